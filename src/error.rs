@@ -1,0 +1,140 @@
+//! The library's error: one variant per thing a caller can do about it.
+//!
+//! Damage is described by plain values ([`Damage`]), so that a caller can tell a swapped section from a truncated file
+//! without reading text. What is wrong with one *input* file is not an [`Error`]: it is a reason in a report
+//! (see `source::Skipped`), because the other inputs go on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::key::Date;
+
+/// Result of this library's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The thing asked for is not there. `hint` names the nearest thing that is.
+    #[error("{what} not found; {hint}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+        /// The way out.
+        hint: String,
+    },
+    /// A request that contradicts itself, the data or what already exists. The message ends in the way out.
+    #[error("{0}")]
+    Refused(String),
+    /// A file of a newer (or unknown) format version.
+    #[error(
+        "{} has format version {found}, this transect reads version {supported}; use the transect that wrote it, or build the store again",
+        path.display()
+    )]
+    WrongVersion {
+        /// The file.
+        path: PathBuf,
+        /// Version in the file.
+        found: u32,
+        /// The version this library reads.
+        supported: u32,
+    },
+    /// A directory in which a build began and never published.
+    #[error(
+        "{0} is an unfinished store: a build started there and did not complete; run `transect build --force` again, or remove it with `rm -r {0}`",
+        path.display()
+    )]
+    Unfinished {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Bytes on disk are not what was written.
+    #[error("{} is damaged: {damage}; restore it from a copy, or build the store again", path.display())]
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// What does not hold.
+        damage: Damage,
+    },
+    /// Another process holds the store's write lock.
+    #[error("{} is being written by another process; wait for it to finish", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb: "read", "rename".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's word.
+        #[source]
+        source: io::Error,
+    },
+    /// Arrow or Parquet could not encode or decode what we gave it.
+    #[error("cannot {action}")]
+    Arrow {
+        /// What was tried.
+        action: String,
+        /// The library's word.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The observer asked to stop. Nothing half-written stands under a final name.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// A damaged place and what was expected there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The file is shorter or longer than its catalog says.
+    #[error("{got} bytes long, should be {expected}")]
+    Length {
+        /// Bytes that should be there.
+        expected: u64,
+        /// Bytes found.
+        got: u64,
+    },
+    /// A checksum does not match.
+    #[error("checksum of {what} does not match")]
+    Checksum {
+        /// The damaged part.
+        what: String,
+    },
+    /// One column of one section does not match its checksum.
+    #[error("checksum of column {column:?} on {date} does not match")]
+    Section {
+        /// The section's date.
+        date: Date,
+        /// The column's name.
+        column: String,
+    },
+    /// A structure that cannot be right, whatever its checksum says.
+    #[error("{0}")]
+    Structure(String),
+}
+
+impl Error {
+    /// An [`Error::Io`] for `action` on `path`; made for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Io { action, path: path.to_owned(), source }
+    }
+
+    /// An [`Error::Arrow`] for `action`; made for `map_err`.
+    pub(crate) fn arrow<E>(action: impl Into<String>) -> impl FnOnce(E) -> Error
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Error::Arrow { action: action.into(), source: source.into() }
+    }
+
+    /// An [`Error::Corrupt`] with a structural reason.
+    pub(crate) fn structure(path: &Path, why: impl Into<String>) -> Error {
+        Error::Corrupt { path: path.to_owned(), damage: Damage::Structure(why.into()) }
+    }
+}
