@@ -1,0 +1,170 @@
+//! What a panel looks like: its columns in their logical types, and how its dates are spelt.
+//!
+//! The logical type is the one the input has and the output restores. How a column is stored is the store's affair.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::NaiveDate;
+
+use crate::error::{Error, Result};
+use crate::key::Date;
+
+/// One column of a panel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, as in the input.
+    pub name: String,
+    /// Its logical type.
+    pub data_type: DataType,
+}
+
+/// A panel's columns: code, date, then the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PanelSchema {
+    /// The stock's code; always a text type.
+    pub code: Column,
+    /// Name of the date column.
+    pub date_name: String,
+    /// Type and spelling of the dates.
+    pub date_form: DateForm,
+    /// The other columns, in panel order.
+    pub columns: Vec<Column>,
+}
+
+impl PanelSchema {
+    /// The Arrow schema of a section in logical types: code, date, then the columns. Every field is nullable, as
+    /// pandas and pyarrow write them.
+    pub fn arrow(&self) -> SchemaRef {
+        let field = |column: &Column| Field::new(&column.name, column.data_type.clone(), true);
+        let mut fields = vec![field(&self.code), Field::new(&self.date_name, self.date_form.data_type.clone(), true)];
+        fields.extend(self.columns.iter().map(field));
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Where the column `name` stands among [`columns`](PanelSchema::columns).
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+/// How a text or integer spells a day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Spelling {
+    /// The type itself means a day: date32, date64 or a timestamp at midnight.
+    Day,
+    /// `20240102`, as text or integer.
+    Digits,
+    /// `2024-01-02`.
+    Dashes,
+    /// `2024/01/02`.
+    Slashes,
+    /// A strftime format, such as `%d-%b-%Y`.
+    Custom(String),
+}
+
+/// Type and spelling of a date column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DateForm {
+    /// date32, date64, a timestamp, an integer type or a text type.
+    pub data_type: DataType,
+    /// How values of that type spell a day.
+    pub spelling: Spelling,
+}
+
+impl DateForm {
+    /// What dates become where the inputs do not agree on one form.
+    pub const COMMON: DateForm = DateForm { data_type: DataType::Date32, spelling: Spelling::Day };
+
+    /// `date` in this form, `len` times.
+    ///
+    /// # Errors
+    /// When the type cannot hold the date, as timestamps in nanoseconds end in 2262.
+    pub fn array(&self, date: Date, len: usize) -> Result<ArrayRef> {
+        self.repeat(&[date], len)
+    }
+
+    /// `dates` in this form.
+    ///
+    /// # Errors
+    /// As [`array`](DateForm::array).
+    pub fn arrays(&self, dates: &[Date]) -> Result<ArrayRef> {
+        self.repeat(dates, 1)
+    }
+
+    /// Each of `dates`, `times` times over.
+    fn repeat(&self, dates: &[Date], times: usize) -> Result<ArrayRef> {
+        let spread = |value: &dyn Fn(Date) -> i64| -> ArrayRef {
+            let values = dates.iter().flat_map(|&date| std::iter::repeat_n(value(date), times));
+            Arc::new(values.collect::<Int64Array>())
+        };
+        let failed = || Error::arrow(format!("write dates as {}", self.data_type));
+        let day = |date: Date| i64::from(date.days());
+        match (&self.spelling, &self.data_type) {
+            (Spelling::Day, DataType::Date32) => {
+                let values = dates.iter().flat_map(|&date| std::iter::repeat_n(date.days(), times));
+                Ok(Arc::new(values.collect::<arrow_array::Date32Array>()))
+            }
+            (Spelling::Day, DataType::Date64) => {
+                cast(&spread(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())
+            }
+            (Spelling::Day, DataType::Timestamp(unit, _)) => {
+                let per_day = ticks_per_day(*unit);
+                if let Some(&date) = dates.iter().find(|&&date| day(date).checked_mul(per_day).is_none()) {
+                    return Err(Error::Refused(format!(
+                        "{} cannot hold {date}; use `--cast` to give the date column another type",
+                        self.data_type
+                    )));
+                }
+                cast(&spread(&|date| day(date) * per_day), &self.data_type).map_err(failed())
+            }
+            (Spelling::Digits, integer) if integer.is_integer() => {
+                cast(&spread(&|date| i64::from(date.yyyymmdd())), integer).map_err(failed())
+            }
+            (_, text) => {
+                let values = dates.iter().flat_map(|&date| std::iter::repeat_n(self.text(date), times));
+                let values: ArrayRef = Arc::new(StringArray::from_iter_values(values));
+                cast(&values, text).map_err(failed())
+            }
+        }
+    }
+
+    /// `date` as text in this form's spelling.
+    pub fn text(&self, date: Date) -> String {
+        let (year, month, day) = date.ymd();
+        match &self.spelling {
+            Spelling::Day | Spelling::Dashes => format!("{year:04}-{month:02}-{day:02}"),
+            Spelling::Digits => format!("{year:04}{month:02}{day:02}"),
+            Spelling::Slashes => format!("{year:04}/{month:02}/{day:02}"),
+            Spelling::Custom(format) => match NaiveDate::from_ymd_opt(year, month, day) {
+                Some(day) => day.format(format).to_string(),
+                None => format!("{year:04}-{month:02}-{day:02}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for DateForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.spelling {
+            Spelling::Day => write!(f, "{}", self.data_type),
+            Spelling::Digits => write!(f, "{} YYYYMMDD", self.data_type),
+            Spelling::Dashes => write!(f, "{} YYYY-MM-DD", self.data_type),
+            Spelling::Slashes => write!(f, "{} YYYY/MM/DD", self.data_type),
+            Spelling::Custom(format) => write!(f, "{} {format}", self.data_type),
+        }
+    }
+}
+
+/// How many `unit`s a day has.
+pub const fn ticks_per_day(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 86_400,
+        TimeUnit::Millisecond => 86_400_000,
+        TimeUnit::Microsecond => 86_400_000_000,
+        TimeUnit::Nanosecond => 86_400_000_000_000,
+    }
+}
