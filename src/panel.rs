@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Date32Array, Int64Array, StringArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
@@ -106,7 +106,7 @@ impl DateForm {
         match (&self.spelling, &self.data_type) {
             (Spelling::Day, DataType::Date32) => {
                 let values = dates.iter().flat_map(|&date| std::iter::repeat_n(date.days(), times));
-                Ok(Arc::new(values.collect::<arrow_array::Date32Array>()))
+                Ok(Arc::new(Date32Array::from_iter_values(values)))
             }
             (Spelling::Day, DataType::Date64) => {
                 cast(&spread(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())

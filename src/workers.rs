@@ -1,6 +1,7 @@
 //! The threads of one run: a rayon pool, or the calling thread alone.
 
-use rayon::prelude::*;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
@@ -32,24 +33,49 @@ impl Workers {
         self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
-    /// `work` on each index below `count`. Items start in ascending order, so neighbours run at about the same time.
-    pub fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
-        match &self.pool {
-            None => (0..count).map(work).collect(),
-            // One item at a time: items are whole files or sections, and splitting them unevenly costs more than
-            // the hand-over.
-            Some(pool) => pool.install(|| (0..count).into_par_iter().with_max_len(1).map(work).collect()),
+    /// `work` on each index below `count`. Items start in ascending order, so that neighbours run at about the same
+    /// time and readahead has something to guess.
+    pub fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
+        let done: Result<Vec<R>, Infallible> = self.run(count, |index| Ok(work(index)));
+        match done {
+            Ok(results) => results,
         }
     }
 
     /// Like [`map`](Workers::map), but items not yet started are left out once one has failed.
     ///
     /// # Errors
-    /// One of the errors that `work` returned.
-    pub fn try_map<R: Send>(&self, count: usize, work: impl Fn(usize) -> Result<R> + Sync) -> Result<Vec<R>> {
-        match &self.pool {
-            None => (0..count).map(work).collect(),
-            Some(pool) => pool.install(|| (0..count).into_par_iter().with_max_len(1).map(work).collect()),
-        }
+    /// The error of the lowest index among those that failed.
+    pub fn try_map<R: Send>(&self, count: usize, work: impl Fn(usize) -> Result<R> + Send + Sync) -> Result<Vec<R>> {
+        self.run(count, work)
+    }
+
+    fn run<R: Send, E: Send>(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> Result<R, E> + Send + Sync,
+    ) -> Result<Vec<R>, E> {
+        let Some(pool) = &self.pool else { return (0..count).map(work).collect() };
+        let next = AtomicUsize::new(0);
+        let mut done: Vec<(usize, Result<R, E>)> = pool
+            .broadcast(|_| {
+                let mut mine = Vec::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        return mine;
+                    }
+                    let result = work(index);
+                    if result.is_err() {
+                        next.fetch_max(count, Ordering::Relaxed);
+                    }
+                    mine.push((index, result));
+                }
+            })
+            .into_iter()
+            .flatten()
+            .collect();
+        done.sort_unstable_by_key(|&(index, _)| index);
+        done.into_iter().map(|(_, result)| result).collect()
     }
 }
