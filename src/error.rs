@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// A directory in which a build began and never published.
     #[error(
-        "{0} is an unfinished store: a build started there and did not complete; run `transect build --force` again, or remove it with `rm -r {0}`",
+        "{0} is an unfinished store: a build started there and did not complete; run `transect build` again, or remove it with `rm -r {0}`",
         path.display()
     )]
     Unfinished {

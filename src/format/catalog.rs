@@ -1,0 +1,186 @@
+//! The catalog file: a header that lists tables, and the tables. Assembled here, and taken apart again.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{ALIGNMENT, FORMAT_VERSION, MAGIC, checksum};
+use crate::error::Damage;
+
+/// The tables of a catalog, in the order of the header's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Table {
+    /// UTF-8 text that records refer to.
+    Strings = 0,
+    /// How the store was built: JSON.
+    Settings = 1,
+    /// [`ColumnRecord`](super::ColumnRecord)s.
+    Columns = 2,
+    /// [`DictionaryRecord`](super::DictionaryRecord)s.
+    Dictionaries = 3,
+    /// `i32` offsets into a dictionary's bytes.
+    DictionaryOffsets = 4,
+    /// Bytes of the dictionaries' values.
+    DictionaryBytes = 5,
+    /// `u32` stock numbers by ascending code.
+    StockOrder = 6,
+    /// `u32` place of each stock in that order, by stock number.
+    StockRanks = 7,
+    /// [`SegmentRecord`](super::SegmentRecord)s.
+    Segments = 8,
+    /// [`SegmentColumnRecord`](super::SegmentColumnRecord)s.
+    SegmentColumns = 9,
+    /// `i32` days since 1970-01-01, ascending.
+    Dates = 10,
+    /// [`SectionRecord`](super::SectionRecord)s, one for each date.
+    Sections = 11,
+    /// [`ChunkRecord`](super::ChunkRecord)s.
+    Chunks = 12,
+    /// [`SourceRecord`](super::SourceRecord)s.
+    Sources = 13,
+}
+
+/// How many tables there are.
+pub const TABLE_COUNT: usize = 14;
+
+/// Where a table lies, and its checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TableRef {
+    /// Byte offset in the catalog, a multiple of 64.
+    pub offset: u64,
+    /// Length in bytes.
+    pub byte_len: u64,
+    /// XXH3 of those bytes, seeded with nothing.
+    pub checksum: u64,
+}
+
+/// First bytes of a catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Header {
+    /// `TRANSECT`.
+    pub magic: [u8; 8],
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Length of this header in bytes.
+    pub header_len: u32,
+    /// The version this catalog publishes, from 1.
+    pub version: u64,
+    /// Length of the catalog in bytes.
+    pub file_len: u64,
+    /// When it was made: nanoseconds since 1970.
+    pub created_ns: i64,
+    /// Random, the same in every version of one store.
+    pub store_id: [u8; 16],
+    /// Rows of the panel.
+    pub row_count: u64,
+    /// Where each table lies.
+    pub tables: [TableRef; TABLE_COUNT],
+    /// XXH3 of the header before this field.
+    pub checksum: u64,
+}
+
+const HEADER_LEN: usize = size_of::<Header>();
+const _: () = assert!(HEADER_LEN == 408);
+
+/// The bytes of a catalog being assembled.
+#[derive(Debug)]
+pub struct CatalogBytes {
+    bytes: Vec<u8>,
+    header: Header,
+}
+
+impl CatalogBytes {
+    /// A catalog without tables.
+    pub fn new(version: u64, store_id: [u8; 16], created_ns: i64, row_count: u64) -> CatalogBytes {
+        let header = Header {
+            magic: MAGIC,
+            format_version: FORMAT_VERSION,
+            header_len: HEADER_LEN as u32,
+            version,
+            created_ns,
+            store_id,
+            row_count,
+            ..Header::zeroed()
+        };
+        CatalogBytes { bytes: vec![0; HEADER_LEN], header }
+    }
+
+    /// Appends the contents of `table`.
+    pub fn put<T: Pod>(&mut self, table: Table, records: &[T]) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        let bytes: &[u8] = bytemuck::cast_slice(records);
+        self.header.tables[table as usize] =
+            TableRef { offset: self.bytes.len() as u64, byte_len: bytes.len() as u64, checksum: checksum(bytes) };
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The whole file.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.header.file_len = self.bytes.len() as u64;
+        self.header.checksum = header_checksum(&self.header);
+        self.bytes[..HEADER_LEN].copy_from_slice(bytemuck::bytes_of(&self.header));
+        self.bytes
+    }
+}
+
+fn header_checksum(header: &Header) -> u64 {
+    checksum(&bytemuck::bytes_of(header)[..HEADER_LEN - size_of::<u64>()])
+}
+
+/// Why bytes are no catalog of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotACatalog {
+    /// Another format version.
+    Version(u32),
+    /// Damage.
+    Damage(Damage),
+}
+
+/// Reads and checks the header. The cost does not depend on the catalog's size: tables are only located.
+///
+/// # Errors
+/// When it is damaged, of another format version, or points outside the file.
+pub fn parse_header(bytes: &[u8]) -> Result<Header, NotACatalog> {
+    let damage = |damage| Err(NotACatalog::Damage(damage));
+    let structure = |why: &str| Err(NotACatalog::Damage(Damage::Structure(why.to_owned())));
+    let Some(start) = bytes.get(..HEADER_LEN) else {
+        return damage(Damage::Length { expected: HEADER_LEN as u64, got: bytes.len() as u64 });
+    };
+    let header: Header = bytemuck::pod_read_unaligned(start);
+    if header.magic != MAGIC {
+        return structure("it does not start with TRANSECT");
+    }
+    if header.format_version != FORMAT_VERSION {
+        return Err(NotACatalog::Version(header.format_version));
+    }
+    if header.checksum != header_checksum(&header) {
+        return damage(Damage::Checksum { what: "the header".to_owned() });
+    }
+    if header.header_len != HEADER_LEN as u32 {
+        return structure("its header has another length");
+    }
+    if header.file_len != bytes.len() as u64 {
+        return damage(Damage::Length { expected: header.file_len, got: bytes.len() as u64 });
+    }
+    for table in &header.tables {
+        let end = table.offset.checked_add(table.byte_len);
+        if table.offset % ALIGNMENT != 0 || end.is_none_or(|end| end > header.file_len) {
+            return structure("a table lies outside the file");
+        }
+    }
+    Ok(header)
+}
+
+/// The records of one table, in place.
+///
+/// # Errors
+/// When the bytes are no whole number of records.
+pub fn table<'a, T: Pod>(bytes: &'a [u8], header: &Header, table: Table) -> Result<&'a [T], Damage> {
+    let wrong = || Damage::Structure(format!("table {table:?} is not a list of its records"));
+    let place = header.tables[table as usize];
+    let start = usize::try_from(place.offset).map_err(|_| wrong())?;
+    let len = usize::try_from(place.byte_len).map_err(|_| wrong())?;
+    let bytes = start.checked_add(len).and_then(|end| bytes.get(start..end)).ok_or_else(wrong)?;
+    bytemuck::try_cast_slice(bytes).map_err(|_| wrong())
+}

@@ -1,0 +1,35 @@
+//! The bytes of a store: magic numbers, fixed-size records, file names and checksums.
+//!
+//! Pure: no I/O, no Arrow, no unsafe. `formats/store.md` is the contract these modules implement, and a test compares
+//! that page's tables with the records here.
+
+#[cfg(target_endian = "big")]
+compile_error!("a transect store is little-endian and is read in place; big-endian machines are not supported");
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("transect maps whole files and needs 64-bit addresses");
+
+mod catalog;
+mod checksum;
+mod chunk;
+mod current;
+mod names;
+mod record;
+
+pub use catalog::{CatalogBytes, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header, table};
+pub use checksum::{SectionIdentity, checksum};
+pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
+pub use current::Current;
+pub use names::{
+    CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, parse_catalog_name,
+    parse_segment_name, segment_name,
+};
+pub use record::{
+    ChunkRecord, ColumnRecord, DictionaryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord,
+    SourceStatus, StrRef, TypeRecord,
+};
+
+/// First eight bytes of a catalog.
+pub const MAGIC: [u8; 8] = *b"TRANSECT";
+
+/// Version of the format this library writes and reads.
+pub const FORMAT_VERSION: u32 = 1;

@@ -1,0 +1,191 @@
+//! The fixed-size records that a catalog's tables consist of. Read in place with bytemuck, so every bit pattern is a
+//! valid record and meaning is checked at use.
+
+use bytemuck::{Pod, Zeroable};
+
+/// In a `u32` reference: refers to nothing.
+pub const NONE: u32 = u32::MAX;
+
+/// A piece of the catalog's string table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct StrRef {
+    /// Byte offset into the string table.
+    pub offset: u32,
+    /// Length in bytes.
+    pub byte_len: u32,
+}
+
+/// A logical type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct TypeRecord {
+    /// Which type; the numbers are listed in `formats/store.md`.
+    pub kind: u8,
+    /// Time unit: 0 second, 1 millisecond, 2 microsecond, 3 nanosecond; else 0.
+    pub unit: u8,
+    /// Decimal digits; else 0.
+    pub precision: u8,
+    /// Decimal digits after the point; else 0.
+    pub scale: i8,
+    /// For a dictionary, the kind of its keys; else 0.
+    pub key_kind: u8,
+    /// For a timestamp, 1 when it has a time zone; else 0.
+    pub zoned: u8,
+    /// For a dictionary, the kind of its values; else 0.
+    pub value_kind: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// The time zone's name; else empty.
+    pub zone: StrRef,
+}
+
+/// One column of the panel. Column 0 is the code, column 1 the date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ColumnRecord {
+    /// The column's name.
+    pub name: StrRef,
+    /// Its logical type.
+    pub logical: TypeRecord,
+    /// Index of its dictionary, or [`NONE`].
+    pub dictionary: u32,
+    /// Date column: 0 the type itself, 1 digits, 2 dashes, 3 slashes, 4 `spelling_format`; other columns 0.
+    pub spelling: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+    /// A strftime format when `spelling` is 4; else empty.
+    pub spelling_format: StrRef,
+}
+
+/// One append-only dictionary. Dictionary 0 holds the stocks' codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct DictionaryRecord {
+    /// Index of its first offset in the offsets table; it has `count + 1` of them, the first is 0.
+    pub offsets_start: u64,
+    /// Where its bytes start in the bytes table.
+    pub bytes_start: u64,
+    /// How many bytes it has.
+    pub byte_len: u64,
+    /// How many values it has.
+    pub count: u32,
+    /// 0 UTF-8 text, 1 bytes.
+    pub kind: u32,
+}
+
+/// One segment file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SegmentRecord {
+    /// The version that wrote it; part of its name.
+    pub version: u64,
+    /// Its number within that version; part of its name.
+    pub ordinal: u32,
+    /// How many columns it has.
+    pub column_count: u32,
+    /// Index of its first column in the segment-column table.
+    pub column_start: u64,
+    /// Length of the file in bytes.
+    pub file_len: u64,
+    /// XXH3 of the file without the bodies of its record batches.
+    pub frame_checksum: u64,
+}
+
+/// One column of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SegmentColumnRecord {
+    /// Index of the panel column.
+    pub column: u32,
+    /// Stored type, see [`Stored`](super::Stored).
+    pub stored: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
+/// One section: where its record batch body lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SectionRecord {
+    /// Byte offset of the body in its segment.
+    pub body_offset: u64,
+    /// Length of the body in bytes.
+    pub body_len: u64,
+    /// Index of its first chunk in the chunk table; it has one for each column of its segment.
+    pub chunk_start: u64,
+    /// Index of its segment.
+    pub segment: u32,
+    /// Rows.
+    pub row_count: u32,
+}
+
+/// One column of one section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ChunkRecord {
+    /// XXH3 of the chunk's bytes, padding included, seeded with its identity.
+    pub checksum: u64,
+    /// Nulls among its rows.
+    pub null_count: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// One file of the source, read or skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SourceRecord {
+    /// Path below the source directory.
+    pub path: StrRef,
+    /// Why it was skipped; else empty.
+    pub reason: StrRef,
+    /// Length in bytes.
+    pub byte_len: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// XXH3-128 of its bytes, low half first; 0 when it was skipped.
+    pub content_hash: [u64; 2],
+    /// Rows it contributed.
+    pub row_count: u64,
+    /// Rows left out because an identical or preferred row has the same key.
+    pub merged_count: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped_count: u64,
+    /// The stock, or [`NONE`].
+    pub stock: u32,
+    /// See [`SourceStatus`].
+    pub status: u32,
+}
+
+/// What became of a source file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SourceStatus {
+    /// Its rows are in the store.
+    Read = 0,
+    /// It has no rows.
+    Empty = 1,
+    /// It could not be used; the record carries the reason.
+    Skipped = 2,
+}
+
+impl SourceStatus {
+    /// The status with this number.
+    pub fn from_number(number: u32) -> Option<SourceStatus> {
+        [SourceStatus::Read, SourceStatus::Empty, SourceStatus::Skipped].into_iter().find(|s| *s as u32 == number)
+    }
+}
+
+// A record without implicit padding is what `Pod` demands already; these pin the sizes of format version 1.
+const _: () = {
+    assert!(size_of::<StrRef>() == 8);
+    assert!(size_of::<TypeRecord>() == 16);
+    assert!(size_of::<ColumnRecord>() == 40);
+    assert!(size_of::<DictionaryRecord>() == 32);
+    assert!(size_of::<SegmentRecord>() == 40);
+    assert!(size_of::<SegmentColumnRecord>() == 8);
+    assert!(size_of::<SectionRecord>() == 32);
+    assert!(size_of::<ChunkRecord>() == 16);
+    assert!(size_of::<SourceRecord>() == 80);
+};

@@ -1,0 +1,85 @@
+//! One file as an Arrow buffer: mapped, or read to the heap. The only unsafe code of the crate is here.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use arrow_buffer::{Buffer, MutableBuffer};
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// How the bytes of a store's files reach memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Map files: pages are shared with the kernel's cache and with other processes, nothing is copied.
+    ///
+    /// This relies on the store's rule that published files are written once and never changed or truncated. A program
+    /// that breaks the rule while the file is mapped can make this process read other bytes than it verified, or end
+    /// it by SIGBUS.
+    #[default]
+    Map,
+    /// Read files whole to the heap: for file systems where that rule cannot be promised. Memory use is the size of
+    /// the files used.
+    Read,
+}
+
+/// The bytes of `file` from first to last, immutable, aligned to 64 bytes at least.
+///
+/// # Errors
+/// When the system refuses to map or to read.
+pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Buffer> {
+    let len = file.metadata().map_err(Error::io("read", path))?.len() as usize;
+    match access {
+        // A mapping of no bytes is an error to the system, an empty buffer to us.
+        Access::Map if len > 0 => map(file, path),
+        _ => read(file, path, len),
+    }
+}
+
+fn read(mut file: &File, path: &Path, len: usize) -> Result<Buffer> {
+    let mut bytes = MutableBuffer::from_len_zeroed(len);
+    file.read_exact(bytes.as_slice_mut()).map_err(Error::io("read", path))?;
+    Ok(bytes.into())
+}
+
+#[allow(unsafe_code, reason = "mapping a file cannot be proved safe; see each site")]
+fn map(file: &File, path: &Path) -> Result<Buffer> {
+    // SAFETY: the map is only sound while nobody changes the file. Files of a store are written under a temporary
+    // name, published by a rename and never opened for writing again; every command of ours keeps to that. Another
+    // program can break it: then loads may see changing bytes (our readers validate what they interpret: offsets are
+    // bounds-checked and dictionary codes are checked after the copy that uses them), and a truncated file raises
+    // SIGBUS. `Access::Read` is for those who cannot exclude that.
+    let map = unsafe { Mmap::map(file) }.map_err(Error::io("map", path))?;
+    let len = map.len();
+    let start = NonNull::new(map.as_ptr().cast_mut())
+        .ok_or_else(|| Error::structure(path, "the system mapped it at address zero"))?;
+    // SAFETY: `start` and `len` describe exactly the mapped bytes; the `Arc` that the buffer keeps owns the map, so the
+    // bytes stay mapped as long as any slice of the buffer lives. The map is read-only and `Buffer` never writes.
+    Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(map)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_give_the_same_bytes_and_outlive_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        for len in [0usize, 1, 4096, 100_001] {
+            let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            let file = File::open(&path).unwrap();
+            let mapped = load(&file, &path, Access::Map).unwrap();
+            let read = load(&file, &path, Access::Read).unwrap();
+            drop(file);
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(mapped.as_slice(), bytes);
+            assert_eq!(read.as_slice(), bytes);
+            assert_eq!(mapped.as_ptr() as usize % 64, 0);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! One segment: an immutable Arrow IPC file with one record batch per section.
+//!
+//! The writer produces it through `arrow-ipc`, so that every Arrow program can read it; the reader takes chunks out of
+//! it at the places the catalog names, without parsing.
+
+mod body;
+mod column;
+mod reader;
+mod writer;
+
+pub(crate) use body::SectionBody;
+pub(crate) use column::{SegmentColumn, chunk_array, natural_stored, restore, stored_type};
+pub(crate) use reader::Segment;
+pub(crate) use writer::{SealedSection, SealedSegment, SegmentId, SegmentWriter};

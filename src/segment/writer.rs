@@ -1,0 +1,156 @@
+//! Writes one segment, and says where each section lies and what its checksums are.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
+use crate::durable::{Disk, DiskFile};
+use crate::error::{Error, Result};
+use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
+use crate::key::Date;
+use crate::mapped::Access;
+
+/// Sections are much larger than this; it only gathers the small pieces between their buffers.
+const WRITE_BUFFER_LEN: usize = 256 << 10;
+
+/// Which segment of which store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SegmentId {
+    pub(crate) store_id: [u8; 16],
+    pub(crate) version: u64,
+    pub(crate) ordinal: u32,
+}
+
+/// A segment being written, under a temporary name.
+pub(crate) struct SegmentWriter {
+    id: SegmentId,
+    dir: PathBuf,
+    columns: Arc<[SegmentColumn]>,
+    schema: SchemaRef,
+    writer: FileWriter<BufWriter<DiskFile>>,
+    sections: Vec<SealedSection>,
+}
+
+/// One section of a finished segment.
+#[derive(Debug, Clone)]
+pub(crate) struct SealedSection {
+    pub(crate) date: Date,
+    pub(crate) row_count: u32,
+    pub(crate) body_offset: u64,
+    pub(crate) body_len: u64,
+    pub(crate) chunks: Vec<ChunkRecord>,
+}
+
+/// A finished, synced segment that still has its temporary name.
+#[derive(Debug)]
+pub(crate) struct SealedSegment {
+    pub(crate) id: SegmentId,
+    pub(crate) columns: Arc<[SegmentColumn]>,
+    pub(crate) temporary: PathBuf,
+    pub(crate) file_len: u64,
+    pub(crate) frame_checksum: u64,
+    pub(crate) sections: Vec<SealedSection>,
+}
+
+impl SegmentWriter {
+    /// Starts a segment in `dir`.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn create(
+        disk: &Disk,
+        dir: &Path,
+        id: SegmentId,
+        columns: Arc<[SegmentColumn]>,
+    ) -> Result<SegmentWriter> {
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|column| {
+                let data_type = stored_type(&column.logical, column.stored).ok_or_else(|| {
+                    Error::Refused(format!("column {:?} of type {} cannot be stored", column.name, column.logical))
+                })?;
+                Ok(Field::new(&column.name, data_type, true))
+            })
+            .collect::<Result<_>>()?;
+        let schema = Arc::new(Schema::new(fields));
+        let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
+        let file = disk.create(dir.join(name))?;
+        let writer = FileWriter::try_new(BufWriter::with_capacity(WRITE_BUFFER_LEN, file), &schema)
+            .map_err(Error::arrow("start a segment"))?;
+        Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
+    }
+
+    /// Appends a section. Dates must come in ascending order.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub(crate) fn write(&mut self, date: Date, row_count: u32, body: SectionBody) -> Result<()> {
+        let chunks = body.into_chunks();
+        let mut arrays = Vec::with_capacity(chunks.len());
+        let mut records = Vec::with_capacity(chunks.len());
+        let mut body_len = 0;
+        for (column, (chunk, null_count)) in self.columns.iter().zip(&chunks) {
+            let identity = SectionIdentity {
+                store_id: self.id.store_id,
+                version: self.id.version,
+                ordinal: self.id.ordinal,
+                date: date.days(),
+                row_count,
+                column: column.column,
+                null_count: *null_count,
+                stored: column.stored as u32,
+            };
+            records.push(ChunkRecord { checksum: identity.checksum(chunk), null_count: *null_count, reserved: 0 });
+            body_len += chunk.len() as u64;
+            arrays.push(
+                chunk_array(column, row_count, *null_count, chunk)
+                    .map_err(|damage| Error::Corrupt { path: self.dir.clone(), damage })?,
+            );
+        }
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::arrow("make a record batch"))?;
+        self.writer.write(&batch).map_err(Error::arrow(format!("write the section of {date}")))?;
+        // The offset is known once the footer is written.
+        self.sections.push(SealedSection { date, row_count, body_offset: 0, body_len, chunks: records });
+        Ok(())
+    }
+
+    /// Completes and syncs the file.
+    ///
+    /// # Errors
+    /// When writing or syncing fails.
+    pub(crate) fn finish(self) -> Result<SealedSegment> {
+        let buffered = self.writer.into_inner().map_err(Error::arrow("finish a segment"))?;
+        let path = buffered.get_ref().path().to_owned();
+        let file = buffered.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
+        file.sync()?;
+        drop(file);
+
+        let reopened = File::open(&path).map_err(Error::io("open", &path))?;
+        let segment = Segment::load(&reopened, &path, Access::Map)?;
+        let mut sections = self.sections;
+        let bodies = segment.footer_bodies()?;
+        if bodies.len() != sections.len() {
+            return Err(Error::structure(&path, "its footer lists other sections than were written"));
+        }
+        for (section, (offset, len)) in sections.iter_mut().zip(&bodies) {
+            if *len != section.body_len {
+                return Err(Error::structure(&path, "its footer gives a section another length than was written"));
+            }
+            section.body_offset = *offset;
+        }
+        Ok(SealedSegment {
+            id: self.id,
+            columns: self.columns,
+            file_len: segment.byte_len(),
+            frame_checksum: segment.frame_checksum(&bodies)?,
+            temporary: path,
+            sections,
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! One catalog, opened: its header is checked at once, each table at its first use.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use arrow_buffer::Buffer;
+use bytemuck::Pod;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::{Damage, Error, Result};
+use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
+use crate::mapped::{Access, load};
+
+/// The bytes of one catalog, trusted table by table.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    bytes: Buffer,
+    header: Header,
+    path: PathBuf,
+    verified: [OnceLock<()>; TABLE_COUNT],
+    /// Holds the shared lock that keeps garbage collection away; the kernel drops it with the process.
+    _locked: File,
+}
+
+impl Catalog {
+    /// Opens the catalog at `path`. The cost does not depend on its size.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or of another format version.
+    pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        flock(&file, FlockOperation::NonBlockingLockShared).map_err(|errno| Error::io("lock", path)(errno.into()))?;
+        let bytes = load(&file, path, access)?;
+        let header = parse_header(&bytes).map_err(|why| match why {
+            NotACatalog::Version(found) => {
+                Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }
+            }
+            NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
+        })?;
+        Ok(Catalog { bytes, header, path: path.to_owned(), verified: Default::default(), _locked: file })
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Length of the file.
+    pub(super) fn byte_len(&self) -> u64 {
+        self.header.file_len
+    }
+
+    /// The records of a table. Its checksum is compared at the first use.
+    ///
+    /// # Errors
+    /// When the table is damaged.
+    pub(super) fn table<T: Pod>(&self, which: Table) -> Result<&[T]> {
+        let records = table(&self.bytes, &self.header, which).map_err(|damage| self.damaged(damage))?;
+        if self.verified[which as usize].get().is_none() {
+            if checksum(bytemuck::cast_slice(records)) != self.header.tables[which as usize].checksum {
+                return Err(self.damaged(Damage::Checksum { what: format!("table {which:?}") }));
+            }
+            self.verified[which as usize].get_or_init(|| ());
+        }
+        Ok(records)
+    }
+
+    /// One record of a table.
+    ///
+    /// # Errors
+    /// When there is no such record, or the table is damaged.
+    pub(super) fn record<T: Pod>(&self, which: Table, index: usize) -> Result<T> {
+        let missing = || self.damaged(Damage::Structure(format!("table {which:?} has no record {index}")));
+        self.table(which)?.get(index).copied().ok_or_else(missing)
+    }
+
+    /// `count` records of a table from `start` on.
+    ///
+    /// # Errors
+    /// When there are not so many, or the table is damaged.
+    pub(super) fn records<T: Pod>(&self, which: Table, start: u64, count: usize) -> Result<&[T]> {
+        let records = self.table(which)?;
+        usize::try_from(start).ok().and_then(|start| records.get(start..start.checked_add(count)?)).ok_or_else(|| {
+            self.damaged(Damage::Structure(format!("table {which:?} has no {count} records at {start}")))
+        })
+    }
+
+    /// The bytes of a table in place, as a buffer that keeps the catalog's memory alive.
+    ///
+    /// # Errors
+    /// When the range lies outside the table, or the table is damaged.
+    pub(super) fn buffer(&self, which: Table, offset: u64, len: u64) -> Result<Buffer> {
+        let table: &[u8] = self.table(which)?;
+        if offset.checked_add(len).is_none_or(|end| end > table.len() as u64) {
+            return Err(self.structure(format!("bytes {offset} to {offset}+{len} lie outside table {which:?}")));
+        }
+        let start = self.header.tables[which as usize].offset + offset;
+        Ok(self.bytes.slice_with_length(start as usize, len as usize))
+    }
+
+    /// A piece of the string table.
+    ///
+    /// # Errors
+    /// When it lies outside the table or is no UTF-8.
+    pub(super) fn string(&self, place: StrRef) -> Result<&str> {
+        let strings: &[u8] = self.table(Table::Strings)?;
+        let start = place.offset as usize;
+        strings
+            .get(start..start + place.byte_len as usize)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .ok_or_else(|| self.structure(format!("no text at {start} in the string table")))
+    }
+
+    pub(super) fn damaged(&self, damage: Damage) -> Error {
+        Error::Corrupt { path: self.path.clone(), damage }
+    }
+
+    pub(super) fn structure(&self, why: impl Into<String>) -> Error {
+        Error::structure(&self.path, why)
+    }
+}

@@ -1,0 +1,210 @@
+//! What a store says about itself, for `info` and for scripts.
+
+use serde::Serialize;
+
+use super::Store;
+use super::view::OpenSegment;
+use crate::error::Result;
+use crate::format::{NONE, SegmentRecord, SourceRecord, SourceStatus, Table};
+use crate::segment::{natural_stored, stored_type};
+
+/// A store in numbers.
+#[derive(Debug, Serialize)]
+pub struct StoreInfo {
+    /// The live version.
+    pub version: u64,
+    /// When it was published, in nanoseconds since 1970.
+    pub created_ns: i64,
+    /// The store's identity, in hexadecimal.
+    pub id: String,
+    /// Rows.
+    pub rows: u64,
+    /// Stocks that have been seen, those without a row included.
+    pub stocks: u64,
+    /// Dates that have a section.
+    pub dates: u64,
+    /// First date, YYYYMMDD.
+    pub first_date: Option<String>,
+    /// Last date, YYYYMMDD.
+    pub last_date: Option<String>,
+    /// Bytes of the catalog.
+    pub catalog_bytes: u64,
+    /// Bytes of the segments.
+    pub segment_bytes: u64,
+    /// Number of segments.
+    pub segments: u64,
+    /// Code, date, then the rest.
+    pub columns: Vec<ColumnInfo>,
+    /// How the store was built.
+    pub settings: serde_json::Value,
+    /// Source files whose rows are in the store.
+    pub read_files: u64,
+    /// Source files without rows.
+    pub empty_files: Vec<String>,
+    /// Source files that could not be used.
+    pub skipped_files: Vec<SkippedFile>,
+    /// Rows left out because another row has the same key.
+    pub merged_rows: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped_rows: u64,
+}
+
+/// One column in numbers.
+#[derive(Debug, Serialize)]
+pub struct ColumnInfo {
+    /// Its name.
+    pub name: String,
+    /// Its logical type; dates with their spelling.
+    pub logical: String,
+    /// Its stored type.
+    pub stored: String,
+    /// Nulls.
+    pub nulls: u64,
+    /// Nulls as a share of all rows, 0 to 1.
+    pub null_share: f64,
+}
+
+/// A source file that could not be used.
+#[derive(Debug, Serialize)]
+pub struct SkippedFile {
+    /// Path below the source directory.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the store keeps of one source file.
+#[derive(Debug, Clone)]
+pub struct SourceEntry {
+    /// Path below the source directory.
+    pub path: String,
+    /// What became of it.
+    pub status: SourceStatus,
+    /// The stock, where the file is one.
+    pub code: Option<String>,
+    /// Why it was skipped; else empty.
+    pub reason: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// XXH3-128 of its bytes.
+    pub content_hash: u128,
+    /// Rows it contributed.
+    pub rows: u64,
+    /// Rows left out because another row has the same key.
+    pub merged: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped: u64,
+}
+
+impl Store {
+    /// The store in numbers. Costs a look at each chunk's record.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn info(&self) -> Result<StoreInfo> {
+        let schema = self.schema()?;
+        let dates = self.dates()?;
+        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
+        let sources = self.sources()?;
+        let paths = |status| sources.iter().filter(move |source| source.status == status);
+        Ok(StoreInfo {
+            version: self.version(),
+            created_ns: self.created_ns(),
+            id: format!("{:032x}", self.id()),
+            rows: self.row_count(),
+            stocks: self.codes()?.iter().count() as u64,
+            dates: dates.len() as u64,
+            first_date: dates.first().map(ToString::to_string),
+            last_date: dates.last().map(ToString::to_string),
+            catalog_bytes: self.catalog.byte_len(),
+            segment_bytes: segments.iter().map(|segment| segment.file_len).sum(),
+            segments: segments.len() as u64,
+            columns: self.column_infos(schema.columns.len() + 2)?,
+            settings: serde_json::from_str(&self.settings()?).unwrap_or_default(),
+            read_files: paths(SourceStatus::Read).count() as u64,
+            empty_files: paths(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
+            skipped_files: paths(SourceStatus::Skipped)
+                .map(|source| SkippedFile { path: source.path.clone(), reason: source.reason.clone() })
+                .collect(),
+            merged_rows: sources.iter().map(|source| source.merged).sum(),
+            dropped_rows: sources.iter().map(|source| source.dropped).sum(),
+        })
+    }
+
+    /// How the store was built, as JSON.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn settings(&self) -> Result<String> {
+        let bytes: &[u8] = self.catalog.table(Table::Settings)?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| self.catalog.structure("its settings are no text"))
+    }
+
+    /// The source files this version was made from, skipped ones included.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn sources(&self) -> Result<Vec<SourceEntry>> {
+        let codes = self.codes()?;
+        let decode = |record: &SourceRecord| {
+            let status = SourceStatus::from_number(record.status)
+                .ok_or_else(|| self.catalog.structure(format!("source status {} is unknown", record.status)))?;
+            if record.stock != NONE && record.stock as usize >= arrow_array::Array::len(codes) {
+                return Err(self.catalog.structure("a source names an unknown stock"));
+            }
+            Ok(SourceEntry {
+                path: self.catalog.string(record.path)?.to_owned(),
+                status,
+                code: (record.stock != NONE).then(|| codes.value(record.stock as usize).to_owned()),
+                reason: self.catalog.string(record.reason)?.to_owned(),
+                bytes: record.byte_len,
+                modified_ns: record.modified_ns,
+                content_hash: u128::from(record.content_hash[0]) | u128::from(record.content_hash[1]) << 64,
+                rows: record.row_count,
+                merged: record.merged_count,
+                dropped: record.dropped_count,
+            })
+        };
+        self.catalog.table::<SourceRecord>(Table::Sources)?.iter().map(decode).collect()
+    }
+
+    /// Version and number of each segment.
+    pub(super) fn segment_names(&self) -> Result<Vec<(u64, u32)>> {
+        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
+        Ok(segments.iter().map(|segment| (segment.version, segment.ordinal)).collect())
+    }
+
+    fn column_infos(&self, count: usize) -> Result<Vec<ColumnInfo>> {
+        let mut nulls = vec![0u64; count];
+        let mut stored = vec![None; count];
+        for index in 0..self.dates()?.len() {
+            let section = self.section_at(index)?;
+            let open: &OpenSegment = section.segment();
+            let mut absent = vec![true; count];
+            for (position, column) in open.columns.iter().enumerate() {
+                let at = column.column as usize;
+                nulls[at] += u64::from(section.null_count(position));
+                stored[at] = stored[at].max(Some(column.stored));
+                absent[at] = false;
+            }
+            for (at, _) in absent.iter().enumerate().filter(|(_, absent)| **absent) {
+                nulls[at] += section.row_count() as u64;
+            }
+        }
+        let info = |at: usize| {
+            let (name, logical) = self.column(at)?;
+            let stored = stored[at].unwrap_or_else(|| natural_stored(logical));
+            let stored = stored_type(logical, stored);
+            Ok(ColumnInfo {
+                name: name.to_owned(),
+                logical: if at == 1 { self.schema()?.date_form.to_string() } else { logical.to_string() },
+                stored: stored.map_or_else(String::new, |stored| stored.to_string()),
+                nulls: nulls[at],
+                null_share: nulls[at] as f64 / (self.row_count().max(1)) as f64,
+            })
+        };
+        (0..count).map(info).collect()
+    }
+}

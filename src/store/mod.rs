@@ -1,0 +1,21 @@
+//! The store: a directory of segments and catalogs, read here by date and by stock, published, verified.
+
+mod catalog;
+mod dictionary;
+mod info;
+mod logical;
+mod publish;
+mod section;
+mod series;
+mod snapshot;
+mod strings;
+mod verify;
+mod view;
+
+pub use info::{ColumnInfo, SourceEntry, StoreInfo};
+pub use section::{Section, StoredColumn};
+pub use verify::VerifyReport;
+pub use view::Store;
+
+pub(crate) use publish::{StoreWriter, WriterOptions};
+pub(crate) use snapshot::{Snapshot, SnapshotColumn};

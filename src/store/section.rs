@@ -1,0 +1,224 @@
+//! One section: all stocks on one date, in place.
+
+use arrow_array::types::{ArrowPrimitiveType, Int32Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array};
+use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Schema};
+
+use super::Store;
+use super::view::OpenSegment;
+use crate::error::{Damage, Error, Result};
+use crate::format::{ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
+use crate::key::Date;
+use crate::segment::{chunk_array, restore};
+
+/// All rows of one date, ordered by code; a view of mapped bytes.
+///
+/// Nothing is read before a column is asked for. Each time a column is handed out its checksum is compared, which reads
+/// it once (about as fast as memory).
+#[derive(Debug, Clone)]
+pub struct Section<'a> {
+    store: &'a Store,
+    date: Date,
+    record: SectionRecord,
+    open: &'a OpenSegment,
+    body: Buffer,
+    chunks: &'a [ChunkRecord],
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(store: &'a Store, date: Date, record: SectionRecord) -> Result<Section<'a>> {
+        let open = store.segment(record.segment)?;
+        let body = open.segment.slice(record.body_offset, record.body_len)?;
+        let chunks = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
+        Ok(Section { store, date, record, open, body, chunks })
+    }
+
+    /// The section's date.
+    pub fn date(&self) -> Date {
+        self.date
+    }
+
+    /// How many stocks have a row on this date.
+    pub fn row_count(&self) -> usize {
+        self.record.row_count as usize
+    }
+
+    /// The rows' codes, ascending.
+    ///
+    /// # Errors
+    /// When the section is damaged.
+    pub fn codes(&self) -> Result<Vec<&'a str>> {
+        let names = self.store.codes()?;
+        let numbers = self.stocks()?;
+        let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
+        let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
+        codes.ok_or_else(|| self.store.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
+    }
+
+    /// The rows' stock numbers, in the order of their codes.
+    pub(crate) fn stocks(&self) -> Result<ScalarBuffer<i32>> {
+        let codes = self.chunk(0)?;
+        codes
+            .as_dictionary_opt::<Int32Type>()
+            .map(|codes| codes.keys().values().clone())
+            .ok_or_else(|| self.store.catalog.structure("the first column of a segment is not the code"))
+    }
+
+    /// The column `name` as it is stored, without a copy.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not match.
+    pub fn column(&self, name: &str) -> Result<StoredColumn> {
+        let schema = self.store.schema()?;
+        let index = schema.index_of(name).ok_or_else(|| Error::NotFound {
+            what: format!("column {name:?}"),
+            hint: format!(
+                "the panel has {}",
+                schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        })?;
+        self.column_at(index)
+    }
+
+    /// The `index`-th of the panel's columns as it is stored, without a copy.
+    ///
+    /// # Errors
+    /// As [`column`](Section::column).
+    pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
+        let (_, logical) = self.store.column(index + 2)?;
+        let stored = match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
+            Ok(position) => self.chunk(position)?,
+            // The column came to the panel after this segment was written.
+            Err(_) => new_null_array(logical, self.row_count()),
+        };
+        Ok(StoredColumn { stored, logical: logical.clone() })
+    }
+
+    /// All rows and columns in their logical types: code, date, then the rest. Columns that are stored in their logical
+    /// type are not copied.
+    ///
+    /// # Errors
+    /// When the section is damaged.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..self.store.schema()?.columns.len()).collect();
+        self.batch_of(&all)
+    }
+
+    /// As [`batch`](Section::batch), with only the panel columns at `columns` after code and date.
+    ///
+    /// # Errors
+    /// When the section is damaged, or the panel has no such column.
+    pub fn batch_of(&self, columns: &[usize]) -> Result<RecordBatch> {
+        let panel = self.store.schema()?;
+        let schema = panel.arrow();
+        let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
+        let mut arrays =
+            vec![restore(&self.chunk(0)?, &panel.code.data_type)?, panel.date_form.array(self.date, self.row_count())?];
+        for &index in columns {
+            arrays.push(self.column_at(index)?.logical()?);
+            fields.push(schema.field(index + 2).clone());
+        }
+        RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), arrays)
+            .map_err(Error::arrow(format!("make a record batch of {}", self.date)))
+    }
+
+    /// The chunk of the segment's `position`-th column, verified.
+    pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
+        let (column, record) = (&self.open.columns[position], &self.chunks[position]);
+        let bytes = self.chunk_bytes(position)?;
+        if self.identity(position).checksum(&bytes) != record.checksum {
+            return Err(self.damaged(Damage::Section { date: self.date, column: column.name.clone() }));
+        }
+        chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
+    }
+
+    /// The bytes of the segment's `position`-th column, not verified.
+    pub(super) fn chunk_bytes(&self, position: usize) -> Result<Buffer> {
+        let start: u64 = (0..position).map(|before| self.layout(before).byte_len as u64).sum();
+        self.open.segment.slice(self.record.body_offset.saturating_add(start), self.layout(position).byte_len as u64)
+    }
+
+    /// How the segment's `position`-th column lies in its chunk.
+    pub(super) fn layout(&self, position: usize) -> ChunkLayout {
+        let record = &self.chunks[position];
+        ChunkLayout::new(self.open.columns[position].stored, self.record.row_count, record.null_count)
+    }
+
+    pub(super) fn null_count(&self, position: usize) -> u32 {
+        self.chunks[position].null_count
+    }
+
+    pub(super) fn segment(&self) -> &'a OpenSegment {
+        self.open
+    }
+
+    pub(super) fn body_range(&self) -> (u64, u64) {
+        (self.record.body_offset, self.record.body_len)
+    }
+
+    fn identity(&self, position: usize) -> SectionIdentity {
+        let column = &self.open.columns[position];
+        SectionIdentity {
+            store_id: self.store.catalog.header().store_id,
+            version: self.open.record.version,
+            ordinal: self.open.record.ordinal,
+            date: self.date.days(),
+            row_count: self.record.row_count,
+            column: column.column,
+            null_count: self.chunks[position].null_count,
+            stored: column.stored as u32,
+        }
+    }
+
+    pub(super) fn damaged(&self, damage: Damage) -> Error {
+        Error::Corrupt { path: self.open.segment.path().to_owned(), damage }
+    }
+
+    /// Length of the body as the chunks add up, for `verify` to compare.
+    pub(super) fn chunks_len(&self) -> u64 {
+        (0..self.chunks.len()).map(|position| self.layout(position).byte_len as u64).sum()
+    }
+
+    /// The mapped bytes of the whole section.
+    pub(super) fn body(&self) -> &Buffer {
+        &self.body
+    }
+}
+
+/// One column of one section in its stored type; the values lie in the map.
+#[derive(Debug, Clone)]
+pub struct StoredColumn {
+    stored: ArrayRef,
+    logical: DataType,
+}
+
+impl StoredColumn {
+    /// The array in its stored type: narrower than the logical one where no value needs more.
+    pub fn stored(&self) -> &ArrayRef {
+        &self.stored
+    }
+
+    /// The column's logical type.
+    pub fn logical_type(&self) -> &DataType {
+        &self.logical
+    }
+
+    /// The values as a slice, where `T` is the stored type. Slots of nulls hold zero.
+    pub fn values<T: ArrowPrimitiveType>(&self) -> Option<&[T::Native]> {
+        self.stored.as_primitive_opt::<T>().map(|array| array.values().as_ref())
+    }
+
+    /// Which rows have a value; `None` when all have.
+    pub fn nulls(&self) -> Option<&NullBuffer> {
+        self.stored.nulls()
+    }
+
+    /// The array in its logical type. Copies only where that differs from the stored one.
+    ///
+    /// # Errors
+    /// When a value does not fit, which no undamaged store contains.
+    pub fn logical(&self) -> Result<ArrayRef> {
+        restore(&self.stored, &self.logical)
+    }
+}

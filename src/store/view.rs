@@ -1,0 +1,347 @@
+//! An open store: one version, seen whole.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
+use arrow_schema::DataType;
+
+use super::catalog::Catalog;
+use super::{Section, dictionary, logical};
+use crate::error::{Damage, Error, Result};
+use crate::format::{
+    CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, LOCK_NAME, NONE, SEGMENT_DIR, SectionRecord,
+    SegmentColumnRecord, SegmentRecord, Stored, Table, catalog_name, segment_name,
+};
+use crate::key::{Date, StockId};
+use crate::mapped::Access;
+use crate::panel::{Column, DateForm, PanelSchema};
+use crate::segment::{Segment, SegmentColumn};
+
+/// One version of a store, opened for reading.
+///
+/// A reader sees exactly the version that was live when it opened, whatever is published meanwhile; open again to see
+/// the newer one. A `Store` can be shared among threads.
+///
+/// # Trust
+///
+/// [`open`](Store::open) checks the catalog's header; each table of the catalog is checked against its checksum at its
+/// first use, and each column of a section every time it is handed out by [`section`](Store::section). Whole-store
+/// checks are [`verify`](Store::verify)'s.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    access: Access,
+    pub(super) catalog: Catalog,
+    parts: OnceLock<Parts>,
+    dates: OnceLock<Vec<Date>>,
+    segments: Box<[OnceLock<OpenSegment>]>,
+}
+
+/// What the small tables say, taken apart once.
+#[derive(Debug)]
+struct Parts {
+    schema: PanelSchema,
+    /// For each column, code and date included, the values of its dictionary.
+    dictionaries: Vec<Option<ArrayRef>>,
+}
+
+/// A segment and the columns it holds.
+#[derive(Debug)]
+pub(super) struct OpenSegment {
+    pub(super) record: SegmentRecord,
+    pub(super) columns: Vec<SegmentColumn>,
+    pub(super) segment: Segment,
+}
+
+impl Store {
+    /// Opens the live version of the store at `path`, by mapping; see [`Access::Map`] for what that relies on. Costs
+    /// the same for a store of any size.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where no store is, [`Error::Unfinished`] where a build did not complete, [`Error::Corrupt`]
+    /// and [`Error::WrongVersion`] where there is something else than this library wrote.
+    pub fn open(path: impl AsRef<Path>) -> Result<Store> {
+        Store::open_with(path, Access::Map)
+    }
+
+    /// Opens the live version of the store at `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Store::open).
+    pub fn open_with(path: impl AsRef<Path>, access: Access) -> Result<Store> {
+        let root = path.as_ref();
+        let mut current = read_current(root)?;
+        let catalog = loop {
+            let path = root.join(CATALOG_DIR).join(catalog_name(current.version));
+            match Catalog::open(&path, access) {
+                Err(Error::Io { source, .. })
+                    if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) =>
+                {
+                    // Either the version was replaced and collected since CURRENT was read, or the catalog is gone.
+                    let newer = read_current(root)?;
+                    if newer == current {
+                        return Err(Error::structure(&path, "CURRENT names it, and it is not there"));
+                    }
+                    current = newer;
+                }
+                opened => break opened?,
+            }
+        };
+        if catalog.header().version != current.version {
+            return Err(catalog.structure(format!("it says it is version {}", catalog.header().version)));
+        }
+        let segment_count =
+            catalog.header().tables[Table::Segments as usize].byte_len as usize / size_of::<SegmentRecord>();
+        Ok(Store {
+            root: root.to_owned(),
+            access,
+            catalog,
+            parts: OnceLock::new(),
+            dates: OnceLock::new(),
+            segments: (0..segment_count).map(|_| OnceLock::new()).collect(),
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The version this reader sees, from 1.
+    pub fn version(&self) -> u64 {
+        self.catalog.header().version
+    }
+
+    /// The same in every version of one store, different in any other store.
+    pub fn id(&self) -> u128 {
+        u128::from_le_bytes(self.catalog.header().store_id)
+    }
+
+    /// When this version was published, in nanoseconds since 1970.
+    pub fn created_ns(&self) -> i64 {
+        self.catalog.header().created_ns
+    }
+
+    /// Rows of the panel.
+    pub fn row_count(&self) -> u64 {
+        self.catalog.header().row_count
+    }
+
+    /// The panel's columns in their logical types.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn schema(&self) -> Result<&PanelSchema> {
+        Ok(&self.parts()?.schema)
+    }
+
+    /// The dates that have a section, ascending.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn dates(&self) -> Result<&[Date]> {
+        if let Some(dates) = self.dates.get() {
+            return Ok(dates);
+        }
+        let days: &[i32] = self.catalog.table(Table::Dates)?;
+        let dates = days.iter().map(|&days| Date::from_days(days)).collect::<Option<Vec<Date>>>();
+        let dates = dates.ok_or_else(|| self.catalog.structure("a date lies outside the years 0000 to 9999"))?;
+        if !dates.is_sorted_by(|a, b| a < b) {
+            return Err(self.catalog.structure("its dates are out of order"));
+        }
+        Ok(self.dates.get_or_init(|| dates))
+    }
+
+    /// The codes of all stocks, in the order in which sections hold them.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn stocks(&self) -> Result<Vec<&str>> {
+        let codes = self.codes()?;
+        let order: &[u32] = self.catalog.table(Table::StockOrder)?;
+        let code = |&stock: &u32| (stock < codes.len() as u32).then(|| codes.value(stock as usize));
+        let stocks: Option<Vec<&str>> = order.iter().map(code).collect();
+        stocks.ok_or_else(|| self.catalog.structure("its stock order names unknown stocks"))
+    }
+
+    /// The number of the stock with this code.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], naming the neighbours in code order.
+    pub fn stock(&self, code: &str) -> Result<StockId> {
+        let stocks = self.stocks()?;
+        match stocks.binary_search(&code) {
+            Ok(rank) => Ok(StockId(self.catalog.record(Table::StockOrder, rank)?)),
+            Err(at) => {
+                let near: Vec<&str> = stocks[at.saturating_sub(1)..(at + 2).min(stocks.len())].to_vec();
+                Err(Error::NotFound {
+                    what: format!("stock {code:?} in {}", self.root.display()),
+                    hint: format!("in code order it would stand near {}", near.join(", ")),
+                })
+            }
+        }
+    }
+
+    /// The section of `date`. Costs a binary search; nothing is read before a column is asked for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], naming the nearest dates.
+    pub fn section(&self, date: Date) -> Result<Section<'_>> {
+        let dates = self.dates()?;
+        match dates.binary_search(&date) {
+            Ok(index) => self.section_at(index),
+            Err(at) => {
+                let near: Vec<String> =
+                    dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();
+                Err(Error::NotFound {
+                    what: format!("date {date} in {}", self.root.display()),
+                    hint: format!("the nearest are {}", near.join(" and ")),
+                })
+            }
+        }
+    }
+
+    /// The section of the `index`-th date.
+    ///
+    /// # Errors
+    /// When there are not so many, or the store is damaged.
+    pub fn section_at(&self, index: usize) -> Result<Section<'_>> {
+        let date = *self.dates()?.get(index).ok_or_else(|| Error::NotFound {
+            what: format!("section {index}"),
+            hint: format!("there are {}", self.dates.get().map_or(0, Vec::len)),
+        })?;
+        let record: SectionRecord = self.catalog.record(Table::Sections, index)?;
+        Section::new(self, date, record)
+    }
+
+    /// The codes in the order of stock numbers.
+    pub(super) fn codes(&self) -> Result<&StringArray> {
+        self.dictionary(0)?
+            .and_then(|codes| codes.as_string_opt())
+            .ok_or_else(|| self.catalog.structure("its codes are no text"))
+    }
+
+    /// Place of each stock in code order, by stock number.
+    pub(super) fn ranks(&self) -> Result<&[u32]> {
+        self.catalog.table(Table::StockRanks)
+    }
+
+    /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
+    pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
+        Ok(self.parts()?.dictionaries.get(column).and_then(Option::as_ref))
+    }
+
+    /// Name and logical type of column `column`; column 0 is the code, column 1 the date.
+    pub(super) fn column(&self, column: usize) -> Result<(&str, &DataType)> {
+        let schema = self.schema()?;
+        let column = match column {
+            0 => &schema.code,
+            1 => return Ok((&schema.date_name, &DataType::Date32)),
+            other => schema
+                .columns
+                .get(other - 2)
+                .ok_or_else(|| self.catalog.structure(format!("a segment names unknown column {other}")))?,
+        };
+        Ok((&column.name, &column.data_type))
+    }
+
+    pub(super) fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Segment `index`, opened at its first use.
+    pub(super) fn segment(&self, index: u32) -> Result<&OpenSegment> {
+        let slot = self
+            .segments
+            .get(index as usize)
+            .ok_or_else(|| self.catalog.structure(format!("a section names unknown segment {index}")))?;
+        if let Some(open) = slot.get() {
+            return Ok(open);
+        }
+        let record: SegmentRecord = self.catalog.record(Table::Segments, index as usize)?;
+        let columns = self
+            .catalog
+            .records(Table::SegmentColumns, record.column_start, record.column_count as usize)?
+            .iter()
+            .map(|column: &SegmentColumnRecord| {
+                let (name, logical) = self.column(column.column as usize)?;
+                let stored = Stored::from_number(column.stored)
+                    .ok_or_else(|| self.catalog.structure(format!("stored type {} is unknown", column.stored)))?;
+                let dictionary = (stored == Stored::Codes).then(|| self.dictionary(column.column as usize));
+                Ok(SegmentColumn {
+                    column: column.column,
+                    name: name.to_owned(),
+                    logical: logical.clone(),
+                    stored,
+                    dictionary: dictionary.transpose()?.flatten().cloned(),
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if !columns.is_sorted_by_key(|column| column.column) || columns.len() < 2 || columns[1].column != 1 {
+            return Err(self.catalog.structure(format!("the columns of segment {index} are out of order")));
+        }
+        let path = self.root.join(SEGMENT_DIR).join(segment_name(record.version, record.ordinal));
+        let segment = Segment::open(&path, record.file_len, self.access)?;
+        Ok(slot.get_or_init(|| OpenSegment { record, columns, segment }))
+    }
+
+    fn parts(&self) -> Result<&Parts> {
+        if let Some(parts) = self.parts.get() {
+            return Ok(parts);
+        }
+        let parts = self.read_parts()?;
+        Ok(self.parts.get_or_init(|| parts))
+    }
+
+    fn read_parts(&self) -> Result<Parts> {
+        let records: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
+        let mut columns = Vec::with_capacity(records.len());
+        let mut dictionaries = Vec::with_capacity(records.len());
+        for record in records {
+            let name = self.catalog.string(record.name)?.to_owned();
+            let zone = self.catalog.string(record.logical.zone)?;
+            let data_type = logical::decode(&record.logical, zone)
+                .ok_or_else(|| self.catalog.structure(format!("column {name:?} has an unknown type")))?;
+            columns.push(Column { name, data_type });
+            let dictionary = (record.dictionary != NONE).then(|| dictionary::get(&self.catalog, record.dictionary));
+            dictionaries.push(dictionary.transpose()?);
+        }
+        let [_, date, ..] = records else {
+            return Err(self.catalog.structure("it lacks the code or the date column"));
+        };
+        let format = self.catalog.string(date.spelling_format)?;
+        let spelling = logical::decode_spelling(date.spelling, format)
+            .ok_or_else(|| self.catalog.structure("its dates have an unknown spelling"))?;
+        let rest = columns.split_off(2);
+        let [code, date] = <[Column; 2]>::try_from(columns)
+            .map_err(|_| self.catalog.structure("it lacks the code or the date column"))?;
+        let date_form = DateForm { data_type: date.data_type, spelling };
+        let schema = PanelSchema { code, date_name: date.name, date_form, columns: rest };
+        Ok(Parts { schema, dictionaries })
+    }
+}
+
+fn read_current(root: &Path) -> Result<Current> {
+    let path = root.join(CURRENT_NAME);
+    match fs::read(&path) {
+        Ok(bytes) => Current::parse(&bytes).map_err(|other| match other {
+            Some(found) => Error::WrongVersion { path, found, supported: FORMAT_VERSION },
+            None => Error::Corrupt { path, damage: Damage::Checksum { what: "its text".to_owned() } },
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if root.join(LOCK_NAME).exists() {
+                return Err(Error::Unfinished { path: root.to_owned() });
+            }
+            let hint = if root.exists() {
+                "it holds no CURRENT file; a store is made by `transect build SRC STORE`"
+            } else {
+                "make one with `transect build SRC STORE`"
+            };
+            Err(Error::NotFound { what: format!("a store at {}", root.display()), hint: hint.to_owned() })
+        }
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
