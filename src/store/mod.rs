@@ -1,6 +1,7 @@
 //! The store: a directory of segments and catalogs, read here by date and by stock, published, verified.
 
 mod catalog;
+mod compare;
 mod dictionary;
 mod info;
 mod logical;
@@ -17,5 +18,6 @@ pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;
 pub use view::Store;
 
+pub(crate) use compare::first_difference;
 pub(crate) use publish::{StoreWriter, WriterOptions};
 pub(crate) use snapshot::{Snapshot, SnapshotColumn};

@@ -1,0 +1,238 @@
+//! One column of one series, narrowed to the width its values need.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::types::{
+    ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, BinaryArray, StringArray, cast::AsArray, downcast_primitive_array};
+use arrow_buffer::{Buffer, NullBuffer};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use bytemuck::Pod;
+
+use crate::error::{Error, Result};
+use crate::format::Stored;
+use crate::segment::natural_stored;
+
+/// The values of one column of one series, in date order.
+pub(super) struct Lane {
+    /// The narrowest stored type that holds every value.
+    pub(super) stored: Stored,
+    /// Which rows have a value; `None` when all have. The values of other rows mean nothing.
+    pub(super) nulls: Option<NullBuffer>,
+    /// The values, at the width of `stored`; one byte a value for [`Stored::Bits`].
+    pub(super) values: Values,
+}
+
+/// The values of a lane.
+pub(super) enum Values {
+    /// Every row holds this integer.
+    Constant(i64),
+    /// One value after the other.
+    Plain(Buffer),
+}
+
+impl Lane {
+    /// Narrows `array`; texts and byte strings become codes of `dictionary`. `None` when there is no value at all.
+    ///
+    /// # Errors
+    /// When the type is none of a panel's.
+    pub(super) fn new(array: &ArrayRef, dictionary: &mut DictionaryBuilder) -> Result<Option<Lane>> {
+        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        if array.is_empty() || nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
+            return Ok(None);
+        }
+        let valid = nulls.as_ref();
+        let (stored, values) = match array.data_type() {
+            DataType::Boolean => {
+                let values = array.as_boolean().values().iter().map(u8::from);
+                (Stored::Bits, Values::Plain(Buffer::from_vec(values.collect())))
+            }
+            DataType::Int8 => narrow::<Int8Type>(array, valid),
+            DataType::Int16 => narrow::<Int16Type>(array, valid),
+            DataType::Int32 => narrow::<Int32Type>(array, valid),
+            DataType::Int64 => narrow::<Int64Type>(array, valid),
+            DataType::UInt8 => narrow::<UInt8Type>(array, valid),
+            DataType::UInt16 => narrow::<UInt16Type>(array, valid),
+            DataType::UInt32 => narrow::<UInt32Type>(array, valid),
+            DataType::UInt64 => narrow::<UInt64Type>(array, valid),
+            other => match natural_stored(other) {
+                Stored::Codes => (Stored::Codes, Values::Plain(Buffer::from_vec(dictionary.encode(array)?))),
+                stored => (stored, Values::Plain(fixed_bytes(array)?)),
+            },
+        };
+        Ok(Some(Lane { stored, nulls, values }))
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn byte_len(&self) -> usize {
+        let values = match &self.values {
+            Values::Constant(_) => 0,
+            Values::Plain(bytes) => bytes.capacity(),
+        };
+        values + self.nulls.as_ref().map_or(0, |nulls| nulls.buffer().capacity())
+    }
+}
+
+/// The bytes of a fixed-width array, not copied.
+fn fixed_bytes(array: &ArrayRef) -> Result<Buffer> {
+    downcast_primitive_array!(
+        array => Ok(array.values().inner().clone()),
+        other => Err(Error::Refused(format!("type {other} cannot be stored")))
+    )
+}
+
+/// An integer as 64 bits. The sign travels with the type, so cutting the upper bits off and extending again is exact.
+trait Integer: ArrowPrimitiveType {
+    fn bits(value: Self::Native) -> i64;
+    /// The narrowest stored type for values between these two.
+    fn width(min: Self::Native, max: Self::Native) -> Stored;
+}
+
+macro_rules! integers {
+    ($($type:ty, $wide:ty: $($limit:ty => $stored:ident),+;)+) => {$(
+        impl Integer for $type {
+            fn bits(value: Self::Native) -> i64 {
+                value as i64
+            }
+
+            fn width(min: Self::Native, max: Self::Native) -> Stored {
+                let (min, max) = (min as $wide, max as $wide);
+                if min >= 0 && max <= 1 {
+                    return Stored::Bits;
+                }
+                $(if min >= <$limit>::MIN as $wide && max <= <$limit>::MAX as $wide {
+                    return Stored::$stored;
+                })+
+                Stored::Bytes8
+            }
+        }
+    )+};
+}
+
+integers! {
+    Int8Type, i64: i8 => Bytes1;
+    Int16Type, i64: i8 => Bytes1, i16 => Bytes2;
+    Int32Type, i64: i8 => Bytes1, i16 => Bytes2, i32 => Bytes4;
+    Int64Type, i64: i8 => Bytes1, i16 => Bytes2, i32 => Bytes4;
+    UInt8Type, i128: u8 => Bytes1;
+    UInt16Type, i128: u8 => Bytes1, u16 => Bytes2;
+    UInt32Type, i128: u8 => Bytes1, u16 => Bytes2, u32 => Bytes4;
+    UInt64Type, i128: u8 => Bytes1, u16 => Bytes2, u32 => Bytes4;
+}
+
+/// Narrows integers to the width that the valid ones among them need.
+fn narrow<T: Integer>(array: &ArrayRef, nulls: Option<&NullBuffer>) -> (Stored, Values)
+where
+    T::Native: Ord,
+{
+    let values: &[T::Native] = array.as_primitive::<T>().values();
+    let range = match nulls {
+        None => values.iter().min().copied().zip(values.iter().max().copied()),
+        Some(nulls) => nulls.valid_indices().map(|row| values[row]).fold(None, |range, value| match range {
+            None => Some((value, value)),
+            Some((min, max)) => Some((value.min(min), value.max(max))),
+        }),
+    };
+    let Some((min, max)) = range else { return (Stored::Bits, Values::Constant(0)) };
+    let stored = T::width(min, max);
+    if min == max {
+        return (stored, Values::Constant(T::bits(min)));
+    }
+    let bits = values.iter().map(|&value| T::bits(value));
+    let bytes = match stored {
+        Stored::Bits | Stored::Bytes1 => Buffer::from_vec(bits.map(|value| value as u8).collect()),
+        Stored::Bytes2 => Buffer::from_vec(bits.map(|value| value as u16).collect()),
+        Stored::Bytes4 | Stored::Codes => Buffer::from_vec(bits.map(|value| value as u32).collect()),
+        Stored::Bytes8 | Stored::Bytes16 => Buffer::from_vec(bits.collect::<Vec<i64>>()),
+    };
+    (stored, Values::Plain(bytes))
+}
+
+/// Integers that lie at the width of `stored`, as 64 bits; one byte each for [`Stored::Bits`].
+pub(super) fn widened(bytes: &[u8], stored: Stored, signed: bool) -> Vec<i64> {
+    fn each<T: Pod>(bytes: &[u8], bits: impl Fn(T) -> i64) -> Vec<i64> {
+        bytes.chunks_exact(size_of::<T>()).map(|value| bits(bytemuck::pod_read_unaligned(value))).collect()
+    }
+    match (stored, signed) {
+        (Stored::Bytes1, true) => each(bytes, |value: i8| value.into()),
+        (Stored::Bytes2, true) => each(bytes, |value: i16| value.into()),
+        (Stored::Bytes4, true) => each(bytes, |value: i32| value.into()),
+        (Stored::Bits | Stored::Bytes1, _) => each(bytes, |value: u8| value.into()),
+        (Stored::Bytes2, false) => each(bytes, |value: u16| value.into()),
+        (Stored::Bytes4 | Stored::Codes, _) => each(bytes, |value: u32| value.into()),
+        (Stored::Bytes8 | Stored::Bytes16, _) => each(bytes, |value: i64| value),
+    }
+}
+
+/// The distinct texts or byte strings of one column of one block, in the order in which they were first seen.
+#[derive(Default)]
+pub(super) struct DictionaryBuilder {
+    codes: HashMap<Box<[u8]>, u32>,
+    /// The values, by code.
+    values: Vec<Box<[u8]>>,
+    byte_len: usize,
+}
+
+impl DictionaryBuilder {
+    /// The code of each row of `array`; 0 where it is null.
+    fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
+        let failed = || Error::arrow("dictionary-code a column");
+        let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+        let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };
+        // Casting a dictionary to its values first drops values that no row uses, and nulls among them.
+        let flat = cast(array, &plain).map_err(failed())?;
+        let coded = cast(&flat, &DataType::Dictionary(Box::new(DataType::Int32), Box::new(plain))).map_err(failed())?;
+        let coded = coded.as_dictionary::<Int32Type>();
+        let ours: Vec<u32> = if is_bytes {
+            coded.values().as_binary::<i32>().iter().map(|value| self.add(value.unwrap_or_default())).collect()
+        } else {
+            let texts = coded.values().as_string::<i32>().iter();
+            texts.map(|value| self.add(value.unwrap_or_default().as_bytes())).collect()
+        };
+        Ok(coded.keys().iter().map(|key| key.map_or(0, |key| ours[key as usize])).collect())
+    }
+
+    /// The code of `value`, new or known.
+    pub(super) fn add(&mut self, value: &[u8]) -> u32 {
+        if let Some(&code) = self.codes.get(value) {
+            return code;
+        }
+        let code = self.values.len() as u32;
+        self.codes.insert(value.into(), code);
+        self.values.push(value.into());
+        self.byte_len += value.len();
+        code
+    }
+
+    /// The values, by code.
+    pub(super) fn into_values(self) -> Vec<Box<[u8]>> {
+        self.values
+    }
+
+    /// Bytes on the heap, roughly: each value is held twice, as key and in the list.
+    pub(super) fn byte_len(&self) -> usize {
+        2 * self.byte_len + 64 * self.values.len()
+    }
+
+    /// The values as an array of text, or of byte strings.
+    ///
+    /// # Errors
+    /// When they take more than 2 GiB, the limit of an Arrow dictionary.
+    pub(super) fn finish(self, is_bytes: bool) -> Result<ArrayRef> {
+        if self.byte_len > i32::MAX as usize {
+            return Err(Error::Refused(
+                "the distinct texts of a column take more than 2 GiB; leave the column out with --exclude".to_owned(),
+            ));
+        }
+        let values = self.values.iter().map(AsRef::as_ref);
+        if is_bytes {
+            return Ok(Arc::new(BinaryArray::from_iter_values(values)));
+        }
+        let texts: Result<Vec<&str>, _> = values.map(std::str::from_utf8).collect();
+        let texts = texts.map_err(Error::arrow("read a text"))?;
+        Ok(Arc::new(StringArray::from_iter_values(texts)))
+    }
+}

@@ -1,0 +1,46 @@
+//! Puts one output file in place: whole under its final name, or not at all.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::durable::Disk;
+use crate::error::{Error, Result};
+use crate::format::{TEMP_PREFIX, checksum};
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) byte_len: u64,
+    /// XXH3 of the file.
+    pub(crate) checksum: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub(crate) modified_ns: i64,
+}
+
+/// Writes `bytes` to `path` by way of a temporary name in the same directory, which must exist.
+///
+/// The file is not synced: output can be written again from the store at any time, and thousands of syncs would cost
+/// more than that. After a power failure, `verify --output` tells.
+///
+/// # Errors
+/// When the system refuses; then nothing stands under the final name that did not before.
+pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Written> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!("{TEMP_PREFIX}{name}"));
+    disk.remove(&temporary)?;
+    let file = disk.create(temporary.clone())?;
+    let written = file.write_at(bytes, 0).and_then(|()| {
+        let metadata = file.file().metadata().map_err(Error::io("read", &temporary))?;
+        disk.rename(&temporary, path)?;
+        Ok(Written {
+            byte_len: bytes.len() as u64,
+            checksum: checksum(bytes),
+            modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        })
+    });
+    if written.is_err() {
+        // The first error says more than one about the leftover.
+        let _ = disk.remove(&temporary);
+    }
+    written
+}

@@ -1,0 +1,10 @@
+//! The output: turns one section into the bytes of one file, and puts files in place whole.
+
+mod encode;
+mod file;
+mod options;
+
+pub use options::{Compression, Format, NamePattern};
+
+pub(crate) use encode::Encoder;
+pub(crate) use file::{Written, write_whole};

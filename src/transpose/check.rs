@@ -1,0 +1,119 @@
+//! Compares the files of an output directory with the store they came from.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::FileReader;
+use arrow_select::concat::concat_batches;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Serialize;
+
+use super::ledger::{LEDGER_NAME, Ledger, LedgerFile};
+use super::plan::Plan;
+use super::run::section_batch;
+use crate::error::{Error, Result};
+use crate::format::checksum;
+use crate::key::Date;
+use crate::progress::Observer;
+use crate::sink::Format;
+use crate::store::{Store, first_difference};
+use crate::workers::Workers;
+
+/// What [`verify_output`] read and found.
+#[derive(Debug, Default, Serialize)]
+pub struct OutputReport {
+    /// Files compared.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Every file that is not as the store and the ledger say, one message each.
+    pub differences: Vec<String>,
+}
+
+/// Reads every file that the ledger of `out` lists and compares it, bit for bit, with the section of `store`.
+///
+/// # Errors
+/// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
+pub fn verify_output(
+    store: &Store,
+    out: &Path,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<OutputReport> {
+    let ledger = Ledger::read(out)?.ok_or_else(|| Error::NotFound {
+        what: out.join(LEDGER_NAME).display().to_string(),
+        hint: format!("{} was not written by `transect transpose`", out.display()),
+    })?;
+    if ledger.store != format!("{:032x}", store.id()) {
+        return Err(Error::Refused(format!(
+            "{} was written from another store than {}; transpose again, or name that store",
+            out.display(),
+            store.path().display()
+        )));
+    }
+    let plan = Plan::new(store, &ledger.shape)?;
+    let files: Vec<(&String, &LedgerFile)> = ledger.files.iter().collect();
+    observer.begin("verify output", "files", files.len() as u64);
+    let results = workers.try_map(files.len(), |at| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let (date, file) = files[at];
+        let difference = compare(store, out, date, file, &plan, ledger.shape.format);
+        observer.advance(1);
+        Ok(difference.err().map(|why| format!("{}: {why}", out.join(&file.path).display())))
+    })?;
+    observer.end();
+    let mut differences: Vec<String> = results.into_iter().flatten().collect();
+    if !ledger.pending.is_empty() {
+        differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
+    }
+    Ok(OutputReport {
+        files: files.len() as u64,
+        rows: files.iter().map(|(_, file)| file.rows).sum(),
+        differences,
+    })
+}
+
+fn compare(
+    store: &Store,
+    out: &Path,
+    date: &str,
+    file: &LedgerFile,
+    plan: &Plan,
+    format: Format,
+) -> Result<(), String> {
+    let path = out.join(&file.path);
+    let bytes = fs::read(&path).map_err(|error| error.to_string())?;
+    let date: Date = date.parse()?;
+    let section = store.section(date).map_err(|error| error.to_string())?;
+    let expected = section_batch(&section, plan).map_err(|error| error.to_string())?;
+    let expected = expected.ok_or("the store has no rows for it")?;
+    if format!("{:016x}", checksum(&bytes)) != file.checksum {
+        return Err("it is not the file that was written; transpose again".to_owned());
+    }
+    let found = read(&path, format).map_err(|error| error.to_string())?;
+    match first_difference(&expected, &found) {
+        None => Ok(()),
+        Some(difference) => Err(difference),
+    }
+}
+
+fn read(path: &Path, format: Format) -> Result<RecordBatch> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let failed = || Error::arrow(format!("read {}", path.display()));
+    let (schema, batches) = match format {
+        Format::Parquet => {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed())?;
+            let reader = reader.build().map_err(failed())?;
+            let schema = arrow_array::RecordBatchReader::schema(&reader);
+            (schema, reader.collect::<Result<Vec<_>, _>>().map_err(failed())?)
+        }
+        Format::Arrow => {
+            let reader = FileReader::try_new(file, None).map_err(failed())?;
+            (reader.schema(), reader.collect::<Result<Vec<_>, _>>().map_err(failed())?)
+        }
+    };
+    concat_batches(&schema, &batches).map_err(failed())
+}

@@ -1,0 +1,139 @@
+//! What a transpose writes, decided from the store's metadata alone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::sink::{Compression, Format, NamePattern};
+use crate::store::Store;
+
+/// What each output file is like. All files of one output directory share it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shape {
+    /// File format.
+    pub format: Format,
+    /// Compression of Parquet pages.
+    pub compression: Compression,
+    /// Where each file lies below the directory; `None` is `{date}` with the format's ending.
+    pub name: Option<NamePattern>,
+    /// The panel columns to write, besides code and date; `None` writes all.
+    pub columns: Option<Vec<String>>,
+    /// Panel columns to leave out.
+    pub exclude: Vec<String>,
+    /// Whether files have the date column.
+    pub date: bool,
+    /// The stocks to write; `None` writes all.
+    pub stocks: Option<Vec<String>>,
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape {
+            format: Format::default(),
+            compression: Compression::default(),
+            name: None,
+            columns: None,
+            exclude: Vec::new(),
+            date: true,
+            stocks: None,
+        }
+    }
+}
+
+/// Which dates to write. Empty selects all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The first date.
+    pub from: Option<Date>,
+    /// The last date.
+    pub to: Option<Date>,
+    /// Exactly these dates; the store must have each.
+    pub dates: Vec<Date>,
+}
+
+impl Selection {
+    /// The places of the selected dates among the store's, ascending.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a named date that the store lacks, with the nearest ones.
+    pub(super) fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
+        let all = store.dates()?;
+        let mut named = HashSet::new();
+        for &date in &self.dates {
+            store.section(date)?;
+            named.insert(date);
+        }
+        let selected = |date: Date| {
+            self.from.is_none_or(|from| date >= from)
+                && self.to.is_none_or(|to| date <= to)
+                && (named.is_empty() || named.contains(&date))
+        };
+        Ok((0..all.len()).filter(|&index| selected(all[index])).collect())
+    }
+
+    /// Whether it selects all dates.
+    pub(super) fn is_all(&self) -> bool {
+        self.from.is_none() && self.to.is_none() && self.dates.is_empty()
+    }
+}
+
+/// A shape, resolved against one store.
+pub(super) struct Plan {
+    /// The panel columns to write, as indices, in panel order.
+    pub(super) columns: Vec<usize>,
+    /// Schema of every file.
+    pub(super) schema: SchemaRef,
+    /// Whether files have the date column.
+    pub(super) date: bool,
+    /// The numbers of the stocks to write; `None` writes all.
+    pub(super) stocks: Option<HashSet<i32>>,
+    /// Where each file lies.
+    pub(super) name: NamePattern,
+}
+
+impl Plan {
+    /// Resolves `shape`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a column or a stock that the store lacks.
+    pub(super) fn new(store: &Store, shape: &Shape) -> Result<Plan> {
+        let panel = store.schema()?;
+        for name in shape.columns.iter().flatten().chain(&shape.exclude) {
+            if panel.index_of(name).is_none() {
+                return Err(Error::NotFound {
+                    what: format!("column {name:?}"),
+                    hint: format!(
+                        "the panel has {}",
+                        panel.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+                    ),
+                });
+            }
+        }
+        let keeps = |name: &String| {
+            shape.columns.as_ref().is_none_or(|columns| columns.contains(name)) && !shape.exclude.contains(name)
+        };
+        let columns: Vec<usize> =
+            (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
+        let all = panel.arrow();
+        let mut fields = vec![all.field(0).clone()];
+        if shape.date {
+            fields.push(all.field(1).clone());
+        }
+        fields.extend(columns.iter().map(|index| all.field(index + 2).clone()));
+        let stocks = shape.stocks.as_ref().map(|codes| {
+            codes.iter().map(|code| store.stock(code).map(|stock| stock.0 as i32)).collect::<Result<HashSet<i32>>>()
+        });
+        Ok(Plan {
+            columns,
+            schema: Arc::new(Schema::new(fields)),
+            date: shape.date,
+            stocks: stocks.transpose()?,
+            name: shape.name.clone().unwrap_or_else(|| shape.format.default_name()),
+        })
+    }
+}

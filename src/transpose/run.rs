@@ -1,0 +1,304 @@
+//! Runs a transpose: each worker takes a section, encodes it and puts its file in place.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use serde::Serialize;
+
+use super::ledger::{Ledger, LedgerFile};
+use super::plan::{Plan, Selection, Shape};
+use crate::durable::Disk;
+use crate::error::{Error, Result};
+use crate::format::TEMP_PREFIX;
+use crate::key::Date;
+use crate::progress::{Observer, Silent};
+use crate::sink::{Encoder, write_whole};
+use crate::store::{Section, Store};
+use crate::workers::Workers;
+
+/// Writes one file per date from a store.
+///
+/// ```no_run
+/// let store = transect::Store::open("panel.store")?;
+/// let report = transect::Transpose::new(&store, "by_date").run()?;
+/// println!("{} files", report.files);
+/// # Ok::<(), transect::Error>(())
+/// ```
+///
+/// # Memory
+///
+/// Each worker holds one encoded section. The sections themselves are mapped.
+pub struct Transpose<'a> {
+    store: &'a Store,
+    out: PathBuf,
+    shape: Shape,
+    selection: Selection,
+    workers: Option<usize>,
+    force: bool,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// What a transpose did.
+#[derive(Debug, Default, Serialize)]
+pub struct TransposeReport {
+    /// The store's version that was written.
+    pub version: u64,
+    /// Files written.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Columns in each.
+    pub columns: u64,
+    /// Files of earlier runs that were removed: their dates are gone, or they had another shape.
+    pub removed: u64,
+    /// Selected dates without a file, because none of the chosen stocks has a row.
+    pub without_rows: u64,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+impl<'a> Transpose<'a> {
+    /// A transpose of all of `store` into the directory `out`, with the defaults of the command line.
+    pub fn new(store: &'a Store, out: impl Into<PathBuf>) -> Transpose<'a> {
+        Transpose {
+            store,
+            out: out.into(),
+            shape: Shape::default(),
+            selection: Selection::default(),
+            workers: None,
+            force: false,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// What the files are like.
+    pub fn shape(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
+    }
+
+    /// Which dates to write. Files of other dates stay.
+    pub fn selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Worker threads; one per core by default. One runs on the calling thread. The files' bytes do not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Whether to write into a directory that has other files, or files of ours in another shape. Files that transect
+    /// did not write are never touched.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Writes the files, then the ledger. Stopped half-way, the directory holds whole files only, and running again
+    /// completes it.
+    ///
+    /// # Errors
+    /// When the directory holds what must not be replaced, a name is unknown, the store is damaged, or the observer
+    /// cancels.
+    pub fn run(self) -> Result<TransposeReport> {
+        let started = Instant::now();
+        let workers = Workers::new(self.workers)?;
+        let plan = Plan::new(self.store, &self.shape)?;
+        let indices = self.selection.resolve(self.store)?;
+        let dates = self.store.dates()?;
+        let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
+
+        let before = self.take_directory()?;
+        let paths: BTreeSet<String> = indices.iter().map(|&index| plan.name.path(dates[index])).collect();
+        self.refuse_foreign_files(before.as_ref(), &paths)?;
+        self.disk.create_dir(&self.out)?;
+        let mut ledger = Ledger::new(format!("{:032x}", self.store.id()), self.store.version(), self.shape.clone());
+        let (kept, stale) = self.split_old_files(before, &plan, &paths)?;
+        ledger.files = kept;
+        ledger.pending = paths.iter().chain(&stale).cloned().collect();
+        ledger.write(&self.disk, &self.out)?;
+        self.create_dirs(&paths)?;
+
+        self.observer.begin("transpose", "dates", indices.len() as u64);
+        let written = workers.try_map(indices.len(), |at| {
+            if self.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let file = self.write_section(&plan, &encoder, indices[at])?;
+            self.observer.advance(1);
+            Ok(file)
+        })?;
+        self.observer.end();
+
+        let mut report = TransposeReport {
+            version: self.store.version(),
+            columns: plan.schema.fields().len() as u64,
+            ..TransposeReport::default()
+        };
+        let mut removable = stale;
+        for (file, &index) in written.into_iter().zip(&indices) {
+            let Some(file) = file else {
+                report.without_rows += 1;
+                removable.insert(plan.name.path(dates[index]));
+                continue;
+            };
+            report.files += 1;
+            report.rows += file.rows;
+            report.bytes += file.bytes;
+            ledger.files.insert(dates[index].to_string(), file);
+        }
+        for path in &removable {
+            let path = self.out.join(path);
+            if path.exists() {
+                self.disk.remove(&path)?;
+                report.removed += 1;
+            }
+        }
+        ledger.pending.clear();
+        ledger.write(&self.disk, &self.out)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// What an earlier run left in the output directory; an error where it must not be written to.
+    fn take_directory(&self) -> Result<Option<Ledger>> {
+        let out = self.out.display();
+        if !self.out.exists() {
+            return Ok(None);
+        }
+        let ledger = Ledger::read(&self.out)?;
+        match &ledger {
+            Some(ledger) if ledger.shape != self.shape && !self.force => Err(Error::Refused(format!(
+                "{out} holds files of another shape (format, compression, names, columns or stocks); name another \
+                 directory, or use --force to replace them"
+            ))),
+            Some(_) => Ok(ledger),
+            None if self.force || self.is_unused()? => Ok(None),
+            None => Err(Error::Refused(format!(
+                "{out} is not empty and was not written by transect; name another directory, or use --force to write \
+                 beside what is there"
+            ))),
+        }
+    }
+
+    /// Whether the output directory holds nothing, or only what a run that was stopped at once left.
+    fn is_unused(&self) -> Result<bool> {
+        let entries = fs::read_dir(&self.out).map_err(Error::io("read directory", &self.out))?;
+        for entry in entries {
+            let entry = entry.map_err(Error::io("read directory", &self.out))?;
+            if !entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// No file that transect did not write is replaced, with --force or without.
+    fn refuse_foreign_files(&self, ledger: Option<&Ledger>, paths: &BTreeSet<String>) -> Result<()> {
+        let is_foreign =
+            |path: &&String| !ledger.is_some_and(|ledger| ledger.wrote(path)) && self.out.join(path).exists();
+        match paths.iter().find(is_foreign) {
+            Some(path) => Err(Error::Refused(format!(
+                "{} was not written by transect and is in the way; move it, or name another directory",
+                self.out.join(path).display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Of an earlier run's files, those that stay as they are, by date, and the paths of those that must go.
+    fn split_old_files(
+        &self,
+        before: Option<Ledger>,
+        plan: &Plan,
+        paths: &BTreeSet<String>,
+    ) -> Result<(std::collections::BTreeMap<String, LedgerFile>, BTreeSet<String>)> {
+        let Some(before) = before else { return Ok(Default::default()) };
+        let same_shape = before.shape == self.shape;
+        let mut stale: BTreeSet<String> = before.pending.difference(paths).cloned().collect();
+        let mut kept = before.files;
+        kept.retain(|date, file| {
+            let known = date.parse().is_ok_and(|date: Date| {
+                self.store.dates().is_ok_and(|dates| dates.binary_search(&date).is_ok())
+                    && file.path == plan.name.path(date)
+            });
+            let stays = same_shape && known;
+            if !stays && !paths.contains(&file.path) {
+                stale.insert(file.path.clone());
+            }
+            // A file that this run replaces enters the ledger again when it is written.
+            stays && !paths.contains(&file.path)
+        });
+        if self.selection.is_all() {
+            debug_assert!(kept.is_empty(), "a run over all dates replaces every file that stays");
+        }
+        // A path that an unfinished run may have written and that is still wanted as it was stays listed.
+        stale.retain(|path| !kept.values().any(|file| file.path == *path));
+        Ok((kept, stale))
+    }
+
+    fn create_dirs(&self, paths: &BTreeSet<String>) -> Result<()> {
+        let dirs: BTreeSet<&Path> = paths.iter().filter_map(|path| Path::new(path).parent()).collect();
+        for dir in dirs.into_iter().filter(|dir| !dir.as_os_str().is_empty()) {
+            self.disk.create_dir(&self.out.join(dir))?;
+        }
+        Ok(())
+    }
+
+    fn write_section(&self, plan: &Plan, encoder: &Encoder, index: usize) -> Result<Option<LedgerFile>> {
+        let section = self.store.section_at(index)?;
+        let Some(batch) = section_batch(&section, plan)? else { return Ok(None) };
+        let bytes = encoder.encode(&batch)?;
+        let path = plan.name.path(section.date());
+        let written = write_whole(&self.disk, &self.out.join(&path), &bytes)?;
+        Ok(Some(LedgerFile {
+            path,
+            rows: batch.num_rows() as u64,
+            bytes: written.byte_len,
+            checksum: format!("{:016x}", written.checksum),
+            modified_ns: written.modified_ns,
+        }))
+    }
+}
+
+/// The rows and columns of `section` that `plan` selects; `None` when no row is left.
+pub(super) fn section_batch(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
+    let mut batch = section.batch_of(&plan.columns)?;
+    if !plan.date {
+        let columns: Vec<ArrayRef> =
+            batch.columns().iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, column)| column.clone()).collect();
+        batch = RecordBatch::try_new(plan.schema.clone(), columns).map_err(Error::arrow("leave out the date"))?;
+    }
+    if let Some(stocks) = &plan.stocks {
+        let chosen: BooleanArray = section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect();
+        if chosen.true_count() == 0 {
+            return Ok(None);
+        }
+        if chosen.true_count() < chosen.len() {
+            batch = filter_record_batch(&batch, &chosen).map_err(Error::arrow("choose stocks"))?;
+        }
+    }
+    Ok(Some(batch))
+}
