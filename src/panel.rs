@@ -111,15 +111,18 @@ impl DateForm {
             (Spelling::Day, DataType::Date64) => {
                 cast(&spread(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())
             }
-            (Spelling::Day, DataType::Timestamp(unit, _)) => {
+            (Spelling::Day, DataType::Timestamp(unit, zone)) => {
                 let per_day = ticks_per_day(*unit);
-                if let Some(&date) = dates.iter().find(|&&date| day(date).checked_mul(per_day).is_none()) {
+                // Midnight in the zone; only zones of a fixed offset are read as days.
+                let offset = zone.as_deref().and_then(zone_seconds).map_or(0, i64::from) * (per_day / 86_400);
+                let midnight = |date: Date| day(date).checked_mul(per_day)?.checked_sub(offset);
+                if let Some(&date) = dates.iter().find(|&&date| midnight(date).is_none()) {
                     return Err(Error::Refused(format!(
                         "{} cannot hold {date}; use `--cast` to give the date column another type",
                         self.data_type
                     )));
                 }
-                cast(&spread(&|date| day(date) * per_day), &self.data_type).map_err(failed())
+                cast(&spread(&|date| day(date) * per_day - offset), &self.data_type).map_err(failed())
             }
             (Spelling::Digits, integer) if integer.is_integer() => {
                 cast(&spread(&|date| i64::from(date.yyyymmdd())), integer).map_err(failed())
@@ -167,4 +170,28 @@ pub const fn ticks_per_day(unit: TimeUnit) -> i64 {
         TimeUnit::Microsecond => 86_400_000_000,
         TimeUnit::Nanosecond => 86_400_000_000_000,
     }
+}
+
+/// How many seconds a time zone is ahead of UTC, if it is UTC itself or a fixed offset such as `+08:00`. Zones with
+/// a history, such as `Asia/Shanghai`, would need a table of it.
+pub fn zone_seconds(zone: &str) -> Option<i32> {
+    if matches!(zone, "UTC" | "utc" | "Z" | "GMT" | "Etc/UTC" | "Etc/GMT") {
+        return Some(0);
+    }
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = match zone.get(1..)?.split_once(':') {
+        Some(parts) => parts,
+        None if zone.len() == 3 => (zone.get(1..)?, "00"),
+        None => (zone.get(1..3)?, zone.get(3..)?),
+    };
+    let number = |digits: &str| -> Option<i32> {
+        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if two { digits.parse().ok() } else { None }
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }

@@ -1,1 +1,28 @@
+//! The input: finds the per-stock files, agrees on one schema for all of them, and reads one series at a time.
+//!
+//! What is wrong with one file is a reason in words ([`Skipped`], or the `Err` of [`Survey::open`] and
+//! [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
 
+mod agree;
+mod content;
+mod convert;
+mod dates;
+mod discover;
+mod footer;
+mod options;
+mod order;
+mod pattern;
+mod series;
+mod survey;
+mod types;
+
+pub use dates::join_date_forms;
+pub use discover::Skipped;
+pub use options::{BadDates, Cast, Duplicates, SourceOptions};
+pub use pattern::Pattern;
+pub use series::SeriesReader;
+pub use survey::{Input, Survey, survey};
+pub use types::parse_type;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Turns a file's column into the panel's type, exactly or with a reason, and compares values bit for bit.
+
+use std::cmp::Ordering;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_ord::ord::make_comparator;
+use arrow_schema::{DataType, SortOptions};
+
+use super::types::{is_text, logical};
+
+/// `array` as `to`, where the values stay exactly the same.
+///
+/// # Errors
+/// The first row (from 1) whose value `to` does not hold, as a reason.
+pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+    let from = array.data_type();
+    if let (DataType::Int64 | DataType::UInt64, DataType::Float64) = (from, to) {
+        // An integer is exact if its significant bits fit 53. Null slots may hold anything.
+        let exact = |magnitude: u64| 64 - magnitude.leading_zeros() - magnitude.trailing_zeros().min(63) <= 53;
+        let inexact = |row: &usize| {
+            array.is_valid(*row)
+                && !match array.as_primitive_opt::<Int64Type>() {
+                    Some(signed) => exact(signed.value(*row).unsigned_abs()),
+                    None => exact(array.as_primitive::<UInt64Type>().value(*row)),
+                }
+        };
+        if let Some(row) = (0..array.len()).find(inexact) {
+            return Err(no_exact_value(array, row, to));
+        }
+        return convert(array, to);
+    }
+    let out = convert(array, to)?;
+    if from == to || surely_exact(from, to) {
+        return Ok(out);
+    }
+    let back = cast_with_options(&out, from, &CastOptions { safe: true, ..CastOptions::default() })
+        .map_err(|error| error.to_string())?;
+    match first_difference(array, &back)? {
+        Some(row) => Err(no_exact_value(array, row, to)),
+        None => Ok(out),
+    }
+}
+
+/// `array` as `to`, by a user's decision: values may be rounded, but none may be lost.
+///
+/// # Errors
+/// The first row (from 1) whose value cannot be read as `to`, as a reason.
+pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+    let from = array.data_type();
+    if from == to {
+        return Ok(array.clone());
+    }
+    if *from == DataType::Null {
+        return Ok(new_null_array(to, array.len()));
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let out = match cast_with_options(array, to, &strict) {
+        Ok(out) => out,
+        Err(error) => {
+            // The strict cast does not say which row it was; the lenient one leaves a null there.
+            let lenient = CastOptions { safe: true, ..CastOptions::default() };
+            let lost = cast_with_options(array, to, &lenient).ok().and_then(|out| newly_null(array, &out));
+            return Err(match lost {
+                Some(row) => format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row)),
+                None => format!("cannot be cast from {from} to {to}: {error}"),
+            });
+        }
+    };
+    match newly_null(array, &out) {
+        Some(row) => Err(format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))),
+        None => Ok(out),
+    }
+}
+
+fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {
+    if after.null_count() == 0 || after.logical_null_count() == before.logical_null_count() {
+        return None;
+    }
+    let (before, after) = (before.logical_nulls(), after.logical_nulls()?);
+    (0..after.len()).find(|&row| after.is_null(row) && before.as_ref().is_none_or(|nulls| nulls.is_valid(row)))
+}
+
+/// Whether a cast between these is exact for every value there is, or reports those for which it is not.
+fn surely_exact(from: &DataType, to: &DataType) -> bool {
+    use DataType::*;
+    match (from, to) {
+        (from, to) if from.is_integer() && to.is_integer() => true,
+        (Int8 | Int16 | UInt8 | UInt16, Float32) | (Float32, Float32) => true,
+        (from, Float64) if from.is_integer() => from.primitive_width().is_some_and(|width| width <= 4),
+        (from, to) if is_text(from) && is_text(to) => true,
+        (Binary | LargeBinary | BinaryView, Binary | LargeBinary | BinaryView) => true,
+        (Date32, Date64) => true,
+        (Dictionary(_, value), to) => surely_exact(value, to) || logical(value).as_ref() == Some(to),
+        _ => false,
+    }
+}
+
+fn no_exact_value(array: &ArrayRef, row: usize, to: &DataType) -> String {
+    format!("row {}: {} ({}) has no exact value in {to}", row + 1, shown_value(array, row), array.data_type())
+}
+
+/// The first row in which two columns of one type differ, bit for bit.
+fn first_difference(a: &ArrayRef, b: &ArrayRef) -> Result<Option<usize>, String> {
+    let same = identity(a, b)?;
+    Ok((0..a.len().min(b.len())).find(|&row| !same(row, row)))
+}
+
+/// Tells whether a row of `a` and a row of `b` are the same bit for bit; nulls are the same as nulls.
+pub(super) fn identity(a: &ArrayRef, b: &ArrayRef) -> Result<impl Fn(usize, usize) -> bool + use<>, String> {
+    // The order of floats used here is the total one: it tells -0.0 from 0.0 and NaN from NaN by their bits.
+    let compare = match a.data_type() {
+        DataType::Null => None,
+        _ => Some(make_comparator(a, b, SortOptions::default()).map_err(|error| error.to_string())?),
+    };
+    Ok(move |i, j| compare.as_ref().is_none_or(|compare| compare(i, j) == Ordering::Equal))
+}
+
+/// A value for a message: text in quotes and escaped, long ones cut.
+pub(super) fn shown_value(array: &dyn Array, row: usize) -> String {
+    const LONGEST: usize = 80;
+    let options = FormatOptions::default().with_null("null");
+    let text = match ArrayFormatter::try_new(array, &options) {
+        Ok(formatter) => formatter.value(row).try_to_string().unwrap_or_else(|_| "a value that cannot be shown".into()),
+        Err(_) => "a value that cannot be shown".to_owned(),
+    };
+    let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) || *array.data_type() == DataType::Null;
+    let cut = match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    };
+    if is_text(array.data_type()) && !is_null { format!("{cut:?}") } else { cut }
+}

@@ -1,0 +1,301 @@
+//! Reads a file's date column into days and remembers how the dates were spelt.
+
+use std::fmt::Write;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::DataType;
+use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::{Datelike, NaiveDate};
+
+use super::convert::shown_value;
+use super::options::BadDates;
+use super::order::NO_DAY;
+use super::types::{is_text, join_text, logical};
+use crate::key::Date;
+use crate::panel::{DateForm, Spelling, ticks_per_day, zone_seconds};
+
+/// What two files' dates have in common: their form if it is one, text of the common spelling if only the kind of
+/// text differs, else date32.
+pub fn join_date_forms(a: &DateForm, b: &DateForm) -> DateForm {
+    if a == b {
+        a.clone()
+    } else if a.spelling == b.spelling && is_text(&a.data_type) && is_text(&b.data_type) {
+        DateForm { data_type: join_text(&a.data_type, &b.data_type), spelling: a.spelling.clone() }
+    } else {
+        DateForm::COMMON
+    }
+}
+
+/// A checked `--date-format`.
+#[derive(Debug, Clone)]
+pub(super) struct Format {
+    text: String,
+    items: Vec<Item<'static>>,
+    /// The spelling it stands for, if it is one that is read without it.
+    usual: Option<Spelling>,
+}
+
+impl Format {
+    /// Checks a strftime format.
+    ///
+    /// # Errors
+    /// A message, when it is no format or one that does not make a whole date.
+    pub(super) fn new(text: &str) -> Result<Format, String> {
+        let items = StrftimeItems::new(text)
+            .parse_to_owned()
+            .map_err(|_| format!("--date-format {text:?} is no strftime format; write it like %d-%b-%Y"))?;
+        let format = Format {
+            text: text.to_owned(),
+            items,
+            usual: match text {
+                "%Y%m%d" => Some(Spelling::Digits),
+                "%Y-%m-%d" | "%F" => Some(Spelling::Dashes),
+                "%Y/%m/%d" => Some(Spelling::Slashes),
+                _ => None,
+            },
+        };
+        // Writing a date as the output will need it fails where the format asks for a time of day.
+        let sample = NaiveDate::from_ymd_opt(2024, 12, 31).and_then(|day| format.write(day));
+        match sample.as_deref().and_then(|sample| format.read(sample)) {
+            Some(_) => Ok(format),
+            None => Err(format!(
+                "--date-format {text:?} does not make a whole date; it needs day, month and year and no time of day \
+                 (write a constant one as it stands: '%Y-%m-%d 00:00:00')"
+            )),
+        }
+    }
+
+    fn write(&self, day: NaiveDate) -> Option<String> {
+        let mut out = String::new();
+        write!(out, "{}", day.format_with_items(self.items.iter())).ok()?;
+        Some(out)
+    }
+
+    fn read(&self, text: &str) -> Option<NaiveDate> {
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, text, self.items.iter()).ok()?;
+        parsed.to_naive_date().ok()
+    }
+}
+
+/// How the dates of one file are spelt, as far as they have been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Day,
+    Digits,
+    Dashes,
+    Slashes,
+    Custom,
+    /// Several ways, or one that writing would not give back.
+    Mixed,
+}
+
+/// Collects the days of one file's date column, batch by batch.
+pub(super) struct DateReader<'a> {
+    name: &'a str,
+    raw: &'a DataType,
+    format: Option<&'a Format>,
+    bad: BadDates,
+    /// One day for each row of the file, [`NO_DAY`] where there is none.
+    pub(super) days: Vec<i32>,
+    pub(super) dropped: u64,
+    seen: Seen,
+}
+
+impl<'a> DateReader<'a> {
+    pub(super) fn new(name: &'a str, raw: &'a DataType, format: Option<&'a Format>, bad: BadDates) -> DateReader<'a> {
+        DateReader { name, raw, format, bad, days: Vec::new(), dropped: 0, seen: Seen::Nothing }
+    }
+
+    /// Takes the next rows.
+    ///
+    /// # Errors
+    /// A reason to refuse the file, with row and value.
+    pub(super) fn push(&mut self, array: &ArrayRef) -> Result<(), String> {
+        match array.data_type() {
+            DataType::Utf8 => {
+                let texts = array.as_string::<i32>();
+                self.push_texts(array, texts.iter())
+            }
+            DataType::LargeUtf8 => {
+                let texts = array.as_string::<i64>();
+                self.push_texts(array, texts.iter())
+            }
+            DataType::Utf8View => {
+                let texts = array.as_string_view();
+                self.push_texts(array, texts.iter())
+            }
+            DataType::Dictionary(_, value) => self.push(&lenient(array, value)?),
+            DataType::Null => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
+            DataType::Date32 => self.push_ticks(array, 1, 0),
+            DataType::Date64 => self.push_ticks(array, 86_400_000, 0),
+            DataType::Timestamp(unit, None) => self.push_ticks(array, ticks_per_day(*unit), 0),
+            DataType::Timestamp(unit, Some(zone)) => {
+                let seconds = zone_seconds(zone).ok_or_else(|| {
+                    let example = if array.is_empty() { String::new() } else { shown_value(array, 0) };
+                    format!(
+                        "its dates are in the zone {zone} (row 1 of {:?}: {example}), where transect cannot tell \
+                         midnight; it knows UTC and fixed offsets such as +08:00",
+                        self.name
+                    )
+                })?;
+                self.push_ticks(array, ticks_per_day(*unit), i64::from(seconds) * (ticks_per_day(*unit) / 86_400))
+            }
+            integer if integer.is_integer() => {
+                let numbers = lenient(array, &DataType::Int64)?;
+                let numbers = numbers.as_primitive::<Int64Type>();
+                for row in 0..array.len() {
+                    let date = if numbers.is_valid(row) { Date::from_yyyymmdd(numbers.value(row)) } else { None };
+                    match date {
+                        Some(date) => self.push_day(date.days(), Seen::Digits),
+                        None => self.push_bad(array, row)?,
+                    }
+                }
+                Ok(())
+            }
+            other => Err(format!("its date column {:?} is {other}, which is no date", self.name)),
+        }
+    }
+
+    /// Days that are `per_day` ticks long and begin `offset` ticks before those of UTC.
+    fn push_ticks(&mut self, array: &ArrayRef, per_day: i64, offset: i64) -> Result<(), String> {
+        let ticks = if *array.data_type() == DataType::Date32 {
+            lenient(&lenient(array, &DataType::Int32)?, &DataType::Int64)?
+        } else {
+            lenient(array, &DataType::Int64)?
+        };
+        let ticks = ticks.as_primitive::<Int64Type>();
+        for row in 0..array.len() {
+            let local = if ticks.is_valid(row) { ticks.value(row).checked_add(offset) } else { None };
+            if local.is_some_and(|local| local.rem_euclid(per_day) != 0) {
+                return Err(format!(
+                    "row {} of {:?}: {} has a time of day; intraday panels are not supported yet",
+                    self.days.len() + 1,
+                    self.name,
+                    shown_value(array, row)
+                ));
+            }
+            let day = local.and_then(|local| i32::try_from(local.div_euclid(per_day)).ok()).and_then(Date::from_days);
+            match day {
+                Some(date) => self.push_day(date.days(), Seen::Day),
+                None => self.push_bad(array, row)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), String> {
+        self.days.reserve(array.len());
+        for (row, text) in texts.enumerate() {
+            match text.and_then(|text| self.read(text)) {
+                Some((date, seen)) => self.push_day(date.days(), seen),
+                None => self.push_bad(array, row)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A date in text and its spelling. A format that the user gave comes first, as it may read digits its own way.
+    fn read(&self, text: &str) -> Option<(Date, Seen)> {
+        match self.format {
+            None => usual(text),
+            Some(format) if format.usual.is_some() => usual(text).or_else(|| custom(format, text)),
+            Some(format) => custom(format, text).or_else(|| usual(text)),
+        }
+    }
+
+    fn push_day(&mut self, day: i32, seen: Seen) {
+        self.days.push(day);
+        if self.seen != seen {
+            self.seen = if self.seen == Seen::Nothing { seen } else { Seen::Mixed };
+        }
+    }
+
+    fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), String> {
+        if self.bad == BadDates::Drop {
+            self.dropped += 1;
+            self.days.push(NO_DAY);
+            return Ok(());
+        }
+        let hint = match array.data_type() {
+            text if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, others with --date-format",
+            integer if integer.is_integer() => "integers are read as YYYYMMDD",
+            _ => "the years 0000 to 9999 are read",
+        };
+        Err(format!(
+            "row {} of {:?}: {} is no date; {hint}; --bad-dates drop leaves such rows out",
+            self.days.len() + 1,
+            self.name,
+            shown_value(array, row)
+        ))
+    }
+
+    /// The one form of all dates seen; `None` if there are several or none. `cast` is the type a user decided on.
+    pub(super) fn form(&self, cast: Option<&DataType>) -> Option<DateForm> {
+        let spelling = match self.seen {
+            Seen::Nothing => return None,
+            Seen::Mixed => None,
+            Seen::Day => Some(Spelling::Day),
+            Seen::Digits => Some(Spelling::Digits),
+            Seen::Dashes => Some(Spelling::Dashes),
+            Seen::Slashes => Some(Spelling::Slashes),
+            Seen::Custom => self.format.map(|format| Spelling::Custom(format.text.clone())),
+        };
+        match cast {
+            None => Some(DateForm { data_type: logical(self.raw)?, spelling: spelling? }),
+            Some(text) if is_text(text) => {
+                let spelling = spelling.filter(|spelling| *spelling != Spelling::Day).unwrap_or(Spelling::Dashes);
+                Some(DateForm { data_type: text.clone(), spelling })
+            }
+            Some(integer) if integer.is_integer() => {
+                Some(DateForm { data_type: integer.clone(), spelling: Spelling::Digits })
+            }
+            Some(day) => Some(DateForm { data_type: day.clone(), spelling: Spelling::Day }),
+        }
+    }
+
+    /// Whether the dates seen are spelt in several ways.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.seen == Seen::Mixed
+    }
+}
+
+/// Whether dates can be cast to this type: to any text, to integers with room for eight digits, to days.
+pub(super) fn can_be_date(data_type: &DataType) -> bool {
+    use DataType::{Date32, Date64, Int32, Int64, Timestamp, UInt32, UInt64};
+    is_text(data_type) || matches!(data_type, Int32 | Int64 | UInt32 | UInt64 | Date32 | Date64 | Timestamp(_, None))
+}
+
+/// `array` as `to`, with nulls for what it cannot hold.
+fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() })
+        .map_err(|error| error.to_string())
+}
+
+fn usual(text: &str) -> Option<(Date, Seen)> {
+    let bytes = text.as_bytes();
+    if let Ok(digits) = <&[u8; 8]>::try_from(bytes) {
+        // The path of nearly all files: eight digits, without a branch for each.
+        let number = digits.iter().fold(0_u32, |number, byte| number * 10 + u32::from(byte.wrapping_sub(b'0') & 15));
+        let all = digits.iter().all(u8::is_ascii_digit);
+        return if all { Date::from_yyyymmdd(i64::from(number)).map(|date| (date, Seen::Digits)) } else { None };
+    }
+    let seen = match bytes.get(4)? {
+        b'-' => Seen::Dashes,
+        b'/' => Seen::Slashes,
+        _ => return None,
+    };
+    text.parse().ok().map(|date| (date, seen))
+}
+
+fn custom(format: &Format, text: &str) -> Option<(Date, Seen)> {
+    let day = format.read(text)?;
+    let date = Date::from_ymd(day.year(), day.month(), day.day())?;
+    // `2 Jan 2024` reads as `%d %b %Y`, but would be written `02 Jan 2024`.
+    let same = format.usual.is_none() && format.write(day).as_deref() == Some(text);
+    Some((date, if same { Seen::Custom } else { Seen::Mixed }))
+}

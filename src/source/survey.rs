@@ -1,0 +1,340 @@
+//! Looks at every input once, by its footer, and agrees on what the panel will be.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+use super::agree::{Agreement, Member, agree};
+use super::content::{self, Stamp, guarded};
+use super::dates::{Format, can_be_date};
+use super::discover::{Skipped, counted, discover};
+use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
+use super::options::SourceOptions;
+use super::series::{SeriesReader, check_exact};
+use super::types::{is_text, join_text};
+use crate::error::{Error, Result};
+use crate::panel::Column;
+use crate::progress::Observer;
+use crate::workers::Workers;
+
+/// What the source holds: the agreed columns, the files to read and those left out.
+#[derive(Debug)]
+pub struct Survey {
+    /// The source directory.
+    pub root: PathBuf,
+    /// The code's column; its type is that of the files that have the column, else text.
+    pub code: Column,
+    /// Name of the date column.
+    pub date_name: String,
+    /// The other columns, in first-seen order.
+    pub columns: Vec<Column>,
+    /// The files to read, by code in the byte order of UTF-8; codes are unique.
+    pub inputs: Vec<Input>,
+    /// The files left out.
+    pub skipped: Vec<Skipped>,
+    /// What else a user should know.
+    pub notes: Vec<String>,
+    pub(super) options: SourceOptions,
+    pub(super) format: Option<Format>,
+    /// The type that a user decided on for the dates.
+    pub(super) date_cast: Option<DataType>,
+}
+
+/// One file that takes part.
+#[derive(Debug)]
+pub struct Input {
+    /// The stock's code, from the path.
+    pub code: String,
+    /// Relative to the source directory.
+    pub path: PathBuf,
+    /// Size of the file.
+    pub byte_len: u64,
+    /// Its modification time, in nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// Rows by the footer's account; 0 makes an empty series.
+    pub row_count: u64,
+    /// Upper estimate of the bytes that its columns take once decoded, all at once.
+    pub decoded_len: u64,
+    pub(super) layout: Arc<Layout>,
+}
+
+/// Where the panel's columns stand in the files of one schema.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) schema: Arc<FileSchema>,
+    /// For each panel column its place in the schema's `values`.
+    pub(super) slots: Vec<Option<usize>>,
+}
+
+impl Survey {
+    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has up to 64 MiB;
+    /// holds them until the reader is dropped.
+    ///
+    /// # Errors
+    /// The reason for skipping the file.
+    pub fn open(&self, input: &Input) -> Result<SeriesReader, String> {
+        SeriesReader::open(self, input)
+    }
+}
+
+/// A file whose footer has been read.
+struct Candidate {
+    code: String,
+    path: PathBuf,
+    stamp: Stamp,
+    footer: Footer,
+}
+
+/// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
+/// of each file, and more only where integers meet floats and each value has to be looked at.
+///
+/// # Errors
+/// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
+/// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
+pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+    let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
+    let found = discover(root, &options.pattern)?;
+    let (mut skipped, mut notes) = (found.skipped, found.notes);
+
+    let interner = Interner::new(options);
+    observer.begin("survey", "files", found.files.len() as u64);
+    let looked = workers.try_map(found.files.len(), |n| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let result = look(&root.join(&found.files[n].1), &interner);
+        observer.advance(1);
+        Ok(result)
+    })?;
+    observer.end();
+
+    let mut candidates = Vec::new();
+    for ((code, path), looked) in found.files.into_iter().zip(looked) {
+        match looked {
+            Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer }),
+            Err(reason) => skipped.push(Skipped::new(&path, reason)),
+        }
+    }
+    check_names(options, &candidates)?;
+    candidates.retain(|candidate| {
+        let reason = refusal(&candidate.footer);
+        skipped.extend(reason.map(|reason| Skipped::new(&candidate.path, reason)));
+        reason.is_none()
+    });
+
+    let members: Vec<Member> = candidates
+        .iter()
+        .map(|candidate| Member {
+            schema: Arc::clone(&candidate.footer.schema),
+            has_rows: candidate.footer.row_count > 0,
+        })
+        .collect();
+    let Agreement { columns, refused } = agree(&members, &|files, name, to| {
+        workers.try_map(files.len(), |n| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let candidate = &candidates[files[n]];
+            Ok(check_exact(&root.join(&candidate.path), candidate.stamp, &candidate.footer.schema, name, to))
+        })
+    })?;
+    let mut refused = refused.into_iter();
+    candidates.retain(|candidate| match refused.next().flatten() {
+        Some(reason) => {
+            skipped.push(Skipped::new(&candidate.path, reason));
+            false
+        }
+        None => true,
+    });
+    if let (true, Some(first)) = (options.strict, skipped.first()) {
+        let count = counted(skipped.len(), "input is", "inputs are");
+        return Err(Error::Refused(format!(
+            "{count} refused, and --strict was given; the first: {} {}",
+            first.path, first.reason
+        )));
+    }
+    skipped.sort_by(|a, b| a.path.cmp(&b.path));
+
+    let date_name = date_name(options, &candidates, &mut notes);
+    let code = code_column(options, &candidates)?;
+    let date_cast = date_cast(options, &date_name, &candidates)?;
+    check_unique(&code.name, &date_name, &columns)?;
+    let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
+    if dropping > 0 {
+        let files = counted(dropping, "file", "files");
+        notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
+    }
+    let inputs = inputs(candidates, &columns);
+    Ok(Survey {
+        root: root.to_owned(),
+        code,
+        date_name,
+        columns,
+        inputs,
+        skipped,
+        notes,
+        options: options.clone(),
+        format,
+        date_cast,
+    })
+}
+
+fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), String> {
+    let (file, stamp) = content::open(path)?;
+    let footer = guarded(|| survey_footer(&file, stamp.byte_len, interner))?;
+    Ok((stamp, footer))
+}
+
+/// Why a file cannot take part, by its own schema.
+fn refusal(footer: &Footer) -> Option<&str> {
+    let FileSchema { refusal, date, .. } = footer.schema.as_ref();
+    let date = date.as_ref().err().filter(|_| footer.row_count > 0);
+    refusal.as_ref().or(date).map(String::as_str)
+}
+
+/// The schemas among `candidates`, each once, in first-seen order.
+fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
+    let mut known = std::collections::HashSet::new();
+    let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
+    schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
+}
+
+/// Refuses names in the options that no file has.
+fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in schemas(candidates).into_iter().flat_map(|schema| &schema.names) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let is_key = |name: &str| name == options.code_column || options.date_columns.first().is_some_and(|d| d == name);
+    let unknown = |name: &str| !is_key(name) && !names.contains(&name);
+    let chosen = options.columns.iter().flatten().map(|name| ("--columns", name));
+    let excluded = options.exclude.iter().map(|name| ("--exclude", name));
+    let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
+    if let Some((option, name)) = chosen.chain(excluded).chain(cast).find(|(_, name)| unknown(name)) {
+        return Err(Error::Refused(format!(
+            "{option} names {name:?}, which no file has; the columns are {}",
+            names.join(", ")
+        )));
+    }
+    for (n, cast) in options.casts.iter().enumerate() {
+        if options.casts[..n].iter().any(|other| other.column == cast.column) {
+            return Err(Error::Refused(format!("--cast names {:?} twice; give it one type", cast.column)));
+        }
+    }
+    Ok(())
+}
+
+/// The output's name for the date column: the first of the user's list, else the best name in any file.
+fn date_name(options: &SourceOptions, candidates: &[Candidate], notes: &mut Vec<String>) -> String {
+    if let Some(first) = options.date_columns.first() {
+        return first.clone();
+    }
+    let schemas = schemas(candidates);
+    let names: Vec<&str> = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str())).collect();
+    let best = DATE_NAMES.iter().find_map(|wanted| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)));
+    if names.contains(&INDEX_NAME) {
+        let name = best.unwrap_or(&"date");
+        notes.push(format!("the dates are an index without a name ({INDEX_NAME}); its column is called {name}"));
+    }
+    let mut others: Vec<&str> =
+        names.iter().copied().filter(|name| *name != INDEX_NAME && Some(name) != best).collect();
+    others.sort_unstable();
+    others.dedup();
+    if let (Some(best), false) = (best, others.is_empty()) {
+        notes.push(format!("the date column is called {} in some files; its name is {best}", others.join(", ")));
+    }
+    best.map_or_else(|| "date".to_owned(), |name| (*name).to_owned())
+}
+
+fn code_column(options: &SourceOptions, candidates: &[Candidate]) -> Result<Column> {
+    let types = schemas(candidates).into_iter().filter_map(|schema| Some(schema.code.as_ref()?.1.clone()));
+    let texts = types.filter(is_text).filter_map(|data_type| super::types::logical(&data_type));
+    let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
+    let data_type = match options.cast(&options.code_column) {
+        Some(cast) if is_text(cast) => cast.clone(),
+        Some(cast) => {
+            let name = &options.code_column;
+            return Err(Error::Refused(format!("--cast {name}={cast}: codes are text; cast them to a text type")));
+        }
+        None => joined.unwrap_or(DataType::Utf8),
+    };
+    Ok(Column { name: options.code_column.clone(), data_type })
+}
+
+/// The type a user decided on for the dates, by the output's name of the column or that in a file.
+fn date_cast(options: &SourceOptions, date_name: &str, candidates: &[Candidate]) -> Result<Option<DataType>> {
+    let in_files = schemas(candidates).into_iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
+    let Some(cast) = [date_name].into_iter().chain(in_files).find_map(|name| options.cast(name)) else {
+        return Ok(None);
+    };
+    if !can_be_date(cast) {
+        return Err(Error::Refused(format!(
+            "--cast {date_name}={cast}: dates are text, integers of 32 or 64 bits, date32, date64 or timestamps \
+             without a zone"
+        )));
+    }
+    Ok(Some(cast.clone()))
+}
+
+fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
+    let twice = |name: &str, what: &str| {
+        Err(Error::Refused(format!(
+            "two columns would be named {name:?}, one of them the {what}; --exclude {name}, or give the {what} another \
+             name with --{what}-column"
+        )))
+    };
+    if code == date || columns.iter().any(|column| column.name == code) {
+        return twice(code, "code");
+    }
+    if columns.iter().any(|column| column.name == date) {
+        return twice(date, "date");
+    }
+    Ok(())
+}
+
+fn inputs(candidates: Vec<Candidate>, columns: &[Column]) -> Vec<Input> {
+    let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
+    let mut inputs = Vec::with_capacity(candidates.len());
+    for Candidate { code, path, stamp, footer } in candidates {
+        let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
+            let values = &footer.schema.values;
+            let by_name: HashMap<&str, usize> =
+                values.iter().enumerate().map(|(slot, value)| (value.name.as_str(), slot)).collect();
+            let slots: Vec<Option<usize>> =
+                columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
+            let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
+            let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
+            (Arc::new(Layout { schema: Arc::clone(&footer.schema), slots }), row_bits)
+        });
+        inputs.push(Input {
+            code,
+            path,
+            byte_len: stamp.byte_len,
+            modified_ns: stamp.modified_ns,
+            row_count: footer.row_count,
+            decoded_len: footer.row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len),
+            layout: Arc::clone(layout),
+        });
+    }
+    inputs
+}
+
+/// Bits of one value, validity and the bytes of texts aside.
+fn bits(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::Null => 0,
+        DataType::Boolean => 1,
+        DataType::Utf8 | DataType::Binary => 32,
+        DataType::LargeUtf8 | DataType::LargeBinary => 64,
+        DataType::Utf8View | DataType::BinaryView => 128,
+        DataType::Dictionary(..) => 64,
+        other => other.primitive_width().unwrap_or(16) as u64 * 8,
+    }
+}
