@@ -28,8 +28,6 @@ pub enum Operation<'a> {
     SyncDir(&'a Path),
     /// Remove a file.
     Remove(&'a Path),
-    /// Remove an empty directory.
-    RemoveDir(&'a Path),
 }
 
 type Hook = dyn Fn(Operation<'_>) -> io::Result<()> + Send + Sync;
@@ -82,15 +80,6 @@ impl Disk {
         self.before(Operation::Remove(path))
             .and_then(|()| gone(fs::remove_file(path)))
             .map_err(Error::io("remove", path))
-    }
-
-    /// Removes a directory if it is empty; that it is not, or is gone already, is no error.
-    pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<()> {
-        let result = self.before(Operation::RemoveDir(path)).and_then(|()| gone(fs::remove_dir(path)));
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            result => result.map_err(Error::io("remove directory", path)),
-        }
     }
 }
 

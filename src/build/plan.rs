@@ -41,7 +41,9 @@ fn split(lens: impl ExactSizeIterator<Item = u64>, target: u64) -> Vec<Range<usi
 pub(super) fn sections(blocks: &[Block]) -> Vec<(Date, u32)> {
     let mut all: Vec<(Date, u32)> = blocks
         .iter()
-        .flat_map(|block| block.dates.iter().zip(block.row_starts.windows(2)).map(|(&date, ends)| (date, ends[1] - ends[0])))
+        .flat_map(|block| {
+            block.dates.iter().zip(block.row_starts.windows(2)).map(|(&date, ends)| (date, ends[1] - ends[0]))
+        })
         .collect();
     // Stable and nearly sorted: each block's dates ascend already.
     all.sort_by_key(|&(date, _)| date);

@@ -1,8 +1,8 @@
 //! Runs a build: survey, gather, seal, publish.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -112,8 +112,18 @@ struct Read {
     merged: u64,
     dropped: u64,
     content_hash: u128,
-    /// How its dates are spelt; `None` when it has none.
-    date_form: Option<DateForm>,
+    /// How its dates are spelt.
+    dates: Spelt,
+}
+
+/// How one file spells its dates.
+enum Spelt {
+    /// It has none.
+    Not,
+    /// In one form.
+    As(DateForm),
+    /// In several.
+    Mixed,
 }
 
 /// What one task found: blocks in code order, and what became of each input.
@@ -225,7 +235,7 @@ impl<'a> Build<'a> {
         }
         writer.publish(&snapshot)?;
         writer.drop_old_versions()?;
-        Ok(report(survey, &snapshot, &sections))
+        Ok(report(survey, &gathered, &snapshot, &sections))
     }
 
     /// Reads all inputs and gathers them by blocks.
@@ -342,23 +352,17 @@ impl Read {
             merged: reader.merged(),
             dropped: reader.dropped(),
             content_hash: reader.content_hash(),
-            date_form: match reader.date_form() {
-                _ if reader.dates().is_empty() => None,
-                // It mixes spellings within itself.
-                None => Some(DateForm::COMMON),
-                Some(form) => Some(form.clone()),
+            dates: match reader.date_form() {
+                Some(form) => Spelt::As(form.clone()),
+                None if reader.is_mixed() => Spelt::Mixed,
+                None => Spelt::Not,
             },
         }
     }
 }
 
 /// Reads one input into the block being collected; the inner error is the reason for skipping it.
-fn add_input(
-    survey: &Survey,
-    index: usize,
-    input: &Input,
-    builder: &mut BlockBuilder,
-) -> Result<Result<Read, String>> {
+fn add_input(survey: &Survey, index: usize, input: &Input, builder: &mut BlockBuilder) -> Result<Result<Read, String>> {
     let read = survey.open(input).and_then(|reader| {
         let arrays = reader.read(0..survey.columns.len())?;
         Ok((Read::new(index, &reader), reader.dates().to_vec(), arrays))
@@ -416,20 +420,13 @@ struct SealerParts {
 }
 
 /// Decides everything that depends on all blocks: stock numbers, dictionaries, stored types, how dates are spelt.
-fn assemble(
-    survey: &Survey,
-    gathered: &Gathered,
-    version: u64,
-    store_id: [u8; 16],
-) -> Result<(Snapshot, SealerParts)> {
+fn assemble(survey: &Survey, gathered: &Gathered, version: u64, store_id: [u8; 16]) -> Result<(Snapshot, SealerParts)> {
     let mut stocks = vec![0; survey.inputs.len()];
     let mut codes = DictionaryBuilder::default();
     for read in gathered.read.iter().filter(|read| read.rows > 0) {
         stocks[read.input] = codes.add(survey.inputs[read.input].code.as_bytes());
     }
-    let date_form = gathered.read.iter().filter_map(|read| read.date_form.clone());
-    let date_form = date_form.reduce(|a, b| if a == b { a } else { join_date_forms(&a, &b) });
-    let date_form = date_form.unwrap_or(DateForm::COMMON);
+    let date_form = date_form(&gathered.read);
 
     let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
     let mut columns = vec![
@@ -501,6 +498,45 @@ fn assemble(
         sources: source_entries(survey, gathered),
     };
     Ok((snapshot, SealerParts { columns: segment_columns.into(), stocks, codes: block_codes }))
+}
+
+/// The one form in which all files' dates can be written back.
+fn date_form(read: &[Read]) -> DateForm {
+    let mut joined: Option<DateForm> = None;
+    for read in read {
+        let form = match &read.dates {
+            Spelt::Not => continue,
+            Spelt::As(form) => form,
+            Spelt::Mixed => &DateForm::COMMON,
+        };
+        joined = Some(match joined {
+            None => form.clone(),
+            Some(known) if known == *form => known,
+            Some(known) => join_date_forms(&known, form),
+        });
+    }
+    joined.unwrap_or(DateForm::COMMON)
+}
+
+/// What to tell about dates when the files do not agree on how to spell them.
+fn date_note(survey: &Survey, read: &[Read]) -> Option<String> {
+    let mut forms: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for read in read {
+        let form = match &read.dates {
+            Spelt::Not => continue,
+            Spelt::As(form) => form.to_string(),
+            Spelt::Mixed => "several ways at once".to_owned(),
+        };
+        forms.entry(form).or_insert((0, read.input)).0 += 1;
+    }
+    let mixes = read.iter().any(|read| matches!(read.dates, Spelt::Mixed));
+    let example = |(form, (count, input)): (&String, &(usize, usize))| {
+        format!("{form} in {count} such as {}", survey.inputs[*input].path.display())
+    };
+    (mixes || forms.len() > 1).then(|| {
+        let forms: Vec<String> = forms.iter().map(example).collect();
+        format!("files spell dates differently ({}); the output has {}", forms.join(", "), date_form(read))
+    })
 }
 
 /// A dictionary type whose keys can count to `len`: files of few categories each may have many together.
@@ -581,14 +617,11 @@ fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
     Error::Refused(format!("no row in {} can be stored{example}", survey.root.display()))
 }
 
-fn report(survey: &Survey, snapshot: &Snapshot, sections: &[(Date, u32)]) -> BuildReport {
+fn report(survey: &Survey, gathered: &Gathered, snapshot: &Snapshot, sections: &[(Date, u32)]) -> BuildReport {
     let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
-    let spellings: BTreeSet<String> = BTreeSet::from([snapshot.date_form().to_string()]);
-    if snapshot.date_form() == DateForm::COMMON {
-        notes.extend(survey.date_note.clone());
-    }
+    notes.extend(date_note(survey, &gathered.read));
     BuildReport {
         version: snapshot.version,
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
@@ -597,7 +630,7 @@ fn report(survey: &Survey, snapshot: &Snapshot, sections: &[(Date, u32)]) -> Bui
         first_date: sections.first().map(|(date, _)| date.to_string()),
         last_date: sections.last().map(|(date, _)| date.to_string()),
         columns: snapshot.columns.len() as u64,
-        date_form: spellings.into_iter().collect(),
+        date_form: snapshot.date_form().to_string(),
         files: sources.len() as u64,
         source_bytes: with(SourceStatus::Read).map(|source| source.bytes).sum(),
         store_bytes: snapshot.segments.iter().map(|segment| segment.file_len).sum(),

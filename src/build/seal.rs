@@ -148,7 +148,9 @@ impl Sealer<'_> {
                 }
                 (from, stored) => {
                     let integers = match from {
-                        Stored::Bits => rows.map(|row| i64::from(arrow_buffer::bit_util::get_bit(bytes, row))).collect(),
+                        Stored::Bits => {
+                            rows.map(|row| i64::from(arrow_buffer::bit_util::get_bit(bytes, row))).collect()
+                        }
                         _ => {
                             let width = from.byte_len(1) as usize;
                             widened(&bytes[rows.start * width..rows.end * width], from, signed)

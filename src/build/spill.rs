@@ -40,11 +40,6 @@ impl Spill {
         Ok(Piece { offset, byte_len })
     }
 
-    /// How much has been written.
-    pub(super) fn byte_len(&self) -> u64 {
-        self.end.load(Ordering::Relaxed)
-    }
-
     /// Maps what was written. Nothing may be put afterwards.
     pub(super) fn map(&self) -> Result<SpillMap> {
         Ok(SpillMap { bytes: load(self.file.file(), self.file.path(), Access::Map)? })

@@ -11,4 +11,4 @@ mod writer;
 pub(crate) use body::SectionBody;
 pub(crate) use column::{SegmentColumn, chunk_array, natural_stored, restore, stored_type};
 pub(crate) use reader::Segment;
-pub(crate) use writer::{SealedSection, SealedSegment, SegmentId, SegmentWriter};
+pub(crate) use writer::{SealedSegment, SegmentId, SegmentWriter};

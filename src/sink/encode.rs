@@ -50,8 +50,7 @@ impl Encoder {
             Kind::Parquet(properties) => {
                 let failed = || Error::arrow("encode a Parquet file");
                 let properties = Some(WriterProperties::clone(properties));
-                let mut writer =
-                    ArrowWriter::try_new(Vec::new(), self.schema.clone(), properties).map_err(failed())?;
+                let mut writer = ArrowWriter::try_new(Vec::new(), self.schema.clone(), properties).map_err(failed())?;
                 writer.write(batch).map_err(failed())?;
                 writer.into_inner().map_err(failed())
             }

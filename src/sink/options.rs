@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn names_that_leave_the_directory_are_refused() {
-        for bad in ["x.parquet", "{date}{date}", "../{date}", "/{date}", "a//{date}", "{date}/", "./{date}", ".{date}"] {
+        for bad in ["x.parquet", "{date}{date}", "../{date}", "/{date}", "a//{date}", "{date}/", "./{date}", ".{date}"]
+        {
             assert!(bad.parse::<NamePattern>().is_err(), "{bad}");
         }
         let name: NamePattern = "trade_date={date}/data.parquet".parse().unwrap();

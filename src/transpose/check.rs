@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_ipc::reader::FileReader;
+use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
@@ -35,12 +36,7 @@ pub struct OutputReport {
 ///
 /// # Errors
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
-pub fn verify_output(
-    store: &Store,
-    out: &Path,
-    workers: &Workers,
-    observer: &dyn Observer,
-) -> Result<OutputReport> {
+pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
     let ledger = Ledger::read(out)?.ok_or_else(|| Error::NotFound {
         what: out.join(LEDGER_NAME).display().to_string(),
         hint: format!("{} was not written by `transect transpose`", out.display()),
@@ -69,11 +65,7 @@ pub fn verify_output(
     if !ledger.pending.is_empty() {
         differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
     }
-    Ok(OutputReport {
-        files: files.len() as u64,
-        rows: files.iter().map(|(_, file)| file.rows).sum(),
-        differences,
-    })
+    Ok(OutputReport { files: files.len() as u64, rows: files.iter().map(|(_, file)| file.rows).sum(), differences })
 }
 
 fn compare(
@@ -102,18 +94,19 @@ fn compare(
 
 fn read(path: &Path, format: Format) -> Result<RecordBatch> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let failed = || Error::arrow(format!("read {}", path.display()));
-    let (schema, batches) = match format {
+    let action = format!("read {}", path.display());
+    match format {
         Format::Parquet => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed())?;
-            let reader = reader.build().map_err(failed())?;
-            let schema = arrow_array::RecordBatchReader::schema(&reader);
-            (schema, reader.collect::<Result<Vec<_>, _>>().map_err(failed())?)
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(Error::arrow(&action))?;
+            join(reader.build().map_err(Error::arrow(&action))?)
         }
-        Format::Arrow => {
-            let reader = FileReader::try_new(file, None).map_err(failed())?;
-            (reader.schema(), reader.collect::<Result<Vec<_>, _>>().map_err(failed())?)
-        }
-    };
-    concat_batches(&schema, &batches).map_err(failed())
+        Format::Arrow => join(FileReader::try_new(file, None).map_err(Error::arrow(&action))?),
+    }
+    .map_err(Error::arrow(&action))
+}
+
+fn join(reader: impl RecordBatchReader) -> Result<RecordBatch, ArrowError> {
+    let schema = reader.schema();
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>()?;
+    concat_batches(&schema, &batches)
 }

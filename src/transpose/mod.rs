@@ -6,6 +6,6 @@ mod plan;
 mod run;
 
 pub use check::{OutputReport, verify_output};
-pub use ledger::LEDGER_NAME;
+
 pub use plan::{Selection, Shape};
 pub use run::{Transpose, TransposeReport};

@@ -117,8 +117,7 @@ impl Plan {
         let keeps = |name: &String| {
             shape.columns.as_ref().is_none_or(|columns| columns.contains(name)) && !shape.exclude.contains(name)
         };
-        let columns: Vec<usize> =
-            (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
+        let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
         let all = panel.arrow();
         let mut fields = vec![all.field(0).clone()];
         if shape.date {
