@@ -16,7 +16,7 @@ pub mod synth;
 mod transpose;
 pub mod workers;
 
-pub use build::{Build, BuildReport};
+pub use build::{Build, BuildReport, SourceReport, verify_source};
 pub use error::{Damage, Error, Result};
 pub use key::{Date, StockId};
 pub use store::Store;

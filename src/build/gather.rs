@@ -149,12 +149,31 @@ impl Frame {
 
     /// Completes the block with its `columns`.
     pub(super) fn finish(self, columns: Vec<Option<BlockColumn>>, spill: &Spill) -> Result<Block> {
-        let mut inputs = vec![0u32; self.places.len()];
+        let inputs = spill.put(bytemuck::cast_slice(&self.inputs()))?;
+        Ok(Block { dates: self.dates, row_starts: self.row_starts, inputs, columns })
+    }
+
+    /// For each place, the number of the row's input.
+    pub(super) fn inputs(&self) -> Vec<u32> {
+        let mut inputs = vec![0; self.places.len()];
         for (&(input, _), places) in self.series.iter().zip(self.places_by_series()) {
             places.iter().for_each(|&place| inputs[place as usize] = input);
         }
-        let inputs = spill.put(bytemuck::cast_slice(&inputs))?;
-        Ok(Block { dates: self.dates, row_starts: self.row_starts, inputs, columns })
+        inputs
+    }
+
+    /// For each place, which row, series after series, goes there.
+    pub(super) fn order(&self) -> Vec<u32> {
+        let mut order = vec![0; self.places.len()];
+        for (row, &place) in self.places.iter().enumerate() {
+            order[place as usize] = row as u32;
+        }
+        order
+    }
+
+    /// The dates, ascending, and where each one's rows start.
+    pub(super) fn into_dates(self) -> (Vec<Date>, Vec<u32>) {
+        (self.dates, self.row_starts)
     }
 
     fn places_by_series(&self) -> impl Iterator<Item = &[u32]> {

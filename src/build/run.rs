@@ -8,12 +8,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::gather::{Block, BlockBuilder, Frame};
 use super::lane::{DictionaryBuilder, Lane};
 use super::plan;
 use super::seal::Sealer;
+use super::settings::Settings;
 use super::spill::Spill;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -95,14 +96,6 @@ pub struct BuildReport {
     pub notes: Vec<String>,
     /// Wall-clock seconds.
     pub seconds: f64,
-}
-
-/// What the store remembers of how it was built.
-#[derive(Debug, Serialize, Deserialize)]
-struct Settings {
-    command: String,
-    source: String,
-    options: SourceOptions,
 }
 
 /// What became of one input.
@@ -218,12 +211,7 @@ impl<'a> Build<'a> {
         let mut store_id = [0; 16];
         getrandom::fill(&mut store_id).map_err(Error::arrow("draw a random number"))?;
         let (mut snapshot, sealer_parts) = assemble(survey, &gathered, writer.version(), store_id)?;
-        snapshot.settings = serde_json::to_string(&Settings {
-            command: "build".to_owned(),
-            source: std::path::absolute(&self.source).unwrap_or_else(|_| self.source.clone()).display().to_string(),
-            options: self.options.clone(),
-        })
-        .map_err(Error::arrow("note the settings"))?;
+        snapshot.settings = Settings::of_build(&self.source, &self.options).encode()?;
 
         let sections = plan::sections(&gathered.blocks);
         if sections.is_empty() {

@@ -18,6 +18,6 @@ pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;
 pub use view::Store;
 
-pub(crate) use compare::first_difference;
+pub(crate) use compare::{first_difference, first_differing_row, show};
 pub(crate) use publish::{StoreWriter, WriterOptions};
 pub(crate) use snapshot::{Snapshot, SnapshotColumn};

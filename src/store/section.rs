@@ -133,6 +133,21 @@ impl<'a> Section<'a> {
         chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
     }
 
+    /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
+    pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
+        let (_, logical) = self.store.column(index + 2)?;
+        match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
+            Ok(position) => {
+                let bytes = self.chunk_bytes(position)?;
+                let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
+                let array =
+                    chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
+                restore(&array.slice(from, to - from), logical)
+            }
+            Err(_) => Ok(new_null_array(logical, to - from)),
+        }
+    }
+
     /// The bytes of the segment's `position`-th column, not verified.
     pub(super) fn chunk_bytes(&self, position: usize) -> Result<Buffer> {
         let start: u64 = (0..position).map(|before| self.layout(before).byte_len as u64).sum();
@@ -147,6 +162,10 @@ impl<'a> Section<'a> {
 
     pub(super) fn null_count(&self, position: usize) -> u32 {
         self.chunks[position].null_count
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.store
     }
 
     pub(super) fn segment(&self) -> &'a OpenSegment {

@@ -1,6 +1,8 @@
 //! One stock over time, gathered from all sections that have it.
 
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use std::ops::Range;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow_buffer::bit_util::{get_bit, set_bit};
 use arrow_schema::Schema;
 use arrow_select::concat::concat;
@@ -86,24 +88,46 @@ impl Store {
     }
 }
 
-impl Section<'_> {
+impl<'a> Section<'a> {
     /// The row of the stock whose place in code order is `wanted`.
     fn find(&self, wanted: u32, ranks: &[u32]) -> Result<Option<usize>> {
+        let rows = self.rows_between_ranks(wanted..wanted + 1, ranks)?;
+        Ok((!rows.is_empty()).then_some(rows.start))
+    }
+
+    /// The rows of the stocks whose places in code order lie in `wanted`. Does not compare the checksum.
+    pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
+        self.rows_between_ranks(wanted, self.store().ranks()?)
+    }
+
+    fn rows_between_ranks(&self, wanted: Range<u32>, ranks: &[u32]) -> Result<Range<usize>> {
         let bytes = self.chunk_bytes(0)?;
         let codes: &[u32] = &bytes.typed_data::<u32>()[..self.row_count()];
-        let (mut low, mut high) = (0, codes.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let rank = *ranks.get(codes[middle] as usize).ok_or_else(|| {
-                self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date())))
-            })?;
-            match rank.cmp(&wanted) {
-                std::cmp::Ordering::Equal => return Ok(Some(middle)),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+        let first = |rank: u32| -> Result<usize> {
+            let (mut low, mut high) = (0, codes.len());
+            while low < high {
+                let middle = low + (high - low) / 2;
+                let found = *ranks.get(codes[middle] as usize).ok_or_else(|| self.unknown_stocks())?;
+                if found < rank { low = middle + 1 } else { high = middle }
             }
-        }
-        Ok(None)
+            Ok(low)
+        };
+        let start = first(wanted.start)?;
+        // A damaged section may be out of order.
+        Ok(start..first(wanted.end)?.max(start))
+    }
+
+    /// The codes of these rows, without comparing the checksum.
+    pub(crate) fn codes_at(&self, rows: Range<usize>) -> Result<Vec<&'a str>> {
+        let bytes = self.chunk_bytes(0)?;
+        let codes: &[u32] = &bytes.typed_data::<u32>()[rows];
+        let names = self.store().codes()?;
+        let code = |&code: &u32| ((code as usize) < names.len()).then(|| names.value(code as usize));
+        codes.iter().map(code).collect::<Option<_>>().ok_or_else(|| self.unknown_stocks())
+    }
+
+    fn unknown_stocks(&self) -> Error {
+        self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date())))
     }
 }
 

@@ -1,0 +1,41 @@
+//! What a store remembers of how it was built, so that it can be checked and updated the same way.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::source::SourceOptions;
+use crate::store::Store;
+
+/// The settings table of a catalog, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Settings {
+    /// The command that wrote the version.
+    pub(super) command: String,
+    /// The source directory, absolute.
+    pub(super) source: String,
+    /// How the input was found and read.
+    pub(super) options: SourceOptions,
+}
+
+impl Settings {
+    /// The settings of a build from `source`.
+    pub(super) fn of_build(source: &Path, options: &SourceOptions) -> Settings {
+        let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+        Settings { command: "build".to_owned(), source: source.display().to_string(), options: options.clone() }
+    }
+
+    /// The settings that `store` remembers.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub(super) fn of(store: &Store) -> Result<Settings> {
+        serde_json::from_str(&store.settings()?).map_err(Error::arrow("read the store's settings"))
+    }
+
+    /// As the catalog holds them.
+    pub(super) fn encode(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::arrow("note the settings"))
+    }
+}
