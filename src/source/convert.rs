@@ -12,11 +12,11 @@ use arrow_schema::{DataType, SortOptions};
 
 use super::types::{is_text, logical};
 
-/// `array` as `to`, where the values stay exactly the same.
+/// `array` as `to`, where the values stay exactly the same; `before` rows of the file come before it.
 ///
 /// # Errors
 /// The first row (from 1) whose value `to` does not hold, as a reason.
-pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
     let from = array.data_type();
     if let (DataType::Int64 | DataType::UInt64, DataType::Float64) = (from, to) {
         // An integer is exact if its significant bits fit 53. Null slots may hold anything.
@@ -29,7 +29,7 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String>
                 }
         };
         if let Some(row) = (0..array.len()).find(inexact) {
-            return Err(no_exact_value(array, row, to));
+            return Err(no_exact_value(array, row, before, to));
         }
         return convert(array, to);
     }
@@ -40,7 +40,7 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String>
     let back = cast_with_options(&out, from, &CastOptions { safe: true, ..CastOptions::default() })
         .map_err(|error| error.to_string())?;
     match first_difference(array, &back)? {
-        Some(row) => Err(no_exact_value(array, row, to)),
+        Some(row) => Err(no_exact_value(array, row, before, to)),
         None => Ok(out),
     }
 }
@@ -99,8 +99,8 @@ fn surely_exact(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn no_exact_value(array: &ArrayRef, row: usize, to: &DataType) -> String {
-    format!("row {}: {} ({}) has no exact value in {to}", row + 1, shown_value(array, row), array.data_type())
+fn no_exact_value(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
+    format!("row {}: {} ({}) has no exact value in {to}", before + row + 1, shown_value(array, row), array.data_type())
 }
 
 /// The first row in which two columns of one type differ, bit for bit.

@@ -73,11 +73,14 @@ pub(super) struct Footer {
     pub(super) text_len: u64,
 }
 
+/// Parquet schemas and what was made of them.
+type Known = Vec<(SchemaDescPtr, Arc<FileSchema>)>;
+
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
     /// By the Arrow schema that the writer left in the file, then by the Parquet schema.
-    known: Mutex<HashMap<Option<String>, Vec<(SchemaDescPtr, Arc<FileSchema>)>>>,
+    known: Mutex<HashMap<Option<String>, Known>>,
 }
 
 impl<'a> Interner<'a> {
@@ -166,8 +169,16 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         if !options.keeps(name) {
             continue;
         }
-        let decided = options.cast(name).filter(|to| !raw.is_nested() && can_cast_types(raw, to)).cloned();
-        match decided.or_else(|| logical(raw)) {
+        let cast = options.cast(name);
+        let type_in_panel = match cast {
+            Some(to) if raw.is_nested() || !can_cast_types(raw, to) => {
+                refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
+                continue;
+            }
+            Some(to) => Some(to.clone()),
+            None => logical(raw),
+        };
+        match type_in_panel {
             Some(logical) => {
                 values.push(Value { name: name.clone(), root, leaf: leaves[root], raw: raw.clone(), logical });
             }
@@ -176,9 +187,6 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
                     format!("its column {name:?} is {raw}, which a panel cannot hold; --exclude {name} leaves it out")
                 });
             }
-        }
-        if let (Some(to), false) = (options.cast(name), can_cast_types(raw, options.cast(name).unwrap_or(raw))) {
-            refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
         }
     }
     FileSchema { names, date, code, values, drops_index, refusal }
