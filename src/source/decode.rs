@@ -14,6 +14,7 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::content::Content;
 use super::footer::{FileSchema, read_footer};
+use super::pages::check_pages;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
@@ -54,7 +55,10 @@ impl Parquet {
     /// Reads the columns at `roots` (ascending) batch by batch.
     pub(super) fn batches(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader, String> {
         let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
+        let descriptor = self.metadata.parquet_schema();
+        let wanted = |leaf| roots.contains(&descriptor.get_column_root_idx(leaf));
+        check_pages(&self.content, self.metadata.metadata(), wanted)?;
+        let mask = ProjectionMask::roots(descriptor, roots.iter().copied());
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.content.clone(), self.metadata.clone())
             .with_batch_size(rows)
             .with_projection(mask)

@@ -13,6 +13,7 @@ mod exact;
 mod footer;
 mod options;
 mod order;
+mod pages;
 mod pattern;
 mod series;
 mod survey;

@@ -16,15 +16,12 @@ use super::dates::DateReader;
 use super::decode::{Parquet, undecodable};
 use super::footer::Value;
 use super::order::{Order, order};
-use super::survey::{Input, Layout, Survey};
+use super::survey::{Input, Layout, Survey, Target};
 use crate::key::Date;
-use crate::panel::{Column, DateForm};
+use crate::panel::DateForm;
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {
-    columns: Vec<Column>,
-    /// For each panel column, whether a user decided its type.
-    decided: Vec<bool>,
     layout: Arc<Layout>,
     /// `None` for a file without rows.
     parquet: Option<Parquet>,
@@ -43,8 +40,6 @@ impl SeriesReader {
         let content_hash = content.hash()?;
         let schema = &input.layout.schema;
         let mut reader = SeriesReader {
-            columns: survey.columns.clone(),
-            decided: survey.columns.iter().map(|column| survey.options.cast(&column.name).is_some()).collect(),
             layout: Arc::clone(&input.layout),
             parquet: None,
             order: order(&[], survey.options.duplicates),
@@ -138,39 +133,35 @@ impl SeriesReader {
     /// # Panics
     /// When the range reaches beyond the survey's columns.
     pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<ArrayRef>>, String> {
-        let wanted: Vec<(&Column, Option<&Value>, bool)> = columns
-            .map(|n| {
-                let value = self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
-                (&self.columns[n], value, self.decided[n])
-            })
-            .collect();
+        let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
+        let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
         guarded(|| {
-            let decoded = self.decode(wanted.iter().filter_map(|(_, value, _)| *value))?;
+            let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
+            let decoded = self.decode(&present)?;
+            self.check_claims(&present, &decoded)?;
             let mut decoded = decoded.into_iter();
-            self.check_claims(&wanted, decoded.as_slice())?;
-            wanted
-                .iter()
-                .map(|(column, value, decided)| {
-                    let Some(value) = value else { return Ok(None) };
-                    let array = match decoded.next() {
-                        Some(Some(array)) => array,
-                        _ => return Ok(Some(new_null_array(&column.data_type, self.order.dates.len()))),
-                    };
-                    let turned =
-                        if *decided { convert(&array, &column.data_type) } else { widen(&array, &column.data_type, 0) };
-                    let array = turned.map_err(|why| format!("its column {:?}, {why}", value.name))?;
-                    match &self.order.rows {
-                        None => Ok(Some(array)),
-                        Some(rows) => take(&array, rows, None).map(Some).map_err(undecodable),
-                    }
-                })
-                .collect()
+            let turn = |(target, value): &(&Target, Option<&Value>)| match value {
+                None => Ok(None),
+                Some(value) => self.turn(target, value, decoded.next().flatten()).map(Some),
+            };
+            wanted.iter().map(turn).collect()
         })
     }
 
+    /// One decoded column in its panel type and in the order of the dates.
+    fn turn(&self, target: &Target, value: &Value, decoded: Option<ArrayRef>) -> Result<ArrayRef, String> {
+        let Some(array) = decoded else { return Ok(new_null_array(&target.data_type, self.order.dates.len())) };
+        let turned =
+            if target.is_decided { convert(&array, &target.data_type) } else { widen(&array, &target.data_type, 0) };
+        let array = turned.map_err(|why| format!("its column {:?}, {why}", value.name))?;
+        match &self.order.rows {
+            None => Ok(array),
+            Some(rows) => take(&array, rows, None).map_err(undecodable),
+        }
+    }
+
     /// These columns as the file has them, whole; `None` for those of type null and in files without rows.
-    fn decode<'a>(&self, values: impl Iterator<Item = &'a Value>) -> Result<Vec<Option<ArrayRef>>, String> {
-        let values: Vec<&Value> = values.collect();
+    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<ArrayRef>>, String> {
         let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
         let mut roots: Vec<usize> =
             values.iter().filter(|value| value.raw != DataType::Null).map(|value| value.root).collect();
@@ -179,15 +170,11 @@ impl SeriesReader {
         Ok(values.iter().map(|value| Some(arrays[roots.binary_search(&value.root).ok()?].clone())).collect())
     }
 
-    /// Refuses rows that have the same date and are not the same; `decoded` has those of `wanted` the file has.
-    fn check_claims(
-        &self,
-        wanted: &[(&Column, Option<&Value>, bool)],
-        decoded: &[Option<ArrayRef>],
-    ) -> Result<(), String> {
+    /// Refuses rows that have the same date and are not the same in all of `values`, which were decoded.
+    fn check_claims(&self, values: &[&Value], decoded: &[Option<ArrayRef>]) -> Result<(), String> {
         let claims = &self.order.claims;
         let mut first: Option<(usize, &str, &ArrayRef)> = None;
-        for (value, array) in wanted.iter().filter_map(|(_, value, _)| *value).zip(decoded) {
+        for (value, array) in values.iter().zip(decoded) {
             let Some(array) = array else { continue };
             if claims.is_empty() {
                 return Ok(());

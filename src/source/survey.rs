@@ -69,6 +69,15 @@ pub(super) struct Layout {
     pub(super) schema: Arc<FileSchema>,
     /// For each panel column its place in the schema's `values`.
     pub(super) slots: Vec<Option<usize>>,
+    pub(super) targets: Arc<[Target]>,
+}
+
+/// What a file's column becomes.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) data_type: DataType,
+    /// Whether a user decided the type.
+    pub(super) is_decided: bool,
 }
 
 impl Survey {
@@ -172,7 +181,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
-    let inputs = inputs(candidates, &columns);
+    let inputs = inputs(candidates, &columns, options);
     Ok(Survey {
         root: root.to_owned(),
         code,
@@ -306,7 +315,12 @@ fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-fn inputs(candidates: Vec<Candidate>, columns: &[Column]) -> Vec<Input> {
+fn inputs(candidates: Vec<Candidate>, columns: &[Column], options: &SourceOptions) -> Vec<Input> {
+    let target = |column: &Column| Target {
+        data_type: column.data_type.clone(),
+        is_decided: options.cast(&column.name).is_some(),
+    };
+    let targets: Arc<[Target]> = columns.iter().map(target).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
     let mut inputs = Vec::with_capacity(candidates.len());
     for Candidate { code, path, stamp, footer, .. } in candidates {
@@ -318,7 +332,8 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column]) -> Vec<Input> {
                 columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
             let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
             let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
-            (Arc::new(Layout { schema: Arc::clone(&footer.schema), slots }), row_bits)
+            let layout = Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets) };
+            (Arc::new(layout), row_bits)
         });
         inputs.push(Input {
             code,

@@ -2,8 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use parquet::file::metadata::ParquetStatisticsPolicy;
+
 use super::*;
-use crate::source::content::WHOLE;
+use crate::source::content::{Content, WHOLE};
+use crate::source::footer::read_footer;
+use crate::source::pages::page_header;
 
 fn good() -> Vec<(&'static str, ArrayRef)> {
     let dates: Vec<String> = (0..60).map(|n| format!("2024{:02}{:02}", 1 + n / 28, 1 + n % 28)).collect();
@@ -70,7 +74,7 @@ fn unreadable_files_are_skipped() {
     let source = Source::new();
     source.add("bad", &good());
     let path = source.path().join("bad.parquet");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("skipped: this user may read everything");
         return;
@@ -156,4 +160,41 @@ fn decoded_len_is_no_less_than_the_decoded_columns() {
     let taken: usize = columns.iter().flatten().map(|array| array.to_data().get_slice_memory_size().unwrap()).sum();
     let estimate = survey.inputs[0].decoded_len;
     assert!(estimate as usize >= taken && estimate < 4 * taken as u64, "{estimate} for {taken}");
+}
+
+#[test]
+fn a_page_that_claims_more_than_its_bytes_can_hold_is_refused_before_it_is_decoded() {
+    let dates: ArrayRef = Arc::new(arrow_array::Date32Array::from_iter_values(0..20_000));
+    let values: Vec<f64> = (0..20_000).map(|n| f64::from(n) / 7.0).collect();
+    let mut whole = encoded(&[("date", dates), ("x", floats(&values))]);
+    // A header begins with the kind of page, then the unpacked size as a zigzag varint: 160,000 for the dictionary.
+    let header = [0x15, 0x04, 0x15, 0x80, 0xc4, 0x13, 0x15];
+    let at = whole.windows(header.len()).position(|window| window == header).unwrap();
+    whole[at + 3..at + 6].copy_from_slice(&[0xfe, 0xff, 0x7f]);
+    let source = Source::new();
+    source.write("a.parquet", &whole);
+    assert_mentions(&source.reason(), &["a page of \"x\" claims a size that it cannot have"]);
+}
+
+#[test]
+fn page_headers_lead_from_the_first_page_of_a_column_to_its_end() {
+    let check = |bytes: Vec<u8>| {
+        let content = Content::Memory(bytes.into());
+        let metadata = read_footer(&content, ParquetStatisticsPolicy::SkipAll).unwrap();
+        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            let (mut at, len) = chunk.byte_range();
+            let (end, mut values) = (at + len, 0);
+            while at < end {
+                let page = page_header(&content, at, end).unwrap();
+                at += page.header_len + page.compressed as u64;
+                values += if page.is_dictionary { 0 } else { page.values };
+            }
+            assert_eq!((at, values), (end, chunk.num_values()));
+        }
+    };
+    check(encoded(&good()));
+    for set in ["cn_tushare", "us_sp500_5y", "cn_mixed_headers", "cn_csi800", "cn_decimal_mit"] {
+        let Some(path) = super::real::data(set) else { continue };
+        fs::read_dir(path).unwrap().for_each(|entry| check(fs::read(entry.unwrap().path()).unwrap()));
+    }
 }
