@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, cast_with_options};
@@ -45,7 +45,8 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
     }
 }
 
-/// `array` as `to`, by a user's decision: values may be rounded, but none may be lost.
+/// `array` as `to`, by a user's decision: values may be rounded to the precision of `to`, but none may be lost, and a
+/// fraction never becomes an integer.
 ///
 /// # Errors
 /// The first row (from 1) whose value cannot be read as `to`, as a reason.
@@ -70,10 +71,23 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
             });
         }
     };
-    match newly_null(array, &out) {
+    let cut = || if from.is_floating() && to.is_integer() { first_fraction(array) } else { None };
+    match newly_null(array, &out).or_else(cut) {
         Some(row) => Err(format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))),
         None => Ok(out),
     }
+}
+
+/// The first row of a column of floats that is no whole number.
+fn first_fraction(array: &ArrayRef) -> Option<usize> {
+    let is_fraction = |row: &usize| {
+        array.is_valid(*row)
+            && match array.as_primitive_opt::<Float32Type>() {
+                Some(singles) => singles.value(*row).fract() != 0.0,
+                None => array.as_primitive_opt::<Float64Type>().is_some_and(|floats| floats.value(*row).fract() != 0.0),
+            }
+    };
+    (0..array.len()).find(is_fraction)
 }
 
 fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {

@@ -44,25 +44,23 @@ fn walk(content: &Content, chunk: &ColumnChunkMetaData, start: u64, end: u64) ->
         let Some(page) = page_header(content, at, end) else { return Some(()) };
         let (packed, unpacked) = (u64::try_from(page.compressed).ok()?, u64::try_from(page.uncompressed).ok()?);
         at = at.checked_add(page.header_len)?.checked_add(packed).filter(|next| *next <= end)?;
-        // The most a codec makes of a byte; those without such a bound are held to the footer's total.
-        let ratio = match chunk.compression_codec() {
-            CompressionCodec::UNCOMPRESSED => 1,
-            CompressionCodec::SNAPPY => 22,
-            CompressionCodec::LZ4 | CompressionCodec::LZ4_RAW => 256,
-            CompressionCodec::GZIP => 1_100,
-            _ => u64::MAX,
+        // The most a codec makes of a byte. Those without such a bound are held to the footer's total, or to a size
+        // that does no harm, as not all writers get the total right.
+        let limit = |ratio| packed.saturating_mul(ratio).saturating_add(64);
+        let limit = match chunk.compression_codec() {
+            CompressionCodec::UNCOMPRESSED => limit(1),
+            CompressionCodec::SNAPPY => limit(22),
+            CompressionCodec::LZ4 | CompressionCodec::LZ4_RAW => limit(256),
+            CompressionCodec::GZIP => limit(1_100),
+            _ => total.max(16 << 20),
         };
-        if unpacked > total || unpacked > packed.saturating_mul(ratio).saturating_add(64) {
+        // Every entry of a dictionary takes a byte at least: an empty text has its length, booleans have no dictionary.
+        let values = u64::try_from(page.values).ok()?;
+        if unpacked > limit || (page.is_dictionary && values > unpacked) {
             return None;
         }
-        let values = u64::try_from(page.values).ok()?;
-        if page.is_dictionary {
-            // Even an empty text takes four bytes, and booleans have no dictionary.
-            if values > unpacked {
-                return None;
-            }
-        } else {
-            values_left = values_left.checked_sub(values)?;
+        if !page.is_dictionary {
+            values_left = values_left.saturating_sub(values);
         }
     }
     Some(())

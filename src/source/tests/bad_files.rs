@@ -108,7 +108,10 @@ fn flipped_bytes_never_panic() {
     let source = Source::new();
     let (mut wrong, mut right) = (0, 0);
     for at in 0..whole.len() {
-        for flip in [0x01, 0x80, 0xff] {
+        // Each place is flipped in one way of three, and the end of the file, which leads to all else, in every way.
+        let ways = [0x01, 0x80, 0xff];
+        let end = whole.len() - 64;
+        for &flip in if at < end { &ways[at % 3..at % 3 + 1] } else { &ways[..] } {
             let mut bytes = whole.clone();
             bytes[at] ^= flip;
             source.write("a.parquet", &bytes);

@@ -181,6 +181,11 @@ fn a_cast_by_hand_decides_and_refuses_what_it_cannot_read() {
     assert_eq!(&column(&survey, 0, "x"), &floats(&[1.5]));
     let reason = read_all(&survey, 2).err().unwrap();
     assert_mentions(&reason, &["\"x\"", "row 1", "\"n/a\"", "Float64"]);
+    let mut source = source_of(&[floats(&[-2.0]), floats(&[1.5])]);
+    source.options(|options| options.casts = vec!["x=int8".parse().unwrap()]);
+    let survey = source.survey();
+    assert!(read_all(&survey, 0).is_ok());
+    assert_mentions(&read_all(&survey, 1).err().unwrap(), &["row 1: 1.5 cannot be read as Int8"]);
     let mut source = source_of(&[one(BooleanArray::from(vec![true]))]);
     source.options(|options| options.casts = vec!["x=time32[s]".parse().unwrap()]);
     assert_mentions(&source.reason(), &["\"x\" is Boolean", "cannot be cast to Time32"]);
