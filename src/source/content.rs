@@ -69,15 +69,15 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// Opens the file at `path` and takes its bytes, all at once if there are not too many. `expected` is what the
+    /// Opens the file at `path` and takes its bytes, all at once if there are at most `whole`. `expected` is what the
     /// survey saw.
-    pub(super) fn load(path: &Path, expected: Stamp) -> Result<Content, String> {
+    pub(super) fn load(path: &Path, expected: Stamp, whole: u64) -> Result<Content, String> {
         let changed = || "changed since it was surveyed; run again when nothing writes to it".to_owned();
         let (file, stamp) = open(path)?;
         if stamp != expected {
             return Err(changed());
         }
-        if stamp.byte_len > WHOLE {
+        if stamp.byte_len > whole {
             return Ok(Content::Disk(Arc::new(file), stamp.byte_len));
         }
         let mut bytes = Vec::with_capacity(stamp.byte_len as usize + 1);

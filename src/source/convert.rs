@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, cast_with_options};
@@ -12,11 +12,11 @@ use arrow_schema::{DataType, SortOptions};
 
 use super::types::{is_text, logical};
 
-/// `array` as `to`, where the values stay exactly the same.
+/// `array` as `to`, where the values stay exactly the same; `before` rows of the file come before it.
 ///
 /// # Errors
 /// The first row (from 1) whose value `to` does not hold, as a reason.
-pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
     let from = array.data_type();
     if let (DataType::Int64 | DataType::UInt64, DataType::Float64) = (from, to) {
         // An integer is exact if its significant bits fit 53. Null slots may hold anything.
@@ -29,7 +29,7 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String>
                 }
         };
         if let Some(row) = (0..array.len()).find(inexact) {
-            return Err(no_exact_value(array, row, to));
+            return Err(no_exact_value(array, row, before, to));
         }
         return convert(array, to);
     }
@@ -40,12 +40,13 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String>
     let back = cast_with_options(&out, from, &CastOptions { safe: true, ..CastOptions::default() })
         .map_err(|error| error.to_string())?;
     match first_difference(array, &back)? {
-        Some(row) => Err(no_exact_value(array, row, to)),
+        Some(row) => Err(no_exact_value(array, row, before, to)),
         None => Ok(out),
     }
 }
 
-/// `array` as `to`, by a user's decision: values may be rounded, but none may be lost.
+/// `array` as `to`, by a user's decision: values may be rounded to the precision of `to`, but none may be lost, and a
+/// fraction never becomes an integer.
 ///
 /// # Errors
 /// The first row (from 1) whose value cannot be read as `to`, as a reason.
@@ -70,10 +71,23 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
             });
         }
     };
-    match newly_null(array, &out) {
+    let cut = || if from.is_floating() && to.is_integer() { first_fraction(array) } else { None };
+    match newly_null(array, &out).or_else(cut) {
         Some(row) => Err(format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))),
         None => Ok(out),
     }
+}
+
+/// The first row of a column of floats that is no whole number.
+fn first_fraction(array: &ArrayRef) -> Option<usize> {
+    let is_fraction = |row: &usize| {
+        array.is_valid(*row)
+            && match array.as_primitive_opt::<Float32Type>() {
+                Some(singles) => singles.value(*row).fract() != 0.0,
+                None => array.as_primitive_opt::<Float64Type>().is_some_and(|floats| floats.value(*row).fract() != 0.0),
+            }
+    };
+    (0..array.len()).find(is_fraction)
 }
 
 fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {
@@ -99,8 +113,8 @@ fn surely_exact(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn no_exact_value(array: &ArrayRef, row: usize, to: &DataType) -> String {
-    format!("row {}: {} ({}) has no exact value in {to}", row + 1, shown_value(array, row), array.data_type())
+fn no_exact_value(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
+    format!("row {}: {} ({}) has no exact value in {to}", before + row + 1, shown_value(array, row), array.data_type())
 }
 
 /// The first row in which two columns of one type differ, bit for bit.

@@ -73,11 +73,14 @@ pub(super) struct Footer {
     pub(super) text_len: u64,
 }
 
+/// Parquet schemas and what was made of them.
+type Known = Vec<(SchemaDescPtr, Arc<FileSchema>)>;
+
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
     /// By the Arrow schema that the writer left in the file, then by the Parquet schema.
-    known: Mutex<HashMap<Option<String>, Vec<(SchemaDescPtr, Arc<FileSchema>)>>>,
+    known: Mutex<HashMap<String, Known>>,
 }
 
 impl<'a> Interner<'a> {
@@ -89,14 +92,13 @@ impl<'a> Interner<'a> {
     pub(super) fn intern(&self, metadata: &ParquetMetaData) -> Result<Arc<FileSchema>, String> {
         let file = metadata.file_metadata();
         let pairs = file.key_value_metadata();
-        let arrow = pairs
-            .and_then(|pairs| pairs.iter().find(|pair| pair.key == "ARROW:schema"))
-            .and_then(|pair| pair.value.clone());
+        let arrow = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "ARROW:schema"));
+        let arrow = arrow.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
         // A panic under the lock leaves the map as it was.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = known.entry(arrow).or_default();
         let root = file.schema_descr().root_schema();
-        if let Some((_, schema)) = same.iter().find(|(descriptor, _)| descriptor.root_schema() == root) {
+        let mut same = known.get(arrow).into_iter().flatten();
+        if let Some((_, schema)) = same.find(|(descriptor, _)| descriptor.root_schema() == root) {
             return Ok(Arc::clone(schema));
         }
         let schema = parquet_to_arrow_schema(file.schema_descr(), pairs).map_err(damaged)?;
@@ -107,7 +109,7 @@ impl<'a> Interner<'a> {
         }
         let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone()));
         let schema = Arc::new(cast_parts(columns.collect(), &leaves, self.options));
-        same.push((file.schema_descr_ptr(), Arc::clone(&schema)));
+        known.entry(arrow.to_owned()).or_default().push((file.schema_descr_ptr(), Arc::clone(&schema)));
         Ok(schema)
     }
 }
@@ -166,8 +168,16 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         if !options.keeps(name) {
             continue;
         }
-        let decided = options.cast(name).filter(|to| !raw.is_nested() && can_cast_types(raw, to)).cloned();
-        match decided.or_else(|| logical(raw)) {
+        let cast = options.cast(name);
+        let type_in_panel = match cast {
+            Some(to) if raw.is_nested() || !can_cast_types(raw, to) => {
+                refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
+                continue;
+            }
+            Some(to) => Some(to.clone()),
+            None => logical(raw),
+        };
+        match type_in_panel {
             Some(logical) => {
                 values.push(Value { name: name.clone(), root, leaf: leaves[root], raw: raw.clone(), logical });
             }
@@ -176,9 +186,6 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
                     format!("its column {name:?} is {raw}, which a panel cannot hold; --exclude {name} leaves it out")
                 });
             }
-        }
-        if let (Some(to), false) = (options.cast(name), can_cast_types(raw, options.cast(name).unwrap_or(raw))) {
-            refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
         }
     }
     FileSchema { names, date, code, values, drops_index, refusal }

@@ -1,40 +1,27 @@
 //! Reads one file: its dates, in order and one row each, and its columns in the panel's types.
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::DataType;
-use arrow_select::concat::concat;
 use arrow_select::take::take;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
 use parquet::file::metadata::ParquetStatisticsPolicy;
-use parquet::file::statistics::Statistics;
 
 use super::content::{Content, Stamp, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
-use super::footer::{FileSchema, Value, read_footer};
+use super::decode::{Parquet, undecodable};
+use super::footer::Value;
 use super::order::{Order, order};
-use super::survey::{Input, Layout, Survey};
+use super::survey::{Input, Layout, Survey, Target};
 use crate::key::Date;
-use crate::panel::{Column, DateForm};
-
-/// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
-/// claims more rows than the file has cannot ask for more memory than this many.
-const BATCH_ROWS: usize = 65_536;
+use crate::panel::DateForm;
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {
-    columns: Vec<Column>,
-    /// For each panel column, whether a user decided its type.
-    decided: Vec<bool>,
     layout: Arc<Layout>,
     /// `None` for a file without rows.
     parquet: Option<Parquet>,
@@ -49,12 +36,10 @@ pub struct SeriesReader {
 impl SeriesReader {
     pub(super) fn open(survey: &Survey, input: &Input) -> Result<SeriesReader, String> {
         let stamp = Stamp { byte_len: input.byte_len, modified_ns: input.modified_ns };
-        let content = Content::load(&survey.root.join(&input.path), stamp)?;
+        let content = Content::load(&survey.root.join(&input.path), stamp, survey.whole_len)?;
         let content_hash = content.hash()?;
         let schema = &input.layout.schema;
         let mut reader = SeriesReader {
-            columns: survey.columns.clone(),
-            decided: survey.columns.iter().map(|column| survey.options.cast(&column.name).is_some()).collect(),
             layout: Arc::clone(&input.layout),
             parquet: None,
             order: order(&[], survey.options.duplicates),
@@ -148,38 +133,35 @@ impl SeriesReader {
     /// # Panics
     /// When the range reaches beyond the survey's columns.
     pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<ArrayRef>>, String> {
-        let wanted: Vec<(&Column, Option<&Value>, bool)> = columns
-            .map(|n| {
-                let value = self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
-                (&self.columns[n], value, self.decided[n])
-            })
-            .collect();
+        let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
+        let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
         guarded(|| {
-            let decoded = self.decode(wanted.iter().filter_map(|(_, value, _)| *value))?;
+            let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
+            let decoded = self.decode(&present)?;
+            self.check_claims(&present, &decoded)?;
             let mut decoded = decoded.into_iter();
-            self.check_claims(&wanted, decoded.as_slice())?;
-            wanted
-                .iter()
-                .map(|(column, value, decided)| {
-                    let Some(value) = value else { return Ok(None) };
-                    let array = match decoded.next() {
-                        Some(Some(array)) => array,
-                        _ => return Ok(Some(new_null_array(&column.data_type, self.order.dates.len()))),
-                    };
-                    let turn = if *decided { convert } else { widen };
-                    let array = turn(&array, &column.data_type).map_err(|why| in_column(&value.name, &why))?;
-                    match &self.order.rows {
-                        None => Ok(Some(array)),
-                        Some(rows) => take(&array, rows, None).map(Some).map_err(undecodable),
-                    }
-                })
-                .collect()
+            let turn = |(target, value): &(&Target, Option<&Value>)| match value {
+                None => Ok(None),
+                Some(value) => self.turn(target, value, decoded.next().flatten()).map(Some),
+            };
+            wanted.iter().map(turn).collect()
         })
     }
 
+    /// One decoded column in its panel type and in the order of the dates.
+    fn turn(&self, target: &Target, value: &Value, decoded: Option<ArrayRef>) -> Result<ArrayRef, String> {
+        let Some(array) = decoded else { return Ok(new_null_array(&target.data_type, self.order.dates.len())) };
+        let turned =
+            if target.is_decided { convert(&array, &target.data_type) } else { widen(&array, &target.data_type, 0) };
+        let array = turned.map_err(|why| format!("its column {:?}, {why}", value.name))?;
+        match &self.order.rows {
+            None => Ok(array),
+            Some(rows) => take(&array, rows, None).map_err(undecodable),
+        }
+    }
+
     /// These columns as the file has them, whole; `None` for those of type null and in files without rows.
-    fn decode<'a>(&self, values: impl Iterator<Item = &'a Value>) -> Result<Vec<Option<ArrayRef>>, String> {
-        let values: Vec<&Value> = values.collect();
+    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<ArrayRef>>, String> {
         let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
         let mut roots: Vec<usize> =
             values.iter().filter(|value| value.raw != DataType::Null).map(|value| value.root).collect();
@@ -188,15 +170,11 @@ impl SeriesReader {
         Ok(values.iter().map(|value| Some(arrays[roots.binary_search(&value.root).ok()?].clone())).collect())
     }
 
-    /// Refuses rows that have the same date and are not the same; `decoded` has those of `wanted` the file has.
-    fn check_claims(
-        &self,
-        wanted: &[(&Column, Option<&Value>, bool)],
-        decoded: &[Option<ArrayRef>],
-    ) -> Result<(), String> {
+    /// Refuses rows that have the same date and are not the same in all of `values`, which were decoded.
+    fn check_claims(&self, values: &[&Value], decoded: &[Option<ArrayRef>]) -> Result<(), String> {
         let claims = &self.order.claims;
         let mut first: Option<(usize, &str, &ArrayRef)> = None;
-        for (value, array) in wanted.iter().filter_map(|(_, value, _)| *value).zip(decoded) {
+        for (value, array) in values.iter().zip(decoded) {
             let Some(array) = array else { continue };
             if claims.is_empty() {
                 return Ok(());
@@ -225,116 +203,6 @@ impl SeriesReader {
     }
 }
 
-/// Whether every value of a file's column is exact in `to`: by the statistics in the footer if they tell, else by
-/// decoding the column.
-pub(super) fn check_exact(
-    path: &Path,
-    stamp: Stamp,
-    schema: &Arc<FileSchema>,
-    name: &str,
-    to: &DataType,
-) -> Result<(), String> {
-    let Some(value) = schema.values.iter().find(|value| value.name == name) else { return Ok(()) };
-    let content = Content::load(path, stamp)?;
-    guarded(|| {
-        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll)?;
-        if value.raw == DataType::Int64 && *to == DataType::Float64 && parquet.is_small(value) {
-            return Ok(());
-        }
-        let mut row_count = 0;
-        for batch in parquet.batches(&[value.root])? {
-            let batch = batch.map_err(undecodable)?;
-            let array = convert(batch.column(0), &value.logical)?;
-            widen(&array, to)
-                .map_err(|why| if row_count == 0 { why } else { format!("after row {row_count}, {why}") })?;
-            row_count += batch.num_rows();
-        }
-        Ok(())
-    })
-}
-
-/// The decoder over one file, its footer parsed once.
-struct Parquet {
-    content: Content,
-    metadata: ArrowReaderMetadata,
-}
-
-impl Parquet {
-    fn new(content: Content, schema: &FileSchema, statistics: ParquetStatisticsPolicy) -> Result<Parquet, String> {
-        let metadata = read_footer(&content, statistics)?;
-        let metadata =
-            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()).map_err(undecodable)?;
-        let fields = metadata.schema().fields();
-        let date = schema.date.iter().map(|date| (date.root, &date.name, &date.raw));
-        let values = schema.values.iter().map(|value| (value.root, &value.name, &value.raw));
-        let mut known = values.chain(date);
-        // The decoder goes by this footer, everything else by the surveyed one.
-        let same = fields.len() == schema.names.len()
-            && known.all(|(root, name, raw)| fields[root].name() == name && fields[root].data_type() == raw);
-        if !same {
-            return Err("changed since it was surveyed; run again when nothing writes to it".to_owned());
-        }
-        Ok(Parquet { content, metadata })
-    }
-
-    fn row_count(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
-    }
-
-    /// Reads the columns at `roots` (ascending) batch by batch.
-    fn batches(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader, String> {
-        let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.content.clone(), self.metadata.clone())
-            .with_batch_size(rows)
-            .with_projection(mask)
-            .build()
-            .map_err(undecodable)
-    }
-
-    /// The columns at `roots` (ascending) whole, each `row_count` long.
-    fn columns(&self, roots: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, String> {
-        if roots.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        let mut found = 0;
-        for batch in self.batches(roots)? {
-            let batch = batch.map_err(undecodable)?;
-            found += batch.num_rows();
-            if found > row_count || batch.num_columns() != roots.len() {
-                break;
-            }
-            batches.push(batch);
-        }
-        let whole = batches.iter().all(|batch| batch.num_columns() == roots.len());
-        if found != row_count || !whole {
-            return Err(format!("is damaged: its columns have {found} and {row_count} rows"));
-        }
-        match &batches[..] {
-            [batch] => Ok(batch.columns().to_vec()),
-            batches => (0..roots.len())
-                .map(|n| {
-                    let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(n).as_ref()).collect();
-                    concat(&parts).map_err(undecodable)
-                })
-                .collect(),
-        }
-    }
-
-    /// Whether the footer's statistics show that all integers of a column lie within 53 bits.
-    fn is_small(&self, value: &Value) -> bool {
-        const LIMIT: u64 = 1 << 53;
-        let within = |number: Option<&i64>| number.is_some_and(|number| number.unsigned_abs() <= LIMIT);
-        self.metadata.metadata().row_groups().iter().all(|group| {
-            match group.columns().get(value.leaf).and_then(|chunk| chunk.statistics()) {
-                Some(Statistics::Int64(statistics)) => within(statistics.min_opt()) && within(statistics.max_opt()),
-                _ => false,
-            }
-        })
-    }
-}
-
 /// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
 fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), String> {
     let differs = match codes.data_type() {
@@ -353,12 +221,4 @@ fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> R
             shown_value(codes, row)
         )),
     }
-}
-
-fn in_column(name: &str, why: &str) -> String {
-    format!("its column {name:?}, {why}")
-}
-
-fn undecodable(error: impl std::fmt::Display) -> String {
-    format!("is damaged or of a kind that cannot be decoded: {error}")
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::agree::{Agreement, Member, agree};
-use super::content::{self, Stamp, guarded};
+use super::content::{self, Stamp, WHOLE, guarded};
 use super::dates::{Format, can_be_date};
 use super::discover::{Skipped, counted, discover};
+use super::exact::{Small, check_exact};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::options::SourceOptions;
-use super::series::{SeriesReader, check_exact};
+use super::series::SeriesReader;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
 use crate::panel::Column;
@@ -40,6 +41,8 @@ pub struct Survey {
     pub(super) format: Option<Format>,
     /// The type that a user decided on for the dates.
     pub(super) date_cast: Option<DataType>,
+    /// Files up to this size are read whole.
+    pub(super) whole_len: u64,
 }
 
 /// One file that takes part.
@@ -66,6 +69,15 @@ pub(super) struct Layout {
     pub(super) schema: Arc<FileSchema>,
     /// For each panel column its place in the schema's `values`.
     pub(super) slots: Vec<Option<usize>>,
+    pub(super) targets: Arc<[Target]>,
+}
+
+/// What a file's column becomes.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) data_type: DataType,
+    /// Whether a user decided the type.
+    pub(super) is_decided: bool,
 }
 
 impl Survey {
@@ -85,6 +97,8 @@ struct Candidate {
     path: PathBuf,
     stamp: Stamp,
     footer: Footer,
+    /// The columns whose integers are small by the footer's statistics, once asked for.
+    small: Small,
 }
 
 /// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
@@ -113,7 +127,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
     let mut candidates = Vec::new();
     for ((code, path), looked) in found.files.into_iter().zip(looked) {
         match looked {
-            Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer }),
+            Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
             Err(reason) => skipped.push(Skipped::new(&path, reason)),
         }
     }
@@ -137,7 +151,8 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
                 return Err(Error::Cancelled);
             }
             let candidate = &candidates[files[n]];
-            Ok(check_exact(&root.join(&candidate.path), candidate.stamp, &candidate.footer.schema, name, to))
+            let path = root.join(&candidate.path);
+            Ok(check_exact(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, to))
         })
     })?;
     let mut refused = refused.into_iter();
@@ -148,6 +163,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
         }
         None => true,
     });
+    skipped.sort_by(|a, b| a.path.cmp(&b.path));
     if let (true, Some(first)) = (options.strict, skipped.first()) {
         let count = counted(skipped.len(), "input is", "inputs are");
         return Err(Error::Refused(format!(
@@ -155,7 +171,6 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
             first.path, first.reason
         )));
     }
-    skipped.sort_by(|a, b| a.path.cmp(&b.path));
 
     let date_name = date_name(options, &candidates, &mut notes);
     let code = code_column(options, &candidates)?;
@@ -166,7 +181,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
-    let inputs = inputs(candidates, &columns);
+    let inputs = inputs(candidates, &columns, options);
     Ok(Survey {
         root: root.to_owned(),
         code,
@@ -178,6 +193,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
         options: options.clone(),
         format,
         date_cast,
+        whole_len: WHOLE,
     })
 }
 
@@ -299,10 +315,15 @@ fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-fn inputs(candidates: Vec<Candidate>, columns: &[Column]) -> Vec<Input> {
+fn inputs(candidates: Vec<Candidate>, columns: &[Column], options: &SourceOptions) -> Vec<Input> {
+    let target = |column: &Column| Target {
+        data_type: column.data_type.clone(),
+        is_decided: options.cast(&column.name).is_some(),
+    };
+    let targets: Arc<[Target]> = columns.iter().map(target).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
     let mut inputs = Vec::with_capacity(candidates.len());
-    for Candidate { code, path, stamp, footer } in candidates {
+    for Candidate { code, path, stamp, footer, .. } in candidates {
         let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
             let values = &footer.schema.values;
             let by_name: HashMap<&str, usize> =
@@ -311,7 +332,8 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column]) -> Vec<Input> {
                 columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
             let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
             let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
-            (Arc::new(Layout { schema: Arc::clone(&footer.schema), slots }), row_bits)
+            let layout = Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets) };
+            (Arc::new(layout), row_bits)
         });
         inputs.push(Input {
             code,

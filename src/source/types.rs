@@ -45,7 +45,7 @@ pub fn parse_type(text: &str) -> Result<DataType, String> {
 /// `timestamp[ns]`, `timestamp[us,UTC]`, `time64[us]`, `decimal128(18,4)`.
 fn bracketed(compact: &str, lower: &str) -> Option<DataType> {
     let open = lower.find(['[', '('])?;
-    let inner = &compact[open + 1..compact.len().checked_sub(1)?];
+    let inner = compact.get(open + 1..compact.len() - 1)?;
     let (first, second) = match inner.split_once(',') {
         Some((first, second)) => (first, Some(second)),
         None => (inner, None),

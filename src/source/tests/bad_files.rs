@@ -1,1 +1,203 @@
+//! Nothing in a bad file may panic, abort or hang the run: it is skipped by name and with a reason of its own.
 
+use std::os::unix::fs::PermissionsExt;
+
+use parquet::file::metadata::ParquetStatisticsPolicy;
+
+use super::*;
+use crate::source::content::{Content, WHOLE};
+use crate::source::footer::read_footer;
+use crate::source::pages::page_header;
+
+fn good() -> Vec<(&'static str, ArrayRef)> {
+    let dates: Vec<String> = (0..60).map(|n| format!("2024{:02}{:02}", 1 + n / 28, 1 + n % 28)).collect();
+    let dates: Vec<&str> = dates.iter().map(String::as_str).collect();
+    let numbers: Vec<i64> = (0..60).collect();
+    let names: Vec<&str> = numbers.iter().map(|n| if n % 3 == 0 { "bank" } else { "steel" }).collect();
+    let values: Vec<f64> = numbers.iter().map(|n| *n as f64 / 7.0).collect();
+    vec![("trade_date", texts(&dates)), ("x", ints(&numbers)), ("y", floats(&values)), ("industry", texts(&names))]
+}
+
+/// The reason for one bad file among good ones, which must go on.
+fn reason_among_good(make: impl FnOnce(&Source)) -> String {
+    let source = Source::new();
+    source.add("good", &good());
+    make(&source);
+    let survey = source.survey();
+    assert_eq!(survey.inputs.len(), 1);
+    assert!(read_all(&survey, 0).is_ok());
+    assert_eq!(survey.skipped.len(), 1);
+    assert_eq!(survey.skipped[0].path, "bad.parquet");
+    survey.skipped[0].reason.clone()
+}
+
+#[test]
+fn each_kind_of_bad_file_has_its_reason() {
+    let bad = |bytes: Vec<u8>| reason_among_good(move |source| _ = source.write("bad.parquet", &bytes));
+    let whole = encoded(&good());
+    assert_eq!(bad(Vec::new()), "has zero bytes");
+    assert_eq!(bad(b"trade_date,x\n20240102,1\n".to_vec()), "is not a Parquet file");
+    assert_eq!(bad(b"P".to_vec()), "is not a Parquet file");
+    assert_mentions(&bad(whole[..whole.len() / 2].to_vec()), &["is truncated"]);
+    assert_mentions(&bad(b"PAR1PAR1".to_vec()), &["is truncated"]);
+    let mut lying = whole.clone();
+    let at = lying.len() - 8;
+    lying[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_mentions(&bad(lying), &["is truncated or damaged", "4294967295"]);
+    let mut encrypted = whole.clone();
+    let at = encrypted.len() - 4;
+    encrypted[at..].copy_from_slice(b"PARE");
+    assert_eq!(bad(encrypted), "is encrypted");
+}
+
+#[test]
+fn directories_and_fifos_with_a_files_name_are_skipped_at_once() {
+    let directory = reason_among_good(|source| fs::create_dir(source.path().join("bad.parquet")).unwrap());
+    assert_eq!(directory, "is a directory, not a file");
+    let fifo = reason_among_good(|source| {
+        let path = source.path().join("bad.parquet");
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    });
+    assert_eq!(fifo, "is not a regular file");
+    let socket = reason_among_good(|source| {
+        drop(std::os::unix::net::UnixListener::bind(source.path().join("bad.parquet")).unwrap());
+    });
+    assert_eq!(socket, "is not a regular file");
+    let nowhere = reason_among_good(|source| {
+        std::os::unix::fs::symlink("nowhere", source.path().join("bad.parquet")).unwrap();
+    });
+    assert_mentions(&nowhere, &["cannot be opened"]);
+}
+
+#[test]
+fn unreadable_files_are_skipped() {
+    let source = Source::new();
+    source.add("bad", &good());
+    let path = source.path().join("bad.parquet");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        eprintln!("skipped: this user may read everything");
+        return;
+    }
+    assert_mentions(&source.reason(), &["cannot be opened", "denied"]);
+}
+
+#[test]
+fn a_file_that_changes_after_the_survey_is_refused() {
+    let source = Source::new();
+    source.add("a", &good());
+    let survey = source.survey();
+    fs::OpenOptions::new().append(true).open(source.path().join("a.parquet")).unwrap().set_len(10_000).unwrap();
+    assert_mentions(&survey.open(&survey.inputs[0]).err().unwrap(), &["changed since it was surveyed"]);
+}
+
+#[test]
+fn truncated_files_never_panic() {
+    let whole = encoded(&good());
+    for len in 0..whole.len() {
+        let source = Source::new();
+        source.write("a.parquet", &whole[..len]);
+        let survey = source.survey();
+        assert!(survey.inputs.is_empty(), "{len} of {} bytes", whole.len());
+    }
+}
+
+#[test]
+fn flipped_bytes_never_panic() {
+    let whole = encoded(&good());
+    let source = Source::new();
+    let (mut wrong, mut right) = (0, 0);
+    for at in 0..whole.len() {
+        // Each place is flipped in one way of three, and the end of the file, which leads to all else, in every way.
+        let ways = [0x01, 0x80, 0xff];
+        let end = whole.len() - 64;
+        for &flip in if at < end { &ways[at % 3..at % 3 + 1] } else { &ways[..] } {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flip;
+            source.write("a.parquet", &bytes);
+            let survey = source.survey();
+            match survey.inputs.first() {
+                Some(_) if read_all(&survey, 0).is_ok() => right += 1,
+                _ => wrong += 1,
+            }
+        }
+    }
+    // Some bytes are padding, names or values, which carry no checksum; most are structure.
+    assert!(wrong > 0 && right > 0, "{wrong} refused, {right} read");
+}
+
+#[test]
+fn a_file_on_disk_reads_as_one_in_memory() {
+    let source = Source::new();
+    source.add("a", &good());
+    let mut survey = source.survey();
+    assert_eq!(survey.whole_len, WHOLE);
+    let (in_memory, expected) = read_all(&survey, 0).unwrap();
+    survey.whole_len = 0;
+    let (on_disk, columns) = read_all(&survey, 0).unwrap();
+    assert_eq!((on_disk.dates(), &columns), (in_memory.dates(), &expected));
+    assert_eq!(on_disk.content_hash(), in_memory.content_hash());
+    for n in 0..survey.columns.len() {
+        assert_eq!(on_disk.read(n..n + 1).unwrap(), expected[n..n + 1]);
+    }
+    let bytes = fs::read(source.path().join("a.parquet")).unwrap();
+    assert_eq!(on_disk.content_hash(), twox_hash::XxHash3_128::oneshot(&bytes));
+}
+
+#[test]
+fn files_of_several_row_groups_and_many_batches_are_whole() {
+    let days = 100_000;
+    let dates: ArrayRef = Arc::new(arrow_array::Date32Array::from_iter_values(-50_000..days - 50_000));
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::from(days)));
+    let source = Source::new();
+    source.add("a", &[("date", dates), ("x", numbers.clone())]);
+    assert_eq!(&column(&source.survey(), 0, "x"), &numbers);
+}
+
+#[test]
+fn decoded_len_is_no_less_than_the_decoded_columns() {
+    let source = Source::new();
+    source.add("a", &good());
+    let survey = source.survey();
+    let (_, columns) = read_all(&survey, 0).unwrap();
+    let taken: usize = columns.iter().flatten().map(|array| array.to_data().get_slice_memory_size().unwrap()).sum();
+    let estimate = survey.inputs[0].decoded_len;
+    assert!(estimate as usize >= taken && estimate < 4 * taken as u64, "{estimate} for {taken}");
+}
+
+#[test]
+fn a_page_that_claims_more_than_its_bytes_can_hold_is_refused_before_it_is_decoded() {
+    let dates: ArrayRef = Arc::new(arrow_array::Date32Array::from_iter_values(0..20_000));
+    let values: Vec<f64> = (0..20_000).map(|n| f64::from(n) / 7.0).collect();
+    let mut whole = encoded(&[("date", dates), ("x", floats(&values))]);
+    // A header begins with the kind of page, then the unpacked size as a zigzag varint: 160,000 for the dictionary.
+    let header = [0x15, 0x04, 0x15, 0x80, 0xc4, 0x13, 0x15];
+    let at = whole.windows(header.len()).position(|window| window == header).unwrap();
+    whole[at + 3..at + 6].copy_from_slice(&[0xfe, 0xff, 0x7f]);
+    let source = Source::new();
+    source.write("a.parquet", &whole);
+    assert_mentions(&source.reason(), &["a page of \"x\" claims a size that it cannot have"]);
+}
+
+#[test]
+fn page_headers_lead_from_the_first_page_of_a_column_to_its_end() {
+    let check = |bytes: Vec<u8>| {
+        let content = Content::Memory(bytes.into());
+        let metadata = read_footer(&content, ParquetStatisticsPolicy::SkipAll).unwrap();
+        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            let (mut at, len) = chunk.byte_range();
+            let (end, mut values) = (at + len, 0);
+            while at < end {
+                let page = page_header(&content, at, end).unwrap();
+                at += page.header_len + page.compressed as u64;
+                values += if page.is_dictionary { 0 } else { page.values };
+            }
+            assert_eq!((at, values), (end, chunk.num_values()));
+        }
+    };
+    check(encoded(&good()));
+    for set in ["cn_tushare", "us_sp500_5y", "cn_mixed_headers", "cn_csi800", "cn_decimal_mit"] {
+        let Some(path) = super::real::data(set) else { continue };
+        fs::read_dir(path).unwrap().for_each(|entry| check(fs::read(entry.unwrap().path()).unwrap()));
+    }
+}

@@ -1,1 +1,127 @@
+//! The panel's columns: their union, their choice, and names that do not go.
 
+use arrow_array::{ListArray, NullArray, types::Int32Type};
+use arrow_schema::DataType;
+
+use super::*;
+
+fn day() -> ArrayRef {
+    texts(&["20240102"])
+}
+
+fn list() -> ArrayRef {
+    Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])]))
+}
+
+#[test]
+fn columns_are_the_union_in_first_seen_order_of_the_codes() {
+    let source = Source::new();
+    source.add("b", &[("date", day()), ("z", ints(&[1])), ("x", ints(&[2]))]);
+    source.add("a", &[("x", ints(&[3])), ("date", day()), ("y", ints(&[4]))]);
+    let survey = source.survey();
+    assert_eq!(names(&survey), ["x", "y", "z"]);
+    let (_, columns) = read_all(&survey, 0).unwrap();
+    assert_eq!(columns, [Some(ints(&[3])), Some(ints(&[4])), None]);
+    let (reader, columns) = read_all(&survey, 1).unwrap();
+    assert_eq!(columns, [Some(ints(&[2])), None, Some(ints(&[1]))]);
+    assert_eq!(reader.read(1..3).unwrap(), [None, Some(ints(&[1]))]);
+    assert_eq!(reader.read(0..0).unwrap(), []);
+}
+
+#[test]
+fn columns_and_exclude_choose() {
+    let mut source = Source::new();
+    source.add("a", &[("date", day()), ("x", ints(&[1])), ("X", ints(&[2])), ("y", ints(&[3]))]);
+    source.options(|options| options.columns = Some(vec!["y".into(), "x".into()]));
+    assert_eq!(names(&source.survey()), ["x", "y"]);
+    source.options(|options| options.exclude = vec!["x".into()]);
+    assert_eq!(names(&source.survey()), ["y"]);
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_columns_there_are() {
+    for change in [
+        |options: &mut SourceOptions| options.columns = Some(vec!["Y".into()]),
+        |options: &mut SourceOptions| options.exclude = vec!["Y".into()],
+        |options: &mut SourceOptions| options.casts = vec!["Y=int64".parse().unwrap()],
+    ] {
+        let mut source = Source::new();
+        source.add("a", &[("date", day()), ("x", ints(&[1])), ("y", ints(&[3]))]);
+        source.options(change);
+        assert_mentions(&source.refused(), &["\"Y\"", "date, x, y"]);
+    }
+}
+
+#[test]
+fn columns_that_a_panel_cannot_hold_refuse_the_file_unless_excluded() {
+    let mut source = Source::new();
+    source.add("a", &[("date", day()), ("tags", list()), ("x", ints(&[1]))]);
+    assert_mentions(&source.reason(), &["\"tags\"", "List", "--exclude tags"]);
+    source.options(|options| options.exclude = vec!["tags".into()]);
+    let survey = source.survey();
+    assert_eq!(names(&survey), ["x"]);
+    assert_eq!(&column(&survey, 0, "x"), &ints(&[1]));
+    source.options(|options| {
+        options.exclude.clear();
+        options.columns = Some(vec!["x".into()]);
+    });
+    assert_eq!(names(&source.survey()), ["x"]);
+}
+
+#[test]
+fn two_columns_of_one_name_refuse_the_file() {
+    let mut source = Source::new();
+    source.add("a", &[("date", day()), ("x", ints(&[1])), ("x", ints(&[2]))]);
+    assert_mentions(&source.reason(), &["two columns named \"x\""]);
+    source.options(|options| options.exclude = vec!["x".into()]);
+    assert!(read_all(&source.survey(), 0).is_ok());
+}
+
+#[test]
+fn one_name_for_two_columns_of_the_output_is_refused() {
+    let mut source = Source::new();
+    source.add("a", &[("date", day()), ("x", ints(&[1]))]);
+    source.options(|options| {
+        options.code_column = "day".into();
+        options.date_columns = vec!["day".into(), "date".into()];
+    });
+    assert_mentions(&source.refused(), &["\"day\"", "code"]);
+}
+
+#[test]
+fn columns_of_type_null_join_anything_and_read_as_nulls() {
+    let source = Source::new();
+    let nulls: ArrayRef = Arc::new(NullArray::new(1));
+    source.add("a", &[("date", day()), ("x", nulls.clone()), ("y", nulls)]);
+    source.add("b", &[("date", day()), ("x", texts(&["bank"]))]);
+    let survey = source.survey();
+    let types: Vec<&DataType> = survey.columns.iter().map(|column| &column.data_type).collect();
+    assert_eq!(types, [&DataType::Utf8, &DataType::Null]);
+    let x = column(&survey, 0, "x");
+    assert_eq!((x.len(), x.null_count()), (1, 1));
+}
+
+#[test]
+fn values_come_out_bit_for_bit() {
+    let odd = [f64::NAN, f64::from_bits(0x7ff0_0000_0000_0001), -0.0, 0.0, f64::INFINITY, f64::MIN_POSITIVE / 2.0];
+    let dates: Vec<i64> = (20_240_101..20_240_107).collect();
+    let source = Source::new();
+    source.add("a", &[("date", ints(&dates)), ("x", floats(&odd))]);
+    let read = column(&source.survey(), 0, "x");
+    let read: Vec<u64> = arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Float64Type>(&read)
+        .values()
+        .iter()
+        .map(|value| value.to_bits())
+        .collect();
+    assert_eq!(read, odd.map(f64::to_bits));
+}
+
+#[test]
+fn equal_schemas_are_kept_once() {
+    let source = Source::new();
+    for code in ["a", "b", "c"] {
+        source.add(code, &[("date", day()), ("x", ints(&[1]))]);
+    }
+    let survey = source.survey();
+    assert!(survey.inputs.iter().all(|input| Arc::ptr_eq(&input.layout, &survey.inputs[0].layout)));
+}

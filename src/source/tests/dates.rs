@@ -1,1 +1,298 @@
+//! Date columns: which one it is, every type and spelling, what is restored, and what refuses a file.
 
+use arrow_array::types::Int8Type;
+use arrow_array::{
+    Date32Array, Date64Array, DictionaryArray, Int32Array, LargeStringArray, StringViewArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray,
+};
+use arrow_schema::DataType;
+
+use super::*;
+use crate::panel::{DateForm, Spelling};
+use crate::source::{BadDates, Duplicates, join_date_forms};
+
+const DAY: i64 = 86_400_000_000;
+
+/// A file whose only date column is this one.
+fn source_of(dates: ArrayRef) -> Source {
+    let source = Source::new();
+    let numbers: Vec<i64> = (0..dates.len() as i64).collect();
+    source.add("a", &[("date", dates), ("x", ints(&numbers))]);
+    source
+}
+
+#[test]
+fn every_type_and_spelling_reads_and_is_restored() {
+    let expected = ["20240229", "20240301"];
+    let (a, b) = (19_782, 19_783);
+    let arrays: Vec<(ArrayRef, Spelling)> = vec![
+        (texts(&["20240229", "20240301"]), Spelling::Digits),
+        (texts(&["2024-02-29", "2024-03-01"]), Spelling::Dashes),
+        (texts(&["2024/02/29", "2024/03/01"]), Spelling::Slashes),
+        (Arc::new(LargeStringArray::from(vec!["20240229", "20240301"])), Spelling::Digits),
+        (Arc::new(StringViewArray::from(vec!["20240229", "20240301"])), Spelling::Digits),
+        (Arc::new(Int32Array::from(vec![20_240_229, 20_240_301])), Spelling::Digits),
+        (ints(&[20_240_229, 20_240_301]), Spelling::Digits),
+        (Arc::new(arrow_array::UInt64Array::from(vec![20_240_229, 20_240_301])), Spelling::Digits),
+        (Arc::new(Date32Array::from(vec![a, b])), Spelling::Day),
+        (Arc::new(Date64Array::from(vec![i64::from(a) * DAY / 1000, i64::from(b) * DAY / 1000])), Spelling::Day),
+        (Arc::new(TimestampSecondArray::from(vec![i64::from(a) * 86_400, i64::from(b) * 86_400])), Spelling::Day),
+        (
+            Arc::new(TimestampNanosecondArray::from(vec![i64::from(a) * DAY * 1000, i64::from(b) * DAY * 1000])),
+            Spelling::Day,
+        ),
+        (
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![i64::from(a) * DAY, i64::from(b) * DAY]).with_timezone("UTC"),
+            ),
+            Spelling::Day,
+        ),
+        (
+            // Midnight in China is 16:00 of the day before in UTC.
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![i64::from(a) * DAY - DAY / 3, i64::from(b) * DAY - DAY / 3])
+                    .with_timezone("+08:00"),
+            ),
+            Spelling::Day,
+        ),
+    ];
+    for (array, spelling) in arrays {
+        let source = source_of(array.clone());
+        let survey = source.survey();
+        let reader = survey.open(&survey.inputs[0]).map(|reader| {
+            let form = reader.date_form().unwrap().clone();
+            (days(&reader), form.spelling.clone(), form.arrays(reader.dates()).unwrap())
+        });
+        let (read, spelt, restored) = reader.unwrap_or_else(|reason| panic!("{}: {reason}", array.data_type()));
+        assert_eq!((&read[..], spelt), (&expected.map(str::to_owned)[..], spelling), "{}", array.data_type());
+        assert_eq!(&restored, &array);
+    }
+}
+
+#[test]
+fn dictionaries_of_text_read_as_text() {
+    let dates: DictionaryArray<Int8Type> = vec!["20240301", "20240229"].into_iter().collect();
+    let source = source_of(Arc::new(dates));
+    let survey = source.survey();
+    let (reader, columns) = read_all(&survey, 0).unwrap();
+    assert_eq!(days(&reader), ["20240229", "20240301"]);
+    assert_eq!(columns[0].as_ref().unwrap(), &ints(&[1, 0]));
+    assert!(reader.date_form().unwrap().arrays(reader.dates()).is_ok());
+}
+
+#[test]
+fn a_time_of_day_refuses_the_file_even_where_bad_dates_are_dropped() {
+    let mut source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0, DAY + 34_200_000_000])));
+    assert_mentions(&source.reason(), &["row 2 of \"date\"", "1970-01-02T09:30:00", "time of day"]);
+    source.options(|options| options.bad_dates = BadDates::Drop);
+    assert_mentions(&source.reason(), &["time of day"]);
+    let source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("+08:00")));
+    assert_mentions(&source.reason(), &["row 1", "08:00:00", "time of day"]);
+    let source = source_of(Arc::new(Date64Array::from(vec![1])));
+    assert_mentions(&source.reason(), &["row 1", "time of day"]);
+}
+
+#[test]
+fn zones_with_a_history_are_refused_with_the_value() {
+    let source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("Asia/Shanghai")));
+    assert_mentions(&source.reason(), &["Asia/Shanghai", "row 1", "+08:00"]);
+}
+
+#[test]
+fn other_text_needs_a_format_and_is_restored_if_it_reads_back() {
+    let mut source = source_of(texts(&["02-Jan-2024", "03-Jan-2024"]));
+    assert_mentions(&source.reason(), &["row 1 of \"date\"", "\"02-Jan-2024\"", "--date-format"]);
+    source.options(|options| options.date_format = Some("%d-%b-%Y".into()));
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    let form = reader.date_form().unwrap();
+    assert_eq!(form.spelling, Spelling::Custom("%d-%b-%Y".into()));
+    assert_eq!(&form.arrays(reader.dates()).unwrap(), &texts(&["02-Jan-2024", "03-Jan-2024"]));
+    // A day without its zero is read, but would not be written so.
+    source.add("a", &[("date", texts(&["2-Jan-2024", "03-Jan-2024"]))]);
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!((days(&reader).len(), reader.date_form(), reader.is_mixed()), (2, None, true));
+}
+
+#[test]
+fn formats_that_make_no_date_are_refused() {
+    let mut source = source_of(texts(&["x"]));
+    for format in ["%Y-%m", "%Y-%m-%d %H:%M", "%Q", "", "%s"] {
+        source.options(|options| options.date_format = Some(format.into()));
+        assert_mentions(&source.refused(), &["--date-format"]);
+    }
+    source.add("a", &[("date", texts(&["2024-01-02 00:00:00"]))]);
+    source.options(|options| options.date_format = Some("%Y-%m-%d 00:00:00".into()));
+    assert!(read_all(&source.survey(), 0).is_ok());
+}
+
+#[test]
+fn two_spellings_in_one_file_are_mixed_and_an_empty_file_is_not() {
+    let source = source_of(texts(&["20240102", "2024-01-03"]));
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!((reader.date_form(), reader.is_mixed()), (None, true));
+    let source = source_of(texts(&[]));
+    let survey = source.survey();
+    assert_eq!(survey.inputs[0].row_count, 0);
+    let (reader, columns) = read_all(&survey, 0).unwrap();
+    assert_eq!((reader.date_form(), reader.is_mixed(), reader.dates().len()), (None, false, 0));
+    assert_eq!(columns[0].as_ref().unwrap().len(), 0);
+}
+
+#[test]
+fn forms_join_only_where_they_spell_alike() {
+    let form = |data_type: DataType, spelling: Spelling| DateForm { data_type, spelling };
+    let utf8 = form(DataType::Utf8, Spelling::Digits);
+    let large = form(DataType::LargeUtf8, Spelling::Digits);
+    assert_eq!(join_date_forms(&utf8, &utf8), utf8);
+    assert_eq!(join_date_forms(&utf8, &large), large);
+    assert_eq!(join_date_forms(&utf8, &form(DataType::Utf8, Spelling::Dashes)), DateForm::COMMON);
+    assert_eq!(join_date_forms(&utf8, &form(DataType::Int64, Spelling::Digits)), DateForm::COMMON);
+}
+
+#[test]
+fn bad_dates_refuse_with_row_and_value_or_are_dropped_and_counted() {
+    let null: ArrayRef = Arc::new(StringArray::from(vec![Some("20240103"), None, Some("20240230"), Some("20240102")]));
+    let mut source = source_of(null);
+    assert_mentions(&source.reason(), &["row 2 of \"date\"", "null", "--bad-dates drop"]);
+    source.options(|options| options.bad_dates = BadDates::Drop);
+    let survey = source.survey();
+    let (reader, columns) = read_all(&survey, 0).unwrap();
+    assert_eq!((days(&reader).join(" "), reader.dropped()), ("20240102 20240103".to_owned(), 2));
+    assert_eq!(columns[0].as_ref().unwrap(), &ints(&[3, 0]));
+    let source = source_of(ints(&[20_240_102, 20_241_301]));
+    assert_mentions(&source.reason(), &["row 2", "20241301", "YYYYMMDD"]);
+    let source = source_of(Arc::new(Date32Array::from(vec![i32::MAX])));
+    assert_mentions(&source.reason(), &["row 1"]);
+}
+
+#[test]
+fn the_automatic_date_column_is_the_only_candidate_in_any_case() {
+    let source = Source::new();
+    source.add("a", &[("DateTime", texts(&["20240102"]))]).add("b", &[("Date", texts(&["20240102"]))]);
+    assert_eq!(source.survey().date_name, "Date");
+    source.add("c", &[("TRADE_DATE", texts(&["20240102"])), ("x", ints(&[1]))]);
+    let survey = source.survey();
+    assert_eq!((survey.date_name.as_str(), names(&survey)), ("TRADE_DATE", vec!["x"]));
+    assert!((0..3).all(|n| read_all(&survey, n).is_ok()));
+}
+
+#[test]
+fn several_candidates_or_none_list_the_columns() {
+    let mut source = Source::new();
+    source.add("a", &[("date", texts(&["20240102"])), ("trade_date", texts(&["20240102"]))]);
+    assert_mentions(&source.reason(), &["several", "\"date\", \"trade_date\"", "--date-column"]);
+    source.options(|options| options.exclude = vec!["date".into()]);
+    assert!(read_all(&source.survey(), 0).is_ok());
+    let source = Source::new();
+    source.add("a", &[("when", texts(&["20240102"])), ("x", ints(&[1]))]);
+    assert_mentions(&source.reason(), &["no date column", "\"when\", \"x\""]);
+    let source = Source::new();
+    source.add("a", &[("date", floats(&[1.0]))]);
+    assert_mentions(&source.reason(), &["\"date\" is Float64"]);
+}
+
+#[test]
+fn named_date_columns_are_alternatives_of_which_the_first_present_wins() {
+    let mut source = Source::new();
+    let one = texts(&["20240102"]);
+    source.add("a", &[("day", one.clone()), ("x", ints(&[1]))]);
+    source.add("b", &[("date", texts(&["none"])), ("cal_date", one.clone()), ("x", ints(&[1]))]);
+    source.add("c", &[("x", ints(&[1]))]);
+    source.options(|options| options.date_columns = vec!["cal_date".into(), "day".into()]);
+    let survey = source.survey();
+    assert_eq!((survey.date_name.as_str(), names(&survey)), ("cal_date", vec!["x", "date"]));
+    assert!(read_all(&survey, 0).is_ok() && read_all(&survey, 1).is_ok());
+    assert_mentions(&survey.skipped[0].reason, &["cal_date, day", "\"x\""]);
+}
+
+#[test]
+fn an_unnamed_index_is_the_date_only_where_nothing_else_is() {
+    let source = Source::new();
+    source.add("a", &[("x", ints(&[1])), ("__index_level_0__", Arc::new(Date32Array::from(vec![19_000])))]);
+    let survey = source.survey();
+    assert_eq!((survey.date_name.as_str(), names(&survey)), ("date", vec!["x"]));
+    assert_mentions(&survey.notes[0], &["__index_level_0__"]);
+    assert!(read_all(&survey, 0).is_ok());
+    let source = Source::new();
+    source.add("a", &[("date", texts(&["20240102"])), ("x", ints(&[1])), ("__index_level_0__", ints(&[7]))]);
+    let survey = source.survey();
+    assert_eq!(names(&survey), ["x"]);
+    assert_mentions(&survey.notes[0], &["__index_level_0__", "left out"]);
+}
+
+#[test]
+fn a_file_without_rows_needs_no_date_column() {
+    let source = Source::new();
+    let none: ArrayRef = Arc::new(arrow_array::NullArray::new(0));
+    source.add("a", &[("x", ints(&[]))]).add("b", &[("date", texts(&["20240102"])), ("x", ints(&[1]))]);
+    source.add("c", &[("date", none.clone()), ("x", none)]);
+    let survey = source.survey();
+    assert!(survey.skipped.is_empty(), "{:?}", survey.skipped);
+    assert_eq!(survey.inputs.iter().map(|input| input.row_count).collect::<Vec<_>>(), [0, 1, 0]);
+    assert!((0..3).all(|n| read_all(&survey, n).is_ok()));
+}
+
+#[test]
+fn rows_come_out_in_ascending_order_whatever_the_order_of_the_file() {
+    for (dates, values) in [
+        (["20240102", "20240103", "20240104"], [0, 1, 2]),
+        (["20240104", "20240103", "20240102"], [2, 1, 0]),
+        (["20240103", "20240104", "20240102"], [2, 0, 1]),
+    ] {
+        let source = source_of(texts(&dates));
+        let survey = source.survey();
+        let (reader, columns) = read_all(&survey, 0).unwrap();
+        assert_eq!(days(&reader), ["20240102", "20240103", "20240104"]);
+        assert_eq!(columns[0].as_ref().unwrap(), &ints(&values));
+    }
+}
+
+#[test]
+fn identical_duplicates_are_merged_and_differing_ones_refuse_with_an_example() {
+    let dates = texts(&["20240103", "20240102", "20240103", "20240102"]);
+    let source = Source::new();
+    source.add("a", &[("date", dates.clone()), ("x", floats(&[f64::NAN, -0.0, f64::NAN, -0.0]))]);
+    let survey = source.survey();
+    let (reader, _) = read_all(&survey, 0).unwrap();
+    assert_eq!((reader.dates().len(), reader.merged()), (2, 2));
+
+    let odd = f64::from_bits(f64::NAN.to_bits() ^ 1);
+    for differing in [[1.0, -0.0, 1.0, 0.0], [1.0, f64::NAN, 1.0, odd]] {
+        source.add("a", &[("date", dates.clone()), ("y", ints(&[5, 5, 6, 5])), ("x", floats(&differing))]);
+        let survey = source.survey();
+        let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+        // The earliest date comes first, though y differs on a later one.
+        let reason = reader.read(0..2).unwrap_err();
+        assert_mentions(&reason, &["20240102", "\"x\"", "in row 2", "in row 4", "--duplicates"]);
+        // In groups the difference is found as well.
+        assert_mentions(&reader.read(0..1).unwrap_err(), &["20240103", "\"y\" is 5 in row 1 and 6 in row 3"]);
+        assert!(reader.read(1..2).is_err());
+    }
+}
+
+#[test]
+fn duplicates_first_and_last_follow_the_order_of_the_file() {
+    let mut source = Source::new();
+    source.add("a", &[("date", texts(&["20240103", "20240102", "20240103"])), ("x", ints(&[0, 1, 2]))]);
+    for (choice, expected) in [(Duplicates::First, [1, 0]), (Duplicates::Last, [1, 2])] {
+        source.options(|options| options.duplicates = choice);
+        let survey = source.survey();
+        let (reader, columns) = read_all(&survey, 0).unwrap();
+        assert_eq!(columns[0].as_ref().unwrap(), &ints(&expected));
+        assert_eq!(reader.merged(), 1);
+    }
+}
+
+#[test]
+fn a_cast_decides_the_type_of_the_dates_in_the_output() {
+    let mut source = source_of(ints(&[20_240_102]));
+    source.options(|options| options.casts = vec!["date=string".parse().unwrap()]);
+    let survey = source.survey();
+    let (reader, _) = read_all(&survey, 0).unwrap();
+    assert_eq!(reader.date_form().unwrap(), &DateForm { data_type: DataType::Utf8, spelling: Spelling::Digits });
+    source.options(|options| options.casts = vec!["date=float64".parse().unwrap()]);
+    assert_mentions(&source.refused(), &["--cast date=Float64"]);
+}

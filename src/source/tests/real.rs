@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use super::*;
 use crate::panel::Spelling;
 
-fn data(set: &str) -> Option<PathBuf> {
+pub(super) fn data(set: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TRANSECT_DATA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = root.join(set);
