@@ -440,7 +440,7 @@ fn assemble(survey: &Survey, gathered: &Gathered, version: u64, store_id: [u8; 1
     let mut block_codes: Vec<Vec<Vec<u32>>> = gathered.blocks.iter().map(|_| Vec::new()).collect();
     for (index, Column { name, data_type }) in survey.columns.iter().enumerate() {
         let in_blocks = || gathered.blocks.iter().map(move |block| block.columns[index].as_ref());
-        let mut logical = data_type.clone();
+        let logical = data_type.clone();
         let mut dictionary = None;
         let stored = if natural_stored(data_type) == Stored::Codes {
             let mut builder = DictionaryBuilder::default();
@@ -450,7 +450,6 @@ fn assemble(survey: &Survey, gathered: &Gathered, version: u64, store_id: [u8; 1
             }
             let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
             let values = builder.finish(is_bytes)?;
-            logical = wide_enough(logical, values.len());
             dictionary = Some(values);
             Stored::Codes
         } else {
@@ -525,19 +524,6 @@ fn date_note(survey: &Survey, read: &[Read]) -> Option<String> {
         let forms: Vec<String> = forms.iter().map(example).collect();
         format!("files spell dates differently ({}); the output has {}", forms.join(", "), date_form(read))
     })
-}
-
-/// A dictionary type whose keys can count to `len`: files of few categories each may have many together.
-fn wide_enough(logical: DataType, len: usize) -> DataType {
-    match logical {
-        DataType::Dictionary(key, value) => {
-            let bits = key.primitive_width().unwrap_or(4) as u32 * 8;
-            let limit = 1u128 << if key.is_signed_integer() { bits - 1 } else { bits };
-            let key = if len as u128 > limit { Box::new(DataType::Int32) } else { key };
-            DataType::Dictionary(key, value)
-        }
-        other => other,
-    }
 }
 
 fn nanoseconds_since_1970() -> i64 {
