@@ -1,0 +1,113 @@
+//! Decides, once all blocks are gathered, what depends on all of them: stock numbers, dictionaries, stored types.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_array::ArrayRef;
+use arrow_schema::DataType;
+
+use super::intake::{Gathered, date_form};
+use super::lane::DictionaryBuilder;
+use super::report::source_entries;
+use crate::error::Result;
+use crate::format::Stored;
+use crate::panel::Column;
+use crate::segment::{SegmentColumn, natural_stored};
+use crate::source::Survey;
+use crate::store::{Snapshot, SnapshotColumn};
+
+/// What sealing needs beside the blocks.
+pub(super) struct SealerParts {
+    pub(super) columns: Arc<[SegmentColumn]>,
+    pub(super) stocks: Vec<u32>,
+    pub(super) codes: Vec<Vec<Vec<u32>>>,
+}
+
+/// Decides everything that depends on all blocks: stock numbers, dictionaries, stored types, how dates are spelt.
+pub(super) fn assemble(
+    survey: &Survey,
+    gathered: &Gathered,
+    version: u64,
+    store_id: [u8; 16],
+) -> Result<(Snapshot, SealerParts)> {
+    let mut stocks = vec![0; survey.inputs.len()];
+    let mut codes = DictionaryBuilder::default();
+    for read in gathered.read.iter().filter(|read| read.rows > 0) {
+        stocks[read.input] = codes.add(survey.inputs[read.input].code.as_bytes());
+    }
+    let date_form = date_form(&gathered.read);
+
+    let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
+    let mut columns = vec![
+        SnapshotColumn { name: survey.code.name.clone(), logical: survey.code.data_type.clone(), dictionary: Some(0) },
+        SnapshotColumn { name: survey.date_name.clone(), logical: date_form.data_type.clone(), dictionary: None },
+    ];
+    let mut segment_columns = vec![
+        SegmentColumn {
+            column: 0,
+            name: survey.code.name.clone(),
+            logical: DataType::Utf8,
+            stored: Stored::Codes,
+            dictionary: Some(dictionaries[0].clone()),
+        },
+        SegmentColumn {
+            column: 1,
+            name: survey.date_name.clone(),
+            logical: DataType::Date32,
+            stored: Stored::Bytes4,
+            dictionary: None,
+        },
+    ];
+    let mut block_codes: Vec<Vec<Vec<u32>>> = gathered.blocks.iter().map(|_| Vec::new()).collect();
+    for (index, Column { name, data_type }) in survey.columns.iter().enumerate() {
+        let in_blocks = || gathered.blocks.iter().map(move |block| block.columns[index].as_ref());
+        let logical = data_type.clone();
+        let mut dictionary = None;
+        let stored = if natural_stored(data_type) == Stored::Codes {
+            let mut builder = DictionaryBuilder::default();
+            for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
+                let values = column.map_or(&[][..], |column| &column.dictionary);
+                block.push(values.iter().map(|value| builder.add(value)).collect());
+            }
+            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+            let values = builder.finish(is_bytes)?;
+            dictionary = Some(values);
+            Stored::Codes
+        } else {
+            block_codes.iter_mut().for_each(|block| block.push(Vec::new()));
+            let widest = in_blocks().flatten().map(|column| column.stored).max();
+            // Without any value, the narrowest that the type allows.
+            let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
+            widest.unwrap_or(narrowest)
+        };
+        columns.push(SnapshotColumn {
+            name: name.clone(),
+            logical: logical.clone(),
+            dictionary: dictionary.as_ref().map(|_| dictionaries.len() as u32),
+        });
+        dictionaries.extend(dictionary.clone());
+        segment_columns.push(SegmentColumn {
+            column: index as u32 + 2,
+            name: name.clone(),
+            logical,
+            stored,
+            dictionary,
+        });
+    }
+    let snapshot = Snapshot {
+        version,
+        store_id,
+        created_ns: nanoseconds_since_1970(),
+        settings: String::new(),
+        columns,
+        date_spelling: date_form.spelling,
+        dictionaries,
+        segments: Vec::new(),
+        sources: source_entries(survey, gathered),
+    };
+    Ok((snapshot, SealerParts { columns: segment_columns.into(), stocks, codes: block_codes }))
+}
+
+fn nanoseconds_since_1970() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
+}

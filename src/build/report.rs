@@ -1,0 +1,146 @@
+//! What a build tells: the report to its caller, and the store's memory of each source file.
+
+use std::collections::HashMap;
+
+use arrow_array::Array;
+use serde::Serialize;
+
+use super::intake::{Gathered, date_note};
+use crate::error::Error;
+use crate::format::SourceStatus;
+use crate::key::Date;
+use crate::source::{Input, Skipped, Survey};
+use crate::store::{Snapshot, SourceEntry};
+
+/// What a build did.
+#[derive(Debug, Default, Serialize)]
+pub struct BuildReport {
+    /// The version published.
+    pub version: u64,
+    /// Rows in the store.
+    pub rows: u64,
+    /// Stocks with a row.
+    pub stocks: u64,
+    /// Dates with a row.
+    pub dates: u64,
+    /// First date, YYYYMMDD.
+    pub first_date: Option<String>,
+    /// Last date, YYYYMMDD.
+    pub last_date: Option<String>,
+    /// Columns, code and date included.
+    pub columns: u64,
+    /// How the output will spell dates.
+    pub date_form: String,
+    /// Files found.
+    pub files: u64,
+    /// Bytes of the files read.
+    pub source_bytes: u64,
+    /// Bytes of the segments.
+    pub store_bytes: u64,
+    /// Rows left out because another row of the file has the same key.
+    pub merged_rows: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped_rows: u64,
+    /// Files without rows.
+    pub empty_files: Vec<String>,
+    /// Files that could not be used.
+    pub skipped: Vec<Skipped>,
+    /// What else a user should know.
+    pub notes: Vec<String>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+/// What the store remembers of each file, by path.
+pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<SourceEntry> {
+    let entry = |input: &Input, status| SourceEntry {
+        path: input.path.display().to_string(),
+        status,
+        code: Some(input.code.clone()),
+        reason: String::new(),
+        bytes: input.byte_len,
+        modified_ns: input.modified_ns,
+        content_hash: 0,
+        rows: 0,
+        merged: 0,
+        dropped: 0,
+    };
+    let mut entries = Vec::new();
+    for read in &gathered.read {
+        let status = if read.rows == 0 { SourceStatus::Empty } else { SourceStatus::Read };
+        entries.push(SourceEntry {
+            rows: read.rows,
+            merged: read.merged,
+            dropped: read.dropped,
+            content_hash: read.content_hash,
+            ..entry(&survey.inputs[read.input], status)
+        });
+    }
+    for (input, reason) in &gathered.skipped {
+        let reason = reason.clone();
+        entries.push(SourceEntry { reason, ..entry(&survey.inputs[*input], SourceStatus::Skipped) });
+    }
+    for skipped in &survey.skipped {
+        entries.push(SourceEntry {
+            path: skipped.path.clone(),
+            status: SourceStatus::Skipped,
+            code: None,
+            reason: skipped.reason.clone(),
+            bytes: 0,
+            modified_ns: 0,
+            content_hash: 0,
+            rows: 0,
+            merged: 0,
+            dropped: 0,
+        });
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    entries
+}
+
+/// Why there is no store: every file was skipped, or empty.
+pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
+    let mut reasons: HashMap<&str, (usize, &str)> = HashMap::new();
+    for source in &snapshot.sources {
+        let reason = if source.reason.is_empty() { "it has no rows" } else { &source.reason };
+        reasons.entry(reason).or_insert((0, &source.path)).0 += 1;
+    }
+    let most = reasons.iter().max_by_key(|(reason, (count, _))| (*count, std::cmp::Reverse(**reason)));
+    let example = most.map_or_else(String::new, |(reason, (count, path))| {
+        format!("; {count} of {} files for one reason, {path}: {reason}", snapshot.sources.len())
+    });
+    Error::Refused(format!("no row in {} can be stored{example}", survey.root.display()))
+}
+
+pub(super) fn report(
+    survey: &Survey,
+    gathered: &Gathered,
+    snapshot: &Snapshot,
+    sections: &[(Date, u32)],
+) -> BuildReport {
+    let sources = &snapshot.sources;
+    let with = |status| sources.iter().filter(move |source| source.status == status);
+    let mut notes = survey.notes.clone();
+    notes.extend(date_note(survey, &gathered.read));
+    BuildReport {
+        version: snapshot.version,
+        rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
+        stocks: snapshot.dictionaries[0].len() as u64,
+        dates: sections.len() as u64,
+        first_date: sections.first().map(|(date, _)| date.to_string()),
+        last_date: sections.last().map(|(date, _)| date.to_string()),
+        columns: snapshot.columns.len() as u64,
+        date_form: snapshot.date_form().to_string(),
+        files: sources.len() as u64,
+        source_bytes: with(SourceStatus::Read).map(|source| source.bytes).sum(),
+        store_bytes: snapshot.segments.iter().map(|segment| segment.file_len).sum(),
+        merged_rows: sources.iter().map(|source| source.merged).sum(),
+        dropped_rows: sources.iter().map(|source| source.dropped).sum(),
+        empty_files: with(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
+        skipped: with(SourceStatus::Skipped)
+            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.clone() })
+            .collect(),
+        notes,
+        seconds: 0.0,
+    }
+}
