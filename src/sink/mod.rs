@@ -4,6 +4,7 @@ mod codec;
 mod column;
 mod encode;
 mod file;
+mod note;
 mod options;
 mod parquet;
 
@@ -12,4 +13,5 @@ pub use options::{Compression, Format, NamePattern};
 pub(crate) use column::OutputColumn;
 pub(crate) use encode::Encoder;
 pub(crate) use file::write_whole;
+pub(crate) use note::{encode_note, read_note};
 pub(crate) use parquet::Scratch;

@@ -10,7 +10,7 @@ use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
-use super::ledger::{LEDGER_NAME, Ledger, LedgerFile};
+use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
 use super::run::section_columns;
 use crate::error::{Error, Result};
@@ -38,8 +38,8 @@ pub struct OutputReport {
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
 pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
     let ledger = Ledger::read(out)?.ok_or_else(|| Error::NotFound {
-        what: out.join(LEDGER_NAME).display().to_string(),
-        hint: format!("{} was not written by `transect transpose`", out.display()),
+        what: format!("transect's ledger in {}", out.display()),
+        hint: "a directory written by `transect transpose` has one".to_owned(),
     })?;
     if ledger.store != format!("{:032x}", store.id()) {
         return Err(Error::Refused(format!(

@@ -138,7 +138,7 @@ impl<'a> Transpose<'a> {
         let (kept, stale) = self.split_old_files(before, &plan, &paths)?;
         ledger.files = kept;
         ledger.pending = paths.iter().chain(&stale).cloned().collect();
-        ledger.write(&self.disk, &self.out)?;
+        ledger.write(&self.disk, &self.out, &plan)?;
         self.create_dirs(&paths)?;
 
         self.observer.begin("transpose", "dates", indices.len() as u64);
@@ -177,7 +177,7 @@ impl<'a> Transpose<'a> {
             }
         }
         ledger.pending.clear();
-        ledger.write(&self.disk, &self.out)?;
+        ledger.write(&self.disk, &self.out, &plan)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
