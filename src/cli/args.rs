@@ -1,0 +1,521 @@
+//! What can be typed. The doc comments are the help: their first paragraph is the short one of `-h`.
+//!
+//! What the arguments mean is for the file of each sub-command.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use transect::Date;
+use transect::sink::{Compression, Format, NamePattern};
+use transect::source::{BadDates, Cast, Duplicates, Pattern};
+use transect::synth::Preset;
+
+use super::exit;
+
+/// Turns a panel of per-stock Parquet files into one file per date
+///
+/// Reads one Parquet file per stock once, into a memory-mapped store, and writes from the store one file per trading
+/// date, as often as you like. Every value comes out as it went in, bit for bit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "transect",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = format!("Start with `transect demo`.\n\n{}", exit::help()),
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say nothing but errors and skipped inputs
+    ///
+    /// No progress bar, no report and no notes; `--json` still prints its report.
+    #[arg(short, long, global = true, display_order = 900)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Build(BuildArgs),
+    Transpose(TransposeArgs),
+    Show(ShowArgs),
+    Info(InfoArgs),
+    Verify(VerifyArgs),
+    Synth(SynthArgs),
+    Demo(DemoArgs),
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// Read per-stock Parquet files into a store
+///
+/// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
+/// info`); the exit code is then 3. A file without rows is an empty series and no failure. Nothing is published before
+/// everything is on disk: a build that fails or is interrupted leaves the store that was there before.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect build features panel.store
+  transect build features panel.store --force --json            # a nightly rebuild
+  transect build lake panel.store --pattern 'code={code}/data.parquet'
+  transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64")]
+pub struct BuildArgs {
+    /// The directory with one Parquet file per stock
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+
+    /// The store to make, a directory
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Where a stock's file lies below SRC, with {code} once
+    ///
+    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet'.
+    #[arg(long, value_name = "PATTERN", default_value_t)]
+    pub pattern: Pattern,
+
+    /// Name of the output's column for the code
+    ///
+    /// A file that has this column must agree with its name, else it is skipped.
+    #[arg(long, value_name = "NAME", default_value = "ts_code")]
+    pub code_column: String,
+
+    /// The date column, or alternatives for it
+    ///
+    /// The first one present in a file is its date column; the first of the list names the output's column. Without
+    /// this, the date is trade_date, date or datetime in any case, or a pandas index of dates.
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    pub date_column: Vec<String>,
+
+    /// How dates in text are spelt, if not in a usual way
+    ///
+    /// A strftime format such as '%d-%b-%Y'. Text as 20240102, 2024-01-02 or 2024/01/02, integers as 20240102, dates
+    /// and timestamps at midnight are read without it.
+    #[arg(long, value_name = "FORMAT")]
+    pub date_format: Option<String>,
+
+    /// What to do where a file has two differing rows for one date
+    ///
+    /// error skips the file; first and last keep that row in file order. Identical rows are always merged and counted.
+    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
+    pub duplicates: Duplicates,
+
+    /// What to do with a row whose date is null or unreadable
+    ///
+    /// error skips the file; drop leaves the row out and counts it.
+    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<BadDates>(&["error", "drop"]))]
+    pub bad_dates: BadDates,
+
+    /// Keep only these columns, besides code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// Leave these columns out
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
+    /// Decide on a column's type by hand; may be repeated
+    ///
+    /// For columns whose types differ between files in a way that loses nothing only by your word: --cast
+    /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'.
+    #[arg(long, value_name = "COL=TYPE")]
+    pub cast: Vec<Cast>,
+
+    /// Build nothing if any input would be skipped
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    ///
+    /// Whatever the panel's size. Mapped files come on top in a process's resident size, but those pages are the
+    /// kernel's to take back; RssAnon in /proc/PID/status is the figure that this bounds.
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub parallel: Parallel,
+
+    /// Replace a store that exists
+    ///
+    /// Whoever has it open keeps reading the version they opened. A directory that is no store is refused all the same.
+    #[arg(long, help_heading = RUNNING)]
+    pub force: bool,
+
+    /// Print one JSON object with the report
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
+}
+
+/// Write one file per date from a store
+///
+/// Each file appears whole or not at all. OUT also gets a small ledger, .transect.json, that knows which files are
+/// transect's: files of earlier runs whose dates are gone are removed, files of others never touched.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect transpose panel.store by_date
+  transect transpose panel.store by_date --from 20240101
+  transect transpose panel.store styles --columns size,beta,momentum --no-date
+  transect transpose panel.store lake --name 'trade_date={date}/data.parquet' --compression zstd:3
+  transect transpose panel.store hs300 --stocks @hs300.txt")]
+pub struct TransposeArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The directory to write to
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+
+    /// Where a date's file lies below OUT, with {date} once
+    ///
+    /// {date} is spelt YYYYMMDD. By default {date}.parquet, or {date}.arrow.
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Option<NamePattern>,
+
+    /// Write only these columns, besides code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// Leave these columns out
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
+    /// Leave the date column out
+    #[arg(long)]
+    pub no_date: bool,
+
+    /// The first date to write, as 20240102 or 2024-01-02
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+
+    /// The last date to write
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+
+    /// Write exactly these dates; the store must have each
+    #[arg(long, value_name = "DATE,DATE", value_delimiter = ',', conflicts_with_all = ["from", "to"])]
+    pub dates: Vec<Date>,
+
+    /// Write only these stocks: CODE,CODE or @FILE with one code per line
+    #[arg(long, value_name = "LIST|@FILE")]
+    pub stocks: Option<StocksArg>,
+
+    /// Compression of Parquet files: snappy, zstd, zstd:1 to zstd:22, lz4 or none [default: snappy]
+    #[arg(long, value_name = "CODEC", hide_default_value = true)]
+    pub compression: Option<Compression>,
+
+    /// Format of the files
+    ///
+    /// arrow is an uncompressed Arrow IPC file, also called Feather version 2.
+    #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow"]))]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub parallel: Parallel,
+
+    /// Write into a directory with other files, or with files of ours in another shape
+    ///
+    /// Never replaces or deletes a file that transect did not write.
+    #[arg(long, help_heading = RUNNING)]
+    pub force: bool,
+
+    /// Print one JSON object with the report
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
+}
+
+/// Look into a store: one date, one stock, or both
+///
+/// With neither --date nor --stock, shows the latest date. A table leaves out the middle of what does not fit and
+/// rounds floats; the other formats are complete and exact.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Null, NaN and the empty text stay apart: in csv, null is an empty field, NaN is NaN and the empty text is \"\";
+in json, null is null and NaN and the infinities are the texts \"NaN\", \"Infinity\" and \"-Infinity\".
+
+Examples:
+  transect show panel.store
+  transect show panel.store --date 20240102 --columns size,beta
+  transect show panel.store --stock 000001.SZ --format json | head
+  transect show panel.store --date 20240102 --format parquet > 20240102.parquet")]
+pub struct ShowArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The date to show, as 20240102 or 2024-01-02
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<Date>,
+
+    /// The stock to show, by its code
+    #[arg(long, value_name = "CODE")]
+    pub stock: Option<String>,
+
+    /// Show only these columns, in this order, after code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// How to print [default: table on a terminal, csv in a pipe]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ShowFormat>,
+}
+
+/// How `show` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// A table of at most 40 rows
+    Table,
+    /// Comma-separated values with a header
+    Csv,
+    /// One JSON object per line
+    Json,
+    /// A Parquet file
+    Parquet,
+    /// An Arrow IPC file
+    Arrow,
+}
+
+/// Say what a store holds
+///
+/// Rows, stocks, dates, columns with logical and stored type and share of nulls, bytes, how it was built, and which
+/// inputs were skipped and why.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Print one JSON object instead
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Check every checksum of a store, and compare it with its input and output
+///
+/// Reads every byte of the store. Anything that is not as it was written is named, and the exit code is 1.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect verify panel.store
+  transect verify panel.store --source features --output by_date")]
+pub struct VerifyArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Also compare every row with the files in SRC
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<PathBuf>,
+
+    /// Also compare every file that transpose wrote to OUT
+    #[arg(long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub parallel: Parallel,
+
+    /// Print one JSON object with the report
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
+}
+
+/// Make up a panel to try and to measure with
+///
+/// Writes one Parquet file per stock, the same for the same seed on any machine.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// The directory to make; it must not exist, or be empty
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// How many stocks
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one())]
+    pub stocks: usize,
+
+    /// How many trading dates
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one())]
+    pub dates: usize,
+
+    /// Where the random numbers begin
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Which columns: barra has 10 style factors and 30 industry dummies, ohlcv daily prices
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = one_of::<Preset>(&["barra", "ohlcv"]))]
+    pub preset: Preset,
+
+    #[command(flatten)]
+    pub parallel: Parallel,
+
+    /// Print one JSON object with the report
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
+}
+
+/// Try it all on a made-up panel
+///
+/// Makes up 300 stocks by 500 dates, builds, transposes, verifies, says how long each step took and what to try next.
+/// What it made stays there to be looked at.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The directory to make [default: a new one among the system's temporary files]
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Print one JSON object with the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write shell completions or man pages
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    #[command(subcommand)]
+    pub what: Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, one per command, to a directory
+    Man {
+        /// The directory, made if it is missing
+        dir: PathBuf,
+    },
+}
+
+/// Heading of options that decide how to run, not what.
+const RUNNING: &str = "Running";
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Parallel {
+    /// How many threads to use [default: all cores]
+    ///
+    /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
+    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    parallel: Option<u16>,
+}
+
+impl Parallel {
+    /// The number, if one was given.
+    pub fn count(self) -> Option<usize> {
+        self.parallel.map(usize::from)
+    }
+}
+
+/// Which stocks were named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StocksArg {
+    /// On the command line.
+    List(Vec<String>),
+    /// In a file.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for StocksArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<StocksArg, String> {
+        if let Some(path) = text.strip_prefix('@') {
+            return if path.is_empty() { Err("no file follows the @".to_owned()) } else { Ok(Self::File(path.into())) };
+        }
+        let codes: Vec<String> = text.split(',').map(str::to_owned).collect();
+        if codes.iter().any(String::is_empty) { Err("a code is empty".to_owned()) } else { Ok(Self::List(codes)) }
+    }
+}
+
+/// One of a few words that `T` reads; help and completions list them.
+fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(WordError))
+}
+
+/// What `FromStr` says, as the error that clap asks for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WordError(String);
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+/// Reads `512MiB`, `2GB`, `1.5GiB` or plain bytes.
+fn byte_len(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 10] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("b", 1),
+        ("", 1),
+    ];
+    let wrong = || format!("{text:?} is no number of bytes; write it as 512MiB, 2GB or 536870912");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..split], text[split..].trim().to_ascii_lowercase());
+    let &(_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    // More digits than nine are below a byte for any budget that fits a machine.
+    let fraction = &fraction[..fraction.len().min(9)];
+    let part = match fraction {
+        "" if !number.ends_with('.') => 0,
+        digits => digits.parse::<u64>().map_err(|_| wrong())?,
+    };
+    let part = u128::from(part) * u128::from(factor) / 10u128.pow(fraction.len() as u32);
+    u64::try_from(u128::from(whole) * u128::from(factor) + part).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn byte_lens_are_read_in_both_kinds_of_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("536870912", 512 << 20),
+            ("512MiB", 512 << 20),
+            ("512 mib", 512 << 20),
+            ("64KiB", 64 << 10),
+            ("64KB", 64_000),
+            ("100MB", 100_000_000),
+            ("2GB", 2_000_000_000),
+            ("1.5GiB", 3 << 29),
+            ("0.25GiB", 1 << 28),
+        ] {
+            assert_eq!(byte_len(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "12Q", "-1", "1.", ".5GiB", "1.x", "1e9", "99999999999TiB", "1.2.3MiB"] {
+            assert!(byte_len(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn stocks_are_a_list_or_a_file() {
+        assert_eq!("A,B".parse(), Ok(StocksArg::List(vec!["A".into(), "B".into()])));
+        assert_eq!("@x/y.txt".parse(), Ok(StocksArg::File("x/y.txt".into())));
+        for bad in ["", "A,,B", "@"] {
+            assert!(bad.parse::<StocksArg>().is_err(), "{bad}");
+        }
+    }
+}

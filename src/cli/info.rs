@@ -1,0 +1,128 @@
+//! `transect info`
+
+use chrono::{DateTime, Local};
+use serde::Serialize;
+use transect::Store;
+use transect::source::SourceOptions;
+use transect::store::{ColumnInfo, StoreInfo};
+
+use super::args::InfoArgs;
+use super::exit::Exit;
+use super::output::{self, Lines};
+use super::table::{Align, Table};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    store: String,
+    #[serde(flatten)]
+    info: &'a StoreInfo,
+}
+
+pub fn run(args: &InfoArgs) -> anyhow::Result<Exit> {
+    let info = Store::open(&args.store)?.info()?;
+    let store = output::path(&args.store);
+    if args.json {
+        output::print_json("info", Exit::Done, &Json { store, info: &info })?;
+    } else {
+        output::print(&format!("{}\n{}{}", lines(&store, &info), columns(&info.columns), skipped(&info)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn lines(store: &str, info: &StoreInfo) -> Lines {
+    let mut lines = Lines::default();
+    let created = DateTime::from_timestamp_nanos(info.created_ns).with_timezone(&Local);
+    lines.add("store", store);
+    lines.add("version", format!("{}, made {}", info.version, created.format("%Y-%m-%d %H:%M:%S %:z")));
+    lines.add("rows", output::count(info.rows));
+    lines.add("stocks", output::count(info.stocks));
+    let range = match (&info.first_date, &info.last_date) {
+        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        _ => String::new(),
+    };
+    lines.add("dates", format!("{}{range}", output::count(info.dates)));
+    let segments = output::counted(info.segments, "segment", "segments");
+    lines.add(
+        "bytes",
+        format!(
+            "{} in {segments}, {} of catalog",
+            output::bytes(info.segment_bytes),
+            output::bytes(info.catalog_bytes)
+        ),
+    );
+    let files = output::counted(info.read_files, "file", "files");
+    match info.settings.get("source").and_then(|source| source.as_str()) {
+        Some(source) => lines.add("source", format!("{source}, {files} read")),
+        None => lines.add("source", format!("{files} read")),
+    }
+    if let Some(options) = info.settings.get("options") {
+        let flags = match serde_json::from_value::<SourceOptions>(options.clone()) {
+            Ok(options) => flags(&options),
+            // A newer transect's options are still worth a look.
+            Err(_) => options.to_string(),
+        };
+        lines.add("options", if flags.is_empty() { "defaults".to_owned() } else { flags });
+    }
+    lines
+        .add_some("merged", info.merged_rows, |count| format!("{count} rows with the date of another row of the file"));
+    lines.add_some("dropped", info.dropped_rows, |count| format!("{count} rows without a readable date"));
+    lines.add_some("empty", info.empty_files.len() as u64, |_| super::build::empty_files(&info.empty_files));
+    lines.add_some("skipped", info.skipped_files.len() as u64, |count| format!("{count} inputs, named below"));
+    lines
+}
+
+/// The options of `build` that differ from the defaults, as they would be typed.
+fn flags(options: &SourceOptions) -> String {
+    let defaults = SourceOptions::default();
+    let mut flags: Vec<String> = Vec::new();
+    let mut add = |flag: &str, value: &str, differs: bool| {
+        if differs {
+            flags.push(format!("--{flag} {}", output::quoted(value)));
+        }
+    };
+    add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
+    add("code-column", &options.code_column, options.code_column != defaults.code_column);
+    add("date-column", &options.date_columns.join(","), !options.date_columns.is_empty());
+    add("date-format", options.date_format.as_deref().unwrap_or_default(), options.date_format.is_some());
+    add("duplicates", &options.duplicates.to_string(), options.duplicates != defaults.duplicates);
+    add("bad-dates", &options.bad_dates.to_string(), options.bad_dates != defaults.bad_dates);
+    add("columns", &options.columns.clone().unwrap_or_default().join(","), options.columns.is_some());
+    add("exclude", &options.exclude.join(","), !options.exclude.is_empty());
+    for cast in &options.casts {
+        add("cast", &cast.to_string(), true);
+    }
+    if options.strict {
+        flags.push("--strict".to_owned());
+    }
+    flags.join(" ")
+}
+
+fn columns(columns: &[ColumnInfo]) -> String {
+    let mut table =
+        Table::new(&[("column", Align::Left), ("type", Align::Left), ("stored", Align::Left), ("nulls", Align::Right)]);
+    for column in columns {
+        table.push([column.name.clone(), column.logical.clone(), column.stored.clone(), share(column)]);
+    }
+    table.to_string()
+}
+
+/// A share of nulls that says 0 only where there is none, and 100 % only where all are.
+fn share(column: &ColumnInfo) -> String {
+    let percent = column.null_share * 100.0;
+    match column.nulls {
+        0 => "-".to_owned(),
+        _ if column.null_share >= 1.0 => "100 %".to_owned(),
+        _ if percent < 0.1 => "<0.1 %".to_owned(),
+        _ if percent > 99.9 => ">99.9 %".to_owned(),
+        _ => format!("{percent:.1} %"),
+    }
+}
+
+fn skipped(info: &StoreInfo) -> String {
+    if info.skipped_files.is_empty() {
+        return String::new();
+    }
+    let line = |path: &str, reason: &str| format!("  {}: {}\n", output::escape(path), output::escape(reason));
+    let lines: String = info.skipped_files.iter().map(|file| line(&file.path, &file.reason)).collect();
+    format!("\nskipped\n{lines}")
+}

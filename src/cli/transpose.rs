@@ -1,0 +1,127 @@
+//! `transect transpose`
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use transect::sink::{Compression, Format};
+use transect::{Selection, Shape, Store, Transpose, TransposeReport};
+
+use super::args::{StocksArg, TransposeArgs};
+use super::bar::Watch;
+use super::exit::Exit;
+use super::output::{self, Lines};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    store: String,
+    out: String,
+    #[serde(flatten)]
+    report: &'a TransposeReport,
+}
+
+pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        super::usage("transpose", format_args!("--from {from} is later than --to {to}"));
+    }
+    if args.format == Format::Arrow && args.compression.is_some_and(|codec| codec != Compression::None) {
+        super::usage("transpose", "--compression is for Parquet; an Arrow file is not compressed");
+    }
+    let store = Store::open(&args.store)?;
+    let shape = shape(&args, &store)?;
+    let selection = Selection { from: args.from, to: args.to, dates: args.dates };
+    check_range(&selection, &store)?;
+
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let mut transpose =
+            Transpose::new(&store, &args.out).shape(shape).selection(selection).force(args.force).observer(&watch);
+        if let Some(count) = args.parallel.count() {
+            transpose = transpose.workers(count);
+        }
+        transpose.run()?
+    };
+
+    let out = output::path(&args.out);
+    if args.json {
+        let json = Json { store: output::path(&args.store), out, report: &report };
+        output::print_json("transpose", Exit::Done, &json)?;
+    } else if !quiet {
+        output::print(&lines(&out, &report).to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
+    let panel = store.schema()?;
+    if args.exclude.contains(&panel.date_name) {
+        bail!("--exclude cannot name the date column {:?}; use --no-date to leave it out", panel.date_name);
+    }
+    // Every file has the code and the date; to name them among the columns is no mistake.
+    let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
+    let columns = args.columns.as_ref().map(|names| names.iter().filter(|name| !is_key(name)).cloned().collect());
+    let stocks = match &args.stocks {
+        None => None,
+        Some(StocksArg::List(codes)) => Some(codes.clone()),
+        Some(StocksArg::File(path)) => Some(read_codes(path)?),
+    };
+    Ok(Shape {
+        format: args.format,
+        compression: args.compression.unwrap_or_default(),
+        name: args.name.clone(),
+        columns,
+        exclude: args.exclude.clone(),
+        date: !args.no_date,
+        stocks,
+    })
+}
+
+/// One code per line; blank lines do not count.
+fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let codes: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if codes.is_empty() {
+        bail!("{} names no stock; write one code per line", path.display());
+    }
+    Ok(codes)
+}
+
+/// A range that holds no date of the store is a slip of the pen, and writing nothing would hide it.
+fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
+    let dates = store.dates()?;
+    let is_in = |from: transect::Date, to: transect::Date| dates.iter().any(|&date| date >= from && date <= to);
+    let (from, to) = (selection.from, selection.to);
+    if is_in(from.unwrap_or(transect::Date::MIN), to.unwrap_or(transect::Date::MAX)) {
+        return Ok(());
+    }
+    let range = match (from, to) {
+        (Some(from), Some(to)) => format!("from {from} to {to}"),
+        (Some(from), None) => format!("from {from} on"),
+        (None, Some(to)) => format!("up to {to}"),
+        (None, None) => return Ok(()),
+    };
+    let held = match dates {
+        [first, .., last] => format!("its dates run from {first} to {last}"),
+        [only] => format!("its only date is {only}"),
+        [] => "it has none".to_owned(),
+    };
+    bail!("{} has no date {range}; {held}", store.path().display())
+}
+
+fn lines(out: &str, report: &TransposeReport) -> Lines {
+    let mut lines = Lines::default();
+    lines.add("output", format!("{out}, of version {}", report.version));
+    lines.add("files", output::count(report.files));
+    lines.add("rows", output::count(report.rows));
+    lines.add("columns", output::count(report.columns));
+    lines.add("bytes", output::bytes(report.bytes));
+    lines.add("time", output::pace(report.seconds, report.rows));
+    lines.add_some("removed", report.removed, |count| format!("{count} files of earlier runs that are out of date"));
+    lines.add_some("no rows", report.without_rows, |count| {
+        format!("{count} dates have none of these stocks, and no file")
+    });
+    lines
+}

@@ -1,0 +1,656 @@
+//! The command line: exit codes, what goes to stdout and what to stderr, and that an interrupted run leaves nothing
+//! half-written under a final name.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use assert_cmd::Command;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const TRANSECT: &str = env!("CARGO_BIN_EXE_transect");
+
+/// What one run of the command printed, and how it ended.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        assert_eq!(self.stdout.lines().count(), 1, "one JSON object, and nothing else, on stdout: {self:?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    fn done(self) -> Ran {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    fn failed(self, code: i32, words: &[&str]) -> Ran {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(words.iter().all(|word| self.stderr.contains(word)), "{words:?} in {self:?}");
+        self
+    }
+}
+
+/// A directory in which commands run.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    /// With a panel of a few stocks in `panel`.
+    fn with_panel() -> Place {
+        let place = Place::new();
+        place.run("synth panel --stocks 12 --dates 60 -q").done();
+        place
+    }
+
+    /// With that panel built into `store`.
+    fn with_store() -> Place {
+        let place = Place::with_panel();
+        place.run("build panel store -q").done();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run_all(&self, args: &[&str]) -> Ran {
+        let output =
+            Command::new(TRANSECT).current_dir(self.0.path()).env("TERM", "xterm").args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap_or(-1);
+        Ran { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Runs the arguments in `line`, which are separated by blanks.
+    fn run(&self, line: &str) -> Ran {
+        self.run_all(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn bytes_of(&self, line: &str) -> Vec<u8> {
+        let args = line.split_whitespace();
+        let output = Command::new(TRANSECT).current_dir(self.0.path()).args(args).output().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    }
+
+    fn start(&self, line: &str) -> Child {
+        let mut command = std::process::Command::new(TRANSECT);
+        command.current_dir(self.0.path()).args(line.split_whitespace());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// All files below `dir` with their bytes, by path.
+    fn files(&self, dir: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let base = self.path(dir);
+        let mut dirs = vec![base.clone()];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs::read_dir(&dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else {
+                    files.insert(path.strip_prefix(&base).unwrap().to_owned(), fs::read(&path).unwrap());
+                }
+            }
+        }
+        files
+    }
+
+    fn write_parquet(&self, path: &str, columns: Vec<(&str, ArrayRef)>) {
+        let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        let file = fs::File::create(self.path(path)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+}
+
+/// Waits until `is_there`, for as long as a slow machine may take.
+fn wait_for(child: &mut Child, is_there: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_there() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn interrupt(child: Child) -> Ran {
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn has_file(dir: &Path, is_it: impl Fn(&str) -> bool) -> bool {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| is_it(&name.to_string_lossy()))
+}
+
+#[test]
+fn the_help_lists_commands_and_exit_codes() {
+    let place = Place::new();
+    let short = place.run("-h").done();
+    for word in ["build", "transpose", "show", "info", "verify", "synth", "demo", "Exit codes:", "130", "skipped"] {
+        assert!(short.stdout.contains(word), "{word}");
+    }
+    assert!(!short.stdout.contains("generate"), "it is for packagers only");
+    assert!(place.run("build --help").done().stdout.len() > place.run("build -h").done().stdout.len());
+    assert!(place.run("--version").done().stdout.starts_with("transect "));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
+    let place = Place::with_store();
+    for line in [
+        "",
+        "bild",
+        "build panel",
+        "build panel s2 --parallel 0",
+        "build panel s2 --memory lots",
+        "build panel s2 --pattern x.parquet",
+        "build panel s2 --duplicates some",
+        "build panel s2 --bad-dates keep",
+        "build panel s2 --cast size",
+        "build panel s2 --cast size=matrix",
+        "transpose store out --from 20240230",
+        "transpose store out --from 20240102 --to 20240101",
+        "transpose store out --dates 20240102 --from 20240101",
+        "transpose store out --name x.parquet",
+        "transpose store out --name ../{date}",
+        "transpose store out --compression gzip",
+        "transpose store out --format arrow --compression zstd",
+        "transpose store out --format csv",
+        "transpose store out --stocks A,,B",
+        "show store --format yaml",
+        "synth p2 --stocks 0",
+        "synth p2 --preset none",
+        "verify store --nonsense",
+        "generate completions tcl",
+    ] {
+        let ran = place.run(line).failed(2, &[]);
+        assert_eq!(ran.stdout, "", "{line}");
+        assert!(!ran.stderr.is_empty(), "{line}");
+    }
+    assert!(!place.path("s2").exists() && !place.path("out").exists() && !place.path("p2").exists());
+}
+
+#[test]
+fn reports_go_to_stdout_and_nothing_to_stderr() {
+    let place = Place::new();
+    for (line, words) in [
+        ("synth panel --stocks 12 --dates 60", &["files  12", "barra"][..]),
+        ("build panel store", &["stocks   12", "dates    60, 2", "rows/s", "columns  42", "in 12 files -> "]),
+        ("transpose store out", &["files    60", "columns  42"]),
+        ("verify store --output out", &["60 sections", "every checksum matches", "60 files"]),
+        ("info store", &["stocks   12", "12 files read", "options  defaults", "ind_banks", "Boolean"]),
+    ] {
+        let ran = place.run(line).done();
+        assert_eq!(ran.stderr, "", "{line}");
+        assert!(words.iter().all(|word| ran.stdout.contains(word)), "{words:?} in {ran:?}");
+    }
+}
+
+#[test]
+fn quiet_runs_print_nothing_at_all() {
+    let place = Place::new();
+    for line in [
+        "synth panel --stocks 12 --dates 60 -q",
+        "build panel store -q",
+        "-q transpose store out",
+        "verify store --output out --quiet",
+    ] {
+        let ran = place.run(line).done();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""), "{line}");
+    }
+    assert_eq!(place.run("show store -q").done().stderr, "");
+}
+
+#[test]
+fn json_reports_are_one_object_each() {
+    let place = Place::new();
+    let synth = place.run("synth panel --stocks 12 --dates 60 --json").done().json();
+    let build = place.run("build panel store --json -q").done().json();
+    let transpose = place.run("transpose store out --json").done().json();
+    let verify = place.run("verify store --output out --json").done().json();
+    let info = place.run("info store --json").done().json();
+    for (command, report) in
+        [("synth", &synth), ("build", &build), ("transpose", &transpose), ("verify", &verify), ("info", &info)]
+    {
+        assert_eq!(report["command"], command);
+        assert_eq!(report["exit_code"], 0);
+    }
+    assert_eq!((&synth["files"], &synth["preset"]), (&12.into(), &"barra".into()));
+    assert_eq!((&build["stocks"], &build["dates"], &build["columns"]), (&12.into(), &60.into(), &42.into()));
+    assert_eq!(build["rows"], synth["rows"]);
+    assert_eq!(build["source_bytes"], synth["bytes"]);
+    assert_eq!((&transpose["files"], &transpose["rows"]), (&60.into(), &build["rows"]));
+    assert_eq!((&verify["ok"], &verify["output"]["files"]), (&true.into(), &60.into()));
+    assert_eq!(verify["source"], Value::Null);
+    assert_eq!((&info["rows"], &info["version"]), (&build["rows"], &1.into()));
+    assert_eq!(info["columns"].as_array().unwrap().len(), 42);
+}
+
+#[test]
+fn errors_are_one_line_on_stderr_and_an_object_where_scripts_read() {
+    let place = Place::with_panel();
+    let ran = place.run("info nowhere").failed(1, &["transect: error: ", "nowhere", "transect build"]);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 1));
+
+    let ran = place.run("verify nowhere --json").failed(1, &["transect: error: "]);
+    let json = ran.json();
+    assert!(json["error"].as_str().unwrap().contains("nowhere"));
+    assert_eq!(json["exit_code"], 1);
+
+    // The system's own word stands at the end of the chain.
+    place.run("build missing store").failed(1, &["missing", ": No such file or directory"]);
+    let ran = place.run_all(&["build", "new\nline\x1b[31m", "store"]);
+    assert_eq!(ran.failed(1, &["new\\nline\\u{1b}[31m"]).stderr.lines().count(), 1);
+}
+
+#[test]
+fn what_exists_is_refused_without_force() {
+    let place = Place::with_store();
+    place.run("build panel store").failed(1, &["--force"]);
+    assert_eq!(place.run("build panel store --force --json").done().json()["version"], 2);
+
+    place.run("synth panel").failed(1, &["not empty"]);
+    place.run("demo panel").failed(1, &["not empty"]);
+    fs::create_dir(place.path("mine")).unwrap();
+    fs::write(place.path("mine/notes.txt"), "mine").unwrap();
+    place.run("build panel mine --force").failed(1, &["no store"]);
+    place.run("transpose store mine").failed(1, &["not empty", "--force"]);
+    place.run("transpose store mine --force").done();
+    assert_eq!(fs::read(place.path("mine/notes.txt")).unwrap(), b"mine");
+
+    place.run("transpose store mine --no-date").failed(1, &["another shape"]);
+    place.run("transpose store mine --no-date --force").done();
+}
+
+#[test]
+fn skipped_inputs_are_named_and_end_with_3() {
+    let place = Place::with_panel();
+    fs::write(place.path("panel/BAD.parquet"), "").unwrap();
+    fs::create_dir(place.path("panel/DIR.parquet")).unwrap();
+    fs::write(place.path("panel/ESC\x1b[31m.parquet"), "no parquet").unwrap();
+
+    let ran =
+        place.run("build panel store -q").failed(3, &["skipped 3 of 15 inputs", "BAD.parquet: ", "DIR.parquet: "]);
+    assert!(!ran.stderr.contains('\x1b') && ran.stderr.contains("ESC\\u{1b}[31m"), "{ran:?}");
+    assert_eq!(ran.stdout, "");
+
+    let report = place.run("build panel store --force --json").failed(3, &[]).json();
+    assert_eq!((&report["exit_code"], report["skipped"].as_array().unwrap().len()), (&3.into(), 3));
+    assert_eq!(report["skipped"][0]["path"], "BAD.parquet");
+
+    let ran = place.run("build panel store --force").failed(3, &[]);
+    assert!(ran.stdout.contains("skipped  3 of 15 inputs"), "{ran:?}");
+    let info = place.run("info store").done();
+    assert!(["BAD.parquet: ", "DIR.parquet: "].iter().all(|name| info.stdout.contains(name)), "{info:?}");
+
+    place.run("build panel strict --strict").failed(1, &["--strict"]);
+}
+
+#[test]
+fn a_long_list_of_skipped_inputs_is_cut_on_stderr_only() {
+    let place = Place::with_panel();
+    for number in 0..25 {
+        fs::write(place.path(&format!("panel/BAD{number:02}.parquet")), "").unwrap();
+    }
+    let ran = place.run("build panel store").failed(3, &["BAD19.parquet", "and 5 more; see `transect info store`"]);
+    assert!(!ran.stderr.contains("BAD20.parquet"));
+    assert!(place.run("info store").done().stdout.contains("BAD24.parquet"));
+}
+
+#[test]
+fn build_options_reach_the_store_and_info_repeats_them() {
+    let place = Place::new();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["02-Jan-2024", "03-Jan-2024"]));
+    let close: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5]));
+    place.write_parquet("src/c=A/x.parquet", vec![("Day", dates), ("close", close.clone()), ("junk", close)]);
+    let args = [
+        "build",
+        "src",
+        "store",
+        "--pattern",
+        "c={code}/x.parquet",
+        "--code-column",
+        "code",
+        "--date-column",
+        "Day",
+        "--date-format",
+        "%d-%b-%Y",
+        "--exclude",
+        "junk",
+        "--cast",
+        "close=decimal128(20,4)",
+        "--memory",
+        "64MiB",
+    ];
+    place.run_all(&args).done();
+    let info = place.run("info store").done().stdout;
+    let options = "--pattern 'c={code}/x.parquet' --code-column code --date-column Day --date-format %d-%b-%Y \
+                   --exclude junk --cast 'close=Decimal128(20, 4)'";
+    assert!(info.contains(options), "{info}");
+    assert_eq!(
+        place.run("show store --stock A").done().stdout,
+        "code,Day,close\nA,02-Jan-2024,1.5000\nA,03-Jan-2024,2.5000\n"
+    );
+}
+
+#[test]
+fn show_prints_a_section_a_series_or_one_row() {
+    let place = Place::with_store();
+    let ran = place.run("show store --columns size,beta").done();
+    assert!(ran.stderr.contains("the latest date, 20260630"), "{ran:?}");
+    assert!(ran.stdout.starts_with("ts_code,trade_date,size,beta\n"), "csv in a pipe: {ran:?}");
+    let section = place.run("show store --date 2026-06-30 --columns size,beta").done();
+    assert_eq!((section.stdout.as_str(), section.stderr.as_str()), (ran.stdout.as_str(), ""));
+
+    let line = section.stdout.lines().nth(1).unwrap();
+    let code = line.split(',').next().unwrap();
+    let series = place.run(&format!("show store --stock {code} --columns ts_code,size,beta")).done();
+    assert!(series.stdout.lines().any(|row| row == line));
+    let row = place.run(&format!("show store --stock {code} --date 20260630 --columns size,beta")).done();
+    assert_eq!(row.stdout, format!("ts_code,trade_date,size,beta\n{line}\n"));
+    let turned = place.run(&format!("show store --stock {code} --date 20260630 --columns beta,size")).done();
+    assert!(turned.stdout.starts_with("ts_code,trade_date,beta,size\n"));
+
+    place.run("show store --date 19990101").failed(1, &["19990101", "nearest"]);
+    place.run("show store --stock NONE").failed(1, &["NONE"]);
+    place.run("show store --columns nope").failed(1, &["nope", "momentum"]);
+}
+
+#[test]
+fn show_writes_the_same_rows_in_every_format() {
+    let place = Place::with_store();
+    let csv = place.run("show store --date 20260630").done().stdout;
+    let rows = csv.lines().count() - 1;
+
+    let json = place.run("show store --date 20260630 --format json").done().stdout;
+    let objects: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), rows);
+    assert_eq!(objects[0].as_object().unwrap().len(), 42);
+
+    let parquet = place.bytes_of("show store --date 20260630 --format parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet)).unwrap().build().unwrap();
+    let parquet: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
+    let arrow = Cursor::new(place.bytes_of("show store --date 20260630 --format arrow"));
+    let arrow: Vec<RecordBatch> =
+        arrow_ipc::reader::FileReader::try_new(arrow, None).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(parquet.iter().map(RecordBatch::num_rows).sum::<usize>(), rows);
+    assert_eq!(arrow[0].columns(), parquet[0].columns());
+
+    let table = place.run("show store --date 20260630 --format table").done().stdout;
+    assert!(table.starts_with("ts_code ") && table.ends_with(&format!("[{rows} rows x 42 columns]\n")), "{table}");
+}
+
+#[test]
+fn csv_and_json_keep_null_nan_and_the_empty_text_apart() {
+    let place = Place::new();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103", "20240104"]));
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![Some(f64::NAN), None, Some(-0.0)]));
+    let name: ArrayRef = Arc::new(StringArray::from(vec![Some(""), None, Some("a,\"b\"")]));
+    place.write_parquet("src/A.parquet", vec![("date", dates), ("x", x), ("name", name)]);
+    place.run("build src store").done();
+    assert_eq!(
+        place.run("show store --stock A").done().stdout,
+        "ts_code,date,x,name\nA,20240102,NaN,\"\"\nA,20240103,,\nA,20240104,-0.0,\"a,\"\"b\"\"\"\n"
+    );
+    assert_eq!(
+        place.run("show store --stock A --format json").done().stdout,
+        r#"{"ts_code":"A","date":"20240102","x":"NaN","name":""}
+{"ts_code":"A","date":"20240103","x":null,"name":null}
+{"ts_code":"A","date":"20240104","x":-0.0,"name":"a,\"b\""}
+"#
+    );
+    place.run("show store --stock A --date 20240105").failed(1, &["20240105"]);
+}
+
+#[test]
+fn a_table_leaves_out_the_middle_and_says_how_much() {
+    let place = Place::new();
+    place.run("synth panel --stocks 3 --dates 120 -q").done();
+    place.run("build panel store -q").done();
+    let csv = place.run("show store --stock 000001.SZ").done().stdout;
+    let rows = csv.lines().count() - 1;
+    assert!(rows > 40, "the panel must be long enough for this test");
+    let table = place.run("show store --stock 000001.SZ --format table --columns size").done().stdout;
+    assert_eq!(table.lines().count(), 1 + 20 + 1 + 20 + 1);
+    assert!(table.ends_with(&format!("[{rows} rows x 3 columns; {} rows not shown]\n", rows - 40)), "{table}");
+    let last_date = csv.lines().last().unwrap().split(',').nth(1).unwrap();
+    assert!(table.lines().nth(41).unwrap().contains(last_date), "{table}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Place::new();
+    place.run("synth panel --stocks 2 --dates 1500 -q").done();
+    place.run("build panel store -q").done();
+    for format in ["csv", "json", "parquet", "arrow"] {
+        let mut child = place.start(&format!("show store --stock 000001.SZ --format {format}"));
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 8]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+    }
+}
+
+#[test]
+fn transpose_writes_what_was_chosen() {
+    let place = Place::with_store();
+    place.run("transpose store some --dates 20260630,2026-06-29 --columns size,ts_code --no-date -q").done();
+    let names: Vec<String> = place.files("some").into_keys().map(|path| path.display().to_string()).collect();
+    assert_eq!(names, [".transect.json", "20260629.parquet", "20260630.parquet"]);
+
+    fs::write(place.path("codes.txt"), "\u{feff}000001.SZ\r\n\n000002.SZ\n").unwrap();
+    let listed = place.run("transpose store listed --stocks 000001.SZ,000002.SZ --json").done().json();
+    let read = place.run("transpose store read --stocks @codes.txt --json").done().json();
+    assert_eq!(listed["rows"], read["rows"]);
+
+    let report = place.run("transpose store lake --name d={date}/x.arrow --format arrow --from 20260601 --json").done();
+    assert!(place.path("lake/d=20260630/x.arrow").exists() && !place.path("lake/d=20260529").exists(), "{report:?}");
+
+    place.run("transpose store no --dates 20260628").failed(1, &["20260628", "nearest", "20260629"]);
+    place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
+    place.run("transpose store no --stocks NONE").failed(1, &["NONE"]);
+    place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
+    place.run("transpose store no --columns nope").failed(1, &["nope"]);
+    place.run("transpose store no --exclude trade_date").failed(1, &["--no-date"]);
+    assert!(!place.path("no").exists(), "what cannot be done leaves nothing");
+}
+
+#[test]
+fn verify_finds_damage_in_the_store_and_in_the_output() {
+    let place = Place::with_store();
+    place.run("transpose store out -q").done();
+    let file = place.path("out/20260630.parquet");
+    let good = fs::read(&file).unwrap();
+    fs::write(&file, &good[1..]).unwrap();
+    let ran = place.run("verify store --output out").failed(1, &["transect: error: ", "20260630.parquet"]);
+    assert!(ran.stdout.contains("every checksum matches") && ran.stdout.contains("1 difference"), "{ran:?}");
+    fs::write(&file, &good).unwrap();
+    place.run("verify store --output out").done();
+
+    let segment = place.path("store/segment/00000001-0000.arrow");
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    place.run("verify store -q").failed(1, &["damaged", "checksum"]);
+    let ran = place.run("verify store --output out --json").failed(1, &[]);
+    let report = ran.json();
+    assert_eq!((&report["ok"], &report["exit_code"]), (&false.into(), &1.into()));
+    assert_eq!(report["store"]["damages"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn verify_compares_the_store_with_its_source() {
+    let place = Place::with_panel();
+    fs::write(place.path("panel/BAD.parquet"), "").unwrap();
+    place.run("build panel store -q").failed(3, &[]);
+    let ran = place.run("verify store --source panel").failed(3, &["skipped 1 of 13 inputs", "BAD.parquet: "]);
+    assert!(ran.stdout.contains("12 files") && ran.stdout.contains("every row is in the store"), "{ran:?}");
+
+    fs::remove_file(place.path("panel/BAD.parquet")).unwrap();
+    place.run("verify store --source panel").done();
+    fs::copy(place.path("panel/000001.SZ.parquet"), place.path("panel/000002.SZ.parquet")).unwrap();
+    let ran = place.run("verify store --source panel --json").failed(1, &["panel differs from the store"]);
+    let report = ran.json();
+    assert_eq!((&report["ok"], &report["store"]["damages"]), (&false.into(), &Value::Array(Vec::new())));
+    assert!(report["source"]["difference_count"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_demo_ends_well_and_its_suggestions_work() {
+    let place = Place::new();
+    let ran = place.run("demo it").done();
+    assert_eq!(ran.stderr, "");
+    for word in
+        ["synth", "build", "transpose", "verify", "300 stocks on 500 dates", "500 files", "every row is the same"]
+    {
+        assert!(ran.stdout.contains(word), "{word} in {ran:?}");
+    }
+    let commands: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("  ")).collect();
+    assert!(commands.iter().any(|command| command.contains("python3 -c")), "{ran:?}");
+    for command in commands.iter().filter(|command| !command.contains("python3")) {
+        let status = std::process::Command::new("sh")
+            .args(["-c", command])
+            .current_dir(place.0.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success(), "{command}");
+    }
+    assert!(!place.path("it").exists(), "the last suggestion removes it");
+}
+
+#[test]
+fn the_demo_finds_itself_a_new_directory() {
+    let place = Place::new();
+    let output = Command::new(TRANSECT).args(["demo", "--json"]).env("TMPDIR", place.0.path()).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let dir = PathBuf::from(report["places"]["dir"].as_str().unwrap());
+    assert_eq!(dir, place.path("transect-demo-1"));
+    assert!(dir.join("by_date").is_dir() && dir.join("panel.store").is_dir());
+    assert_eq!(report["verify"]["ok"], true);
+}
+
+#[test]
+fn the_bytes_written_do_not_depend_on_the_number_of_workers() {
+    let place = Place::new();
+    place.run("synth one --stocks 30 --dates 80 -q -j 1").done();
+    place.run("synth three --stocks 30 --dates 80 -q -j 3").done();
+    assert!(place.files("one") == place.files("three"));
+    for jobs in ["1", "3"] {
+        place.run(&format!("build one store{jobs} -q -j {jobs}")).done();
+        place.run(&format!("transpose store{jobs} out{jobs} -q -j {jobs}")).done();
+    }
+    assert!(place.files("store1/segment") == place.files("store3/segment"));
+    let outputs = |dir: &str| {
+        let mut files = place.files(dir);
+        // The ledger names the store and when files were written.
+        assert!(files.remove(Path::new(".transect.json")).is_some());
+        files
+    };
+    assert!(outputs("out1") == outputs("out3"));
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing_under_a_final_name() {
+    let place = Place::new();
+    place.run("synth panel --stocks 60 --dates 1500 -q").done();
+    let mut child = place.start("build panel store -j 1");
+    let (segments, catalogs) = (place.path("store/segment"), place.path("store/catalog"));
+    wait_for(&mut child, || segments.exists());
+    #[cfg(target_os = "linux")]
+    {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        assert!(status.contains("Threads:\t1\n"), "-j 1 starts no thread");
+    }
+    let ran = interrupt(child).failed(130, &["transect: interrupted"]);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 1), "{ran:?}");
+
+    assert!(!place.path("store/CURRENT").exists());
+    assert!(!has_file(&segments, |_| true) && !has_file(&catalogs, |_| true));
+    place.run("info store").failed(1, &["unfinished"]);
+    place.run("build panel store -q").done();
+    place.run("verify store").done();
+}
+
+#[test]
+fn an_interrupted_rebuild_leaves_the_store_that_was_there() {
+    let place = Place::new();
+    place.run("synth panel --stocks 60 --dates 1500 -q").done();
+    place.run("build panel store -q").done();
+    let before = place.files("store");
+    let mut child = place.start("build panel store -j 1 --force --json");
+    wait_for(&mut child, || has_file(&place.path("store/segment"), |name| name != "00000001-0000.arrow"));
+    let ran = interrupt(child).failed(130, &["transect: interrupted"]);
+    assert_eq!(ran.json()["exit_code"], 130);
+    assert!(place.files("store") == before);
+}
+
+#[test]
+fn an_interrupted_transpose_leaves_whole_files_and_can_be_run_again() {
+    let place = Place::new();
+    place.run("synth panel --stocks 60 --dates 1500 -q").done();
+    place.run("build panel store -q").done();
+    let mut child = place.start("transpose store out -j 1");
+    let out = place.path("out");
+    wait_for(&mut child, || has_file(&out, |name| name.ends_with(".parquet") && !name.starts_with('.')));
+    interrupt(child).failed(130, &["transect: interrupted"]);
+    for (path, bytes) in place.files("out") {
+        if path != Path::new(".transect.json") {
+            assert!(ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).is_ok(), "{}", path.display());
+        }
+    }
+    place.run("verify store --output out").failed(1, &["did not complete"]);
+    place.run("transpose store out -q").done();
+    place.run("verify store --output out").done();
+}
+
+#[test]
+fn completions_and_man_pages_come_from_the_binary() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&format!("generate completions {shell}")).done().stdout;
+        assert!(script.contains("transect") && script.contains("transpose"), "{shell}");
+    }
+    place.run("generate man pages").done();
+    for page in ["transect.1", "transect-build.1", "transect-show.1"] {
+        assert!(fs::read_to_string(place.path("pages").join(page)).unwrap().contains("transect"), "{page}");
+    }
+}
+
+#[test]
+fn names_that_are_no_utf_8_can_be_given() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::with_panel();
+    let store = std::ffi::OsStr::from_bytes(b"st\xffore");
+    let mut command = Command::new(TRANSECT);
+    command.current_dir(place.0.path()).args(["build", "panel"]).arg(store).assert().success();
+    Command::new(TRANSECT).current_dir(place.0.path()).arg("info").arg(store).assert().success();
+}
