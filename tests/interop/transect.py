@@ -97,7 +97,7 @@ def sections(out, suffix="parquet"):
             found[match.group(1)] = path
         else:
             # The ledger, and nothing left over from writing.
-            assert path.suffix not in (".tmp", ".part") and not path.name.endswith(".parquet"), path
+            assert path.name == f".transect.{suffix}", path
     return found
 
 
