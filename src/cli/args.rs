@@ -135,17 +135,13 @@ pub struct BuildArgs {
     pub memory: u64,
 
     #[command(flatten)]
-    pub parallel: Parallel,
+    pub running: Running,
 
     /// Replace a store that exists
     ///
     /// Whoever has it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
 }
 
 /// Write one file per date from a store
@@ -214,17 +210,13 @@ pub struct TransposeArgs {
     pub format: Format,
 
     #[command(flatten)]
-    pub parallel: Parallel,
+    pub running: Running,
 
     /// Write into a directory with other files, or with files of ours in another shape
     ///
     /// Never replaces or deletes a file that transect did not write.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
 }
 
 /// Look into a store: one date, one stock, or both
@@ -288,7 +280,7 @@ pub struct InfoArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
-    /// Print one JSON object instead
+    /// Print it as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -315,11 +307,7 @@ pub struct VerifyArgs {
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
-    pub parallel: Parallel,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
+    pub running: Running,
 }
 
 /// Make up a panel to try and to measure with
@@ -348,11 +336,7 @@ pub struct SynthArgs {
     pub preset: Preset,
 
     #[command(flatten)]
-    pub parallel: Parallel,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
+    pub running: Running,
 }
 
 /// Try it all on a made-up panel
@@ -365,7 +349,7 @@ pub struct DemoArgs {
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
 
-    /// Print one JSON object with the report
+    /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -394,18 +378,26 @@ pub enum Generate {
 /// Heading of options that decide how to run, not what.
 const RUNNING: &str = "Running";
 
+/// How a long command runs and reports.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Parallel {
+pub struct Running {
     /// How many threads to use [default: all cores]
     ///
     /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
-    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallel: Option<u16>,
+
+    /// Print the report as one JSON object
+    ///
+    /// On stdout, also when the run fails: then the object has `error`. It always has `exit_code`.
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
 }
 
-impl Parallel {
-    /// The number, if one was given.
-    pub fn count(self) -> Option<usize> {
+impl Running {
+    /// The number of threads, if one was given.
+    pub fn workers(self) -> Option<usize> {
         self.parallel.map(usize::from)
     }
 }
