@@ -225,8 +225,9 @@ pub struct TransposeArgs {
 /// rounds floats; the other formats are complete and exact.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Null, NaN and the empty text stay apart: in csv, null is an empty field, NaN is NaN and the empty text is \"\";
-in json, null is null and NaN and the infinities are the texts \"NaN\", \"Infinity\" and \"-Infinity\".
+Null, NaN and the empty text stay apart:
+  csv   null is an empty field, NaN is NaN, the empty text is \"\"
+  json  null is null; NaN and the infinities are \"NaN\", \"Infinity\" and \"-Infinity\"
 
 Examples:
   transect show panel.store
