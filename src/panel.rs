@@ -5,8 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Date32Array, Int64Array, StringArray};
-use arrow_cast::cast;
+use arrow_array::{ArrayRef, Date32Array, Int64Array, NullArray, StringArray};
+use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
 
@@ -194,4 +194,19 @@ pub fn zone_seconds(zone: &str) -> Option<i32> {
     };
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// An array in its stored type, widened to its logical one. Without a copy where the two are the same.
+///
+/// # Errors
+/// When a value does not fit, which no store of ours contains.
+pub fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == logical {
+        return Ok(array.clone());
+    }
+    if *logical == DataType::Null {
+        return Ok(Arc::new(NullArray::new(array.len())));
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, logical, &strict).map_err(Error::arrow(format!("widen a column to {logical}")))
 }

@@ -36,7 +36,7 @@ impl Workers {
     /// `work` on each index below `count`. Items start in ascending order, so that neighbours run at about the same
     /// time and readahead has something to guess.
     pub fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
-        let done: Result<Vec<R>, Infallible> = self.run(count, |index| Ok(work(index)));
+        let done: Result<Vec<R>, Infallible> = self.run(count, || (), |(), index| Ok(work(index)));
         match done {
             Ok(results) => results,
         }
@@ -47,25 +47,43 @@ impl Workers {
     /// # Errors
     /// The error of the lowest index among those that failed.
     pub fn try_map<R: Send>(&self, count: usize, work: impl Fn(usize) -> Result<R> + Send + Sync) -> Result<Vec<R>> {
-        self.run(count, work)
+        self.run(count, || (), |(), index| work(index))
     }
 
-    fn run<R: Send, E: Send>(
+    /// Like [`try_map`](Workers::try_map); each worker makes itself one `T`, such as a buffer, for all of its items.
+    ///
+    /// # Errors
+    /// As [`try_map`](Workers::try_map).
+    pub fn try_map_with<T, R: Send>(
         &self,
         count: usize,
-        work: impl Fn(usize) -> Result<R, E> + Send + Sync,
+        init: impl Fn() -> T + Send + Sync,
+        work: impl Fn(&mut T, usize) -> Result<R> + Send + Sync,
+    ) -> Result<Vec<R>> {
+        self.run(count, init, work)
+    }
+
+    fn run<T, R: Send, E: Send>(
+        &self,
+        count: usize,
+        init: impl Fn() -> T + Send + Sync,
+        work: impl Fn(&mut T, usize) -> Result<R, E> + Send + Sync,
     ) -> Result<Vec<R>, E> {
-        let Some(pool) = &self.pool else { return (0..count).map(work).collect() };
+        let Some(pool) = &self.pool else {
+            let mut own = init();
+            return (0..count).map(|index| work(&mut own, index)).collect();
+        };
         let next = AtomicUsize::new(0);
         let mut done: Vec<(usize, Result<R, E>)> = pool
             .broadcast(|_| {
+                let mut own = init();
                 let mut mine = Vec::new();
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     if index >= count {
                         return mine;
                     }
-                    let result = work(index);
+                    let result = work(&mut own, index);
                     if result.is_err() {
                         next.fetch_max(count, Ordering::Relaxed);
                     }

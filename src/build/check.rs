@@ -13,6 +13,7 @@ use super::plan;
 use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::key::Date;
+use crate::panel::restore;
 use crate::progress::Observer;
 use crate::source::{Skipped, Survey, survey};
 use crate::store::{Store, first_differing_row, show};
@@ -161,7 +162,7 @@ fn compare(
         for ((column, place), found) in survey.columns.iter().zip(columns).zip(&batch.columns) {
             let Some(place) = *place else { continue };
             let stored = section.rows_of(place, theirs.start, theirs.end)?;
-            let found = crate::segment::restore(&found.slice(ours.start, ours.len()), stored.data_type())?;
+            let found = restore(&found.slice(ours.start, ours.len()), stored.data_type())?;
             match first_differing_row(&stored, &found) {
                 Ok(None) => {}
                 Ok(Some(row)) => report.add(format!(

@@ -1,14 +1,11 @@
 //! A column as a segment holds it: narrow, and the way back to its logical type.
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, NullArray, make_array};
+use arrow_array::{ArrayRef, make_array};
 use arrow_buffer::Buffer;
-use arrow_cast::{CastOptions, cast_with_options};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-use crate::error::{Damage, Error, Result};
+use crate::error::Damage;
 use crate::format::{ChunkLayout, Stored};
 
 /// One column of a segment.
@@ -106,19 +103,4 @@ pub(crate) fn chunk_array(
         return Err(wrong(&format_args!("{} nulls, the catalog says {null_count}", data.null_count())));
     }
     Ok(make_array(data))
-}
-
-/// An array in its stored type, widened to its logical one. Without a copy where the two are the same.
-///
-/// # Errors
-/// When a value does not fit, which no store of ours contains.
-pub(crate) fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
-    if array.data_type() == logical {
-        return Ok(array.clone());
-    }
-    if *logical == DataType::Null {
-        return Ok(Arc::new(NullArray::new(array.len())));
-    }
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, logical, &strict).map_err(Error::arrow(format!("widen a column to {logical}")))
 }

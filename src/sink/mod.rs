@@ -1,10 +1,17 @@
 //! The output: turns one section into the bytes of one file, and puts files in place whole.
 
+mod codec;
+mod column;
 mod encode;
 mod file;
+mod note;
 mod options;
+mod parquet;
 
 pub use options::{Compression, Format, NamePattern};
 
+pub(crate) use column::OutputColumn;
 pub(crate) use encode::Encoder;
 pub(crate) use file::write_whole;
+pub(crate) use note::{encode_note, read_note};
+pub(crate) use parquet::Scratch;

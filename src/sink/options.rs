@@ -23,6 +23,11 @@ impl NamePattern {
     pub fn path(&self, date: Date) -> String {
         format!("{}{date}{}", self.before, self.after)
     }
+
+    /// Whether files lie in sub-directories.
+    pub(crate) fn makes_dirs(&self) -> bool {
+        self.before.contains('/') || self.after.contains('/')
+    }
 }
 
 impl FromStr for NamePattern {

@@ -10,7 +10,8 @@ use super::view::OpenSegment;
 use crate::error::{Damage, Error, Result};
 use crate::format::{ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
 use crate::key::Date;
-use crate::segment::{chunk_array, restore};
+use crate::panel::restore;
+use crate::segment::chunk_array;
 
 /// All rows of one date, ordered by code; a view of mapped bytes.
 ///
@@ -54,6 +55,16 @@ impl<'a> Section<'a> {
         let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
         let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
         codes.ok_or_else(|| self.store.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
+    }
+
+    /// The code column as it is stored.
+    pub(crate) fn code_column(&self) -> Result<StoredColumn> {
+        Ok(StoredColumn { stored: self.chunk(0)?, logical: self.store.schema()?.code.data_type.clone() })
+    }
+
+    /// The section's date, once, as the date column's type spells it.
+    pub(crate) fn date_value(&self) -> Result<ArrayRef> {
+        self.store.schema()?.date_form.array(self.date, 1)
     }
 
     /// The rows' stock numbers, in the order of their codes.

@@ -12,7 +12,8 @@ use super::{Section, Store};
 use crate::error::{Damage, Error, Result};
 use crate::format::Stored;
 use crate::key::{Date, StockId};
-use crate::segment::{SectionBody, chunk_array, restore};
+use crate::panel::restore;
+use crate::segment::{SectionBody, chunk_array};
 
 /// The rows of one stock that lie in one segment.
 struct Run<'a> {

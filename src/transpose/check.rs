@@ -10,15 +10,15 @@ use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
-use super::ledger::{LEDGER_NAME, Ledger, LedgerFile};
+use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
-use super::run::section_batch;
+use super::run::section_columns;
 use crate::error::{Error, Result};
 use crate::format::checksum;
 use crate::key::Date;
 use crate::progress::Observer;
 use crate::sink::Format;
-use crate::store::{Store, first_difference};
+use crate::store::{Section, Store, first_difference};
 use crate::workers::Workers;
 
 /// What [`verify_output`] read and found.
@@ -38,8 +38,8 @@ pub struct OutputReport {
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
 pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
     let ledger = Ledger::read(out)?.ok_or_else(|| Error::NotFound {
-        what: out.join(LEDGER_NAME).display().to_string(),
-        hint: format!("{} was not written by `transect transpose`", out.display()),
+        what: format!("transect's ledger in {}", out.display()),
+        hint: "a directory written by `transect transpose` has one".to_owned(),
     })?;
     if ledger.store != format!("{:032x}", store.id()) {
         return Err(Error::Refused(format!(
@@ -80,7 +80,7 @@ fn compare(
     let bytes = fs::read(&path).map_err(|error| error.to_string())?;
     let date: Date = date.parse()?;
     let section = store.section(date).map_err(|error| error.to_string())?;
-    let expected = section_batch(&section, plan).map_err(|error| error.to_string())?;
+    let expected = expected(&section, plan).map_err(|error| error.to_string())?;
     let expected = expected.ok_or("the store has no rows for it")?;
     if format!("{:016x}", checksum(&bytes)) != file.checksum {
         return Err("it is not the file that was written; transpose again".to_owned());
@@ -90,6 +90,13 @@ fn compare(
         None => Ok(()),
         Some(difference) => Err(difference),
     }
+}
+
+/// What a file should hold; `None` when it should not be there.
+fn expected(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
+    let Some((columns, row_count)) = section_columns(section, plan)? else { return Ok(None) };
+    let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
+    RecordBatch::try_new(plan.schema.clone(), arrays).map(Some).map_err(Error::arrow("make a record batch"))
 }
 
 fn read(path: &Path, format: Format) -> Result<RecordBatch> {

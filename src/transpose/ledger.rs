@@ -1,19 +1,24 @@
-//! The ledger: a small JSON file in an output directory that says which files there are ours, and what they hold.
+//! The ledger: a small file in an output directory that says which files there are ours, and what they hold.
+//!
+//! It is JSON. Beside files of one directory it travels in the metadata of a file of their own format without rows, so
+//! that a reader of the directory finds nothing strange; where `--name` makes sub-directories, it is a file by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Shape;
+use super::plan::{Plan, Shape};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
-use crate::sink::write_whole;
+use crate::sink::{Format, encode_note, read_note, write_whole};
 
-/// The ledger's file name. Programs that read a folder of Parquet files skip names with a leading dot.
-pub const LEDGER_NAME: &str = ".transect.json";
+/// The ledger's file name without its ending. Most programs that read a folder skip names with a leading dot.
+const LEDGER_STEM: &str = ".transect";
+
+/// What a ledger is wrapped in; `None` is bare JSON.
+const WRAPPINGS: [Option<Format>; 3] = [Some(Format::Parquet), Some(Format::Arrow), None];
 
 /// Version of the ledger's format.
 const LEDGER_VERSION: u32 = 1;
@@ -59,30 +64,49 @@ impl Ledger {
     /// # Errors
     /// When it cannot be read, or is none of ours.
     pub(super) fn read(out: &Path) -> Result<Option<Ledger>> {
-        let path = out.join(LEDGER_NAME);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            result => result.map_err(Error::io("read", &path))?,
+        let Some((wrapping, path)) =
+            WRAPPINGS.iter().map(|&wrapping| (wrapping, ledger_path(out, wrapping))).find(|(_, path)| path.exists())
+        else {
+            return Ok(None);
         };
-        let ledger: Ledger =
-            serde_json::from_slice(&bytes).map_err(|error| Error::structure(&path, error.to_string()))?;
+        let text = match wrapping {
+            Some(format) => read_note(format, &path)?,
+            None => fs::read_to_string(&path).map_err(Error::io("read", &path))?,
+        };
+        let ledger: Ledger = serde_json::from_str(&text).map_err(|error| Error::structure(&path, error.to_string()))?;
         if ledger.ledger != LEDGER_VERSION {
             return Err(Error::WrongVersion { path, found: ledger.ledger, supported: LEDGER_VERSION });
         }
         Ok(Some(ledger))
     }
 
-    /// Writes the ledger to `out`, in place of an older one.
+    /// Writes the ledger to `out`, in place of an older one; `plan` is that of its shape.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn write(&self, disk: &Disk, out: &Path) -> Result<()> {
-        let bytes = serde_json::to_vec(self).map_err(Error::arrow("write the ledger"))?;
-        write_whole(disk, &out.join(LEDGER_NAME), &bytes).map(|_| ())
+    pub(super) fn write(&self, disk: &Disk, out: &Path, plan: &Plan) -> Result<()> {
+        let text = serde_json::to_string(self).map_err(Error::arrow("write the ledger"))?;
+        let wrapping = (!plan.name.makes_dirs()).then_some(self.shape.format);
+        let bytes = match wrapping {
+            Some(format) => encode_note(format, &plan.schema, text)?,
+            None => text.into_bytes(),
+        };
+        write_whole(disk, &ledger_path(out, wrapping), &bytes)?;
+        for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
+            let path = ledger_path(out, other);
+            if path.exists() {
+                disk.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether `path`, below the output directory, was written by transect.
     pub(super) fn wrote(&self, path: &str) -> bool {
         self.pending.contains(path) || self.files.values().any(|file| file.path == path)
     }
+}
+
+fn ledger_path(out: &Path, wrapping: Option<Format>) -> PathBuf {
+    out.join(format!("{LEDGER_STEM}.{}", wrapping.map_or("json", Format::extension)))
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow_select::filter::filter_record_batch;
+use arrow_array::BooleanArray;
+use arrow_select::filter::filter;
 use serde::Serialize;
 
 use super::ledger::{Ledger, LedgerFile};
@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
-use crate::sink::{Encoder, write_whole};
-use crate::store::{Section, Store};
+use crate::sink::{Encoder, OutputColumn, Scratch, write_whole};
+use crate::store::{Section, Store, StoredColumn};
 use crate::workers::Workers;
 
 /// Writes one file per date from a store.
@@ -138,15 +138,15 @@ impl<'a> Transpose<'a> {
         let (kept, stale) = self.split_old_files(before, &plan, &paths)?;
         ledger.files = kept;
         ledger.pending = paths.iter().chain(&stale).cloned().collect();
-        ledger.write(&self.disk, &self.out)?;
+        ledger.write(&self.disk, &self.out, &plan)?;
         self.create_dirs(&paths)?;
 
         self.observer.begin("transpose", "dates", indices.len() as u64);
-        let written = workers.try_map(indices.len(), |at| {
+        let written = workers.try_map_with(indices.len(), Scratch::default, |scratch, at| {
             if self.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let file = self.write_section(&plan, &encoder, indices[at])?;
+            let file = self.write_section(&plan, &encoder, scratch, indices[at])?;
             self.observer.advance(1);
             Ok(file)
         })?;
@@ -177,7 +177,7 @@ impl<'a> Transpose<'a> {
             }
         }
         ledger.pending.clear();
-        ledger.write(&self.disk, &self.out)?;
+        ledger.write(&self.disk, &self.out, &plan)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -267,15 +267,21 @@ impl<'a> Transpose<'a> {
         Ok(())
     }
 
-    fn write_section(&self, plan: &Plan, encoder: &Encoder, index: usize) -> Result<Option<LedgerFile>> {
+    fn write_section(
+        &self,
+        plan: &Plan,
+        encoder: &Encoder,
+        scratch: &mut Scratch,
+        index: usize,
+    ) -> Result<Option<LedgerFile>> {
         let section = self.store.section_at(index)?;
-        let Some(batch) = section_batch(&section, plan)? else { return Ok(None) };
-        let bytes = encoder.encode(&batch)?;
+        let Some((columns, row_count)) = section_columns(&section, plan)? else { return Ok(None) };
         let path = plan.name.path(section.date());
-        let written = write_whole(&self.disk, &self.out.join(&path), &bytes)?;
+        let written = encoder
+            .encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &self.out.join(&path), bytes))?;
         Ok(Some(LedgerFile {
             path,
-            rows: batch.num_rows() as u64,
+            rows: row_count as u64,
             bytes: written.byte_len,
             checksum: format!("{:016x}", written.checksum),
             modified_ns: written.modified_ns,
@@ -283,22 +289,32 @@ impl<'a> Transpose<'a> {
     }
 }
 
-/// The rows and columns of `section` that `plan` selects; `None` when no row is left.
-pub(super) fn section_batch(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
-    let mut batch = section.batch_of(&plan.columns)?;
-    if !plan.date {
-        let columns: Vec<ArrayRef> =
-            batch.columns().iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, column)| column.clone()).collect();
-        batch = RecordBatch::try_new(plan.schema.clone(), columns).map_err(Error::arrow("leave out the date"))?;
+/// The columns and the number of rows of `section` that `plan` selects; `None` when no row is left.
+pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Option<(Vec<OutputColumn>, usize)>> {
+    let mut columns = Vec::with_capacity(plan.schema.fields().len());
+    let output = |column: StoredColumn, distinct| OutputColumn::Stored {
+        logical: column.logical_type().clone(),
+        array: column.stored().clone(),
+        distinct,
+    };
+    columns.push(output(section.code_column()?, true));
+    if plan.date {
+        columns.push(OutputColumn::Constant(section.date_value()?));
     }
-    if let Some(stocks) = &plan.stocks {
-        let chosen: BooleanArray = section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect();
-        if chosen.true_count() == 0 {
-            return Ok(None);
-        }
-        if chosen.true_count() < chosen.len() {
-            batch = filter_record_batch(&batch, &chosen).map_err(Error::arrow("choose stocks"))?;
+    for &index in &plan.columns {
+        columns.push(output(section.column_at(index)?, false));
+    }
+    let row_count = section.row_count();
+    let Some(stocks) = &plan.stocks else { return Ok(Some((columns, row_count))) };
+
+    let chosen: BooleanArray = section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect();
+    if chosen.true_count() == 0 {
+        return Ok(None);
+    }
+    for column in &mut columns {
+        if let OutputColumn::Stored { array, .. } = column {
+            *array = filter(array, &chosen).map_err(Error::arrow("choose stocks"))?;
         }
     }
-    Ok(Some(batch))
+    Ok(Some((columns, chosen.true_count())))
 }
