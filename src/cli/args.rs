@@ -146,8 +146,9 @@ pub struct BuildArgs {
 
 /// Write one file per date from a store
 ///
-/// Each file appears whole or not at all. OUT also gets a small ledger, .transect.json, that knows which files are
-/// transect's: files of earlier runs whose dates are gone are removed, files of others never touched.
+/// Each file appears whole or not at all. OUT also gets a small ledger, a file named .transect with the ending of the
+/// others, that knows which files are transect's: files of earlier runs whose dates are gone are removed, files of
+/// others never touched.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

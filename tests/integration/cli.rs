@@ -470,7 +470,7 @@ fn transpose_writes_what_was_chosen() {
     let place = Place::with_store();
     place.run("transpose store some --dates 20260630,2026-06-29 --columns size,ts_code --no-date -q").done();
     let names: Vec<String> = place.files("some").into_keys().map(|path| path.display().to_string()).collect();
-    assert_eq!(names, [".transect.json", "20260629.parquet", "20260630.parquet"]);
+    assert_eq!(names, [".transect.parquet", "20260629.parquet", "20260630.parquet"]);
 
     fs::write(place.path("codes.txt"), "\u{feff}000001.SZ\r\n\n000002.SZ\n").unwrap();
     let listed = place.run("transpose store listed --stocks 000001.SZ,000002.SZ --json").done().json();
@@ -579,7 +579,7 @@ fn the_bytes_written_do_not_depend_on_the_number_of_workers() {
     let outputs = |dir: &str| {
         let mut files = place.files(dir);
         // The ledger names the store and when files were written.
-        assert!(files.remove(Path::new(".transect.json")).is_some());
+        assert!(files.remove(Path::new(".transect.parquet")).is_some());
         files
     };
     assert!(outputs("out1") == outputs("out3"));
@@ -630,9 +630,7 @@ fn an_interrupted_transpose_leaves_whole_files_and_can_be_run_again() {
     wait_for(&mut child, || has_file(&out, |name| name.ends_with(".parquet") && !name.starts_with('.')));
     interrupt(child).failed(130, &["transect: interrupted"]);
     for (path, bytes) in place.files("out") {
-        if path != Path::new(".transect.json") {
-            assert!(ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).is_ok(), "{}", path.display());
-        }
+        assert!(ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).is_ok(), "{}", path.display());
     }
     place.run("verify store --output out").failed(1, &["did not complete"]);
     place.run("transpose store out -q").done();
