@@ -135,23 +135,20 @@ pub struct BuildArgs {
     pub memory: u64,
 
     #[command(flatten)]
-    pub parallel: Parallel,
+    pub running: Running,
 
     /// Replace a store that exists
     ///
     /// Whoever has it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
 }
 
 /// Write one file per date from a store
 ///
-/// Each file appears whole or not at all. OUT also gets a small ledger, .transect.json, that knows which files are
-/// transect's: files of earlier runs whose dates are gone are removed, files of others never touched.
+/// Each file appears whole or not at all. OUT also gets a small ledger, a file named .transect with the ending of the
+/// others, that knows which files are transect's: files of earlier runs whose dates are gone are removed, files of
+/// others never touched.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -214,17 +211,13 @@ pub struct TransposeArgs {
     pub format: Format,
 
     #[command(flatten)]
-    pub parallel: Parallel,
+    pub running: Running,
 
     /// Write into a directory with other files, or with files of ours in another shape
     ///
     /// Never replaces or deletes a file that transect did not write.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
 }
 
 /// Look into a store: one date, one stock, or both
@@ -233,8 +226,9 @@ pub struct TransposeArgs {
 /// rounds floats; the other formats are complete and exact.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Null, NaN and the empty text stay apart: in csv, null is an empty field, NaN is NaN and the empty text is \"\";
-in json, null is null and NaN and the infinities are the texts \"NaN\", \"Infinity\" and \"-Infinity\".
+Null, NaN and the empty text stay apart:
+  csv   null is an empty field, NaN is NaN, the empty text is \"\"
+  json  null is null; NaN and the infinities are \"NaN\", \"Infinity\" and \"-Infinity\"
 
 Examples:
   transect show panel.store
@@ -288,7 +282,7 @@ pub struct InfoArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
-    /// Print one JSON object instead
+    /// Print it as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -315,11 +309,7 @@ pub struct VerifyArgs {
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
-    pub parallel: Parallel,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
+    pub running: Running,
 }
 
 /// Make up a panel to try and to measure with
@@ -348,11 +338,7 @@ pub struct SynthArgs {
     pub preset: Preset,
 
     #[command(flatten)]
-    pub parallel: Parallel,
-
-    /// Print one JSON object with the report
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
+    pub running: Running,
 }
 
 /// Try it all on a made-up panel
@@ -365,7 +351,7 @@ pub struct DemoArgs {
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
 
-    /// Print one JSON object with the report
+    /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -394,18 +380,26 @@ pub enum Generate {
 /// Heading of options that decide how to run, not what.
 const RUNNING: &str = "Running";
 
+/// How a long command runs and reports.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Parallel {
+pub struct Running {
     /// How many threads to use [default: all cores]
     ///
     /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
-    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallel: Option<u16>,
+
+    /// Print the report as one JSON object
+    ///
+    /// On stdout, also when the run fails: then the object has `error`. It always has `exit_code`.
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
 }
 
-impl Parallel {
-    /// The number, if one was given.
-    pub fn count(self) -> Option<usize> {
+impl Running {
+    /// The number of threads, if one was given.
+    pub fn workers(self) -> Option<usize> {
         self.parallel.map(usize::from)
     }
 }

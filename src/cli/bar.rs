@@ -85,10 +85,18 @@ impl Observer for Watch {
     }
 }
 
+/// Room for everything on the bar's line but the bar.
+const WORDS: usize = 60;
+
+/// The widest bar.
+const WIDEST: usize = 30;
+
 fn style(unit: &'static str) -> ProgressStyle {
-    let bar = if output::has_colour(&std::io::stderr()) { "{bar:28.cyan/dim}" } else { "{bar:28}" };
-    let template = format!("{{prefix:>13}} {bar} {{done}} {{rate}}, {{left}}");
-    ProgressStyle::with_template(&template)
+    // A line that wraps would be drawn over and over instead of in place.
+    let width = output::terminal_width(std::io::stderr()).saturating_sub(WORDS).min(WIDEST);
+    let colour = if output::has_colour(&std::io::stderr()) { ".cyan/dim" } else { "" };
+    let bar = if width > 0 { format!(" {{bar:{width}{colour}}}") } else { String::new() };
+    ProgressStyle::with_template(&format!("{{prefix:>13}}{bar} {{done}} {{rate}}{{left}}"))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
         .with_key("done", move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
@@ -99,9 +107,11 @@ fn style(unit: &'static str) -> ProgressStyle {
             let _ = write!(text, "{}/s", output::rounded(state.per_sec()));
         })
         .with_key("left", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let left = state.eta().as_secs();
             let _ = match state.pos() {
-                0 => write!(text, "time left unknown"),
-                _ => write!(text, "{} left", output::seconds(state.eta().as_secs_f64().ceil())),
+                0 => Ok(()),
+                _ if left < 60 => write!(text, ", {left} s left"),
+                _ => write!(text, ", {} left", output::seconds(left as f64)),
             };
         })
 }

@@ -24,7 +24,7 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
         let mut build = Build::new(&args.source, &args.store).memory(args.memory).force(args.force).observer(&watch);
-        if let Some(count) = args.parallel.count() {
+        if let Some(count) = args.running.workers() {
             build = build.workers(count);
         }
         build.options(options(&args)).run()?
@@ -34,7 +34,7 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let info = format!("see `transect info {}`", output::quoted(&store));
     output::say_skipped(&report.skipped, report.files, &info);
     let exit = if report.skipped.is_empty() { Exit::Done } else { Exit::Skipped };
-    if args.json {
+    if args.running.json {
         output::print_json("build", exit, &Json { source, store, report: &report })?;
     } else if !quiet {
         output::print(&lines(&store, &report).to_string())?;

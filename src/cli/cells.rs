@@ -170,7 +170,8 @@ fn push_csv(line: &mut String, text: &str) {
 /// An exact float's text, shortened to about six digits if it is long.
 fn short(exact: &str) -> String {
     let Ok(value) = exact.parse::<f64>() else { return exact.to_owned() };
-    if exact.len() <= 9 || !value.is_finite() {
+    // Counts, such as volumes, stay whole.
+    if exact.len() <= 9 || exact.ends_with(".0") || !value.is_finite() {
         return exact.to_owned();
     }
     let size = value.abs();
@@ -251,6 +252,7 @@ mod tests {
             ("0.123456789", "0.123457"),
             ("-1.23456789012", "-1.23457"),
             ("1234567.891011", "1234567.89"),
+            ("202497895.0", "202497895.0"),
             ("0.00001234567", "1.23457e-5"),
             ("1.2345678901e300", "1.23457e300"),
         ] {

@@ -26,11 +26,11 @@ pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let quiet = cli.quiet;
     let json = match &cli.command {
-        Command::Build(args) => args.json,
-        Command::Transpose(args) => args.json,
+        Command::Build(args) => args.running.json,
+        Command::Transpose(args) => args.running.json,
         Command::Info(args) => args.json,
-        Command::Verify(args) => args.json,
-        Command::Synth(args) => args.json,
+        Command::Verify(args) => args.running.json,
+        Command::Synth(args) => args.running.json,
         Command::Demo(args) => args.json,
         Command::Show(_) | Command::Generate(_) => false,
     };

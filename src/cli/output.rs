@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::Context;
@@ -68,6 +69,13 @@ pub fn is_dumb() -> bool {
 /// Whether text on `stream` may have colour.
 pub fn has_colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !is_dumb() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// How many cells a line of the terminal `stream` has.
+pub fn terminal_width(stream: impl AsFd) -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let told = rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    asked.or(told).filter(|&width| width > 0).unwrap_or(80)
 }
 
 /// A report as scripts read it.

@@ -85,7 +85,7 @@ fn row(store: &Store, date: Date, code: &str, columns: &[usize]) -> anyhow::Resu
 fn write(batch: &RecordBatch, format: ShowFormat, is_terminal: bool, out: &mut Out) -> anyhow::Result<()> {
     match format {
         ShowFormat::Table => {
-            let width = if is_terminal { terminal_width() } else { usize::MAX };
+            let width = if is_terminal { output::terminal_width(io::stdout()) } else { usize::MAX };
             io::Write::write_all(out, table(&Cells::new(batch)?, width)?.as_bytes())?;
         }
         ShowFormat::Csv => Cells::new(batch)?.write_csv(out)?,
@@ -134,10 +134,4 @@ fn table(cells: &Cells, width: usize) -> anyhow::Result<String> {
         (r, c) => format!("; {} and {} not shown", rows(r), cols(c)),
     };
     Ok(format!("{table}[{} x {}{hidden}]\n", rows(cells.row_count), cols(columns.len())))
-}
-
-fn terminal_width() -> usize {
-    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let told = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    asked.or(told).filter(|&width| width > 0).unwrap_or(80)
 }

@@ -28,12 +28,12 @@ pub fn run(args: &SynthArgs, quiet: bool) -> anyhow::Result<Exit> {
     let options = SynthOptions { stocks: args.stocks, dates: args.dates, seed: args.seed, preset: args.preset };
     let report = {
         let watch = Watch::new(quiet)?;
-        synth(&args.dir, &options, &Workers::new(args.parallel.count())?, &watch)?
+        synth(&args.dir, &options, &Workers::new(args.running.workers())?, &watch)?
     };
     let seconds = started.elapsed().as_secs_f64();
 
     let dir = output::path(&args.dir);
-    if args.json {
+    if args.running.json {
         let SynthOptions { stocks, dates, seed, preset } = options;
         let json = Json { dir, stocks, dates, seed, preset: preset.to_string(), report, seconds };
         output::print_json("synth", Exit::Done, &json)?;

@@ -38,14 +38,14 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
         let watch = Watch::new(quiet)?;
         let mut transpose =
             Transpose::new(&store, &args.out).shape(shape).selection(selection).force(args.force).observer(&watch);
-        if let Some(count) = args.parallel.count() {
+        if let Some(count) = args.running.workers() {
             transpose = transpose.workers(count);
         }
         transpose.run()?
     };
 
     let out = output::path(&args.out);
-    if args.json {
+    if args.running.json {
         let json = Json { store: output::path(&args.store), out, report: &report };
         output::print_json("transpose", Exit::Done, &json)?;
     } else if !quiet {

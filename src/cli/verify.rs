@@ -18,7 +18,7 @@ use super::output::{self, Lines};
 pub struct Verified {
     /// Whether nothing is wrong.
     pub ok: bool,
-    pub store: VerifyReport,
+    pub checksums: VerifyReport,
     pub source: Option<SourceReport>,
     pub output: Option<OutputReport>,
     pub seconds: f64,
@@ -26,7 +26,7 @@ pub struct Verified {
 
 #[derive(Serialize)]
 struct Json<'a> {
-    path: String,
+    store: String,
     #[serde(flatten)]
     verified: &'a Verified,
 }
@@ -35,7 +35,7 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = Store::open(&args.store)?;
     let verified = {
         let watch = Watch::new(quiet)?;
-        let workers = Workers::new(args.parallel.count())?;
+        let workers = Workers::new(args.running.workers())?;
         verify(&store, args.source.as_deref(), args.output.as_deref(), &workers, &watch)?
     };
 
@@ -46,11 +46,11 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         _ => Exit::Done,
     };
     let path = output::path(&args.store);
-    if args.json {
-        output::print_json("verify", exit, &Json { path, verified: &verified })?;
+    if args.running.json {
+        output::print_json("verify", exit, &Json { store: path, verified: &verified })?;
     } else if !quiet {
         let mut lines = Lines::default();
-        lines.add("store", format!("{path}, version {}: {}", store.version(), store_line(&verified.store)));
+        lines.add("store", format!("{path}, version {}: {}", store.version(), store_line(&verified.checksums)));
         if let Some(source) = &args.source {
             lines.add("source", format!("{}: {}", output::path(source), source_line(verified.source.as_ref())));
         }
@@ -73,8 +73,8 @@ pub fn verify(
 ) -> anyhow::Result<Verified> {
     let started = Instant::now();
     let mut verified =
-        Verified { ok: true, store: store.verify(workers, watch)?, source: None, output: None, seconds: 0.0 };
-    verified.ok = verified.store.damages.is_empty();
+        Verified { ok: true, checksums: store.verify(workers, watch)?, source: None, output: None, seconds: 0.0 };
+    verified.ok = verified.checksums.damages.is_empty();
     // What is compared with a damaged store says nothing.
     if verified.ok {
         verified.source = source.map(|source| verify_source(store, source, workers, watch)).transpose()?;
@@ -88,7 +88,7 @@ pub fn verify(
 
 /// Names everything that is wrong on stderr.
 pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out: Option<&Path>) {
-    output::say_wrong(format_args!("{} is damaged", output::path(store)), &verified.store.damages);
+    output::say_wrong(format_args!("{} is damaged", output::path(store)), &verified.checksums.damages);
     if let (Some(path), Some(report)) = (source, &verified.source) {
         output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences);
         output::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, "--json lists all");
