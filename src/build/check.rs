@@ -12,6 +12,7 @@ use super::gather::Frame;
 use super::plan;
 use super::settings::Settings;
 use crate::error::{Error, Result};
+use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::panel::restore;
 use crate::progress::Observer;
@@ -36,7 +37,7 @@ pub struct SourceReport {
     pub difference_count: u64,
     /// The first differences, one message each.
     pub differences: Vec<String>,
-    /// Files that could not be used.
+    /// Files that could not be used, other than those that the build skipped as well.
     pub skipped: Vec<Skipped>,
 }
 
@@ -74,6 +75,10 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
         report.skipped.extend(part.skipped);
     }
     report.differences.truncate(EXAMPLES);
+    let sources = store.sources()?;
+    let skipped_before =
+        |path: &str| sources.iter().any(|source| source.status == SourceStatus::Skipped && source.path == path);
+    report.skipped.retain(|skipped| !skipped_before(&skipped.path));
     Ok(report)
 }
 

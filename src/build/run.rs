@@ -129,8 +129,7 @@ impl<'a> Build<'a> {
     fn write(&self, workers: &Workers, survey: &Survey, writer: &StoreWriter) -> Result<BuildReport> {
         let spill = Spill::create(&self.disk, writer.spill_path(0))?;
         let gathered = self.gather(workers, survey, &spill)?;
-        let mut store_id = [0; 16];
-        getrandom::fill(&mut store_id).map_err(Error::arrow("draw a random number"))?;
+        let store_id = writer.store_id()?;
         let (mut snapshot, sealer_parts) = assemble(survey, &gathered, writer.version(), store_id)?;
         snapshot.settings = Settings::of_build(&self.source, &self.options).encode()?;
 

@@ -453,6 +453,8 @@ fn properties(schema: &SchemaRef, compression: Compression) -> Result<WriterProp
         .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
+        // Without it a date64 is a bare integer to everyone but Arrow.
+        .set_coerce_types(true)
         .set_max_row_group_row_count(None);
     for field in schema.fields() {
         // A dictionary pays where values repeat within one date; measurements hardly ever do.

@@ -72,6 +72,20 @@ impl StoreWriter {
         self.version
     }
 
+    /// The store's identity: that of the version before, or a new one.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub(crate) fn store_id(&self) -> Result<[u8; 16]> {
+        // A store too damaged to open is replaced by a new one.
+        if let Ok(before) = Store::open(&self.root) {
+            return Ok(before.id().to_le_bytes());
+        }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(Error::arrow("draw a random number"))?;
+        Ok(id)
+    }
+
     /// Where segments go.
     pub(crate) fn segment_dir(&self) -> PathBuf {
         self.root.join(SEGMENT_DIR)

@@ -196,9 +196,10 @@ impl Store {
             Err(at) => {
                 let near: Vec<String> =
                     dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();
+                let verb = if near.len() == 1 { "is" } else { "are" };
                 Err(Error::NotFound {
                     what: format!("date {date} in {}", self.root.display()),
-                    hint: format!("the nearest are {}", near.join(" and ")),
+                    hint: format!("the nearest {verb} {}", near.join(" and ")),
                 })
             }
         }
@@ -335,12 +336,9 @@ fn read_current(root: &Path) -> Result<Current> {
             if root.join(LOCK_NAME).exists() {
                 return Err(Error::Unfinished { path: root.to_owned() });
             }
-            let hint = if root.exists() {
-                "it holds no CURRENT file; a store is made by `transect build SRC STORE`"
-            } else {
-                "make one with `transect build SRC STORE`"
-            };
-            Err(Error::NotFound { what: format!("a store at {}", root.display()), hint: hint.to_owned() })
+            let hint = "a store is made by `transect build SRC STORE`".to_owned();
+            let what = if root.exists() { "CURRENT file (is this a store?)" } else { "store" };
+            Err(Error::NotFound { what: format!("{what} at {}", root.display()), hint })
         }
         Err(error) => Err(Error::io("read", &path)(error)),
     }

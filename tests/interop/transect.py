@@ -124,13 +124,18 @@ def write_panel(source, tables):
 
 
 def plain(array):
-    """An array in one piece, its dictionary resolved and its text and bytes in the ordinary layout."""
+    """An array in one piece, its dictionary resolved and its text and bytes in the ordinary layout.
+
+    date64 becomes date32: pyarrow's Parquet reader makes it that, its Arrow reader does not.
+    """
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if pa.types.is_date64(array.type):
+        array = array.cast(pa.date32())
     if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
         array = array.cast(pa.string())
     if pa.types.is_large_binary(array.type) or pa.types.is_binary_view(array.type):
