@@ -1,4 +1,61 @@
-//! transect turns a panel the other way round.
+//! transect turns a panel the other way round: thousands of per-stock Parquet files become a memory-mapped store,
+//! indexed by date and by stock, and from it one file per date, as often as one likes.
+//!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! # let (features, panel, by_date) = (dir.path().join("features"), dir.path().join("panel.store"), dir.path().join("by_date"));
+//! # use transect::{progress::Silent, synth, workers::Workers};
+//! # let options = synth::SynthOptions { stocks: 20, dates: 30, seed: 1, preset: synth::Preset::Barra };
+//! # synth::synth(&features, &options, &Workers::new(Some(1))?, &Silent)?;
+//! use transect::{Build, Store, Transpose};
+//!
+//! // Once: features/000001.SZ.parquet and so on become a store.
+//! let report = Build::new(&features, &panel).run()?;
+//! assert!(report.skipped.is_empty());
+//!
+//! // Again and again: one file per date.
+//! let store = Store::open(&panel)?;
+//! Transpose::new(&store, &by_date).run()?;
+//!
+//! // Or without any file: a section's column is a slice of the map.
+//! let date = store.dates()?[0];
+//! let section = store.section(date)?;
+//! let size = section.column("size")?;
+//! let values: &[f64] = size.values::<arrow_array::types::Float64Type>().unwrap();
+//! assert_eq!(values.len(), section.row_count());
+//!
+//! // One stock over time, as an Arrow record batch in the input's types.
+//! let series = store.series("000001.SZ")?;
+//! assert_eq!(series.schema().field(0).name(), "ts_code");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Shapes and types
+//!
+//! A *section* has one row for each stock that has one on that date, ordered by code (bytes of its UTF-8); a *series* one
+//! row for each date, ascending. A missing row is not a row of nulls: neither is ever made up. Columns have two types:
+//! the *logical* one, which the input has and every output restores, and the *stored* one, as narrow as the values
+//! allow. [`Section::batch`](store::Section::batch) gives logical types;
+//! [`Section::column`](store::Section::column) the stored bytes without a copy.
+//!
+//! # Memory
+//!
+//! [`Build`] keeps to [`memory`](Build::memory) bytes of anonymous memory whatever the panel's size; [`Transpose`] holds
+//! one encoded section for each worker. Mapped pages belong to the kernel's cache: they make the resident size look
+//! large and go when memory is wanted. The figure that matters is RssAnon in `/proc/PID/status`.
+//!
+//! # Trust and damage
+//!
+//! Files of a store are written once, published by a rename, and never changed; mapping relies on that (see
+//! [`mapped::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the same
+//! for any size. A chunk's checksum is compared each time it is handed out, except by [`Store::series`], which would have
+//! to read the whole store for it; [`Store::verify`] compares them all. Damage is an [`Error`], never a panic and never
+//! an older version in silence.
+//!
+//! # What it is not
+//!
+//! No server and no query language; daily panels only; one machine with a local file system; 64-bit little-endian
+//! Linux and macOS.
 
 mod build;
 pub mod durable;
