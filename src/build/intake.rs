@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather::{Block, BlockBuilder, Frame};
 use super::lane::{DictionaryBuilder, Lane};
@@ -9,10 +10,13 @@ use super::spill::Spill;
 use crate::error::{Error, Result};
 use crate::panel::DateForm;
 use crate::progress::Observer;
-use crate::source::{Input, SeriesReader, Survey, join_date_forms};
+use crate::source::{SeriesReader, Survey, join_date_forms};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
+
+/// Bytes a text takes beside its own: its place in the list, and the allocator's.
+const TEXT_OVERHEAD: usize = 32;
 
 /// What one task found: blocks in code order, and what became of each input.
 #[derive(Default)]
@@ -43,49 +47,147 @@ pub(super) enum Spelt {
     Mixed,
 }
 
-/// Reads the inputs of `range` into blocks of about `share` bytes, in code order.
-pub(super) fn gather_inputs(
-    survey: &Survey,
-    range: Range<usize>,
+/// Reads inputs for all workers of a build.
+pub(super) struct Intake<'a> {
+    survey: &'a Survey,
+    spill: &'a Spill,
+    observer: &'a dyn Observer,
+    /// Bytes of one block.
     share: usize,
-    spill: &Spill,
-    observer: &dyn Observer,
-) -> Result<Gathered> {
-    let mut gathered = Gathered::default();
-    let mut builder = BlockBuilder::new(&survey.columns);
-    for index in range {
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        let input = &survey.inputs[index];
-        let outcome = if input.decoded_len > share as u64 {
-            // Blocks must stay in code order, so what is collected goes first.
-            builder = flush(builder, survey, &mut gathered.blocks, spill)?;
-            gather_large(survey, index, input, spill)?.map(|(read, block)| {
-                gathered.blocks.extend(block);
-                read
-            })
-        } else {
-            add_input(survey, index, input, &mut builder)?
-        };
-        match outcome {
-            Ok(read) => gathered.read.push(read),
-            Err(reason) => gathered.skipped.push((index, reason)),
-        }
-        if builder.byte_len() >= share {
-            builder = flush(builder, survey, &mut gathered.blocks, spill)?;
-        }
-        observer.advance(1);
-    }
-    flush(builder, survey, &mut gathered.blocks, spill)?;
-    Ok(gathered)
+    /// Bytes that the texts of all blocks together may take.
+    text_limit: usize,
+    text_len: AtomicUsize,
 }
 
-fn flush(builder: BlockBuilder, survey: &Survey, blocks: &mut Vec<Block>, spill: &Spill) -> Result<BlockBuilder> {
-    if !builder.is_empty() {
-        blocks.push(builder.gather(spill)?);
+impl<'a> Intake<'a> {
+    /// An intake that keeps to about `memory` bytes with this many workers.
+    pub(super) fn new(
+        survey: &'a Survey,
+        spill: &'a Spill,
+        observer: &'a dyn Observer,
+        memory: u64,
+        workers: usize,
+    ) -> Intake<'a> {
+        Intake {
+            survey,
+            spill,
+            observer,
+            // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest.
+            share: (memory / 2) as usize / workers,
+            text_limit: (memory / 4) as usize,
+            text_len: AtomicUsize::new(0),
+        }
     }
-    Ok(BlockBuilder::new(&survey.columns))
+
+    /// Bytes of one block.
+    pub(super) fn share(&self) -> usize {
+        self.share
+    }
+
+    /// Reads the inputs of `range` into blocks, in code order.
+    ///
+    /// # Errors
+    /// When the spill cannot be written, the texts are too many, or the observer cancels.
+    pub(super) fn gather(&self, range: Range<usize>) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        let mut builder = BlockBuilder::new(&self.survey.columns);
+        for index in range {
+            if self.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let outcome = if self.survey.inputs[index].decoded_len > self.share as u64 {
+                // Blocks must stay in code order, so what is collected goes first.
+                builder = self.flush(builder, &mut gathered.blocks)?;
+                self.gather_large(index, &mut gathered.blocks)?
+            } else {
+                self.add(index, &mut builder)?
+            };
+            match outcome {
+                Ok(read) => gathered.read.push(read),
+                Err(reason) => gathered.skipped.push((index, reason)),
+            }
+            if builder.byte_len() >= self.share {
+                builder = self.flush(builder, &mut gathered.blocks)?;
+            }
+            self.observer.advance(1);
+        }
+        self.flush(builder, &mut gathered.blocks)?;
+        Ok(gathered)
+    }
+
+    /// Gathers what `builder` collected; a new builder.
+    fn flush(&self, builder: BlockBuilder, blocks: &mut Vec<Block>) -> Result<BlockBuilder> {
+        if !builder.is_empty() {
+            blocks.push(self.counted(builder.gather(self.spill)?)?);
+        }
+        Ok(BlockBuilder::new(&self.survey.columns))
+    }
+
+    /// `block`, whose texts stay in memory until the dictionaries are joined.
+    fn counted(&self, block: Block) -> Result<Block> {
+        for (column, panel_column) in block.columns.iter().zip(&self.survey.columns) {
+            let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
+            let len: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
+            if self.text_len.fetch_add(len, Ordering::Relaxed) + len > self.text_limit {
+                return Err(Error::Refused(format!(
+                    "the distinct texts of {:?} and other columns take more than a quarter of the memory ({} MiB); \
+                     leave such columns out with --exclude, or raise --memory",
+                    panel_column.name,
+                    self.text_limit >> 20
+                )));
+            }
+        }
+        Ok(block)
+    }
+
+    /// Reads one input into the block being collected; the inner error is the reason for skipping it.
+    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Result<Read, String>> {
+        let read = self.survey.open(&self.survey.inputs[index]).and_then(|reader| {
+            let arrays = reader.read(0..self.survey.columns.len())?;
+            Ok((Read::new(index, &reader), reader.dates().to_vec(), arrays))
+        });
+        let (read, dates, arrays) = match read {
+            Ok(read) => read,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if !dates.is_empty() {
+            builder.push_series(index as u32, dates);
+            for (column, array) in arrays.iter().enumerate() {
+                builder.push_column(column, array.as_ref())?;
+            }
+        }
+        Ok(Ok(read))
+    }
+
+    /// Reads an input that is too large for a block a few columns at a time, as a block of its own.
+    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, String>> {
+        let reader = match self.survey.open(&self.survey.inputs[index]) {
+            Ok(reader) => reader,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let read = Read::new(index, &reader);
+        if reader.dates().is_empty() {
+            return Ok(Ok(read));
+        }
+        let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
+        let count = self.survey.columns.len();
+        let mut columns = Vec::with_capacity(count);
+        for start in (0..count).step_by(COLUMNS_AT_ONCE) {
+            let group = start..(start + COLUMNS_AT_ONCE).min(count);
+            let arrays = match reader.read(group.clone()) {
+                Ok(arrays) => arrays,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            for (array, column) in arrays.iter().zip(&self.survey.columns[group]) {
+                let mut dictionary = DictionaryBuilder::default();
+                let lane = array.as_ref().map(|array| Lane::new(array, &mut dictionary)).transpose()?.flatten();
+                let signed = column.data_type.is_signed_integer();
+                columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
+            }
+        }
+        blocks.push(self.counted(frame.finish(columns, self.spill)?)?);
+        Ok(Ok(read))
+    }
 }
 
 impl Read {
@@ -103,57 +205,6 @@ impl Read {
             },
         }
     }
-}
-
-/// Reads one input into the block being collected; the inner error is the reason for skipping it.
-fn add_input(survey: &Survey, index: usize, input: &Input, builder: &mut BlockBuilder) -> Result<Result<Read, String>> {
-    let read = survey.open(input).and_then(|reader| {
-        let arrays = reader.read(0..survey.columns.len())?;
-        Ok((Read::new(index, &reader), reader.dates().to_vec(), arrays))
-    });
-    let (read, dates, arrays) = match read {
-        Ok(read) => read,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    if !dates.is_empty() {
-        builder.push_series(index as u32, dates);
-        for (column, array) in arrays.iter().enumerate() {
-            builder.push_column(column, array.as_ref())?;
-        }
-    }
-    Ok(Ok(read))
-}
-
-/// Reads an input that is too large for a block a few columns at a time, as a block of its own.
-fn gather_large(
-    survey: &Survey,
-    index: usize,
-    input: &Input,
-    spill: &Spill,
-) -> Result<Result<(Read, Option<Block>), String>> {
-    let reader = match survey.open(input) {
-        Ok(reader) => reader,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let read = Read::new(index, &reader);
-    if reader.dates().is_empty() {
-        return Ok(Ok((read, None)));
-    }
-    let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
-    let mut columns = Vec::with_capacity(survey.columns.len());
-    for start in (0..survey.columns.len()).step_by(COLUMNS_AT_ONCE) {
-        let group = start..(start + COLUMNS_AT_ONCE).min(survey.columns.len());
-        let arrays = match reader.read(group.clone()) {
-            Ok(arrays) => arrays,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        for (array, column) in arrays.iter().zip(&survey.columns[group]) {
-            let mut dictionary = DictionaryBuilder::default();
-            let lane = array.as_ref().map(|array| Lane::new(array, &mut dictionary)).transpose()?.flatten();
-            columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
-        }
-    }
-    Ok(Ok((read, Some(frame.finish(columns, spill)?))))
 }
 
 /// The one form in which all files' dates can be written back.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::assemble::{SealerParts, assemble};
-use super::intake::{Gathered, gather_inputs};
+use super::intake::{Gathered, Intake};
 use super::plan;
 use super::report::{BuildReport, nothing_to_store, report};
 use super::seal::Sealer;
@@ -149,16 +149,14 @@ impl<'a> Build<'a> {
     /// Reads all inputs and gathers them by blocks.
     fn gather(&self, workers: &Workers, survey: &Survey, spill: &Spill) -> Result<Gathered> {
         let inputs = &survey.inputs;
-        // Half of the memory holds blocks; decoding, sealing and the catalog need the rest.
-        let share = (self.memory / 2 / workers.count() as u64) as usize;
+        let intake = Intake::new(survey, spill, self.observer, self.memory, workers.count());
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // A task makes about one block, and there are several tasks for each worker.
         let decoded_len: u64 = decoded_lens.iter().sum();
-        let task_count = (workers.count() * 4).max((decoded_len / (3 * share as u64)) as usize);
+        let task_count = (workers.count() * 4).max((decoded_len / (3 * intake.share() as u64)) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("build", "files", inputs.len() as u64);
-        let parts = workers
-            .try_map(tasks.len(), |task| gather_inputs(survey, tasks[task].clone(), share, spill, self.observer))?;
+        let parts = workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
         self.observer.end();
         let mut all = Gathered::default();
         for part in parts {
