@@ -1,6 +1,8 @@
 //! One catalog, opened: its header is checked at once, each table at its first use.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -31,6 +33,10 @@ impl Catalog {
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         flock(&file, FlockOperation::NonBlockingLockShared).map_err(|errno| Error::io("lock", path)(errno.into()))?;
+        // Between opening and locking, a writer may have found it unlocked and removed it, with its segments.
+        if file.metadata().map_err(Error::io("read", path))?.nlink() == 0 {
+            return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
+        }
         let bytes = load(&file, path, access)?;
         let header = parse_header(&bytes).map_err(|why| match why {
             NotACatalog::Version(found) => {
