@@ -121,6 +121,21 @@ impl Catalog {
             .ok_or_else(|| self.structure(format!("no text at {start} in the string table")))
     }
 
+    /// Whether all bytes that belong neither to the header nor to a table are zero, as they were written.
+    pub(super) fn padding_is_zero(&self) -> bool {
+        let mut covered: Vec<(u64, u64)> =
+            self.header.tables.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
+        covered.push((0, u64::from(self.header.header_len)));
+        covered.push((self.header.file_len, self.header.file_len));
+        covered.sort_unstable();
+        let mut at = 0;
+        covered.into_iter().all(|(start, end)| {
+            let gap = at..start.max(at);
+            at = at.max(end);
+            self.bytes[gap.start as usize..gap.end as usize].iter().all(|&byte| byte == 0)
+        })
+    }
+
     pub(super) fn damaged(&self, damage: Damage) -> Error {
         Error::Corrupt { path: self.path.clone(), damage }
     }
