@@ -222,8 +222,12 @@ impl<'a> Build<'a> {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
-        writer.drop_old_versions()?;
-        Ok(report(survey, &gathered, &snapshot, &sections))
+        let mut report = report(survey, &gathered, &snapshot, &sections);
+        // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
+        if let Err(why) = writer.drop_old_versions() {
+            report.notes.push(format!("files of earlier versions could not be removed: {why}"));
+        }
+        Ok(report)
     }
 
     /// Reads all inputs and gathers them by blocks.
