@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Schema};
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::{Damage, Error, Result};
-use crate::format::{ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
+use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
 use crate::key::Date;
 use crate::segment::{chunk_array, restore};
 
@@ -29,6 +29,9 @@ pub struct Section<'a> {
 impl<'a> Section<'a> {
     pub(super) fn new(store: &'a Store, date: Date, record: SectionRecord) -> Result<Section<'a>> {
         let open = store.segment(record.segment)?;
+        if record.body_offset % ALIGNMENT != 0 {
+            return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
+        }
         let body = open.segment.slice(record.body_offset, record.body_len)?;
         let chunks = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
         Ok(Section { store, date, record, open, body, chunks })
