@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,12 @@ impl Ledger {
             serde_json::from_slice(&bytes).map_err(|error| Error::structure(&path, error.to_string()))?;
         if ledger.ledger != LEDGER_VERSION {
             return Err(Error::WrongVersion { path, found: ledger.ledger, supported: LEDGER_VERSION });
+        }
+        let is_below = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        // A path of the ledger may be removed, so it must not lead out of the directory.
+        let mut paths = ledger.pending.iter().chain(ledger.files.values().map(|file| &file.path));
+        if let Some(path) = paths.find(|path| !is_below(path)) {
+            return Err(Error::structure(&out.join(LEDGER_NAME), format!("{path:?} does not lie below its directory")));
         }
         Ok(Some(ledger))
     }
