@@ -1,0 +1,5 @@
+//! What must hold of a store from outside: one module for each hazard, which it tells first.
+
+mod golden;
+mod panels;
+mod spec;
