@@ -1,5 +1,8 @@
 //! What must hold of a store from outside: one module for each hazard, which it tells first.
 
+mod crash;
+mod damage;
+mod doors;
 mod golden;
 mod panels;
 mod spec;
