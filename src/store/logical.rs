@@ -97,7 +97,7 @@ pub(super) fn decode(record: &TypeRecord, zone: &str) -> Option<DataType> {
 }
 
 /// The number of a spelling, and its format where it has one.
-pub(super) fn encode_spelling<'a>(spelling: &'a Spelling) -> (u8, &'a str) {
+pub(super) fn encode_spelling(spelling: &Spelling) -> (u8, &str) {
     match spelling {
         Spelling::Day => (0, ""),
         Spelling::Digits => (1, ""),

@@ -29,7 +29,7 @@ pub struct Section<'a> {
 impl<'a> Section<'a> {
     pub(super) fn new(store: &'a Store, date: Date, record: SectionRecord) -> Result<Section<'a>> {
         let open = store.segment(record.segment)?;
-        if record.body_offset % ALIGNMENT != 0 {
+        if !record.body_offset.is_multiple_of(ALIGNMENT) {
             return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
         }
         let body = open.segment.slice(record.body_offset, record.body_len)?;
