@@ -4,5 +4,6 @@ mod crash;
 mod damage;
 mod doors;
 mod golden;
+mod model;
 mod panels;
 mod spec;
