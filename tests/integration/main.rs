@@ -6,4 +6,5 @@ mod doors;
 mod golden;
 mod model;
 mod panels;
+mod real;
 mod spec;
