@@ -7,4 +7,4 @@ mod options;
 pub use options::{Compression, Format, NamePattern};
 
 pub(crate) use encode::Encoder;
-pub(crate) use file::write_whole;
+pub(crate) use file::{temporary_path, write_whole};

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
-use crate::sink::{Encoder, write_whole};
+use crate::sink::{Encoder, temporary_path, write_whole};
 use crate::store::{Section, Store};
 use crate::workers::Workers;
 
@@ -175,6 +175,8 @@ impl<'a> Transpose<'a> {
                 self.disk.remove(&path)?;
                 report.removed += 1;
             }
+            // A run that was killed while it wrote the file left this.
+            self.disk.remove(&temporary_path(&path))?;
         }
         ledger.pending.clear();
         ledger.write(&self.disk, &self.out)?;
