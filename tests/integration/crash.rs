@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 
 use transect::durable::{Disk, Operation};
 use transect::progress::{Observer, Silent};
-use transect::{Build, BuildReport, Date, Error, Store, Transpose, TransposeReport, verify_output};
+use transect::sink::Format;
+use transect::{Build, BuildReport, Date, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
 use super::panels::{
     Contents, Place, assert_no_leftovers, assert_whole, copy_dir, entries, sections, small_panel, workers,
@@ -210,6 +211,28 @@ fn a_transpose_that_fails_anywhere_leaves_whole_files_and_can_be_run_again() {
             fs::remove_dir_all(&out).unwrap();
         }
     }
+}
+
+#[test]
+fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shape() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let (disk, count) = counting();
+    transpose(&store, &place.path("counted"), disk).unwrap();
+    let mut left_something = 0;
+    for n in 0..count.load(Ordering::SeqCst) {
+        let out = place.path(&format!("out-{n}"));
+        assert!(transpose(&store, &out, Fault::From(n).disk()).is_err());
+        left_something += usize::from(out.exists() && entries(&out).iter().any(|path| path.contains("-tmp-2")));
+        let shape = Shape { format: Format::Arrow, ..Shape::default() };
+        let dates = store.dates().unwrap()[..1].to_vec();
+        let selection = Selection { dates, ..Selection::default() };
+        Transpose::new(&store, &out).shape(shape).selection(selection).force(true).workers(1).run().unwrap();
+        assert_eq!(entries(&out), [".transect.json", "20231229.arrow"], "killed at operation {n}");
+    }
+    assert!(left_something > 0);
 }
 
 /// What the protocol promises about order, from the operations themselves.

@@ -7,4 +7,5 @@ mod golden;
 mod model;
 mod panels;
 mod real;
+mod reruns;
 mod spec;
