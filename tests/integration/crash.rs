@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use transect::durable::{Disk, Operation};
@@ -285,22 +285,44 @@ fn nothing_gets_its_name_before_its_bytes_are_synced_and_current_comes_last() {
     assert!(steps[current..].contains(&parent), "the store's own name is never synced");
 }
 
-#[test]
-fn of_two_builds_at_once_one_is_told_that_the_store_is_locked() {
-    let place = Place::new();
-    small_panel(&place, 0);
+/// A disk that waits before the first operation that `stops`, a message that it does, and the word to go on.
+fn waiting(stops: fn(Operation<'_>) -> bool) -> (Disk, Receiver<()>, Sender<()>) {
     let (reached, is_reached) = channel();
-    let (go, may_go) = channel::<()>();
+    let (go, may_go) = channel();
     let (reached, may_go) = (Mutex::new(reached), Mutex::new(may_go));
     let waits = AtomicUsize::new(0);
-    let slow = Disk::with_hook(move |operation| {
-        // The first file is the spill, made under the lock.
-        if matches!(operation, Operation::Create(_)) && waits.fetch_add(1, Ordering::SeqCst) == 0 {
+    let disk = Disk::with_hook(move |operation| {
+        if stops(operation) && waits.fetch_add(1, Ordering::SeqCst) == 0 {
             reached.lock().unwrap().send(()).unwrap();
             may_go.lock().unwrap().recv().unwrap();
         }
         Ok(())
     });
+    (disk, is_reached, go)
+}
+
+#[test]
+fn a_build_that_was_overtaken_does_not_replace_the_others_store() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    // It has found no store and makes the directory next.
+    let (slow, is_reached, go) = waiting(|operation| matches!(operation, Operation::CreateDir(_)));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| build(&place, &place.store(), false, slow));
+        is_reached.recv().unwrap();
+        build(&place, &place.store(), false, Disk::default()).unwrap();
+        go.send(()).unwrap();
+        assert!(matches!(first.join().unwrap(), Err(Error::Refused(_))));
+    });
+    assert_eq!(Store::open(place.store()).unwrap().version(), 1);
+}
+
+#[test]
+fn of_two_builds_at_once_one_is_told_that_the_store_is_locked() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    // The first file is the spill, made under the lock.
+    let (slow, is_reached, go) = waiting(|operation| matches!(operation, Operation::Create(_)));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| build(&place, &place.store(), false, slow));
         is_reached.recv().unwrap();
