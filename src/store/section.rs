@@ -89,7 +89,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
-        let (_, logical) = self.store.column(index + 2)?;
+        let logical = self.store.panel_type(index)?;
         let stored = match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
             Ok(position) => self.chunk(position)?,
             // The column came to the panel after this segment was written.
@@ -138,7 +138,7 @@ impl<'a> Section<'a> {
 
     /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
     pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
-        let (_, logical) = self.store.column(index + 2)?;
+        let logical = self.store.panel_type(index)?;
         match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
             Ok(position) => {
                 let bytes = self.chunk_bytes(position)?;
