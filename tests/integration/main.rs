@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod doors;
 mod golden;
+mod lookups;
 mod model;
 mod panels;
 mod real;
