@@ -97,3 +97,59 @@ impl Workers {
         done.into_iter().map(|(_, result)| result).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(index: usize) -> Error {
+        Error::Refused(index.to_string())
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        for count in [1, 2, 5] {
+            let workers = Workers::new(Some(count)).unwrap();
+            assert_eq!(workers.count(), count);
+            for items in [0, 1, 3, 1000] {
+                assert_eq!(workers.map(items, |index| index * 2), (0..items).map(|n| n * 2).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn one_worker_is_the_calling_thread() {
+        let caller = std::thread::current().id();
+        for count in [0, 1] {
+            let workers = Workers::new(Some(count)).unwrap();
+            assert_eq!(workers.count(), 1);
+            assert!(workers.map(3, |_| std::thread::current().id()).iter().all(|id| *id == caller));
+        }
+    }
+
+    #[test]
+    fn several_workers_are_other_threads() {
+        let caller = std::thread::current().id();
+        let ids = Workers::new(Some(2)).unwrap().map(10, |_| std::thread::current().id());
+        assert!(ids.iter().all(|id| *id != caller));
+    }
+
+    #[test]
+    fn the_error_of_the_lowest_index_is_the_one_reported() {
+        for count in [1, 4] {
+            let workers = Workers::new(Some(count)).unwrap();
+            let result = workers.try_map(1000, |index| if index >= 7 { Err(failure(index)) } else { Ok(index) });
+            assert!(matches!(result, Err(Error::Refused(index)) if index == "7"), "{count} workers");
+        }
+    }
+
+    /// The list is so long that the test ends only if this holds.
+    #[test]
+    fn items_after_a_failure_are_left_out() {
+        for count in [1, 2] {
+            let workers = Workers::new(Some(count)).unwrap();
+            let result = workers.try_map(usize::MAX / 2, |index| if index == 3 { Err(failure(3)) } else { Ok(()) });
+            assert!(matches!(result, Err(Error::Refused(_))), "{count} workers");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
-use crate::panel::restore;
+use crate::panel::Column;
 use crate::progress::Observer;
 use crate::source::{Skipped, Survey, survey};
 use crate::store::{Store, first_differing_row, show};
@@ -49,16 +49,11 @@ pub struct SourceReport {
 pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
     let settings = Settings::of(store)?;
     let survey = survey(source, &settings.options, workers, observer)?;
-    let columns = store_columns(store, &survey);
     let mut report = SourceReport { skipped: survey.skipped.clone(), ..SourceReport::default() };
-    for (column, found) in survey.columns.iter().zip(&columns) {
-        if found.is_none() {
-            report.add(format!("column {:?} is in the source and not in the store", column.name));
-        }
-    }
+    let columns = match_columns(store, &survey, &mut report)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
     let batch_len = (BATCH_LEN / workers.count() as u64).max(1);
-    let tasks = plan::tasks(&decoded_lens, (decoded_lens.iter().sum::<u64>() / batch_len) as usize + 1);
+    let tasks = plan::tasks(&decoded_lens, (plan::total(&decoded_lens) / batch_len) as usize + 1);
     observer.begin("verify source", "files", survey.inputs.len() as u64);
     let parts = workers.try_map(tasks.len(), |task| {
         // Each task answers for all of the store's stocks from its first code up to the next task's first.
@@ -91,10 +86,28 @@ impl SourceReport {
     }
 }
 
-/// For each column of the survey, its place among the store's.
-fn store_columns(store: &Store, survey: &Survey) -> Vec<Option<usize>> {
-    let index_of = |name: &str| store.schema().ok().and_then(|schema| schema.index_of(name));
-    survey.columns.iter().map(|column| index_of(&column.name)).collect()
+/// For each column of the survey, its place among the store's; `None` where there is none of its name and type, which is
+/// a difference, as is a column that only the store has.
+fn match_columns(store: &Store, survey: &Survey, report: &mut SourceReport) -> Result<Vec<Option<usize>>> {
+    let panel = store.schema()?;
+    for column in &panel.columns {
+        if !survey.columns.iter().any(|other| other.name == column.name) {
+            report.add(format!("column {:?} is in the store and not in the source", column.name));
+        }
+    }
+    let mut places = Vec::with_capacity(survey.columns.len());
+    for Column { name, data_type } in &survey.columns {
+        let place = panel.index_of(name);
+        match place.map(|place| &panel.columns[place].data_type) {
+            None => report.add(format!("column {name:?} is in the source and not in the store")),
+            Some(ours) if ours != data_type => {
+                report.add(format!("column {name:?} is {ours} in the store, {data_type} in the source"));
+            }
+            Some(_) => {}
+        }
+        places.push(place.filter(|&place| panel.columns[place].data_type == *data_type));
+    }
+    Ok(places)
 }
 
 /// Compares the files of `range` with the store's rows of all stocks whose codes lie in `codes`, start included.
@@ -167,7 +180,7 @@ fn compare(
         for ((column, place), found) in survey.columns.iter().zip(columns).zip(&batch.columns) {
             let Some(place) = *place else { continue };
             let stored = section.rows_of(place, theirs.start, theirs.end)?;
-            let found = restore(&found.slice(ours.start, ours.len()), stored.data_type())?;
+            let found = found.slice(ours.start, ours.len());
             match first_differing_row(&stored, &found) {
                 Ok(None) => {}
                 Ok(Some(row)) => report.add(format!(

@@ -236,3 +236,133 @@ impl DictionaryBuilder {
         Ok(Arc::new(StringArray::from_iter_values(texts)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, NullArray, UInt64Array};
+
+    use super::*;
+
+    fn lane(array: ArrayRef) -> Option<Lane> {
+        Lane::new(&array, &mut DictionaryBuilder::default()).unwrap()
+    }
+
+    /// The values of a lane, widened again; 0 where there is none.
+    fn values(lane: &Lane, len: usize, signed: bool) -> Vec<i64> {
+        let values = match &lane.values {
+            Values::Constant(value) => vec![*value; len],
+            Values::Plain(bytes) => widened(bytes, lane.stored, signed),
+        };
+        let is_valid = |row: usize| lane.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        values.into_iter().enumerate().map(|(row, value)| if is_valid(row) { value } else { 0 }).collect()
+    }
+
+    #[test]
+    fn signed_integers_get_the_narrowest_width_that_holds_both_ends() {
+        let (bits, one, two, four, eight) =
+            (Stored::Bits, Stored::Bytes1, Stored::Bytes2, Stored::Bytes4, Stored::Bytes8);
+        for (min, max, stored) in [
+            (0, 1, bits),
+            (-1, 0, one),
+            (0, 2, one),
+            (-128, 127, one),
+            (-129, 0, two),
+            (0, 128, two),
+            (-32_768, 32_767, two),
+            (0, 32_768, four),
+            (i64::from(i32::MIN), i64::from(i32::MAX), four),
+            (0, i64::from(i32::MAX) + 1, eight),
+            (i64::from(i32::MIN) - 1, 0, eight),
+            (i64::MIN, i64::MAX, eight),
+        ] {
+            // The natural type is the widest here; a null's slot must not count.
+            let column = Int64Array::new(vec![min, max, i64::MAX].into(), Some(vec![true, true, false].into()));
+            let found = lane(Arc::new(column)).unwrap();
+            assert_eq!(found.stored, stored, "{min} to {max}");
+            assert_eq!(values(&found, 3, true), [min, max, 0]);
+        }
+    }
+
+    #[test]
+    fn unsigned_integers_use_the_bit_of_the_sign() {
+        for (max, stored) in [
+            (1, Stored::Bits),
+            (255, Stored::Bytes1),
+            (256, Stored::Bytes2),
+            (65_535, Stored::Bytes2),
+            (65_536, Stored::Bytes4),
+            (u64::from(u32::MAX), Stored::Bytes4),
+            (u64::from(u32::MAX) + 1, Stored::Bytes8),
+            (u64::MAX, Stored::Bytes8),
+        ] {
+            let found = lane(Arc::new(UInt64Array::from(vec![0, max]))).unwrap();
+            assert_eq!(found.stored, stored, "{max}");
+            assert_eq!(values(&found, 2, false), [0, max as i64]);
+        }
+    }
+
+    #[test]
+    fn no_width_exceeds_that_of_the_type() {
+        let ends: [(ArrayRef, Stored); 8] = [
+            (Arc::new(arrow_array::Int8Array::from(vec![i8::MIN, i8::MAX])), Stored::Bytes1),
+            (Arc::new(arrow_array::Int16Array::from(vec![i16::MIN, i16::MAX])), Stored::Bytes2),
+            (Arc::new(arrow_array::Int32Array::from(vec![i32::MIN, i32::MAX])), Stored::Bytes4),
+            (Arc::new(Int64Array::from(vec![i64::MIN, i64::MAX])), Stored::Bytes8),
+            (Arc::new(arrow_array::UInt8Array::from(vec![0, u8::MAX])), Stored::Bytes1),
+            (Arc::new(arrow_array::UInt16Array::from(vec![0, u16::MAX])), Stored::Bytes2),
+            (Arc::new(arrow_array::UInt32Array::from(vec![0, u32::MAX])), Stored::Bytes4),
+            (Arc::new(UInt64Array::from(vec![0, u64::MAX])), Stored::Bytes8),
+        ];
+        for (array, stored) in ends {
+            let data_type = array.data_type().clone();
+            let found = lane(array).unwrap();
+            assert_eq!(found.stored, stored, "{data_type}");
+            assert!(found.stored <= natural_stored(&data_type));
+        }
+    }
+
+    #[test]
+    fn a_constant_is_kept_once_whatever_lies_under_its_nulls() {
+        for value in [0, 1, -7, i64::MIN, i64::MAX] {
+            let column = Int64Array::new(vec![value, 55, value].into(), Some(vec![true, false, true].into()));
+            let found = lane(Arc::new(column)).unwrap();
+            assert!(matches!(found.values, Values::Constant(kept) if kept == value));
+            assert_eq!(found.nulls.unwrap().null_count(), 1);
+        }
+        let found = lane(Arc::new(UInt64Array::from(vec![u64::MAX; 4]))).unwrap();
+        assert!(matches!(found.values, Values::Constant(-1)));
+        assert_eq!(found.stored, Stored::Bytes8);
+    }
+
+    #[test]
+    fn columns_without_a_value_have_no_lane() {
+        assert!(lane(Arc::new(Int64Array::from(vec![None, None]))).is_none());
+        assert!(lane(Arc::new(Float64Array::from(Vec::<f64>::new()))).is_none());
+        assert!(lane(Arc::new(NullArray::new(3))).is_none());
+    }
+
+    #[test]
+    fn slices_are_read_from_where_they_start() {
+        let ints: ArrayRef = Arc::new(Int64Array::from(vec![Some(1000), None, Some(2), Some(3)]));
+        let found = lane(ints.slice(1, 3)).unwrap();
+        assert_eq!((found.stored, values(&found, 3, true)), (Stored::Bytes1, vec![0, 2, 3]));
+        let bits: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true, true]));
+        assert_eq!(values(&lane(bits.slice(1, 3)).unwrap(), 3, false), [0, 1, 1]);
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, -0.0]));
+        let Some(Lane { values: Values::Plain(bytes), .. }) = lane(floats.slice(1, 2)) else { panic!("no values") };
+        assert_eq!(bytes.typed_data::<u64>(), [2f64.to_bits(), (-0f64).to_bits()]);
+    }
+
+    #[test]
+    fn a_text_has_one_code_over_all_arrays_of_a_block() {
+        let mut dictionary = DictionaryBuilder::default();
+        let first: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a"), Some("b")]));
+        assert_eq!(dictionary.encode(&first).unwrap(), [0, 0, 1, 0]);
+        let second = cast(&(Arc::new(StringArray::from(vec!["", "a"])) as ArrayRef), &DataType::Utf8View).unwrap();
+        assert_eq!(dictionary.encode(&second).unwrap(), [2, 1]);
+        let coded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+        assert_eq!(dictionary.encode(&cast(&first, &coded).unwrap().slice(2, 2)).unwrap(), [1, 0]);
+        let values = dictionary.finish(false).unwrap();
+        assert_eq!(values.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["b", "a", ""]);
+    }
+}

@@ -142,8 +142,12 @@ impl<'a> Build<'a> {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
-        writer.drop_old_versions()?;
-        Ok(report(survey, &gathered, &snapshot, &sections))
+        let mut report = report(survey, &gathered, &snapshot, &sections);
+        // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
+        if let Err(why) = writer.drop_old_versions() {
+            report.notes.push(format!("files of earlier versions could not be removed: {why}"));
+        }
+        Ok(report)
     }
 
     /// Reads all inputs and gathers them by blocks.
@@ -152,7 +156,7 @@ impl<'a> Build<'a> {
         let intake = Intake::new(survey, spill, self.observer, self.memory, workers.count());
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // A task makes about one block, and there are several tasks for each worker.
-        let decoded_len: u64 = decoded_lens.iter().sum();
+        let decoded_len = plan::total(&decoded_lens);
         let task_count = (workers.count() * 4).max((decoded_len / (3 * intake.share() as u64)) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("build", "files", inputs.len() as u64);

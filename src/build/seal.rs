@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_buffer::bit_mask::set_bits;
-use arrow_buffer::bit_util::set_bit;
+use arrow_buffer::bit_util::{get_bit, set_bit};
 
 use super::gather::{Block, BlockColumn, Slot};
 use super::lane::widened;
@@ -135,10 +135,13 @@ impl Sealer<'_> {
                 (Stored::Codes, _) => {
                     let codes: &[u32] = bytemuck::cast_slice(bytes);
                     let ours = &self.codes[piece.block][column];
+                    let validity = block_column.validity.map(|validity| self.spill.get(validity));
                     let values: &mut [u32] = bytemuck::cast_slice_mut(values);
-                    for (value, &code) in values[to..].iter_mut().zip(&codes[rows]) {
-                        // A null row's code is 0 even where the block has no text at all.
-                        *value = ours.get(code as usize).copied().unwrap_or(0);
+                    for (value, row) in values[to..].iter_mut().zip(rows) {
+                        // A null row's code would stand for its block's first text; slots of nulls are zero.
+                        if validity.is_none_or(|bits| get_bit(bits, row)) {
+                            *value = ours[codes[row] as usize];
+                        }
                     }
                 }
                 (from, stored) if from == stored => {
@@ -148,9 +151,7 @@ impl Sealer<'_> {
                 }
                 (from, stored) => {
                     let integers = match from {
-                        Stored::Bits => {
-                            rows.map(|row| i64::from(arrow_buffer::bit_util::get_bit(bytes, row))).collect()
-                        }
+                        Stored::Bits => rows.map(|row| i64::from(get_bit(bytes, row))).collect(),
                         _ => {
                             let width = from.byte_len(1) as usize;
                             widened(&bytes[rows.start * width..rows.end * width], from, signed)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::hash::Hasher;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow_buffer::Buffer;
@@ -28,7 +29,10 @@ impl Segment {
     /// # Errors
     /// When it cannot be read, or has another length.
     pub(crate) fn open(path: &Path, file_len: u64, access: Access) -> Result<Segment> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
+            _ => Error::io("open", path)(error),
+        })?;
         let got = file.metadata().map_err(Error::io("read", path))?.len();
         if got != file_len {
             return Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: file_len, got } });

@@ -1,7 +1,7 @@
 //! Puts one output file in place: whole under its final name, or not at all.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -25,8 +25,7 @@ pub(crate) struct Written {
 /// # Errors
 /// When the system refuses; then nothing stands under the final name that did not before.
 pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Written> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!("{TEMP_PREFIX}{name}"));
+    let temporary = temporary_path(path);
     disk.remove(&temporary)?;
     let file = disk.create(temporary.clone())?;
     let written = file.write_at(bytes, 0).and_then(|()| {
@@ -43,4 +42,10 @@ pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Writ
         let _ = disk.remove(&temporary);
     }
     written
+}
+
+/// Where `path` is written before it gets its name.
+pub(crate) fn temporary_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{TEMP_PREFIX}{name}"))
 }

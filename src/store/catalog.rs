@@ -1,6 +1,8 @@
 //! One catalog, opened: its header is checked at once, each table at its first use.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -31,6 +33,10 @@ impl Catalog {
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         flock(&file, FlockOperation::NonBlockingLockShared).map_err(|errno| Error::io("lock", path)(errno.into()))?;
+        // Between opening and locking, a writer may have found it unlocked and removed it, with its segments.
+        if file.metadata().map_err(Error::io("read", path))?.nlink() == 0 {
+            return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
+        }
         let bytes = load(&file, path, access)?;
         let header = parse_header(&bytes).map_err(|why| match why {
             NotACatalog::Version(found) => {
@@ -113,6 +119,21 @@ impl Catalog {
             .get(start..start + place.byte_len as usize)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .ok_or_else(|| self.structure(format!("no text at {start} in the string table")))
+    }
+
+    /// Whether all bytes that belong neither to the header nor to a table are zero, as they were written.
+    pub(super) fn padding_is_zero(&self) -> bool {
+        let mut covered: Vec<(u64, u64)> =
+            self.header.tables.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
+        covered.push((0, u64::from(self.header.header_len)));
+        covered.push((self.header.file_len, self.header.file_len));
+        covered.sort_unstable();
+        let mut at = 0;
+        covered.into_iter().all(|(start, end)| {
+            let gap = at..start.max(at);
+            at = at.max(end);
+            self.bytes[gap.start as usize..gap.end as usize].iter().all(|&byte| byte == 0)
+        })
     }
 
     pub(super) fn damaged(&self, damage: Damage) -> Error {

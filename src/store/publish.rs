@@ -42,14 +42,17 @@ impl StoreWriter {
     /// [`Error::Refused`] when something stands there that must not be replaced, [`Error::Locked`] when another writer
     /// is at work.
     pub(crate) fn begin(root: &Path, disk: &Disk, options: WriterOptions) -> Result<StoreWriter> {
-        let has_current = root.join(CURRENT_NAME).exists();
-        let is_ours = has_current || root.join(LOCK_NAME).exists();
-        if has_current && !options.replace {
-            return Err(Error::Refused(format!(
-                "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
-                root.display()
-            )));
-        }
+        let refuse_existing = || {
+            let has_current = root.join(CURRENT_NAME).exists();
+            if has_current && !options.replace {
+                return Err(Error::Refused(format!(
+                    "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
+                    root.display()
+                )));
+            }
+            Ok(has_current)
+        };
+        let is_ours = refuse_existing()? || root.join(LOCK_NAME).exists();
         if !is_ours && root.exists() && !is_empty_dir(root)? {
             return Err(Error::Refused(format!(
                 "{} exists and is no store; name a directory that does not exist yet",
@@ -58,6 +61,8 @@ impl StoreWriter {
         }
         disk.create_dir(root)?;
         let lock = lock(root)?;
+        // Another writer may have published between the first look and the lock.
+        refuse_existing()?;
         for dir in [CATALOG_DIR, SEGMENT_DIR] {
             disk.create_dir(&root.join(dir))?;
         }
@@ -111,11 +116,14 @@ impl StoreWriter {
         }
         self.disk.sync_dir(&segment_dir)?;
         self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
+        // The directories' own names must be there before CURRENT refers to what is in them.
+        self.disk.sync_dir(&self.root)?;
         self.put(&self.root, CURRENT_NAME, &Current { version: self.version }.encode())?;
-        if let Some(parent) = self.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            self.disk.sync_dir(parent)?;
+        match self.root.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => self.disk.sync_dir(Path::new(".")),
+            Some(parent) => self.disk.sync_dir(parent),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes, syncs and renames one file, and syncs its directory.

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Schema};
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::{Damage, Error, Result};
-use crate::format::{ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
+use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
 use crate::key::Date;
 use crate::panel::restore;
 use crate::segment::chunk_array;
@@ -30,6 +30,9 @@ pub struct Section<'a> {
 impl<'a> Section<'a> {
     pub(super) fn new(store: &'a Store, date: Date, record: SectionRecord) -> Result<Section<'a>> {
         let open = store.segment(record.segment)?;
+        if !record.body_offset.is_multiple_of(ALIGNMENT) {
+            return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
+        }
         let body = open.segment.slice(record.body_offset, record.body_len)?;
         let chunks = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
         Ok(Section { store, date, record, open, body, chunks })
@@ -97,7 +100,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
-        let (_, logical) = self.store.column(index + 2)?;
+        let logical = self.store.panel_type(index)?;
         let stored = match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
             Ok(position) => self.chunk(position)?,
             // The column came to the panel after this segment was written.
@@ -146,7 +149,7 @@ impl<'a> Section<'a> {
 
     /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
     pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
-        let (_, logical) = self.store.column(index + 2)?;
+        let logical = self.store.panel_type(index)?;
         match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
             Ok(position) => {
                 let bytes = self.chunk_bytes(position)?;

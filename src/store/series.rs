@@ -50,7 +50,7 @@ impl Store {
             std::sync::Arc::new(arrow_array::StringArray::from_iter_values(std::iter::repeat_n(code, dates.len())));
         let mut arrays = vec![restore(&codes, &panel.code.data_type)?, panel.date_form.arrays(&dates)?];
         for &index in columns {
-            let (_, logical) = self.column(index + 2)?;
+            let logical = self.panel_type(index)?;
             let parts = runs
                 .iter()
                 .map(|run| match run.open.columns.binary_search_by_key(&(index as u32 + 2), |c| c.column) {

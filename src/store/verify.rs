@@ -76,6 +76,9 @@ impl Store {
     /// Every table's checksum, and whether the tables fit together.
     fn verify_tables(&self) -> Result<()> {
         let wrong = |why: &str| Err(self.catalog.structure(why));
+        if !self.catalog.padding_is_zero() {
+            return wrong("the bytes between its tables are not zero");
+        }
         self.catalog.table::<u8>(Table::Settings)?;
         self.catalog.table::<u8>(Table::Strings)?;
         for source in self.catalog.table::<SourceRecord>(Table::Sources)? {

@@ -249,6 +249,15 @@ impl Store {
         Ok((&column.name, &column.data_type))
     }
 
+    /// Logical type of the `index`-th of the panel's columns, code and date not counted.
+    pub(super) fn panel_type(&self, index: usize) -> Result<&DataType> {
+        let columns = &self.schema()?.columns;
+        columns.get(index).map(|column| &column.data_type).ok_or_else(|| Error::NotFound {
+            what: format!("column {index}"),
+            hint: format!("the panel has {} besides code and date, counted from 0", columns.len()),
+        })
+    }
+
     pub(super) fn segment_count(&self) -> usize {
         self.segments.len()
     }

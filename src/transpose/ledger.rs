@@ -3,9 +3,9 @@
 //! It is JSON. Beside files of one directory it travels in the metadata of a file of their own format without rows, so
 //! that a reader of the directory finds nothing strange; where `--name` makes sub-directories, it is a file by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,11 @@ impl Ledger {
         if ledger.ledger != LEDGER_VERSION {
             return Err(Error::WrongVersion { path, found: ledger.ledger, supported: LEDGER_VERSION });
         }
+        let is_below = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        // A path of the ledger may be removed, so it must not lead out of the directory.
+        if let Some(outside) = ledger.paths().into_iter().find(|path| !is_below(path)) {
+            return Err(Error::structure(&path, format!("{outside:?} does not lie below its directory")));
+        }
         Ok(Some(ledger))
     }
 
@@ -101,9 +106,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether `path`, below the output directory, was written by transect.
-    pub(super) fn wrote(&self, path: &str) -> bool {
-        self.pending.contains(path) || self.files.values().any(|file| file.path == path)
+    /// The paths, below the output directory, of everything that transect wrote there.
+    pub(super) fn paths(&self) -> HashSet<&str> {
+        self.pending.iter().chain(self.files.values().map(|file| &file.path)).map(String::as_str).collect()
     }
 }
 

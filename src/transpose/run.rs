@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
-use crate::sink::{Encoder, OutputColumn, Scratch, write_whole};
+use crate::sink::{Encoder, OutputColumn, Scratch, temporary_path, write_whole};
 use crate::store::{Section, Store, StoredColumn};
 use crate::workers::Workers;
 
@@ -175,6 +175,8 @@ impl<'a> Transpose<'a> {
                 self.disk.remove(&path)?;
                 report.removed += 1;
             }
+            // A run that was killed while it wrote the file left this.
+            self.disk.remove(&temporary_path(&path))?;
         }
         ledger.pending.clear();
         ledger.write(&self.disk, &self.out, &plan)?;
@@ -217,8 +219,8 @@ impl<'a> Transpose<'a> {
 
     /// No file that transect did not write is replaced, with --force or without.
     fn refuse_foreign_files(&self, ledger: Option<&Ledger>, paths: &BTreeSet<String>) -> Result<()> {
-        let is_foreign =
-            |path: &&String| !ledger.is_some_and(|ledger| ledger.wrote(path)) && self.out.join(path).exists();
+        let ours = ledger.map(Ledger::paths).unwrap_or_default();
+        let is_foreign = |path: &&String| !ours.contains(path.as_str()) && self.out.join(path).exists();
         match paths.iter().find(is_foreign) {
             Some(path) => Err(Error::Refused(format!(
                 "{} was not written by transect and is in the way; move it, or name another directory",
@@ -255,7 +257,9 @@ impl<'a> Transpose<'a> {
             debug_assert!(kept.is_empty(), "a run over all dates replaces every file that stays");
         }
         // A path that an unfinished run may have written and that is still wanted as it was stays listed.
-        stale.retain(|path| !kept.values().any(|file| file.path == *path));
+        for file in kept.values() {
+            stale.remove(&file.path);
+        }
         Ok((kept, stale))
     }
 

@@ -1,4 +1,14 @@
-//! The crate as others see it: one test binary, a module for each subject.
+//! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
 #[cfg(feature = "cli")]
 mod cli;
+mod crash;
+mod damage;
+mod doors;
+mod golden;
+mod lookups;
+mod model;
+mod panels;
+mod real;
+mod reruns;
+mod spec;

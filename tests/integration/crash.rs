@@ -1,0 +1,419 @@
+//! A build runs at night, and at some point of its life the machine stops in the middle of it: power, a full disk, an
+//! impatient administrator. Whatever the moment, the next reader must find the version before or the new one, each whole,
+//! or be told that there is none; and the next build must simply work. Every operation on the disk passes one seam, so
+//! each moment is tried here: the n-th operation fails, alone or with all that follow, for every n.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{Error as IoError, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use transect::durable::{Disk, Operation};
+use transect::progress::{Observer, Silent};
+use transect::sink::Format;
+use transect::{Build, BuildReport, Date, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
+
+use super::panels::{
+    Contents, Place, assert_no_leftovers, assert_whole, copy_dir, entries, sections, small_panel, workers,
+};
+
+/// How operations fail.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    /// Only the n-th.
+    Once(usize),
+    /// The n-th and all that follow, as if the process had ended there.
+    From(usize),
+    /// From the n-th on, everything that needs room.
+    Full(usize),
+}
+
+impl Fault {
+    fn all(count: usize) -> impl Iterator<Item = Fault> {
+        (0..count).flat_map(|n| [Fault::Once(n), Fault::From(n), Fault::Full(n)])
+    }
+
+    fn disk(self) -> Disk {
+        let done = AtomicUsize::new(0);
+        Disk::with_hook(move |operation| {
+            let n = done.fetch_add(1, Ordering::SeqCst);
+            let needs_room =
+                matches!(operation, Operation::Create(_) | Operation::CreateDir(_) | Operation::Write(_, _));
+            match self {
+                Fault::Once(at) if n == at => Err(IoError::from(ErrorKind::Other)),
+                Fault::From(at) if n >= at => Err(IoError::from(ErrorKind::Other)),
+                Fault::Full(at) if n >= at && needs_room => Err(IoError::from(ErrorKind::StorageFull)),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// A disk that counts.
+fn counting() -> (Disk, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let disk = Disk::with_hook(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    (disk, count)
+}
+
+fn build(place: &Place, store: &Path, force: bool, disk: Disk) -> Result<BuildReport, Error> {
+    Build::new(place.source(), store).workers(1).force(force).disk(disk).run()
+}
+
+/// The sections of what `place`'s source holds now, by way of a store elsewhere.
+fn expected(place: &Place, name: &str) -> Vec<(Date, Contents)> {
+    let store = place.path(name);
+    build(place, &store, false, Disk::default()).unwrap();
+    sections(&Store::open(store).unwrap())
+}
+
+#[test]
+fn a_first_build_that_fails_anywhere_leaves_no_store_or_a_whole_one() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    let right = expected(&place, "right.store");
+    let (disk, count) = counting();
+    build(&place, &place.path("counted.store"), false, disk).unwrap();
+    let count = count.load(Ordering::SeqCst);
+    assert!(count > 20, "{count} operations");
+
+    let (mut unfinished, mut published) = (0, 0);
+    for (at, fault) in Fault::all(count).enumerate() {
+        let store = place.path(&format!("{at}.store"));
+        let result = build(&place, &store, false, fault.disk());
+        match Store::open(&store) {
+            Ok(opened) => {
+                published += 1;
+                assert_whole(&opened);
+                assert_eq!(sections(&opened), right, "{fault:?}");
+            }
+            Err(Error::Unfinished { .. } | Error::NotFound { .. }) => {
+                unfinished += 1;
+                assert!(result.is_err(), "{fault:?}: reported as done");
+                build(&place, &store, false, Disk::default()).unwrap();
+            }
+            Err(other) => panic!("{fault:?}: {other}"),
+        }
+        if result.is_err() {
+            // Whether or not the version is live, the next build completes.
+            build(&place, &store, true, Disk::default()).unwrap();
+        }
+        let opened = Store::open(&store).unwrap();
+        assert_whole(&opened);
+        assert_eq!(sections(&opened), right, "{fault:?}");
+        assert_no_leftovers(&store);
+        fs::remove_dir_all(&store).unwrap();
+    }
+    assert!(unfinished > 0 && published > 0, "{unfinished} unfinished, {published} published");
+}
+
+#[test]
+fn a_rebuild_that_fails_anywhere_leaves_the_old_version_or_the_new_one() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    let before = place.path("before.store");
+    build(&place, &before, false, Disk::default()).unwrap();
+    let old = sections(&Store::open(&before).unwrap());
+    small_panel(&place, 1);
+    let new = expected(&place, "right.store");
+    assert_ne!(old, new);
+    let (disk, count) = counting();
+    copy_dir(&before, &place.path("counted.store"));
+    build(&place, &place.path("counted.store"), true, disk).unwrap();
+
+    let (mut kept, mut replaced) = (0, 0);
+    for (at, fault) in Fault::all(count.load(Ordering::SeqCst)).enumerate() {
+        let store = place.path(&format!("{at}.store"));
+        copy_dir(&before, &store);
+        let result = build(&place, &store, true, fault.disk());
+        let opened = Store::open(&store).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_whole(&opened);
+        let found = sections(&opened);
+        match opened.version() {
+            1 => {
+                kept += 1;
+                assert_eq!(found, old, "{fault:?}");
+                assert!(result.is_err(), "{fault:?}: reported as done");
+            }
+            _ => {
+                replaced += 1;
+                assert_eq!(found, new, "{fault:?}");
+            }
+        }
+        drop(opened);
+        build(&place, &store, true, Disk::default()).unwrap();
+        let opened = Store::open(&store).unwrap();
+        assert_eq!(sections(&opened), new, "{fault:?}");
+        assert_no_leftovers(&store);
+        // Only the live version's files are left.
+        assert_eq!(entries(&store).len(), 6, "{fault:?}: {:?}", entries(&store));
+        fs::remove_dir_all(&store).unwrap();
+    }
+    assert!(kept > 0 && replaced > 0, "{kept} kept, {replaced} replaced");
+}
+
+fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
+    Transpose::new(store, out).workers(1).disk(disk).run()
+}
+
+/// Every file below `out` but the ledger, with its bytes.
+fn files(out: &Path) -> Vec<(String, Vec<u8>)> {
+    if !out.exists() {
+        return Vec::new();
+    }
+    let is_ours = |path: &String| path.ends_with(".parquet") && !path.contains(".transect-");
+    entries(out).into_iter().filter(is_ours).map(|path| (path.clone(), fs::read(out.join(path)).unwrap())).collect()
+}
+
+#[test]
+fn a_transpose_that_fails_anywhere_leaves_whole_files_and_can_be_run_again() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let old_store_path = place.path("old.store");
+    small_panel(&place, 1);
+    build(&place, &old_store_path, false, Disk::default()).unwrap();
+    let old_store = Store::open(&old_store_path).unwrap();
+
+    let (before, right) = (place.path("before"), place.path("right"));
+    transpose(&old_store, &before, Disk::default()).unwrap();
+    let (disk, count) = counting();
+    transpose(&store, &right, disk).unwrap();
+    let (old, new) = (files(&before), files(&right));
+    assert_eq!(new.len(), 3);
+    assert_ne!(old, new);
+    let whole: HashSet<&(String, Vec<u8>)> = old.iter().chain(&new).collect();
+
+    for fresh in [true, false] {
+        for (at, fault) in Fault::all(count.load(Ordering::SeqCst) + 3).enumerate() {
+            let out = place.path(&format!("out-{fresh}-{at}"));
+            if !fresh {
+                copy_dir(&before, &out);
+            }
+            let result = transpose(&store, &out, fault.disk());
+            let found = files(&out);
+            assert!(found.iter().all(|file| whole.contains(file)), "{fault:?}: a file is not whole");
+            if result.is_ok() {
+                assert_eq!(found, new, "{fault:?}");
+            }
+            transpose(&store, &out, Disk::default()).unwrap_or_else(|error| panic!("after {fault:?}: {error}"));
+            assert_eq!(files(&out), new, "{fault:?}");
+            assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+            assert_no_leftovers(&out);
+            fs::remove_dir_all(&out).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shape() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let (disk, count) = counting();
+    transpose(&store, &place.path("counted"), disk).unwrap();
+    let mut left_something = 0;
+    for n in 0..count.load(Ordering::SeqCst) {
+        let out = place.path(&format!("out-{n}"));
+        assert!(transpose(&store, &out, Fault::From(n).disk()).is_err());
+        left_something += usize::from(out.exists() && entries(&out).iter().any(|path| path.contains("-tmp-2")));
+        let shape = Shape { format: Format::Arrow, ..Shape::default() };
+        let dates = store.dates().unwrap()[..1].to_vec();
+        let selection = Selection { dates, ..Selection::default() };
+        Transpose::new(&store, &out).shape(shape).selection(selection).force(true).workers(1).run().unwrap();
+        assert_eq!(entries(&out), [".transect.json", "20231229.arrow"], "killed at operation {n}");
+    }
+    assert!(left_something > 0);
+}
+
+/// What the protocol promises about order, from the operations themselves.
+#[test]
+fn nothing_gets_its_name_before_its_bytes_are_synced_and_current_comes_last() {
+    #[derive(Debug, Clone, PartialEq)]
+    enum Step {
+        Write(PathBuf),
+        Sync(PathBuf),
+        Rename(PathBuf, PathBuf),
+        SyncDir(PathBuf),
+        Other,
+    }
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&steps);
+    let disk = Disk::with_hook(move |operation| {
+        log.lock().unwrap().push(match operation {
+            Operation::Write(path, _) => Step::Write(path.to_owned()),
+            Operation::Sync(path) => Step::Sync(path.to_owned()),
+            Operation::Rename(from, to) => Step::Rename(from.to_owned(), to.to_owned()),
+            Operation::SyncDir(path) => Step::SyncDir(path.to_owned()),
+            _ => Step::Other,
+        });
+        Ok(())
+    });
+    build(&place, &place.store(), true, disk).unwrap();
+    let steps = steps.lock().unwrap();
+
+    let mut renamed = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let Step::Rename(from, to) = step else { continue };
+        let last_write = steps[..at].iter().rposition(|step| *step == Step::Write(from.clone())).unwrap();
+        let synced = steps[..at].iter().rposition(|step| *step == Step::Sync(from.clone()));
+        assert!(synced.is_some_and(|synced| synced > last_write), "{} has its name before its bytes", to.display());
+        // Whatever refers to it is renamed only once its own name is synced.
+        let dir = Step::SyncDir(to.parent().unwrap().to_owned());
+        let named = steps[at..].iter().position(|step| *step == dir).expect("its directory is synced");
+        let next_dir = steps[at + 1..]
+            .iter()
+            .position(|step| matches!(step, Step::Rename(_, next) if next.parent() != to.parent()));
+        assert!(next_dir.is_none_or(|next| named < next + 1), "{} is referred to before it is there", to.display());
+        renamed.push(to.strip_prefix(place.store()).unwrap().to_str().unwrap().to_owned());
+    }
+    assert_eq!(renamed, ["segment/00000002-0000.arrow", "catalog/0000000002", "CURRENT"]);
+    let parent = Step::SyncDir(place.store().parent().unwrap().to_owned());
+    let current = steps.iter().position(|step| matches!(step, Step::Rename(_, to) if to.ends_with("CURRENT"))).unwrap();
+    assert!(steps[current..].contains(&parent), "the store's own name is never synced");
+}
+
+/// A disk that waits before the first operation that `stops`, a message that it does, and the word to go on.
+fn waiting(stops: fn(Operation<'_>) -> bool) -> (Disk, Receiver<()>, Sender<()>) {
+    let (reached, is_reached) = channel();
+    let (go, may_go) = channel();
+    let (reached, may_go) = (Mutex::new(reached), Mutex::new(may_go));
+    let waits = AtomicUsize::new(0);
+    let disk = Disk::with_hook(move |operation| {
+        if stops(operation) && waits.fetch_add(1, Ordering::SeqCst) == 0 {
+            reached.lock().unwrap().send(()).unwrap();
+            may_go.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    });
+    (disk, is_reached, go)
+}
+
+#[test]
+fn a_build_that_was_overtaken_does_not_replace_the_others_store() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    // It has found no store and makes the directory next.
+    let (slow, is_reached, go) = waiting(|operation| matches!(operation, Operation::CreateDir(_)));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| build(&place, &place.store(), false, slow));
+        is_reached.recv().unwrap();
+        build(&place, &place.store(), false, Disk::default()).unwrap();
+        go.send(()).unwrap();
+        assert!(matches!(first.join().unwrap(), Err(Error::Refused(_))));
+    });
+    assert_eq!(Store::open(place.store()).unwrap().version(), 1);
+}
+
+#[test]
+fn of_two_builds_at_once_one_is_told_that_the_store_is_locked() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    // The first file is the spill, made under the lock.
+    let (slow, is_reached, go) = waiting(|operation| matches!(operation, Operation::Create(_)));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| build(&place, &place.store(), false, slow));
+        is_reached.recv().unwrap();
+        for force in [false, true] {
+            match build(&place, &place.store(), force, Disk::default()) {
+                Err(Error::Locked { path }) => assert_eq!(path, place.store().join("LOCK")),
+                other => panic!("force {force}: {:?}", other.map(|_| "built")),
+            }
+        }
+        go.send(()).unwrap();
+        first.join().unwrap().unwrap();
+    });
+    assert_whole(&Store::open(place.store()).unwrap());
+    assert_no_leftovers(&place.store());
+}
+
+#[test]
+fn a_reader_keeps_its_version_through_forced_rebuilds() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let old = sections(&Store::open(place.store()).unwrap());
+    // Nothing of its segment is read before the rebuild.
+    let reader = Store::open(place.store()).unwrap();
+    for salt in 1..=2 {
+        small_panel(&place, salt);
+        build(&place, &place.store(), true, Disk::default()).unwrap();
+    }
+    assert_eq!(reader.version(), 1);
+    assert_eq!(sections(&reader), old);
+    assert_whole(&reader);
+
+    let newer = Store::open(place.store()).unwrap();
+    assert_eq!(newer.version(), 3);
+    assert_ne!(sections(&newer), old);
+    // Once nobody reads it, the next build takes its files away.
+    drop((reader, newer));
+    build(&place, &place.store(), true, Disk::default()).unwrap();
+    assert_eq!(
+        entries(&place.store()),
+        ["CURRENT", "LOCK", "catalog", "catalog/0000000004", "segment", "segment/00000004-0000.arrow"]
+    );
+}
+
+/// Stops a run after so many questions.
+struct StopAfter(AtomicUsize);
+
+impl Observer for StopAfter {
+    fn cancelled(&self) -> bool {
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err()
+    }
+}
+
+#[test]
+fn a_cancelled_build_leaves_what_was_there_before() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let old = sections(&Store::open(place.store()).unwrap());
+    small_panel(&place, 1);
+    let mut cancelled = 0;
+    for questions in 0.. {
+        let observer = StopAfter(AtomicUsize::new(questions));
+        match Build::new(place.source(), place.store()).workers(1).force(true).observer(&observer).run() {
+            Err(Error::Cancelled) => {
+                cancelled += 1;
+                assert_eq!(sections(&Store::open(place.store()).unwrap()), old);
+                assert_no_leftovers(&place.store());
+            }
+            other => {
+                assert_eq!(other.unwrap().version, 2);
+                break;
+            }
+        }
+    }
+    assert!(cancelled > 4, "cancelled {cancelled} times");
+}
+
+#[test]
+fn a_cancelled_transpose_leaves_whole_files_and_can_be_run_again() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let out = place.path("out");
+    let observer = StopAfter(AtomicUsize::new(1));
+    let result = Transpose::new(&store, &out).workers(1).observer(&observer).run();
+    assert!(matches!(result, Err(Error::Cancelled)));
+    assert_eq!(files(&out).len(), 1);
+    let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
+    assert!(report.differences.iter().any(|difference| difference.contains("did not complete")), "{report:?}");
+    assert_eq!(transpose(&store, &out, Disk::default()).unwrap().files, 3);
+    assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+}

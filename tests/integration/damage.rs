@@ -1,0 +1,451 @@
+//! Disks flip bits, copies end early, and people move files about. A panel is used to decide about money: a store must
+//! give the right answer or an error, whatever happened to its bytes, and never a panic, which would take a long-running
+//! reader down with it. Each byte of a small store is damaged here in turn.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytemuck::bytes_of;
+use transect::error::Damage;
+use transect::format::{Current, Header, SectionRecord, TABLE_COUNT, Table, checksum, parse_header, table};
+use transect::mapped::Access;
+use transect::progress::Silent;
+use transect::{Build, Date, Error, Store, Transpose, verify_source};
+
+use super::panels::{
+    Contents, Place, assert_whole, contents, copy_dir, sections, segment_path, small_panel, verify, workers,
+};
+
+/// All that a reader can learn from a whole store.
+struct Answers {
+    dates: Vec<Date>,
+    stocks: Vec<String>,
+    schema: String,
+    info: serde_json::Value,
+    sources: String,
+    sections: Vec<(Date, Contents)>,
+    series: Vec<Contents>,
+}
+
+impl Answers {
+    fn of(store: &Store) -> Answers {
+        let stocks: Vec<String> = store.stocks().unwrap().into_iter().map(str::to_owned).collect();
+        Answers {
+            dates: store.dates().unwrap().to_vec(),
+            schema: format!("{:?}", store.schema().unwrap()),
+            info: serde_json::to_value(store.info().unwrap()).unwrap(),
+            sources: format!("{:?}", store.sources().unwrap()),
+            sections: sections(store),
+            series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
+            stocks,
+        }
+    }
+
+    /// Asks everything of a damaged `store`: what it answers must be right; an error is an answer.
+    fn compare(&self, store: &Store, context: &str) {
+        let check =
+            |what: &str, right: Result<bool, Error>| assert!(right.unwrap_or(true), "{context}: {what} is wrong");
+        check("dates", store.dates().map(|dates| dates == self.dates));
+        check("stocks", store.stocks().map(|stocks| stocks == self.stocks));
+        check("schema", store.schema().map(|schema| format!("{schema:?}") == self.schema));
+        check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
+        check("sources", store.sources().map(|sources| format!("{sources:?}") == self.sources));
+        for (date, expected) in &self.sections {
+            let batch = store.section(*date).and_then(|section| section.batch());
+            check("section", batch.map(|batch| contents(&batch) == *expected));
+            let codes = store.section(*date).and_then(|section| section.codes());
+            check("codes", codes.map(|codes| codes.len() == expected.1.len()));
+        }
+    }
+
+    /// As [`compare`](Answers::compare), with the look-ups by stock, which compare no checksum of a section.
+    fn compare_all(&self, store: &Store, context: &str) {
+        self.compare(store, context);
+        for (code, expected) in self.stocks.iter().zip(&self.series) {
+            if let Ok(series) = store.series(code) {
+                assert!(contents(&series) == *expected, "{context}: series of {code} is wrong");
+            }
+        }
+    }
+}
+
+/// A built store of the small panel, and what it answers.
+fn small_store() -> (Place, Answers) {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    assert_whole(&store);
+    let answers = Answers::of(&store);
+    (place, answers)
+}
+
+fn catalog_path(place: &Place) -> PathBuf {
+    place.store().join("catalog/0000000001")
+}
+
+/// Asks everything and expects nothing but that it comes back.
+fn ask_all(store: &Store, answers: &Answers) {
+    let _ = (store.dates(), store.stocks(), store.schema(), store.info(), store.sources(), store.settings());
+    let _ = (store.version(), store.id(), store.created_ns(), store.row_count());
+    for &date in &answers.dates {
+        if let Ok(section) = store.section(date) {
+            let _ = (section.batch(), section.codes(), section.column("size"), section.row_count());
+        }
+    }
+    for index in 0..answers.dates.len() + 1 {
+        let _ = store.section_at(index).and_then(|section| section.batch());
+    }
+    for code in &answers.stocks {
+        let _ = (store.series(code), store.stock(code));
+    }
+    let _ = store.series("no such stock");
+    let _ = store.verify(&workers(1), &Silent);
+}
+
+#[test]
+fn every_flipped_byte_of_a_catalog_gives_the_right_answer_or_an_error() {
+    let (place, answers) = small_store();
+    let path = catalog_path(&place);
+    let good = fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        fs::write(&path, &bad).unwrap();
+        let Ok(store) = Store::open(place.store()) else { continue };
+        let context = format!("catalog byte {at}");
+        answers.compare_all(&store, &context);
+        assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
+    }
+}
+
+#[test]
+fn a_catalog_cut_at_any_length_is_refused() {
+    let (place, _) = small_store();
+    let path = catalog_path(&place);
+    let good = fs::read(&path).unwrap();
+    for len in 0..good.len() {
+        fs::write(&path, &good[..len]).unwrap();
+        for access in [Access::Map, Access::Read] {
+            match Store::open_with(place.store(), access) {
+                Err(Error::Corrupt { path: named, damage: Damage::Length { .. } }) => assert_eq!(named, path),
+                other => panic!("{len} bytes: {:?}", other.map(|_| "opened")),
+            }
+        }
+    }
+    fs::write(&path, [&good[..], &[0]].concat()).unwrap();
+    assert!(matches!(Store::open(place.store()), Err(Error::Corrupt { damage: Damage::Length { .. }, .. })));
+}
+
+#[test]
+fn every_flipped_byte_of_current_is_refused() {
+    let (place, _) = small_store();
+    let path = place.store().join("CURRENT");
+    let good = fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            fs::write(&path, &bad).unwrap();
+            let opened = Store::open(place.store());
+            assert!(
+                matches!(opened, Err(Error::Corrupt { .. } | Error::WrongVersion { .. })),
+                "byte {at}, bit {bit}: {:?}",
+                opened.map(|_| "opened")
+            );
+        }
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_segment_is_an_error_where_it_is_used_and_seen_by_verify() {
+    let (place, answers) = small_store();
+    let path = segment_path(&place.store());
+    let good = fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10 << (at % 4);
+        fs::write(&path, &bad).unwrap();
+        let store = Store::open(place.store()).unwrap();
+        let context = format!("segment byte {at}");
+        answers.compare(&store, &context);
+        assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
+        // By stock no checksum is compared: the answer may be wrong, but it comes.
+        for code in &answers.stocks {
+            let _ = store.series(code);
+        }
+    }
+}
+
+#[test]
+fn comparing_a_damaged_store_with_its_source_never_panics() {
+    let (place, _) = small_store();
+    let path = segment_path(&place.store());
+    let good = fs::read(&path).unwrap();
+    let mut differences = 0;
+    for at in (0..good.len()).step_by(13) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x81;
+        fs::write(&path, &bad).unwrap();
+        let store = Store::open(place.store()).unwrap();
+        match verify_source(&store, &place.source(), &workers(1), &Silent) {
+            Ok(report) => differences += report.difference_count,
+            Err(_) => differences += 1,
+        }
+    }
+    assert!(differences > 0, "no flipped value was found to differ from the source");
+}
+
+#[test]
+fn a_segment_of_another_length_is_refused() {
+    let (place, answers) = small_store();
+    let path = segment_path(&place.store());
+    let good = fs::read(&path).unwrap();
+    let short = good.len() - 1;
+    for bytes in [&good[..short], &good[..0], &good[..64], &[&good[..], &[0]].concat()] {
+        fs::write(&path, bytes).unwrap();
+        let store = Store::open(place.store()).unwrap();
+        for &date in &answers.dates {
+            match store.section(date) {
+                Err(Error::Corrupt { path: named, damage: Damage::Length { expected, got } }) => {
+                    assert_eq!((named, expected, got), (path.clone(), good.len() as u64, bytes.len() as u64));
+                }
+                other => panic!("{} bytes: {:?}", bytes.len(), other.map(|_| "a section")),
+            }
+        }
+        assert!(!verify(&store).damages.is_empty());
+    }
+}
+
+#[test]
+fn two_sections_that_changed_places_are_refused() {
+    let place = Place::new();
+    // Two dates with the same stocks: their bodies have the same length.
+    for code in ["A", "B"] {
+        let dates: arrow_array::ArrayRef =
+            std::sync::Arc::new(arrow_array::StringArray::from(vec!["20240102", "20240103"]));
+        let size = vec![1.0, 2.0];
+        let sizes: arrow_array::ArrayRef = std::sync::Arc::new(arrow_array::Float64Array::from(size));
+        place.add(code, &super::panels::batch(&[("date", dates), ("size", sizes)]));
+    }
+    place.build();
+    let bytes = fs::read(catalog_path(&place)).unwrap();
+    let header = parse_header(&bytes).unwrap();
+    let records: Vec<SectionRecord> = table(&bytes, &header, Table::Sections).unwrap().to_vec();
+    let body = |record: &SectionRecord| record.body_offset as usize..(record.body_offset + record.body_len) as usize;
+    let path = segment_path(&place.store());
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    bad[body(&records[0])].copy_from_slice(&good[body(&records[1])]);
+    bad[body(&records[1])].copy_from_slice(&good[body(&records[0])]);
+    assert_ne!(bad, good);
+    fs::write(&path, &bad).unwrap();
+    refused_everywhere(&Store::open(place.store()).unwrap());
+
+    // The other way: whole bodies where they belong, and a catalog that was put together wrongly, all checksums of
+    // tables right. The chunks' seeds tell.
+    fs::write(&path, &good).unwrap();
+    let swapped = [records[1], records[0]];
+    fs::write(catalog_path(&place), with_table(&bytes, Table::Sections, bytemuck::cast_slice(&swapped))).unwrap();
+    refused_everywhere(&Store::open(place.store()).unwrap());
+}
+
+fn refused_everywhere(store: &Store) {
+    for &date in store.dates().unwrap() {
+        let batch = store.section(date).unwrap().batch();
+        assert!(
+            matches!(batch, Err(Error::Corrupt { damage: Damage::Section { .. }, .. })),
+            "{date}: {:?}",
+            batch.map(|_| "a batch")
+        );
+    }
+    assert_eq!(verify(store).damages.len(), store.dates().unwrap().len());
+}
+
+#[test]
+fn the_segment_of_another_store_is_refused() {
+    let (place, answers) = small_store();
+    let other = Place::new();
+    small_panel(&other, 2);
+    other.build();
+    let (ours, theirs) = (segment_path(&place.store()), segment_path(&other.store()));
+    assert_eq!(fs::metadata(&ours).unwrap().len(), fs::metadata(&theirs).unwrap().len(), "a fair exchange");
+    fs::copy(&theirs, &ours).unwrap();
+    let store = Store::open(place.store()).unwrap();
+    for &date in &answers.dates {
+        let batch = store.section(date).unwrap().batch();
+        assert!(matches!(batch, Err(Error::Corrupt { .. })), "{date}: {:?}", batch.map(|_| "a batch"));
+    }
+    assert!(!verify(&store).damages.is_empty());
+}
+
+/// Segments of equal panels are equal to the byte, so the store's identity is all that tells their catalogs apart.
+#[test]
+fn the_catalog_of_a_twin_does_not_fit_its_twin() {
+    let (place, _) = small_store();
+    let bytes = fs::read(catalog_path(&place)).unwrap();
+    let mut header: Header = parse_header(&bytes).unwrap();
+    header.store_id[0] ^= 1;
+    fs::write(catalog_path(&place), with_header(&bytes, header)).unwrap();
+    refused_everywhere(&Store::open(place.store()).unwrap());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let (place, answers) = small_store();
+    let copy = |name: &str| {
+        let copy = place.path(name);
+        copy_dir(&place.store(), &copy);
+        copy
+    };
+    let corrupt = |result: Result<Store, Error>, file: &Path| match result {
+        Err(Error::Corrupt { path, .. }) => assert_eq!(path, file),
+        other => panic!("{}: {:?}", file.display(), other.map(|_| "opened")),
+    };
+
+    let store = copy("segment-is-missing");
+    let segment = segment_path(&store);
+    fs::remove_file(&segment).unwrap();
+    let opened = Store::open(&store).unwrap();
+    assert_eq!(opened.dates().unwrap(), answers.dates);
+    match opened.section(answers.dates[0]) {
+        Err(Error::Corrupt { path, .. }) => assert_eq!(path, segment),
+        other => panic!("{:?}", other.map(|_| "a section")),
+    }
+    assert!(verify(&opened).damages[0].contains("not there"));
+
+    let store = copy("catalog-is-missing");
+    fs::remove_file(store.join("catalog/0000000001")).unwrap();
+    corrupt(Store::open(&store), &store.join("catalog/0000000001"));
+
+    let store = copy("current-is-empty");
+    fs::write(store.join("CURRENT"), "").unwrap();
+    corrupt(Store::open(&store), &store.join("CURRENT"));
+
+    let store = copy("current-names-another-version");
+    fs::write(store.join("CURRENT"), Current { version: 7 }.encode()).unwrap();
+    corrupt(Store::open(&store), &store.join("catalog/0000000007"));
+
+    let store = copy("catalog-is-another-version");
+    fs::rename(store.join("catalog/0000000001"), store.join("catalog/0000000007")).unwrap();
+    fs::write(store.join("CURRENT"), Current { version: 7 }.encode()).unwrap();
+    corrupt(Store::open(&store), &store.join("catalog/0000000007"));
+
+    let store = copy("current-is-of-the-future");
+    fs::write(store.join("CURRENT"), "transect store 2\nversion 1\nchecksum 0000000000000000\n").unwrap();
+    match Store::open(&store) {
+        Err(Error::WrongVersion { path, found: 2, supported: 1 }) => assert_eq!(path, store.join("CURRENT")),
+        other => panic!("{:?}", other.map(|_| "opened")),
+    }
+
+    let store = copy("catalog-is-of-the-future");
+    let path = store.join("catalog/0000000001");
+    let bytes = fs::read(&path).unwrap();
+    let header = Header { format_version: 2, ..parse_header(&bytes).unwrap() };
+    fs::write(&path, with_header(&bytes, header)).unwrap();
+    assert!(matches!(Store::open(&store), Err(Error::WrongVersion { found: 2, supported: 1, .. })));
+
+    let store = copy("current-is-missing");
+    fs::remove_file(store.join("CURRENT")).unwrap();
+    assert!(matches!(Store::open(&store), Err(Error::Unfinished { path }) if path == store));
+    fs::remove_file(store.join("LOCK")).unwrap();
+    assert!(matches!(Store::open(&store), Err(Error::NotFound { .. })));
+    assert!(matches!(Store::open(place.path("nowhere")), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn a_damaged_store_is_not_transposed() {
+    let (place, answers) = small_store();
+    let path = segment_path(&place.store());
+    let bytes = fs::read(catalog_path(&place)).unwrap();
+    let header = parse_header(&bytes).unwrap();
+    let records: &[SectionRecord] = table(&bytes, &header, Table::Sections).unwrap();
+    let mut bad = fs::read(&path).unwrap();
+    bad[records[1].body_offset as usize + 1] ^= 1;
+    fs::write(&path, bad).unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let out = place.path("out");
+    let result = Transpose::new(&store, &out).workers(1).run();
+    assert!(matches!(result, Err(Error::Corrupt { .. })), "{:?}", result.map(|_| "done"));
+    assert!(!out.join(format!("{}.parquet", answers.dates[1])).exists());
+}
+
+/// Checksums protect from accidents, not from a catalog that someone made up, or that a bug wrote. Structure is checked
+/// as well, so that such a catalog gives errors or wrong answers, and nothing worse.
+#[test]
+fn a_catalog_of_wrong_numbers_with_right_checksums_never_panics() {
+    let (place, answers) = small_store();
+    let path = catalog_path(&place);
+    let good = fs::read(&path).unwrap();
+    let header = parse_header(&good).unwrap();
+    for number in 0..TABLE_COUNT {
+        let place_of_table = header.tables[number];
+        let start = place_of_table.offset as usize;
+        let content = &good[start..start + place_of_table.byte_len as usize];
+        for at in 0..content.len() {
+            for change in [0x01, 0x80, 0xff, 0x7f ^ content[at]] {
+                let mut changed = content.to_vec();
+                changed[at] ^= change;
+                fs::write(&path, with_table_number(&good, number, &changed)).unwrap();
+                if let Ok(store) = Store::open(place.store()) {
+                    ask_all(&store, &answers);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_catalog_whose_tables_end_early_never_panics() {
+    let (place, answers) = small_store();
+    let path = catalog_path(&place);
+    let good = fs::read(&path).unwrap();
+    let header = parse_header(&good).unwrap();
+    for number in 0..TABLE_COUNT {
+        let start = header.tables[number].offset as usize;
+        let len = header.tables[number].byte_len as usize;
+        for kept in (0..len).filter(|kept| kept % 4 == 0 || *kept < 9) {
+            fs::write(&path, with_table_number(&good, number, &good[start..start + kept])).unwrap();
+            if let Ok(store) = Store::open(place.store()) {
+                ask_all(&store, &answers);
+            }
+        }
+    }
+}
+
+/// A half-made store must not be taken for a store by anything that writes, either.
+#[test]
+fn a_build_over_a_damaged_store_needs_force_and_then_repairs_it() {
+    let (place, answers) = small_store();
+    fs::write(place.store().join("CURRENT"), "rubbish").unwrap();
+    let build = || Build::new(place.source(), place.store()).workers(1);
+    assert!(matches!(build().run(), Err(Error::Refused(_))));
+    assert_eq!(build().force(true).run().unwrap().version, 2);
+    let store = Store::open(place.store()).unwrap();
+    assert_whole(&store);
+    assert_eq!(sections(&store), answers.sections);
+}
+
+/// `catalog` with `content` in place of a table, and all checksums right. The content may be shorter.
+fn with_table(catalog: &[u8], which: Table, content: &[u8]) -> Vec<u8> {
+    with_table_number(catalog, which as usize, content)
+}
+
+fn with_table_number(catalog: &[u8], number: usize, content: &[u8]) -> Vec<u8> {
+    let mut header = parse_header(catalog).unwrap();
+    let place = &mut header.tables[number];
+    let mut bytes = catalog.to_vec();
+    bytes[place.offset as usize..][..content.len()].copy_from_slice(content);
+    place.byte_len = content.len() as u64;
+    place.checksum = checksum(content);
+    with_header(&bytes, header)
+}
+
+/// `catalog` with another header, whose checksum is put right.
+fn with_header(catalog: &[u8], mut header: Header) -> Vec<u8> {
+    let len = size_of::<Header>();
+    header.checksum = checksum(&bytes_of(&header)[..len - 8]);
+    let mut bytes = catalog.to_vec();
+    bytes[..len].copy_from_slice(bytes_of(&header));
+    bytes
+}

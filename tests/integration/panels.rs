@@ -1,0 +1,255 @@
+//! Small panels for the other modules: written as Parquet files, built, and read back as values that compare bit by bit.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+use transect::progress::Silent;
+use transect::store::VerifyReport;
+use transect::workers::Workers;
+use transect::{Build, BuildReport, Date, Store};
+
+/// One value. Floats are their bits, so that NaN payloads and the sign of zero count.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cell {
+    Null,
+    /// The bits of a value of fixed width.
+    Bits(u128),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// The value of `array` in `row`.
+pub fn cell(array: &ArrayRef, row: usize) -> Cell {
+    if array.is_null(row) {
+        return Cell::Null;
+    }
+    let bytes = |bytes: &[u8]| Cell::Bytes(bytes.to_vec());
+    match array.data_type() {
+        DataType::Null => Cell::Null,
+        DataType::Boolean => Cell::Bits(array.as_boolean().value(row).into()),
+        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
+        DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row).to_owned()),
+        DataType::Utf8View => Cell::Text(array.as_string_view().value(row).to_owned()),
+        DataType::Binary => bytes(array.as_binary::<i32>().value(row)),
+        DataType::LargeBinary => bytes(array.as_binary::<i64>().value(row)),
+        DataType::BinaryView => bytes(array.as_binary_view().value(row)),
+        DataType::Dictionary(key, _) => match key.as_ref() {
+            DataType::Int8 => coded::<Int8Type>(array, row),
+            DataType::Int16 => coded::<Int16Type>(array, row),
+            DataType::Int32 => coded::<Int32Type>(array, row),
+            other => panic!("dictionary keys of type {other}"),
+        },
+        fixed => {
+            let width = fixed.primitive_width().unwrap_or_else(|| panic!("no cell of type {fixed}"));
+            let data = array.to_data();
+            let start = (data.offset() + row) * width;
+            let mut bits = [0; 16];
+            bits[..width].copy_from_slice(&data.buffers()[0][start..start + width]);
+            Cell::Bits(u128::from_le_bytes(bits))
+        }
+    }
+}
+
+fn coded<K: ArrowDictionaryKeyType>(array: &ArrayRef, row: usize) -> Cell {
+    let codes = array.as_dictionary::<K>();
+    let code = codes.key(row).expect("a row that is not null has a key");
+    cell(codes.values(), code)
+}
+
+/// Column names and types.
+pub fn header(batch: &RecordBatch) -> Vec<(String, DataType)> {
+    batch.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+}
+
+/// All rows of `batch`.
+pub fn rows(batch: &RecordBatch) -> Vec<Vec<Cell>> {
+    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| cell(column, row)).collect()).collect()
+}
+
+/// Header and rows: two batches are the same if these are equal.
+pub type Contents = (Vec<(String, DataType)>, Vec<Vec<Cell>>);
+
+/// What `batch` holds.
+pub fn contents(batch: &RecordBatch) -> Contents {
+    (header(batch), rows(batch))
+}
+
+/// A batch of these columns.
+pub fn batch(columns: &[(&str, ArrayRef)]) -> RecordBatch {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
+
+/// Writes `batch` as the Parquet file `path`.
+pub fn write_parquet(path: &Path, batch: &RecordBatch) {
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// The rows of a Parquet file.
+pub fn read_parquet(path: &Path) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    let schema = arrow_array::RecordBatchReader::schema(&reader);
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    arrow_select::concat::concat_batches(&schema, &batches).unwrap()
+}
+
+pub fn date(yyyymmdd: i64) -> Date {
+    Date::from_yyyymmdd(yyyymmdd).unwrap()
+}
+
+pub fn workers(count: usize) -> Workers {
+    Workers::new(Some(count)).unwrap()
+}
+
+/// A directory with a source and room for stores and outputs.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        let place = Place { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(place.source()).unwrap();
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn source(&self) -> PathBuf {
+        self.path("source")
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.path("panel.store")
+    }
+
+    /// Adds the file of the stock `code`.
+    pub fn add(&self, code: &str, batch: &RecordBatch) {
+        write_parquet(&self.source().join(format!("{code}.parquet")), batch);
+    }
+
+    /// Builds the store with one worker.
+    pub fn build(&self) -> BuildReport {
+        Build::new(self.source(), self.store()).workers(1).run().unwrap()
+    }
+}
+
+/// The days of the small panel.
+pub const SMALL_DATES: [i64; 3] = [20231229, 20240102, 20240103];
+
+/// Fills `place` with four stocks of [`SMALL_DATES`], one column of each stored width, and a value of each awkward kind.
+/// `salt` changes values, but neither keys nor lengths.
+pub fn small_panel(place: &Place, salt: i64) {
+    let nan = f64::from_bits(0x7ff8_0000_0000_1234);
+    let all = SMALL_DATES;
+    add_small(place, "000001.SZ", &all, &[Some(0.5), Some(nan), None], salt);
+    add_small(place, "600000.SH", &all[1..], &[Some(-0.0), Some(f64::NEG_INFINITY)], salt);
+    add_small(place, "BRK.B", &[all[2], all[0]], &[None, Some(f64::MIN_POSITIVE)], salt);
+    add_small(place, "平安", &all[1..2], &[Some(1e300)], salt);
+}
+
+fn add_small(place: &Place, code: &str, dates: &[i64], sizes: &[Option<f64>], salt: i64) {
+    let len = dates.len() as i64;
+    let dates = dates.iter().map(|date| Some(date.to_string()));
+    let name = |row: i64| (row != 1).then(|| format!("name {}", (row + salt) % 10));
+    let columns: [(&str, ArrayRef); 8] = [
+        ("trade_date", Arc::new(dates.collect::<StringArray>())),
+        ("size", Arc::new(sizes.iter().map(|size| size.map(|size| size + salt as f64)).collect::<Float64Array>())),
+        ("ind_bank", Arc::new((0..len).map(|row| Some((row + salt) % 2)).collect::<Int64Array>())),
+        ("volume", Arc::new((0..len).map(|row| (row != 2).then_some(70_000 + row + salt)).collect::<Int64Array>())),
+        ("halted", Arc::new((0..len).map(|row| (row == 1).then_some(salt % 2 == 0)).collect::<BooleanArray>())),
+        ("name", Arc::new((0..len).map(name).collect::<StringArray>())),
+        (
+            "price",
+            Arc::new(
+                (0..len)
+                    .map(|row| Some(i128::from(1_234_567 + row + salt)))
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(20, 4)
+                    .unwrap(),
+            ),
+        ),
+        ("raw", Arc::new((0..len).map(|row| Some(vec![row as u8, salt as u8])).collect::<BinaryArray>())),
+    ];
+    place.add(code, &batch(&columns));
+}
+
+/// Verifies all of `store`.
+pub fn verify(store: &Store) -> VerifyReport {
+    store.verify(&workers(1), &Silent).unwrap()
+}
+
+/// Asserts that `store` is whole.
+pub fn assert_whole(store: &Store) {
+    assert_eq!(verify(store).damages, Vec::<String>::new());
+}
+
+/// Every section of `store`, by date.
+pub fn sections(store: &Store) -> Vec<(Date, Contents)> {
+    let dates = store.dates().unwrap();
+    dates.iter().map(|&date| (date, contents(&store.section(date).unwrap().batch().unwrap()))).collect()
+}
+
+/// The one segment of a small store.
+pub fn segment_path(store: &Path) -> PathBuf {
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(store.join("segment")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(found.len(), 1, "segments of {}: {found:?}", store.display());
+    found.remove(0)
+}
+
+/// Every file and directory below `root`, relative to it.
+pub fn entries(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            }
+            found.push(entry.path().strip_prefix(root).unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// Asserts that nothing temporary is left below `root`.
+pub fn assert_no_leftovers(root: &Path) {
+    let left: Vec<String> = entries(root)
+        .into_iter()
+        .filter(|path| path.rsplit('/').next().unwrap().starts_with(".transect-") || path.contains("spill"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new(), "in {}", root.display());
+}
+
+/// Copies a store.
+pub fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}

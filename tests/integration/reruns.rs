@@ -1,0 +1,282 @@
+//! An output directory outlives the run that filled it: the next one adds dates, drops stale ones, finds files that
+//! someone else put there, or another shape. What must never happen is that a reader of the folder meets files that
+//! contradict each other, or that a file goes which transect did not write.
+
+use std::fs;
+use std::path::Path;
+
+use transect::progress::Silent;
+use transect::sink::Format;
+use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
+
+use super::panels::{Place, SMALL_DATES, assert_no_leftovers, date, entries, read_parquet, small_panel, workers};
+
+fn small_store() -> (Place, Store) {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    (place, store)
+}
+
+fn only(dates: &[i64]) -> Selection {
+    Selection { dates: dates.iter().copied().map(date).collect(), ..Selection::default() }
+}
+
+fn run(store: &Store, out: &Path, selection: Selection) -> TransposeReport {
+    Transpose::new(store, out).selection(selection).workers(1).run().unwrap()
+}
+
+fn assert_clean(store: &Store, out: &Path) {
+    let report = verify_output(store, out, &workers(1), &Silent).unwrap();
+    assert_eq!(report.differences, Vec::<String>::new());
+    assert_no_leftovers(out);
+}
+
+fn message(result: Result<TransposeReport, Error>) -> String {
+    match result {
+        Err(Error::Refused(message)) => message,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn runs_over_other_dates_add_up() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    assert_eq!(run(&store, &out, only(&SMALL_DATES[..1])).files, 1);
+    let before = fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap();
+    assert_eq!(run(&store, &out, only(&SMALL_DATES[2..])).files, 1);
+    assert_eq!(entries(&out), [".transect.json", "20231229.parquet", "20240103.parquet"]);
+    assert_eq!(fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap(), before, "it was written again");
+    let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
+    assert_eq!((report.files, report.rows), (2, 5));
+    assert_clean(&store, &out);
+    assert_eq!(run(&store, &out, Selection::default()).files, 3);
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: Vec::new() };
+    assert_eq!(run(&store, &out, range).files, 2);
+    match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
+        Err(Error::NotFound { what, hint }) => {
+            assert!(what.contains("20240101"), "{what}");
+            assert!(hint.contains("20231229") && hint.contains("20240102"), "{hint}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!place.path("other").exists());
+}
+
+#[test]
+fn another_shape_is_refused_and_replaces_all_files_under_force() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let shapes = [
+        Shape { format: Format::Arrow, ..Shape::default() },
+        Shape { date: false, ..Shape::default() },
+        Shape { exclude: vec!["size".to_owned()], ..Shape::default() },
+        Shape { name: Some("date={date}/part.parquet".parse().unwrap()), ..Shape::default() },
+        Shape { stocks: Some(vec!["BRK.B".to_owned()]), ..Shape::default() },
+    ];
+    for shape in shapes {
+        let before = entries(&out);
+        let transpose = || Transpose::new(&store, &out).shape(shape.clone()).workers(1);
+        assert!(message(transpose().run()).contains("another shape"));
+        assert_eq!(entries(&out), before, "a refused run changed something");
+        let report = transpose().force(true).run().unwrap();
+        assert_eq!(report.files + report.without_rows, 3);
+        assert_clean(&store, &out);
+        let files = entries(&out).into_iter().filter(|path| path.ends_with("parquet") || path.ends_with("arrow"));
+        assert_eq!(files.count() as u64, report.files, "files of the old shape are left: {:?}", entries(&out));
+    }
+}
+
+#[test]
+fn a_forced_run_over_some_dates_removes_the_other_shapes_files() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let shape = Shape { date: false, ..Shape::default() };
+    let report =
+        Transpose::new(&store, &out).shape(shape).selection(only(&SMALL_DATES[..1])).force(true).run().unwrap();
+    assert_eq!((report.files, report.removed), (1, 2));
+    assert_eq!(entries(&out), [".transect.json", "20231229.parquet"]);
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn foreign_files_are_never_touched() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("notes.txt"), "mine").unwrap();
+    let transpose = || Transpose::new(&store, &out).workers(1);
+    assert!(message(transpose().run()).contains("not empty"));
+    assert_eq!(entries(&out), ["notes.txt"]);
+
+    // Under force transect writes beside it, and later removes its own files only.
+    transpose().force(true).run().unwrap();
+    let shape = Shape { format: Format::Arrow, ..Shape::default() };
+    transpose().shape(shape).force(true).run().unwrap();
+    assert_eq!(entries(&out), [".transect.json", "20231229.arrow", "20240102.arrow", "20240103.arrow", "notes.txt"]);
+    assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
+    assert_clean(&store, &out);
+
+    // A foreign file of a name that is needed is in the way, whatever one asks for.
+    let other = place.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("20240102.parquet"), "mine").unwrap();
+    for force in [false, true] {
+        let refused = message(Transpose::new(&store, &other).force(force).workers(1).run());
+        assert!(!force || refused.contains("20240102.parquet was not written by transect"), "{refused}");
+        assert_eq!(entries(&other), ["20240102.parquet"]);
+        assert_eq!(fs::read_to_string(other.join("20240102.parquet")).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn files_of_dates_that_the_store_no_longer_has_are_removed() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    drop(store);
+    // Only the stock without the first date is left.
+    for code in ["000001.SZ", "BRK.B", "600000.SH"] {
+        fs::remove_file(place.source().join(format!("{code}.parquet"))).unwrap();
+    }
+    Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let report = run(&store, &out, Selection::default());
+    assert_eq!((report.files, report.removed), (1, 2));
+    assert_eq!(entries(&out), [".transect.json", "20240102.parquet"]);
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn chosen_stocks_and_columns_are_all_that_is_written() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let shape = Shape {
+        stocks: Some(vec!["平安".to_owned(), "000001.SZ".to_owned()]),
+        columns: Some(vec!["price".to_owned(), "size".to_owned()]),
+        date: false,
+        ..Shape::default()
+    };
+    let report = Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap();
+    assert_eq!((report.files, report.rows, report.columns), (3, 4, 3));
+    let batch = read_parquet(&out.join("20240102.parquet"));
+    let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+    // In the panel's order.
+    assert_eq!(names, ["ts_code", "size", "price"]);
+    assert_eq!(batch.num_rows(), 2);
+    assert_clean(&store, &out);
+
+    // A date on which no chosen stock has a row has no file.
+    let rare = place.path("rare");
+    let shape = Shape { stocks: Some(vec!["平安".to_owned()]), ..Shape::default() };
+    let report = Transpose::new(&store, &rare).shape(shape).workers(1).run().unwrap();
+    assert_eq!((report.files, report.without_rows), (1, 2));
+    assert_eq!(entries(&rare), [".transect.json", "20240102.parquet"]);
+    assert_clean(&store, &rare);
+
+    for shape in [
+        Shape { stocks: Some(vec!["nobody".to_owned()]), ..Shape::default() },
+        Shape { columns: Some(vec!["nothing".to_owned()]), ..Shape::default() },
+        Shape { exclude: vec!["nothing".to_owned()], ..Shape::default() },
+    ] {
+        let result = Transpose::new(&store, place.path("never")).shape(shape).run();
+        assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+    }
+    assert!(!place.path("never").exists());
+}
+
+#[test]
+fn the_bytes_of_the_output_do_not_depend_on_the_workers() {
+    let (place, store) = small_store();
+    for format in [Format::Parquet, Format::Arrow] {
+        let shape = Shape { format, ..Shape::default() };
+        let outs = [1, 3].map(|count| {
+            let out = place.path(&format!("{format}-{count}"));
+            Transpose::new(&store, &out).shape(shape.clone()).workers(count).run().unwrap();
+            out
+        });
+        for day in SMALL_DATES {
+            let [one, three] = outs.clone().map(|out| fs::read(out.join(format!("{day}.{format}"))).unwrap());
+            assert!(one == three, "{day}.{format}");
+        }
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_an_output_file_is_found() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let path = out.join("20240102.parquet");
+    let good = fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 4;
+        fs::write(&path, bad).unwrap();
+        let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
+        assert_eq!(report.differences.len(), 1, "byte {at}");
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences.len(), 1);
+    run(&store, &out, Selection::default());
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn a_ledger_that_leads_out_of_its_directory_is_refused() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    fs::write(place.path("precious.parquet"), "mine").unwrap();
+    let ledger = out.join(".transect.json");
+    let good = fs::read_to_string(&ledger).unwrap();
+    for path in ["../precious.parquet", "a/../../precious.parquet", "/precious.parquet", "."] {
+        let bad = good.replace("\"20240102.parquet\"", &format!("{path:?}"));
+        assert_ne!(bad, good);
+        fs::write(&ledger, bad).unwrap();
+        let shape = Shape { date: false, ..Shape::default() };
+        let result = Transpose::new(&store, &out).shape(shape).force(true).workers(1).run();
+        assert!(matches!(result, Err(Error::Corrupt { .. })), "{path}: {result:?}");
+        assert_eq!(fs::read_to_string(place.path("precious.parquet")).unwrap(), "mine");
+    }
+    fs::write(&ledger, good.replace("{\"ledger\":1", "{\"ledger\":2")).unwrap();
+    assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::WrongVersion { found: 2, .. })));
+    fs::write(&ledger, "{").unwrap();
+    assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn the_output_of_another_store_is_not_verified_against_this_one() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let (_other, twin) = small_store();
+    assert!(matches!(verify_output(&twin, &out, &workers(1), &Silent), Err(Error::Refused(_))));
+    assert!(matches!(verify_output(&store, &place.path("nowhere"), &workers(1), &Silent), Err(Error::NotFound { .. })));
+}
+
+/// Whoever asks for some dates only keeps the others as they are, even from before history was restated.
+#[test]
+fn files_of_an_older_store_stay_and_verify_names_them() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let other = Place::new();
+    small_panel(&other, 1);
+    other.build();
+    let newer = Store::open(other.store()).unwrap();
+    run(&newer, &out, only(&SMALL_DATES[..1]));
+    let report = verify_output(&newer, &out, &workers(1), &Silent).unwrap();
+    assert_eq!(report.differences.len(), 2, "{report:?}");
+}
