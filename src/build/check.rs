@@ -52,7 +52,7 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
     let columns = match_columns(store, &survey, &mut report)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
     let batch_len = (BATCH_LEN / workers.count() as u64).max(1);
-    let tasks = plan::tasks(&decoded_lens, (decoded_lens.iter().sum::<u64>() / batch_len) as usize + 1);
+    let tasks = plan::tasks(&decoded_lens, (plan::total(&decoded_lens) / batch_len) as usize + 1);
     observer.begin("verify source", "files", survey.inputs.len() as u64);
     let parts = workers.try_map(tasks.len(), |task| {
         // Each task answers for all of the store's stocks from its first code up to the next task's first.

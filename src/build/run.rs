@@ -237,7 +237,7 @@ impl<'a> Build<'a> {
         let share = (self.memory / 2 / workers.count() as u64) as usize;
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // A task makes about one block, and there are several tasks for each worker.
-        let decoded_len: u64 = decoded_lens.iter().sum();
+        let decoded_len = plan::total(&decoded_lens);
         let task_count = (workers.count() * 4).max((decoded_len / (3 * share as u64)) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("build", "files", inputs.len() as u64);
