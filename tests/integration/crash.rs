@@ -168,7 +168,7 @@ fn files(out: &Path) -> Vec<(String, Vec<u8>)> {
     if !out.exists() {
         return Vec::new();
     }
-    let is_ours = |path: &String| path.ends_with(".parquet") && !path.contains(".transect-");
+    let is_ours = |path: &String| path.ends_with(".parquet") && !path.contains(".transect");
     entries(out).into_iter().filter(is_ours).map(|path| (path.clone(), fs::read(out.join(path)).unwrap())).collect()
 }
 
@@ -230,7 +230,7 @@ fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shap
         let dates = store.dates().unwrap()[..1].to_vec();
         let selection = Selection { dates, ..Selection::default() };
         Transpose::new(&store, &out).shape(shape).selection(selection).force(true).workers(1).run().unwrap();
-        assert_eq!(entries(&out), [".transect.json", "20231229.arrow"], "killed at operation {n}");
+        assert_eq!(entries(&out), [".transect.arrow", "20231229.arrow"], "killed at operation {n}");
     }
     assert!(left_something > 0);
 }

@@ -47,7 +47,7 @@ fn runs_over_other_dates_add_up() {
     assert_eq!(run(&store, &out, only(&SMALL_DATES[..1])).files, 1);
     let before = fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap();
     assert_eq!(run(&store, &out, only(&SMALL_DATES[2..])).files, 1);
-    assert_eq!(entries(&out), [".transect.json", "20231229.parquet", "20240103.parquet"]);
+    assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet", "20240103.parquet"]);
     assert_eq!(fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap(), before, "it was written again");
     let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
     assert_eq!((report.files, report.rows), (2, 5));
@@ -106,7 +106,7 @@ fn a_forced_run_over_some_dates_removes_the_other_shapes_files() {
     let report =
         Transpose::new(&store, &out).shape(shape).selection(only(&SMALL_DATES[..1])).force(true).run().unwrap();
     assert_eq!((report.files, report.removed), (1, 2));
-    assert_eq!(entries(&out), [".transect.json", "20231229.parquet"]);
+    assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet"]);
     assert_clean(&store, &out);
 }
 
@@ -124,7 +124,7 @@ fn foreign_files_are_never_touched() {
     transpose().force(true).run().unwrap();
     let shape = Shape { format: Format::Arrow, ..Shape::default() };
     transpose().shape(shape).force(true).run().unwrap();
-    assert_eq!(entries(&out), [".transect.json", "20231229.arrow", "20240102.arrow", "20240103.arrow", "notes.txt"]);
+    assert_eq!(entries(&out), [".transect.arrow", "20231229.arrow", "20240102.arrow", "20240103.arrow", "notes.txt"]);
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
     assert_clean(&store, &out);
 
@@ -154,7 +154,7 @@ fn files_of_dates_that_the_store_no_longer_has_are_removed() {
     let store = Store::open(place.store()).unwrap();
     let report = run(&store, &out, Selection::default());
     assert_eq!((report.files, report.removed), (1, 2));
-    assert_eq!(entries(&out), [".transect.json", "20240102.parquet"]);
+    assert_eq!(entries(&out), [".transect.parquet", "20240102.parquet"]);
     assert_clean(&store, &out);
 }
 
@@ -182,7 +182,7 @@ fn chosen_stocks_and_columns_are_all_that_is_written() {
     let shape = Shape { stocks: Some(vec!["平安".to_owned()]), ..Shape::default() };
     let report = Transpose::new(&store, &rare).shape(shape).workers(1).run().unwrap();
     assert_eq!((report.files, report.without_rows), (1, 2));
-    assert_eq!(entries(&rare), [".transect.json", "20240102.parquet"]);
+    assert_eq!(entries(&rare), [".transect.parquet", "20240102.parquet"]);
     assert_clean(&store, &rare);
 
     for shape in [
@@ -237,12 +237,14 @@ fn every_flipped_byte_of_an_output_file_is_found() {
 fn a_ledger_that_leads_out_of_its_directory_is_refused() {
     let (place, store) = small_store();
     let out = place.path("out");
-    run(&store, &out, Selection::default());
+    // With sub-directories the ledger is bare JSON, which a test can forge.
+    let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
+    Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap();
     fs::write(place.path("precious.parquet"), "mine").unwrap();
     let ledger = out.join(".transect.json");
     let good = fs::read_to_string(&ledger).unwrap();
     for path in ["../precious.parquet", "a/../../precious.parquet", "/precious.parquet", "."] {
-        let bad = good.replace("\"20240102.parquet\"", &format!("{path:?}"));
+        let bad = good.replace("\"20240102/data.parquet\"", &format!("{path:?}"));
         assert_ne!(bad, good);
         fs::write(&ledger, bad).unwrap();
         let shape = Shape { date: false, ..Shape::default() };

@@ -372,7 +372,9 @@ fn the_ledger_has_the_keys_of_the_page() {
     small_panel(&place, 0);
     place.build();
     let store = Store::open(place.store()).unwrap();
-    transect::Transpose::new(&store, place.path("out")).workers(1).run().unwrap();
+    let name = Some("{date}/data.parquet".parse().unwrap());
+    let shape = transect::Shape { name, ..transect::Shape::default() };
+    transect::Transpose::new(&store, place.path("out")).shape(shape).workers(1).run().unwrap();
     let ledger: serde_json::Value =
         serde_json::from_slice(&fs::read(place.path("out").join(".transect.json")).unwrap()).unwrap();
     let keys = |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
