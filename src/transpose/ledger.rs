@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Shape};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
-use crate::sink::{Format, encode_note, read_note, write_whole};
+use crate::sink::{Format, encode_note, read_note, temporary_path, write_whole};
 
 /// The ledger's file name without its ending. Most programs that read a folder skip names with a leading dot.
 const LEDGER_STEM: &str = ".transect";
@@ -99,8 +99,10 @@ impl Ledger {
         write_whole(disk, &ledger_path(out, wrapping), &bytes)?;
         for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
             let path = ledger_path(out, other);
-            if path.exists() {
-                disk.remove(&path)?;
+            for path in [temporary_path(&path), path] {
+                if path.exists() {
+                    disk.remove(&path)?;
+                }
             }
         }
         Ok(())

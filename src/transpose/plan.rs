@@ -75,11 +75,6 @@ impl Selection {
         };
         Ok((0..all.len()).filter(|&index| selected(all[index])).collect())
     }
-
-    /// Whether it selects all dates.
-    pub(super) fn is_all(&self) -> bool {
-        self.from.is_none() && self.to.is_none() && self.dates.is_empty()
-    }
 }
 
 /// A shape, resolved against one store.

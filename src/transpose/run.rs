@@ -1,12 +1,14 @@
 //! Runs a transpose: each worker takes a section, encodes it and puts its file in place.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow_array::BooleanArray;
 use arrow_select::filter::filter;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::ledger::{Ledger, LedgerFile};
@@ -62,6 +64,17 @@ pub struct TransposeReport {
     pub without_rows: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
+}
+
+/// What an earlier run left in the output directory.
+#[derive(Default)]
+struct OldFiles {
+    /// Files of this shape, by date; those of this run's dates until they are replaced.
+    kept: BTreeMap<String, LedgerFile>,
+    /// Of the kept files of other dates, the paths that an unfinished run may have replaced.
+    open: BTreeSet<String>,
+    /// Paths of files that must go.
+    stale: BTreeSet<String>,
 }
 
 impl<'a> Transpose<'a> {
@@ -130,14 +143,15 @@ impl<'a> Transpose<'a> {
         let dates = self.store.dates()?;
         let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
 
+        self.disk.create_dir(&self.out)?;
+        let _lock = self.lock()?;
         let before = self.take_directory()?;
         let paths: BTreeSet<String> = indices.iter().map(|&index| plan.name.path(dates[index])).collect();
         self.refuse_foreign_files(before.as_ref(), &paths)?;
-        self.disk.create_dir(&self.out)?;
         let mut ledger = Ledger::new(format!("{:032x}", self.store.id()), self.store.version(), self.shape.clone());
-        let (kept, stale) = self.split_old_files(before, &plan, &paths)?;
-        ledger.files = kept;
-        ledger.pending = paths.iter().chain(&stale).cloned().collect();
+        let old = self.split_old_files(before, &plan, &paths)?;
+        ledger.files = old.kept;
+        ledger.pending = paths.iter().chain(&old.stale).chain(&old.open).cloned().collect();
         ledger.write(&self.disk, &self.out, &plan)?;
         self.create_dirs(&paths)?;
 
@@ -157,11 +171,12 @@ impl<'a> Transpose<'a> {
             columns: plan.schema.fields().len() as u64,
             ..TransposeReport::default()
         };
-        let mut removable = stale;
+        let mut removable = old.stale;
         for (file, &index) in written.into_iter().zip(&indices) {
             let Some(file) = file else {
                 report.without_rows += 1;
                 removable.insert(plan.name.path(dates[index]));
+                ledger.files.remove(&dates[index].to_string());
                 continue;
             };
             report.files += 1;
@@ -178,18 +193,26 @@ impl<'a> Transpose<'a> {
             // A run that was killed while it wrote the file left this.
             self.disk.remove(&temporary_path(&path))?;
         }
-        ledger.pending.clear();
+        ledger.pending = old.open;
         ledger.write(&self.disk, &self.out, &plan)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
+    /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself is
+    /// locked, so that no file of ours is in a reader's way.
+    fn lock(&self) -> Result<File> {
+        let directory = File::open(&self.out).map_err(Error::io("open", &self.out))?;
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(directory),
+            Err(Errno::WOULDBLOCK) => Err(Error::Locked { path: self.out.clone() }),
+            Err(errno) => Err(Error::io("lock", &self.out)(errno.into())),
+        }
+    }
+
     /// What an earlier run left in the output directory; an error where it must not be written to.
     fn take_directory(&self) -> Result<Option<Ledger>> {
         let out = self.out.display();
-        if !self.out.exists() {
-            return Ok(None);
-        }
         let ledger = Ledger::read(&self.out)?;
         match &ledger {
             Some(ledger) if ledger.shape != self.shape && !self.force => Err(Error::Refused(format!(
@@ -230,37 +253,29 @@ impl<'a> Transpose<'a> {
         }
     }
 
-    /// Of an earlier run's files, those that stay as they are, by date, and the paths of those that must go.
-    fn split_old_files(
-        &self,
-        before: Option<Ledger>,
-        plan: &Plan,
-        paths: &BTreeSet<String>,
-    ) -> Result<(std::collections::BTreeMap<String, LedgerFile>, BTreeSet<String>)> {
-        let Some(before) = before else { return Ok(Default::default()) };
+    /// Sorts what an earlier run left: files that stay listed until they are replaced, and paths that must go.
+    fn split_old_files(&self, before: Option<Ledger>, plan: &Plan, paths: &BTreeSet<String>) -> Result<OldFiles> {
+        let Some(before) = before else { return Ok(OldFiles::default()) };
+        let dates = self.store.dates()?;
         let same_shape = before.shape == self.shape;
-        let mut stale: BTreeSet<String> = before.pending.difference(paths).cloned().collect();
-        let mut kept = before.files;
-        kept.retain(|date, file| {
-            let known = date.parse().is_ok_and(|date: Date| {
-                self.store.dates().is_ok_and(|dates| dates.binary_search(&date).is_ok())
-                    && file.path == plan.name.path(date)
-            });
-            let stays = same_shape && known;
-            if !stays && !paths.contains(&file.path) {
-                stale.insert(file.path.clone());
+        let mut old = OldFiles::default();
+        for (date, file) in before.files {
+            let is_right = |date: Date| dates.binary_search(&date).is_ok() && file.path == plan.name.path(date);
+            if same_shape && date.parse().is_ok_and(is_right) {
+                // An unfinished run may have replaced it: which it is, old or new, stays open.
+                if before.pending.contains(&file.path) && !paths.contains(&file.path) {
+                    old.open.insert(file.path.clone());
+                }
+                old.kept.insert(date, file);
+            } else if !paths.contains(&file.path) {
+                old.stale.insert(file.path);
             }
-            // A file that this run replaces enters the ledger again when it is written.
-            stays && !paths.contains(&file.path)
-        });
-        if self.selection.is_all() {
-            debug_assert!(kept.is_empty(), "a run over all dates replaces every file that stays");
         }
-        // A path that an unfinished run may have written and that is still wanted as it was stays listed.
-        for file in kept.values() {
-            stale.remove(&file.path);
-        }
-        Ok((kept, stale))
+        let kept: HashSet<&str> = old.kept.values().map(|file| file.path.as_str()).collect();
+        let unfinished =
+            before.pending.into_iter().filter(|path| !paths.contains(path) && !kept.contains(path.as_str()));
+        old.stale.extend(unfinished);
+        Ok(old)
     }
 
     fn create_dirs(&self, paths: &BTreeSet<String>) -> Result<()> {
