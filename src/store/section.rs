@@ -25,6 +25,8 @@ pub struct Section<'a> {
     open: &'a OpenSegment,
     body: Buffer,
     chunks: &'a [ChunkRecord],
+    /// Where each chunk starts in the body, and the end of the last.
+    starts: Box<[usize]>,
 }
 
 impl<'a> Section<'a> {
@@ -34,8 +36,17 @@ impl<'a> Section<'a> {
             return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
         }
         let body = open.segment.slice(record.body_offset, record.body_len)?;
-        let chunks = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
-        Ok(Section { store, date, record, open, body, chunks })
+        let chunks: &[ChunkRecord] = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
+        let mut end = 0;
+        let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
+            end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
+            end
+        });
+        let starts: Box<[usize]> = std::iter::once(0).chain(ends).collect();
+        if end != body.len() {
+            return Err(store.catalog.structure(format!("the section of {date} has another length than its columns")));
+        }
+        Ok(Section { store, date, record, open, body, chunks, starts })
     }
 
     /// The section's date.
@@ -140,7 +151,7 @@ impl<'a> Section<'a> {
     /// The chunk of the segment's `position`-th column, verified.
     pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
         let (column, record) = (&self.open.columns[position], &self.chunks[position]);
-        let bytes = self.chunk_bytes(position)?;
+        let bytes = self.chunk_buffer(position);
         if self.identity(position).checksum(&bytes) != record.checksum {
             return Err(self.damaged(Damage::Section { date: self.date, column: column.name.clone() }));
         }
@@ -152,7 +163,7 @@ impl<'a> Section<'a> {
         let logical = self.store.panel_type(index)?;
         match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
             Ok(position) => {
-                let bytes = self.chunk_bytes(position)?;
+                let bytes = self.chunk_buffer(position);
                 let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
                 let array =
                     chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
@@ -163,9 +174,13 @@ impl<'a> Section<'a> {
     }
 
     /// The bytes of the segment's `position`-th column, not verified.
-    pub(super) fn chunk_bytes(&self, position: usize) -> Result<Buffer> {
-        let start: u64 = (0..position).map(|before| self.layout(before).byte_len as u64).sum();
-        self.open.segment.slice(self.record.body_offset.saturating_add(start), self.layout(position).byte_len as u64)
+    pub(super) fn chunk_bytes(&self, position: usize) -> &[u8] {
+        &self.body[self.starts[position]..self.starts[position + 1]]
+    }
+
+    /// As [`chunk_bytes`](Section::chunk_bytes), as a buffer that keeps the map alive.
+    fn chunk_buffer(&self, position: usize) -> Buffer {
+        self.body.slice_with_length(self.starts[position], self.starts[position + 1] - self.starts[position])
     }
 
     /// How the segment's `position`-th column lies in its chunk.
@@ -206,16 +221,6 @@ impl<'a> Section<'a> {
 
     pub(super) fn damaged(&self, damage: Damage) -> Error {
         Error::Corrupt { path: self.open.segment.path().to_owned(), damage }
-    }
-
-    /// Length of the body as the chunks add up, for `verify` to compare.
-    pub(super) fn chunks_len(&self) -> u64 {
-        (0..self.chunks.len()).map(|position| self.layout(position).byte_len as u64).sum()
-    }
-
-    /// The mapped bytes of the whole section.
-    pub(super) fn body(&self) -> &Buffer {
-        &self.body
     }
 }
 

@@ -102,8 +102,7 @@ impl<'a> Section<'a> {
     }
 
     fn rows_between_ranks(&self, wanted: Range<u32>, ranks: &[u32]) -> Result<Range<usize>> {
-        let bytes = self.chunk_bytes(0)?;
-        let codes: &[u32] = &bytes.typed_data::<u32>()[..self.row_count()];
+        let codes = self.code_numbers();
         let first = |rank: u32| -> Result<usize> {
             let (mut low, mut high) = (0, codes.len());
             while low < high {
@@ -120,11 +119,16 @@ impl<'a> Section<'a> {
 
     /// The codes of these rows, without comparing the checksum.
     pub(crate) fn codes_at(&self, rows: Range<usize>) -> Result<Vec<&'a str>> {
-        let bytes = self.chunk_bytes(0)?;
-        let codes: &[u32] = &bytes.typed_data::<u32>()[rows];
+        let codes = &self.code_numbers()[rows];
         let names = self.store().codes()?;
         let code = |&code: &u32| ((code as usize) < names.len()).then(|| names.value(code as usize));
         codes.iter().map(code).collect::<Option<_>>().ok_or_else(|| self.unknown_stocks())
+    }
+
+    /// The rows' stock numbers, without comparing the checksum.
+    fn code_numbers(&self) -> &[u32] {
+        // A segment's buffers are aligned, and so is a section's place in it.
+        bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
     }
 
     fn unknown_stocks(&self) -> Error {
@@ -143,7 +147,7 @@ impl Run<'_> {
         for (to, (section, row)) in self.rows.iter().enumerate() {
             let is_valid = match section.layout(position).validity {
                 None => true,
-                Some(_) => get_bit(&section.chunk_bytes(position)?, *row),
+                Some(validity) => get_bit(&section.chunk_bytes(position)[validity], *row),
             };
             if is_valid { set_bit(&mut valid, to) } else { null_count += 1 }
         }
@@ -153,8 +157,7 @@ impl Run<'_> {
         }
         let values = body.values_mut(0);
         for (to, (section, row)) in self.rows.iter().enumerate() {
-            let bytes = section.chunk_bytes(position)?;
-            let from = &bytes[section.layout(position).values];
+            let from = &section.chunk_bytes(position)[section.layout(position).values];
             if column.stored == Stored::Bits {
                 if get_bit(from, *row) {
                     set_bit(values, to);
