@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
+/// The number of the worker that asks, from 0; 0 outside of any work.
+pub(crate) fn current() -> usize {
+    rayon::current_thread_index().unwrap_or(0)
+}
+
 /// Runs a list of work items, in parallel unless there is one worker; results come back in the order of the items.
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,

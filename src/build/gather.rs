@@ -135,7 +135,7 @@ impl Frame {
         let has_nulls = lanes.iter().any(|lane| lane.as_ref().is_none_or(|lane| lane.nulls.is_some()));
         let validity = if has_nulls { Some(spill.put(&self.validity(&lanes))?) } else { None };
         let values = match stored {
-            Stored::Bits => spill.put(&pack(&self.values::<u8>(&lanes, stored, signed)))?,
+            Stored::Bits => spill.put(&self.bits(&lanes))?,
             Stored::Bytes1 => spill.put(&self.values::<u8>(&lanes, stored, signed))?,
             Stored::Bytes2 => spill.put(bytemuck::cast_slice(&self.values::<u16>(&lanes, stored, signed)))?,
             Stored::Bytes4 | Stored::Codes => {
@@ -193,6 +193,28 @@ impl Frame {
             match &lane.nulls {
                 None => places.iter().for_each(|&place| set_bit(&mut bits, place as usize)),
                 Some(nulls) => nulls.valid_indices().for_each(|row| set_bit(&mut bits, places[row] as usize)),
+            }
+        }
+        bits
+    }
+
+    /// The values of all lanes of 0 and 1 as one bit a row, in place order; zero where there is none.
+    fn bits(&self, lanes: &[Option<Lane>]) -> Vec<u8> {
+        let mut bits = vec![0u8; self.places.len().div_ceil(8)];
+        for (lane, places) in lanes.iter().zip(self.places_by_series()) {
+            let Some(lane) = lane else { continue };
+            let is_valid = |row| lane.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            match &lane.values {
+                // Most dummies of most stocks: nothing to set.
+                Values::Constant(0) => {}
+                Values::Constant(_) => {
+                    let valid = (0..places.len()).filter(|&row| is_valid(row));
+                    valid.for_each(|row| set_bit(&mut bits, places[row] as usize));
+                }
+                Values::Plain(bytes) => {
+                    let ones = (0..places.len()).filter(|&row| bytes[row] != 0 && is_valid(row));
+                    ones.for_each(|row| set_bit(&mut bits, places[row] as usize));
+                }
             }
         }
         bits
@@ -287,10 +309,4 @@ fn scatter<T>(to: &mut [T], places: &[u32], nulls: Option<&NullBuffer>, values: 
             }
         }
     }
-}
-
-/// One bit for each byte, which is 0 or 1.
-fn pack(bytes: &[u8]) -> Vec<u8> {
-    let pack_eight = |eight: &[u8]| eight.iter().enumerate().fold(0, |bits, (at, byte)| bits | byte << at);
-    bytes.chunks(8).map(pack_eight).collect()
 }

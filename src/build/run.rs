@@ -127,7 +127,7 @@ impl<'a> Build<'a> {
     }
 
     fn write(&self, workers: &Workers, survey: &Survey, writer: &StoreWriter) -> Result<BuildReport> {
-        let spill = Spill::create(&self.disk, writer.spill_path(0))?;
+        let spill = Spill::create(&self.disk, (0..workers.count()).map(|worker| writer.spill_path(worker)))?;
         let gathered = self.gather(workers, survey, &spill)?;
         let store_id = writer.store_id()?;
         let (mut snapshot, sealer_parts) = assemble(survey, &gathered, writer.version(), store_id)?;

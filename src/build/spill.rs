@@ -1,5 +1,6 @@
-//! The intermediate file of a build: what blocks of stocks gathered, each column by (date, stock).
+//! The intermediate storage of a build: what blocks of stocks gathered, each column by (date, stock).
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_buffer::Buffer;
@@ -7,12 +8,18 @@ use arrow_buffer::Buffer;
 use crate::durable::{Disk, DiskFile};
 use crate::error::Result;
 use crate::mapped::{Access, load};
+use crate::workers;
 
 /// Every piece starts on a multiple of this, so that values can be read in place.
 const PIECE_ALIGNMENT: u64 = 64;
 
-/// A file that several workers append to. It has no name: it goes when the build ends, however it ends.
+/// Files without names, one for each worker: workers that write to one file wait for each other. They go when the build
+/// ends, however it ends.
 pub(super) struct Spill {
+    files: Vec<SpillFile>,
+}
+
+struct SpillFile {
     file: DiskFile,
     end: AtomicU64,
 }
@@ -20,41 +27,48 @@ pub(super) struct Spill {
 /// A finished piece of the spill.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
+    file: usize,
     offset: u64,
     byte_len: u64,
 }
 
 impl Spill {
-    /// Makes an empty spill at `path` and takes the name away at once.
-    pub(super) fn create(disk: &Disk, path: std::path::PathBuf) -> Result<Spill> {
-        let file = disk.create(path)?;
-        disk.remove(file.path())?;
-        Ok(Spill { file, end: AtomicU64::new(0) })
+    /// Makes an empty file at each of `paths` and takes the names away at once.
+    pub(super) fn create(disk: &Disk, paths: impl Iterator<Item = PathBuf>) -> Result<Spill> {
+        let create = |path| {
+            let file = disk.create(path)?;
+            disk.remove(file.path())?;
+            Ok(SpillFile { file, end: AtomicU64::new(0) })
+        };
+        Ok(Spill { files: paths.map(create).collect::<Result<_>>()? })
     }
 
-    /// Appends `bytes`.
+    /// Appends `bytes` to the worker's file.
     pub(super) fn put(&self, bytes: &[u8]) -> Result<Piece> {
+        let file = workers::current() % self.files.len();
         let byte_len = bytes.len() as u64;
-        let offset = self.end.fetch_add(byte_len.next_multiple_of(PIECE_ALIGNMENT), Ordering::Relaxed);
-        self.file.write_at(bytes, offset)?;
-        Ok(Piece { offset, byte_len })
+        let SpillFile { file: disk_file, end } = &self.files[file];
+        let offset = end.fetch_add(byte_len.next_multiple_of(PIECE_ALIGNMENT), Ordering::Relaxed);
+        disk_file.write_at(bytes, offset)?;
+        Ok(Piece { file, offset, byte_len })
     }
 
     /// Maps what was written. Nothing may be put afterwards.
     pub(super) fn map(&self) -> Result<SpillMap> {
-        Ok(SpillMap { bytes: load(self.file.file(), self.file.path(), Access::Map)? })
+        let map = |spill: &SpillFile| load(spill.file.file(), spill.file.path(), Access::Map);
+        Ok(SpillMap { files: self.files.iter().map(map).collect::<Result<_>>()? })
     }
 }
 
 /// A spill, mapped.
 pub(super) struct SpillMap {
-    bytes: Buffer,
+    files: Vec<Buffer>,
 }
 
 impl SpillMap {
     /// The bytes of a piece.
     pub(super) fn get(&self, piece: Piece) -> &[u8] {
         let start = piece.offset as usize;
-        &self.bytes[start..start + piece.byte_len as usize]
+        &self.files[piece.file][start..start + piece.byte_len as usize]
     }
 }

@@ -293,7 +293,9 @@ impl Store {
         let keys: Vec<_> = columns.iter().take(2).map(|column| (column.column, column.stored)).collect();
         let ascending = columns.is_sorted_by(|a, b| a.column < b.column);
         if !ascending || keys != [(0, Stored::Codes), (1, Stored::Bytes4)] {
-            return Err(self.catalog.structure(format!("segment {index} does not begin with code and date, or its columns are out of order")));
+            return Err(self.catalog.structure(format!(
+                "segment {index} does not begin with code and date, or its columns are out of order"
+            )));
         }
         let path = self.root.join(SEGMENT_DIR).join(segment_name(record.version, record.ordinal));
         let segment = Segment::open(&path, record.file_len, self.access)?;
