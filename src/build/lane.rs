@@ -131,7 +131,7 @@ where
     let values: &[T::Native] = array.as_primitive::<T>().values();
     // Dummies never change over a stock's life, and comparing a series with itself, one value on, is the quickest way to
     // see that.
-    if nulls.is_none() && values.first().is_some() && values[1..] == values[..values.len() - 1] {
+    if nulls.is_none() && !values.is_empty() && values[1..] == values[..values.len() - 1] {
         return (T::width(values[0], values[0]), Values::Constant(T::bits(values[0])));
     }
     let range = match nulls {
