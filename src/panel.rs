@@ -2,7 +2,7 @@
 //!
 //! The logical type is the one the input has and the output restores. How a column is stored is the store's affair.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Int64Array, NullArray, StringArray};
@@ -143,7 +143,14 @@ impl DateForm {
             Spelling::Digits => format!("{year:04}{month:02}{day:02}"),
             Spelling::Slashes => format!("{year:04}/{month:02}/{day:02}"),
             Spelling::Custom(format) => match NaiveDate::from_ymd_opt(year, month, day) {
-                Some(day) => day.format(format).to_string(),
+                Some(date) => {
+                    let mut text = String::new();
+                    // A format that a damaged catalog made up may ask for what a day does not have.
+                    match write!(text, "{}", date.format(format)) {
+                        Ok(()) => text,
+                        Err(_) => format!("{year:04}-{month:02}-{day:02}"),
+                    }
+                }
                 None => format!("{year:04}-{month:02}-{day:02}"),
             },
         }

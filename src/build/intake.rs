@@ -95,9 +95,12 @@ impl<'a> Intake<'a> {
             if self.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let outcome = if self.survey.inputs[index].decoded_len > self.share as u64 {
-                // Blocks must stay in code order, so what is collected goes first.
+            let decoded_len = self.survey.inputs[index].decoded_len;
+            // What is collected goes first: it would not leave room for this series, and blocks stay in code order.
+            if decoded_len.saturating_add(builder.byte_len() as u64) > self.share as u64 {
                 builder = self.flush(builder, &mut gathered.blocks)?;
+            }
+            let outcome = if decoded_len > self.share as u64 {
                 self.gather_large(index, &mut gathered.blocks)?
             } else {
                 self.add(index, &mut builder)?
@@ -105,9 +108,6 @@ impl<'a> Intake<'a> {
             match outcome {
                 Ok(read) => gathered.read.push(read),
                 Err(reason) => gathered.skipped.push((index, reason)),
-            }
-            if builder.byte_len() >= self.share {
-                builder = self.flush(builder, &mut gathered.blocks)?;
             }
             self.observer.advance(1);
         }

@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
 
+use super::note::KEY;
 use super::parquet::{ParquetEncoder, Scratch};
 use super::{Compression, Format, OutputColumn};
 use crate::error::{Error, Result};
@@ -50,6 +51,22 @@ impl Encoder {
                 let mut writer = FileWriter::try_new(Vec::new(), &self.schema).map_err(failed())?;
                 writer.write(&batch).map_err(failed())?;
                 write(&writer.into_inner().map_err(failed())?)
+            }
+        }
+    }
+
+    /// A file of the same schema without rows that carries `text` in its metadata; see [`read_note`](super::read_note).
+    ///
+    /// # Errors
+    /// When the format cannot hold the text.
+    pub(crate) fn encode_note(&self, text: String) -> Result<Vec<u8>> {
+        match &self.parquet {
+            Some(parquet) => parquet.encode_note(text),
+            None => {
+                let failed = || Error::arrow("encode an Arrow file");
+                let mut writer = FileWriter::try_new(Vec::new(), &self.schema).map_err(failed())?;
+                writer.write_metadata(KEY, text);
+                writer.into_inner().map_err(failed())
             }
         }
     }

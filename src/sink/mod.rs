@@ -13,5 +13,5 @@ pub use options::{Compression, Format, NamePattern};
 pub(crate) use column::OutputColumn;
 pub(crate) use encode::Encoder;
 pub(crate) use file::{temporary_path, write_whole};
-pub(crate) use note::{encode_note, read_note};
+pub(crate) use note::read_note;
 pub(crate) use parquet::Scratch;

@@ -7,37 +7,13 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow_ipc::reader::FileReader;
-use arrow_ipc::writer::FileWriter;
-use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::Format;
 use crate::error::{Error, Result};
 
 /// Under this key the text stands in the file's metadata.
-const KEY: &str = "transect";
-
-/// A file of `format` without rows that carries `text`.
-///
-/// # Errors
-/// When the format cannot hold the schema.
-pub(crate) fn encode_note(format: Format, schema: &SchemaRef, text: String) -> Result<Vec<u8>> {
-    match format {
-        Format::Parquet => {
-            let failed = || Error::arrow("encode a Parquet file");
-            let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), None).map_err(failed())?;
-            writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
-            writer.into_inner().map_err(failed())
-        }
-        Format::Arrow => {
-            let failed = || Error::arrow("encode an Arrow file");
-            let mut writer = FileWriter::try_new(Vec::new(), schema).map_err(failed())?;
-            writer.write_metadata(KEY, text);
-            writer.into_inner().map_err(failed())
-        }
-    }
-}
+pub(super) const KEY: &str = "transect";
 
 /// The text in the file of `format` at `path`.
 ///

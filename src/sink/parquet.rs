@@ -17,7 +17,7 @@ use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
-    ColumnChunkMetaData, FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
+    ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::statistics::Statistics;
@@ -25,6 +25,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 
 use super::codec::{Codec, parquet_compression};
+use super::note::KEY;
 use super::{Compression, OutputColumn};
 use crate::error::{Error, Result};
 
@@ -83,6 +84,18 @@ impl ParquetEncoder {
         file.clear();
         scratch.file = self.write(columns, row_count, scratch, file).map_err(Error::arrow("encode a Parquet file"))?;
         Ok(&scratch.file)
+    }
+
+    /// A file without rows that carries `text` in its metadata.
+    ///
+    /// # Errors
+    /// When the crate refuses.
+    pub(super) fn encode_note(&self, text: String) -> Result<Vec<u8>> {
+        let failed = || Error::arrow("encode a Parquet file");
+        let properties = Some(self.properties.clone());
+        let mut writer = ArrowWriter::try_new(Vec::new(), self.schema.clone(), properties).map_err(failed())?;
+        writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
+        writer.into_inner().map_err(failed())
     }
 
     fn write(

@@ -4,6 +4,7 @@ mod catalog;
 mod compare;
 mod dictionary;
 mod info;
+mod layout;
 mod logical;
 mod publish;
 mod section;

@@ -1,11 +1,12 @@
 //! Writing to a store: one writer at a time, and the commit that makes a version live.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::layout::{self, names};
 use super::{Snapshot, Store};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -43,21 +44,22 @@ impl StoreWriter {
     /// is at work.
     pub(crate) fn begin(root: &Path, disk: &Disk, options: WriterOptions) -> Result<StoreWriter> {
         let refuse_existing = || {
-            let has_current = root.join(CURRENT_NAME).exists();
-            if has_current && !options.replace {
+            if root.join(CURRENT_NAME).exists() && !options.replace {
                 return Err(Error::Refused(format!(
                     "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
                     root.display()
                 )));
             }
-            Ok(has_current)
+            Ok(())
         };
-        let is_ours = refuse_existing()? || root.join(LOCK_NAME).exists();
-        if !is_ours && root.exists() && !is_empty_dir(root)? {
-            return Err(Error::Refused(format!(
-                "{} exists and is no store; name a directory that does not exist yet",
-                root.display()
-            )));
+        if root.exists() {
+            if !layout::is_store(root)? && !layout::is_empty(root)? {
+                return Err(Error::Refused(format!(
+                    "{} exists and is no store; name a directory that does not exist yet",
+                    root.display()
+                )));
+            }
+            refuse_existing()?;
         }
         disk.create_dir(root)?;
         let lock = lock(root)?;
@@ -204,20 +206,4 @@ fn lock(root: &Path) -> Result<WriterLock> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path }),
         Err(errno) => Err(Error::io("lock", &path)(errno.into())),
     }
-}
-
-fn is_empty_dir(path: &Path) -> Result<bool> {
-    let mut entries = fs::read_dir(path).map_err(Error::io("read directory", path))?;
-    Ok(entries.next().is_none())
-}
-
-/// The names in a directory; names that are no UTF-8 cannot be ours.
-fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).map_err(Error::io("read directory", dir))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read directory", dir))?;
-        names.extend(entry.file_name().into_string().ok());
-    }
-    Ok(names)
 }

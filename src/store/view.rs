@@ -9,10 +9,10 @@ use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
-use super::{Section, dictionary, logical};
+use super::{Section, dictionary, layout, logical};
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, LOCK_NAME, NONE, SEGMENT_DIR, SectionRecord,
+    CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, NONE, SEGMENT_DIR, SectionRecord,
     SegmentColumnRecord, SegmentRecord, Stored, Table, catalog_name, segment_name,
 };
 use crate::key::{Date, StockId};
@@ -346,7 +346,7 @@ fn read_current(root: &Path) -> Result<Current> {
             None => Error::Corrupt { path, damage: Damage::Checksum { what: "its text".to_owned() } },
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if root.join(LOCK_NAME).exists() {
+            if root.exists() && layout::is_store(root)? {
                 return Err(Error::Unfinished { path: root.to_owned() });
             }
             let hint = "a store is made by `transect build SRC STORE`".to_owned();

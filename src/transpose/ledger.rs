@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Shape};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
-use crate::sink::{Format, encode_note, read_note, temporary_path, write_whole};
+use crate::sink::{Encoder, Format, read_note, temporary_path, write_whole};
 
 /// The ledger's file name without its ending. Most programs that read a folder skip names with a leading dot.
 const LEDGER_STEM: &str = ".transect";
@@ -45,6 +45,8 @@ pub(super) struct Ledger {
 pub(super) struct LedgerFile {
     /// Path below the output directory.
     pub(super) path: String,
+    /// The store's version it was written from.
+    pub(super) version: u64,
     pub(super) rows: u64,
     pub(super) bytes: u64,
     /// XXH3 of the file, in hexadecimal.
@@ -64,11 +66,13 @@ impl Ledger {
     /// # Errors
     /// When it cannot be read, or is none of ours.
     pub(super) fn read(out: &Path) -> Result<Option<Ledger>> {
-        let Some((wrapping, path)) =
-            WRAPPINGS.iter().map(|&wrapping| (wrapping, ledger_path(out, wrapping))).find(|(_, path)| path.exists())
-        else {
-            return Ok(None);
-        };
+        let exists = |wrapping: &&Option<Format>| ledger_path(out, **wrapping).exists();
+        WRAPPINGS.iter().find(exists).map(|&wrapping| Ledger::read_wrapped(out, wrapping)).transpose()
+    }
+
+    /// The ledger in `out` that is wrapped so.
+    fn read_wrapped(out: &Path, wrapping: Option<Format>) -> Result<Ledger> {
+        let path = ledger_path(out, wrapping);
         let text = match wrapping {
             Some(format) => read_note(format, &path)?,
             None => fs::read_to_string(&path).map_err(Error::io("read", &path))?,
@@ -82,27 +86,30 @@ impl Ledger {
         if let Some(outside) = ledger.paths().into_iter().find(|path| !is_below(path)) {
             return Err(Error::structure(&path, format!("{outside:?} does not lie below its directory")));
         }
-        Ok(Some(ledger))
+        Ok(ledger)
     }
 
-    /// Writes the ledger to `out`, in place of an older one; `plan` is that of its shape.
+    /// Writes the ledger to `out`, in place of an older one; `plan` and `encoder` are those of its shape.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn write(&self, disk: &Disk, out: &Path, plan: &Plan) -> Result<()> {
+    pub(super) fn write(&self, disk: &Disk, out: &Path, plan: &Plan, encoder: &Encoder) -> Result<()> {
         let text = serde_json::to_string(self).map_err(Error::arrow("write the ledger"))?;
         let wrapping = (!plan.name.makes_dirs()).then_some(self.shape.format);
         let bytes = match wrapping {
-            Some(format) => encode_note(format, &plan.schema, text)?,
+            Some(_) => encoder.encode_note(text)?,
             None => text.into_bytes(),
         };
         write_whole(disk, &ledger_path(out, wrapping), &bytes)?;
         for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
             let path = ledger_path(out, other);
-            for path in [temporary_path(&path), path] {
-                if path.exists() {
-                    disk.remove(&path)?;
-                }
+            let temporary = temporary_path(&path);
+            if temporary.exists() {
+                disk.remove(&temporary)?;
+            }
+            // A file of this name that is no ledger is somebody else's.
+            if Ledger::read_wrapped(out, other).is_ok() {
+                disk.remove(&path)?;
             }
         }
         Ok(())

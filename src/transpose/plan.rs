@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -114,11 +114,8 @@ impl Plan {
         };
         let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
         let all = panel.arrow();
-        let mut fields = vec![all.field(0).clone()];
-        if shape.date {
-            fields.push(all.field(1).clone());
-        }
-        fields.extend(columns.iter().map(|index| all.field(index + 2).clone()));
+        let kept = [0].into_iter().chain(shape.date.then_some(1)).chain(columns.iter().map(|index| index + 2));
+        let fields: Vec<Field> = kept.map(|index| all.field(index).clone()).collect();
         let stocks = shape.stocks.as_ref().map(|codes| {
             codes.iter().map(|code| store.stock(code).map(|stock| stock.0 as i32)).collect::<Result<HashSet<i32>>>()
         });

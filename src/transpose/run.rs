@@ -148,11 +148,11 @@ impl<'a> Transpose<'a> {
         let before = self.take_directory()?;
         let paths: BTreeSet<String> = indices.iter().map(|&index| plan.name.path(dates[index])).collect();
         self.refuse_foreign_files(before.as_ref(), &paths)?;
-        let mut ledger = Ledger::new(format!("{:032x}", self.store.id()), self.store.version(), self.shape.clone());
+        let mut ledger = Ledger::new(self.store_name(), self.store.version(), self.shape.clone());
         let old = self.split_old_files(before, &plan, &paths)?;
         ledger.files = old.kept;
         ledger.pending = paths.iter().chain(&old.stale).chain(&old.open).cloned().collect();
-        ledger.write(&self.disk, &self.out, &plan)?;
+        ledger.write(&self.disk, &self.out, &plan, &encoder)?;
         self.create_dirs(&paths)?;
 
         self.observer.begin("transpose", "dates", indices.len() as u64);
@@ -194,7 +194,7 @@ impl<'a> Transpose<'a> {
             self.disk.remove(&temporary_path(&path))?;
         }
         ledger.pending = old.open;
-        ledger.write(&self.disk, &self.out, &plan)?;
+        ledger.write(&self.disk, &self.out, &plan, &encoder)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -215,6 +215,9 @@ impl<'a> Transpose<'a> {
         let out = self.out.display();
         let ledger = Ledger::read(&self.out)?;
         match &ledger {
+            Some(ledger) if ledger.store != self.store_name() && !self.force => Err(Error::Refused(format!(
+                "{out} holds files of another store; name another directory, or use --force to replace them"
+            ))),
             Some(ledger) if ledger.shape != self.shape && !self.force => Err(Error::Refused(format!(
                 "{out} holds files of another shape (format, compression, names, columns or stocks); name another \
                  directory, or use --force to replace them"
@@ -226,6 +229,11 @@ impl<'a> Transpose<'a> {
                  beside what is there"
             ))),
         }
+    }
+
+    /// The store as ledgers name it.
+    fn store_name(&self) -> String {
+        format!("{:032x}", self.store.id())
     }
 
     /// Whether the output directory holds nothing, or only what a run that was stopped at once left.
@@ -243,7 +251,8 @@ impl<'a> Transpose<'a> {
     /// No file that transect did not write is replaced, with --force or without.
     fn refuse_foreign_files(&self, ledger: Option<&Ledger>, paths: &BTreeSet<String>) -> Result<()> {
         let ours = ledger.map(Ledger::paths).unwrap_or_default();
-        let is_foreign = |path: &&String| !ours.contains(path.as_str()) && self.out.join(path).exists();
+        let is_foreign =
+            |path: &&String| !ours.contains(path.as_str()) && self.out.join(path).symlink_metadata().is_ok();
         match paths.iter().find(is_foreign) {
             Some(path) => Err(Error::Refused(format!(
                 "{} was not written by transect and is in the way; move it, or name another directory",
@@ -257,11 +266,11 @@ impl<'a> Transpose<'a> {
     fn split_old_files(&self, before: Option<Ledger>, plan: &Plan, paths: &BTreeSet<String>) -> Result<OldFiles> {
         let Some(before) = before else { return Ok(OldFiles::default()) };
         let dates = self.store.dates()?;
-        let same_shape = before.shape == self.shape;
+        let same_kind = before.shape == self.shape && before.store == self.store_name();
         let mut old = OldFiles::default();
         for (date, file) in before.files {
             let is_right = |date: Date| dates.binary_search(&date).is_ok() && file.path == plan.name.path(date);
-            if same_shape && date.parse().is_ok_and(is_right) {
+            if same_kind && date.parse().is_ok_and(is_right) {
                 // An unfinished run may have replaced it: which it is, old or new, stays open.
                 if before.pending.contains(&file.path) && !paths.contains(&file.path) {
                     old.open.insert(file.path.clone());
@@ -300,6 +309,7 @@ impl<'a> Transpose<'a> {
             .encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &self.out.join(&path), bytes))?;
         Ok(Some(LedgerFile {
             path,
+            version: self.store.version(),
             rows: row_count as u64,
             bytes: written.byte_len,
             checksum: format!("{:016x}", written.checksum),
@@ -311,17 +321,17 @@ impl<'a> Transpose<'a> {
 /// The columns and the number of rows of `section` that `plan` selects; `None` when no row is left.
 pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Option<(Vec<OutputColumn>, usize)>> {
     let mut columns = Vec::with_capacity(plan.schema.fields().len());
-    let output = |column: StoredColumn, distinct| OutputColumn::Stored {
-        logical: column.logical_type().clone(),
+    let stored = |column: StoredColumn, distinct| OutputColumn::Stored {
         array: column.stored().clone(),
+        logical: column.logical_type().clone(),
         distinct,
     };
-    columns.push(output(section.code_column()?, true));
+    columns.push(stored(section.code_column()?, true));
     if plan.date {
         columns.push(OutputColumn::Constant(section.date_value()?));
     }
     for &index in &plan.columns {
-        columns.push(output(section.column_at(index)?, false));
+        columns.push(stored(section.column_at(index)?, false));
     }
     let row_count = section.row_count();
     let Some(stocks) = &plan.stocks else { return Ok(Some((columns, row_count))) };

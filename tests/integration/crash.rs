@@ -160,7 +160,8 @@ fn a_rebuild_that_fails_anywhere_leaves_the_old_version_or_the_new_one() {
 }
 
 fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
-    Transpose::new(store, out).workers(1).disk(disk).run()
+    // Forced, because what stands in `out` may be of another store.
+    Transpose::new(store, out).workers(1).force(true).disk(disk).run()
 }
 
 /// Every file below `out` but the ledger, with its bytes.

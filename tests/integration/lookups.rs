@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::DataType;
 use transect::progress::Silent;
-use transect::{Error, SourceReport, Store, verify_source};
+use transect::{Build, Error, SourceReport, Store, verify_source};
 
 use super::panels::{Place, SMALL_DATES, batch, date, header, rows, small_panel, verify, workers};
 
@@ -170,4 +170,24 @@ fn columns_of_another_type_are_found() {
     let store = Store::open(place.store()).unwrap();
     let report = verify_source(&store, &place.source(), &workers(1), &Silent).unwrap();
     assert_eq!(report.differences, ["column \"size\" is Int64 in the store, Float64 in the source"]);
+}
+
+#[test]
+fn a_directory_of_another_program_is_neither_a_store_nor_replaced() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    for (files, force) in [(&["LOCK", "thesis.tex"][..], false), (&["CURRENT", "LOCK", "000005.log"], true)] {
+        let dir = place.path(files[files.len() - 1]);
+        fs::create_dir(&dir).unwrap();
+        for file in files {
+            fs::write(dir.join(file), "MANIFEST-000004\n").unwrap();
+        }
+        let result = Build::new(place.source(), &dir).force(force).run();
+        assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");
+        assert!(!matches!(Store::open(&dir), Err(Error::Unfinished { .. })));
+        for file in files {
+            assert_eq!(fs::read_to_string(dir.join(file)).unwrap(), "MANIFEST-000004\n");
+        }
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), files.len());
+    }
 }

@@ -272,15 +272,29 @@ fn the_output_of_another_store_is_not_verified_against_this_one() {
 
 /// Whoever asks for some dates only keeps the others as they are, even from before history was restated.
 #[test]
-fn files_of_an_older_store_stay_and_verify_names_them() {
+fn files_of_an_older_version_stay_and_verify_names_them() {
     let (place, store) = small_store();
     let out = place.path("out");
     run(&store, &out, Selection::default());
-    let other = Place::new();
-    small_panel(&other, 1);
-    other.build();
-    let newer = Store::open(other.store()).unwrap();
+    small_panel(&place, 1);
+    Build::new(place.source(), place.store()).force(true).run().unwrap();
+    let newer = Store::open(place.store()).unwrap();
+    assert_eq!((newer.id(), newer.version()), (store.id(), store.version() + 1));
     run(&newer, &out, only(&SMALL_DATES[..1]));
     let report = verify_output(&newer, &out, &workers(1), &Silent).unwrap();
     assert_eq!(report.differences.len(), 2, "{report:?}");
+}
+
+#[test]
+fn files_of_another_store_are_refused_and_replaced_under_force() {
+    let (_place, store) = small_store();
+    let (other_place, other) = small_store();
+    let out = other_place.path("out");
+    run(&store, &out, Selection::default());
+    let before = entries(&out);
+    assert!(message(Transpose::new(&other, &out).workers(1).run()).contains("another store"));
+    assert_eq!(entries(&out), before, "a refused run changed something");
+    let some = Transpose::new(&other, &out).selection(only(&SMALL_DATES[..1])).force(true).workers(1).run().unwrap();
+    assert_eq!((some.files, some.removed), (1, 2));
+    assert_clean(&other, &out);
 }

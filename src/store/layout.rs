@@ -1,0 +1,49 @@
+//! Whether a directory is a store, part of one, or somebody else's.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX};
+
+/// How CURRENT begins in any version of the format. Other programs have files of that name, too.
+const CURRENT_BEGINS: &[u8] = b"transect store ";
+
+/// Whether the directory `root` is a store of ours, finished or not: its CURRENT begins as ours does, or it has a LOCK and
+/// nothing that a store does not have.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn is_store(root: &Path) -> Result<bool> {
+    if fs::read(root.join(CURRENT_NAME)).is_ok_and(|bytes| bytes.starts_with(CURRENT_BEGINS)) {
+        return Ok(true);
+    }
+    let is_ours = |name: &String| {
+        [CURRENT_NAME, LOCK_NAME, CATALOG_DIR, SEGMENT_DIR].contains(&name.as_str())
+            || name.starts_with(TEMP_PREFIX)
+            || name.starts_with(SPILL_PREFIX)
+    };
+    Ok(root.join(LOCK_NAME).exists() && names(root)?.iter().all(is_ours))
+}
+
+/// Whether the directory `root` is empty.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn is_empty(root: &Path) -> Result<bool> {
+    Ok(names(root)?.is_empty())
+}
+
+/// The names in a directory. One that is no UTF-8 cannot be ours, and is spelt with replacement characters.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(dir).map_err(Error::io("read directory", dir))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read directory", dir))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
