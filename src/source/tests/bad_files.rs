@@ -180,6 +180,13 @@ fn a_page_that_claims_more_than_its_bytes_can_hold_is_refused_before_it_is_decod
 }
 
 #[test]
+fn lists_within_lists_without_end_are_no_page_header() {
+    // Each byte is a list of one list, the first one a field that no page header has.
+    let content = Content::Memory(vec![0x19; 16 << 20].into());
+    assert!(page_header(&content, 0, 16 << 20).is_none());
+}
+
+#[test]
 fn page_headers_lead_from_the_first_page_of_a_column_to_its_end() {
     let check = |bytes: Vec<u8>| {
         let content = Content::Memory(bytes.into());
