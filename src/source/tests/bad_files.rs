@@ -133,7 +133,7 @@ fn a_file_on_disk_reads_as_one_in_memory() {
     let mut survey = source.survey();
     assert_eq!(survey.whole_len, WHOLE);
     let (in_memory, expected) = read_all(&survey, 0).unwrap();
-    survey.whole_len = 0;
+    survey.whole_file_limit(0);
     let (on_disk, columns) = read_all(&survey, 0).unwrap();
     assert_eq!((on_disk.dates(), &columns), (in_memory.dates(), &expected));
     assert_eq!(on_disk.content_hash(), in_memory.content_hash());
