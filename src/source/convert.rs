@@ -19,13 +19,12 @@ use super::types::{is_text, logical};
 pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
     let from = array.data_type();
     if let (DataType::Int64 | DataType::UInt64, DataType::Float64) = (from, to) {
-        // An integer is exact if its significant bits fit 53. Null slots may hold anything.
-        let exact = |magnitude: u64| 64 - magnitude.leading_zeros() - magnitude.trailing_zeros().min(63) <= 53;
+        // Null slots may hold anything.
         let inexact = |row: &usize| {
             array.is_valid(*row)
                 && !match array.as_primitive_opt::<Int64Type>() {
-                    Some(signed) => exact(signed.value(*row).unsigned_abs()),
-                    None => exact(array.as_primitive::<UInt64Type>().value(*row)),
+                    Some(signed) => fits_double(signed.value(*row).unsigned_abs()),
+                    None => fits_double(array.as_primitive::<UInt64Type>().value(*row)),
                 }
         };
         if let Some(row) = (0..array.len()).find(inexact) {
@@ -43,6 +42,12 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
         Some(row) => Err(no_exact_value(array, row, before, to)),
         None => Ok(out),
     }
+}
+
+/// Whether an integer of this magnitude is exact as a double: its significant bits fit 53.
+pub(super) fn fits_double(magnitude: u64) -> bool {
+    // Zero has 64 leading and 64 trailing zeros, and no bit between them.
+    magnitude == 0 || 64 - magnitude.leading_zeros() - magnitude.trailing_zeros() <= 53
 }
 
 /// `array` as `to`, by a user's decision: values may be rounded to the precision of `to`, but none may be lost, and a

@@ -149,8 +149,10 @@ impl<'a> DateReader<'a> {
                 let numbers = lenient(array, &DataType::Int64)?;
                 let numbers = numbers.as_primitive::<Int64Type>();
                 for row in 0..array.len() {
-                    let date = if numbers.is_valid(row) { Date::from_yyyymmdd(numbers.value(row)) } else { None };
-                    match date {
+                    // Fewer digits mean something else, such as YYMMDD; they would be days of the first centuries.
+                    let number =
+                        numbers.is_valid(row).then(|| numbers.value(row)).filter(|number| *number >= 10_000_101);
+                    match number.and_then(Date::from_yyyymmdd) {
                         Some(date) => self.push_day(date.days(), Seen::Digits),
                         None => self.push_bad(array, row)?,
                     }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -53,9 +54,18 @@ pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
             let path = pattern.before().join(&name).join(pattern.after());
             // Joining an empty path would leave a slash at the end.
             let path = if pattern.after().as_os_str().is_empty() { pattern.before().join(&name) } else { path };
-            let code = pattern
-                .code(name.as_bytes())
-                .filter(|_| pattern.after().as_os_str().is_empty() || fs::symlink_metadata(root.join(&path)).is_ok());
+            let mut code = pattern.code(name.as_bytes());
+            if code.is_some() && !pattern.after().as_os_str().is_empty() {
+                match fs::symlink_metadata(root.join(&path)) {
+                    Ok(_) => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => code = None,
+                    // It may be a stock's file, and silence would lose the stock.
+                    Err(error) => {
+                        found.skipped.push(Skipped::new(&path, format!("cannot be examined: {error}")));
+                        continue;
+                    }
+                }
+            }
             match code.map(std::str::from_utf8) {
                 None => others.push(name),
                 Some(Err(_)) => found.skipped.push(Skipped::new(&path, "its name is not UTF-8, so it gives no code")),

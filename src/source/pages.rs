@@ -112,9 +112,12 @@ impl Page {
     }
 }
 
-/// The little of Thrift's compact protocol that page headers need.
-struct Thrift<'a> {
-    bytes: &'a [u8],
+/// Structs and lists within one another that are followed, at most. Footers have seven.
+const DEEPEST: u8 = 16;
+
+/// The little of Thrift's compact protocol that page headers and footers need.
+pub(super) struct Thrift<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 impl Thrift<'_> {
@@ -136,13 +139,13 @@ impl Thrift<'_> {
         None
     }
 
-    fn integer(&mut self) -> Option<i64> {
+    pub(super) fn integer(&mut self) -> Option<i64> {
         let zigzag = self.varint()?;
         Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
     }
 
     /// The next field's id and kind; `Some(None)` at the end of the struct.
-    fn field(&mut self, last: &mut i64) -> Option<Option<(i64, u8)>> {
+    pub(super) fn field(&mut self, last: &mut i64) -> Option<Option<(i64, u8)>> {
         let head = self.byte()?;
         if head == 0 {
             return Some(None);
@@ -154,7 +157,15 @@ impl Thrift<'_> {
         Some(Some((*last, head & 15)))
     }
 
-    fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
+    /// The number of a list's elements, and their kind.
+    pub(super) fn list(&mut self) -> Option<(u64, u8)> {
+        let head = self.byte()?;
+        let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+        Some((count, head & 15))
+    }
+
+    /// Passes a value that lies within `depth` others.
+    pub(super) fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
         match kind {
             1 | 2 => Some(()),
             3 => self.byte().map(drop),
@@ -164,14 +175,13 @@ impl Thrift<'_> {
                 let len = self.varint()?;
                 self.advance(len)
             }
-            9 | 10 => {
-                let head = self.byte()?;
-                let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+            9 | 10 if depth < DEEPEST => {
+                let (count, kind) = self.list()?;
                 // Within a list a boolean takes a byte, so each turn consumes one at least.
-                let element = if matches!(head & 15, 1 | 2) { 3 } else { head & 15 };
+                let element = if matches!(kind, 1 | 2) { 3 } else { kind };
                 (0..count).try_for_each(|_| self.skip(element, depth + 1))
             }
-            12 if depth < 8 => {
+            12 if depth < DEEPEST => {
                 let mut last = 0;
                 while let Some((_, kind)) = self.field(&mut last)? {
                     self.skip(kind, depth + 1)?;

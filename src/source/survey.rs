@@ -81,8 +81,14 @@ pub(super) struct Target {
 }
 
 impl Survey {
-    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has up to 64 MiB;
-    /// holds them until the reader is dropped.
+    /// Sets the size up to which a file is read whole, 64 MiB unless set; longer ones are read piece by piece, which
+    /// takes two passes over their bytes. An open reader holds up to this much.
+    pub fn whole_file_limit(&mut self, bytes: u64) {
+        self.whole_len = bytes;
+    }
+
+    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has no more than the
+    /// [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
     ///
     /// # Errors
     /// The reason for skipping the file.

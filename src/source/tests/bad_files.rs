@@ -133,7 +133,7 @@ fn a_file_on_disk_reads_as_one_in_memory() {
     let mut survey = source.survey();
     assert_eq!(survey.whole_len, WHOLE);
     let (in_memory, expected) = read_all(&survey, 0).unwrap();
-    survey.whole_len = 0;
+    survey.whole_file_limit(0);
     let (on_disk, columns) = read_all(&survey, 0).unwrap();
     assert_eq!((on_disk.dates(), &columns), (in_memory.dates(), &expected));
     assert_eq!(on_disk.content_hash(), in_memory.content_hash());
@@ -177,6 +177,13 @@ fn a_page_that_claims_more_than_its_bytes_can_hold_is_refused_before_it_is_decod
     let source = Source::new();
     source.write("a.parquet", &whole);
     assert_mentions(&source.reason(), &["a page of \"x\" claims a size that it cannot have"]);
+}
+
+#[test]
+fn lists_within_lists_without_end_are_no_page_header() {
+    // Each byte is a list of one list, the first one a field that no page header has.
+    let content = Content::Memory(vec![0x19; 16 << 20].into());
+    assert!(page_header(&content, 0, 16 << 20).is_none());
 }
 
 #[test]

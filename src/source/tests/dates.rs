@@ -296,3 +296,14 @@ fn a_cast_decides_the_type_of_the_dates_in_the_output() {
     source.options(|options| options.casts = vec!["date=float64".parse().unwrap()]);
     assert_mentions(&source.refused(), &["--cast date=Float64"]);
 }
+
+#[test]
+fn integers_of_fewer_than_eight_digits_are_no_dates() {
+    for number in [240_102, 9_991_231, 101, 0] {
+        assert_mentions(
+            &source_of(ints(&[number])).reason(),
+            &["row 1", &number.to_string(), "is no date", "YYYYMMDD"],
+        );
+    }
+    assert!(read_all(&source_of(ints(&[10_000_101])).survey(), 0).is_ok());
+}

@@ -112,6 +112,20 @@ fn where_nothing_matches_the_message_says_what_is_there() {
 }
 
 #[test]
+fn a_path_that_cannot_be_examined_is_skipped_and_not_taken_for_no_match() {
+    let mut source = Source::new();
+    source.options(|options| options.pattern = "{code}/day.parquet".parse().unwrap());
+    source.add_at("a/day.parquet", &day()).write("b/other", b"").write("c", b"");
+    // A link to itself cannot be followed, by root neither.
+    std::os::unix::fs::symlink("loop", source.path().join("loop")).unwrap();
+    let survey = source.survey();
+    assert_eq!((survey.inputs.len(), survey.skipped.len()), (1, 1));
+    assert_eq!(survey.skipped[0].path, "loop/day.parquet");
+    assert_mentions(&survey.skipped[0].reason, &["cannot be examined", "symbolic links"]);
+    assert_mentions(&survey.notes[0], &["2 entries do not match", "such as b"]);
+}
+
+#[test]
 fn a_source_that_is_absent_or_a_file_is_an_error() {
     let mut source = Source::new();
     source.write("x", b"");

@@ -11,6 +11,7 @@ use arrow_array::{
 use arrow_schema::{DataType, TimeUnit};
 
 use super::*;
+use crate::source::convert::fits_double;
 use crate::source::parse_type;
 
 /// Files `0`, `1`, ... whose column `x` has one row each of these.
@@ -115,6 +116,26 @@ fn integers_that_a_double_cannot_hold_refuse_the_rarer_type() {
     assert_eq!(refused[0].0, "0.parquet");
     assert_mentions(&refused[0].1, &["\"x\" is Float64", "Int64 in 2 files", "9007199254740993"]);
     assert_eq!(source.survey().columns[0].data_type, DataType::Int64);
+}
+
+#[test]
+fn integers_are_exact_as_doubles_up_to_53_significant_bits() {
+    let wide = 1 << 53;
+    let signed = [(0, true), (-1, true), (i64::MIN, true), (i64::MAX, false), (wide, true), (wide + 1, false)];
+    let mut cases: Vec<(ArrayRef, u64, bool)> =
+        signed.iter().map(|&(n, exact)| (ints(&[n]), n.unsigned_abs(), exact)).collect();
+    cases.push((one(UInt64Array::from(vec![0])), 0, true));
+    cases.push((one(UInt64Array::from(vec![u64::MAX])), u64::MAX, false));
+    for (array, magnitude, exact) in cases {
+        assert_eq!(fits_double(magnitude), exact, "{magnitude}");
+        let source = source_of(&[floats(&[0.5]), floats(&[0.5]), array.clone()]);
+        let survey = source.survey();
+        assert_eq!(survey.skipped.is_empty(), exact, "{array:?}: {:?}", survey.skipped);
+        if exact {
+            let back = arrow_cast::cast(&column(&survey, 2, "x"), array.data_type()).unwrap();
+            assert_eq!(&back, &array);
+        }
+    }
 }
 
 #[test]
