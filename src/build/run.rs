@@ -114,7 +114,8 @@ impl<'a> Build<'a> {
         }
         let started = Instant::now();
         let workers = Workers::new(self.workers)?;
-        let survey = survey(&self.source, &self.options, &workers, self.observer)?;
+        let mut survey = survey(&self.source, &self.options, &workers, self.observer)?;
+        survey.whole_file_limit(self.memory / 8 / workers.count() as u64);
         let writer = StoreWriter::begin(&self.store, &self.disk, WriterOptions { replace: self.force })?;
         let result = self.write(&workers, &survey, &writer);
         if result.is_err() {

@@ -31,7 +31,8 @@ impl Settings {
     /// # Errors
     /// When they are damaged.
     pub(super) fn of(store: &Store) -> Result<Settings> {
-        serde_json::from_str(&store.settings()?).map_err(Error::arrow("read the store's settings"))
+        let damaged = |error| Error::structure(store.path(), format!("its settings: {error}"));
+        serde_json::from_str(&store.settings()?).map_err(damaged)
     }
 
     /// As the catalog holds them.
