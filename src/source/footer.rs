@@ -15,8 +15,9 @@ use parquet::file::metadata::{
 use parquet::schema::types::SchemaDescPtr;
 
 use super::content::Content;
+use super::nesting::check_nesting;
 use super::options::SourceOptions;
-use super::types::{is_text, logical};
+use super::types::{is_text, logical, shown_type};
 use parquet::file::reader::Length;
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
@@ -130,8 +131,9 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         refusal.get_or_insert_with(|| {
             let name = &options.code_column;
             format!(
-                "its column {name:?} is {data_type}, but a code is text; --exclude {name} leaves it out, and \
-                 --code-column gives the codes another name"
+                "its column {name:?} is {}, but a code is text; --exclude {name} leaves it out, and --code-column \
+                 gives the codes another name",
+                shown_type(data_type)
             )
         });
     }
@@ -150,7 +152,8 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         if fits {
             Ok(DateColumn { name: name.clone(), root, raw: raw.clone() })
         } else {
-            Err(format!("its date column {name:?} is {raw}, which is no date; --date-column names another"))
+            let kind = shown_type(raw);
+            Err(format!("its date column {name:?} is {kind}, which is no date; --date-column names another"))
         }
     });
 
@@ -171,7 +174,9 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         let cast = options.cast(name);
         let type_in_panel = match cast {
             Some(to) if raw.is_nested() || !can_cast_types(raw, to) => {
-                refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
+                refusal.get_or_insert_with(|| {
+                    format!("its column {name:?} is {}, which cannot be cast to {to}", shown_type(raw))
+                });
                 continue;
             }
             Some(to) => Some(to.clone()),
@@ -183,7 +188,8 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
             }
             None => {
                 refusal.get_or_insert_with(|| {
-                    format!("its column {name:?} is {raw}, which a panel cannot hold; --exclude {name} leaves it out")
+                    let kind = shown_type(raw);
+                    format!("its column {name:?} is {kind}, which a panel cannot hold; --exclude {name} leaves it out")
                 });
             }
         }
@@ -290,6 +296,7 @@ fn damaged(error: impl std::fmt::Display) -> String {
 }
 
 fn parse(footer: &[u8], statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
+    check_nesting(footer)?;
     let mut options = ParquetMetaDataOptions::new();
     options.set_column_stats_policy(statistics);
     options.set_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);
