@@ -12,7 +12,6 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
-use parquet::schema::types::SchemaDescPtr;
 
 use super::content::Content;
 use super::nesting::check_nesting;
@@ -74,14 +73,14 @@ pub(super) struct Footer {
     pub(super) text_len: u64,
 }
 
-/// Parquet schemas and what was made of them.
-type Known = Vec<(SchemaDescPtr, Arc<FileSchema>)>;
+/// All that the parts of columns depend on: their names and types, and the first leaf of each. Not the writer's notes
+/// beside them, since pandas puts the length of the index there and so differs in every file.
+type Columns = (Vec<(String, DataType)>, Vec<usize>);
 
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
-    /// By the Arrow schema that the writer left in the file, then by the Parquet schema.
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<Columns, Arc<FileSchema>>>,
 }
 
 impl<'a> Interner<'a> {
@@ -92,31 +91,28 @@ impl<'a> Interner<'a> {
     /// The parts that the columns of this file play.
     pub(super) fn intern(&self, metadata: &ParquetMetaData) -> Result<Arc<FileSchema>, String> {
         let file = metadata.file_metadata();
-        let pairs = file.key_value_metadata();
-        let arrow = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "ARROW:schema"));
-        let arrow = arrow.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
-        // A panic under the lock leaves the map as it was.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = file.schema_descr().root_schema();
-        let mut same = known.get(arrow).into_iter().flatten();
-        if let Some((_, schema)) = same.find(|(descriptor, _)| descriptor.root_schema() == root) {
-            return Ok(Arc::clone(schema));
-        }
-        let schema = parquet_to_arrow_schema(file.schema_descr(), pairs).map_err(damaged)?;
+        let descriptor = file.schema_descr();
+        let schema = parquet_to_arrow_schema(descriptor, file.key_value_metadata()).map_err(damaged)?;
         let mut leaves = vec![usize::MAX; schema.fields().len()];
-        for leaf in (0..file.schema_descr().num_columns()).rev() {
-            let root = file.schema_descr().get_column_root_idx(leaf);
+        for leaf in (0..descriptor.num_columns()).rev() {
+            let root = descriptor.get_column_root_idx(leaf);
             *leaves.get_mut(root).ok_or("is damaged: its schema contradicts itself")? = leaf;
         }
         let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone()));
-        let schema = Arc::new(cast_parts(columns.collect(), &leaves, self.options));
-        known.entry(arrow.to_owned()).or_default().push((file.schema_descr_ptr(), Arc::clone(&schema)));
+        let key = (columns.collect(), leaves);
+        // A panic under the lock leaves the map as it was.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known.get(&key) {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(cast_parts(&key.0, &key.1, self.options));
+        known.insert(key, Arc::clone(&schema));
         Ok(schema)
     }
 }
 
 /// Says which part each column plays.
-fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &SourceOptions) -> FileSchema {
+fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &SourceOptions) -> FileSchema {
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let present: Vec<usize> = (0..names.len()).filter(|&root| !options.excludes(&names[root])).collect();
     let twice = present.iter().enumerate().find(|&(n, &root)| present[..n].iter().any(|&o| names[o] == names[root]));
