@@ -135,7 +135,7 @@ fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &Source
     }
     let is_code = |root: usize| code.as_ref().is_some_and(|(code, _)| *code == root);
     let candidates: Vec<usize> = present.iter().copied().filter(|&root| !is_code(root)).collect();
-    let (chosen, apart) = choose_date(&names, &candidates, options);
+    let (chosen, apart) = choose_date(columns, &candidates, options);
     let date = chosen.and_then(|root| {
         let (name, raw) = &columns[root];
         let value = match raw {
@@ -194,12 +194,16 @@ fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &Source
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
-fn choose_date(names: &[String], candidates: &[usize], options: &SourceOptions) -> (Result<usize, String>, Vec<usize>) {
+fn choose_date(
+    columns: &[(String, DataType)],
+    candidates: &[usize],
+    options: &SourceOptions,
+) -> (Result<usize, String>, Vec<usize>) {
     let listed = || {
-        let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        let names: Vec<String> = columns.iter().map(|(name, _)| format!("{name:?}")).collect();
         if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", names.join(", ")) }
     };
-    let position = |wanted: &String| candidates.iter().copied().find(|&root| names[root] == *wanted);
+    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].0 == *wanted);
     if !options.date_columns.is_empty() {
         return match options.date_columns.iter().find_map(position) {
             Some(root) => (Ok(root), vec![root]),
@@ -210,10 +214,11 @@ fn choose_date(names: &[String], candidates: &[usize], options: &SourceOptions) 
         };
     }
     let is_date = |name: &str| DATE_NAMES.iter().any(|date| name.eq_ignore_ascii_case(date));
-    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&names[root])).collect();
+    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].0)).collect();
     match dates[..] {
         [root] => (Ok(root), dates),
-        [] => match position(&INDEX_NAME.to_owned()) {
+        // An index of integers counts rows: it would be refused for its values, and hide that there is no date.
+        [] => match position(&INDEX_NAME.to_owned()).filter(|&root| !columns[root].1.is_integer()) {
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let dates = DATE_NAMES.join(", ");
