@@ -12,11 +12,11 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
-use parquet::schema::types::SchemaDescPtr;
 
 use super::content::Content;
+use super::nesting::check_nesting;
 use super::options::SourceOptions;
-use super::types::{is_text, logical};
+use super::types::{is_text, logical, shown_type};
 use parquet::file::reader::Length;
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
@@ -73,14 +73,14 @@ pub(super) struct Footer {
     pub(super) text_len: u64,
 }
 
-/// Parquet schemas and what was made of them.
-type Known = Vec<(SchemaDescPtr, Arc<FileSchema>)>;
+/// All that the parts of columns depend on: their names and types, and the first leaf of each. Not the writer's notes
+/// beside them, since pandas puts the length of the index there and so differs in every file.
+type Columns = (Vec<(String, DataType)>, Vec<usize>);
 
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
-    /// By the Arrow schema that the writer left in the file, then by the Parquet schema.
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<Columns, Arc<FileSchema>>>,
 }
 
 impl<'a> Interner<'a> {
@@ -91,31 +91,28 @@ impl<'a> Interner<'a> {
     /// The parts that the columns of this file play.
     pub(super) fn intern(&self, metadata: &ParquetMetaData) -> Result<Arc<FileSchema>, String> {
         let file = metadata.file_metadata();
-        let pairs = file.key_value_metadata();
-        let arrow = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == "ARROW:schema"));
-        let arrow = arrow.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
-        // A panic under the lock leaves the map as it was.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = file.schema_descr().root_schema();
-        let mut same = known.get(arrow).into_iter().flatten();
-        if let Some((_, schema)) = same.find(|(descriptor, _)| descriptor.root_schema() == root) {
-            return Ok(Arc::clone(schema));
-        }
-        let schema = parquet_to_arrow_schema(file.schema_descr(), pairs).map_err(damaged)?;
+        let descriptor = file.schema_descr();
+        let schema = parquet_to_arrow_schema(descriptor, file.key_value_metadata()).map_err(damaged)?;
         let mut leaves = vec![usize::MAX; schema.fields().len()];
-        for leaf in (0..file.schema_descr().num_columns()).rev() {
-            let root = file.schema_descr().get_column_root_idx(leaf);
+        for leaf in (0..descriptor.num_columns()).rev() {
+            let root = descriptor.get_column_root_idx(leaf);
             *leaves.get_mut(root).ok_or("is damaged: its schema contradicts itself")? = leaf;
         }
         let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone()));
-        let schema = Arc::new(cast_parts(columns.collect(), &leaves, self.options));
-        known.entry(arrow.to_owned()).or_default().push((file.schema_descr_ptr(), Arc::clone(&schema)));
+        let key = (columns.collect(), leaves);
+        // A panic under the lock leaves the map as it was.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known.get(&key) {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(cast_parts(&key.0, &key.1, self.options));
+        known.insert(key, Arc::clone(&schema));
         Ok(schema)
     }
 }
 
 /// Says which part each column plays.
-fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &SourceOptions) -> FileSchema {
+fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &SourceOptions) -> FileSchema {
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let present: Vec<usize> = (0..names.len()).filter(|&root| !options.excludes(&names[root])).collect();
     let twice = present.iter().enumerate().find(|&(n, &root)| present[..n].iter().any(|&o| names[o] == names[root]));
@@ -130,14 +127,15 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         refusal.get_or_insert_with(|| {
             let name = &options.code_column;
             format!(
-                "its column {name:?} is {data_type}, but a code is text; --exclude {name} leaves it out, and \
-                 --code-column gives the codes another name"
+                "its column {name:?} is {}, but a code is text; --exclude {name} leaves it out, and --code-column \
+                 gives the codes another name",
+                shown_type(data_type)
             )
         });
     }
     let is_code = |root: usize| code.as_ref().is_some_and(|(code, _)| *code == root);
     let candidates: Vec<usize> = present.iter().copied().filter(|&root| !is_code(root)).collect();
-    let (chosen, apart) = choose_date(&names, &candidates, options);
+    let (chosen, apart) = choose_date(columns, &candidates, options);
     let date = chosen.and_then(|root| {
         let (name, raw) = &columns[root];
         let value = match raw {
@@ -150,7 +148,8 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         if fits {
             Ok(DateColumn { name: name.clone(), root, raw: raw.clone() })
         } else {
-            Err(format!("its date column {name:?} is {raw}, which is no date; --date-column names another"))
+            let kind = shown_type(raw);
+            Err(format!("its date column {name:?} is {kind}, which is no date; --date-column names another"))
         }
     });
 
@@ -171,7 +170,9 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
         let cast = options.cast(name);
         let type_in_panel = match cast {
             Some(to) if raw.is_nested() || !can_cast_types(raw, to) => {
-                refusal.get_or_insert_with(|| format!("its column {name:?} is {raw}, which cannot be cast to {to}"));
+                refusal.get_or_insert_with(|| {
+                    format!("its column {name:?} is {}, which cannot be cast to {to}", shown_type(raw))
+                });
                 continue;
             }
             Some(to) => Some(to.clone()),
@@ -183,7 +184,8 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
             }
             None => {
                 refusal.get_or_insert_with(|| {
-                    format!("its column {name:?} is {raw}, which a panel cannot hold; --exclude {name} leaves it out")
+                    let kind = shown_type(raw);
+                    format!("its column {name:?} is {kind}, which a panel cannot hold; --exclude {name} leaves it out")
                 });
             }
         }
@@ -192,12 +194,16 @@ fn cast_parts(columns: Vec<(String, DataType)>, leaves: &[usize], options: &Sour
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
-fn choose_date(names: &[String], candidates: &[usize], options: &SourceOptions) -> (Result<usize, String>, Vec<usize>) {
+fn choose_date(
+    columns: &[(String, DataType)],
+    candidates: &[usize],
+    options: &SourceOptions,
+) -> (Result<usize, String>, Vec<usize>) {
     let listed = || {
-        let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        let names: Vec<String> = columns.iter().map(|(name, _)| format!("{name:?}")).collect();
         if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", names.join(", ")) }
     };
-    let position = |wanted: &String| candidates.iter().copied().find(|&root| names[root] == *wanted);
+    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].0 == *wanted);
     if !options.date_columns.is_empty() {
         return match options.date_columns.iter().find_map(position) {
             Some(root) => (Ok(root), vec![root]),
@@ -208,10 +214,11 @@ fn choose_date(names: &[String], candidates: &[usize], options: &SourceOptions) 
         };
     }
     let is_date = |name: &str| DATE_NAMES.iter().any(|date| name.eq_ignore_ascii_case(date));
-    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&names[root])).collect();
+    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].0)).collect();
     match dates[..] {
         [root] => (Ok(root), dates),
-        [] => match position(&INDEX_NAME.to_owned()) {
+        // An index of integers counts rows: it would be refused for its values, and hide that there is no date.
+        [] => match position(&INDEX_NAME.to_owned()).filter(|&root| !columns[root].1.is_integer()) {
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let dates = DATE_NAMES.join(", ");
@@ -290,6 +297,7 @@ fn damaged(error: impl std::fmt::Display) -> String {
 }
 
 fn parse(footer: &[u8], statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
+    check_nesting(footer)?;
     let mut options = ParquetMetaDataOptions::new();
     options.set_column_stats_policy(statistics);
     options.set_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);

@@ -11,6 +11,7 @@ mod decode;
 mod discover;
 mod exact;
 mod footer;
+mod nesting;
 mod options;
 mod order;
 mod pages;

@@ -18,7 +18,8 @@ pub struct SourceOptions {
     /// Name of the output column for the code; a file's column of this name must agree with the file's name.
     pub code_column: String,
     /// Alternatives for the date column: the first one present in a file wins, the first of the list names the
-    /// output's column. Empty: `trade_date`, `date` or `datetime` in any case, else `__index_level_0__`.
+    /// output's column. Empty: `trade_date`, `date` or `datetime` in any case, else `__index_level_0__`
+    /// unless it has integers.
     pub date_columns: Vec<String>,
     /// A strftime format for dates in text, tried beside the usual spellings.
     pub date_format: Option<String>,

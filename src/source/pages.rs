@@ -112,8 +112,8 @@ impl Page {
     }
 }
 
-/// Structs and lists within one another that are followed, at most. Footers have seven.
-const DEEPEST: u8 = 16;
+/// Structs and lists within one another that are followed, at most; the decoder follows as many.
+const DEEPEST: u8 = 64;
 
 /// The little of Thrift's compact protocol that page headers and footers need.
 pub(super) struct Thrift<'a> {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Date64Type;
 use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -153,6 +154,7 @@ impl SeriesReader {
         let Some(array) = decoded else { return Ok(new_null_array(&target.data_type, self.order.dates.len())) };
         let turned =
             if target.is_decided { convert(&array, &target.data_type) } else { widen(&array, &target.data_type, 0) };
+        let turned = turned.and_then(|turned| check_midnight(&array, turned));
         let array = turned.map_err(|why| format!("its column {:?}, {why}", value.name))?;
         match &self.order.rows {
             None => Ok(array),
@@ -200,6 +202,21 @@ impl SeriesReader {
             shown_value(array, b),
             b + 1
         ))
+    }
+}
+
+/// Passes `turned`, which was made of `array`, unless it is a date64 with a time of day. Date64 counts milliseconds but
+/// means days, and Parquet has no type but a day for it: the time of day would be lost there.
+fn check_midnight(array: &ArrayRef, turned: ArrayRef) -> Result<ArrayRef, String> {
+    let Some(times) = turned.as_primitive_opt::<Date64Type>() else { return Ok(turned) };
+    let late = |row: &usize| times.is_valid(*row) && times.value(*row).rem_euclid(86_400_000) != 0;
+    match (0..times.len()).find(late) {
+        None => Ok(turned),
+        Some(row) => Err(format!(
+            "row {}: {} has a time of day, which Date64 does not hold; --cast to timestamp[ms] keeps it",
+            row + 1,
+            shown_value(array, row)
+        )),
     }
 }
 

@@ -106,6 +106,16 @@ pub(super) fn logical(raw: &DataType) -> Option<DataType> {
     }
 }
 
+/// A type for a message; that of a nested column is cut.
+pub(super) fn shown_type(data_type: &DataType) -> String {
+    const LONGEST: usize = 80;
+    let text = data_type.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
+}
+
 fn dictionary(value: DataType) -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(value))
 }

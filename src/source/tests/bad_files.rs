@@ -186,6 +186,45 @@ fn lists_within_lists_without_end_are_no_page_header() {
     assert!(page_header(&content, 0, 16 << 20).is_none());
 }
 
+/// A file without rows whose column `a` is nested this deep; the innermost group claims `children`.
+fn nested(depth: usize, children: &[u8]) -> Vec<u8> {
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    let mut count = depth + 2;
+    while count > 0x7f {
+        footer.push(count as u8 | 0x80);
+        count >>= 7;
+    }
+    footer.push(count as u8);
+    footer.extend(b"\x48\x01s\x15\x02\x00");
+    for _ in 1..depth {
+        footer.extend(b"\x35\x02\x18\x01a\x15\x02\x00");
+    }
+    footer.extend(b"\x35\x02\x18\x01a\x15");
+    footer.extend(children);
+    footer.extend(b"\x00\x15\x02\x25\x02\x18\x01x\x00\x16\x00\x19\x0c\x00");
+    let mut bytes = b"PAR1".to_vec();
+    bytes.extend(&footer);
+    bytes.extend((footer.len() as u32).to_le_bytes());
+    bytes.extend(b"PAR1");
+    bytes
+}
+
+#[test]
+fn a_schema_that_nests_too_deep_is_refused_before_it_overflows_the_stack() {
+    let bad = |bytes: Vec<u8>| reason_among_good(move |source| _ = source.write("bad.parquet", &bytes));
+    for depth in [64, 5_000, 200_000] {
+        assert_eq!(
+            bad(nested(depth, &[2])),
+            "has columns within columns more than 64 levels deep, which cannot be read"
+        );
+    }
+    let reason = bad(nested(62, &[2]));
+    assert_mentions(&reason, &["its column \"a\" is Struct(", "..., which a panel cannot hold"]);
+    assert!(reason.len() < 200, "{reason}");
+    // As many children as an integer of 32 bits can count.
+    assert_eq!(bad(nested(2, &[0xfe, 0xff, 0xff, 0xff, 0x0f])), "is damaged: its schema cannot be read");
+}
+
 #[test]
 fn page_headers_lead_from_the_first_page_of_a_column_to_its_end() {
     let check = |bytes: Vec<u8>| {

@@ -125,3 +125,26 @@ fn equal_schemas_are_kept_once() {
     let survey = source.survey();
     assert!(survey.inputs.iter().all(|input| Arc::ptr_eq(&input.layout, &survey.inputs[0].layout)));
 }
+
+#[test]
+fn schemas_that_differ_in_the_writers_notes_alone_are_kept_once() {
+    let source = Source::new();
+    for rows in 1..=3 {
+        // So does pandas note the end of a RangeIndex.
+        let notes = [("pandas".to_owned(), format!("{{\"index_columns\": [{{\"stop\": {rows}}}]}}"))];
+        let fields = [("date", DataType::Int64), ("x", DataType::Float64)].map(|(name, data_type)| {
+            Field::new(name, data_type, true).with_metadata([("rows".to_owned(), rows.to_string())])
+        });
+        let schema = Arc::new(Schema::new_with_metadata(fields.to_vec(), notes));
+        let batch = RecordBatch::try_new(schema.clone(), vec![ints(&[20_240_102]), floats(&[0.5])]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        source.write(&format!("{rows}.parquet"), &bytes);
+    }
+    source.add("4", &[("date", ints(&[20_240_102])), ("x", ints(&[1]))]);
+    let survey = source.survey();
+    let same = |n: usize| Arc::ptr_eq(&survey.inputs[0].layout, &survey.inputs[n].layout);
+    assert_eq!([1, 2, 3].map(same), [true, true, false]);
+}

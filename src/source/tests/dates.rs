@@ -224,6 +224,15 @@ fn an_unnamed_index_is_the_date_only_where_nothing_else_is() {
 }
 
 #[test]
+fn an_unnamed_index_of_integers_is_the_date_only_by_hand() {
+    let mut source = Source::new();
+    source.add("a", &[("x", ints(&[1])), ("__index_level_0__", ints(&[20_240_102]))]);
+    assert_mentions(&source.reason(), &["has no date column", "its columns are \"x\", \"__index_level_0__\""]);
+    source.options(|options| options.date_columns = vec!["__index_level_0__".into()]);
+    assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["20240102"]);
+}
+
+#[test]
 fn a_file_without_rows_needs_no_date_column() {
     let source = Source::new();
     let none: ArrayRef = Arc::new(arrow_array::NullArray::new(0));

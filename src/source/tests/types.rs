@@ -255,3 +255,14 @@ fn type_names_are_read_in_both_usual_ways() {
         assert!(parse_type(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_date64_with_a_time_of_day_refuses_the_file_unless_cast() {
+    let times = one(Date64Array::from(vec![None, Some(-86_400_000), Some(86_400_001)]));
+    let mut source = Source::new();
+    source.add("a", &[("date", ints(&[20_240_102, 20_240_103, 20_240_104])), ("x", times)]);
+    assert_mentions(&source.reason(), &["\"x\", row 3: 1970-01-02T00:00:00.001", "time of day", "timestamp[ms]"]);
+    source.options(|options| options.casts = vec!["x=timestamp[ms]".parse().unwrap()]);
+    let kept = one(TimestampMillisecondArray::from(vec![None, Some(-86_400_000), Some(86_400_001)]));
+    assert_eq!(&column(&source.survey(), 0, "x"), &kept);
+}
