@@ -5,10 +5,11 @@
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use arrow_array::timezone::Tz;
 use arrow_array::{ArrayRef, Date32Array, Int64Array, NullArray, StringArray};
 use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeZone};
 
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -113,16 +114,21 @@ impl DateForm {
             }
             (Spelling::Day, DataType::Timestamp(unit, zone)) => {
                 let per_day = ticks_per_day(*unit);
-                // Midnight in the zone; only zones of a fixed offset are read as days.
-                let offset = zone.as_deref().and_then(zone_seconds).map_or(0, i64::from) * (per_day / 86_400);
-                let midnight = |date: Date| day(date).checked_mul(per_day)?.checked_sub(offset);
-                if let Some(&date) = dates.iter().find(|&&date| midnight(date).is_none()) {
+                let zone = zone.as_deref().map(parse_zone);
+                let ticks = |date: Date| {
+                    let seconds = match &zone {
+                        None => day(date) * 86_400,
+                        Some(zone) => midnight(zone.as_ref()?, date)?,
+                    };
+                    seconds.checked_mul(per_day / 86_400)
+                };
+                if let Some(&date) = dates.iter().find(|&&date| ticks(date).is_none()) {
                     return Err(Error::Refused(format!(
                         "{} cannot hold {date}; use `--cast` to give the date column another type",
                         self.data_type
                     )));
                 }
-                cast(&spread(&|date| day(date) * per_day - offset), &self.data_type).map_err(failed())
+                cast(&spread(&|date| ticks(date).unwrap_or_default()), &self.data_type).map_err(failed())
             }
             (Spelling::Digits, integer) if integer.is_integer() => {
                 cast(&spread(&|date| i64::from(date.yyyymmdd())), integer).map_err(failed())
@@ -179,28 +185,16 @@ pub const fn ticks_per_day(unit: TimeUnit) -> i64 {
     }
 }
 
-/// How many seconds a time zone is ahead of UTC, if it is UTC itself or a fixed offset such as `+08:00`. Zones with
-/// a history, such as `Asia/Shanghai`, would need a table of it.
-pub fn zone_seconds(zone: &str) -> Option<i32> {
-    if matches!(zone, "UTC" | "utc" | "Z" | "GMT" | "Etc/UTC" | "Etc/GMT") {
-        return Some(0);
-    }
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = match zone.get(1..)?.split_once(':') {
-        Some(parts) => parts,
-        None if zone.len() == 3 => (zone.get(1..)?, "00"),
-        None => (zone.get(1..3)?, zone.get(3..)?),
-    };
-    let number = |digits: &str| -> Option<i32> {
-        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if two { digits.parse().ok() } else { None }
-    };
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+/// The time zone of this name or fixed offset; `None` for one that nobody knows.
+pub(crate) fn parse_zone(name: &str) -> Option<Tz> {
+    if matches!(name, "Z" | "utc") { "UTC" } else { name }.parse().ok()
+}
+
+/// Midnight of `date` on the clocks of `zone`, in seconds since 1970 in UTC; `None` where clocks skip or repeat it.
+pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
+    let (year, month, day) = date.ymd();
+    let local = NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(0, 0, 0)?;
+    zone.from_local_datetime(&local).single().map(|midnight| midnight.timestamp())
 }
 
 /// An array in its stored type, widened to its logical one. Without a copy where the two are the same.

@@ -19,7 +19,6 @@ pub(super) struct BlockBuilder {
     signed: Vec<bool>,
     /// For each series, its input's number and its dates.
     series: Vec<(u32, Vec<Date>)>,
-    row_count: usize,
     byte_len: usize,
 }
 
@@ -55,14 +54,12 @@ impl BlockBuilder {
             dictionaries: columns.iter().map(|_| DictionaryBuilder::default()).collect(),
             signed: columns.iter().map(|column| column.data_type.is_signed_integer()).collect(),
             series: Vec::new(),
-            row_count: 0,
             byte_len: 0,
         }
     }
 
     /// Adds a series; its columns follow by [`push_column`](BlockBuilder::push_column), each once, in any order.
     pub(super) fn push_series(&mut self, input: u32, dates: Vec<Date>) {
-        self.row_count += dates.len();
         // The dates themselves, and a row's share of what `gather` needs: its place and its widest value.
         self.byte_len += dates.len() * (size_of::<Date>() + size_of::<u32>() + 8);
         self.series.push((input, dates));

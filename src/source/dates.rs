@@ -3,19 +3,32 @@
 use std::fmt::Write;
 
 use arrow_array::cast::AsArray;
+use arrow_array::timezone::Tz;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, TimeZone};
 
 use super::convert::shown_value;
 use super::options::BadDates;
 use super::order::NO_DAY;
 use super::types::{is_text, join_text, logical};
 use crate::key::Date;
-use crate::panel::{DateForm, Spelling, ticks_per_day, zone_seconds};
+use crate::panel::{DateForm, Spelling, midnight, parse_zone, ticks_per_day};
+
+/// `ticks` in units of `unit`, if that comes out even.
+fn whole(ticks: i64, unit: i64) -> Option<i64> {
+    (ticks.rem_euclid(unit) == 0).then(|| ticks.div_euclid(unit))
+}
+
+/// The day, since 1970, whose midnight on the clocks of `zone` is `seconds`; `None` when no day's is.
+fn day_in_zone(seconds: i64, zone: &Tz) -> Option<i64> {
+    let local = zone.timestamp_opt(seconds, 0).single()?.date_naive();
+    let date = Date::from_ymd(local.year(), local.month(), local.day())?;
+    (midnight(zone, date)? == seconds).then(|| i64::from(date.days()))
+}
 
 /// What two files' dates have in common: their form if it is one, text of the common spelling if only the kind of
 /// text differs, else date32.
@@ -131,19 +144,18 @@ impl<'a> DateReader<'a> {
             }
             DataType::Dictionary(_, value) => self.push(&lenient(array, value)?),
             DataType::Null => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
-            DataType::Date32 => self.push_ticks(array, 1, 0),
-            DataType::Date64 => self.push_ticks(array, 86_400_000, 0),
-            DataType::Timestamp(unit, None) => self.push_ticks(array, ticks_per_day(*unit), 0),
-            DataType::Timestamp(unit, Some(zone)) => {
-                let seconds = zone_seconds(zone).ok_or_else(|| {
-                    let example = if array.is_empty() { String::new() } else { shown_value(array, 0) };
+            DataType::Date32 => self.push_ticks(array, |ticks| Some(ticks)),
+            DataType::Date64 => self.push_ticks(array, |ticks| whole(ticks, 86_400_000)),
+            DataType::Timestamp(unit, None) => self.push_ticks(array, |ticks| whole(ticks, ticks_per_day(*unit))),
+            DataType::Timestamp(unit, Some(name)) => {
+                let zone = parse_zone(name).ok_or_else(|| {
                     format!(
-                        "its dates are in the zone {zone} (row 1 of {:?}: {example}), where transect cannot tell \
-                         midnight; it knows UTC and fixed offsets such as +08:00",
+                        "{:?} is in the time zone {name}, which is unknown; use --cast to give it another",
                         self.name
                     )
                 })?;
-                self.push_ticks(array, ticks_per_day(*unit), i64::from(seconds) * (ticks_per_day(*unit) / 86_400))
+                let per_second = ticks_per_day(*unit) / 86_400;
+                self.push_ticks(array, |ticks| day_in_zone(whole(ticks, per_second)?, &zone))
             }
             integer if integer.is_integer() => {
                 let numbers = lenient(array, &DataType::Int64)?;
@@ -164,7 +176,8 @@ impl<'a> DateReader<'a> {
     }
 
     /// Days that are `per_day` ticks long and begin `offset` ticks before those of UTC.
-    fn push_ticks(&mut self, array: &ArrayRef, per_day: i64, offset: i64) -> Result<(), String> {
+    /// Adds numbers of which `day` makes days since 1970, or `None` of one that is not midnight.
+    fn push_ticks(&mut self, array: &ArrayRef, day: impl Fn(i64) -> Option<i64>) -> Result<(), String> {
         let ticks = if *array.data_type() == DataType::Date32 {
             lenient(&lenient(array, &DataType::Int32)?, &DataType::Int64)?
         } else {
@@ -172,18 +185,20 @@ impl<'a> DateReader<'a> {
         };
         let ticks = ticks.as_primitive::<Int64Type>();
         for row in 0..array.len() {
-            let local = if ticks.is_valid(row) { ticks.value(row).checked_add(offset) } else { None };
-            if local.is_some_and(|local| local.rem_euclid(per_day) != 0) {
-                return Err(format!(
-                    "row {} of {:?}: {} has a time of day; intraday panels are not supported yet",
-                    self.days.len() + 1,
-                    self.name,
-                    shown_value(array, row)
-                ));
-            }
-            let day = local.and_then(|local| i32::try_from(local.div_euclid(per_day)).ok()).and_then(Date::from_days);
-            match day {
-                Some(date) => self.push_day(date.days(), Seen::Day),
+            let found = if ticks.is_valid(row) { Some(day(ticks.value(row))) } else { None };
+            match found {
+                Some(None) => {
+                    return Err(format!(
+                        "row {} of {:?}: {} has a time of day; intraday panels are not supported yet",
+                        self.days.len() + 1,
+                        self.name,
+                        shown_value(array, row)
+                    ));
+                }
+                Some(Some(days)) => match i32::try_from(days).ok().and_then(Date::from_days) {
+                    Some(date) => self.push_day(date.days(), Seen::Day),
+                    None => self.push_bad(array, row)?,
+                },
                 None => self.push_bad(array, row)?,
             }
         }

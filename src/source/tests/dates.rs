@@ -93,9 +93,22 @@ fn a_time_of_day_refuses_the_file_even_where_bad_dates_are_dropped() {
 }
 
 #[test]
-fn zones_with_a_history_are_refused_with_the_value() {
+fn midnights_of_a_zone_with_a_history_are_days_and_restored() {
+    // On 10 March 2024 New York went from five to four hours behind; Shanghai had summer time until 1991.
+    for (zone, seconds, days) in [
+        ("America/New_York", [1_710_046_800, 1_710_129_600], ["20240310", "20240311"]),
+        ("Asia/Shanghai", [641_314_800, 1_704_124_800], ["19900429", "20240102"]),
+    ] {
+        let micros: Vec<i64> = seconds.iter().map(|second| second * 1_000_000).collect();
+        let dates: ArrayRef = Arc::new(TimestampMicrosecondArray::from(micros).with_timezone(zone));
+        let source = source_of(Arc::clone(&dates));
+        let survey = source.survey();
+        let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+        assert_eq!(reader.dates().iter().map(ToString::to_string).collect::<Vec<_>>(), days, "{zone}");
+        assert_eq!(&reader.date_form().unwrap().arrays(reader.dates()).unwrap(), &dates);
+    }
     let source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("Asia/Shanghai")));
-    assert_mentions(&source.reason(), &["Asia/Shanghai", "row 1", "+08:00"]);
+    assert_mentions(&source.reason(), &["row 1", "08:00:00", "time of day"]);
 }
 
 #[test]
