@@ -144,7 +144,7 @@ impl<'a> DateReader<'a> {
             }
             DataType::Dictionary(_, value) => self.push(&lenient(array, value)?),
             DataType::Null => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
-            DataType::Date32 => self.push_ticks(array, |ticks| Some(ticks)),
+            DataType::Date32 => self.push_ticks(array, Some),
             DataType::Date64 => self.push_ticks(array, |ticks| whole(ticks, 86_400_000)),
             DataType::Timestamp(unit, None) => self.push_ticks(array, |ticks| whole(ticks, ticks_per_day(*unit))),
             DataType::Timestamp(unit, Some(name)) => {
