@@ -1,7 +1,5 @@
 //! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
-#[cfg(feature = "cli")]
-mod cli;
 mod crash;
 mod damage;
 mod doors;
