@@ -57,11 +57,13 @@ pub enum Error {
         /// What does not hold.
         damage: Damage,
     },
-    /// Another process holds the store's write lock.
-    #[error("{} is being written by another process; wait for it to finish", path.display())]
+    /// Another process holds the write lock of a store or an output directory.
+    #[error("{} is being written by {}; wait for it to finish", path.display(), by(*holder))]
     Locked {
-        /// The lock file.
+        /// The lock file, or the directory.
         path: PathBuf,
+        /// The process that holds it, where it says so.
+        holder: Option<u32>,
     },
     /// The operating system refused.
     #[error("cannot {action} {}", path.display())]
@@ -86,6 +88,10 @@ pub enum Error {
     /// The observer asked to stop. Nothing half-written stands under a final name.
     #[error("interrupted")]
     Cancelled,
+}
+
+fn by(holder: Option<u32>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
 }
 
 /// A damaged place and what was expected there.

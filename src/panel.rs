@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::timezone::Tz;
-use arrow_array::{ArrayRef, Date32Array, Int64Array, NullArray, StringArray};
+use arrow_array::{Array, ArrayRef, Date32Array, Int64Array, StringArray, new_null_array};
 use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{NaiveDate, TimeZone};
@@ -205,8 +205,9 @@ pub fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
     if array.data_type() == logical {
         return Ok(array.clone());
     }
-    if *logical == DataType::Null {
-        return Ok(Arc::new(NullArray::new(array.len())));
+    // A column without any value may have been of type null when it was stored, and that casts to nothing.
+    if array.null_count() == array.len() {
+        return Ok(new_null_array(logical, array.len()));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, logical, &strict).map_err(Error::arrow(format!("widen a column to {logical}")))

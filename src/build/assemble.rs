@@ -1,7 +1,6 @@
 //! Decides, once all blocks are gathered, what depends on all of them: stock numbers, dictionaries, stored types.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
@@ -14,7 +13,7 @@ use crate::format::Stored;
 use crate::panel::Column;
 use crate::segment::{SegmentColumn, natural_stored};
 use crate::source::Survey;
-use crate::store::{Snapshot, SnapshotColumn};
+use crate::store::{ChunkFile, Snapshot, SnapshotColumn, StoreWriter};
 
 /// What sealing needs beside the blocks.
 pub(super) struct SealerParts {
@@ -27,8 +26,8 @@ pub(super) struct SealerParts {
 pub(super) fn assemble(
     survey: &Survey,
     gathered: &Gathered,
-    version: u64,
-    store_id: [u8; 16],
+    writer: &StoreWriter,
+    keep: u32,
 ) -> Result<(Snapshot, SealerParts)> {
     let mut stocks = vec![0; survey.inputs.len()];
     let mut codes = DictionaryBuilder::default();
@@ -95,19 +94,19 @@ pub(super) fn assemble(
         });
     }
     let snapshot = Snapshot {
-        version,
-        store_id,
-        created_ns: nanoseconds_since_1970(),
+        version: writer.version(),
+        store_id: writer.store_id(),
+        created_ns: writer.created_ns(),
+        keep,
         settings: String::new(),
         columns,
         date_spelling: date_form.spelling,
         dictionaries,
         segments: Vec::new(),
+        sections: Vec::new(),
+        chunks: ChunkFile::new(),
         sources: source_entries(survey, gathered),
+        history: Vec::new(),
     };
     Ok((snapshot, SealerParts { columns: segment_columns.into(), stocks, codes: block_codes }))
-}
-
-fn nanoseconds_since_1970() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
 }

@@ -133,7 +133,7 @@ pub(super) fn report(
         date_form: snapshot.date_form().to_string(),
         files: sources.len() as u64,
         source_bytes: with(SourceStatus::Read).map(|source| source.bytes).sum(),
-        store_bytes: snapshot.segments.iter().map(|segment| segment.file_len).sum(),
+        store_bytes: snapshot.segments.iter().map(|segment| segment.record.file_len).sum(),
         merged_rows: sources.iter().map(|source| source.merged).sum(),
         dropped_rows: sources.iter().map(|source| source.dropped).sum(),
         empty_files: with(SourceStatus::Empty).map(|source| source.path.clone()).collect(),

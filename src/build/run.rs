@@ -16,11 +16,14 @@ use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::segment::{SealedSegment, SegmentId, SegmentWriter};
 use crate::source::{SourceOptions, Survey, survey};
-use crate::store::{StoreWriter, WriterOptions};
+use crate::store::{Opening, Store, StoreWriter, VersionEntry};
 use crate::workers::Workers;
 
 /// Anonymous memory a build may use, unless told otherwise: 512 MiB.
 const DEFAULT_MEMORY: u64 = 512 << 20;
+
+/// Versions a store keeps, unless told otherwise.
+const DEFAULT_KEEP: u32 = 7;
 
 /// The least memory a build can work with.
 const LEAST_MEMORY: u64 = 64 << 20;
@@ -44,6 +47,7 @@ pub struct Build<'a> {
     memory: u64,
     workers: Option<usize>,
     force: bool,
+    keep: Option<u32>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -58,6 +62,7 @@ impl<'a> Build<'a> {
             memory: DEFAULT_MEMORY,
             workers: None,
             force: false,
+            keep: None,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -84,6 +89,12 @@ impl<'a> Build<'a> {
     /// Whether to replace a store that exists. Its readers keep what they have open.
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// How many versions the store keeps when it is updated, at least 1; 7 by default.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
         self
     }
 
@@ -116,8 +127,9 @@ impl<'a> Build<'a> {
         let workers = Workers::new(self.workers)?;
         let mut survey = survey(&self.source, &self.options, &workers, self.observer)?;
         survey.whole_file_limit(self.memory / 8 / workers.count() as u64);
-        let writer = StoreWriter::begin(&self.store, &self.disk, WriterOptions { replace: self.force })?;
-        let result = self.write(&workers, &survey, &writer);
+        let opening = if self.force { Opening::Replace } else { Opening::Create };
+        let mut writer = StoreWriter::begin(&self.store, &self.disk, opening)?;
+        let result = self.write(&workers, &survey, &mut writer);
         if result.is_err() {
             // The error that stopped the build says more than one about its leftovers.
             let _ = writer.clear_unpublished();
@@ -127,25 +139,40 @@ impl<'a> Build<'a> {
         Ok(report)
     }
 
-    fn write(&self, workers: &Workers, survey: &Survey, writer: &StoreWriter) -> Result<BuildReport> {
+    fn write(&self, workers: &Workers, survey: &Survey, writer: &mut StoreWriter) -> Result<BuildReport> {
         let spill = Spill::create(&self.disk, (0..workers.count()).map(|worker| writer.spill_path(worker)))?;
         let gathered = self.gather(workers, survey, &spill)?;
-        let store_id = writer.store_id()?;
-        let (mut snapshot, sealer_parts) = assemble(survey, &gathered, writer.version(), store_id)?;
+        let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
+        let (mut snapshot, sealer_parts) = assemble(survey, &gathered, writer, keep)?;
         snapshot.settings = Settings::of_build(&self.source, &self.options).encode()?;
 
         let sections = plan::sections(&gathered.blocks);
         if sections.is_empty() {
             return Err(nothing_to_store(survey, &snapshot));
         }
-        snapshot.segments = self.seal(workers, writer, &gathered, &spill, sealer_parts, &sections, store_id)?;
+        for sealed in self.seal(workers, writer, &gathered, &spill, sealer_parts, &sections)? {
+            snapshot.add_sealed(sealed);
+        }
+        // What stood before may be too damaged to say what it was.
+        snapshot.history = writer.history().unwrap_or_default();
+        snapshot.history.push(VersionEntry {
+            version: writer.version(),
+            created_ns: writer.created_ns(),
+            command: "build".to_owned(),
+            rows: snapshot.row_count(),
+            dates: sections.len() as u64,
+            added: snapshot.row_count(),
+            restated: 0,
+            removed: writer.before().map_or(0, Store::row_count),
+            dirty_dates: sections.len() as u64,
+        });
         if self.observer.cancelled() {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
         let mut report = report(survey, &gathered, &snapshot, &sections);
         // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
-        if let Err(why) = writer.drop_old_versions() {
+        if let Err(why) = writer.collect(|_, _| true, false) {
             report.notes.push(format!("files of earlier versions could not be removed: {why}"));
         }
         Ok(report)
@@ -179,7 +206,6 @@ impl<'a> Build<'a> {
         Ok(all)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one stage's result, used once, here")]
     fn seal(
         &self,
         workers: &Workers,
@@ -188,7 +214,6 @@ impl<'a> Build<'a> {
         spill: &Spill,
         parts: SealerParts,
         sections: &[(Date, u32)],
-        store_id: [u8; 16],
     ) -> Result<Vec<SealedSegment>> {
         let dates: Vec<Date> = sections.iter().map(|&(date, _)| date).collect();
         let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
@@ -198,13 +223,15 @@ impl<'a> Build<'a> {
         let sealer = Sealer {
             blocks: &gathered.blocks,
             spill: &spill,
+            version: writer.version(),
             columns: parts.columns,
             stocks: parts.stocks,
             codes: parts.codes,
         };
         self.observer.begin("seal", "sections", dates.len() as u64);
         let sealed = workers.try_map(segments.len(), |ordinal| {
-            let id = SegmentId { store_id, version: writer.version(), ordinal: ordinal as u32 };
+            let (store_id, version) = (writer.store_id(), writer.version());
+            let id = SegmentId { store_id, version, ordinal: ordinal as u32 };
             let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, sealer.columns.clone())?;
             sealer.seal(&dates[segments[ordinal].clone()], &mut segment, || {
                 self.observer.advance(1);

@@ -19,6 +19,8 @@ use crate::segment::{SectionBody, SegmentColumn, SegmentWriter};
 pub(super) struct Sealer<'a> {
     pub(super) blocks: &'a [Block],
     pub(super) spill: &'a SpillMap,
+    /// The version being written.
+    pub(super) version: u64,
     /// Code, date, then the panel's columns.
     pub(super) columns: Arc<[SegmentColumn]>,
     /// For each input, the number of its stock.
@@ -55,7 +57,7 @@ impl Sealer<'_> {
                 }
             }
             let (row_count, body) = self.section(date, &pieces);
-            writer.write(date, row_count, body)?;
+            writer.write(date, self.version, row_count, body)?;
             done()?;
         }
         Ok(())

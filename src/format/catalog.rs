@@ -33,10 +33,10 @@ pub enum Table {
     Dates = 10,
     /// [`SectionRecord`](super::SectionRecord)s, one for each date.
     Sections = 11,
-    /// [`ChunkRecord`](super::ChunkRecord)s.
-    Chunks = 12,
     /// [`SourceRecord`](super::SourceRecord)s.
-    Sources = 13,
+    Sources = 12,
+    /// [`HistoryRecord`](super::HistoryRecord)s.
+    History = 13,
 }
 
 /// How many tables there are.
@@ -74,6 +74,10 @@ pub struct Header {
     pub store_id: [u8; 16],
     /// Rows of the panel.
     pub row_count: u64,
+    /// How many versions the store keeps.
+    pub keep_count: u32,
+    /// Zero.
+    pub reserved: u32,
     /// Where each table lies.
     pub tables: [TableRef; TABLE_COUNT],
     /// XXH3 of the header before this field.
@@ -81,7 +85,7 @@ pub struct Header {
 }
 
 const HEADER_LEN: usize = size_of::<Header>();
-const _: () = assert!(HEADER_LEN == 408);
+const _: () = assert!(HEADER_LEN == 416);
 
 /// The bytes of a catalog being assembled.
 #[derive(Debug)]
@@ -91,18 +95,9 @@ pub struct CatalogBytes {
 }
 
 impl CatalogBytes {
-    /// A catalog without tables.
-    pub fn new(version: u64, store_id: [u8; 16], created_ns: i64, row_count: u64) -> CatalogBytes {
-        let header = Header {
-            magic: MAGIC,
-            format_version: FORMAT_VERSION,
-            header_len: HEADER_LEN as u32,
-            version,
-            created_ns,
-            store_id,
-            row_count,
-            ..Header::zeroed()
-        };
+    /// A catalog without tables. Version, times and counts are those of `about`; all else in it is filled in here.
+    pub fn new(about: Header) -> CatalogBytes {
+        let header = Header { magic: MAGIC, format_version: FORMAT_VERSION, header_len: HEADER_LEN as u32, ..about };
         CatalogBytes { bytes: vec![0; HEADER_LEN], header }
     }
 

@@ -20,12 +20,12 @@ pub use checksum::{SectionIdentity, checksum};
 pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;
 pub use names::{
-    CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, parse_catalog_name,
-    parse_segment_name, segment_name,
+    CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
+    parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
 pub use record::{
-    ChunkRecord, ColumnRecord, DictionaryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord,
-    SourceStatus, StrRef, TypeRecord,
+    ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, HistoryRecord, NONE, SectionRecord,
+    SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, StrRef, TypeRecord,
 };
 
 /// First eight bytes of a catalog.

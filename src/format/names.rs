@@ -36,6 +36,17 @@ pub fn parse_segment_name(name: &str) -> Option<(u64, u32)> {
     (segment_name(parsed.0, parsed.1) == name).then_some(parsed)
 }
 
+/// File name of the chunk records of all segments that `version` wrote.
+pub fn chunks_name(version: u64) -> String {
+    format!("{version:08}.chunks")
+}
+
+/// The version that a chunk file's name carries.
+pub fn parse_chunks_name(name: &str) -> Option<u64> {
+    let version = name.strip_suffix(".chunks")?.parse().ok()?;
+    (chunks_name(version) == name).then_some(version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +55,10 @@ mod tests {
     fn only_our_own_spelling_of_a_name_is_ours() {
         assert_eq!(parse_catalog_name("0000000012"), Some(12));
         assert_eq!(parse_segment_name("00000001-0000.arrow"), Some((1, 0)));
+        assert_eq!(parse_chunks_name("00000001.chunks"), Some(1));
+        for name in ["1.chunks", "00000001.chunks.tmp", "00000001", ".chunks"] {
+            assert_eq!(parse_chunks_name(name), None, "{name}");
+        }
         for name in ["12", "+000000012", "0000000012.bak", ""] {
             assert_eq!(parse_catalog_name(name), None, "{name}");
         }

@@ -90,6 +90,12 @@ pub struct SegmentRecord {
     pub file_len: u64,
     /// XXH3 of the file without the bodies of its record batches.
     pub frame_checksum: u64,
+    /// Index of its first chunk in the chunk file of the version that wrote it.
+    pub chunk_start: u64,
+    /// How many chunks it has.
+    pub chunk_count: u64,
+    /// XXH3 of their records.
+    pub chunk_checksum: u64,
 }
 
 /// One column of one segment.
@@ -102,6 +108,8 @@ pub struct SegmentColumnRecord {
     pub stored: u8,
     /// Zero.
     pub reserved: [u8; 3],
+    /// The column's logical type when the segment was written. The panel's may have become wider since.
+    pub logical: TypeRecord,
 }
 
 /// One section: where its record batch body lies.
@@ -112,12 +120,26 @@ pub struct SectionRecord {
     pub body_offset: u64,
     /// Length of the body in bytes.
     pub body_len: u64,
-    /// Index of its first chunk in the chunk table; it has one for each column of its segment.
+    /// The version in which its rows last changed.
+    pub changed: u64,
+    /// Index of its first chunk among its segment's; it has one for each column of the segment.
     pub chunk_start: u64,
     /// Index of its segment.
     pub segment: u32,
     /// Rows.
     pub row_count: u32,
+}
+
+/// First bytes of a chunk file, as long as one of the [`ChunkRecord`]s that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ChunkFileHeader {
+    /// `TRANSECT`.
+    pub magic: [u8; 8],
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    pub format_version: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// One column of one section.
@@ -158,6 +180,30 @@ pub struct SourceRecord {
     pub status: u32,
 }
 
+/// What one version changed against the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct HistoryRecord {
+    /// The version.
+    pub version: u64,
+    /// When it was made: nanoseconds since 1970.
+    pub created_ns: i64,
+    /// The command that made it.
+    pub command: StrRef,
+    /// Rows of the panel.
+    pub row_count: u64,
+    /// Rows that the version before does not have.
+    pub added_count: u64,
+    /// Rows that the version before has with other values.
+    pub restated_count: u64,
+    /// Rows that only the version before has.
+    pub removed_count: u64,
+    /// Dates of the panel.
+    pub date_count: u32,
+    /// Dates whose sections differ from the version before.
+    pub dirty_count: u32,
+}
+
 /// What became of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -183,9 +229,11 @@ const _: () = {
     assert!(size_of::<TypeRecord>() == 16);
     assert!(size_of::<ColumnRecord>() == 40);
     assert!(size_of::<DictionaryRecord>() == 32);
-    assert!(size_of::<SegmentRecord>() == 40);
-    assert!(size_of::<SegmentColumnRecord>() == 8);
-    assert!(size_of::<SectionRecord>() == 32);
+    assert!(size_of::<SegmentRecord>() == 64);
+    assert!(size_of::<SegmentColumnRecord>() == 24);
+    assert!(size_of::<SectionRecord>() == 40);
+    assert!(size_of::<ChunkFileHeader>() == 16);
     assert!(size_of::<ChunkRecord>() == 16);
+    assert!(size_of::<HistoryRecord>() == 64);
     assert!(size_of::<SourceRecord>() == 80);
 };

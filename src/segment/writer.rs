@@ -41,6 +41,8 @@ pub(crate) struct SegmentWriter {
 #[derive(Debug, Clone)]
 pub(crate) struct SealedSection {
     pub(crate) date: Date,
+    /// The version in which its rows last changed.
+    pub(crate) changed: u64,
     pub(crate) row_count: u32,
     pub(crate) body_offset: u64,
     pub(crate) body_len: u64,
@@ -86,11 +88,11 @@ impl SegmentWriter {
         Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
     }
 
-    /// Appends a section. Dates must come in ascending order.
+    /// Appends a section whose rows last changed in version `changed`. Dates must come in ascending order.
     ///
     /// # Errors
     /// When writing fails.
-    pub(crate) fn write(&mut self, date: Date, row_count: u32, body: SectionBody) -> Result<()> {
+    pub(crate) fn write(&mut self, date: Date, changed: u64, row_count: u32, body: SectionBody) -> Result<()> {
         let chunks = body.into_chunks();
         let mut arrays = Vec::with_capacity(chunks.len());
         let mut records = Vec::with_capacity(chunks.len());
@@ -116,7 +118,7 @@ impl SegmentWriter {
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::arrow("make a record batch"))?;
         self.writer.write(&batch).map_err(Error::arrow(format!("write the section of {date}")))?;
         // The offset is known once the footer is written.
-        self.sections.push(SealedSection { date, row_count, body_offset: 0, body_len, chunks: records });
+        self.sections.push(SealedSection { date, changed, row_count, body_offset: 0, body_len, chunks: records });
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! What a store says about itself, for `info` and for scripts.
 
+use arrow_schema::DataType;
 use serde::Serialize;
 
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::Result;
-use crate::format::{NONE, SegmentRecord, SourceRecord, SourceStatus, Table};
+use crate::format::{NONE, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
 use crate::segment::{natural_stored, stored_type};
 
 /// A store in numbers.
@@ -186,7 +187,10 @@ impl Store {
             for (position, column) in open.columns.iter().enumerate() {
                 let at = column.column as usize;
                 nulls[at] += u64::from(section.null_count(position));
-                stored[at] = stored[at].max(Some(column.stored));
+                let widest: &mut Option<(Stored, &DataType)> = &mut stored[at];
+                if widest.is_none_or(|(stored, _)| stored < column.stored) {
+                    *widest = Some((column.stored, &column.logical));
+                }
                 absent[at] = false;
             }
             for (at, _) in absent.iter().enumerate().filter(|(_, absent)| **absent) {
@@ -195,8 +199,8 @@ impl Store {
         }
         let info = |at: usize| {
             let (name, logical) = self.column(at)?;
-            let stored = stored[at].unwrap_or_else(|| natural_stored(logical));
-            let stored = stored_type(logical, stored);
+            let (stored, logical_then) = stored[at].unwrap_or_else(|| (natural_stored(logical), logical));
+            let stored = stored_type(logical_then, stored);
             Ok(ColumnInfo {
                 name: name.to_owned(),
                 logical: if at == 1 { self.schema()?.date_form.to_string() } else { logical.to_string() },

@@ -1,8 +1,11 @@
 //! The store: a directory of segments and catalogs, read here by date and by stock, published, verified.
 
 mod catalog;
+mod chunks;
+mod collect;
 mod compare;
 mod dictionary;
+mod history;
 mod info;
 mod layout;
 mod logical;
@@ -14,11 +17,14 @@ mod strings;
 mod verify;
 mod view;
 
+pub use collect::CollectReport;
+pub use history::VersionEntry;
 pub use info::{ColumnInfo, SourceEntry, StoreInfo};
 pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;
 pub use view::Store;
 
+pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{first_difference, first_differing_row, show};
-pub(crate) use publish::{StoreWriter, WriterOptions};
+pub(crate) use publish::{Opening, StoreWriter};
 pub(crate) use snapshot::{Snapshot, SnapshotColumn};

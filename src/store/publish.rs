@@ -1,50 +1,54 @@
 //! Writing to a store: one writer at a time, and the commit that makes a version live.
 
-use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::layout::{self, names};
-use super::{Snapshot, Store};
+use super::{Snapshot, Store, VersionEntry};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name,
-    parse_catalog_name, parse_segment_name, segment_name,
+    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
+    parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
 
-/// How a writer treats what is there already.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct WriterOptions {
-    /// Replace a store that exists.
-    pub(crate) replace: bool,
+/// What a writer expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// No store, or one that was never finished.
+    Create,
+    /// No store, or one to replace.
+    Replace,
+    /// A store to change.
+    Change,
 }
 
-/// The one writer of a store, from its lock to its commit.
-pub(crate) struct WriterLock {
-    _file: File,
-}
-
-/// A new version being written.
+/// A new version being written, by the one writer of the store: the lock goes with it.
 pub(crate) struct StoreWriter {
-    root: PathBuf,
-    disk: Disk,
+    pub(super) root: PathBuf,
+    pub(super) disk: Disk,
     version: u64,
-    _lock: WriterLock,
+    store_id: [u8; 16],
+    created_ns: i64,
+    /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
+    pub(super) before: Option<Store>,
+    _lock: File,
 }
 
 impl StoreWriter {
-    /// Locks the store at `root`, making the directory where there is none, and clears away what earlier writers left
-    /// unpublished.
+    /// Locks the store at `root`, makes the directory where one is to be created, and clears away what earlier writers
+    /// left unpublished.
     ///
     /// # Errors
     /// [`Error::Refused`] when something stands there that must not be replaced, [`Error::Locked`] when another writer
-    /// is at work.
-    pub(crate) fn begin(root: &Path, disk: &Disk, options: WriterOptions) -> Result<StoreWriter> {
+    /// is at work; for [`Opening::Change`] also what [`Store::open`] says.
+    pub(crate) fn begin(root: &Path, disk: &Disk, opening: Opening) -> Result<StoreWriter> {
         let refuse_existing = || {
-            if root.join(CURRENT_NAME).exists() && !options.replace {
+            if opening == Opening::Create && root.join(CURRENT_NAME).exists() {
                 return Err(Error::Refused(format!(
                     "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
                     root.display()
@@ -52,7 +56,10 @@ impl StoreWriter {
             }
             Ok(())
         };
-        if root.exists() {
+        if opening == Opening::Change {
+            // Whatever is wrong with it is said before anything is written there.
+            Store::open(root)?;
+        } else if root.exists() {
             if !layout::is_store(root)? && !layout::is_empty(root)? {
                 return Err(Error::Refused(format!(
                     "{} exists and is no store; name a directory that does not exist yet",
@@ -68,8 +75,29 @@ impl StoreWriter {
         for dir in [CATALOG_DIR, SEGMENT_DIR] {
             disk.create_dir(&root.join(dir))?;
         }
-        let mut writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version: 1, _lock: lock };
-        writer.version = writer.newest_version()? + 1;
+        let before = match Store::open(root) {
+            Err(error) if opening == Opening::Change => return Err(error),
+            // A store too damaged to open is replaced by a new one.
+            before => before.ok(),
+        };
+        let mut store_id = [0; 16];
+        match &before {
+            Some(before) => store_id = before.id().to_le_bytes(),
+            None => getrandom::fill(&mut store_id).map_err(Error::arrow("draw a random number"))?,
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
+        // A clock that was set back must not make versions that look older than the ones before.
+        let created_ns = before.as_ref().map_or(now, |before| now.max(before.created_ns() + 1));
+        let version = newest_version(root)? + 1;
+        let writer = StoreWriter {
+            root: root.to_owned(),
+            disk: disk.clone(),
+            version,
+            store_id,
+            created_ns,
+            before,
+            _lock: lock,
+        };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -80,17 +108,26 @@ impl StoreWriter {
     }
 
     /// The store's identity: that of the version before, or a new one.
+    pub(crate) fn store_id(&self) -> [u8; 16] {
+        self.store_id
+    }
+
+    /// When the version is said to be made, in nanoseconds since 1970; later than the version before.
+    pub(crate) fn created_ns(&self) -> i64 {
+        self.created_ns
+    }
+
+    /// The live version, if there is one.
+    pub(crate) fn before(&self) -> Option<&Store> {
+        self.before.as_ref()
+    }
+
+    /// All versions so far, oldest first.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
-    pub(crate) fn store_id(&self) -> Result<[u8; 16]> {
-        // A store too damaged to open is replaced by a new one.
-        if let Ok(before) = Store::open(&self.root) {
-            return Ok(before.id().to_le_bytes());
-        }
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(Error::arrow("draw a random number"))?;
-        Ok(id)
+    /// When the live catalog is damaged.
+    pub(crate) fn history(&self) -> Result<Vec<VersionEntry>> {
+        self.before.as_ref().map_or(Ok(Vec::new()), Store::history)
     }
 
     /// Where segments go.
@@ -111,12 +148,15 @@ impl StoreWriter {
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
         let segment_dir = self.segment_dir();
         for segment in &snapshot.segments {
-            if segment.id.version == self.version {
-                let name = segment_name(segment.id.version, segment.id.ordinal);
-                self.disk.rename(&segment.temporary, &segment_dir.join(name))?;
+            if let Some(temporary) = &segment.temporary {
+                let name = segment_name(segment.record.version, segment.record.ordinal);
+                self.disk.rename(temporary, &segment_dir.join(name))?;
             }
         }
-        self.disk.sync_dir(&segment_dir)?;
+        if !snapshot.chunks.is_empty() {
+            // Syncs the directory as well, and with it the names of the segments.
+            self.put(&segment_dir, &chunks_name(self.version), snapshot.chunks.bytes())?;
+        }
         self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
         self.disk.sync_dir(&self.root)?;
@@ -139,39 +179,6 @@ impl StoreWriter {
         self.disk.sync_dir(dir)
     }
 
-    /// Removes all versions but the live one, with the segments that only they use. A version that a reader has open
-    /// stays.
-    ///
-    /// # Errors
-    /// When a file cannot be removed.
-    pub(crate) fn drop_old_versions(&self) -> Result<()> {
-        let mut kept_segments: HashSet<(u64, u32)> = HashSet::new();
-        let catalog_dir = self.root.join(CATALOG_DIR);
-        let live = Store::open(&self.root)?;
-        kept_segments.extend(live.segment_names()?);
-        for name in names(&catalog_dir)? {
-            let Some(version) = parse_catalog_name(&name).filter(|&version| version != live.version()) else {
-                continue;
-            };
-            let path = catalog_dir.join(&name);
-            let file = File::open(&path).map_err(Error::io("open", &path))?;
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                self.disk.remove(&path)?;
-            } else {
-                // A reader has it: whatever segments its version or an earlier one wrote may be in use.
-                let segments = names(&self.segment_dir())?;
-                kept_segments
-                    .extend(segments.iter().filter_map(|name| parse_segment_name(name)).filter(|s| s.0 <= version));
-            }
-        }
-        for name in names(&self.segment_dir())? {
-            if parse_segment_name(&name).is_some_and(|segment| !kept_segments.contains(&segment)) {
-                self.disk.remove(&self.segment_dir().join(name))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Removes temporary files, for a writer that gives up.
     ///
     /// # Errors
@@ -186,24 +193,36 @@ impl StoreWriter {
         }
         Ok(())
     }
-
-    /// The highest version that any file's name mentions, published or not: its names must not be used again.
-    fn newest_version(&self) -> Result<u64> {
-        let catalogs = names(&self.root.join(CATALOG_DIR))?;
-        let segments = names(&self.segment_dir())?;
-        let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name));
-        let segment_versions = segments.iter().filter_map(|name| parse_segment_name(name)).map(|(version, _)| version);
-        Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))
-    }
 }
 
-fn lock(root: &Path) -> Result<WriterLock> {
+/// The highest version that any file's name mentions, published or not: its names must not be used again.
+fn newest_version(root: &Path) -> Result<u64> {
+    let catalogs = names(&root.join(CATALOG_DIR))?;
+    let segments = names(&root.join(SEGMENT_DIR))?;
+    let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name));
+    let segment_version = |name: &str| parse_segment_name(name).map(|(version, _)| version);
+    let segment_versions = segments.iter().filter_map(|name| segment_version(name).or(parse_chunks_name(name)));
+    Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))
+}
+
+/// Takes the write lock and notes in it who has it, for those who come second.
+fn lock(root: &Path) -> Result<File> {
     let path = root.join(LOCK_NAME);
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(Error::io("create", &path))?;
+    let failed = || Error::io("lock", &path);
+    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = open.map_err(Error::io("create", &path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(WriterLock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path }),
-        Err(errno) => Err(Error::io("lock", &path)(errno.into())),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| file.rewind()).map_err(failed())?;
+            writeln!(file, "{}", std::process::id()).map_err(failed())?;
+            Ok(file)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut holder = String::new();
+            // What it says is a courtesy: it may be empty, or the holder may just have changed.
+            let _ = file.read_to_string(&mut holder);
+            Err(Error::Locked { path, holder: holder.trim().parse().ok() })
+        }
+        Err(errno) => Err(failed()(errno.into())),
     }
 }

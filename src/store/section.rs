@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Schema};
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::{Damage, Error, Result};
-use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Table};
+use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord};
 use crate::key::Date;
 use crate::panel::restore;
 use crate::segment::chunk_array;
@@ -36,7 +36,7 @@ impl<'a> Section<'a> {
             return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
         }
         let body = open.segment.slice(record.body_offset, record.body_len)?;
-        let chunks: &[ChunkRecord] = store.catalog.records(Table::Chunks, record.chunk_start, open.columns.len())?;
+        let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
         let mut end = 0;
         let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
             end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
@@ -52,6 +52,11 @@ impl<'a> Section<'a> {
     /// The section's date.
     pub fn date(&self) -> Date {
         self.date
+    }
+
+    /// The version in which its rows last changed: equal in two versions of one store, they hold the same rows.
+    pub fn changed(&self) -> u64 {
+        self.record.changed
     }
 
     /// How many stocks have a row on this date.
@@ -112,10 +117,10 @@ impl<'a> Section<'a> {
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
         let logical = self.store.panel_type(index)?;
-        let stored = match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
-            Ok(position) => self.chunk(position)?,
+        let stored = match self.open.position(index) {
+            Some(position) => self.chunk(position)?,
             // The column came to the panel after this segment was written.
-            Err(_) => new_null_array(logical, self.row_count()),
+            None => new_null_array(logical, self.row_count()),
         };
         Ok(StoredColumn { stored, logical: logical.clone() })
     }
@@ -161,15 +166,15 @@ impl<'a> Section<'a> {
     /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
     pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
         let logical = self.store.panel_type(index)?;
-        match self.open.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column) {
-            Ok(position) => {
+        match self.open.position(index) {
+            Some(position) => {
                 let bytes = self.chunk_buffer(position);
                 let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
                 let array =
                     chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
                 restore(&array.slice(from, to - from), logical)
             }
-            Err(_) => Ok(new_null_array(logical, to - from)),
+            None => Ok(new_null_array(logical, to - from)),
         }
     }
 

@@ -53,9 +53,9 @@ impl Store {
             let logical = self.panel_type(index)?;
             let parts = runs
                 .iter()
-                .map(|run| match run.open.columns.binary_search_by_key(&(index as u32 + 2), |c| c.column) {
-                    Ok(position) => restore(&run.gather(position)?, logical),
-                    Err(_) => Ok(new_null_array(logical, run.rows.len())),
+                .map(|run| match run.open.position(index) {
+                    Some(position) => restore(&run.gather(position)?, logical),
+                    None => Ok(new_null_array(logical, run.rows.len())),
                 })
                 .collect::<Result<Vec<ArrayRef>>>()?;
             let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();

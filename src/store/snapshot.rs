@@ -1,18 +1,21 @@
 //! Everything one version says, as values; turned into the bytes of a catalog.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_schema::DataType;
 use bytemuck::Zeroable;
 
+use super::chunks::ChunkFile;
 use super::strings::StringTable;
-use super::{SourceEntry, dictionary, logical};
+use super::{SourceEntry, VersionEntry, dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
-    CatalogBytes, ColumnRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, Table,
+    CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord,
+    SourceRecord, Stored, StrRef, Table,
 };
-use crate::key::StockId;
+use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
 use crate::segment::SealedSegment;
 
@@ -21,6 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) version: u64,
     pub(crate) store_id: [u8; 16],
     pub(crate) created_ns: i64,
+    /// How many versions the store keeps.
+    pub(crate) keep: u32,
     /// How the store was built, as JSON.
     pub(crate) settings: String,
     /// Column 0 is the code, column 1 the date.
@@ -28,8 +33,14 @@ pub(crate) struct Snapshot {
     pub(crate) date_spelling: Spelling,
     /// Dictionary 0 holds the codes.
     pub(crate) dictionaries: Vec<ArrayRef>,
-    pub(crate) segments: Vec<SealedSegment>,
+    pub(crate) segments: Vec<SnapshotSegment>,
+    /// In any order.
+    pub(crate) sections: Vec<SnapshotSection>,
+    /// The chunks of the segments that this version wrote.
+    pub(crate) chunks: ChunkFile,
     pub(crate) sources: Vec<SourceEntry>,
+    /// All versions so far, this one last.
+    pub(crate) history: Vec<VersionEntry>,
 }
 
 /// One column of a version.
@@ -39,10 +50,68 @@ pub(crate) struct SnapshotColumn {
     pub(crate) dictionary: Option<u32>,
 }
 
+/// One segment that a version uses.
+pub(crate) struct SnapshotSegment {
+    /// Its record, but for where its columns are, which the catalog decides.
+    pub(crate) record: SegmentRecord,
+    /// Panel column, stored type and logical type of each of its columns.
+    pub(crate) columns: Vec<(u32, Stored, DataType)>,
+    /// Where it lies until it is published; `None` when an earlier version did that.
+    pub(crate) temporary: Option<PathBuf>,
+}
+
+/// One section of a version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SnapshotSection {
+    pub(crate) date: Date,
+    pub(crate) record: SectionRecord,
+}
+
 impl Snapshot {
     /// The date column's form.
     pub(crate) fn date_form(&self) -> DateForm {
         DateForm { data_type: self.columns[1].logical.clone(), spelling: self.date_spelling.clone() }
+    }
+
+    /// Rows of the panel.
+    pub(crate) fn row_count(&self) -> u64 {
+        self.sections.iter().map(|section| u64::from(section.record.row_count)).sum()
+    }
+
+    /// Adds a segment that was sealed for this version, with all its sections.
+    pub(crate) fn add_sealed(&mut self, sealed: SealedSegment) {
+        let segment = self.segments.len() as u32;
+        let chunk_start = self.chunks.len();
+        let mut start = 0;
+        for section in sealed.sections {
+            self.sections.push(SnapshotSection {
+                date: section.date,
+                record: SectionRecord {
+                    body_offset: section.body_offset,
+                    body_len: section.body_len,
+                    changed: section.changed,
+                    chunk_start: start,
+                    segment,
+                    row_count: section.row_count,
+                },
+            });
+            start += section.chunks.len() as u64;
+            self.chunks.extend(&section.chunks);
+        }
+        self.segments.push(SnapshotSegment {
+            record: SegmentRecord {
+                version: sealed.id.version,
+                ordinal: sealed.id.ordinal,
+                file_len: sealed.file_len,
+                frame_checksum: sealed.frame_checksum,
+                chunk_start,
+                chunk_count: start,
+                chunk_checksum: self.chunks.checksum_from(chunk_start),
+                ..SegmentRecord::zeroed()
+            },
+            columns: sealed.columns.iter().map(|c| (c.column, c.stored, c.logical.clone())).collect(),
+            temporary: Some(sealed.temporary),
+        });
     }
 
     /// The catalog's bytes.
@@ -51,19 +120,22 @@ impl Snapshot {
     /// When a limit of the format is passed.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut strings = StringTable::default();
-        let row_count = self
-            .segments
-            .iter()
-            .flat_map(|segment| &segment.sections)
-            .map(|section| u64::from(section.row_count))
-            .sum();
-        let mut catalog = CatalogBytes::new(self.version, self.store_id, self.created_ns, row_count);
+        let mut catalog = CatalogBytes::new(Header {
+            version: self.version,
+            store_id: self.store_id,
+            created_ns: self.created_ns,
+            row_count: self.row_count(),
+            keep_count: self.keep,
+            ..Header::zeroed()
+        });
         catalog.put(Table::Settings, self.settings.as_bytes());
         catalog.put(Table::Columns, &self.column_records(&mut strings)?);
         dictionary::put(&mut catalog, &self.dictionaries);
         self.put_stock_order(&mut catalog);
+        self.put_segments(&mut catalog, &mut strings)?;
         self.put_sections(&mut catalog);
         catalog.put(Table::Sources, &self.source_records(&mut strings));
+        catalog.put(Table::History, &self.history_records(&mut strings));
         let strings = strings.finish();
         if strings.len() > u32::MAX as usize {
             return Err(Error::Refused("names and reasons take more than 4 GiB".to_owned()));
@@ -102,45 +174,37 @@ impl Snapshot {
         catalog.put::<u32>(Table::StockRanks, &ranks);
     }
 
-    fn put_sections(&self, catalog: &mut CatalogBytes) {
-        let mut segments = Vec::new();
-        let mut segment_columns = Vec::new();
-        let mut sections = Vec::new();
-        for (index, segment) in self.segments.iter().enumerate() {
-            segments.push(SegmentRecord {
-                version: segment.id.version,
-                ordinal: segment.id.ordinal,
+    fn put_segments(&self, catalog: &mut CatalogBytes, strings: &mut StringTable) -> Result<()> {
+        let mut records = Vec::with_capacity(self.segments.len());
+        let mut columns = Vec::new();
+        for segment in &self.segments {
+            records.push(SegmentRecord {
+                column_start: columns.len() as u64,
                 column_count: segment.columns.len() as u32,
-                column_start: segment_columns.len() as u64,
-                file_len: segment.file_len,
-                frame_checksum: segment.frame_checksum,
+                ..segment.record
             });
-            segment_columns.extend(segment.columns.iter().map(|column| SegmentColumnRecord {
-                column: column.column,
-                stored: column.stored as u8,
-                reserved: [0; 3],
-            }));
-            sections.extend(segment.sections.iter().map(|section| (index as u32, section)));
+            for (column, stored, logical) in &segment.columns {
+                let unsupported = || Error::Refused(format!("column {column} has unsupported type {logical}"));
+                columns.push(SegmentColumnRecord {
+                    column: *column,
+                    stored: *stored as u8,
+                    reserved: [0; 3],
+                    logical: logical::encode(logical, strings).ok_or_else(unsupported)?,
+                });
+            }
         }
-        sections.sort_by_key(|(_, section)| section.date);
-        let mut chunks = Vec::new();
-        let mut records = Vec::with_capacity(sections.len());
-        for &(segment, section) in &sections {
-            records.push(SectionRecord {
-                body_offset: section.body_offset,
-                body_len: section.body_len,
-                chunk_start: chunks.len() as u64,
-                segment,
-                row_count: section.row_count,
-            });
-            chunks.extend_from_slice(&section.chunks);
-        }
-        let dates: Vec<i32> = sections.iter().map(|(_, section)| section.date.days()).collect();
-        catalog.put(Table::Segments, &segments);
-        catalog.put(Table::SegmentColumns, &segment_columns);
+        catalog.put(Table::Segments, &records);
+        catalog.put(Table::SegmentColumns, &columns);
+        Ok(())
+    }
+
+    fn put_sections(&self, catalog: &mut CatalogBytes) {
+        let mut sections = self.sections.clone();
+        sections.sort_unstable_by_key(|section| section.date);
+        let dates: Vec<i32> = sections.iter().map(|section| section.date.days()).collect();
+        let records: Vec<SectionRecord> = sections.iter().map(|section| section.record).collect();
         catalog.put(Table::Dates, &dates);
         catalog.put(Table::Sections, &records);
-        catalog.put(Table::Chunks, &chunks);
     }
 
     fn source_records(&self, strings: &mut StringTable) -> Vec<SourceRecord> {
@@ -160,5 +224,20 @@ impl Snapshot {
             status: source.status as u32,
         };
         self.sources.iter().map(encode).collect()
+    }
+
+    fn history_records(&self, strings: &mut StringTable) -> Vec<HistoryRecord> {
+        let encode = |entry: &VersionEntry| HistoryRecord {
+            version: entry.version,
+            created_ns: entry.created_ns,
+            command: strings.add(&entry.command),
+            row_count: entry.rows,
+            added_count: entry.added,
+            restated_count: entry.restated,
+            removed_count: entry.removed,
+            date_count: entry.dates as u32,
+            dirty_count: entry.dirty_dates as u32,
+        };
+        self.history.iter().map(encode).collect()
     }
 }

@@ -85,6 +85,7 @@ impl Store {
             self.catalog.string(source.path)?;
             self.catalog.string(source.reason)?;
         }
+        self.history()?;
         let columns: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
         let dictionaries: &[DictionaryRecord] = self.catalog.table(Table::Dictionaries)?;
         self.catalog.table::<i32>(Table::DictionaryOffsets)?;

@@ -1,5 +1,6 @@
 //! An open store: one version, seen whole.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,12 @@ use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
+use super::chunks::Chunks;
 use super::{Section, dictionary, layout, logical};
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, NONE, SEGMENT_DIR, SectionRecord,
-    SegmentColumnRecord, SegmentRecord, Stored, Table, catalog_name, segment_name,
+    SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord, catalog_name, parse_catalog_name, segment_name,
 };
 use crate::key::{Date, StockId};
 use crate::mapped::Access;
@@ -53,7 +55,15 @@ struct Parts {
 pub(super) struct OpenSegment {
     pub(super) record: SegmentRecord,
     pub(super) columns: Vec<SegmentColumn>,
+    pub(super) chunks: Chunks,
     pub(super) segment: Segment,
+}
+
+impl OpenSegment {
+    /// Where the `index`-th of the panel's columns stands among the segment's; code and date not counted.
+    pub(super) fn position(&self, index: usize) -> Option<usize> {
+        self.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column).ok()
+    }
 }
 
 impl Store {
@@ -90,7 +100,74 @@ impl Store {
                 opened => break opened?,
             }
         };
-        if catalog.header().version != current.version {
+        Store::of_catalog(root, catalog, current.version, access)
+    }
+
+    /// Opens an older version of the store at `path`, if it is still kept.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such version, or it was collected; else as [`open`](Store::open).
+    pub fn open_version(path: impl AsRef<Path>, version: u64) -> Result<Store> {
+        let root = path.as_ref();
+        let live = Store::open(root)?;
+        if version == live.version() {
+            return Ok(live);
+        }
+        let kept = live.kept_versions()?;
+        let missing = || Error::NotFound {
+            what: format!("version {version} of {}", root.display()),
+            hint: format!("versions {} are kept", kept.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        if !kept.contains(&version) {
+            return Err(missing());
+        }
+        let path = root.join(CATALOG_DIR).join(catalog_name(version));
+        match Catalog::open(&path, Access::Map) {
+            // It is being collected at this moment.
+            Err(Error::Io { source, .. }) if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {
+                Err(missing())
+            }
+            opened => Store::of_catalog(root, opened?, version, Access::Map),
+        }
+    }
+
+    /// Opens the version of the store at `path` that was live at an instant, in nanoseconds since 1970, if it is still
+    /// kept: what a reader saw at that time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the store did not exist then, or the version was collected; else as
+    /// [`open`](Store::open).
+    pub fn open_as_of(path: impl AsRef<Path>, instant_ns: i64) -> Result<Store> {
+        let root = path.as_ref();
+        let live = Store::open(root)?;
+        let history = live.history()?;
+        match history.iter().rfind(|entry| entry.created_ns <= instant_ns) {
+            Some(entry) => Store::open_version(root, entry.version),
+            None => Err(Error::NotFound {
+                what: format!("a version of {} from that time", root.display()),
+                hint: "its first version is younger; `transect log` lists them".to_owned(),
+            }),
+        }
+    }
+
+    /// The versions that can be opened, ascending. Costs a look at the directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn kept_versions(&self) -> Result<Vec<u64>> {
+        let names = layout::names(&self.root.join(CATALOG_DIR))?;
+        let known: HashSet<u64> = self.history()?.iter().map(|entry| entry.version).collect();
+        let mut kept: Vec<u64> = names
+            .iter()
+            .filter_map(|name| parse_catalog_name(name))
+            .filter(|version| known.contains(version))
+            .collect();
+        kept.sort_unstable();
+        Ok(kept)
+    }
+
+    fn of_catalog(root: &Path, catalog: Catalog, version: u64, access: Access) -> Result<Store> {
+        if catalog.header().version != version {
             return Err(catalog.structure(format!("it says it is version {}", catalog.header().version)));
         }
         let segment_count =
@@ -128,6 +205,11 @@ impl Store {
     /// Rows of the panel.
     pub fn row_count(&self) -> u64 {
         self.catalog.header().row_count
+    }
+
+    /// How many versions the store keeps.
+    pub fn keep(&self) -> u32 {
+        self.catalog.header().keep_count
     }
 
     /// The panel's columns in their logical types.
@@ -277,14 +359,15 @@ impl Store {
             .records(Table::SegmentColumns, record.column_start, record.column_count as usize)?
             .iter()
             .map(|column: &SegmentColumnRecord| {
-                let (name, logical) = self.column(column.column as usize)?;
+                let (name, _) = self.column(column.column as usize)?;
+                let logical = self.logical_type(&column.logical, name)?;
                 let stored = Stored::from_number(column.stored)
                     .ok_or_else(|| self.catalog.structure(format!("stored type {} is unknown", column.stored)))?;
                 let dictionary = (stored == Stored::Codes).then(|| self.dictionary(column.column as usize));
                 Ok(SegmentColumn {
                     column: column.column,
                     name: name.to_owned(),
-                    logical: logical.clone(),
+                    logical,
                     stored,
                     dictionary: dictionary.transpose()?.flatten().cloned(),
                 })
@@ -299,7 +382,8 @@ impl Store {
         }
         let path = self.root.join(SEGMENT_DIR).join(segment_name(record.version, record.ordinal));
         let segment = Segment::open(&path, record.file_len, self.access)?;
-        Ok(slot.get_or_init(|| OpenSegment { record, columns, segment }))
+        let chunks = Chunks::open(&self.root, &record, self.access)?;
+        Ok(slot.get_or_init(|| OpenSegment { record, columns, chunks, segment }))
     }
 
     fn parts(&self) -> Result<&Parts> {
@@ -310,15 +394,20 @@ impl Store {
         Ok(self.parts.get_or_init(|| parts))
     }
 
+    /// The logical type in a record of the column `name`.
+    fn logical_type(&self, record: &TypeRecord, name: &str) -> Result<DataType> {
+        let zone = self.catalog.string(record.zone)?;
+        logical::decode(record, zone)
+            .ok_or_else(|| self.catalog.structure(format!("column {name:?} has an unknown type")))
+    }
+
     fn read_parts(&self) -> Result<Parts> {
         let records: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
         let mut columns = Vec::with_capacity(records.len());
         let mut dictionaries = Vec::with_capacity(records.len());
         for record in records {
             let name = self.catalog.string(record.name)?.to_owned();
-            let zone = self.catalog.string(record.logical.zone)?;
-            let data_type = logical::decode(&record.logical, zone)
-                .ok_or_else(|| self.catalog.structure(format!("column {name:?} has an unknown type")))?;
+            let data_type = self.logical_type(&record.logical, &name)?;
             columns.push(Column { name, data_type });
             let dictionary = (record.dictionary != NONE).then(|| dictionary::get(&self.catalog, record.dictionary));
             dictionaries.push(dictionary.transpose()?);

@@ -205,7 +205,7 @@ impl<'a> Transpose<'a> {
         let directory = File::open(&self.out).map_err(Error::io("open", &self.out))?;
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(directory),
-            Err(Errno::WOULDBLOCK) => Err(Error::Locked { path: self.out.clone() }),
+            Err(Errno::WOULDBLOCK) => Err(Error::Locked { path: self.out.clone(), holder: None }),
             Err(errno) => Err(Error::io("lock", &self.out)(errno.into())),
         }
     }

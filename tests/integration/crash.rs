@@ -153,7 +153,7 @@ fn a_rebuild_that_fails_anywhere_leaves_the_old_version_or_the_new_one() {
         assert_eq!(sections(&opened), new, "{fault:?}");
         assert_no_leftovers(&store);
         // Only the live version's files are left.
-        assert_eq!(entries(&store).len(), 6, "{fault:?}: {:?}", entries(&store));
+        assert_eq!(entries(&store).len(), 7, "{fault:?}: {:?}", entries(&store));
         fs::remove_dir_all(&store).unwrap();
     }
     assert!(kept > 0 && replaced > 0, "{kept} kept, {replaced} replaced");
@@ -280,7 +280,8 @@ fn nothing_gets_its_name_before_its_bytes_are_synced_and_current_comes_last() {
         assert!(next_dir.is_none_or(|next| named < next + 1), "{} is referred to before it is there", to.display());
         renamed.push(to.strip_prefix(place.store()).unwrap().to_str().unwrap().to_owned());
     }
-    assert_eq!(renamed, ["segment/00000002-0000.arrow", "catalog/0000000002", "CURRENT"]);
+    let chunks = "segment/00000002.chunks";
+    assert_eq!(renamed, ["segment/00000002-0000.arrow", chunks, "catalog/0000000002", "CURRENT"]);
     let parent = Step::SyncDir(place.store().parent().unwrap().to_owned());
     let current = steps.iter().position(|step| matches!(step, Step::Rename(_, to) if to.ends_with("CURRENT"))).unwrap();
     assert!(steps[current..].contains(&parent), "the store's own name is never synced");
@@ -329,7 +330,7 @@ fn of_two_builds_at_once_one_is_told_that_the_store_is_locked() {
         is_reached.recv().unwrap();
         for force in [false, true] {
             match build(&place, &place.store(), force, Disk::default()) {
-                Err(Error::Locked { path }) => assert_eq!(path, place.store().join("LOCK")),
+                Err(Error::Locked { path, .. }) => assert_eq!(path, place.store().join("LOCK")),
                 other => panic!("force {force}: {:?}", other.map(|_| "built")),
             }
         }
@@ -364,7 +365,15 @@ fn a_reader_keeps_its_version_through_forced_rebuilds() {
     build(&place, &place.store(), true, Disk::default()).unwrap();
     assert_eq!(
         entries(&place.store()),
-        ["CURRENT", "LOCK", "catalog", "catalog/0000000004", "segment", "segment/00000004-0000.arrow"]
+        [
+            "CURRENT",
+            "LOCK",
+            "catalog",
+            "catalog/0000000004",
+            "segment",
+            "segment/00000004-0000.arrow",
+            "segment/00000004.chunks"
+        ]
     );
 }
 

@@ -23,6 +23,7 @@ struct Answers {
     schema: String,
     info: serde_json::Value,
     sources: String,
+    history: String,
     sections: Vec<(Date, Contents)>,
     series: Vec<Contents>,
 }
@@ -35,6 +36,7 @@ impl Answers {
             schema: format!("{:?}", store.schema().unwrap()),
             info: serde_json::to_value(store.info().unwrap()).unwrap(),
             sources: format!("{:?}", store.sources().unwrap()),
+            history: format!("{:?}", store.history().unwrap()),
             sections: sections(store),
             series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
             stocks,
@@ -50,6 +52,7 @@ impl Answers {
         check("schema", store.schema().map(|schema| format!("{schema:?}") == self.schema));
         check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
         check("sources", store.sources().map(|sources| format!("{sources:?}") == self.sources));
+        check("history", store.history().map(|history| format!("{history:?}") == self.history));
         for (date, expected) in &self.sections {
             let batch = store.section(*date).and_then(|section| section.batch());
             check("section", batch.map(|batch| contents(&batch) == *expected));
@@ -87,7 +90,8 @@ fn catalog_path(place: &Place) -> PathBuf {
 /// Asks everything and expects nothing but that it comes back.
 fn ask_all(store: &Store, answers: &Answers) {
     let _ = (store.dates(), store.stocks(), store.schema(), store.info(), store.sources(), store.settings());
-    let _ = (store.version(), store.id(), store.created_ns(), store.row_count());
+    let _ = (store.version(), store.id(), store.created_ns(), store.row_count(), store.keep());
+    let _ = (store.history(), store.kept_versions());
     for &date in &answers.dates {
         if let Ok(section) = store.section(date) {
             let _ = (section.batch(), section.codes(), section.column("size"), section.row_count());
@@ -154,6 +158,27 @@ fn every_flipped_byte_of_current_is_refused() {
                 opened.map(|_| "opened")
             );
         }
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_chunk_file_is_an_error_and_seen_by_verify() {
+    let (place, answers) = small_store();
+    let path = place.store().join("segment/00000001.chunks");
+    let good = fs::read(&path).unwrap();
+    let flipped = (0..good.len()).map(|at| {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        bad
+    });
+    let cut = [0, 1, 15, 16, 17, good.len() - 1].map(|len| good[..len].to_vec());
+    for (at, bad) in flipped.chain(cut).enumerate() {
+        fs::write(&path, &bad).unwrap();
+        let store = Store::open(place.store()).unwrap();
+        for &date in &answers.dates {
+            assert!(store.section(date).is_err(), "damage {at}");
+        }
+        assert!(!verify(&store).damages.is_empty(), "damage {at}: verify does not notice");
     }
 }
 
@@ -313,6 +338,14 @@ fn what_is_missing_is_named() {
         other => panic!("{:?}", other.map(|_| "a section")),
     }
     assert!(verify(&opened).damages[0].contains("not there"));
+
+    let store = copy("chunks-are-missing");
+    let chunks = store.join("segment/00000001.chunks");
+    fs::remove_file(&chunks).unwrap();
+    match Store::open(&store).unwrap().section(answers.dates[0]) {
+        Err(Error::Corrupt { path, .. }) => assert_eq!(path, chunks),
+        other => panic!("{:?}", other.map(|_| "a section")),
+    }
 
     let store = copy("catalog-is-missing");
     fs::remove_file(store.join("catalog/0000000001")).unwrap();

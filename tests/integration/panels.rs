@@ -208,8 +208,9 @@ pub fn sections(store: &Store) -> Vec<(Date, Contents)> {
 
 /// The one segment of a small store.
 pub fn segment_path(store: &Path) -> PathBuf {
+    let files = fs::read_dir(store.join("segment")).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> =
-        fs::read_dir(store.join("segment")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "arrow")).collect();
     assert_eq!(found.len(), 1, "segments of {}: {found:?}", store.display());
     found.remove(0)
 }

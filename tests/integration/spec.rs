@@ -12,9 +12,9 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, TimeUnit};
 use transect::Store;
 use transect::format::{
-    ALIGNMENT, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, Header, SectionIdentity, SectionRecord,
-    SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, StrRef, TABLE_COUNT, Table, TableRef,
-    TypeRecord, checksum, parse_header, table,
+    ALIGNMENT, ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, Header, HistoryRecord,
+    SectionIdentity, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, StrRef,
+    TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header, table,
 };
 
 use super::panels::{Place, batch, small_panel};
@@ -75,6 +75,8 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             created_ns: i64,
             store_id: [u8; 16],
             row_count: u64,
+            keep_count: u32,
+            reserved: u32,
             tables: [TableRef; TABLE_COUNT],
             checksum: u64,
         }),
@@ -107,9 +109,31 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             column_start: u64,
             file_len: u64,
             frame_checksum: u64,
+            chunk_start: u64,
+            chunk_count: u64,
+            chunk_checksum: u64,
         }),
-        record!(SegmentColumnRecord { column: u32, stored: u8, reserved: [u8; 3] }),
-        record!(SectionRecord { body_offset: u64, body_len: u64, chunk_start: u64, segment: u32, row_count: u32 }),
+        record!(SegmentColumnRecord { column: u32, stored: u8, reserved: [u8; 3], logical: TypeRecord }),
+        record!(SectionRecord {
+            body_offset: u64,
+            body_len: u64,
+            changed: u64,
+            chunk_start: u64,
+            segment: u32,
+            row_count: u32,
+        }),
+        record!(ChunkFileHeader { magic: [u8; 8], format_version: u32, reserved: u32 }),
+        record!(HistoryRecord {
+            version: u64,
+            created_ns: i64,
+            command: StrRef,
+            row_count: u64,
+            added_count: u64,
+            restated_count: u64,
+            removed_count: u64,
+            date_count: u32,
+            dirty_count: u32,
+        }),
         record!(ChunkRecord { checksum: u64, null_count: u32, reserved: u32 }),
         record!(SourceRecord {
             path: StrRef,
@@ -174,8 +198,8 @@ fn every_table_of_a_catalog_is_on_the_page() {
         (SegmentColumns, size_of::<SegmentColumnRecord>()),
         (Dates, 4),
         (Sections, size_of::<SectionRecord>()),
-        (Chunks, size_of::<ChunkRecord>()),
         (Sources, size_of::<SourceRecord>()),
+        (History, size_of::<HistoryRecord>()),
     ];
     assert_eq!(all.len(), TABLE_COUNT);
     let records = records();
@@ -289,7 +313,9 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     let dates: &[i32] = table(&bytes, &header, Table::Dates).unwrap();
     let sections: &[SectionRecord] = table(&bytes, &header, Table::Sections).unwrap();
     let columns: &[SegmentColumnRecord] = table(&bytes, &header, Table::SegmentColumns).unwrap();
-    let chunks: &[ChunkRecord] = table(&bytes, &header, Table::Chunks).unwrap();
+    let chunk_file = fs::read(place.store().join("segment/00000001.chunks")).unwrap();
+    let records = chunk_file[size_of::<ChunkFileHeader>()..].chunks_exact(size_of::<ChunkRecord>());
+    let chunks: Vec<ChunkRecord> = records.map(bytemuck::pod_read_unaligned).collect();
     let mut bodies = Vec::new();
     for (section, date) in sections.iter().zip(dates) {
         assert_eq!(section.body_offset % ALIGNMENT, 0);
@@ -334,6 +360,7 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     frame.extend_from_slice(&segment[at..]);
     let segments: &[SegmentRecord] = table(&bytes, &header, Table::Segments).unwrap();
     assert_eq!(segments[0].frame_checksum, checksum(&frame));
+    assert_eq!(segments[0].chunk_checksum, checksum(&chunk_file[size_of::<ChunkFileHeader>()..]));
 }
 
 #[test]
@@ -351,7 +378,7 @@ fn the_page_shows_the_golden_store_as_it_is() {
         assert_eq!(found, bytes[at..at + found.len()], "{line}");
         shown += found.len();
     }
-    assert_eq!(shown, 120);
+    assert_eq!(shown, 128);
     let current = fs::read_to_string(golden.join("CURRENT")).unwrap();
     let indented: String = current.lines().map(|line| format!("    {line}\n")).collect();
     assert!(page.contains(&indented), "CURRENT is shown as\n{indented}");

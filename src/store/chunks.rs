@@ -1,0 +1,108 @@
+//! Chunk files: checksums and null counts of all segments that one version wrote, outside of catalogs, so that later
+//! versions share them as they share the segments.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow_buffer::Buffer;
+
+use crate::error::{Damage, Error, Result};
+use crate::format::{
+    ChunkFileHeader, ChunkRecord, FORMAT_VERSION, MAGIC, SEGMENT_DIR, SegmentRecord, checksum, chunks_name,
+};
+use crate::mapped::{Access, load};
+
+/// Length of a record, and of the header.
+const RECORD_LEN: u64 = size_of::<ChunkRecord>() as u64;
+
+/// The chunks of one segment, in place.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    bytes: Buffer,
+    path: PathBuf,
+}
+
+impl Chunks {
+    /// The chunks of `segment` in the store at `root`. Their checksum is compared.
+    ///
+    /// # Errors
+    /// When the file is missing, too short or damaged.
+    pub(super) fn open(root: &Path, segment: &SegmentRecord, access: Access) -> Result<Chunks> {
+        let path = root.join(SEGMENT_DIR).join(chunks_name(segment.version));
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
+            _ => Error::io("open", &path)(error),
+        })?;
+        let all = load(&file, &path, access)?;
+        let header = all.get(..RECORD_LEN as usize).map(bytemuck::pod_read_unaligned::<ChunkFileHeader>);
+        match header {
+            Some(header) if header == HEADER => {}
+            Some(header) if header.magic == MAGIC && header.format_version != FORMAT_VERSION => {
+                return Err(Error::WrongVersion { path, found: header.format_version, supported: FORMAT_VERSION });
+            }
+            _ => return Err(Error::structure(&path, "it does not begin as a chunk file")),
+        }
+        let range = segment.chunk_start.checked_add(1).and_then(|start| {
+            let end = start.checked_add(segment.chunk_count)?.checked_mul(RECORD_LEN)?;
+            Some((start.checked_mul(RECORD_LEN)?, end))
+        });
+        let Some((start, end)) = range.filter(|(_, end)| *end <= all.len() as u64) else {
+            return Err(Error::structure(&path, "it is too short for the chunks that the catalog looks for"));
+        };
+        let bytes = all.slice_with_length(start as usize, (end - start) as usize);
+        if checksum(&bytes) != segment.chunk_checksum {
+            let what = format!("the chunks of segment {}", segment.ordinal);
+            return Err(Error::Corrupt { path, damage: Damage::Checksum { what } });
+        }
+        Ok(Chunks { bytes, path })
+    }
+
+    /// `count` records from `start` on.
+    ///
+    /// # Errors
+    /// When the segment has not so many.
+    pub(super) fn records(&self, start: u64, count: usize) -> Result<&[ChunkRecord]> {
+        let all: &[ChunkRecord] = bytemuck::cast_slice(&self.bytes);
+        usize::try_from(start).ok().and_then(|start| all.get(start..start.checked_add(count)?)).ok_or_else(|| {
+            Error::structure(&self.path, format!("a section looks for {count} chunks at {start}, and there are none"))
+        })
+    }
+}
+
+const HEADER: ChunkFileHeader = ChunkFileHeader { magic: MAGIC, format_version: FORMAT_VERSION, reserved: 0 };
+
+/// A chunk file being put together.
+pub(crate) struct ChunkFile {
+    bytes: Vec<u8>,
+}
+
+impl ChunkFile {
+    /// A file without chunks.
+    pub(crate) fn new() -> ChunkFile {
+        ChunkFile { bytes: bytemuck::bytes_of(&HEADER).to_vec() }
+    }
+
+    /// How many chunks it has.
+    pub(super) fn len(&self) -> u64 {
+        self.bytes.len() as u64 / RECORD_LEN - 1
+    }
+
+    /// Whether it has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn extend(&mut self, records: &[ChunkRecord]) {
+        self.bytes.extend_from_slice(bytemuck::cast_slice(records));
+    }
+
+    /// XXH3 of the records from number `start` on.
+    pub(super) fn checksum_from(&self, start: u64) -> u64 {
+        checksum(&self.bytes[((start + 1) * RECORD_LEN) as usize..])
+    }
+
+    /// The whole file.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
