@@ -73,7 +73,9 @@ pub mod synth;
 mod transpose;
 pub mod workers;
 
-pub use build::{Build, BuildReport, SourceReport, verify_source};
+pub use build::{
+    Build, BuildReport, ColumnChange, MaxRestated, RowChange, SourceReport, Update, UpdateReport, verify_source,
+};
 pub use error::{Damage, Error, Result};
 pub use key::{Date, StockId};
 pub use store::Store;

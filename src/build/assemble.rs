@@ -7,34 +7,42 @@ use arrow_schema::DataType;
 
 use super::intake::{Gathered, date_form};
 use super::lane::DictionaryBuilder;
-use super::report::source_entries;
+use super::rows::stored_as;
 use crate::error::Result;
 use crate::format::Stored;
 use crate::panel::Column;
 use crate::segment::{SegmentColumn, natural_stored};
 use crate::source::Survey;
-use crate::store::{ChunkFile, Snapshot, SnapshotColumn, StoreWriter};
+use crate::store::{ChunkFile, Snapshot, SnapshotColumn, Store, StoreWriter};
 
-/// What sealing needs beside the blocks.
-pub(super) struct SealerParts {
+/// What was decided.
+pub(super) struct Assembly {
+    /// The version to be, without segments, sections, sources and history.
+    pub(super) snapshot: Snapshot,
+    /// The columns of new segments.
     pub(super) columns: Arc<[SegmentColumn]>,
+    /// For each input, the number of its stock.
     pub(super) stocks: Vec<u32>,
+    /// For each block and panel column, the store's code for each of the block's codes.
     pub(super) codes: Vec<Vec<Vec<u32>>>,
 }
 
 /// Decides everything that depends on all blocks: stock numbers, dictionaries, stored types, how dates are spelt.
+/// Where the panel goes on from one that was there before, its numbers and codes stay, and types become no narrower.
 pub(super) fn assemble(
     survey: &Survey,
     gathered: &Gathered,
     writer: &StoreWriter,
     keep: u32,
-) -> Result<(Snapshot, SealerParts)> {
+    before: Option<&Store>,
+) -> Result<Assembly> {
     let mut stocks = vec![0; survey.inputs.len()];
-    let mut codes = DictionaryBuilder::default();
+    let mut codes = DictionaryBuilder::of(before.map(|before| before.dictionary(0)).transpose()?.flatten());
+    let segments_before = before.map(Store::snapshot_segments).transpose()?.unwrap_or_default();
     for read in gathered.read.iter().filter(|read| read.rows > 0) {
         stocks[read.input] = codes.add(survey.inputs[read.input].code.as_bytes());
     }
-    let date_form = date_form(&gathered.read);
+    let date_form = date_form(&gathered.read, before.map(Store::schema).transpose()?.map(|panel| &panel.date_form));
 
     let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
     let mut columns = vec![
@@ -63,7 +71,8 @@ pub(super) fn assemble(
         let logical = data_type.clone();
         let mut dictionary = None;
         let stored = if natural_stored(data_type) == Stored::Codes {
-            let mut builder = DictionaryBuilder::default();
+            let known = before.map(|before| before.dictionary(index + 2)).transpose()?.flatten();
+            let mut builder = DictionaryBuilder::of(known);
             for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
                 let values = column.map_or(&[][..], |column| &column.dictionary);
                 block.push(values.iter().map(|value| builder.add(value)).collect());
@@ -74,7 +83,11 @@ pub(super) fn assemble(
             Stored::Codes
         } else {
             block_codes.iter_mut().for_each(|block| block.push(Vec::new()));
-            let widest = in_blocks().flatten().map(|column| column.stored).max();
+            let widest_before = segments_before.iter().flat_map(|segment| &segment.columns).filter_map(|column| {
+                let (number, stored, logical) = column;
+                (*number as usize == index + 2).then(|| stored_as(logical, *stored, data_type)).flatten()
+            });
+            let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
             // Without any value, the narrowest that the type allows.
             let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
             widest.unwrap_or(narrowest)
@@ -105,8 +118,8 @@ pub(super) fn assemble(
         segments: Vec::new(),
         sections: Vec::new(),
         chunks: ChunkFile::new(),
-        sources: source_entries(survey, gathered),
+        sources: Vec::new(),
         history: Vec::new(),
     };
-    Ok((snapshot, SealerParts { columns: segment_columns.into(), stocks, codes: block_codes }))
+    Ok(Assembly { snapshot, columns: segment_columns.into(), stocks, codes: block_codes })
 }

@@ -207,9 +207,9 @@ impl Read {
     }
 }
 
-/// The one form in which all files' dates can be written back.
-pub(super) fn date_form(read: &[Read]) -> DateForm {
-    let mut joined: Option<DateForm> = None;
+/// The one form in which all files' dates can be written back, and those that were there `before`.
+pub(super) fn date_form(read: &[Read], before: Option<&DateForm>) -> DateForm {
+    let mut joined: Option<DateForm> = before.cloned();
     for read in read {
         let form = match &read.dates {
             Spelt::Not => continue,
@@ -242,6 +242,6 @@ pub(super) fn date_note(survey: &Survey, read: &[Read]) -> Option<String> {
     };
     (mixes || forms.len() > 1).then(|| {
         let forms: Vec<String> = forms.iter().map(example).collect();
-        format!("files spell dates differently ({}); the output has {}", forms.join(", "), date_form(read))
+        format!("files spell dates differently ({}); the output has {}", forms.join(", "), date_form(read, None))
     })
 }

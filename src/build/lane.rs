@@ -77,7 +77,7 @@ impl Lane {
 }
 
 /// The bytes of a fixed-width array, not copied.
-fn fixed_bytes(array: &ArrayRef) -> Result<Buffer> {
+pub(super) fn fixed_bytes(array: &ArrayRef) -> Result<Buffer> {
     downcast_primitive_array!(
         array => Ok(array.values().inner().clone()),
         other => Err(Error::Refused(format!("type {other} cannot be stored")))
@@ -182,6 +182,17 @@ pub(super) struct DictionaryBuilder {
 }
 
 impl DictionaryBuilder {
+    /// A builder that goes on from the values of an array of text, or of byte strings.
+    pub(super) fn of(known: Option<&ArrayRef>) -> DictionaryBuilder {
+        let mut builder = DictionaryBuilder::default();
+        let texts = known.and_then(|known| known.as_string_opt::<i32>()).into_iter().flatten();
+        let values = known.and_then(|known| known.as_binary_opt::<i32>()).into_iter().flatten();
+        for value in texts.flatten().map(str::as_bytes).chain(values.flatten()) {
+            builder.add(value);
+        }
+        builder
+    }
+
     /// The code of each row of `array`; 0 where it is null.
     fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
         let failed = || Error::arrow("dictionary-code a column");

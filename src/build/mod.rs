@@ -1,17 +1,28 @@
 //! Source to store: reads series by blocks of stocks, gathers them by date, and publishes the result as a version.
 
+mod align;
 mod assemble;
+mod changes;
 mod check;
+mod differ;
 mod gather;
 mod intake;
 mod lane;
+mod merge;
 mod plan;
 mod report;
+mod rows;
 mod run;
 mod seal;
 mod settings;
 mod spill;
+mod stages;
+mod update;
+mod update_report;
 
+pub use changes::RowChange;
 pub use check::{SourceReport, verify_source};
 pub use report::BuildReport;
 pub use run::Build;
+pub use update::Update;
+pub use update_report::{ColumnChange, MaxRestated, UpdateReport};

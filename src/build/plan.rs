@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::gather::Block;
 use crate::key::Date;
+use crate::segment::SegmentColumn;
 
 /// About how many bytes of sections one segment holds. Large enough that a store has few files, small enough that
 /// segments keep several workers busy.
-const SEGMENT_LEN: u64 = 128 << 20;
+pub(super) const SEGMENT_LEN: u64 = 128 << 20;
 
 /// Splits inputs of these decoded lengths into contiguous ranges of about equal length, at most `count`.
 pub(super) fn tasks(decoded_lens: &[u64], count: usize) -> Vec<Range<usize>> {
@@ -24,6 +25,11 @@ pub(super) fn total(lens: &[u64]) -> u64 {
 /// so that the bytes of a store do not depend on memory or workers.
 pub(super) fn segments(row_counts: &[u32], bits_per_row: u64) -> Vec<Range<usize>> {
     split(row_counts.iter().map(|&rows| u64::from(rows) * bits_per_row / 8), SEGMENT_LEN)
+}
+
+/// Bits of one row of a segment with these columns, validity aside.
+pub(super) fn bits_per_row(columns: &[SegmentColumn]) -> u64 {
+    columns.iter().map(|column| column.stored.byte_len(8)).sum()
 }
 
 /// Contiguous ranges, each closed by the item with which it reaches `target`.

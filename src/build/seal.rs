@@ -1,72 +1,34 @@
-//! The second half of a build: pieces of blocks, mapped from the spill, become sections.
+//! The second half of a build or an update: pieces of blocks, mapped from the spill, and of the section before become
+//! a section.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_buffer::bit_mask::set_bits;
-use arrow_buffer::bit_util::{get_bit, set_bit};
+use arrow_buffer::bit_util::set_bit;
 
-use super::gather::{Block, BlockColumn, Slot};
-use super::lane::widened;
-use super::spill::SpillMap;
-use crate::error::Result;
+use super::gather::Slot;
+use super::rows::{Before, ColumnRows, Gathering, Origin, Piece};
 use crate::format::Stored;
 use crate::key::Date;
-use crate::segment::{SectionBody, SegmentColumn, SegmentWriter};
+use crate::segment::{SectionBody, SegmentColumn};
 
 /// Everything that sealing a section needs, shared by all workers.
 pub(super) struct Sealer<'a> {
-    pub(super) blocks: &'a [Block],
-    pub(super) spill: &'a SpillMap,
-    /// The version being written.
-    pub(super) version: u64,
+    pub(super) gathering: Gathering<'a>,
     /// Code, date, then the panel's columns.
     pub(super) columns: Arc<[SegmentColumn]>,
-    /// For each input, the number of its stock.
-    pub(super) stocks: Vec<u32>,
-    /// For each block and panel column, the store's code for each of the block's codes.
-    pub(super) codes: Vec<Vec<Vec<u32>>>,
-}
-
-/// The rows of one block on one date.
-struct Piece {
-    block: usize,
-    rows: Range<usize>,
 }
 
 impl Sealer<'_> {
-    /// Writes the sections of `dates`, which ascend, to `writer`; tells `done` after each.
-    pub(super) fn seal(
-        &self,
-        dates: &[Date],
-        writer: &mut SegmentWriter,
-        mut done: impl FnMut() -> Result<()>,
-    ) -> Result<()> {
-        // Blocks are walked in step with the dates: a binary search for the first, then one step a date.
-        let first = dates.first().copied().unwrap_or(Date::MIN);
-        let mut next: Vec<usize> =
-            self.blocks.iter().map(|block| block.dates.partition_point(|&date| date < first)).collect();
-        for &date in dates {
-            let mut pieces = Vec::with_capacity(self.blocks.len());
-            for (block, at) in next.iter_mut().enumerate() {
-                if self.blocks[block].dates.get(*at) == Some(&date) {
-                    let starts = &self.blocks[block].row_starts;
-                    pieces.push(Piece { block, rows: starts[*at] as usize..starts[*at + 1] as usize });
-                    *at += 1;
-                }
-            }
-            let (row_count, body) = self.section(date, &pieces);
-            writer.write(date, self.version, row_count, body)?;
-            done()?;
-        }
-        Ok(())
-    }
-
-    fn section(&self, date: Date, pieces: &[Piece]) -> (u32, SectionBody) {
+    /// The section of `date` with the rows of `pieces`, which are in code order; `before` is what some may lie in.
+    pub(super) fn section(&self, date: Date, pieces: &[Piece], before: Option<&Before>) -> (u32, SectionBody) {
         let row_count: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+        let sources: Vec<Vec<Source>> =
+            (2..self.columns.len()).map(|index| self.sources(index - 2, pieces, before)).collect();
         let layout = self.columns.iter().enumerate().map(|(index, column)| {
-            let nulls = if index < 2 { 0 } else { self.null_count(index - 2, pieces) };
+            let nulls = if index < 2 { 0 } else { sources[index - 2].iter().map(Source::null_count).sum() };
             (column.stored, nulls as u32)
         });
         let mut body = SectionBody::new(row_count as u32, layout);
@@ -74,95 +36,109 @@ impl Sealer<'_> {
         let codes: &mut [u32] = bytemuck::cast_slice_mut(body.values_mut(0));
         let mut at = 0;
         for piece in pieces {
-            let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(self.blocks[piece.block].inputs));
-            for &input in &inputs[piece.rows.clone()] {
-                codes[at] = self.stocks[input as usize];
-                at += 1;
+            let to = &mut codes[at..at + piece.rows.len()];
+            match (piece.origin, before) {
+                (Origin::Block(block), _) => {
+                    let stocks = self.gathering.stocks(block, piece.rows.clone());
+                    to.iter_mut().zip(stocks).for_each(|(code, stock)| *code = stock);
+                }
+                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stocks()[piece.rows.clone()]),
+                (Origin::Before, None) => {}
             }
+            at += to.len();
         }
         bytemuck::cast_slice_mut::<u8, i32>(body.values_mut(1)).fill(date.days());
-        for index in 2..self.columns.len() {
-            self.fill_validity(index - 2, pieces, &mut body);
-            self.fill_values(index - 2, pieces, &mut body);
+        for (index, sources) in sources.iter().enumerate() {
+            fill_validity(sources, index + 2, &mut body);
+            let target = &self.columns[index + 2];
+            fill_values(sources, target, body.values_mut(index + 2));
         }
         (row_count as u32, body)
     }
 
-    fn column(&self, column: usize, piece: &Piece) -> Option<&BlockColumn> {
-        self.blocks[piece.block].columns[column].as_ref()
+    /// A panel column of each piece.
+    fn sources<'s>(&'s self, column: usize, pieces: &[Piece], before: Option<&'s Before>) -> Vec<Source<'s>> {
+        let source =
+            |piece: &Piece| Source { column: self.column(column, piece.origin, before), rows: piece.rows.clone() };
+        pieces.iter().map(source).collect()
     }
 
-    fn null_count(&self, column: usize, pieces: &[Piece]) -> usize {
-        let nulls = |piece: &Piece| {
-            let Some(block_column) = self.column(column, piece) else { return piece.rows.len() };
-            let Some(validity) = block_column.validity else { return 0 };
-            let bits = UnalignedBitChunk::new(self.spill.get(validity), piece.rows.start, piece.rows.len());
-            piece.rows.len() - bits.count_ones()
-        };
-        pieces.iter().map(nulls).sum()
-    }
-
-    fn fill_validity(&self, column: usize, pieces: &[Piece], body: &mut SectionBody) {
-        let Some(bits) = body.validity_mut(column + 2) else { return };
-        let mut at = 0;
-        for piece in pieces {
-            let len = piece.rows.len();
-            if let Some(block_column) = self.column(column, piece) {
-                match block_column.validity {
-                    Some(validity) => {
-                        set_bits(bits, self.spill.get(validity), at, piece.rows.start, len);
-                    }
-                    None => (at..at + len).for_each(|row| set_bit(bits, row)),
-                }
-            }
-            at += len;
+    /// A panel column of an origin; `None` when it has no value there.
+    pub(super) fn column<'s>(
+        &'s self,
+        column: usize,
+        origin: Origin,
+        before: Option<&'s Before>,
+    ) -> Option<ColumnRows<'s>> {
+        match origin {
+            Origin::Block(block) => self.gathering.column(block, column),
+            Origin::Before => before?.column(column),
         }
     }
+}
 
-    fn fill_values(&self, column: usize, pieces: &[Piece], body: &mut SectionBody) {
-        let target = &self.columns[column + 2];
-        let signed = target.logical.is_signed_integer();
-        let values = body.values_mut(column + 2);
-        let mut at = 0;
-        for piece in pieces {
-            let rows = piece.rows.clone();
-            let to = at;
-            at += rows.len();
-            let Some(block_column) = self.column(column, piece) else { continue };
-            let bytes = self.spill.get(block_column.values);
-            match (block_column.stored, target.stored) {
-                (Stored::Bits, Stored::Bits) => {
-                    set_bits(values, bytes, to, rows.start, rows.len());
-                }
-                (Stored::Codes, _) => {
-                    let codes: &[u32] = bytemuck::cast_slice(bytes);
-                    let ours = &self.codes[piece.block][column];
-                    let validity = block_column.validity.map(|validity| self.spill.get(validity));
-                    let values: &mut [u32] = bytemuck::cast_slice_mut(values);
-                    for (value, row) in values[to..].iter_mut().zip(rows) {
-                        // A null row's code would stand for its block's first text; slots of nulls are zero.
-                        if validity.is_none_or(|bits| get_bit(bits, row)) {
-                            *value = ours[codes[row] as usize];
-                        }
-                    }
-                }
-                (from, stored) if from == stored => {
-                    let width = stored.byte_len(1) as usize;
-                    let source = &bytes[rows.start * width..rows.end * width];
-                    values[to * width..to * width + source.len()].copy_from_slice(source);
-                }
-                (from, stored) => {
-                    let integers = match from {
-                        Stored::Bits => rows.map(|row| i64::from(get_bit(bytes, row))).collect(),
-                        _ => {
-                            let width = from.byte_len(1) as usize;
-                            widened(&bytes[rows.start * width..rows.end * width], from, signed)
-                        }
-                    };
-                    put_integers(&integers, stored, values, to);
+/// One column of one piece.
+struct Source<'a> {
+    column: Option<ColumnRows<'a>>,
+    rows: Range<usize>,
+}
+
+impl Source<'_> {
+    fn null_count(&self) -> usize {
+        let Some(column) = self.column else { return self.rows.len() };
+        let Some(validity) = column.validity else { return 0 };
+        self.rows.len() - UnalignedBitChunk::new(validity, self.rows.start, self.rows.len()).count_ones()
+    }
+}
+
+fn fill_validity(sources: &[Source], column: usize, body: &mut SectionBody) {
+    let Some(bits) = body.validity_mut(column) else { return };
+    let mut at = 0;
+    for Source { column, rows } in sources {
+        match column.map(|column| column.validity) {
+            Some(Some(validity)) => {
+                set_bits(bits, validity, at, rows.start, rows.len());
+            }
+            Some(None) => (at..at + rows.len()).for_each(|row| set_bit(bits, row)),
+            None => {}
+        }
+        at += rows.len();
+    }
+}
+
+fn fill_values(sources: &[Source], target: &SegmentColumn, values: &mut [u8]) {
+    let signed = target.logical.is_signed_integer();
+    let mut to = 0;
+    for Source { column, rows } in sources {
+        if let Some(column) = column {
+            fill_piece(column, rows.clone(), target.stored, signed, values, to);
+        }
+        to += rows.len();
+    }
+}
+
+/// Writes the values of `rows` at the width of `stored` from row `to` on.
+fn fill_piece(from: &ColumnRows, rows: Range<usize>, stored: Stored, signed: bool, values: &mut [u8], to: usize) {
+    match (from.stored, stored, from.codes) {
+        (Stored::Bits, Stored::Bits, _) => {
+            set_bits(values, from.values, to, rows.start, rows.len());
+        }
+        (Stored::Codes, _, Some(ours)) => {
+            let codes: &[u32] = bytemuck::cast_slice(from.values);
+            let values: &mut [u32] = bytemuck::cast_slice_mut(values);
+            for (value, row) in values[to..].iter_mut().zip(rows) {
+                // A null row's code would stand for its block's first text; slots of nulls are zero.
+                if from.is_valid(row) {
+                    *value = ours[codes[row] as usize];
                 }
             }
         }
+        (narrow, wide, _) if narrow == wide => {
+            let width = stored.byte_len(1) as usize;
+            let source = &from.values[rows.start * width..rows.end * width];
+            values[to * width..to * width + source.len()].copy_from_slice(source);
+        }
+        (..) => put_integers(&from.integers(rows, signed), stored, values, to),
     }
 }
 

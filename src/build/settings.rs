@@ -20,10 +20,10 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The settings of a build from `source`.
-    pub(super) fn of_build(source: &Path, options: &SourceOptions) -> Settings {
+    /// The settings of a version that `command` made from `source`.
+    pub(super) fn new(command: &str, source: &Path, options: &SourceOptions) -> Settings {
         let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
-        Settings { command: "build".to_owned(), source: source.display().to_string(), options: options.clone() }
+        Settings { command: command.to_owned(), source: source.display().to_string(), options: options.clone() }
     }
 
     /// The settings that `store` remembers.

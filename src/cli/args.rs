@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use transect::Date;
 use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 use transect::synth::Preset;
+use transect::{Date, MaxRestated};
 
 use super::exit;
 
@@ -39,6 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Build(BuildArgs),
+    Update(UpdateArgs),
     Transpose(TransposeArgs),
     Show(ShowArgs),
     Info(InfoArgs),
@@ -142,6 +143,62 @@ pub struct BuildArgs {
     /// Whoever has it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
+}
+
+/// Bring a store up to date with the files it was built from
+///
+/// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
+/// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
+/// file no longer has). Older versions stay as they are, as many as the store keeps. Nothing is published if nothing
+/// differs, and an update that fails or is interrupted changes nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect update panel.store                                # every night
+  transect update panel.store --max-restated 5%              # unless far too much would change
+  transect update panel.store --refuse-restatement           # history must not move
+  transect update panel.store features2 --check-content      # from a copy")]
+pub struct UpdateArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The directory with one Parquet file per stock [default: the one of last time]
+    #[arg(value_name = "SRC")]
+    pub source: Option<PathBuf>,
+
+    /// Read every file and compare its bytes with a hash, whatever its time says
+    #[arg(long)]
+    pub check_content: bool,
+
+    /// Remove the rows of files that have disappeared
+    ///
+    /// Without this they stay, and the files are named.
+    #[arg(long)]
+    pub prune: bool,
+
+    /// Publish nothing if a row would be restated or removed
+    ///
+    /// The report says what would change, and the exit code is 1.
+    #[arg(long, conflicts_with = "max_restated")]
+    pub refuse_restatement: bool,
+
+    /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
+    ///
+    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
+    #[arg(long, value_name = "N|P%")]
+    pub max_restated: Option<MaxRestated>,
+
+    /// How many versions the store keeps from now on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub running: Running,
 }
 
 /// Write one file per date from a store

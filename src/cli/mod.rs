@@ -13,6 +13,7 @@ mod show;
 mod synth;
 mod table;
 mod transpose;
+mod update;
 mod verify;
 
 use clap::error::ErrorKind;
@@ -27,6 +28,7 @@ pub fn main() -> std::process::ExitCode {
     let quiet = cli.quiet;
     let json = match &cli.command {
         Command::Build(args) => args.running.json,
+        Command::Update(args) => args.running.json,
         Command::Transpose(args) => args.running.json,
         Command::Info(args) => args.json,
         Command::Verify(args) => args.running.json,
@@ -36,6 +38,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let result = match cli.command {
         Command::Build(args) => build::run(args, quiet),
+        Command::Update(args) => update::run(&args, quiet),
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args),

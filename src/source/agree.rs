@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 
 use super::discover::counted;
 use super::footer::FileSchema;
+use super::survey::Prior;
 use super::types::{is_text, join};
 use crate::error::Result;
 use crate::panel::Column;
@@ -37,19 +38,20 @@ struct Group<'a> {
     filled: Vec<usize>,
 }
 
-/// Agrees on the columns of `members`, which are in the order of their codes.
+/// Agrees on the columns of `members`, which are in the order of their codes. The columns of a panel that was there
+/// before come first, and its types are never given up for those of a file.
 ///
 /// # Errors
-/// Only those of `exact`.
-pub(super) fn agree(members: &[Member], exact: &Exact) -> Result<Agreement> {
+/// Only those of `exact` and of `prior`.
+pub(super) fn agree(members: &[Member], prior: Option<&Prior>, exact: &Exact) -> Result<Agreement> {
     let mut refused: Vec<Option<String>> = vec![None; members.len()];
     let mut asked = HashMap::new();
     // Each round that does not end refuses at least one more file.
     'round: loop {
         let groups = group(members, &refused);
         let mut columns = Vec::new();
-        for name in union(&groups) {
-            match settle(&name, &groups, exact, &mut asked)? {
+        for name in union(&groups, prior) {
+            match settle(&name, &groups, prior, exact, &mut asked)? {
                 Settled::Type(data_type) => columns.push(Column { name, data_type }),
                 Settled::Refused(files) => {
                     for (file, reason) in files {
@@ -78,11 +80,12 @@ fn group<'a>(members: &'a [Member], refused: &[Option<String>]) -> Vec<Group<'a>
     groups
 }
 
-fn union(groups: &[Group]) -> Vec<String> {
+fn union(groups: &[Group], prior: Option<&Prior>) -> Vec<String> {
     let mut known = HashMap::new();
     let mut names: Vec<String> = Vec::new();
-    for value in groups.iter().flat_map(|group| &group.schema.values) {
-        known.entry(value.name.as_str()).or_insert_with(|| names.push(value.name.clone()));
+    let before = prior.into_iter().flat_map(|prior| prior.columns).map(|column| &column.name);
+    for name in before.chain(groups.iter().flat_map(|group| &group.schema.values).map(|value| &value.name)) {
+        known.entry(name.as_str()).or_insert_with(|| names.push(name.clone()));
     }
     names
 }
@@ -96,7 +99,7 @@ enum Settled {
 type Asked = HashMap<(usize, String, DataType), Result<(), String>>;
 
 /// Where the types of the column `name` meet, or the files of the rarer type where they do not.
-fn settle(name: &str, groups: &[Group], exact: &Exact, asked: &mut Asked) -> Result<Settled> {
+fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, asked: &mut Asked) -> Result<Settled> {
     // Types in first-seen order, each with its files that have rows.
     let mut uses: Vec<(DataType, Vec<usize>)> = Vec::new();
     for group in groups {
@@ -111,20 +114,32 @@ fn settle(name: &str, groups: &[Group], exact: &Exact, asked: &mut Asked) -> Res
     }
     // Most files first; the sort is stable, so that of two equally common types the one seen later is the rarer.
     uses.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
-    let mut accepted: Vec<DataType> = Vec::new();
-    let mut target = DataType::Null;
+    let before = prior.and_then(|prior| prior.columns.iter().find(|column| column.name == name));
+    let before = before.map(|column| &column.data_type).filter(|data_type| **data_type != DataType::Null);
+    let mut accepted: Vec<DataType> = before.cloned().into_iter().collect();
+    let mut target = before.cloned().unwrap_or(DataType::Null);
     for (n, (data_type, files)) in uses.iter().enumerate() {
         // A type that only empty files have widens nothing that files with rows have agreed on.
         if files.is_empty() && !accepted.is_empty() {
             continue;
         }
         let with: Vec<DataType> = accepted.iter().chain([data_type]).cloned().collect();
-        let common = || format!("{target} in {}", counted(uses[0].1.len(), "file", "files"));
+        let common = || match before {
+            Some(_) => format!("{target} in the store"),
+            None => format!("{target} in {}", counted(uses[0].1.len(), "file", "files")),
+        };
         let Some(joined) = join(&with) else {
             let reason = conflict(name, data_type, &common(), &target, "no type holds the values of both exactly");
             return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
         };
         for checked in &joined.checked {
+            if let (Some(prior), Some(_)) = (prior, before.filter(|before| *before == checked))
+                && let Err(why) = (prior.exact)(name, &joined.target)?
+            {
+                let why = format!("{} cannot hold all values of the store: {why}", joined.target);
+                let reason = conflict(name, data_type, &common(), &target, &why);
+                return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
+            }
             let of_type = uses[..=n].iter().find(|(data_type, _)| data_type == checked);
             let suspects = of_type.map_or(&[][..], |(_, files)| files);
             let inexact = inexact(suspects, name, &joined.target, exact, asked)?;

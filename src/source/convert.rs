@@ -44,6 +44,14 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
     }
 }
 
+/// Whether every value of `array` is exact in type `to`.
+///
+/// # Errors
+/// Names the first that is not.
+pub(crate) fn check_values(array: &ArrayRef, to: &DataType) -> Result<(), String> {
+    widen(array, to, 0).map(drop)
+}
+
 /// Whether an integer of this magnitude is exact as a double: its significant bits fit 53.
 pub(super) fn fits_double(magnitude: u64) -> bool {
     // Zero has 64 leading and 64 trailing zeros, and no bit between them.

@@ -16,16 +16,19 @@ mod options;
 mod order;
 mod pages;
 mod pattern;
+mod scan;
 mod series;
 mod survey;
 mod types;
 
+pub(crate) use convert::check_values;
 pub use dates::join_date_forms;
 pub use discover::Skipped;
 pub use options::{BadDates, Cast, Duplicates, SourceOptions};
 pub use pattern::Pattern;
+pub use scan::{KnownFile, Scan, scan};
 pub use series::SeriesReader;
-pub use survey::{Input, Survey, survey};
+pub use survey::{Input, Prior, Survey, survey, survey_again};
 pub use types::parse_type;
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use arrow_schema::DataType;
 use super::agree::{Agreement, Member, agree};
 use super::content::{self, Stamp, WHOLE, guarded};
 use super::dates::{Format, can_be_date};
-use super::discover::{Skipped, counted, discover};
+use super::discover::{Found, Skipped, counted, discover};
 use super::exact::{Small, check_exact};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::options::SourceOptions;
+use super::scan::Scan;
 use super::series::SeriesReader;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
@@ -80,6 +81,13 @@ pub(super) struct Target {
     pub(super) is_decided: bool,
 }
 
+impl Input {
+    /// Whether the file has the survey's column of this number.
+    pub fn has_column(&self, column: usize) -> bool {
+        self.layout.slots[column].is_some()
+    }
+}
+
 impl Survey {
     /// Sets the size up to which a file is read whole, 64 MiB unless set; longer ones are read piece by piece, which
     /// takes two passes over their bytes. An open reader holds up to this much.
@@ -96,6 +104,21 @@ impl Survey {
         SeriesReader::open(self, input)
     }
 }
+
+/// The panel that was there before, for files that are read again.
+pub struct Prior<'a> {
+    /// The code's column.
+    pub code: &'a Column,
+    /// Name of the date column.
+    pub date_name: &'a str,
+    /// The other columns.
+    pub columns: &'a [Column],
+    /// Whether all values of the column with that name are exact in another type; the inner error says why not.
+    pub exact: &'a Exactness<'a>,
+}
+
+/// See [`Prior::exact`].
+pub type Exactness<'a> = dyn Fn(&str, &DataType) -> Result<Result<(), String>> + 'a;
 
 /// A file whose footer has been read.
 struct Candidate {
@@ -114,30 +137,63 @@ struct Candidate {
 /// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
 /// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
-    let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
     let found = discover(root, &options.pattern)?;
-    let (mut skipped, mut notes) = (found.skipped, found.notes);
+    look_at(root, found, None, options, workers, observer)
+}
 
+/// As [`survey`], of the changed files of a [`Scan`] only, which join the panel that was there before.
+///
+/// # Errors
+/// As [`survey`].
+pub fn survey_again(
+    root: &Path,
+    scan: &mut Scan,
+    prior: &Prior,
+    options: &SourceOptions,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Survey> {
+    let found = Found {
+        files: std::mem::take(&mut scan.changed),
+        skipped: std::mem::take(&mut scan.skipped),
+        notes: std::mem::take(&mut scan.notes),
+    };
+    look_at(root, found, Some(prior), options, workers, observer)
+}
+
+fn look_at(
+    root: &Path,
+    found: Found,
+    prior: Option<&Prior>,
+    options: &SourceOptions,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Survey> {
+    let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
+    let Found { files, mut skipped, mut notes } = found;
     let interner = Interner::new(options);
-    observer.begin("survey", "files", found.files.len() as u64);
-    let looked = workers.try_map(found.files.len(), |n| {
+    observer.begin("survey", "files", files.len() as u64);
+    let looked = workers.try_map(files.len(), |n| {
         if observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        let result = look(&root.join(&found.files[n].1), &interner);
+        let result = look(&root.join(&files[n].1), &interner);
         observer.advance(1);
         Ok(result)
     })?;
     observer.end();
 
     let mut candidates = Vec::new();
-    for ((code, path), looked) in found.files.into_iter().zip(looked) {
+    for ((code, path), looked) in files.into_iter().zip(looked) {
         match looked {
             Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
             Err(reason) => skipped.push(Skipped::new(&path, reason)),
         }
     }
-    check_names(options, &candidates)?;
+    // Of names in the options, those that no changed file has may stand in the others.
+    if prior.is_none() {
+        check_names(options, &candidates)?;
+    }
     candidates.retain(|candidate| {
         let reason = refusal(&candidate.footer);
         skipped.extend(reason.map(|reason| Skipped::new(&candidate.path, reason)));
@@ -151,7 +207,7 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
             has_rows: candidate.footer.row_count > 0,
         })
         .collect();
-    let Agreement { columns, refused } = agree(&members, &|files, name, to| {
+    let Agreement { columns, refused } = agree(&members, prior, &|files, name, to| {
         workers.try_map(files.len(), |n| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
@@ -178,8 +234,11 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
         )));
     }
 
-    let date_name = date_name(options, &candidates, &mut notes);
-    let code = code_column(options, &candidates)?;
+    let date_name = match prior {
+        Some(prior) => prior.date_name.to_owned(),
+        None => date_name(options, &candidates, &mut notes),
+    };
+    let code = code_column(options, prior, &candidates)?;
     let date_cast = date_cast(options, &date_name, &candidates)?;
     check_unique(&code.name, &date_name, &columns)?;
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
@@ -275,8 +334,9 @@ fn date_name(options: &SourceOptions, candidates: &[Candidate], notes: &mut Vec<
     best.map_or_else(|| "date".to_owned(), |name| (*name).to_owned())
 }
 
-fn code_column(options: &SourceOptions, candidates: &[Candidate]) -> Result<Column> {
+fn code_column(options: &SourceOptions, prior: Option<&Prior>, candidates: &[Candidate]) -> Result<Column> {
     let types = schemas(candidates).into_iter().filter_map(|schema| Some(schema.code.as_ref()?.1.clone()));
+    let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
     let texts = types.filter(is_text).filter_map(|data_type| super::types::logical(&data_type));
     let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
     let data_type = match options.cast(&options.code_column) {

@@ -27,4 +27,4 @@ pub use view::Store;
 pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{first_difference, first_differing_row, show};
 pub(crate) use publish::{Opening, StoreWriter};
-pub(crate) use snapshot::{Snapshot, SnapshotColumn};
+pub(crate) use snapshot::{Snapshot, SnapshotColumn, SnapshotSection};

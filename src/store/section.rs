@@ -1,5 +1,7 @@
 //! One section: all stocks on one date, in place.
 
+use std::ops::Range;
+
 use arrow_array::types::{ArrowPrimitiveType, Int32Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -8,7 +10,7 @@ use arrow_schema::{DataType, Schema};
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::{Damage, Error, Result};
-use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord};
+use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored};
 use crate::key::Date;
 use crate::panel::restore;
 use crate::segment::chunk_array;
@@ -156,26 +158,53 @@ impl<'a> Section<'a> {
     /// The chunk of the segment's `position`-th column, verified.
     pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
         let (column, record) = (&self.open.columns[position], &self.chunks[position]);
+        self.check_chunk(position)?;
         let bytes = self.chunk_buffer(position);
-        if self.identity(position).checksum(&bytes) != record.checksum {
-            return Err(self.damaged(Damage::Section { date: self.date, column: column.name.clone() }));
-        }
         chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
     }
 
     /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
     pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
-        let logical = self.store.panel_type(index)?;
-        match self.open.position(index) {
-            Some(position) => {
-                let bytes = self.chunk_buffer(position);
-                let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
-                let array =
-                    chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
-                restore(&array.slice(from, to - from), logical)
-            }
-            None => Ok(new_null_array(logical, to - from)),
+        self.column_as(index, self.store.panel_type(index)?, from..to)
+    }
+
+    /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
+    /// null where the segment lacks it.
+    pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
+        let Some(position) = self.open.position(index) else { return Ok(new_null_array(logical, rows.len())) };
+        let bytes = self.chunk_buffer(position);
+        let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
+        let array = chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
+        restore(&array.slice(rows.start, rows.len()), logical)
+    }
+
+    /// The `index`-th of the panel's columns as bytes, not verified; `None` where the segment lacks it.
+    pub(crate) fn raw(&self, index: usize) -> Option<RawColumn<'_>> {
+        let position = self.open.position(index)?;
+        let (column, layout) = (&self.open.columns[position], self.layout(position));
+        let bytes = self.chunk_bytes(position);
+        Some(RawColumn {
+            stored: column.stored,
+            logical: &column.logical,
+            values: &bytes[layout.values],
+            validity: layout.validity.map(|validity| &bytes[validity]),
+        })
+    }
+
+    /// Compares the checksums of all columns.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], naming the first column whose checksum does not match.
+    pub(crate) fn check(&self) -> Result<()> {
+        (0..self.open.columns.len()).try_for_each(|position| self.check_chunk(position))
+    }
+
+    fn check_chunk(&self, position: usize) -> Result<()> {
+        if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunks[position].checksum {
+            return Ok(());
         }
+        let column = self.open.columns[position].name.clone();
+        Err(self.damaged(Damage::Section { date: self.date, column }))
     }
 
     /// The bytes of the segment's `position`-th column, not verified.
@@ -227,6 +256,16 @@ impl<'a> Section<'a> {
     pub(super) fn damaged(&self, damage: Damage) -> Error {
         Error::Corrupt { path: self.open.segment.path().to_owned(), damage }
     }
+}
+
+/// One column of one section as bytes.
+pub(crate) struct RawColumn<'a> {
+    pub(crate) stored: Stored,
+    /// The logical type when it was stored.
+    pub(crate) logical: &'a DataType,
+    pub(crate) values: &'a [u8],
+    /// One bit a row; `None` when all rows have a value.
+    pub(crate) validity: Option<&'a [u8]>,
 }
 
 /// One column of one section in its stored type; the values lie in the map.

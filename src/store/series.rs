@@ -102,7 +102,7 @@ impl<'a> Section<'a> {
     }
 
     fn rows_between_ranks(&self, wanted: Range<u32>, ranks: &[u32]) -> Result<Range<usize>> {
-        let codes = self.code_numbers();
+        let codes = self.stock_numbers();
         let first = |rank: u32| -> Result<usize> {
             let (mut low, mut high) = (0, codes.len());
             while low < high {
@@ -119,14 +119,14 @@ impl<'a> Section<'a> {
 
     /// The codes of these rows, without comparing the checksum.
     pub(crate) fn codes_at(&self, rows: Range<usize>) -> Result<Vec<&'a str>> {
-        let codes = &self.code_numbers()[rows];
+        let codes = &self.stock_numbers()[rows];
         let names = self.store().codes()?;
         let code = |&code: &u32| ((code as usize) < names.len()).then(|| names.value(code as usize));
         codes.iter().map(code).collect::<Option<_>>().ok_or_else(|| self.unknown_stocks())
     }
 
     /// The rows' stock numbers, without comparing the checksum.
-    fn code_numbers(&self) -> &[u32] {
+    pub(crate) fn stock_numbers(&self) -> &[u32] {
         // A segment's buffers are aligned, and so is a section's place in it.
         bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
     }

@@ -9,7 +9,7 @@ use bytemuck::Zeroable;
 
 use super::chunks::ChunkFile;
 use super::strings::StringTable;
-use super::{SourceEntry, VersionEntry, dictionary, logical};
+use super::{SourceEntry, Store, VersionEntry, dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
     CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord,
@@ -76,6 +76,24 @@ impl Snapshot {
     /// Rows of the panel.
     pub(crate) fn row_count(&self) -> u64 {
         self.sections.iter().map(|section| u64::from(section.record.row_count)).sum()
+    }
+
+    /// Adds what stays of the version before: `sections` of its `segments`, and no segment without any.
+    pub(crate) fn add_kept(&mut self, segments: Vec<SnapshotSegment>, sections: &[SnapshotSection]) {
+        let mut numbers: Vec<Option<u32>> = vec![None; segments.len()];
+        for section in sections {
+            numbers[section.record.segment as usize] = Some(0);
+        }
+        for (number, segment) in numbers.iter_mut().zip(segments) {
+            if let Some(number) = number {
+                *number = self.segments.len() as u32;
+                self.segments.push(segment);
+            }
+        }
+        self.sections.extend(sections.iter().map(|section| {
+            let segment = numbers[section.record.segment as usize].unwrap_or_default();
+            SnapshotSection { date: section.date, record: SectionRecord { segment, ..section.record } }
+        }));
     }
 
     /// Adds a segment that was sealed for this version, with all its sections.
@@ -239,5 +257,41 @@ impl Snapshot {
             dirty_count: entry.dirty_dates as u32,
         };
         self.history.iter().map(encode).collect()
+    }
+}
+
+impl Store {
+    /// The segments of this version, as a later one keeps them.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn snapshot_segments(&self) -> Result<Vec<SnapshotSegment>> {
+        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
+        let column = |record: &SegmentColumnRecord| {
+            let unknown = || self.catalog.structure(format!("stored type {} is unknown", record.stored));
+            let stored = Stored::from_number(record.stored).ok_or_else(unknown)?;
+            Ok((record.column, stored, self.logical_type(&record.logical, &record.column.to_string())?))
+        };
+        let segment = |record: &SegmentRecord| {
+            let columns =
+                self.catalog.records(Table::SegmentColumns, record.column_start, record.column_count as usize)?;
+            let columns = columns.iter().map(column).collect::<Result<_>>()?;
+            Ok(SnapshotSegment { record: *record, columns, temporary: None })
+        };
+        segments.iter().map(segment).collect()
+    }
+
+    /// The sections of this version, as a later one keeps them.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn snapshot_sections(&self) -> Result<Vec<SnapshotSection>> {
+        let records: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let dates = self.dates()?;
+        if records.len() != dates.len() || records.iter().any(|record| record.segment as usize >= self.segment_count())
+        {
+            return Err(self.catalog.structure("its sections do not fit its dates and segments"));
+        }
+        Ok(dates.iter().zip(records).map(|(&date, &record)| SnapshotSection { date, record }).collect())
     }
 }

@@ -308,12 +308,12 @@ impl Store {
     }
 
     /// Place of each stock in code order, by stock number.
-    pub(super) fn ranks(&self) -> Result<&[u32]> {
+    pub(crate) fn ranks(&self) -> Result<&[u32]> {
         self.catalog.table(Table::StockRanks)
     }
 
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
-    pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
+    pub(crate) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
         Ok(self.parts()?.dictionaries.get(column).and_then(Option::as_ref))
     }
 
@@ -395,7 +395,7 @@ impl Store {
     }
 
     /// The logical type in a record of the column `name`.
-    fn logical_type(&self, record: &TypeRecord, name: &str) -> Result<DataType> {
+    pub(super) fn logical_type(&self, record: &TypeRecord, name: &str) -> Result<DataType> {
         let zone = self.catalog.string(record.zone)?;
         logical::decode(record, zone)
             .ok_or_else(|| self.catalog.structure(format!("column {name:?} has an unknown type")))

@@ -10,3 +10,4 @@ mod panels;
 mod real;
 mod reruns;
 mod spec;
+mod updates;

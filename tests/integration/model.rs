@@ -249,7 +249,7 @@ type Seeds = Vec<Option<u64>>;
 
 /// One file.
 #[derive(Debug, Clone)]
-struct File {
+pub(super) struct File {
     /// Which of the panel's columns it has, and whether each is of type null there.
     columns: Vec<(usize, bool)>,
     dates: Dates,
@@ -262,9 +262,9 @@ struct File {
 
 /// The files of a panel, by code.
 #[derive(Debug, Clone)]
-struct Files {
-    types: Vec<DataType>,
-    files: BTreeMap<&'static str, File>,
+pub(super) struct Files {
+    pub(super) types: Vec<DataType>,
+    pub(super) files: BTreeMap<&'static str, File>,
 }
 
 fn seeds(columns: usize) -> impl Strategy<Value = Seeds> {
@@ -284,6 +284,27 @@ fn file(column_count: usize, dates: Dates, rows: Range<usize>) -> impl Strategy<
         .prop_map(|(columns, dates, rows, twice, order)| File { columns, dates, rows, twice, order })
 }
 
+/// The panel of one day, and what is written over it on each of some later days.
+pub(super) fn days() -> impl Strategy<Value = Vec<Files>> {
+    let types = subsequence(types(), 1..12).prop_shuffle();
+    let dates = proptest::sample::select(&Dates::ALL[..]);
+    (types, dates, 2usize..5).prop_flat_map(|(types, dates, days)| {
+        let count = types.len();
+        let day = subsequence(CODES.to_vec(), 1..=CODES.len()).prop_flat_map(move |codes| {
+            let first = file(count, dates, 1..DATES.len() + 1);
+            let rest = vec(file(count, dates, 0..DATES.len() + 1), codes.len() - 1);
+            (Just(codes), first, rest)
+        });
+        vec(day, days).prop_map(move |days| {
+            let files = |(codes, first, rest): (Vec<&'static str>, File, Vec<File>)| Files {
+                types: types.clone(),
+                files: codes.into_iter().zip([first].into_iter().chain(rest)).collect(),
+            };
+            days.into_iter().map(files).collect()
+        })
+    })
+}
+
 fn files() -> impl Strategy<Value = Files> {
     let types = subsequence(types(), 1..12).prop_shuffle();
     let dates = proptest::sample::select(&Dates::ALL[..]);
@@ -299,6 +320,9 @@ fn files() -> impl Strategy<Value = Files> {
     })
 }
 
+/// Rows by date and code: values by name of column.
+pub(super) type Rows = BTreeMap<(Date, String), BTreeMap<String, Cell>>;
+
 /// What a store of some files must hold.
 #[derive(Debug)]
 struct Model {
@@ -313,9 +337,16 @@ fn name(column: usize) -> String {
     format!("column {column}")
 }
 
+impl File {
+    /// Whether it has no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
 impl Files {
     /// Writes the files into `place`.
-    fn write(&self, place: &Place) {
+    pub(super) fn write(&self, place: &Place) {
         for (code, file) in &self.files {
             let all: Vec<(usize, &Seeds)> = file.rows.iter().map(|(&date, seeds)| (date, seeds)).collect();
             let mut rows = all.clone();
@@ -340,6 +371,16 @@ impl Files {
 
     fn cell(&self, data_type: &DataType, seed: Option<u64>) -> Cell {
         seed.map_or(Cell::Null, |seed| value(data_type, seed))
+    }
+
+    /// Every row with its values, nulls left out, by name of column.
+    pub(super) fn rows(&self) -> Rows {
+        let model = self.model();
+        let named = |row: Vec<Cell>| {
+            let cells = model.columns.iter().map(|(name, ..)| name.clone()).zip(row);
+            cells.filter(|(_, cell)| *cell != Cell::Null).collect()
+        };
+        model.rows.into_iter().map(|(key, row)| (key, named(row))).collect()
     }
 
     fn model(&self) -> Model {

@@ -1,0 +1,165 @@
+//! Lays the rows that were read again beside those of the section before: which are in both, which are new or gone, and
+//! what the section is put together from. Pure.
+
+use std::ops::Range;
+
+use super::rows::{Origin, Piece};
+
+/// A stock whose rows were read again, or are to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Restated {
+    /// Its number.
+    pub(super) stock: u32,
+    /// Its place in code order among all stocks.
+    pub(super) rank: u32,
+}
+
+/// How a section follows from the one before and from rows that were read again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Alignment {
+    /// What the new section consists of, in code order.
+    pub(super) pieces: Vec<Piece>,
+    /// Rows in both.
+    pub(super) pairs: Vec<Pair>,
+    /// Rows that are new: block and row.
+    pub(super) added: Vec<(usize, usize)>,
+    /// Rows of the section before that are gone.
+    pub(super) removed: Vec<usize>,
+}
+
+/// Neighbouring rows of the section before, and the rows of a block that take their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) before: usize,
+    pub(super) block: usize,
+    pub(super) row: usize,
+    pub(super) len: usize,
+}
+
+impl Alignment {
+    /// Aligns the rows of one date. `restated` ascends by rank; `stocks` are those of the section before, in code order;
+    /// `rows` gives stock, block and row of what was read again, in code order, stocks being among `restated`; `ranks` is
+    /// the place of each stock in code order.
+    pub(super) fn new(
+        restated: &[Restated],
+        stocks: &[u32],
+        rows: impl Iterator<Item = (u32, usize, usize)>,
+        ranks: &[u32],
+    ) -> Alignment {
+        let mut alignment = Alignment::default();
+        let mut rows = rows.peekable();
+        let (mut kept, mut search) = (0, 0);
+        for &Restated { stock, rank } in restated {
+            search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
+            let is_before = stocks.get(search) == Some(&stock);
+            let row = rows.next_if(|&(other, ..)| other == stock).map(|(_, block, row)| (block, row));
+            if !is_before && row.is_none() {
+                continue;
+            }
+            alignment.take(Origin::Before, kept..search);
+            kept = search + usize::from(is_before);
+            match row {
+                Some((block, row)) if is_before => alignment.pair(search, block, row),
+                Some(row) => alignment.added.push(row),
+                None => alignment.removed.push(search),
+            }
+            if let Some((block, row)) = row {
+                alignment.take(Origin::Block(block), row..row + 1);
+            }
+            search = kept;
+        }
+        alignment.take(Origin::Before, kept..stocks.len());
+        alignment
+    }
+
+    /// How many rows the new section has.
+    pub(super) fn row_count(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.rows.len()).sum()
+    }
+
+    fn take(&mut self, origin: Origin, rows: Range<usize>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
+            _ if rows.is_empty() => {}
+            _ => self.pieces.push(Piece { origin, rows }),
+        }
+    }
+
+    fn pair(&mut self, before: usize, block: usize, row: usize) {
+        match self.pairs.last_mut() {
+            Some(last) if last.block == block && last.before + last.len == before && last.row + last.len == row => {
+                last.len += 1;
+            }
+            _ => self.pairs.push(Pair { before, block, row, len: 1 }),
+        }
+    }
+}
+
+/// How many of `stocks` come first for which `is_less` holds; it holds for none after one for which it does not. Costs
+/// the logarithm of the result, so that few stocks are found in a long section as cheaply as many.
+fn gallop(stocks: &[u32], is_less: impl Fn(u32) -> bool) -> usize {
+    let mut step = 1;
+    let mut low = 0;
+    while low + step <= stocks.len() && is_less(stocks[low + step - 1]) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step - 1).min(stocks.len());
+    low + stocks[low..high].partition_point(|&stock| is_less(stock))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Stock n has rank 99 - n, so that numbers and code order differ.
+        #[test]
+        fn an_alignment_is_what_a_map_says(
+            before in prop::collection::btree_set(0u32..100, 0..100),
+            restated in prop::collection::btree_set(0u32..100, 0..100),
+            present in prop::collection::vec(any::<bool>(), 100),
+            blocks in 1usize..4,
+        ) {
+            let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
+            let stocks: Vec<u32> = before.iter().map(|rank| 99 - rank).collect();
+            let restated: Vec<Restated> = restated.iter().map(|&rank| Restated { stock: 99 - rank, rank }).collect();
+            let with_row: Vec<u32> = restated.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
+            let per_block = with_row.len().div_ceil(blocks).max(1);
+            let rows: Vec<(u32, usize, usize)> =
+                with_row.iter().enumerate().map(|(n, &stock)| (stock, n / per_block, 7 + n % per_block)).collect();
+            let found = Alignment::new(&restated, &stocks, rows.iter().copied(), &ranks);
+
+            // By rank, where each row of the new section lies.
+            let mut model: BTreeMap<u32, (Origin, usize)> =
+                stocks.iter().enumerate().map(|(row, &stock)| (ranks[stock as usize], (Origin::Before, row))).collect();
+            let row_before = |stock: u32| stocks.iter().position(|&other| other == stock);
+            let mut removed = Vec::new();
+            for &Restated { stock, rank } in &restated {
+                model.remove(&rank);
+                if !with_row.contains(&stock) {
+                    removed.extend(row_before(stock));
+                }
+            }
+            let (mut pairs, mut added) = (Vec::new(), Vec::new());
+            for &(stock, block, row) in &rows {
+                model.insert(ranks[stock as usize], (Origin::Block(block), row));
+                match row_before(stock) {
+                    Some(before) => pairs.push((before, block, row)),
+                    None => added.push((block, row)),
+                }
+            }
+            let each = |piece: &Piece| { let origin = piece.origin; piece.rows.clone().map(move |row| (origin, row)) };
+            prop_assert_eq!(found.pieces.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
+            let each = |pair: &Pair| { let p = *pair; (0..p.len).map(move |n| (p.before + n, p.block, p.row + n)) };
+            prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
+            prop_assert_eq!(&found.added, &added);
+            prop_assert_eq!(&found.removed, &removed);
+            prop_assert!(found.pieces.iter().all(|piece| !piece.rows.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The first half of an update: compares what was gathered with the version before, date by date, and says what changed.
+
+use arrow_array::{ArrayRef, RecordBatch};
+use serde::Serialize;
+
+use super::align::{Alignment, Pair, Restated};
+use super::differ::for_each_difference;
+use super::rows::{Before, Origin, Piece, Walk};
+use super::seal::Sealer;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::panel::restore;
+use crate::progress::Observer;
+use crate::segment::chunk_array;
+use crate::store::{Store, show};
+use crate::workers::Workers;
+
+/// Dates compared by one task: enough that a task is worth starting.
+const DATES_AT_ONCE: usize = 32;
+
+/// Changes told in full.
+const EXAMPLES: usize = 10;
+
+/// A panel that changes: what was read again, beside the version before.
+pub(super) struct Changing<'a> {
+    pub(super) sealer: Sealer<'a>,
+    pub(super) before: &'a Store,
+    /// The stocks that were read again or are to go, by code.
+    pub(super) restated: Vec<Restated>,
+    /// Place of each stock in code order, by stock number.
+    pub(super) ranks: Vec<u32>,
+}
+
+/// What differs from the version before.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// The dates whose sections differ, ascending.
+    pub(super) dirty: Vec<DirtyDate>,
+    /// For each panel column, how many restated values it has.
+    pub(super) columns: Vec<u64>,
+    /// The first changes.
+    pub(super) examples: Vec<RowChange>,
+}
+
+/// A date whose section differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DirtyDate {
+    pub(super) date: Date,
+    /// Rows of the new section.
+    pub(super) row_count: u32,
+    pub(super) added: u64,
+    pub(super) restated: u64,
+    pub(super) removed: u64,
+}
+
+/// One change, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowChange {
+    /// The date, YYYYMMDD.
+    pub date: String,
+    /// The stock's code.
+    pub code: String,
+    /// `added`, `restated` or `removed`.
+    pub change: &'static str,
+    /// For a restated value, its column.
+    pub column: Option<String>,
+    /// The value before.
+    pub before: Option<String>,
+    /// The value now.
+    pub now: Option<String>,
+}
+
+impl<'a> Changing<'a> {
+    /// Compares every date on which a row was read again or may be gone.
+    ///
+    /// # Errors
+    /// When the version before is damaged, or the observer cancels.
+    pub(super) fn compare(&self, workers: &Workers, observer: &dyn Observer) -> Result<Changes> {
+        let mut dates: Vec<Date> = self.before.dates()?.to_vec();
+        dates.extend(self.sealer.gathering.blocks.iter().flat_map(|block| &block.dates));
+        dates.sort_unstable();
+        dates.dedup();
+        observer.begin("compare", "dates", dates.len() as u64);
+        let tasks: Vec<&[Date]> = dates.chunks(DATES_AT_ONCE).collect();
+        let parts = workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], observer))?;
+        observer.end();
+        let mut all = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
+        for part in parts {
+            all.dirty.extend(part.dirty);
+            all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
+            all.examples.extend(part.examples);
+        }
+        all.examples.truncate(EXAMPLES);
+        Ok(all)
+    }
+
+    fn compare_dates(&self, dates: &[Date], observer: &dyn Observer) -> Result<Changes> {
+        let mut changes = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
+        let mut walk = self.sealer.gathering.walk(dates[0]);
+        for &date in dates {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let before = self.section_before(date)?;
+            let alignment = self.align(date, before.as_ref(), &mut walk);
+            let mut differing = vec![false; alignment.pairs.iter().map(|pair| pair.len).sum()];
+            let mut first_columns = Vec::new();
+            for (column, count) in changes.columns.iter_mut().enumerate() {
+                let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
+                let of_before = before.as_ref().and_then(|before| before.column(column));
+                let of_block = |block| self.sealer.gathering.column(block, column);
+                for_each_difference(of_before, of_block, &alignment.pairs, signed, |row| {
+                    differing[row] = true;
+                    *count += 1;
+                    if first_columns.len() < EXAMPLES {
+                        first_columns.push((row, column));
+                    }
+                });
+            }
+            let dirty = DirtyDate {
+                date,
+                row_count: alignment.row_count() as u32,
+                added: alignment.added.len() as u64,
+                restated: differing.iter().filter(|differs| **differs).count() as u64,
+                removed: alignment.removed.len() as u64,
+            };
+            if dirty.added + dirty.restated + dirty.removed > 0 {
+                changes.dirty.push(dirty);
+                if changes.examples.len() < EXAMPLES {
+                    changes.examples.extend(self.examples(date, before.as_ref(), &alignment, &first_columns)?);
+                }
+            }
+            observer.advance(1);
+        }
+        Ok(changes)
+    }
+
+    /// The section of `date` in the version before, if there is one.
+    pub(super) fn section_before(&self, date: Date) -> Result<Option<Before<'a>>> {
+        let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
+        Before::new(self.before.section_at(index)?, &self.sealer.columns).map(Some)
+    }
+
+    /// How the section of `date` follows from the one before. The walk must not have passed the date.
+    pub(super) fn align(&self, date: Date, before: Option<&Before>, walk: &mut Walk) -> Alignment {
+        let pieces = walk.pieces(date);
+        let blocks = pieces.iter().filter_map(|piece| match piece.origin {
+            Origin::Block(block) => Some((piece, block)),
+            Origin::Before => None,
+        });
+        let rows = blocks.flat_map(|(piece, block)| {
+            let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
+            stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
+        });
+        Alignment::new(&self.restated, before.map_or(&[], Before::stocks), rows, &self.ranks)
+    }
+
+    /// The first changes of one date, restated values before rows that are new or gone.
+    fn examples(
+        &self,
+        date: Date,
+        before: Option<&Before>,
+        alignment: &Alignment,
+        differing: &[(usize, usize)],
+    ) -> Result<Vec<RowChange>> {
+        let change = |code: String, change| RowChange {
+            date: date.to_string(),
+            code,
+            change,
+            column: None,
+            before: None,
+            now: None,
+        };
+        let mut examples = Vec::new();
+        for &(at, column) in differing {
+            let mut start = 0;
+            let holds = |pair: &&Pair| {
+                start += pair.len;
+                at < start
+            };
+            let (Some(pair), Some(before)) = (alignment.pairs.iter().find(holds).copied(), before) else { continue };
+            let within = at - (start - pair.len);
+            let now = self.row(date, Origin::Block(pair.block), pair.row + within, None)?;
+            let was = self.row(date, Origin::Before, pair.before + within, Some(before))?;
+            examples.push(RowChange {
+                column: Some(self.sealer.columns[column + 2].name.clone()),
+                before: Some(show(was.column(column + 2), 0)),
+                now: Some(show(now.column(column + 2), 0)),
+                ..change(show(now.column(0), 0), "restated")
+            });
+        }
+        for &(block, row) in alignment.added.iter().take(EXAMPLES) {
+            let row = self.row(date, Origin::Block(block), row, None)?;
+            examples.push(change(show(row.column(0), 0), "added"));
+        }
+        for &row in alignment.removed.iter().take(EXAMPLES) {
+            let row = self.row(date, Origin::Before, row, before)?;
+            examples.push(change(show(row.column(0), 0), "removed"));
+        }
+        examples.truncate(EXAMPLES);
+        Ok(examples)
+    }
+
+    /// One row in logical types.
+    fn row(&self, date: Date, origin: Origin, row: usize, before: Option<&Before>) -> Result<RecordBatch> {
+        let (_, body) = self.sealer.section(date, &[Piece { origin, rows: row..row + 1 }], before);
+        let columns = self.sealer.columns.iter().zip(body.into_chunks());
+        let arrays = columns.map(|(column, (chunk, null_count))| {
+            let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };
+            let array = chunk_array(column, 1, null_count, &chunk).map_err(damaged)?;
+            Ok((column.name.as_str(), restore(&array, &column.logical)?, true))
+        });
+        let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
+        RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::arrow("show a row"))
+    }
+}

@@ -1,0 +1,134 @@
+//! The long stages that builds and updates have in common: gathering the input, and sealing segments.
+
+use std::sync::Arc;
+
+use super::intake::{Gathered, Intake};
+use super::plan;
+use super::rows::{Gathering, Walk};
+use super::spill::Spill;
+use crate::durable::Disk;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::progress::Observer;
+use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::source::Survey;
+use crate::store::StoreWriter;
+use crate::workers::Workers;
+
+/// Anonymous memory a run may use, unless told otherwise: 512 MiB.
+pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
+
+/// The least memory a run can work with.
+const LEAST_MEMORY: u64 = 64 << 20;
+
+/// What runs the stages.
+pub(super) struct Stages<'a> {
+    pub(super) workers: Workers,
+    memory: u64,
+    pub(super) observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// A section ready to be written.
+pub(super) struct SealedRows {
+    /// The version in which its rows last changed.
+    pub(super) changed: u64,
+    pub(super) row_count: u32,
+    pub(super) body: SectionBody,
+}
+
+impl<'a> Stages<'a> {
+    /// Stages with so many workers and so many bytes of memory.
+    ///
+    /// # Errors
+    /// When the memory is too little, or the system refuses a thread.
+    pub(super) fn new(
+        workers: Option<usize>,
+        memory: u64,
+        observer: &'a dyn Observer,
+        disk: &Disk,
+    ) -> Result<Stages<'a>> {
+        if memory < LEAST_MEMORY {
+            return Err(Error::Refused(format!(
+                "{memory} bytes of memory are too few; give at least {} MiB",
+                LEAST_MEMORY >> 20
+            )));
+        }
+        Ok(Stages { workers: Workers::new(workers)?, memory, observer, disk: disk.clone() })
+    }
+
+    /// An intermediate file of `writer`'s for each worker.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub(super) fn spill(&self, writer: &StoreWriter) -> Result<Spill> {
+        Spill::create(&self.disk, (0..self.workers.count()).map(|worker| writer.spill_path(worker)))
+    }
+
+    /// Reads all inputs of `survey` and gathers them by blocks.
+    ///
+    /// # Errors
+    /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
+    pub(super) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
+        survey.whole_file_limit(self.memory / 8 / self.workers.count() as u64);
+        let survey = &*survey;
+        let inputs = &survey.inputs;
+        let intake = Intake::new(survey, spill, self.observer, self.memory, self.workers.count());
+        let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
+        // A task makes about one block, and there are several tasks for each worker.
+        let decoded_len = plan::total(&decoded_lens);
+        let task_count = (self.workers.count() * 4).max((decoded_len / (3 * intake.share() as u64)) as usize);
+        let tasks = plan::tasks(&decoded_lens, task_count);
+        self.observer.begin("read", "files", inputs.len() as u64);
+        let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
+        self.observer.end();
+        let mut all = Gathered::default();
+        for part in parts {
+            all.blocks.extend(part.blocks);
+            all.read.extend(part.read);
+            all.skipped.extend(part.skipped);
+        }
+        if strict && !all.skipped.is_empty() {
+            let (input, reason) = &all.skipped[0];
+            return Err(Error::Refused(format!(
+                "{}: {reason} (and --strict allows no skipped file)",
+                inputs[*input].path.display()
+            )));
+        }
+        Ok(all)
+    }
+
+    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it.
+    ///
+    /// # Errors
+    /// When a file cannot be written, `section` fails, or the observer cancels.
+    pub(super) fn seal(
+        &self,
+        writer: &StoreWriter,
+        columns: &Arc<[SegmentColumn]>,
+        gathering: &Gathering,
+        sections: &[(Date, u32)],
+        section: impl Fn(&mut Walk, Date) -> Result<SealedRows> + Send + Sync,
+    ) -> Result<Vec<SealedSegment>> {
+        let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
+        let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
+        self.observer.begin("seal", "sections", sections.len() as u64);
+        let sealed = self.workers.try_map(segments.len(), |ordinal| {
+            let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
+            let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
+            let sections = &sections[segments[ordinal].clone()];
+            let mut walk = gathering.walk(sections[0].0);
+            for &(date, _) in sections {
+                if self.observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let SealedRows { changed, row_count, body } = section(&mut walk, date)?;
+                segment.write(date, changed, row_count, body)?;
+                self.observer.advance(1);
+            }
+            segment.finish()
+        })?;
+        self.observer.end();
+        Ok(sealed)
+    }
+}

@@ -1,0 +1,257 @@
+//! What an update tells, and the tripwire that stops one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::changes::{Changes, RowChange};
+use super::intake::{Gathered, date_note};
+use crate::error::Result;
+use crate::format::SourceStatus;
+use crate::source::{Scan, Skipped, Survey};
+use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
+
+/// What an update did, or, where it was refused, would have done.
+#[derive(Debug, Default, Serialize)]
+pub struct UpdateReport {
+    /// The live version.
+    pub version: u64,
+    /// Whether the update made it.
+    pub published: bool,
+    /// Why nothing was published, where a limit on restatements stopped it.
+    pub refused: Option<String>,
+    /// Rows that the version before does not have.
+    pub added: u64,
+    /// Rows that the version before has with other values.
+    pub restated: u64,
+    /// Rows that only the version before has.
+    pub removed: u64,
+    /// Dates whose sections differ.
+    pub dirty_dates: u64,
+    /// The first of them, YYYYMMDD.
+    pub first_dirty: Option<String>,
+    /// The last of them, YYYYMMDD.
+    pub last_dirty: Option<String>,
+    /// The columns with restated values.
+    pub columns: Vec<ColumnChange>,
+    /// The first changes.
+    pub examples: Vec<RowChange>,
+    /// Columns that the panel did not have; null in older rows.
+    pub new_columns: Vec<String>,
+    /// Columns whose type became wider, with both types.
+    pub widened_columns: Vec<String>,
+    /// Columns that no file read has; null in their rows.
+    pub absent_columns: Vec<String>,
+    /// Stocks that the store did not know.
+    pub new_stocks: u64,
+    /// Files read.
+    pub read_files: u64,
+    /// Files as they were.
+    pub unchanged_files: u64,
+    /// Files whose time changed, and whose bytes did not.
+    pub touched_files: u64,
+    /// Files that have disappeared; their rows stay.
+    pub missing_files: Vec<String>,
+    /// Files that have disappeared, and their rows with them.
+    pub pruned_files: Vec<String>,
+    /// Files read that have no rows.
+    pub empty_files: Vec<String>,
+    /// Rows left out because another row of the file has the same key.
+    pub merged_rows: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped_rows: u64,
+    /// Files that could not be used; rows that the store has of them stay.
+    pub skipped: Vec<Skipped>,
+    /// Rows of the live version.
+    pub rows: u64,
+    /// Dates of the live version.
+    pub dates: u64,
+    /// Bytes of the segments written.
+    pub written_bytes: u64,
+    /// Versions that were removed.
+    pub collected: Vec<u64>,
+    /// What else a user should know.
+    pub notes: Vec<String>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    #[serde(skip)]
+    pub(super) keep: u32,
+    /// Whether columns or dates are not as they were.
+    #[serde(skip)]
+    schema_changed: bool,
+}
+
+/// A column with restated values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnChange {
+    /// Its name.
+    pub column: String,
+    /// How many of its values differ from those of the version before.
+    pub restated: u64,
+}
+
+impl UpdateReport {
+    /// The report of an update that has looked at the source.
+    pub(super) fn new(before: &Store, scan: &Scan) -> UpdateReport {
+        UpdateReport {
+            version: before.version(),
+            rows: before.row_count(),
+            dates: before.dates().map_or(0, |dates| dates.len() as u64),
+            unchanged_files: scan.unchanged,
+            touched_files: scan.touched.len() as u64,
+            skipped: scan.skipped.clone(),
+            notes: scan.notes.clone(),
+            keep: before.keep(),
+            ..UpdateReport::default()
+        }
+    }
+
+    /// Adds what was read and what differs.
+    pub(super) fn describe(
+        &mut self,
+        survey: &Survey,
+        gathered: &Gathered,
+        read: &[SourceEntry],
+        changes: &Changes,
+        snapshot: &Snapshot,
+        before: &Store,
+    ) -> Result<()> {
+        let sum = |count: fn(&super::changes::DirtyDate) -> u64| changes.dirty.iter().map(count).sum();
+        self.added = sum(|dirty| dirty.added);
+        self.restated = sum(|dirty| dirty.restated);
+        self.removed = sum(|dirty| dirty.removed);
+        self.dirty_dates = changes.dirty.len() as u64;
+        self.first_dirty = changes.dirty.first().map(|dirty| dirty.date.to_string());
+        self.last_dirty = changes.dirty.last().map(|dirty| dirty.date.to_string());
+        let restated = survey.columns.iter().zip(&changes.columns).filter(|(_, count)| **count > 0);
+        self.columns =
+            restated.map(|(column, &restated)| ColumnChange { column: column.name.clone(), restated }).collect();
+        self.examples = changes.examples.clone();
+
+        let panel = before.schema()?;
+        for (index, column) in survey.columns.iter().enumerate() {
+            match panel.columns.get(index) {
+                None => self.new_columns.push(column.name.clone()),
+                Some(old) if old.data_type != column.data_type => {
+                    self.widened_columns.push(format!("{}: {} -> {}", column.name, old.data_type, column.data_type));
+                }
+                Some(_) => {}
+            }
+            if !survey.inputs.is_empty() && survey.inputs.iter().all(|input| !input.has_column(index)) {
+                self.absent_columns.push(column.name.clone());
+            }
+        }
+        let date_form = snapshot.date_form();
+        if date_form != panel.date_form {
+            self.widened_columns.push(format!("{}: {} -> {date_form}", panel.date_name, panel.date_form));
+        }
+        self.schema_changed = !self.new_columns.is_empty()
+            || !self.widened_columns.is_empty()
+            || survey.code.data_type != panel.code.data_type;
+        self.new_stocks = (snapshot.dictionaries[0].len() - before.stocks()?.len()) as u64;
+
+        let with = |status| read.iter().filter(move |entry| entry.status == status);
+        self.read_files = with(SourceStatus::Read).count() as u64;
+        self.empty_files = with(SourceStatus::Empty).map(|entry| entry.path.clone()).collect();
+        self.skipped = with(SourceStatus::Skipped)
+            .map(|entry| Skipped { path: entry.path.clone(), reason: entry.reason.clone() })
+            .collect();
+        self.merged_rows = read.iter().map(|entry| entry.merged).sum();
+        self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
+        self.notes = survey.notes.clone();
+        self.notes.extend(date_note(survey, &gathered.read));
+        Ok(())
+    }
+
+    /// Whether rows or columns are not as they were.
+    pub(super) fn changes_anything(&self) -> bool {
+        self.dirty_dates > 0 || self.schema_changed
+    }
+
+    /// The new version's line in the store's history.
+    pub(super) fn history_entry(&self, writer: &StoreWriter, snapshot: &Snapshot, command: &str) -> VersionEntry {
+        VersionEntry {
+            version: writer.version(),
+            created_ns: writer.created_ns(),
+            command: command.to_owned(),
+            rows: snapshot.row_count(),
+            dates: snapshot.sections.len() as u64,
+            added: self.added,
+            restated: self.restated,
+            removed: self.removed,
+            dirty_dates: self.dirty_dates,
+        }
+    }
+
+    /// Notes that `snapshot` is live.
+    pub(super) fn published(&mut self, snapshot: &Snapshot) {
+        self.published = true;
+        self.version = snapshot.version;
+        self.rows = snapshot.row_count();
+        self.dates = snapshot.sections.len() as u64;
+        let new = snapshot.segments.iter().filter(|segment| segment.temporary.is_some());
+        self.written_bytes = new.map(|segment| segment.record.file_len).sum();
+    }
+}
+
+/// The most rows that an update may restate or remove.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxRestated {
+    /// So many.
+    Rows(u64),
+    /// So many of each hundred rows that the store has.
+    Percent(f64),
+}
+
+impl MaxRestated {
+    /// Why `count` of `all` rows are too many, if they are.
+    pub(super) fn refusal(self, count: u64, all: u64) -> Option<String> {
+        let is_over = match self {
+            MaxRestated::Rows(most) => count > most,
+            MaxRestated::Percent(most) => count as f64 * 100.0 > most * all as f64,
+        };
+        is_over.then(|| format!("{count} of {all} rows would be restated or removed; at most {self} may be"))
+    }
+}
+
+impl fmt::Display for MaxRestated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MaxRestated::Rows(most) => write!(f, "{most}"),
+            MaxRestated::Percent(most) => write!(f, "{most}%"),
+        }
+    }
+}
+
+impl FromStr for MaxRestated {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<MaxRestated, String> {
+        let wrong = || format!("{text:?} is neither a number of rows such as 1000 nor a share such as 0.5%");
+        match text.strip_suffix('%') {
+            None => text.parse().map(MaxRestated::Rows).map_err(|_| wrong()),
+            Some(share) => {
+                let share: f64 = share.trim_end().parse().map_err(|_| wrong())?;
+                if (0.0..=100.0).contains(&share) { Ok(MaxRestated::Percent(share)) } else { Err(wrong()) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_passed_by_one_row_more() {
+        let refuses = |limit: &str, count, all| limit.parse::<MaxRestated>().unwrap().refusal(count, all).is_some();
+        assert!(!refuses("0", 0, 10) && refuses("0", 1, 10));
+        assert!(!refuses("10", 10, 100) && refuses("10", 11, 100));
+        assert!(!refuses("0.5%", 5, 1000) && refuses("0.5%", 6, 1000));
+        assert!(!refuses("0%", 0, 0) && !refuses("100%", 10, 10));
+        for bad in ["", "-1", "1.5", "x", "101%", "-1%", "NaN%", "%"] {
+            assert!(bad.parse::<MaxRestated>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `transect update`
+
+use serde::Serialize;
+use transect::{MaxRestated, RowChange, Update, UpdateReport};
+
+use super::args::UpdateArgs;
+use super::bar::Watch;
+use super::build::empty_files;
+use super::exit::Exit;
+use super::output::{self, Lines};
+
+/// Columns and examples that are named in the report.
+const NAMED: usize = 5;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    store: String,
+    #[serde(flatten)]
+    report: &'a UpdateReport,
+}
+
+pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let mut update = Update::new(&args.store)
+            .check_content(args.check_content)
+            .prune(args.prune)
+            .memory(args.memory)
+            .observer(&watch);
+        if let Some(source) = &args.source {
+            update = update.source(source);
+        }
+        if let Some(most) = args.max_restated.or(args.refuse_restatement.then_some(MaxRestated::Rows(0))) {
+            update = update.max_restated(most);
+        }
+        if let Some(versions) = args.keep {
+            update = update.keep(versions);
+        }
+        if let Some(count) = args.running.workers() {
+            update = update.workers(count);
+        }
+        update.run()?
+    };
+
+    let store = output::path(&args.store);
+    output::say_skipped(&report.skipped, files(&report), "--json lists all");
+    let exit = match (&report.refused, report.skipped.is_empty()) {
+        (Some(_), _) => Exit::Failed,
+        (None, true) => Exit::Done,
+        (None, false) => Exit::Skipped,
+    };
+    if args.running.json {
+        output::print_json("update", exit, &Json { store, report: &report })?;
+    } else if !quiet {
+        output::print(&lines(&store, &report).to_string())?;
+    }
+    if let Some(refused) = &report.refused {
+        output::say_wrong("nothing was published", std::slice::from_ref(refused));
+    }
+    Ok(exit)
+}
+
+/// How many files there were.
+fn files(report: &UpdateReport) -> u64 {
+    let listed = report.empty_files.len() + report.skipped.len();
+    report.read_files + report.unchanged_files + report.touched_files + listed as u64
+}
+
+fn lines(store: &str, report: &UpdateReport) -> Lines {
+    let mut lines = Lines::default();
+    let state = match (report.published, &report.refused) {
+        (true, _) => "",
+        (false, None) => ", nothing changed",
+        (false, Some(_)) => " stays; this would have changed:",
+    };
+    lines.add("store", format!("{store}, version {}{state}", report.version));
+    lines.add_some("added", report.added, |count| format!("{count} rows{}", new_stocks(report)));
+    lines.add_some("restated", report.restated, |count| format!("{count} rows{}", columns(report)));
+    lines.add_some("removed", report.removed, |count| format!("{count} rows"));
+    if let (Some(first), Some(last)) = (&report.first_dirty, &report.last_dirty) {
+        let range = if first == last { first.clone() } else { format!("{first} to {last}") };
+        lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
+    }
+    lines.add("rows", format!("{} on {} dates", output::count(report.rows), output::count(report.dates)));
+    lines.add("files", read(report));
+    if report.published {
+        lines.add("written", output::bytes(report.written_bytes));
+    }
+    lines.add("time", output::seconds(report.seconds));
+    for example in report.examples.iter().take(NAMED) {
+        lines.add("such as", shown(example));
+    }
+    let named = |label, files: &[String], lines: &mut Lines, what: &str| {
+        lines.add_some(label, files.len() as u64, |_| {
+            let shown: Vec<&str> = files.iter().take(NAMED).map(String::as_str).collect();
+            let more = if files.len() > NAMED { ", ..." } else { "" };
+            format!("{}{what}: {}{more}", output::count(files.len() as u64), shown.join(", "))
+        });
+    };
+    named("new column", &report.new_columns, &mut lines, ", null in older rows");
+    named("wider", &report.widened_columns, &mut lines, "");
+    named("absent", &report.absent_columns, &mut lines, " columns in none of the files read, null in their rows");
+    named("missing", &report.missing_files, &mut lines, " files that have disappeared; their rows stay (--prune)");
+    named("pruned", &report.pruned_files, &mut lines, " files that have disappeared, and their rows");
+    lines.add_some("merged", report.merged_rows, |count| {
+        format!("{count} rows with the date of another row of the file")
+    });
+    lines.add_some("dropped", report.dropped_rows, |count| format!("{count} rows without a readable date"));
+    lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
+    lines.add_some("skipped", report.skipped.len() as u64, |count| {
+        format!("{count} files, named on stderr; rows that the store has of them stay")
+    });
+    for note in &report.notes {
+        lines.add("note", note);
+    }
+    lines
+}
+
+fn new_stocks(report: &UpdateReport) -> String {
+    match report.new_stocks {
+        0 => String::new(),
+        count => format!(", of {}", output::counted(count, "new stock", "new stocks")),
+    }
+}
+
+/// ` in size (12), beta (3), ...`.
+fn columns(report: &UpdateReport) -> String {
+    let mut columns: Vec<_> = report.columns.iter().collect();
+    columns.sort_by_key(|column| std::cmp::Reverse(column.restated));
+    let shown: Vec<String> = columns
+        .iter()
+        .take(NAMED)
+        .map(|column| format!("{} ({})", column.column, output::count(column.restated)))
+        .collect();
+    let more = if columns.len() > NAMED { ", ..." } else { "" };
+    format!(" in {}{more}", shown.join(", "))
+}
+
+fn read(report: &UpdateReport) -> String {
+    let mut text = format!("{} read", output::count(report.read_files));
+    if report.touched_files > 0 {
+        text += &format!(", {} touched", output::count(report.touched_files));
+    }
+    text + &format!(", {} unchanged", output::count(report.unchanged_files))
+}
+
+/// `20240102 000001.SZ size: 0.5 -> 0.6`.
+fn shown(change: &RowChange) -> String {
+    let key = format!("{} {}", change.date, change.code);
+    match (&change.column, &change.before, &change.now) {
+        (Some(column), Some(before), Some(now)) => format!("{key} {column}: {before} -> {now}"),
+        _ => format!("{key} {}", change.change),
+    }
+}

@@ -1,0 +1,106 @@
+//! Compares the source directory with what is known of its files, so that only those that changed are read.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::content::{Content, Stamp};
+use super::discover::{Skipped, discover};
+use super::options::SourceOptions;
+use crate::error::{Error, Result};
+use crate::progress::Observer;
+use crate::workers::Workers;
+
+/// What is known of a file from the last time it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownFile {
+    /// Size of the file.
+    pub byte_len: u64,
+    /// Its modification time, in nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// XXH3-128 of its bytes.
+    pub content_hash: u128,
+}
+
+/// What became of the known files, and which others there are.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// Code and relative path of the files that are new or changed, by code.
+    pub changed: Vec<(String, PathBuf)>,
+    /// Path of each file that has the known bytes and another modification time, and that time.
+    pub touched: Vec<(String, i64)>,
+    /// How many files are as they were.
+    pub unchanged: u64,
+    /// Known paths at which no file is any more, ascending.
+    pub missing: Vec<String>,
+    /// What lies there and can be no input.
+    pub skipped: Vec<Skipped>,
+    /// What else a user should know.
+    pub notes: Vec<String>,
+}
+
+/// What a look at one file says.
+enum Look {
+    Unchanged,
+    Touched(i64),
+    Changed,
+}
+
+/// Looks at each file below `root`. One with the size and the time of the `known` file of its path (relative, as text) is
+/// unchanged, and not opened, unless `check_content`; one of the same size and another time is read to see whether its
+/// bytes are the known ones.
+///
+/// # Errors
+/// [`Error::Io`] for a directory that cannot be read, [`Error::Cancelled`], [`Error::Refused`] when no file is there.
+pub fn scan(
+    root: &Path,
+    options: &SourceOptions,
+    known: &HashMap<String, KnownFile>,
+    check_content: bool,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Scan> {
+    let found = discover(root, &options.pattern)?;
+    let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
+    let look = |path: &Path, known: KnownFile| {
+        let path = root.join(path);
+        // What is wrong with a file is found again, and told, when it is read.
+        let Ok(metadata) = fs::metadata(&path) else { return Look::Changed };
+        let now = Stamp::of(&metadata);
+        let as_known = now == Stamp { byte_len: known.byte_len, modified_ns: known.modified_ns };
+        if as_known && !check_content {
+            return Look::Unchanged;
+        }
+        let same_bytes = now.byte_len == known.byte_len
+            && Content::load(&path, now, 0).and_then(|content| content.hash()) == Ok(known.content_hash);
+        match (same_bytes, as_known) {
+            (false, _) => Look::Changed,
+            (true, true) => Look::Unchanged,
+            (true, false) => Look::Touched(now.modified_ns),
+        }
+    };
+    observer.begin("scan", "files", found.files.len() as u64);
+    let looks = workers.try_map(found.files.len(), |at| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let path = &found.files[at].1;
+        let shown = path.display().to_string();
+        let look = known.get(&shown).map_or(Look::Changed, |known| look(path, *known));
+        observer.advance(1);
+        Ok((shown, look))
+    })?;
+    observer.end();
+    let mut gone: HashSet<&str> = known.keys().map(String::as_str).collect();
+    for ((code, path), (shown, look)) in found.files.into_iter().zip(looks) {
+        gone.remove(shown.as_str());
+        match look {
+            Look::Unchanged => scan.unchanged += 1,
+            Look::Touched(modified_ns) => scan.touched.push((shown, modified_ns)),
+            Look::Changed => scan.changed.push((code, path)),
+        }
+    }
+    scan.missing = gone.into_iter().map(str::to_owned).collect();
+    scan.missing.sort_unstable();
+    Ok(scan)
+}

@@ -1,0 +1,378 @@
+//! An update that takes a restated row for an old one, or an old one for gone, is wrong without anyone knowing. Random
+//! panels change here from day to day, beside the same map as a build's; what an update says it did is counted from two
+//! such maps.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, Date32Array, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, NullArray, StringArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, UInt8Array, UInt64Array,
+};
+use arrow_schema::DataType;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use transect::{Build, MaxRestated, Store, Update, UpdateReport};
+
+use super::model::{Files, Rows, days};
+use super::panels::{
+    Cell, Place, assert_no_leftovers, assert_whole, batch, cell, sections, small_panel, write_parquet,
+};
+
+fn update(place: &Place) -> UpdateReport {
+    Update::new(place.store()).workers(1).run().unwrap()
+}
+
+fn open(place: &Place) -> Store {
+    Store::open(place.store()).unwrap()
+}
+
+/// Every row of `store` with its values, nulls left out, by name of column.
+fn rows_of(store: &Store) -> Rows {
+    let mut rows = Rows::new();
+    for &date in store.dates().unwrap() {
+        let batch = store.section(date).unwrap().batch().unwrap();
+        for row in 0..batch.num_rows() {
+            let Cell::Text(code) = cell(batch.column(0), row) else { panic!("a code is text") };
+            let fields = batch.schema();
+            let cells =
+                (2..batch.num_columns()).map(|at| (fields.field(at).name().clone(), cell(batch.column(at), row)));
+            let row = cells.filter(|(_, cell)| *cell != Cell::Null).collect();
+            assert!(rows.insert((date, code), row).is_none());
+        }
+    }
+    rows
+}
+
+/// Rows added, restated and removed, and dates dirtied.
+fn difference(before: &Rows, now: &Rows) -> (u64, u64, u64, u64) {
+    let added = now.keys().filter(|key| !before.contains_key(key));
+    let removed = before.keys().filter(|key| !now.contains_key(key));
+    let restated = now.iter().filter(|(key, row)| before.get(key).is_some_and(|old| old != *row)).map(|(key, _)| key);
+    let (added, removed, restated): (Vec<_>, Vec<_>, Vec<_>) = (added.collect(), removed.collect(), restated.collect());
+    let dates: std::collections::BTreeSet<_> =
+        added.iter().chain(&removed).chain(&restated).map(|(date, _)| *date).collect();
+    (added.len() as u64, restated.len() as u64, removed.len() as u64, dates.len() as u64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_store_that_is_updated_day_by_day_holds_what_the_model_holds(
+        days in days(),
+        // For each day and code: whether a file that is not written that day goes; whether the rows go with it.
+        gone in proptest::collection::vec((any::<u16>(), any::<bool>()), 5),
+        workers in 1usize..4,
+    ) {
+        let place = Place::new();
+        days[0].write(&place);
+        Build::new(place.source(), place.store()).workers(workers).run().unwrap();
+        let mut state = Files { types: days[0].types.clone(), files: days[0].files.clone() };
+        let mut versions = vec![(1, rows_of(&open(&place)))];
+        prop_assert_eq!(&versions[0].1, &state.rows());
+        for (day, (gone, prune)) in days[1..].iter().zip(gone) {
+            day.write(&place);
+            let mut missing: Vec<&str> = Vec::new();
+            for (at, code) in state.files.keys().copied().enumerate() {
+                let path = place.source().join(format!("{code}.parquet"));
+                if !day.files.contains_key(code) && (gone >> at & 1 == 1 || !path.exists()) {
+                    let _ = fs::remove_file(path);
+                    missing.push(code);
+                }
+            }
+            for code in missing {
+                if prune || state.files[code].is_empty() {
+                    state.files.remove(code);
+                }
+            }
+            state.files.extend(day.files.clone());
+            let expected = state.rows();
+            let result = Update::new(place.store()).prune(prune).workers(workers).run();
+            if expected.is_empty() {
+                prop_assert!(result.is_err());
+                return Ok(());
+            }
+            let report = result.unwrap();
+            prop_assert_eq!(&report.skipped, &[]);
+            let store = open(&place);
+            assert_whole(&store);
+            let now = rows_of(&store);
+            prop_assert_eq!(&now, &expected);
+            prop_assert_eq!(report.rows, now.len() as u64);
+            let said = (report.added, report.restated, report.removed, report.dirty_dates);
+            prop_assert_eq!(said, difference(&versions.last().unwrap().1, &now));
+            prop_assert!(report.published, "files were written");
+            versions.push((report.version, now));
+            let history = store.history().unwrap();
+            let entry = history.last().unwrap();
+            prop_assert_eq!((entry.version, entry.added, entry.restated, entry.removed), (report.version, said.0, said.1, said.2));
+            // Nothing is left to do.
+            let again = Update::new(place.store()).prune(prune).workers(workers).run().unwrap();
+            prop_assert!(!again.published && again.read_files == 0, "{again:?}");
+        }
+        for (version, rows) in &versions {
+            let store = Store::open_version(place.store(), *version).unwrap();
+            assert_whole(&store);
+            prop_assert_eq!(&rows_of(&store), rows, "version {}", version);
+        }
+        assert_no_leftovers(&place.store());
+    }
+}
+
+/// Sections whose `changed` did not move lie where they lay.
+#[test]
+fn only_dirty_sections_are_written_again() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let before = sections(&open(&place));
+    // One stock gets a new value on its one date.
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+    place.add("平安", &batch(&[("trade_date", dates), ("size", Arc::new(Float64Array::from(vec![2e300])))]));
+    let report = update(&place);
+    assert_eq!((report.added, report.restated, report.removed, report.dirty_dates), (0, 1, 0, 1));
+    assert_eq!(report.first_dirty.as_deref(), Some("20240102"));
+    let store = open(&place);
+    let changed: Vec<u64> = store.dates().unwrap().iter().map(|&date| store.section(date).unwrap().changed()).collect();
+    assert_eq!(changed, [1, 2, 1]);
+    let now = sections(&store);
+    assert_eq!((&now[0], &now[2]), (&before[0], &before[2]));
+    assert_ne!(now[1], before[1]);
+    let restated: Vec<(&str, u64)> = report.columns.iter().map(|c| (c.column.as_str(), c.restated)).collect();
+    // The other columns are gone from the file, so their values are null now; halted was null before.
+    let expected = ["size", "ind_bank", "volume", "name", "price", "raw"].map(|name| (name, 1));
+    assert_eq!(restated, expected);
+    assert_eq!(report.absent_columns, ["ind_bank", "volume", "halted", "name", "price", "raw"]);
+    let example = &report.examples[0];
+    assert_eq!((example.date.as_str(), example.code.as_str(), example.change), ("20240102", "平安", "restated"));
+    assert_eq!(example.column.as_deref(), Some("size"));
+    assert_eq!((example.before.as_deref(), example.now.as_deref()), (Some("1e300"), Some("2e300")));
+}
+
+#[test]
+fn a_file_with_another_time_and_the_same_bytes_is_not_decoded() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let path = place.source().join("BRK.B.parquet");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let report = update(&place);
+    assert_eq!((report.touched_files, report.read_files, report.unchanged_files), (1, 0, 3));
+    // The new time is remembered.
+    assert!(report.published);
+    let again = update(&place);
+    assert_eq!((again.touched_files, again.unchanged_files, again.published), (0, 4, false));
+}
+
+#[test]
+fn a_file_with_the_same_size_and_time_and_other_bytes_is_seen_by_its_content() {
+    let place = Place::new();
+    let write = |value: f64| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+        place.add("A", &batch(&[("date", dates), ("x", Arc::new(Float64Array::from(vec![value])))]));
+    };
+    write(1.0);
+    place.build();
+    let path = place.source().join("A.parquet");
+    let (time, len) = (fs::metadata(&path).unwrap().modified().unwrap(), fs::metadata(&path).unwrap().len());
+    write(2.0);
+    assert_eq!(fs::metadata(&path).unwrap().len(), len);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert!(!update(&place).published);
+    let report = Update::new(place.store()).check_content(true).run().unwrap();
+    assert_eq!((report.restated, report.published), (1, true));
+}
+
+#[test]
+fn rows_of_a_file_that_disappeared_stay_until_they_are_pruned() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let all = rows_of(&open(&place));
+    fs::remove_file(place.source().join("BRK.B.parquet")).unwrap();
+    let report = update(&place);
+    assert_eq!((report.published, report.missing_files), (false, vec!["BRK.B.parquet".to_owned()]));
+    assert_eq!(rows_of(&open(&place)), all);
+    let report = Update::new(place.store()).prune(true).run().unwrap();
+    assert_eq!((report.removed, report.pruned_files), (2, vec!["BRK.B.parquet".to_owned()]));
+    let left: Rows = all.into_iter().filter(|((_, code), _)| code != "BRK.B").collect();
+    assert_eq!(rows_of(&open(&place)), left);
+    // A stock that comes back has its number again, and its rows.
+    small_panel(&place, 0);
+    assert_eq!(update(&place).added, 2);
+}
+
+#[test]
+fn a_bad_file_keeps_its_rows_and_is_tried_again() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let all = rows_of(&open(&place));
+    let path = place.source().join("BRK.B.parquet");
+    let good = fs::read(&path).unwrap();
+    fs::write(&path, &good[..good.len() - 10]).unwrap();
+    let report = update(&place);
+    assert_eq!((report.skipped.len(), report.removed), (1, 0));
+    assert_eq!(rows_of(&open(&place)), all);
+    let report = update(&place);
+    assert_eq!((report.skipped.len(), report.published), (1, false));
+    fs::write(&path, &good).unwrap();
+    assert!(update(&place).skipped.is_empty());
+    assert_eq!(rows_of(&open(&place)), all);
+}
+
+#[test]
+fn a_limit_on_restatements_publishes_nothing_and_says_what_would_change() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let all = rows_of(&open(&place));
+    small_panel(&place, 2);
+    let limited = |most| Update::new(place.store()).max_restated(most).run().unwrap();
+    for most in [MaxRestated::Rows(0), MaxRestated::Rows(7), MaxRestated::Percent(99.0)] {
+        let report = limited(most);
+        assert!(report.refused.is_some_and(|why| why.starts_with("8 of 8 rows")), "{most}");
+        assert_eq!((report.published, report.version, report.restated), (false, 1, 8));
+        assert_eq!(report.examples.len(), 10);
+        assert_eq!(rows_of(&open(&place)), all);
+        assert_no_leftovers(&place.store());
+    }
+    assert!(limited(MaxRestated::Rows(8)).published);
+    // New rows are no restatement.
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240105"]));
+    place.add("new", &batch(&[("trade_date", dates), ("size", Arc::new(Float64Array::from(vec![1.0])))]));
+    let report = limited(MaxRestated::Rows(0));
+    assert_eq!((report.published, report.added, report.new_stocks), (true, 1, 1));
+}
+
+/// What a column becomes when a later file has it in another type.
+#[test]
+fn a_column_that_widens_keeps_its_old_values_exact() {
+    let nan = f64::from_bits(0x7ff8_0000_0000_0bad);
+    let text = |values: &[&str]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+    let cases: Vec<(ArrayRef, ArrayRef, DataType)> = vec![
+        (
+            Arc::new(Int64Array::from(vec![Some(1), None, Some(-70_000)])),
+            Arc::new(Float64Array::from(vec![0.5, nan, -0.0])),
+            DataType::Float64,
+        ),
+        (
+            Arc::new(Int64Array::from(vec![0, 1, 1])),
+            Arc::new(Float64Array::from(vec![0.5, 1.0, 0.0])),
+            DataType::Float64,
+        ),
+        (
+            Arc::new(Int64Array::from(vec![1 << 53, -(1 << 60), 0])),
+            Arc::new(Float64Array::from(vec![0.5, 1.0, 0.0])),
+            DataType::Float64,
+        ),
+        (Arc::new(UInt8Array::from(vec![0, 200, 255])), Arc::new(Int8Array::from(vec![-1, -128, 1])), DataType::Int16),
+        (Arc::new(Int8Array::from(vec![-1, 1, 0])), Arc::new(Int32Array::from(vec![70_000, 1, 2])), DataType::Int32),
+        (
+            Arc::new(UInt64Array::from(vec![1, 2, i64::MAX as u64])),
+            Arc::new(Int64Array::from(vec![-1, 2, 3])),
+            DataType::Int64,
+        ),
+        (
+            Arc::new(TimestampMillisecondArray::from(vec![Some(1), None, Some(-1)])),
+            Arc::new(TimestampMicrosecondArray::from(vec![1, 2, 3])),
+            DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
+        ),
+        (
+            Arc::new(Date32Array::from(vec![0, -1, 19_000])),
+            Arc::new(TimestampMillisecondArray::from(vec![1, 2, 3])),
+            DataType::Timestamp(arrow_schema::TimeUnit::Millisecond, None),
+        ),
+        (text(&["a", "b", ""]), Arc::new(LargeStringArray::from(vec!["b", "c", "平安"])), DataType::LargeUtf8),
+        (Arc::new(NullArray::new(3)), text(&["x", "y", "x"]), DataType::Utf8),
+        (Arc::new(NullArray::new(3)), Arc::new(Float64Array::from(vec![1.0, nan, 2.0])), DataType::Float64),
+    ];
+    let dates = || text(&["20240102", "20240103", "20240104"]);
+    for (case, (old, new, data_type)) in cases.into_iter().enumerate() {
+        let place = Place::new();
+        place.add("A", &batch(&[("date", dates()), ("x", old.clone()), ("y", dates())]));
+        place.build();
+        place.add("B", &batch(&[("date", dates()), ("x", new.clone())]));
+        let report = update(&place);
+        let skipped: Vec<&String> = report.skipped.iter().map(|skipped| &skipped.reason).collect();
+        assert_eq!((report.added, report.restated, report.skipped.len()), (3, 0, 0), "case {case}: {skipped:?}");
+        assert_eq!(report.widened_columns.len(), 1, "case {case}");
+        let store = open(&place);
+        assert_whole(&store);
+        assert_eq!(store.schema().unwrap().columns[0].data_type, data_type, "case {case}");
+        // The same as a build of both, which has to widen as well.
+        let whole = place.path("whole.store");
+        Build::new(place.source(), &whole).run().unwrap();
+        assert_eq!(rows_of(&store), rows_of(&Store::open(&whole).unwrap()), "case {case}");
+        // And once more where the old rows are compared with themselves: nothing is restated by being wider.
+        place.add("A", &batch(&[("date", dates()), ("x", old), ("y", dates()), ("z", new)]));
+        let report = update(&place);
+        assert_eq!((report.added, report.restated, report.removed), (0, 3, 0), "case {case}");
+        let columns: Vec<&str> = report.columns.iter().map(|change| change.column.as_str()).collect();
+        assert_eq!(columns, ["z"], "case {case}");
+        assert_whole(&open(&place));
+    }
+}
+
+#[test]
+fn a_type_that_cannot_hold_the_stores_values_refuses_the_new_file() {
+    let dates = || -> ArrayRef { Arc::new(StringArray::from(vec!["20240102"])) };
+    let cases: Vec<(ArrayRef, ArrayRef)> = vec![
+        (Arc::new(Int64Array::from(vec![(1 << 53) + 1])), Arc::new(Float64Array::from(vec![0.5]))),
+        (Arc::new(UInt64Array::from(vec![u64::MAX])), Arc::new(Int64Array::from(vec![-1]))),
+        (Arc::new(StringArray::from(vec!["a"])), Arc::new(Int64Array::from(vec![1]))),
+    ];
+    for (old, new) in cases {
+        let place = Place::new();
+        place.add("A", &batch(&[("date", dates()), ("x", old)]));
+        place.build();
+        let before = rows_of(&open(&place));
+        // However many files have the other type, the store's is kept.
+        for code in ["B", "C", "D"] {
+            place.add(code, &batch(&[("date", dates()), ("x", new.clone())]));
+        }
+        let report = update(&place);
+        assert_eq!(report.skipped.len(), 3);
+        assert!(report.skipped[0].reason.contains("in the store"), "{}", report.skipped[0].reason);
+        assert_eq!(rows_of(&open(&place)), before);
+    }
+}
+
+#[test]
+fn many_small_versions_are_merged_and_hold_what_they_held() {
+    let place = Place::new();
+    let mut expected: BTreeMap<i64, f64> = BTreeMap::new();
+    let write = |rows: &BTreeMap<i64, f64>| {
+        let dates = rows.keys().map(|day| Some(day.to_string())).collect::<StringArray>();
+        let values = rows.values().copied().collect::<Float64Array>();
+        let path = place.source().join("A.parquet");
+        write_parquet(&path, &batch(&[("date", Arc::new(dates) as ArrayRef), ("x", Arc::new(values))]));
+    };
+    expected.insert(20240101, 0.0);
+    write(&expected);
+    place.build();
+    let mut most = 0;
+    for day in 20240102..=20240131 {
+        expected.insert(day, day as f64);
+        write(&expected);
+        let report = Update::new(place.store()).keep(3).run().unwrap();
+        assert_eq!((report.added, report.restated), (1, 0), "{day}");
+        let store = open(&place);
+        assert_whole(&store);
+        assert_eq!(rows_of(&store).len(), expected.len());
+        most = most.max(store.info().unwrap().segments);
+        // Merging moves sections and changes none.
+        let changed: Vec<u64> =
+            store.dates().unwrap().iter().map(|&date| store.section(date).unwrap().changed()).collect();
+        assert!(changed.iter().copied().eq(1..=expected.len() as u64), "{day}: {changed:?}");
+    }
+    assert_eq!(most, 15);
+    assert_eq!(open(&place).kept_versions().unwrap(), [29, 30, 31]);
+}
