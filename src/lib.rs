@@ -74,7 +74,7 @@ mod transpose;
 pub mod workers;
 
 pub use build::{
-    Build, BuildReport, ColumnChange, MaxRestated, RowChange, SourceReport, Update, UpdateReport, verify_source,
+    Append, Build, BuildReport, ColumnChange, MaxRestated, RowChange, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use error::{Damage, Error, Result};
 pub use key::{Date, StockId};

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
-use super::intake::{Gathered, date_form};
+use super::gather::Block;
 use super::lane::DictionaryBuilder;
 use super::rows::stored_as;
 use crate::error::Result;
 use crate::format::Stored;
-use crate::panel::Column;
+use crate::panel::{Column, PanelSchema};
 use crate::segment::{SegmentColumn, natural_stored};
-use crate::source::Survey;
 use crate::store::{ChunkFile, Snapshot, SnapshotColumn, Store, StoreWriter};
 
 /// What was decided.
@@ -27,47 +26,50 @@ pub(super) struct Assembly {
     pub(super) codes: Vec<Vec<Vec<u32>>>,
 }
 
-/// Decides everything that depends on all blocks: stock numbers, dictionaries, stored types, how dates are spelt.
-/// Where the panel goes on from one that was there before, its numbers and codes stay, and types become no narrower.
+/// Decides everything that depends on all blocks of `panel`: stock numbers, dictionaries, stored types. `inputs` are the
+/// code of each input, `None` for one without rows. Where the panel goes on from one that was there before, its numbers
+/// and codes stay, and columns become no narrower.
 pub(super) fn assemble(
-    survey: &Survey,
-    gathered: &Gathered,
+    panel: PanelSchema,
+    inputs: &[Option<&str>],
+    blocks: &[Block],
     writer: &StoreWriter,
     keep: u32,
     before: Option<&Store>,
 ) -> Result<Assembly> {
-    let mut stocks = vec![0; survey.inputs.len()];
+    let mut stocks = vec![0; inputs.len()];
     let mut codes = DictionaryBuilder::of(before.map(|before| before.dictionary(0)).transpose()?.flatten());
     let segments_before = before.map(Store::snapshot_segments).transpose()?.unwrap_or_default();
-    for read in gathered.read.iter().filter(|read| read.rows > 0) {
-        stocks[read.input] = codes.add(survey.inputs[read.input].code.as_bytes());
+    for (stock, code) in stocks.iter_mut().zip(inputs) {
+        if let Some(code) = code {
+            *stock = codes.add(code.as_bytes());
+        }
     }
-    let date_form = date_form(&gathered.read, before.map(Store::schema).transpose()?.map(|panel| &panel.date_form));
 
     let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
     let mut columns = vec![
-        SnapshotColumn { name: survey.code.name.clone(), logical: survey.code.data_type.clone(), dictionary: Some(0) },
-        SnapshotColumn { name: survey.date_name.clone(), logical: date_form.data_type.clone(), dictionary: None },
+        SnapshotColumn { name: panel.code.name.clone(), logical: panel.code.data_type, dictionary: Some(0) },
+        SnapshotColumn { name: panel.date_name.clone(), logical: panel.date_form.data_type, dictionary: None },
     ];
     let mut segment_columns = vec![
         SegmentColumn {
             column: 0,
-            name: survey.code.name.clone(),
+            name: panel.code.name,
             logical: DataType::Utf8,
             stored: Stored::Codes,
             dictionary: Some(dictionaries[0].clone()),
         },
         SegmentColumn {
             column: 1,
-            name: survey.date_name.clone(),
+            name: panel.date_name,
             logical: DataType::Date32,
             stored: Stored::Bytes4,
             dictionary: None,
         },
     ];
-    let mut block_codes: Vec<Vec<Vec<u32>>> = gathered.blocks.iter().map(|_| Vec::new()).collect();
-    for (index, Column { name, data_type }) in survey.columns.iter().enumerate() {
-        let in_blocks = || gathered.blocks.iter().map(move |block| block.columns[index].as_ref());
+    let mut block_codes: Vec<Vec<Vec<u32>>> = blocks.iter().map(|_| Vec::new()).collect();
+    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
+        let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
         let logical = data_type.clone();
         let mut dictionary = None;
         let stored = if natural_stored(data_type) == Stored::Codes {
@@ -113,7 +115,7 @@ pub(super) fn assemble(
         keep,
         settings: String::new(),
         columns,
-        date_spelling: date_form.spelling,
+        date_spelling: panel.date_form.spelling,
         dictionaries,
         segments: Vec::new(),
         sections: Vec::new(),

@@ -3,33 +3,23 @@
 use arrow_array::{ArrayRef, RecordBatch};
 use serde::Serialize;
 
-use super::align::{Alignment, Pair, Restated};
+use super::align::{Alignment, Pair};
 use super::differ::for_each_difference;
-use super::rows::{Before, Origin, Piece, Walk};
-use super::seal::Sealer;
+use super::revision::Revision;
+use super::rows::{Before, Origin, Piece};
+use super::stages::Stages;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::restore;
 use crate::progress::Observer;
 use crate::segment::chunk_array;
-use crate::store::{Store, show};
-use crate::workers::Workers;
+use crate::store::show;
 
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
 
 /// Changes told in full.
 const EXAMPLES: usize = 10;
-
-/// A panel that changes: what was read again, beside the version before.
-pub(super) struct Changing<'a> {
-    pub(super) sealer: Sealer<'a>,
-    pub(super) before: &'a Store,
-    /// The stocks that were read again or are to go, by code.
-    pub(super) restated: Vec<Restated>,
-    /// Place of each stock in code order, by stock number.
-    pub(super) ranks: Vec<u32>,
-}
 
 /// What differs from the version before.
 #[derive(Debug, Default)]
@@ -70,19 +60,16 @@ pub struct RowChange {
     pub now: Option<String>,
 }
 
-impl<'a> Changing<'a> {
+impl<'a> Revision<'a> {
     /// Compares every date on which a row was read again or may be gone.
     ///
     /// # Errors
     /// When the version before is damaged, or the observer cancels.
-    pub(super) fn compare(&self, workers: &Workers, observer: &dyn Observer) -> Result<Changes> {
-        let mut dates: Vec<Date> = self.before.dates()?.to_vec();
-        dates.extend(self.sealer.gathering.blocks.iter().flat_map(|block| &block.dates));
-        dates.sort_unstable();
-        dates.dedup();
-        observer.begin("compare", "dates", dates.len() as u64);
-        let tasks: Vec<&[Date]> = dates.chunks(DATES_AT_ONCE).collect();
-        let parts = workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], observer))?;
+    pub(super) fn compare(&self, stages: &Stages) -> Result<Changes> {
+        let observer = stages.observer;
+        observer.begin("compare", "dates", self.dates.len() as u64);
+        let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
+        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], observer))?;
         observer.end();
         let mut all = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
         for part in parts {
@@ -133,26 +120,6 @@ impl<'a> Changing<'a> {
             observer.advance(1);
         }
         Ok(changes)
-    }
-
-    /// The section of `date` in the version before, if there is one.
-    pub(super) fn section_before(&self, date: Date) -> Result<Option<Before<'a>>> {
-        let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
-        Before::new(self.before.section_at(index)?, &self.sealer.columns).map(Some)
-    }
-
-    /// How the section of `date` follows from the one before. The walk must not have passed the date.
-    pub(super) fn align(&self, date: Date, before: Option<&Before>, walk: &mut Walk) -> Alignment {
-        let pieces = walk.pieces(date);
-        let blocks = pieces.iter().filter_map(|piece| match piece.origin {
-            Origin::Block(block) => Some((piece, block)),
-            Origin::Before => None,
-        });
-        let rows = blocks.flat_map(|(piece, block)| {
-            let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
-            stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
-        });
-        Alignment::new(&self.restated, before.map_or(&[], Before::stocks), rows, &self.ranks)
     }
 
     /// The first changes of one date, restated values before rows that are new or gone.

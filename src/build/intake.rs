@@ -8,7 +8,7 @@ use super::gather::{Block, BlockBuilder, Frame};
 use super::lane::{DictionaryBuilder, Lane};
 use super::spill::Spill;
 use crate::error::{Error, Result};
-use crate::panel::DateForm;
+use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
 use crate::source::{SeriesReader, Survey, join_date_forms};
 
@@ -208,7 +208,7 @@ impl Read {
 }
 
 /// The one form in which all files' dates can be written back, and those that were there `before`.
-pub(super) fn date_form(read: &[Read], before: Option<&DateForm>) -> DateForm {
+fn date_form(read: &[Read], before: Option<&DateForm>) -> DateForm {
     let mut joined: Option<DateForm> = before.cloned();
     for read in read {
         let form = match &read.dates {
@@ -223,6 +223,25 @@ pub(super) fn date_form(read: &[Read], before: Option<&DateForm>) -> DateForm {
         });
     }
     joined.unwrap_or(DateForm::COMMON)
+}
+
+/// The panel of the files of `survey`, as they were read, and of what was there `before`.
+pub(super) fn panel_of(survey: &Survey, read: &[Read], before: Option<&DateForm>) -> PanelSchema {
+    PanelSchema {
+        code: survey.code.clone(),
+        date_name: survey.date_name.clone(),
+        date_form: date_form(read, before),
+        columns: survey.columns.clone(),
+    }
+}
+
+/// For each input of `survey` its code, if it has rows.
+pub(super) fn codes_of<'s>(survey: &'s Survey, read: &[Read]) -> Vec<Option<&'s str>> {
+    let mut codes = vec![None; survey.inputs.len()];
+    for read in read.iter().filter(|read| read.rows > 0) {
+        codes[read.input] = Some(survey.inputs[read.input].code.as_str());
+    }
+    codes
 }
 
 /// What to tell about dates when the files do not agree on how to spell them.

@@ -1,6 +1,7 @@
 //! Source to store: reads series by blocks of stocks, gathers them by date, and publishes the result as a version.
 
 mod align;
+mod append;
 mod assemble;
 mod changes;
 mod check;
@@ -11,6 +12,7 @@ mod lane;
 mod merge;
 mod plan;
 mod report;
+mod revision;
 mod rows;
 mod run;
 mod seal;
@@ -20,6 +22,7 @@ mod stages;
 mod update;
 mod update_report;
 
+pub use append::Append;
 pub use changes::RowChange;
 pub use check::{SourceReport, verify_source};
 pub use report::BuildReport;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::assemble::{Assembly, assemble};
+use super::intake::{codes_of, panel_of};
 use super::plan;
 use super::report::{BuildReport, nothing_to_store, report, source_entries};
 use super::rows::Gathering;
@@ -130,7 +131,10 @@ impl<'a> Build<'a> {
         let spill = stages.spill(writer)?;
         let gathered = stages.gather(survey, &spill, self.options.strict)?;
         let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
-        let Assembly { mut snapshot, columns, stocks, codes } = assemble(survey, &gathered, writer, keep, None)?;
+        let panel = panel_of(survey, &gathered.read, None);
+        let inputs = codes_of(survey, &gathered.read);
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
         snapshot.settings = Settings::new("build", &self.source, &self.options).encode()?;
         snapshot.sources = source_entries(survey, &gathered);
 

@@ -1,31 +1,27 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
 
-use super::align::Restated;
 use super::assemble::{Assembly, assemble};
-use super::changes::{Changes, Changing};
-use super::merge::merged;
-use super::plan;
+use super::intake::{codes_of, panel_of};
 use super::report::source_entries;
-use super::rows::{Gathering, Origin, Piece};
+use super::revision::Revision;
+use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
-use super::stages::{DEFAULT_MEMORY, SealedRows, Stages};
+use super::stages::{DEFAULT_MEMORY, Stages};
 use super::update_report::{MaxRestated, UpdateReport};
 use crate::durable::Disk;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::source::{KnownFile, Prior, check_values, scan, survey_again};
-use crate::store::{Opening, Snapshot, SnapshotSection, SourceEntry, Store, StoreWriter};
+use crate::store::{Opening, SourceEntry, Store, StoreWriter};
 
 /// Brings a store up to date with the files it was built from.
 ///
@@ -134,32 +130,22 @@ impl<'a> Update<'a> {
         let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
         let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
         let result = self.write(&stages, &writer);
-        if !matches!(&result, Ok(report) if report.published) {
-            // What stopped the update says more than an error about its leftovers.
-            let _ = writer.clear_unpublished();
-        }
-        let mut report = result?;
-        if report.published {
-            let keep = self.keep.unwrap_or(report.keep) as usize;
-            // The new version is live: what is left of old ones is no failure of it, and the next update tries again.
-            match writer.collect(|newer, _| newer >= keep, false) {
-                Ok(collected) => report.collected = collected.versions,
-                Err(why) => report.notes.push(format!("files of earlier versions could not be removed: {why}")),
-            }
-        }
+        let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
     fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
-        let Some(before) = writer.before() else { return Err(Error::Unfinished { path: self.store.clone() }) };
+        let before = writer.live()?;
         let settings = Settings::of(before)?;
         let source = self.source.clone().unwrap_or_else(|| settings.source.clone().into());
         let sources = before.sources()?;
         let known = known_files(&sources);
         let (workers, observer) = (&stages.workers, self.observer);
         let mut scan = scan(&source, &settings.options, &known, self.check_content, workers, observer)?;
-        let mut report = UpdateReport::new(before, &scan);
+        let keep = self.keep.unwrap_or(before.keep());
+        let mut report = UpdateReport::of(before, keep);
+        report.describe_scan(&scan);
         let is_missing = |entry: &&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
         let missing: Vec<&SourceEntry> = sources.iter().filter(is_missing).collect();
         // An empty file that is gone leaves nothing behind.
@@ -167,7 +153,6 @@ impl<'a> Update<'a> {
         let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
         report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
-        let keep = self.keep.unwrap_or(before.keep());
         let as_before = scan.changed.is_empty() && scan.touched.is_empty() && pruned.is_empty();
         if as_before && keep == before.keep() {
             return Ok(report);
@@ -179,38 +164,29 @@ impl<'a> Update<'a> {
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer)?;
         let gathered = stages.gather(&mut survey, &spill, settings.options.strict)?;
+        let panel = panel_of(&survey, &gathered.read, Some(&panel.date_form));
+        let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(&survey, &gathered, writer, keep, Some(before))?;
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
         snapshot.settings = Settings::new("update", &source, &settings.options).encode()?;
 
         let read = source_entries(&survey, &gathered);
         let was_read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
         let codes_now = read.iter().filter(was_read).chain(pruned.iter().copied());
-        let (restated, ranks) = restated(&snapshot, codes_now.filter_map(|entry| entry.code.as_deref()).collect());
+        let restated = codes_now.filter_map(|entry| entry.code.as_deref()).collect();
+        let mut dates: Vec<Date> = before.dates()?.to_vec();
+        dates.extend(gathered.blocks.iter().flat_map(|block| &block.dates));
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
-        let changing = Changing { sealer: Sealer { gathering, columns }, before, restated, ranks };
-        let changes = changing.compare(workers, observer)?;
-        report.describe(&survey, &gathered, &read, &changes, &snapshot, before)?;
-        if let Some(most) = self.max_restated {
-            report.refused = most.refusal(report.restated + report.removed, before.row_count());
-            if report.refused.is_some() {
-                return Ok(report);
-            }
-        }
-
+        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &restated, dates);
+        let changes = revision.compare(stages)?;
+        report.describe_files(&survey, &gathered, &read);
+        report.describe(&changes, &snapshot, before)?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
-        if !report.changes_anything() && keep == before.keep() && same_files(&sources, &snapshot.sources) {
-            return Ok(report);
+        let as_before = !report.changes_anything() && keep == before.keep();
+        if !(as_before && same_files(&sources, &snapshot.sources)) {
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "update", self.max_restated)?;
         }
-        seal(stages, writer, &changing, &changes, &mut snapshot)?;
-        snapshot.history = writer.history()?;
-        snapshot.history.push(report.history_entry(writer, &snapshot, "update"));
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        writer.publish(&snapshot)?;
-        report.published(&snapshot);
         Ok(report)
     }
 }
@@ -244,22 +220,6 @@ fn exact_in_store(store: &Store, name: &str, to: &DataType) -> Result<Result<(),
     Ok(Ok(()))
 }
 
-/// The stocks with these codes in code order, and the place of every stock in that order.
-fn restated(snapshot: &Snapshot, codes: HashSet<&str>) -> (Vec<Restated>, Vec<u32>) {
-    let all = snapshot.dictionaries[0].as_string::<i32>();
-    let mut order: Vec<u32> = (0..all.len() as u32).collect();
-    order.sort_unstable_by_key(|&stock| all.value(stock as usize));
-    let mut ranks = vec![0; order.len()];
-    let mut restated = Vec::with_capacity(codes.len());
-    for (rank, &stock) in order.iter().enumerate() {
-        ranks[stock as usize] = rank as u32;
-        if codes.contains(all.value(stock as usize)) {
-            restated.push(Restated { stock, rank: rank as u32 });
-        }
-    }
-    (restated, ranks)
-}
-
 /// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read
 /// again.
 fn sources_now(
@@ -291,64 +251,4 @@ fn same_files(before: &[SourceEntry], now: &[SourceEntry]) -> bool {
     let read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
     let what = |entry: &SourceEntry| (entry.path.clone(), entry.bytes, entry.modified_ns, entry.content_hash);
     before.iter().filter(read).map(what).eq(now.iter().filter(read).map(what))
-}
-
-/// Writes the sections that differ, with those of small segments that are merged, and adds them to `snapshot` beside
-/// what stays as it is.
-fn seal(
-    stages: &Stages,
-    writer: &StoreWriter,
-    changing: &Changing,
-    changes: &Changes,
-    snapshot: &mut Snapshot,
-) -> Result<()> {
-    let (before, columns) = (changing.before, &changing.sealer.columns);
-    let segments = before.snapshot_segments()?;
-    let dirty: HashSet<Date> = changes.dirty.iter().map(|dirty| dirty.date).collect();
-    let mut kept: Vec<SnapshotSection> = before.snapshot_sections()?;
-    kept.retain(|section| !dirty.contains(&section.date));
-    let mut live_lens = vec![0; segments.len()];
-    for section in &kept {
-        live_lens[section.record.segment as usize] += section.record.body_len;
-    }
-    let mut written: Vec<(Date, u32)> = changes.dirty.iter().map(|dirty| (dirty.date, dirty.row_count)).collect();
-    written.retain(|&(_, row_count)| row_count > 0);
-    if !written.is_empty() {
-        let rows: u64 = written.iter().map(|&(_, rows)| u64::from(rows)).sum();
-        let merged: HashSet<usize> = merged(&live_lens, rows * plan::bits_per_row(columns) / 8).into_iter().collect();
-        kept.retain(|section| {
-            let stays = !merged.contains(&(section.record.segment as usize));
-            if !stays {
-                written.push((section.date, section.record.row_count));
-            }
-            stays
-        });
-        written.sort_unstable_by_key(|&(date, _)| date);
-    }
-
-    let gathering = &changing.sealer.gathering;
-    let sealed = stages.seal(writer, columns, gathering, &written, |walk, date| {
-        let section = changing.section_before(date)?;
-        let (changed, pieces) = match &section {
-            Some(section) if !dirty.contains(&date) => {
-                let section = section.section();
-                (section.changed(), vec![Piece { origin: Origin::Before, rows: 0..section.row_count() }])
-            }
-            _ => (writer.version(), changing.align(date, section.as_ref(), walk).pieces),
-        };
-        if let Some(section) = &section
-            && pieces.iter().any(|piece| piece.origin == Origin::Before)
-        {
-            // Damage must not be sealed again under a checksum that is right.
-            section.section().check()?;
-        }
-        let (row_count, body) = changing.sealer.section(date, &pieces, section.as_ref());
-        Ok(SealedRows { changed, row_count, body })
-    })?;
-    snapshot.add_kept(segments, &kept);
-    sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
-    if snapshot.sections.is_empty() {
-        return Err(Error::Refused("no row would be left; remove the store instead".to_owned()));
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::changes::{Changes, RowChange};
+use super::changes::{Changes, DirtyDate, RowChange};
 use super::intake::{Gathered, date_note};
 use crate::error::Result;
 use crate::format::SourceStatus;
@@ -76,7 +76,7 @@ pub struct UpdateReport {
     /// Wall-clock seconds.
     pub seconds: f64,
     #[serde(skip)]
-    pub(super) keep: u32,
+    keep: u32,
     /// Whether columns or dates are not as they were.
     #[serde(skip)]
     schema_changed: bool,
@@ -92,54 +92,66 @@ pub struct ColumnChange {
 }
 
 impl UpdateReport {
-    /// The report of an update that has looked at the source.
-    pub(super) fn new(before: &Store, scan: &Scan) -> UpdateReport {
+    /// The report of a change that has not begun, of a store that is to keep so many versions.
+    pub(super) fn of(before: &Store, keep: u32) -> UpdateReport {
         UpdateReport {
             version: before.version(),
             rows: before.row_count(),
             dates: before.dates().map_or(0, |dates| dates.len() as u64),
-            unchanged_files: scan.unchanged,
-            touched_files: scan.touched.len() as u64,
-            skipped: scan.skipped.clone(),
-            notes: scan.notes.clone(),
-            keep: before.keep(),
+            keep,
             ..UpdateReport::default()
         }
     }
 
-    /// Adds what was read and what differs.
-    pub(super) fn describe(
-        &mut self,
-        survey: &Survey,
-        gathered: &Gathered,
-        read: &[SourceEntry],
-        changes: &Changes,
-        snapshot: &Snapshot,
-        before: &Store,
-    ) -> Result<()> {
-        let sum = |count: fn(&super::changes::DirtyDate) -> u64| changes.dirty.iter().map(count).sum();
+    /// Adds what a look at the source found.
+    pub(super) fn describe_scan(&mut self, scan: &Scan) {
+        self.unchanged_files = scan.unchanged;
+        self.touched_files = scan.touched.len() as u64;
+        self.skipped = scan.skipped.clone();
+        self.notes = scan.notes.clone();
+    }
+
+    /// Clears away what the change with this result leaves, and the versions that are no longer kept.
+    pub(super) fn finish(result: Result<UpdateReport>, writer: &mut StoreWriter) -> Result<UpdateReport> {
+        if !matches!(&result, Ok(report) if report.published) {
+            // What stopped the change says more than an error about its leftovers.
+            let _ = writer.clear_unpublished();
+        }
+        let mut report = result?;
+        if report.published {
+            let keep = report.keep as usize;
+            // The new version is live: what is left of old ones is no failure of it, and the next change tries again.
+            match writer.collect(|newer, _| newer >= keep, false) {
+                Ok(collected) => report.collected = collected.versions,
+                Err(why) => report.notes.push(format!("files of earlier versions could not be removed: {why}")),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Adds what differs.
+    pub(super) fn describe(&mut self, changes: &Changes, snapshot: &Snapshot, before: &Store) -> Result<()> {
+        let sum = |count: fn(&DirtyDate) -> u64| changes.dirty.iter().map(count).sum();
         self.added = sum(|dirty| dirty.added);
         self.restated = sum(|dirty| dirty.restated);
         self.removed = sum(|dirty| dirty.removed);
         self.dirty_dates = changes.dirty.len() as u64;
         self.first_dirty = changes.dirty.first().map(|dirty| dirty.date.to_string());
         self.last_dirty = changes.dirty.last().map(|dirty| dirty.date.to_string());
-        let restated = survey.columns.iter().zip(&changes.columns).filter(|(_, count)| **count > 0);
+        let columns = &snapshot.columns[2..];
+        let restated = columns.iter().zip(&changes.columns).filter(|(_, count)| **count > 0);
         self.columns =
             restated.map(|(column, &restated)| ColumnChange { column: column.name.clone(), restated }).collect();
         self.examples = changes.examples.clone();
 
         let panel = before.schema()?;
-        for (index, column) in survey.columns.iter().enumerate() {
+        for (index, column) in columns.iter().enumerate() {
             match panel.columns.get(index) {
                 None => self.new_columns.push(column.name.clone()),
-                Some(old) if old.data_type != column.data_type => {
-                    self.widened_columns.push(format!("{}: {} -> {}", column.name, old.data_type, column.data_type));
+                Some(old) if old.data_type != column.logical => {
+                    self.widened_columns.push(format!("{}: {} -> {}", column.name, old.data_type, column.logical));
                 }
                 Some(_) => {}
-            }
-            if !survey.inputs.is_empty() && survey.inputs.iter().all(|input| !input.has_column(index)) {
-                self.absent_columns.push(column.name.clone());
             }
         }
         let date_form = snapshot.date_form();
@@ -148,9 +160,18 @@ impl UpdateReport {
         }
         self.schema_changed = !self.new_columns.is_empty()
             || !self.widened_columns.is_empty()
-            || survey.code.data_type != panel.code.data_type;
+            || snapshot.columns[0].logical != panel.code.data_type;
         self.new_stocks = (snapshot.dictionaries[0].len() - before.stocks()?.len()) as u64;
+        Ok(())
+    }
 
+    /// Adds what became of the files of `survey`.
+    pub(super) fn describe_files(&mut self, survey: &Survey, gathered: &Gathered, read: &[SourceEntry]) {
+        let is_absent = |index: usize| survey.inputs.iter().all(|input| !input.has_column(index));
+        let absent = survey.columns.iter().enumerate().filter(|(index, _)| is_absent(*index));
+        if !survey.inputs.is_empty() {
+            self.absent_columns = absent.map(|(_, column)| column.name.clone()).collect();
+        }
         let with = |status| read.iter().filter(move |entry| entry.status == status);
         self.read_files = with(SourceStatus::Read).count() as u64;
         self.empty_files = with(SourceStatus::Empty).map(|entry| entry.path.clone()).collect();
@@ -161,7 +182,6 @@ impl UpdateReport {
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
         self.notes.extend(date_note(survey, &gathered.read));
-        Ok(())
     }
 
     /// Whether rows or columns are not as they were.

@@ -40,6 +40,7 @@ pub struct Cli {
 pub enum Command {
     Build(BuildArgs),
     Update(UpdateArgs),
+    Append(AppendArgs),
     Transpose(TransposeArgs),
     Show(ShowArgs),
     Info(InfoArgs),
@@ -177,25 +178,39 @@ pub struct UpdateArgs {
     #[arg(long)]
     pub prune: bool,
 
-    /// Publish nothing if a row would be restated or removed
-    ///
-    /// The report says what would change, and the exit code is 1.
-    #[arg(long, conflicts_with = "max_restated")]
-    pub refuse_restatement: bool,
-
-    /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
-    ///
-    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
-    #[arg(long, value_name = "N|P%")]
-    pub max_restated: Option<MaxRestated>,
-
-    /// How many versions the store keeps from now on
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub keep: Option<u32>,
+    #[command(flatten)]
+    pub limits: Limits,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
     pub memory: u64,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Add or replace whole dates of a store from per-date files
+///
+/// Each FILE, Parquet or Arrow, holds all stocks of one date, in the shape that `transect transpose` writes: a column with
+/// the codes and every other column of the store. The date is that of its date column, or of its name, such as
+/// 20240103.parquet. What the store has on that date is replaced; rows that the file lacks are removed. A file that
+/// cannot be used is skipped, and its date stays as it is.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect append panel.store today/20240103.parquet
+  transect append panel.store by_date/202401*.parquet --refuse-restatement")]
+pub struct AppendArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The files, one for each date
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub limits: Limits,
 
     #[command(flatten)]
     pub running: Running,
@@ -432,6 +447,33 @@ pub enum Generate {
         /// The directory, made if it is missing
         dir: PathBuf,
     },
+}
+
+/// What a change to a store may do, and what it leaves.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Limits {
+    /// Publish nothing if a row would be restated or removed
+    ///
+    /// The report says what would change, and the exit code is 1.
+    #[arg(long, conflicts_with = "max_restated")]
+    refuse_restatement: bool,
+
+    /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
+    ///
+    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
+    #[arg(long, value_name = "N|P%")]
+    max_restated: Option<MaxRestated>,
+
+    /// How many versions the store keeps from now on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+}
+
+impl Limits {
+    /// The most rows that may be restated or removed, if there is a limit.
+    pub fn max_restated(self) -> Option<MaxRestated> {
+        self.max_restated.or(self.refuse_restatement.then_some(MaxRestated::Rows(0)))
+    }
 }
 
 /// Heading of options that decide how to run, not what.

@@ -1,5 +1,6 @@
 //! Parses the command line, runs one sub-command and turns its outcome into an exit code.
 
+mod append;
 mod args;
 mod bar;
 mod build;
@@ -29,6 +30,7 @@ pub fn main() -> std::process::ExitCode {
     let json = match &cli.command {
         Command::Build(args) => args.running.json,
         Command::Update(args) => args.running.json,
+        Command::Append(args) => args.running.json,
         Command::Transpose(args) => args.running.json,
         Command::Info(args) => args.json,
         Command::Verify(args) => args.running.json,
@@ -39,6 +41,7 @@ pub fn main() -> std::process::ExitCode {
     let result = match cli.command {
         Command::Build(args) => build::run(args, quiet),
         Command::Update(args) => update::run(&args, quiet),
+        Command::Append(args) => append::run(args, quiet),
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args),

@@ -1,7 +1,9 @@
 //! `transect update`
 
+use std::path::Path;
+
 use serde::Serialize;
-use transect::{MaxRestated, RowChange, Update, UpdateReport};
+use transect::{RowChange, Update, UpdateReport};
 
 use super::args::UpdateArgs;
 use super::bar::Watch;
@@ -30,10 +32,10 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(source) = &args.source {
             update = update.source(source);
         }
-        if let Some(most) = args.max_restated.or(args.refuse_restatement.then_some(MaxRestated::Rows(0))) {
+        if let Some(most) = args.limits.max_restated() {
             update = update.max_restated(most);
         }
-        if let Some(versions) = args.keep {
+        if let Some(versions) = args.limits.keep {
             update = update.keep(versions);
         }
         if let Some(count) = args.running.workers() {
@@ -42,17 +44,28 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         update.run()?
     };
 
-    let store = output::path(&args.store);
-    output::say_skipped(&report.skipped, files(&report), "--json lists all");
+    tell("update", &args.store, &report, args.running.json, quiet)
+}
+
+/// Tells what a change to the store did; how the run ends.
+pub fn tell(
+    command: &'static str,
+    store: &Path,
+    report: &UpdateReport,
+    json: bool,
+    quiet: bool,
+) -> anyhow::Result<Exit> {
+    let store = output::path(store);
+    output::say_skipped(&report.skipped, files(report), "--json lists all");
     let exit = match (&report.refused, report.skipped.is_empty()) {
         (Some(_), _) => Exit::Failed,
         (None, true) => Exit::Done,
         (None, false) => Exit::Skipped,
     };
-    if args.running.json {
-        output::print_json("update", exit, &Json { store, report: &report })?;
+    if json {
+        output::print_json(command, exit, &Json { store, report })?;
     } else if !quiet {
-        output::print(&lines(&store, &report).to_string())?;
+        output::print(&lines(&store, report).to_string())?;
     }
     if let Some(refused) = &report.refused {
         output::say_wrong("nothing was published", std::slice::from_ref(refused));

@@ -112,7 +112,7 @@ impl<'a> Interner<'a> {
 }
 
 /// Says which part each column plays.
-fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &SourceOptions) -> FileSchema {
+pub(super) fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &SourceOptions) -> FileSchema {
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let present: Vec<usize> = (0..names.len()).filter(|&root| !options.excludes(&names[root])).collect();
     let twice = present.iter().enumerate().find(|&(n, &root)| present[..n].iter().any(|&o| names[o] == names[root]));

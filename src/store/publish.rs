@@ -122,6 +122,14 @@ impl StoreWriter {
         self.before.as_ref()
     }
 
+    /// The live version.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] where there is none.
+    pub(crate) fn live(&self) -> Result<&Store> {
+        self.before.as_ref().ok_or_else(|| Error::Unfinished { path: self.root.clone() })
+    }
+
     /// All versions so far, oldest first.
     ///
     /// # Errors

@@ -373,6 +373,13 @@ impl Files {
         seed.map_or(Cell::Null, |seed| value(data_type, seed))
     }
 
+    /// Takes the rows of some dates away: those whose bit is set.
+    pub(super) fn lose_dates(&mut self, dates: u8) {
+        for file in self.files.values_mut() {
+            file.rows.retain(|date, _| dates >> date & 1 == 0);
+        }
+    }
+
     /// Every row with its values, nulls left out, by name of column.
     pub(super) fn rows(&self) -> Rows {
         let model = self.model();
@@ -415,7 +422,7 @@ impl Files {
                 merged += file.twice.len() as u64;
             }
         }
-        let dates = if common { forms[0].clone() } else { Dates::Days.form() };
+        let dates = forms.first().filter(|_| common).cloned().unwrap_or(Dates::Days.form());
         Model { columns, dates, rows, merged }
     }
 }

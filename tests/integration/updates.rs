@@ -29,7 +29,7 @@ fn open(place: &Place) -> Store {
 }
 
 /// Every row of `store` with its values, nulls left out, by name of column.
-fn rows_of(store: &Store) -> Rows {
+pub(super) fn rows_of(store: &Store) -> Rows {
     let mut rows = Rows::new();
     for &date in store.dates().unwrap() {
         let batch = store.section(date).unwrap().batch().unwrap();

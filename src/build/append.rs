@@ -1,0 +1,203 @@
+//! Runs an append: whole dates, from per-date files, take the place of the store's or come beside them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::assemble::{Assembly, assemble};
+use super::gather::{Block, Frame};
+use super::lane::{DictionaryBuilder, Lane};
+use super::revision::Revision;
+use super::rows::Gathering;
+use super::seal::Sealer;
+use super::settings::Settings;
+use super::spill::Spill;
+use super::stages::{DEFAULT_MEMORY, Stages};
+use super::update_report::{MaxRestated, UpdateReport};
+use crate::durable::Disk;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::panel::{DateForm, PanelSchema};
+use crate::progress::{Observer, Silent};
+use crate::source::{SectionFile, Skipped, join_date_forms, read_section};
+use crate::store::{Opening, StoreWriter};
+
+/// Adds or replaces whole dates of a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes.
+///
+/// Each file holds all stocks of one date. Rows that the store has on that date and the file has not are gone from the
+/// new version, as if the stocks' own files had lost them. Each file is held in memory while it is read.
+///
+/// ```no_run
+/// let report = transect::Append::new("panel.store", ["20240103.parquet"]).run()?;
+/// println!("{} rows added, {} restated", report.added, report.restated);
+/// # Ok::<(), transect::Error>(())
+/// ```
+pub struct Append<'a> {
+    store: PathBuf,
+    files: Vec<PathBuf>,
+    workers: Option<usize>,
+    max_restated: Option<MaxRestated>,
+    keep: Option<u32>,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// What was read of one file.
+struct Appended {
+    date: Date,
+    block: Block,
+    codes: Vec<String>,
+    date_form: Option<DateForm>,
+}
+
+impl<'a> Append<'a> {
+    /// An append of `files` to the store at `store`, with the defaults of the command line.
+    pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, files: impl IntoIterator<Item = P>) -> Append<'a> {
+        Append {
+            store: store.into(),
+            files: files.into_iter().map(Into::into).collect(),
+            workers: None,
+            max_restated: None,
+            keep: None,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
+    /// have changed.
+    pub fn max_restated(mut self, most: MaxRestated) -> Self {
+        self.max_restated = Some(most);
+        self
+    }
+
+    /// How many versions the store keeps from now on, at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Worker threads; one per core by default. One runs on the calling thread. What is written does not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report, and
+    /// their dates stay as they are.
+    ///
+    /// # Errors
+    /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
+    /// before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, DEFAULT_MEMORY, self.observer, &self.disk)?;
+        let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
+        let result = self.write(&stages, &writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
+        let before = writer.live()?;
+        let settings = Settings::of(before)?;
+        let mut panel = before.schema()?.clone();
+        let spill = stages.spill(writer)?;
+        stages.observer.begin("read", "files", self.files.len() as u64);
+        let read = stages.workers.try_map(self.files.len(), |at| {
+            if stages.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let read = match read_section(&self.files[at], &settings.options, &panel) {
+                Ok(file) => Ok(Appended::new(file, &panel, &spill)?),
+                Err(reason) => Err(reason),
+            };
+            stages.observer.advance(1);
+            Ok(read)
+        })?;
+        stages.observer.end();
+
+        let keep = self.keep.unwrap_or(before.keep());
+        let mut report = UpdateReport::of(before, keep);
+        let mut appended: BTreeMap<Date, Appended> = BTreeMap::new();
+        for (path, read) in self.files.iter().zip(read) {
+            let refused = match read {
+                Ok(file) if appended.contains_key(&file.date) => {
+                    format!("is a second file of {}; name one of the two", file.date)
+                }
+                Ok(file) => {
+                    appended.insert(file.date, file);
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
+        }
+        report.read_files = appended.len() as u64;
+        if appended.is_empty() && keep == before.keep() {
+            return Ok(report);
+        }
+        for form in appended.values().filter_map(|file| file.date_form.as_ref()) {
+            if *form != panel.date_form {
+                panel.date_form = join_date_forms(&panel.date_form, form);
+            }
+        }
+
+        // A row's input is the row itself, counted over all files.
+        let dates: Vec<Date> = appended.keys().copied().collect();
+        let mut inputs: Vec<String> = Vec::new();
+        let mut blocks = Vec::with_capacity(appended.len());
+        for file in appended.into_values() {
+            let numbers: Vec<u32> = (inputs.len() as u32..).take(file.codes.len()).collect();
+            blocks.push(Block { inputs: spill.put(bytemuck::cast_slice(&numbers))?, ..file.block });
+            inputs.extend(file.codes);
+        }
+        let codes: Vec<Option<&str>> = inputs.iter().map(|code| Some(code.as_str())).collect();
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &codes, &blocks, writer, keep, Some(before))?;
+        snapshot.settings = Settings { command: "append".to_owned(), ..settings }.encode()?;
+        snapshot.sources = before.sources()?;
+
+        // All stocks of these dates are read again: those that a file lacks are gone.
+        let mut restated: HashSet<&str> = before.stocks()?.into_iter().collect();
+        restated.extend(inputs.iter().map(String::as_str));
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
+        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &restated, dates);
+        let changes = revision.compare(stages)?;
+        report.describe(&changes, &snapshot, before)?;
+        if report.changes_anything() || keep != before.keep() {
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "append", self.max_restated)?;
+        }
+        Ok(report)
+    }
+}
+
+impl Appended {
+    /// Spills the rows of `file` as a block of one date.
+    fn new(file: SectionFile, panel: &PanelSchema, spill: &Spill) -> Result<Appended> {
+        // One series whose rows all have the same date: they stay in the order of their codes.
+        let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
+        let mut columns = Vec::with_capacity(panel.columns.len());
+        for (array, column) in file.columns.iter().zip(&panel.columns) {
+            let mut dictionary = DictionaryBuilder::default();
+            let lane = Lane::new(array, &mut dictionary)?;
+            columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
+        }
+        let block = frame.finish(columns, spill)?;
+        Ok(Appended { date: file.date, block, codes: file.codes, date_form: file.date_form })
+    }
+}

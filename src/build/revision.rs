@@ -1,0 +1,170 @@
+//! A panel that changes: what was read again beside the version before, and the version that comes of it.
+
+use std::collections::HashSet;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+
+use super::align::{Alignment, Restated};
+use super::changes::Changes;
+use super::merge::merged;
+use super::plan;
+use super::rows::{Before, Origin, Piece, Walk};
+use super::seal::Sealer;
+use super::stages::{SealedRows, Stages};
+use super::update_report::{MaxRestated, UpdateReport};
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::store::{Snapshot, SnapshotSection, Store, StoreWriter};
+
+/// What was read again, beside the version before.
+pub(super) struct Revision<'a> {
+    pub(super) sealer: Sealer<'a>,
+    pub(super) before: &'a Store,
+    /// The stocks that were read again or are to go, by code.
+    restated: Vec<Restated>,
+    /// Place of each stock in code order, by stock number.
+    ranks: Vec<u32>,
+    /// The dates on which a row was read again or may be gone, ascending.
+    pub(super) dates: Vec<Date>,
+}
+
+impl<'a> Revision<'a> {
+    /// A revision of the stocks with the codes `restated` on `dates`, in any order. What is not among the rows of `sealer`
+    /// is gone.
+    pub(super) fn new(
+        sealer: Sealer<'a>,
+        before: &'a Store,
+        snapshot: &Snapshot,
+        restated: &HashSet<&str>,
+        mut dates: Vec<Date>,
+    ) -> Revision<'a> {
+        let (restated, ranks) = ranked(snapshot, restated);
+        dates.sort_unstable();
+        dates.dedup();
+        Revision { sealer, before, restated, ranks, dates }
+    }
+
+    /// Makes `snapshot`, which has all but sections and history, the next version, unless `most` forbids it; the report
+    /// says which.
+    ///
+    /// # Errors
+    /// When a file cannot be written, the version before is damaged, no row would be left, or the observer cancels.
+    #[expect(clippy::too_many_arguments, reason = "each is one stage's result, used once, here")]
+    pub(super) fn publish(
+        &self,
+        stages: &Stages,
+        writer: &StoreWriter,
+        changes: &Changes,
+        mut snapshot: Snapshot,
+        report: &mut UpdateReport,
+        command: &str,
+        most: Option<MaxRestated>,
+    ) -> Result<()> {
+        let restated = report.restated + report.removed;
+        report.refused = most.and_then(|most| most.refusal(restated, self.before.row_count()));
+        if report.refused.is_some() {
+            return Ok(());
+        }
+        self.seal(stages, writer, changes, &mut snapshot)?;
+        snapshot.history = writer.history()?;
+        snapshot.history.push(report.history_entry(writer, &snapshot, command));
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        writer.publish(&snapshot)?;
+        report.published(&snapshot);
+        Ok(())
+    }
+
+    /// Writes the sections that differ, with those of small segments that are merged, and adds them to `snapshot` beside
+    /// what stays as it is.
+    fn seal(&self, stages: &Stages, writer: &StoreWriter, changes: &Changes, snapshot: &mut Snapshot) -> Result<()> {
+        let (before, columns) = (self.before, &self.sealer.columns);
+        let segments = before.snapshot_segments()?;
+        let dirty: HashSet<Date> = changes.dirty.iter().map(|dirty| dirty.date).collect();
+        let mut kept: Vec<SnapshotSection> = before.snapshot_sections()?;
+        kept.retain(|section| !dirty.contains(&section.date));
+        let mut live_lens = vec![0; segments.len()];
+        for section in &kept {
+            live_lens[section.record.segment as usize] += section.record.body_len;
+        }
+        let mut written: Vec<(Date, u32)> = changes.dirty.iter().map(|dirty| (dirty.date, dirty.row_count)).collect();
+        written.retain(|&(_, row_count)| row_count > 0);
+        if !written.is_empty() {
+            let rows: u64 = written.iter().map(|&(_, rows)| u64::from(rows)).sum();
+            let merged: HashSet<usize> =
+                merged(&live_lens, rows * plan::bits_per_row(columns) / 8).into_iter().collect();
+            kept.retain(|section| {
+                let stays = !merged.contains(&(section.record.segment as usize));
+                if !stays {
+                    written.push((section.date, section.record.row_count));
+                }
+                stays
+            });
+            written.sort_unstable_by_key(|&(date, _)| date);
+        }
+
+        let gathering = &self.sealer.gathering;
+        let sealed = stages.seal(writer, columns, gathering, &written, |walk, date| {
+            let section = self.section_before(date)?;
+            let (changed, pieces) = match &section {
+                Some(section) if !dirty.contains(&date) => {
+                    let section = section.section();
+                    (section.changed(), vec![Piece { origin: Origin::Before, rows: 0..section.row_count() }])
+                }
+                _ => (writer.version(), self.align(date, section.as_ref(), walk).pieces),
+            };
+            if let Some(section) = &section
+                && pieces.iter().any(|piece| piece.origin == Origin::Before)
+            {
+                // Damage must not be sealed again under a checksum that is right.
+                section.section().check()?;
+            }
+            let (row_count, body) = self.sealer.section(date, &pieces, section.as_ref());
+            Ok(SealedRows { changed, row_count, body })
+        })?;
+        snapshot.add_kept(segments, &kept);
+        sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
+        if snapshot.sections.is_empty() {
+            return Err(Error::Refused("no row would be left; remove the store instead".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The section of `date` in the version before, if there is one.
+    pub(super) fn section_before(&self, date: Date) -> Result<Option<Before<'a>>> {
+        let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
+        Before::new(self.before.section_at(index)?, &self.sealer.columns).map(Some)
+    }
+
+    /// How the section of `date` follows from the one before. The walk must not have passed the date.
+    pub(super) fn align(&self, date: Date, before: Option<&Before>, walk: &mut Walk) -> Alignment {
+        let pieces = walk.pieces(date);
+        let blocks = pieces.iter().filter_map(|piece| match piece.origin {
+            Origin::Block(block) => Some((piece, block)),
+            Origin::Before => None,
+        });
+        let rows = blocks.flat_map(|(piece, block)| {
+            let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
+            stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
+        });
+        Alignment::new(&self.restated, before.map_or(&[], Before::stocks), rows, &self.ranks)
+    }
+}
+
+/// The stocks with these codes in code order, and the place of every stock in that order.
+fn ranked(snapshot: &Snapshot, codes: &HashSet<&str>) -> (Vec<Restated>, Vec<u32>) {
+    let all = snapshot.dictionaries[0].as_string::<i32>();
+    let mut order: Vec<u32> = (0..all.len() as u32).collect();
+    order.sort_unstable_by_key(|&stock| all.value(stock as usize));
+    let mut ranks = vec![0; order.len()];
+    let mut restated = Vec::with_capacity(codes.len());
+    for (rank, &stock) in order.iter().enumerate() {
+        ranks[stock as usize] = rank as u32;
+        if codes.contains(all.value(stock as usize)) {
+            restated.push(Restated { stock, rank: rank as u32 });
+        }
+    }
+    (restated, ranks)
+}

@@ -1,0 +1,26 @@
+//! `transect append`
+
+use transect::Append;
+
+use super::args::AppendArgs;
+use super::bar::Watch;
+use super::exit::Exit;
+use super::update::tell;
+
+pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let mut append = Append::new(&args.store, args.files).observer(&watch);
+        if let Some(most) = args.limits.max_restated() {
+            append = append.max_restated(most);
+        }
+        if let Some(versions) = args.limits.keep {
+            append = append.keep(versions);
+        }
+        if let Some(count) = args.running.workers() {
+            append = append.workers(count);
+        }
+        append.run()?
+    };
+    tell("append", &args.store, &report, args.running.json, quiet)
+}

@@ -1,0 +1,192 @@
+//! Reads one per-date file, of the shape that a transpose writes: its date, its codes, and its columns in the types of a
+//! panel that is there already.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_cast::cast;
+use arrow_ipc::reader::FileReader;
+use arrow_schema::DataType;
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take;
+use parquet::file::metadata::ParquetStatisticsPolicy;
+use parquet::file::reader::Length;
+
+use super::content::{self, Content, guarded};
+use super::convert::widen;
+use super::dates::{DateReader, Format};
+use super::decode::{Parquet, undecodable};
+use super::footer::{FileSchema, Interner, cast_parts, survey_footer};
+use super::options::{BadDates, SourceOptions};
+use super::types::shown_type;
+use crate::key::Date;
+use crate::panel::{DateForm, PanelSchema};
+
+/// Why a file without rows is refused: whether its date is to go is not for an empty file to say.
+const NO_ROWS: &str = "has no rows";
+
+/// One per-date file, read.
+#[derive(Debug)]
+pub struct SectionFile {
+    /// The date of all rows.
+    pub date: Date,
+    /// How a date column spells it; `None` where only the file's name says it.
+    pub date_form: Option<DateForm>,
+    /// The rows' codes, strictly ascending.
+    pub codes: Vec<String>,
+    /// The panel's columns in its types, in the order of the codes.
+    pub columns: Vec<ArrayRef>,
+}
+
+/// Reads the Parquet or Arrow file at `path` as a section of `panel`, which was made with `options`. The date comes from
+/// the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both say it,
+/// they must agree. The file must have every column of the panel and no other. Holds the file and its columns in memory.
+///
+/// # Errors
+/// The reason why the file cannot be used.
+pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -> Result<SectionFile, String> {
+    let (file, stamp) = content::open(path)?;
+    let content = Content::load(path, stamp, u64::MAX)?;
+    let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
+    let (schema, batch) = if is_arrow {
+        guarded(|| read_arrow(&content, options))?
+    } else {
+        let footer = guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options)))?;
+        let schema = footer.schema;
+        guarded(|| read_parquet(content, &schema)).map(|columns| (schema, columns))?
+    };
+    guarded(|| section(path, &schema, &batch, options, panel))
+}
+
+/// The columns of a file, by their place in it.
+type Columns = HashMap<usize, ArrayRef>;
+
+fn read_parquet(content: Content, schema: &FileSchema) -> Result<Columns, String> {
+    let mut roots: Vec<usize> =
+        schema.values.iter().filter(|value| value.raw != DataType::Null).map(|value| value.root).collect();
+    roots.extend(schema.date.iter().map(|date| date.root));
+    roots.extend(schema.code.as_ref().map(|code| code.0));
+    roots.sort_unstable();
+    let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll)?;
+    let rows = usize::try_from(parquet.row_count()).map_err(|_| "has more rows than one section".to_owned())?;
+    if rows == 0 {
+        return Err(NO_ROWS.to_owned());
+    }
+    Ok(roots.iter().copied().zip(parquet.columns(&roots, rows)?).collect())
+}
+
+fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSchema>, Columns), String> {
+    let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(undecodable)?;
+    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(undecodable)?;
+    let schema = reader.schema();
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(undecodable)?;
+    let batch = concat_batches(&schema, &batches).map_err(undecodable)?;
+    let columns: Vec<(String, DataType)> =
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+    let leaves: Vec<usize> = (0..columns.len()).collect();
+    let parts = Arc::new(cast_parts(&columns, &leaves, options));
+    Ok((parts, batch.columns().iter().cloned().enumerate().collect()))
+}
+
+fn section(
+    path: &Path,
+    schema: &FileSchema,
+    columns: &Columns,
+    options: &SourceOptions,
+    panel: &PanelSchema,
+) -> Result<SectionFile, String> {
+    if let Some(refusal) = &schema.refusal {
+        return Err(refusal.clone());
+    }
+    let code_name = &panel.code.name;
+    let code = schema.code.as_ref().and_then(|(root, _)| columns.get(root));
+    let code = code.ok_or_else(|| format!("has no column {code_name:?}, which holds the codes"))?;
+    let codes = cast(code, &DataType::Utf8).map_err(undecodable)?;
+    let codes = codes.as_string::<i32>();
+    if codes.is_empty() {
+        return Err(NO_ROWS.to_owned());
+    }
+    if let Some(row) = (0..codes.len()).find(|&row| codes.is_null(row) || codes.value(row).is_empty()) {
+        return Err(format!("row {} has no code", row + 1));
+    }
+    let mut order: Vec<u32> = (0..codes.len() as u32).collect();
+    order.sort_by_key(|&row| codes.value(row as usize));
+    let twice = order.windows(2).find(|rows| codes.value(rows[0] as usize) == codes.value(rows[1] as usize));
+    if let Some(rows) = twice {
+        return Err(format!("has two rows for {:?}", codes.value(rows[0] as usize)));
+    }
+
+    let (date, date_form) = match &schema.date {
+        Ok(date) => {
+            let format = options.date_format.as_deref().map(Format::new).transpose()?;
+            let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
+            dates.push(columns.get(&date.root).ok_or("its date column cannot be read")?)?;
+            let first = dates.days[0];
+            if let Some(row) = dates.days.iter().position(|&day| day != first) {
+                return Err(format!("has several dates: row {} differs from row 1", row + 1));
+            }
+            let day = Date::from_days(first).ok_or("its date cannot be read")?;
+            if let Some(named) = date_of_name(path).filter(|named| *named != day) {
+                return Err(format!("its rows are of {day}, its name says {named}"));
+            }
+            (day, dates.form(options.cast(&panel.date_name)))
+        }
+        Err(_) => (
+            date_of_name(path).ok_or_else(|| {
+                format!("has no date column {:?}, and no date in its name, such as 20240102.parquet", panel.date_name)
+            })?,
+            None,
+        ),
+    };
+
+    let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
+    if let Some(other) = schema.values.iter().find(|value| !known(&value.name)) {
+        return Err(format!("has a column {:?}, which the store does not have", other.name));
+    }
+    let order = UInt32Array::from(order);
+    let mut arrays = Vec::with_capacity(panel.columns.len());
+    for column in &panel.columns {
+        let value = schema.values.iter().find(|value| value.name == column.name);
+        let value = value.ok_or_else(|| format!("lacks the column {:?}", column.name))?;
+        let array = match columns.get(&value.root) {
+            Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
+                let (own, panels) = (shown_type(&value.raw), &column.data_type);
+                format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)
+            })?,
+            None => arrow_array::new_null_array(&column.data_type, codes.len()),
+        };
+        arrays.push(take(&array, &order, None).map_err(undecodable)?);
+    }
+    let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
+    Ok(SectionFile { date, date_form, codes, columns: arrays })
+}
+
+/// The date in a file's name or in the directory it lies in, `key=` before it or not.
+fn date_of_name(path: &Path) -> Option<Date> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let parent = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    let date = |name: &str| name.rsplit('=').next()?.parse().ok();
+    stem.and_then(date).or_else(|| parent.and_then(date))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_found_in_names_as_transpose_makes_them() {
+        let date = |path: &str| date_of_name(Path::new(path)).map(|date| date.to_string());
+        for path in
+            ["20240102.parquet", "out/2024-01-02.arrow", "trade_date=20240102/data.parquet", "20240102/x.parquet"]
+        {
+            assert_eq!(date(path).as_deref(), Some("20240102"), "{path}");
+        }
+        for path in ["data.parquet", "x/data.parquet", "202401.parquet", "20240102/deeper/data.parquet"] {
+            assert_eq!(date(path), None, "{path}");
+        }
+    }
+}

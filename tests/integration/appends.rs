@@ -1,0 +1,211 @@
+//! What transpose wrote must go back into a store as it came out; a date that is appended must be as if every stock's own
+//! file had it. Random panels go both ways here, beside an update with the same rows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use transect::sink::Format;
+use transect::{Append, Build, MaxRestated, Shape, Store, Transpose, Update, UpdateReport};
+
+use super::model::{Files, days};
+use super::panels::{Place, assert_no_leftovers, assert_whole, batch, sections, small_panel, write_parquet};
+use super::updates::rows_of;
+
+fn append(place: &Place, files: &[PathBuf]) -> UpdateReport {
+    Append::new(place.store(), files).workers(1).run().unwrap()
+}
+
+/// The files of an output, by name; not the ledger.
+fn outputs(out: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() { found.extend(outputs(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_transpose_wrote_append_takes_back(
+        days in days(),
+        arrow in any::<bool>(),
+        dated in any::<bool>(),
+        in_dirs in any::<bool>(),
+        lost in any::<u8>(),
+    ) {
+        // The whole panel, and one from which some dates are missing.
+        let whole = Place::new();
+        days[0].write(&whole);
+        whole.build();
+        let format = if arrow { Format::Arrow } else { Format::Parquet };
+        let name = in_dirs.then(|| "day={date}/data.x".parse().unwrap());
+        let shape = Shape { format, name, date: dated, ..Shape::default() };
+        let store = Store::open(whole.store()).unwrap();
+        Transpose::new(&store, whole.path("out")).shape(shape).run().unwrap();
+        let files = outputs(&whole.path("out"));
+        prop_assert_eq!(files.len(), store.dates().unwrap().len());
+
+        // Every file goes back into the store it came from, and nothing happens.
+        let report = append(&whole, &files);
+        prop_assert_eq!(&report.skipped, &[]);
+        prop_assert!(!report.published, "{report:?}");
+
+        // Into a store without some of the dates: it becomes the whole one.
+        let mut part = Files { types: days[0].types.clone(), files: days[0].files.clone() };
+        part.lose_dates(lost);
+        if part.rows().is_empty() {
+            return Ok(());
+        }
+        let place = Place::new();
+        part.write(&place);
+        place.build();
+        let updated = place.path("updated.store");
+        Build::new(place.source(), &updated).run().unwrap();
+        let before = Store::open(place.store()).unwrap().row_count();
+        let report = append(&place, &files);
+        prop_assert_eq!(&report.skipped, &[]);
+        prop_assert_eq!((report.added, report.restated, report.removed), (store.row_count() - before, 0, 0));
+        let appended = Store::open(place.store()).unwrap();
+        assert_whole(&appended);
+        prop_assert_eq!(rows_of(&appended), rows_of(&store));
+        assert_no_leftovers(&place.store());
+        // As an update with the same rows does.
+        days[0].write(&place);
+        let report = Update::new(&updated).run().unwrap();
+        prop_assert_eq!(report.added, store.row_count() - before);
+        let updated = Store::open(&updated).unwrap();
+        if dated {
+            prop_assert_eq!(sections(&updated), sections(&appended));
+        }
+        prop_assert_eq!(rows_of(&updated), rows_of(&appended));
+    }
+}
+
+/// A file of these stocks for one date.
+fn section(codes: &[&str], sizes: &[f64]) -> arrow_array::RecordBatch {
+    let codes: ArrayRef = Arc::new(StringArray::from(codes.to_vec()));
+    batch(&[("ts_code", codes), ("size", Arc::new(Float64Array::from(sizes.to_vec())))])
+}
+
+/// A store of two stocks on two dates, with one column.
+fn two_by_two() -> Place {
+    let place = Place::new();
+    for (code, size) in [("A", 1.0), ("B", 2.0)] {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+        place.add(code, &batch(&[("date", dates), ("size", Arc::new(Float64Array::from(vec![size, size + 10.0])))]));
+    }
+    place.build();
+    place
+}
+
+#[test]
+fn a_date_is_replaced_whole() {
+    let place = two_by_two();
+    let path = place.path("20240103.parquet");
+    write_parquet(&path, &section(&["C", "A"], &[3.0, 1.5]));
+    let report = append(&place, &[path]);
+    assert_eq!((report.added, report.restated, report.removed, report.dirty_dates), (1, 1, 1, 1));
+    let store = Store::open(place.store()).unwrap();
+    assert_whole(&store);
+    let section = store.section("20240103".parse().unwrap()).unwrap();
+    assert_eq!(section.codes().unwrap(), ["A", "C"]);
+    let size = section.column("size").unwrap();
+    assert_eq!(size.values::<arrow_array::types::Float64Type>().unwrap(), [1.5, 3.0]);
+    assert_eq!(store.section_at(0).unwrap().changed(), 1);
+    assert_eq!(store.history().unwrap()[1].command, "append");
+    // The source's files are remembered: an update sees that they have not changed.
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.published, report.unchanged_files), (false, 2));
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_skipped_by_name_and_the_others_go_in() {
+    let place = two_by_two();
+    let before = sections(&Store::open(place.store()).unwrap());
+    let text = |values: &[&str]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+    let one: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    let cases = [
+        ("20240105.parquet", batch(&[("size", one.clone())]), "has no column \"ts_code\""),
+        ("20240105.parquet", batch(&[("ts_code", text(&["A"]))]), "lacks the column \"size\""),
+        ("data.parquet", section(&["A"], &[1.0]), "no date in its name"),
+        ("20240105.parquet", section(&["A", "A"], &[1.0, 2.0]), "two rows for \"A\""),
+        ("20240105.parquet", section(&[], &[]), "no rows"),
+        ("20240105.parquet", section(&[""], &[1.0]), "no code"),
+        (
+            "20240105.parquet",
+            batch(&[("ts_code", text(&["A"])), ("size", one.clone()), ("beta", one.clone())]),
+            "\"beta\", which the store does not have",
+        ),
+        ("20240105.parquet", batch(&[("ts_code", text(&["A"])), ("size", text(&["x"]))]), "Utf8, Float64 in the store"),
+        (
+            "20240105.parquet",
+            batch(&[("ts_code", text(&["A"])), ("size", Arc::new(Int64Array::from(vec![(1 << 53) + 1])))]),
+            "Int64, Float64 in the store",
+        ),
+        (
+            "20240105.parquet",
+            batch(&[("ts_code", text(&["A"])), ("date", text(&["20240106"])), ("size", one.clone())]),
+            "its rows are of 20240106, its name says 20240105",
+        ),
+        (
+            "any.parquet",
+            batch(&[
+                ("ts_code", text(&["A", "B"])),
+                ("date", text(&["20240105", "20240106"])),
+                ("size", Arc::new(Float64Array::from(vec![1.0, 2.0]))),
+            ]),
+            "several dates",
+        ),
+    ];
+    for (name, batch, reason) in cases {
+        let path = place.path(name);
+        write_parquet(&path, &batch);
+        let report = append(&place, &[path]);
+        assert_eq!(report.skipped.len(), 1, "{reason}");
+        assert!(report.skipped[0].reason.contains(reason), "{}", report.skipped[0].reason);
+        assert!(!report.published);
+    }
+    assert_eq!(sections(&Store::open(place.store()).unwrap()), before);
+
+    let (bad, good, twice) = (place.path("nothing"), place.path("20240105.parquet"), place.path("20240105-b.parquet"));
+    write_parquet(&good, &section(&["A"], &[1.0]));
+    fs::create_dir(place.path("d=20240105")).unwrap();
+    fs::copy(&good, place.path("d=20240105/x.parquet")).unwrap();
+    let report = append(&place, &[bad, good, place.path("d=20240105/x.parquet"), twice]);
+    assert_eq!((report.added, report.skipped.len(), report.published), (1, 3, true));
+    assert!(report.skipped[1].reason.contains("second file of 20240105"), "{}", report.skipped[1].reason);
+}
+
+#[test]
+fn an_append_keeps_to_the_limit_on_restatements() {
+    let place = two_by_two();
+    let path = place.path("20240103.parquet");
+    write_parquet(&path, &section(&["A", "B"], &[11.0, 99.0]));
+    let limited = || Append::new(place.store(), [&path]).max_restated(MaxRestated::Rows(0)).run().unwrap();
+    let report = limited();
+    assert_eq!((report.restated, report.published, report.refused.is_some()), (1, false, true));
+    assert_eq!(Store::open(place.store()).unwrap().version(), 1);
+    // The same date as it is, and a new one.
+    write_parquet(&path, &section(&["A", "B"], &[11.0, 12.0]));
+    assert!(!limited().published);
+    small_panel(&place, 0);
+    let new = place.path("20240104.parquet");
+    write_parquet(&new, &section(&["A", "B"], &[11.0, 12.0]));
+    let report = Append::new(place.store(), [&path, &new]).max_restated(MaxRestated::Rows(0)).run().unwrap();
+    assert_eq!((report.added, report.restated, report.published), (2, 0, true));
+}
