@@ -27,6 +27,10 @@
 //! // One stock over time, as an Arrow record batch in the input's types.
 //! let series = store.series("000001.SZ")?;
 //! assert_eq!(series.schema().field(0).name(), "ts_code");
+//!
+//! // One column of all dates, dates x stocks, with NaN where it has no value.
+//! let size = store.matrix::<arrow_array::types::Float64Type>("size", .., f64::NAN, &Workers::new(None)?)?;
+//! assert_eq!(size.date_values(0).len(), store.stocks()?.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -36,7 +40,8 @@
 //! row for each date, ascending. A missing row is not a row of nulls: neither is ever made up. Columns have two types:
 //! the *logical* one, which the input has and every output restores, and the *stored* one, as narrow as the values
 //! allow. [`Section::batch`](store::Section::batch) gives logical types;
-//! [`Section::column`](store::Section::column) the stored bytes without a copy.
+//! [`Section::column`](store::Section::column) the stored bytes without a copy. A [`Matrix`](store::Matrix) is dense, and
+//! says of each cell whether it has a row, and a value.
 //!
 //! # Memory
 //!

@@ -1,4 +1,5 @@
-//! One file as an Arrow buffer: mapped, or read to the heap. The only unsafe code of the crate is here.
+//! One file as an Arrow buffer: mapped, or read to the heap; and memory in large pages. The only unsafe code of the crate is
+//! here.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_buffer::{Buffer, MutableBuffer};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 
 use crate::error::{Error, Result};
 
@@ -59,6 +60,18 @@ fn map(file: &File, path: &Path) -> Result<Buffer> {
     // SAFETY: `start` and `len` describe exactly the mapped bytes; the `Arc` that the buffer keeps owns the map, so the
     // bytes stay mapped as long as any slice of the buffer lives. The map is read-only and `Buffer` never writes.
     Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(map)) })
+}
+
+/// Zeroed memory of this length; `None` when the system refuses. In large pages where the system has them: whoever fills
+/// hundreds of MiB once spends most of the time on page faults otherwise.
+pub(crate) fn zeroed(len: usize) -> Option<MmapMut> {
+    let memory = MmapMut::map_anon(len.max(1)).ok()?;
+    #[cfg(target_os = "linux")]
+    {
+        // A hint; a kernel without large pages does not know it.
+        let _ = memory.advise(memmap2::Advice::HugePage);
+    }
+    Some(memory)
 }
 
 #[cfg(test)]

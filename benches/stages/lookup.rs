@@ -1,15 +1,17 @@
-//! Look-ups in a warm store: opening it, one section, one series.
+//! Look-ups in a warm store, in one process: opening it, a section, a series, a matrix.
 
 use super::common::Panel;
+use arrow_array::types::Float64Type;
 use criterion::{Criterion, Throughput};
 use transect::Store;
+use transect::workers::Workers;
 
 pub fn lookup(c: &mut Criterion) {
     let panel = Panel::new();
     let store = panel.store();
     let dates = store.dates().unwrap().to_vec();
     let last = dates[dates.len() - 1];
-    let columns = store.schema().unwrap().columns.len();
+    let columns: Vec<usize> = (0..store.schema().unwrap().columns.len()).collect();
     let mut group = c.benchmark_group("lookup");
     group.bench_function("open", |b| b.iter(|| Store::open(panel.store_path()).unwrap()));
 
@@ -18,13 +20,24 @@ pub fn lookup(c: &mut Criterion) {
     group.bench_function("section, all columns as stored", |b| {
         b.iter(|| {
             let section = store.section(last).unwrap();
-            (0..columns).map(|column| section.column_at(column).unwrap().stored().len()).sum::<usize>()
+            let values = |&column: &usize| section.column_at(column).unwrap().stored().len();
+            section.codes().unwrap().len() + columns.iter().map(values).sum::<usize>()
         });
     });
     group.bench_function("section, record batch", |b| b.iter(|| store.section(last).unwrap().batch().unwrap()));
 
     let code = store.stocks().unwrap()[0].to_owned();
-    group.throughput(Throughput::Elements(dates.len() as u64));
-    group.bench_function("series, record batch", |b| b.iter(|| store.series(&code).unwrap()));
+    let cells = (dates.len() * store.stocks().unwrap().len()) as u64;
+    for count in [1, 2] {
+        let workers = Workers::new(Some(count)).unwrap();
+        group.throughput(Throughput::Elements(dates.len() as u64));
+        group.bench_function(format!("series, {count} workers"), |b| {
+            b.iter(|| store.series_of(&code, &columns, &workers).unwrap());
+        });
+        group.throughput(Throughput::Bytes(cells * size_of::<f64>() as u64));
+        group.bench_function(format!("matrix of doubles, {count} workers"), |b| {
+            b.iter(|| store.matrix::<Float64Type>("size", .., f64::NAN, &workers).unwrap());
+        });
+    }
     group.finish();
 }

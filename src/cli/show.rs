@@ -8,6 +8,7 @@ use arrow_ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use transect::workers::Workers;
 use transect::{Date, Store};
 
 use super::args::{ShowArgs, ShowFormat};
@@ -36,7 +37,7 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let batch = match (args.date, &args.stock) {
         (Some(date), None) => section(&store, date, &columns)?,
         (Some(date), Some(code)) => row(&store, date, code, &columns)?,
-        (None, Some(code)) => store.series_of(code, &columns)?,
+        (None, Some(code)) => store.series_of(code, &columns, &Workers::new(None)?)?,
         (None, None) => {
             let &date = store.dates()?.last().context("the store has no dates")?;
             if !quiet {

@@ -1,6 +1,6 @@
 //! A column as a segment holds it: narrow, and the way back to its logical type.
 
-use arrow_array::{ArrayRef, make_array};
+use arrow_array::{Array, ArrayRef, make_array};
 use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
@@ -87,20 +87,31 @@ pub(crate) fn chunk_array(
     if chunk.len() != layout.byte_len {
         return Err(Damage::Length { expected: layout.byte_len as u64, got: chunk.len() as u64 });
     }
+    let slice = |range: std::ops::Range<usize>| chunk.slice_with_length(range.start, range.len());
+    let array = stored_array(column, row_count as usize, layout.validity.map(slice), slice(layout.values))?;
+    if array.null_count() != null_count as usize {
+        return Err(wrong(&format_args!("{} nulls, the catalog says {null_count}", array.null_count())));
+    }
+    Ok(array)
+}
+
+/// The array of these values of a column and their validity bits, in the segment's stored type.
+///
+/// # Errors
+/// When the bytes cannot be such an array, as when a code lies outside the dictionary.
+pub(crate) fn stored_array(
+    column: &SegmentColumn,
+    row_count: usize,
+    validity: Option<Buffer>,
+    values: Buffer,
+) -> Result<ArrayRef, Damage> {
+    let wrong = |why: &dyn std::fmt::Display| Damage::Structure(format!("column {:?}: {why}", column.name));
     let data_type =
         stored_type(&column.logical, column.stored).ok_or_else(|| wrong(&"its stored type does not fit its type"))?;
-    let slice = |range: std::ops::Range<usize>| chunk.slice_with_length(range.start, range.len());
-    let mut data = ArrayData::builder(data_type)
-        .len(row_count as usize)
-        .null_bit_buffer(layout.validity.map(slice))
-        .add_buffer(slice(layout.values));
+    let mut data = ArrayData::builder(data_type).len(row_count).null_bit_buffer(validity).add_buffer(values);
     if let Some(dictionary) = &column.dictionary {
         data = data.add_child_data(dictionary.to_data());
     }
     // `build` checks everything a later access relies on: buffer lengths, alignment and the range of codes.
-    let data = data.build().map_err(|error| wrong(&error))?;
-    if data.null_count() != null_count as usize {
-        return Err(wrong(&format_args!("{} nulls, the catalog says {null_count}", data.null_count())));
-    }
-    Ok(make_array(data))
+    data.build().map(make_array).map_err(|error| wrong(&error))
 }

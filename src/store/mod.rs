@@ -9,17 +9,21 @@ mod history;
 mod info;
 mod layout;
 mod logical;
+mod matrix;
 mod publish;
 mod section;
 mod series;
 mod snapshot;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod view;
 
 pub use collect::CollectReport;
 pub use history::VersionEntry;
 pub use info::{ColumnInfo, SourceEntry, StoreInfo};
+pub use matrix::Matrix;
 pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;
 pub use view::Store;

@@ -102,15 +102,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not match.
     pub fn column(&self, name: &str) -> Result<StoredColumn> {
-        let schema = self.store.schema()?;
-        let index = schema.index_of(name).ok_or_else(|| Error::NotFound {
-            what: format!("column {name:?}"),
-            hint: format!(
-                "the panel has {}",
-                schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        })?;
-        self.column_at(index)
+        self.column_at(self.store.panel_index(name)?)
     }
 
     /// The `index`-th of the panel's columns as it is stored, without a copy.

@@ -1,88 +1,101 @@
 //! One stock over time, gathered from all sections that have it.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
-use arrow_buffer::bit_util::{get_bit, set_bit};
-use arrow_schema::Schema;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow_buffer::bit_util::{get_bit, unset_bit};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer};
+use arrow_schema::{DataType, Schema};
 use arrow_select::concat::concat;
 
 use super::view::OpenSegment;
 use super::{Section, Store};
 use crate::error::{Damage, Error, Result};
-use crate::format::Stored;
-use crate::key::{Date, StockId};
+use crate::format::{SEGMENT_DIR, Stored};
+use crate::key::Date;
 use crate::panel::restore;
-use crate::segment::{SectionBody, chunk_array};
-
-/// The rows of one stock that lie in one segment.
-struct Run<'a> {
-    open: &'a OpenSegment,
-    rows: Vec<(Section<'a>, usize)>,
-}
+use crate::segment::{SegmentColumn, stored_array};
+use crate::workers::Workers;
 
 impl Store {
     /// All rows of the stock with `code` by ascending date, in logical types: code, date, then the panel's columns.
     ///
-    /// Costs a binary search and a row's copy for each date, without comparing checksums: a column's checksum covers
+    /// Costs a short search and a row's copy for each date, without comparing checksums: a column's checksum covers
     /// the whole section, and reading all of the store for one stock is not what a look-up should do. Use
-    /// [`verify`](Store::verify) to check a store.
+    /// [`verify`](Store::verify) to check a store. A row's values lie far apart in the file: the first series that a
+    /// process looks up costs page faults over the whole store, several times what later ones cost.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows.
     pub fn series(&self, code: &str) -> Result<RecordBatch> {
         let all: Vec<usize> = (0..self.schema()?.columns.len()).collect();
-        self.series_of(code, &all)
+        self.series_of(code, &all, &Workers::new(Some(1))?)
     }
 
-    /// As [`series`](Store::series), with only the panel columns at `columns` after code and date.
+    /// As [`series`](Store::series), with only the panel columns at `columns` after code and date, the dates shared out
+    /// among `workers`.
     ///
     /// # Errors
     /// As [`series`](Store::series); also when the panel has no such column.
-    pub fn series_of(&self, code: &str, columns: &[usize]) -> Result<RecordBatch> {
+    pub fn series_of(&self, code: &str, columns: &[usize], workers: &Workers) -> Result<RecordBatch> {
         let stock = self.stock(code)?;
         let panel = self.schema()?;
-        let (dates, runs) = self.find(stock)?;
+        let logical = columns.iter().map(|&index| self.panel_type(index)).collect::<Result<Vec<_>>>()?;
+        let unknown = || self.catalog.structure("its stock order names unknown stocks");
+        let wanted = *self.ranks()?.get(stock.0 as usize).ok_or_else(unknown)?;
+
+        let share = self.dates()?.len().div_ceil(workers.count()).max(1);
+        let shares = self.dates()?.len().div_ceil(share);
+        let gathered = workers.try_map(shares, |n| self.gather(wanted, n * share..(n + 1) * share, columns))?;
+        let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run<'_>>>) = gathered.into_iter().unzip();
+        let (dates, runs) = (dates.concat(), runs.into_iter().flatten());
 
         let schema = panel.arrow();
         let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
-        let codes: ArrayRef =
-            std::sync::Arc::new(arrow_array::StringArray::from_iter_values(std::iter::repeat_n(code, dates.len())));
+        let codes: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(code, dates.len())));
         let mut arrays = vec![restore(&codes, &panel.code.data_type)?, panel.date_form.arrays(&dates)?];
-        for &index in columns {
-            let logical = self.panel_type(index)?;
-            let parts = runs
-                .iter()
-                .map(|run| match run.open.position(index) {
-                    Some(position) => restore(&run.gather(position)?, logical),
-                    None => Ok(new_null_array(logical, run.rows.len())),
-                })
-                .collect::<Result<Vec<ArrayRef>>>()?;
-            let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
+        for run in runs {
+            run.finish(&logical, &self.path().join(SEGMENT_DIR), &mut parts)?;
+        }
+        for ((&index, logical), parts) in columns.iter().zip(logical).zip(&parts) {
             arrays.push(match parts.as_slice() {
                 [] => new_null_array(logical, 0),
-                parts => concat(parts).map_err(Error::arrow("join the parts of a series"))?,
+                [whole] => whole.clone(),
+                parts => {
+                    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+                    concat(&parts).map_err(Error::arrow("join the parts of a series"))?
+                }
             });
             fields.push(schema.field(index + 2).clone());
         }
-        RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), arrays)
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(Error::arrow(format!("make a record batch of {code}")))
     }
 
-    /// The dates on which `stock` has a row, and where the rows are.
-    fn find(&self, stock: StockId) -> Result<(Vec<Date>, Vec<Run<'_>>)> {
+    /// The dates, among those with these numbers, on which the stock at place `wanted` in code order has a row, and its
+    /// rows.
+    fn gather(&self, wanted: u32, range: Range<usize>, columns: &[usize]) -> Result<(Vec<Date>, Vec<Run<'_>>)> {
         let ranks = self.ranks()?;
-        let unknown = || self.catalog.structure("a section names unknown stocks");
-        let wanted = *ranks.get(stock.0 as usize).ok_or_else(unknown)?;
         let mut dates = Vec::new();
         let mut runs: Vec<Run<'_>> = Vec::new();
-        for (index, &date) in self.dates()?.iter().enumerate() {
+        let mut near = 0;
+        // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of the
+        // processor's caches, do not wait for one another.
+        for (index, &date) in self.dates()?.iter().enumerate().take(range.end).skip(range.start) {
             let section = self.section_at(index)?;
-            let Some(row) = section.find(wanted, ranks)? else { continue };
+            near = section.first_row(wanted, ranks, near)?;
+            if near == section.row_count() || section.rank_at(near, ranks)? != wanted {
+                continue;
+            }
             dates.push(date);
-            match runs.last_mut() {
-                Some(run) if std::ptr::eq(run.open, section.segment()) => run.rows.push((section, row)),
-                _ => runs.push(Run { open: section.segment(), rows: vec![(section, row)] }),
+            if !runs.last_mut().is_some_and(|run| run.continues(section.segment())) {
+                runs.push(Run::new(section.segment(), columns));
+            }
+            if let Some(run) = runs.last_mut() {
+                run.push(&section, near);
             }
         }
         Ok((dates, runs))
@@ -90,31 +103,41 @@ impl Store {
 }
 
 impl<'a> Section<'a> {
-    /// The row of the stock whose place in code order is `wanted`.
-    fn find(&self, wanted: u32, ranks: &[u32]) -> Result<Option<usize>> {
-        let rows = self.rows_between_ranks(wanted..wanted + 1, ranks)?;
-        Ok((!rows.is_empty()).then_some(rows.start))
-    }
-
     /// The rows of the stocks whose places in code order lie in `wanted`. Does not compare the checksum.
     pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
-        self.rows_between_ranks(wanted, self.store().ranks()?)
+        let ranks = self.store().ranks()?;
+        let start = self.first_row(wanted.start, ranks, 0)?;
+        // A damaged section may be out of order.
+        Ok(start..self.first_row(wanted.end, ranks, start)?.max(start))
     }
 
-    fn rows_between_ranks(&self, wanted: Range<u32>, ranks: &[u32]) -> Result<Range<usize>> {
-        let codes = self.stock_numbers();
-        let first = |rank: u32| -> Result<usize> {
-            let (mut low, mut high) = (0, codes.len());
-            while low < high {
-                let middle = low + (high - low) / 2;
-                let found = *ranks.get(codes[middle] as usize).ok_or_else(|| self.unknown_stocks())?;
-                if found < rank { low = middle + 1 } else { high = middle }
+    /// The first row whose stock's place in code order is `wanted` or later; the number of rows when there is none.
+    /// Takes few steps when it lies near row `near`, as it does near that of a neighbouring section.
+    fn first_row(&self, wanted: u32, ranks: &[u32], near: usize) -> Result<usize> {
+        let len = self.row_count();
+        let (mut low, mut high) = (0, len);
+        let (mut probe, mut step) = (near, 1);
+        while low < high {
+            let at = probe.clamp(low, high - 1);
+            if self.rank_at(at, ranks)? < wanted {
+                low = at + 1
+            } else {
+                high = at
             }
-            Ok(low)
-        };
-        let start = first(wanted.start)?;
-        // A damaged section may be out of order.
-        Ok(start..first(wanted.end)?.max(start))
+            // Ever longer steps until the row lies between two probes; then by halves.
+            probe = match (low, high) {
+                (0, _) => high.saturating_sub(step),
+                (_, end) if end == len => low + step - 1,
+                _ => low + (high - low) / 2,
+            };
+            step = step.saturating_mul(2);
+        }
+        Ok(low)
+    }
+
+    /// Place in code order of the stock in `row`.
+    fn rank_at(&self, row: usize, ranks: &[u32]) -> Result<u32> {
+        ranks.get(self.stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
     }
 
     /// The codes of these rows, without comparing the checksum.
@@ -131,44 +154,108 @@ impl<'a> Section<'a> {
         bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
     }
 
-    fn unknown_stocks(&self) -> Error {
+    pub(super) fn unknown_stocks(&self) -> Error {
         self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date())))
     }
 }
 
-impl Run<'_> {
-    /// The values of the segment's `position`-th column in the run's rows, in the stored type.
-    fn gather(&self, position: usize) -> Result<ArrayRef> {
-        let column = &self.open.columns[position];
-        let row_count = self.rows.len() as u32;
-        // Validity is gathered first: how many nulls there are decides the layout.
-        let mut valid = vec![0u8; self.rows.len().div_ceil(8)];
-        let mut null_count = 0;
-        for (to, (section, row)) in self.rows.iter().enumerate() {
-            let is_valid = match section.layout(position).validity {
-                None => true,
-                Some(validity) => get_bit(&section.chunk_bytes(position)[validity], *row),
+/// The rows of one stock that lie in consecutive segments which store their columns alike.
+struct Run<'a> {
+    /// The latest of them.
+    open: &'a OpenSegment,
+    row_count: usize,
+    /// For each column asked for; `None` where it came to the panel after the segment was written.
+    columns: Vec<Option<Gathered>>,
+}
+
+/// The values of one column of a segment, as it stores them.
+struct Gathered {
+    position: usize,
+    /// Rows of the run that are null.
+    nulls: Vec<usize>,
+    values: Values,
+}
+
+enum Values {
+    Bits(Vec<bool>),
+    Bytes { width: usize, bytes: MutableBuffer },
+}
+
+impl<'a> Run<'a> {
+    fn new(open: &'a OpenSegment, columns: &[usize]) -> Run<'a> {
+        let gathered = |position: usize| {
+            let values = match open.columns[position].stored {
+                Stored::Bits => Values::Bits(Vec::new()),
+                other => Values::Bytes { width: other.byte_len(1) as usize, bytes: MutableBuffer::default() },
             };
-            if is_valid { set_bit(&mut valid, to) } else { null_count += 1 }
+            Gathered { position, nulls: Vec::new(), values }
+        };
+        let columns = columns.iter().map(|&index| open.position(index).map(gathered)).collect();
+        Run { open, row_count: 0, columns }
+    }
+
+    /// Whether the rows of `next` can be appended as well.
+    fn continues(&mut self, next: &'a OpenSegment) -> bool {
+        let alike = |(a, b): (&SegmentColumn, &SegmentColumn)| {
+            (a.column, a.stored, &a.logical) == (b.column, b.stored, &b.logical)
+        };
+        let continues = std::ptr::eq(self.open, next)
+            || self.open.columns.len() == next.columns.len() && self.open.columns.iter().zip(&next.columns).all(alike);
+        if continues {
+            self.open = next;
         }
-        let mut body = SectionBody::new(row_count, std::iter::once((column.stored, null_count)));
-        if let Some(validity) = body.validity_mut(0) {
-            validity.copy_from_slice(&valid);
-        }
-        let values = body.values_mut(0);
-        for (to, (section, row)) in self.rows.iter().enumerate() {
-            let from = &section.chunk_bytes(position)[section.layout(position).values];
-            if column.stored == Stored::Bits {
-                if get_bit(from, *row) {
-                    set_bit(values, to);
-                }
+        continues
+    }
+
+    fn push(&mut self, section: &Section<'_>, row: usize) {
+        for column in self.columns.iter_mut().flatten() {
+            let chunk = section.chunk_bytes(column.position);
+            let from = if section.null_count(column.position) == 0 {
+                chunk
             } else {
-                let width = column.stored.byte_len(1) as usize;
-                values[to * width..(to + 1) * width].copy_from_slice(&from[row * width..(row + 1) * width]);
+                let layout = section.layout(column.position);
+                if layout.validity.is_some_and(|validity| !get_bit(&chunk[validity], row)) {
+                    column.nulls.push(self.row_count);
+                }
+                &chunk[layout.values]
+            };
+            match &mut column.values {
+                Values::Bits(bits) => bits.push(get_bit(from, row)),
+                // A copy of known length is a load and a store.
+                Values::Bytes { width: 1, bytes } => copy_value::<1>(bytes, from, row),
+                Values::Bytes { width: 2, bytes } => copy_value::<2>(bytes, from, row),
+                Values::Bytes { width: 4, bytes } => copy_value::<4>(bytes, from, row),
+                Values::Bytes { width: 8, bytes } => copy_value::<8>(bytes, from, row),
+                Values::Bytes { bytes, .. } => copy_value::<16>(bytes, from, row),
             }
         }
-        let (chunk, null_count) = body.into_chunks().remove(0);
-        chunk_array(column, row_count, null_count, &chunk)
-            .map_err(|damage| Error::Corrupt { path: self.open.segment.path().to_owned(), damage })
+        self.row_count += 1;
     }
+
+    /// Appends the columns to `parts`, each in its logical type. `path` is what damage is reported of.
+    fn finish(self, logical: &[&DataType], path: &Path, parts: &mut [Vec<ArrayRef>]) -> Result<()> {
+        for ((column, logical), part) in self.columns.into_iter().zip(logical).zip(parts) {
+            let Some(column) = column else {
+                part.push(new_null_array(logical, self.row_count));
+                continue;
+            };
+            let values = match column.values {
+                Values::Bits(bits) => BooleanBuffer::from(bits).into_inner(),
+                Values::Bytes { bytes, .. } => bytes.into(),
+            };
+            let validity = (!column.nulls.is_empty()).then(|| {
+                let mut validity = vec![0xff; self.row_count.div_ceil(8)];
+                column.nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
+                Buffer::from(validity)
+            });
+            let array = stored_array(&self.open.columns[column.position], self.row_count, validity, values)
+                .map_err(|damage| Error::Corrupt { path: path.to_owned(), damage })?;
+            part.push(restore(&array, logical)?);
+        }
+        Ok(())
+    }
+}
+
+fn copy_value<const WIDTH: usize>(to: &mut MutableBuffer, from: &[u8], row: usize) {
+    to.extend_from_slice(&from.as_chunks::<WIDTH>().0[row]);
 }

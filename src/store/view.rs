@@ -331,6 +331,18 @@ impl Store {
         Ok((&column.name, &column.data_type))
     }
 
+    /// Where the column `name` stands among the panel's columns, code and date not counted.
+    pub(super) fn panel_index(&self, name: &str) -> Result<usize> {
+        let schema = self.schema()?;
+        schema.index_of(name).ok_or_else(|| Error::NotFound {
+            what: format!("column {name:?}"),
+            hint: format!(
+                "the panel has {}",
+                schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        })
+    }
+
     /// Logical type of the `index`-th of the panel's columns, code and date not counted.
     pub(super) fn panel_type(&self, index: usize) -> Result<&DataType> {
         let columns = &self.schema()?.columns;

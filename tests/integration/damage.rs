@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arrow_array::types::Int64Type;
 use bytemuck::bytes_of;
 use transect::error::Damage;
 use transect::format::{Current, Header, SectionRecord, TABLE_COUNT, Table, checksum, parse_header, table};
@@ -26,6 +27,13 @@ struct Answers {
     history: String,
     sections: Vec<(Date, Contents)>,
     series: Vec<Contents>,
+    matrix: Vec<Option<i64>>,
+}
+
+/// A column as a matrix; its values and nulls are compared with checksums, and so are the rows' codes.
+fn matrix(store: &Store) -> Result<Vec<Option<i64>>, Error> {
+    let matrix = store.matrix::<Int64Type>("volume", .., 0, &workers(1))?;
+    Ok((0..matrix.values().len()).map(|cell| matrix.valid().value(cell).then(|| matrix.values()[cell])).collect())
 }
 
 impl Answers {
@@ -39,6 +47,7 @@ impl Answers {
             history: format!("{:?}", store.history().unwrap()),
             sections: sections(store),
             series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
+            matrix: matrix(store).unwrap(),
             stocks,
         }
     }
@@ -59,6 +68,7 @@ impl Answers {
             let codes = store.section(*date).and_then(|section| section.codes());
             check("codes", codes.map(|codes| codes.len() == expected.1.len()));
         }
+        check("matrix", matrix(store).map(|matrix| matrix == self.matrix));
     }
 
     /// As [`compare`](Answers::compare), with the look-ups by stock, which compare no checksum of a section.
@@ -104,6 +114,7 @@ fn ask_all(store: &Store, answers: &Answers) {
         let _ = (store.series(code), store.stock(code));
     }
     let _ = store.series("no such stock");
+    let _ = matrix(store);
     let _ = store.verify(&workers(1), &Silent);
 }
 

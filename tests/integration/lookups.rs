@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, UInt8Type};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::DataType;
 use transect::progress::Silent;
@@ -50,7 +50,7 @@ fn columns_are_chosen_by_place_and_a_place_beyond_the_last_is_an_error() {
     let pick = |row: &Vec<super::panels::Cell>| [0, 1, 7, 2].map(|at| row[at].clone()).to_vec();
     let names = ["ts_code", "trade_date", "price", "size"];
     for (whole, chosen) in
-        [(all, section.batch_of(&[5, 0]).unwrap()), (series, store.series_of("BRK.B", &[5, 0]).unwrap())]
+        [(all, section.batch_of(&[5, 0]).unwrap()), (series, store.series_of("BRK.B", &[5, 0], &workers(2)).unwrap())]
     {
         assert!(header(&chosen).iter().map(|(name, _)| name).eq(names));
         assert_eq!(rows(&chosen), rows(&whole).iter().map(pick).collect::<Vec<_>>());
@@ -59,7 +59,7 @@ fn columns_are_chosen_by_place_and_a_place_beyond_the_last_is_an_error() {
     for place in [7, usize::MAX] {
         assert!(hint(section.batch_of(&[place])).contains("the panel has 7"));
         assert!(hint(section.column_at(place)).contains("the panel has 7"));
-        assert!(hint(store.series_of("BRK.B", &[place])).contains("the panel has 7"));
+        assert!(hint(store.series_of("BRK.B", &[place], &workers(1))).contains("the panel has 7"));
     }
 }
 
@@ -74,6 +74,39 @@ fn values_are_a_slice_in_the_stored_type_only() {
     assert_eq!(volume.nulls().unwrap().null_count(), 1);
     assert!(volume.values::<Float64Type>().is_none());
     assert_eq!(volume.logical().unwrap().data_type(), &DataType::Int64);
+}
+
+#[test]
+fn a_matrix_tells_missing_rows_from_nulls_and_nulls_from_nan() {
+    let (_place, store) = small_store();
+    let sizes = store.matrix::<Float64Type>("size", .., 7.0, &workers(2)).unwrap();
+    assert_eq!(sizes.stocks(), ["000001.SZ", "600000.SH", "BRK.B", "平安"]);
+    assert_eq!(sizes.dates(), store.dates().unwrap());
+    let nan = sizes.value(1, 0).unwrap();
+    assert_eq!(nan.to_bits(), 0x7ff8_0000_0000_1234);
+    assert!(sizes.has_row(2, 0) && sizes.value(2, 0).is_none(), "a null");
+    assert!(!sizes.has_row(0, 1) && sizes.value(0, 1).is_none(), "no row");
+    assert_eq!((sizes.date_values(2)[0], sizes.date_values(0)[1]), (7.0, 7.0));
+    assert_eq!(sizes.rows().count_set_bits() as u64, store.row_count());
+    let halted = store.matrix::<UInt8Type>("halted", date(20240102).., 9, &workers(1)).unwrap();
+    assert_eq!((halted.dates().len(), halted.value(0, 0), halted.values()[1]), (2, Some(1), 9));
+    let price = store.matrix::<Decimal128Type>("price", .., 0, &workers(1)).unwrap();
+    assert_eq!(price.value(0, 0), Some(1_234_567));
+}
+
+#[test]
+fn a_matrix_of_another_type_or_of_text_is_refused() {
+    let (_place, store) = small_store();
+    let refused = |result: Result<(), Error>| match result {
+        Err(Error::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let one = workers(1);
+    let why = refused(store.matrix::<Int32Type>("volume", .., 0, &one).map(drop));
+    assert!(why.contains("volume") && why.contains("Int64") && why.contains("Int32"), "{why}");
+    refused(store.matrix::<Float64Type>("halted", .., 0.0, &one).map(drop));
+    refused(store.matrix::<Int32Type>("name", .., 0, &one).map(drop));
+    assert!(hint(store.matrix::<Float64Type>("Size", .., 0.0, &one)).contains("size"));
 }
 
 /// A panel of two stocks, and what the store says of its source after `change`.

@@ -12,9 +12,9 @@ use arrow_array::builder::{
     BinaryBuilder, BooleanBuilder, LargeBinaryBuilder, LargeStringBuilder, StringBuilder, StringDictionaryBuilder,
     StringViewBuilder,
 };
-use arrow_array::types::Int8Type;
-use arrow_array::{ArrayRef, NullArray, RecordBatch, StringArray, make_array};
-use arrow_buffer::Buffer;
+use arrow_array::types::{ArrowPrimitiveType, Int8Type, UInt8Type};
+use arrow_array::{ArrayRef, NullArray, PrimitiveArray, RecordBatch, StringArray, downcast_primitive, make_array};
+use arrow_buffer::{ArrowNativeType, Buffer};
 use arrow_cast::cast;
 use arrow_data::ArrayData;
 use arrow_ipc::reader::FileReader;
@@ -474,11 +474,44 @@ impl Model {
         for code in self.codes() {
             self.check(&store.series(code).unwrap(), |_, other| other == code, &format!("series of {code}"));
         }
+        for (at, (name, data_type, _)) in self.columns.iter().enumerate() {
+            macro_rules! check {
+                ($type:ty) => {
+                    self.check_matrix::<$type>(store, at)
+                };
+            }
+            downcast_primitive! {
+                data_type => (check),
+                DataType::Boolean => self.check_matrix::<UInt8Type>(store, at),
+                _ => {
+                    let matrix = store.matrix::<UInt8Type>(name, .., 0, &workers(1));
+                    assert!(matches!(matrix, Err(transect::Error::Refused(_))), "{name}: {data_type}");
+                }
+            }
+        }
         let nulls: Vec<u64> = (0..self.columns.len())
             .map(|at| self.rows.values().filter(|row| row[at] == Cell::Null).count() as u64)
             .collect();
         let counted: Vec<u64> = store.info().unwrap().columns[2..].iter().map(|column| column.nulls).collect();
         assert_eq!(counted, nulls);
+    }
+
+    fn check_matrix<T: ArrowPrimitiveType>(&self, store: &Store, column: usize) {
+        let name = &self.columns[column].0;
+        let fill = T::Native::usize_as(3);
+        let matrix = store.matrix::<T>(name, .., fill, &workers(2)).unwrap();
+        assert!(matrix.dates().iter().copied().eq(self.dates()) && matrix.stocks().iter().copied().eq(self.codes()));
+        let bits = |value: T::Native| cell(&(Arc::new(PrimitiveArray::<T>::from_value(value, 1)) as ArrayRef), 0);
+        for (d, &date) in matrix.dates().iter().enumerate() {
+            for (s, &code) in matrix.stocks().iter().enumerate() {
+                let row = self.rows.get(&(date, code.to_owned()));
+                let expected = row.map_or(&Cell::Null, |row| &row[column]);
+                assert_eq!(matrix.has_row(d, s), row.is_some(), "{name}: {date} {code}");
+                assert_eq!(&matrix.value(d, s).map_or(Cell::Null, bits), expected, "{name}: {date} {code}");
+                let dense = if *expected == Cell::Null { bits(fill) } else { expected.clone() };
+                assert_eq!(bits(matrix.date_values(d)[s]), dense, "{name}: {date} {code}");
+            }
+        }
     }
 
     fn check_output(&self, store: &Store, out: &Path, format: Format) {

@@ -1,0 +1,152 @@
+//! Look-ups in a store of any size, files in the page cache: what the first one of a process costs, its page faults
+//! included, and what each costs once a process has done a few.
+//!
+//!     cargo bench --bench lookups -- STORE [RUNS]
+//!
+//! The first double column is taken for the matrix. Without a store nothing is measured, so that a plain `cargo bench`
+//! passes by.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use arrow_array::types::Float64Type;
+use arrow_schema::DataType;
+use transect::workers::Workers;
+use transect::{Date, Store};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Asks a fresh process for one look-up.
+const ONCE: &str = "TRANSECT_BENCH_ONCE";
+
+const LOOKUPS: [(&str, Lookup); 6] = [
+    ("open", open),
+    ("section, checksums included", section),
+    ("series, 1 worker", |place, store| series(place, store, 1)),
+    ("series, 2 workers", |place, store| series(place, store, 2)),
+    ("matrix, 1 worker", |place, store| matrix(place, store, 1)),
+    ("matrix, 2 workers", |place, store| matrix(place, store, 2)),
+];
+
+/// Does one look-up and says how large its result is.
+type Lookup = fn(&Place, Option<&Store>) -> Result<usize>;
+
+const NOT_OPEN: &str = "the store is not open";
+
+/// What is looked up, chosen beforehand so that choosing touches no page.
+struct Place {
+    path: String,
+    date: Date,
+    code: String,
+    column: String,
+}
+
+fn main() -> Result<()> {
+    // cargo bench adds `--bench` to the arguments.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    if let Ok(name) = std::env::var(ONCE) {
+        return once(&name, &words);
+    }
+    let Some(path) = words.first() else {
+        println!("lookups: no store named, nothing measured; usage: cargo bench --bench lookups -- STORE [RUNS]");
+        return Ok(());
+    };
+    let runs: usize = words.get(1).map_or(Ok(15), |word| word.parse())?;
+    let store = Store::open(path)?;
+    let place = choose(path, &store)?;
+    println!(
+        "{} rows, {} on {}, series of {}",
+        store.row_count(),
+        store.section(place.date)?.row_count(),
+        place.date,
+        place.code
+    );
+    println!("{:<30}{:>14}{:>14}{:>14}", "", "first, ms", "then, ms", "least, ms");
+    for (name, lookup) in LOOKUPS {
+        let mut first = Vec::new();
+        for _ in 0..runs.min(5) {
+            let words = [&place.path, &place.date.to_string(), &place.code, &place.column];
+            let output = Command::new(std::env::current_exe()?).args(words).env(ONCE, name).output()?;
+            first.push(String::from_utf8(output.stdout)?.trim().parse()?);
+        }
+        let mut then = Vec::new();
+        for _ in 0..runs + 2 {
+            then.push(time(lookup, &place, Some(&store))?);
+        }
+        let then = sorted(then.split_off(2));
+        println!("{name:<30}{:>14.3}{:>14.3}{:>14.3}", median(&sorted(first)), median(&then), then[0]);
+    }
+    Ok(())
+}
+
+/// The look-up `name` in this fresh process; prints its milliseconds.
+fn once(name: &str, words: &[String]) -> Result<()> {
+    let [path, date, code, column] = words else { return Err("a place has four words".into()) };
+    let place = Place { path: path.clone(), date: date.parse()?, code: code.clone(), column: column.clone() };
+    let (_, lookup) = LOOKUPS.iter().find(|(known, _)| *known == name).ok_or("no such look-up")?;
+    // Opening is a look-up of its own, and no part of the others.
+    let store = (name != LOOKUPS[0].0).then(|| Store::open(&place.path)).transpose()?;
+    println!("{}", time(*lookup, &place, store.as_ref())?);
+    Ok(())
+}
+
+fn time(lookup: Lookup, place: &Place, store: Option<&Store>) -> Result<f64> {
+    let start = Instant::now();
+    black_box(lookup(place, store)?);
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The largest section, a stock that is in the first and in the last, and the first column of doubles.
+fn choose(path: &str, store: &Store) -> Result<Place> {
+    let count = store.dates()?.len();
+    let mut largest = store.section_at(0)?;
+    for index in 1..count {
+        let section = store.section_at(index)?;
+        if section.row_count() > largest.row_count() {
+            largest = section;
+        }
+    }
+    let (first, last) = (store.section_at(0)?.codes()?, store.section_at(count - 1)?.codes()?);
+    let code = first.iter().find(|code| last.contains(code)).unwrap_or(&first[0]);
+    let doubles = store.schema()?.columns.iter().find(|column| column.data_type == DataType::Float64);
+    let column = doubles.ok_or("the panel has no column of doubles")?.name.clone();
+    Ok(Place { path: path.to_owned(), date: largest.date(), code: (*code).to_owned(), column })
+}
+
+fn open(place: &Place, _: Option<&Store>) -> Result<usize> {
+    Ok(Store::open(Path::new(&place.path))?.row_count() as usize)
+}
+
+fn section(place: &Place, store: Option<&Store>) -> Result<usize> {
+    let store = store.ok_or(NOT_OPEN)?;
+    let section = store.section(place.date)?;
+    let mut values = section.codes()?.len();
+    for column in 0..store.schema()?.columns.len() {
+        values += section.column_at(column)?.stored().len();
+    }
+    Ok(values)
+}
+
+fn series(place: &Place, store: Option<&Store>, workers: usize) -> Result<usize> {
+    let store = store.ok_or(NOT_OPEN)?;
+    let columns: Vec<usize> = (0..store.schema()?.columns.len()).collect();
+    Ok(store.series_of(&place.code, &columns, &Workers::new(Some(workers))?)?.num_rows())
+}
+
+fn matrix(place: &Place, store: Option<&Store>, workers: usize) -> Result<usize> {
+    let store = store.ok_or(NOT_OPEN)?;
+    let matrix = store.matrix::<Float64Type>(&place.column, .., f64::NAN, &Workers::new(Some(workers))?)?;
+    Ok(matrix.values().len())
+}
+
+fn sorted(mut times: Vec<f64>) -> Vec<f64> {
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
+}
