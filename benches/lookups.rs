@@ -1,5 +1,5 @@
 //! Look-ups in a store of any size, files in the page cache: what the first one of a process costs, its page faults
-//! included, and what each costs once a process has done a few.
+//! included, and what each costs once a process has done a few. CPU time says more where a machine is shared.
 //!
 //!     cargo bench --bench lookups -- STORE [RUNS]
 //!
@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
+use rustix::time::{ClockId, clock_gettime};
 use transect::workers::Workers;
 use transect::{Date, Store};
 
@@ -22,17 +23,18 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Asks a fresh process for one look-up.
 const ONCE: &str = "TRANSECT_BENCH_ONCE";
 
-const LOOKUPS: [(&str, Lookup); 6] = [
-    ("open", open),
-    ("section, checksums included", section),
-    ("series, 1 worker", |place, store| series(place, store, 1)),
-    ("series, 2 workers", |place, store| series(place, store, 2)),
-    ("matrix, 1 worker", |place, store| matrix(place, store, 1)),
-    ("matrix, 2 workers", |place, store| matrix(place, store, 2)),
+/// Each with its number of workers.
+const LOOKUPS: [(&str, usize, Lookup); 6] = [
+    ("open", 1, open),
+    ("section, checksums included", 1, section),
+    ("series, 1 worker", 1, series),
+    ("series, 2 workers", 2, series),
+    ("matrix, 1 worker", 1, matrix),
+    ("matrix, 2 workers", 2, matrix),
 ];
 
 /// Does one look-up and says how large its result is.
-type Lookup = fn(&Place, Option<&Store>) -> Result<usize>;
+type Lookup = fn(&Place, Option<&Store>, &Workers) -> Result<usize>;
 
 const NOT_OPEN: &str = "the store is not open";
 
@@ -64,39 +66,53 @@ fn main() -> Result<()> {
         place.date,
         place.code
     );
-    println!("{:<30}{:>14}{:>14}{:>14}", "", "first, ms", "then, ms", "least, ms");
-    for (name, lookup) in LOOKUPS {
+    println!("{:<28}{:>10}{:>10}{:>10}{:>10}{:>10}", "ms", "first", "cpu", "then", "cpu", "least");
+    for (name, workers, lookup) in LOOKUPS {
         let mut first = Vec::new();
         for _ in 0..runs.min(5) {
             let words = [&place.path, &place.date.to_string(), &place.code, &place.column];
             let output = Command::new(std::env::current_exe()?).args(words).env(ONCE, name).output()?;
-            first.push(String::from_utf8(output.stdout)?.trim().parse()?);
+            let text = String::from_utf8(output.stdout)?;
+            let (wall, cpu) = text.trim().split_once(' ').ok_or("the fresh process failed")?;
+            first.push((wall.parse()?, cpu.parse()?));
         }
+        let workers = Workers::new(Some(workers))?;
         let mut then = Vec::new();
         for _ in 0..runs + 2 {
-            then.push(time(lookup, &place, Some(&store))?);
+            then.push(time(lookup, &place, Some(&store), &workers)?);
         }
-        let then = sorted(then.split_off(2));
-        println!("{name:<30}{:>14.3}{:>14.3}{:>14.3}", median(&sorted(first)), median(&then), then[0]);
+        let (first, then) = (sorted(first), sorted(then.split_off(2)));
+        let figures = [median(&first.0), median(&first.1), median(&then.0), median(&then.1), then.0[0]];
+        println!("{name:<28}{}", figures.map(|ms| format!("{ms:>10.3}")).concat());
     }
     Ok(())
 }
 
-/// The look-up `name` in this fresh process; prints its milliseconds.
+/// The look-up `name` in this fresh process; prints its milliseconds, wall and CPU.
 fn once(name: &str, words: &[String]) -> Result<()> {
     let [path, date, code, column] = words else { return Err("a place has four words".into()) };
     let place = Place { path: path.clone(), date: date.parse()?, code: code.clone(), column: column.clone() };
-    let (_, lookup) = LOOKUPS.iter().find(|(known, _)| *known == name).ok_or("no such look-up")?;
+    let (_, workers, lookup) = LOOKUPS.iter().find(|(known, ..)| *known == name).ok_or("no such look-up")?;
+    let workers = Workers::new(Some(*workers))?;
     // Opening is a look-up of its own, and no part of the others.
     let store = (name != LOOKUPS[0].0).then(|| Store::open(&place.path)).transpose()?;
-    println!("{}", time(*lookup, &place, store.as_ref())?);
+    let (wall, cpu) = time(*lookup, &place, store.as_ref(), &workers)?;
+    println!("{wall} {cpu}");
     Ok(())
 }
 
-fn time(lookup: Lookup, place: &Place, store: Option<&Store>) -> Result<f64> {
-    let start = Instant::now();
-    black_box(lookup(place, store)?);
-    Ok(start.elapsed().as_secs_f64() * 1e3)
+/// Milliseconds, wall and CPU.
+fn time(lookup: Lookup, place: &Place, store: Option<&Store>, workers: &Workers) -> Result<(f64, f64)> {
+    let (start, cpu) = (Instant::now(), cpu_ms());
+    black_box(lookup(place, store, workers)?);
+    let times = (start.elapsed().as_secs_f64() * 1e3, cpu_ms() - cpu);
+    Ok(times)
+}
+
+/// CPU time of this process so far.
+fn cpu_ms() -> f64 {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 * 1e3 + spent.tv_nsec as f64 / 1e6
 }
 
 /// The largest section, a stock that is in the first and in the last, and the first column of doubles.
@@ -116,11 +132,11 @@ fn choose(path: &str, store: &Store) -> Result<Place> {
     Ok(Place { path: path.to_owned(), date: largest.date(), code: (*code).to_owned(), column })
 }
 
-fn open(place: &Place, _: Option<&Store>) -> Result<usize> {
+fn open(place: &Place, _: Option<&Store>, _: &Workers) -> Result<usize> {
     Ok(Store::open(Path::new(&place.path))?.row_count() as usize)
 }
 
-fn section(place: &Place, store: Option<&Store>) -> Result<usize> {
+fn section(place: &Place, store: Option<&Store>, _: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
     let section = store.section(place.date)?;
     let mut values = section.codes()?.len();
@@ -130,21 +146,23 @@ fn section(place: &Place, store: Option<&Store>) -> Result<usize> {
     Ok(values)
 }
 
-fn series(place: &Place, store: Option<&Store>, workers: usize) -> Result<usize> {
+fn series(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
     let columns: Vec<usize> = (0..store.schema()?.columns.len()).collect();
-    Ok(store.series_of(&place.code, &columns, &Workers::new(Some(workers))?)?.num_rows())
+    Ok(store.series_of(&place.code, &columns, workers)?.num_rows())
 }
 
-fn matrix(place: &Place, store: Option<&Store>, workers: usize) -> Result<usize> {
+fn matrix(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
-    let matrix = store.matrix::<Float64Type>(&place.column, .., f64::NAN, &Workers::new(Some(workers))?)?;
+    let matrix = store.matrix::<Float64Type>(&place.column, .., f64::NAN, workers)?;
     Ok(matrix.values().len())
 }
 
-fn sorted(mut times: Vec<f64>) -> Vec<f64> {
-    times.sort_by(f64::total_cmp);
-    times
+fn sorted(times: Vec<(f64, f64)>) -> (Vec<f64>, Vec<f64>) {
+    let (mut wall, mut cpu): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
+    wall.sort_by(f64::total_cmp);
+    cpu.sort_by(f64::total_cmp);
+    (wall, cpu)
 }
 
 fn median(sorted: &[f64]) -> f64 {
