@@ -568,6 +568,82 @@ fn the_demo_finds_itself_a_new_directory() {
     assert_eq!(report["verify"]["ok"], true);
 }
 
+/// A file of the stock `code` with these days and closes.
+fn write_closes(place: &Place, code: &str, days: &[&str], closes: &[f64]) {
+    let dates: ArrayRef = Arc::new(StringArray::from(days.to_vec()));
+    let closes: ArrayRef = Arc::new(Float64Array::from(closes.to_vec()));
+    place.write_parquet(&format!("src/{code}.parquet"), vec![("trade_date", dates), ("close", closes)]);
+}
+
+/// A store of two stocks on two days.
+fn two_stocks() -> Place {
+    let place = Place::new();
+    write_closes(&place, "A", &["20240102", "20240103"], &[1.0, 2.0]);
+    write_closes(&place, "B", &["20240102", "20240103"], &[10.0, 20.0]);
+    place.run("build src store -q").done();
+    place
+}
+
+/// The lines of a report, but for the time it took.
+fn untimed(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.starts_with("time")).collect()
+}
+
+#[test]
+fn an_update_says_what_it_changed_and_a_second_one_that_there_is_nothing() {
+    let place = two_stocks();
+    write_closes(&place, "A", &["20240102", "20240103", "20240104"], &[1.0, 2.5, 3.0]);
+    write_closes(&place, "C", &["20240104"], &[7.0]);
+    let refused = place.run("update store --refuse-restatement");
+    let refused =
+        refused.failed(1, &["nothing was published", "1 of 4 rows would be restated or removed; at most 0 may be"]);
+    assert!(refused.stdout.contains("version 1 stays"), "{}", refused.stdout);
+    let told = place.run("update store").done().stdout;
+    assert_eq!(
+        untimed(&told),
+        [
+            "store     store, version 2",
+            "added     2 rows, of 1 new stock",
+            "restated  1 row in close (1)",
+            "dates     2 dirty, 20240103 to 20240104",
+            "rows      6 on 3 dates",
+            "files     2 read, 1 unchanged",
+            "written   1.93 KiB",
+            "such as   20240103 A close: 2.0 -> 2.5",
+            "such as   20240104 A added",
+            "such as   20240104 C added",
+        ]
+    );
+    let again = place.run("update store --json").done().json();
+    assert_eq!((&again["published"], &again["version"]), (&Value::from(false), &Value::from(2)));
+    assert_eq!(again["unchanged_files"], 3);
+    place.run("verify store --source src").done();
+}
+
+#[test]
+fn an_update_of_a_bad_file_names_it_and_ends_with_3() {
+    let place = two_stocks();
+    fs::write(place.path("src/A.parquet"), "no parquet").unwrap();
+    let ran = place.run("update store").failed(3, &["skipped 1 of 2 inputs", "A.parquet: is not a Parquet file"]);
+    assert!(ran.stdout.contains("rows that the store has of them stay"), "{}", ran.stdout);
+    place.run("update nowhere").failed(1, &["store at nowhere not found"]);
+    place.run("update store elsewhere").failed(1, &["cannot read elsewhere"]);
+}
+
+#[test]
+fn an_append_takes_back_what_transpose_wrote() {
+    let place = two_stocks();
+    place.run("transpose store out -q").done();
+    let told = place.run("append store out/20240102.parquet out/20240103.parquet").done().stdout;
+    assert_eq!(
+        untimed(&told),
+        ["store  store, version 1, nothing changed", "rows   4 on 2 dates", "files  2 read, 0 unchanged"]
+    );
+    fs::copy(place.path("out/20240103.parquet"), place.path("20240109.parquet")).unwrap();
+    place.run("append store 20240109.parquet").failed(3, &["its rows are of 20240103, its name says 20240109"]);
+    place.run("append store").failed(2, &["<FILE>"]);
+}
+
 #[test]
 fn the_bytes_written_do_not_depend_on_the_number_of_workers() {
     let place = Place::new();

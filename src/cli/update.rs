@@ -87,9 +87,10 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         (false, Some(_)) => " stays; this would have changed:",
     };
     lines.add("store", format!("{store}, version {}{state}", report.version));
-    lines.add_some("added", report.added, |count| format!("{count} rows{}", new_stocks(report)));
-    lines.add_some("restated", report.restated, |count| format!("{count} rows{}", columns(report)));
-    lines.add_some("removed", report.removed, |count| format!("{count} rows"));
+    let rows = |number| output::counted(number, "row", "rows");
+    lines.add_some("added", report.added, |_| rows(report.added) + &new_stocks(report));
+    lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(report));
+    lines.add_some("removed", report.removed, |_| rows(report.removed));
     if let (Some(first), Some(last)) = (&report.first_dirty, &report.last_dirty) {
         let range = if first == last { first.clone() } else { format!("{first} to {last}") };
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
