@@ -120,7 +120,7 @@ impl<'a> Build<'a> {
         }
         let mut report = result?;
         // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
-        if let Err(why) = writer.collect(|_, _| true, false) {
+        if let Err(why) = writer.collect(|_, _| true) {
             report.notes.push(format!("files of earlier versions could not be removed: {why}"));
         }
         report.seconds = started.elapsed().as_secs_f64();

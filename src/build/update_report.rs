@@ -121,7 +121,7 @@ impl UpdateReport {
         if report.published {
             let keep = report.keep as usize;
             // The new version is live: what is left of old ones is no failure of it, and the next change tries again.
-            match writer.collect(|newer, _| newer >= keep, false) {
+            match writer.collect(|newer, _| newer >= keep) {
                 Ok(collected) => report.collected = collected.versions,
                 Err(why) => report.notes.push(format!("files of earlier versions could not be removed: {why}")),
             }

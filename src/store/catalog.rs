@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use arrow_buffer::Buffer;
 use bytemuck::Pod;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 
 use crate::error::{Damage, Error, Result};
 use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
@@ -32,8 +33,10 @@ impl Catalog {
     /// When it is missing, damaged or of another format version.
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
         let file = File::open(path).map_err(Error::io("open", path))?;
-        flock(&file, FlockOperation::NonBlockingLockShared).map_err(|errno| Error::io("lock", path)(errno.into()))?;
-        // Between opening and locking, a writer may have found it unlocked and removed it, with its segments.
+        // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
+        retry_on_intr(|| flock(&file, FlockOperation::LockShared))
+            .map_err(|errno| Error::io("lock", path)(errno.into()))?;
+        // It may have done so, and removed the segments, between opening and locking.
         if file.metadata().map_err(Error::io("read", path))?.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }

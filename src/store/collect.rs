@@ -2,24 +2,41 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
 use super::layout::names;
-use super::publish::StoreWriter;
+use super::publish::{Opening, StoreWriter};
 use super::{Store, VersionEntry};
+use crate::durable::Disk;
 use crate::error::{Error, Result};
-use crate::format::{CATALOG_DIR, parse_catalog_name, parse_chunks_name, parse_segment_name};
+use crate::format::{
+    CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_catalog_name, parse_chunks_name, parse_segment_name,
+};
+
+/// Removes old versions of a store, and the files that only they use.
+///
+/// The live version always stays. So does a version that a reader has open, with all that it uses: it goes the next time.
+pub struct Collect {
+    store: PathBuf,
+    keep: Option<u32>,
+    older_than: Option<Duration>,
+    dry_run: bool,
+    disk: Disk,
+}
 
 /// What was removed, or would be.
 #[derive(Debug, Default, Serialize)]
 pub struct CollectReport {
-    /// The versions removed.
+    /// The versions removed, ascending.
     pub versions: Vec<u64>,
     /// Versions that had to go and stay, because a reader has them open.
     pub held: Vec<u64>,
-    /// Versions that stay, the live one last.
+    /// Versions that stay, held ones included, the live one last.
     pub kept: Vec<u64>,
     /// Files removed.
     pub files: u64,
@@ -27,76 +44,185 @@ pub struct CollectReport {
     pub bytes: u64,
 }
 
+impl Collect {
+    /// Collects in the store at `store`, which keeps as many versions as it says itself.
+    pub fn new(store: impl Into<PathBuf>) -> Collect {
+        Collect { store: store.into(), keep: None, older_than: None, dry_run: false, disk: Disk::default() }
+    }
+
+    /// Keeps the newest `versions`, the live one among them, instead of as many as the store says; at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Removes only versions that were replaced longer ago than `age`: the store as of any instant since can still be
+    /// opened. Without [`keep`](Collect::keep), however many stay.
+    pub fn older_than(mut self, age: Duration) -> Self {
+        self.older_than = Some(age);
+        self
+    }
+
+    /// Whether to remove nothing and only tell. A dry run takes no lock from any writer, and may count the unpublished
+    /// files of one that is at work.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// The disk to remove files from; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Collects. Costs a look at both directories and at the catalogs of the versions that stay.
+    ///
+    /// # Errors
+    /// When the live version cannot be read, another writer is at work, or a file cannot be removed; the live version is
+    /// whole all the same, and collecting again goes on where this stopped.
+    pub fn run(self) -> Result<CollectReport> {
+        let live = Store::open(&self.store)?;
+        let newest = match (self.keep, self.older_than) {
+            (Some(keep), _) => keep,
+            (None, Some(_)) => 1,
+            (None, None) => live.keep(),
+        };
+        let since = self.older_than.map_or(i64::MAX, |age| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX)
+        });
+        let goes = |newer: usize, replaced_ns: i64| newer >= newest as usize && replaced_ns < since;
+        if self.dry_run {
+            return Ok(Plan::of(&live, goes)?.report);
+        }
+        drop(live);
+        let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
+        // Whoever published the live version may have died before its name was safe. CURRENT must not go back, after a
+        // crash, to a version that is removed here.
+        self.disk.sync_dir(&self.store)?;
+        writer.collect(goes)
+    }
+}
+
 impl StoreWriter {
     /// Removes the versions that `goes` names, with the segments that only they use, and segments that no version uses.
-    /// It is asked about each version but the live one, with the number of newer versions there are. A version that a
-    /// reader has open stays, and so does all that it uses. With `dry_run` nothing is removed, only told.
+    /// It is asked about each version but the live one, with the number of newer versions there are and the instant at
+    /// which the version was replaced. That the live version is live must be synced.
     ///
     /// # Errors
     /// When the live version cannot be read, or a file cannot be removed.
-    pub(crate) fn collect(
-        &mut self,
-        goes: impl Fn(usize, &VersionEntry) -> bool,
-        dry_run: bool,
-    ) -> Result<CollectReport> {
+    pub(crate) fn collect(&mut self, goes: impl Fn(usize, i64) -> bool) -> Result<CollectReport> {
         // The writer itself reads the version before, and would be in its own way.
         self.before = None;
-        let live = Store::open(&self.root)?;
-        let history = live.history()?;
-        let catalog_dir = self.root.join(CATALOG_DIR);
-        let mut present: Vec<u64> = names(&catalog_dir)?.iter().filter_map(|name| parse_catalog_name(name)).collect();
-        present.sort_unstable_by_key(|&version| std::cmp::Reverse(version));
+        let plan = Plan::of(&Store::open(&self.root)?, goes)?;
+        if plan.catalogs.is_empty() && plan.segments.is_empty() {
+            return Ok(plan.report);
+        }
+        for (path, lock) in plan.catalogs {
+            self.disk.remove(&path)?;
+            drop(lock);
+        }
+        // A catalog must not come back after a crash that its segments did not survive, not even one that an earlier
+        // writer removed.
+        self.disk.sync_dir(&self.root.join(CATALOG_DIR))?;
+        for path in plan.segments {
+            self.disk.remove(&path)?;
+        }
+        Ok(plan.report)
+    }
+}
 
-        let mut report = CollectReport::default();
-        let remove = |path: &std::path::Path, report: &mut CollectReport| {
-            report.files += 1;
-            report.bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
-            if dry_run { Ok(()) } else { self.disk.remove(path) }
-        };
+/// What goes and what stays.
+struct Plan {
+    /// Catalogs that go, each with an exclusive lock: no reader has them, and none gets them before they are gone.
+    catalogs: Vec<(PathBuf, File)>,
+    /// Segments and chunk files that go.
+    segments: Vec<PathBuf>,
+    report: CollectReport,
+}
+
+impl Plan {
+    fn of(live: &Store, goes: impl Fn(usize, i64) -> bool) -> Result<Plan> {
+        let history = live.history()?;
+        let mut plan = Plan { catalogs: Vec::new(), segments: Vec::new(), report: CollectReport::default() };
+        let report = &mut plan.report;
         let mut newer = 0;
-        for version in present {
-            let path = catalog_dir.join(crate::format::catalog_name(version));
-            let entry = history.iter().find(|entry| entry.version == version);
+        for version in catalog_versions(live.path())?.into_iter().rev() {
+            let known = history.iter().position(|entry| entry.version == version);
+            let replaced_ns = |at: usize| history.get(at + 1).map_or(i64::MAX, |next: &VersionEntry| next.created_ns);
             // A catalog that the live version's history does not know was written and never made live.
-            if version != live.version() && entry.is_none_or(|entry| goes(newer, entry)) {
-                let file = File::open(&path).map_err(Error::io("open", &path))?;
+            if version != live.version() && known.is_none_or(|at| goes(newer, replaced_ns(at))) {
+                let path = catalog_path(live.path(), version);
+                let file = match File::open(&path) {
+                    // In a dry run, a writer may remove it meanwhile.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    opened => opened.map_err(Error::io("open", &path))?,
+                };
                 if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                    remove(&path, &mut report)?;
+                    plan.catalogs.push((path, file));
                     report.versions.push(version);
                     continue;
                 }
                 report.held.push(version);
             }
-            newer += usize::from(entry.is_some());
+            newer += usize::from(known.is_some());
             report.kept.push(version);
         }
-        report.kept.reverse();
-        report.versions.reverse();
-        if !dry_run && !report.versions.is_empty() {
-            // A catalog must not come back after a crash that its segments did not survive.
-            self.disk.sync_dir(&catalog_dir)?;
+        for versions in [&mut report.versions, &mut report.held, &mut report.kept] {
+            versions.reverse();
         }
-
-        let mut used: HashSet<(u64, u32)> = HashSet::new();
-        // Of a version that cannot be read, anything up to its own number may be in use.
-        let mut unknown_up_to = 0;
-        for &version in &report.kept {
-            match Store::open_version(&self.root, version).and_then(|store| store.segment_names()) {
-                Ok(segments) => used.extend(segments),
-                Err(_) => unknown_up_to = version,
-            }
-        }
-        let used_versions: HashSet<u64> = used.iter().map(|&(version, _)| version).collect();
-        for name in names(&self.segment_dir())? {
-            let is_garbage = match (parse_segment_name(&name), parse_chunks_name(&name)) {
-                (Some(segment), _) => segment.0 > unknown_up_to && !used.contains(&segment),
-                (_, Some(version)) => version > unknown_up_to && !used_versions.contains(&version),
-                _ => false,
-            };
-            if is_garbage {
-                remove(&self.segment_dir().join(name), &mut report)?;
-            }
-        }
-        Ok(report)
+        plan.segments = unused_segments(live.path(), &report.kept)?;
+        report.files = (plan.catalogs.len() + plan.segments.len()) as u64;
+        report.bytes = plan.catalogs.iter().map(|(path, _)| path).chain(&plan.segments).map(|path| len(path)).sum();
+        Ok(plan)
     }
+}
+
+impl Store {
+    /// Bytes of all files that this version does not use.
+    pub(super) fn unused_bytes(&self) -> Result<u64> {
+        let others = catalog_versions(self.path())?.into_iter().filter(|&version| version != self.version());
+        let catalogs: u64 = others.map(|version| len(&catalog_path(self.path(), version))).sum();
+        let segments: u64 = unused_segments(self.path(), &[self.version()])?.iter().map(|path| len(path)).sum();
+        Ok(catalogs + segments)
+    }
+}
+
+/// The versions that have a catalog in the store at `root`, published or not, ascending.
+pub(super) fn catalog_versions(root: &Path) -> Result<Vec<u64>> {
+    let names = names(&root.join(CATALOG_DIR))?;
+    let mut versions: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+/// Segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.
+fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<PathBuf>> {
+    let mut used: HashSet<(u64, u32)> = HashSet::new();
+    // Of a version that cannot be read, anything up to its own number may be in use.
+    let mut unknown_up_to = 0;
+    for &version in kept {
+        match Store::open_catalog(root, version).and_then(|store| store.segment_names()) {
+            Ok(segments) => used.extend(segments),
+            Err(_) => unknown_up_to = version,
+        }
+    }
+    let used_versions: HashSet<u64> = used.iter().map(|&(version, _)| version).collect();
+    let is_unused = |name: &String| match (parse_segment_name(name), parse_chunks_name(name)) {
+        (Some(segment), _) => segment.0 > unknown_up_to && !used.contains(&segment),
+        (_, Some(version)) => version > unknown_up_to && !used_versions.contains(&version),
+        _ => false,
+    };
+    let dir = root.join(SEGMENT_DIR);
+    Ok(names(&dir)?.iter().filter(|name| is_unused(name)).map(|name| dir.join(name)).collect())
+}
+
+fn catalog_path(root: &Path, version: u64) -> PathBuf {
+    root.join(CATALOG_DIR).join(catalog_name(version))
+}
+
+/// Length of a file; 0 when it is gone, as it may be in a dry run.
+fn len(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

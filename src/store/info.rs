@@ -6,14 +6,20 @@ use serde::Serialize;
 use super::Store;
 use super::view::OpenSegment;
 use crate::error::Result;
-use crate::format::{NONE, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
+use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
 use crate::segment::{natural_stored, stored_type};
 
 /// A store in numbers.
 #[derive(Debug, Serialize)]
 pub struct StoreInfo {
-    /// The live version.
+    /// The version that this is about.
     pub version: u64,
+    /// The live version.
+    pub live_version: u64,
+    /// The versions that can be opened, ascending.
+    pub kept_versions: Vec<u64>,
+    /// How many versions the store keeps.
+    pub keep: u32,
     /// When it was published, in nanoseconds since 1970.
     pub created_ns: i64,
     /// The store's identity, in hexadecimal.
@@ -34,6 +40,12 @@ pub struct StoreInfo {
     pub segment_bytes: u64,
     /// Number of segments.
     pub segments: u64,
+    /// Bytes of this version's sections within them.
+    pub section_bytes: u64,
+    /// Sections in them that this version does not use, because it has others for their dates.
+    pub replaced_sections: u64,
+    /// Bytes of all files that the live version does not use: what would be free if it were kept alone.
+    pub unused_bytes: u64,
     /// Code, date, then the rest.
     pub columns: Vec<ColumnInfo>,
     /// How the store was built.
@@ -100,18 +112,25 @@ pub struct SourceEntry {
 }
 
 impl Store {
-    /// The store in numbers. Costs a look at each chunk's record.
+    /// The store in numbers. Costs a look at each chunk's record, at the directory and at the live catalog.
     ///
     /// # Errors
-    /// When the catalog is damaged.
+    /// When the catalog, or the live one, is damaged.
     pub fn info(&self) -> Result<StoreInfo> {
+        let live = Store::open(self.path())?;
         let schema = self.schema()?;
         let dates = self.dates()?;
         let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
+        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let sections_of = |segment: &SegmentRecord| segment.chunk_count / u64::from(segment.column_count.max(1));
+        let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(sections_of(segment)));
         let sources = self.sources()?;
         let paths = |status| sources.iter().filter(move |source| source.status == status);
         Ok(StoreInfo {
             version: self.version(),
+            live_version: live.version(),
+            kept_versions: live.kept_versions()?,
+            keep: live.keep(),
             created_ns: self.created_ns(),
             id: format!("{:032x}", self.id()),
             rows: self.row_count(),
@@ -120,8 +139,11 @@ impl Store {
             first_date: dates.first().map(ToString::to_string),
             last_date: dates.last().map(ToString::to_string),
             catalog_bytes: self.catalog.byte_len(),
-            segment_bytes: segments.iter().map(|segment| segment.file_len).sum(),
+            segment_bytes: segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.file_len)),
             segments: segments.len() as u64,
+            section_bytes: sections.iter().fold(0, |sum, section| sum.saturating_add(section.body_len)),
+            replaced_sections: written.saturating_sub(sections.len() as u64),
+            unused_bytes: live.unused_bytes()?,
             columns: self.column_infos(schema.columns.len() + 2)?,
             settings: serde_json::from_str(&self.settings()?).unwrap_or_default(),
             read_files: paths(SourceStatus::Read).count() as u64,

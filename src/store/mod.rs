@@ -20,7 +20,7 @@ mod tests;
 mod verify;
 mod view;
 
-pub use collect::CollectReport;
+pub use collect::{Collect, CollectReport};
 pub use history::VersionEntry;
 pub use info::{ColumnInfo, SourceEntry, StoreInfo};
 pub use matrix::Matrix;

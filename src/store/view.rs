@@ -11,11 +11,12 @@ use arrow_schema::DataType;
 
 use super::catalog::Catalog;
 use super::chunks::Chunks;
+use super::collect::catalog_versions;
 use super::{Section, dictionary, layout, logical};
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, NONE, SEGMENT_DIR, SectionRecord,
-    SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord, catalog_name, parse_catalog_name, segment_name,
+    SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord, catalog_name, segment_name,
 };
 use crate::key::{Date, StockId};
 use crate::mapped::Access;
@@ -87,9 +88,7 @@ impl Store {
         let catalog = loop {
             let path = root.join(CATALOG_DIR).join(catalog_name(current.version));
             match Catalog::open(&path, access) {
-                Err(Error::Io { source, .. })
-                    if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) =>
-                {
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                     // Either the version was replaced and collected since CURRENT was read, or the catalog is gone.
                     let newer = read_current(root)?;
                     if newer == current {
@@ -121,14 +120,17 @@ impl Store {
         if !kept.contains(&version) {
             return Err(missing());
         }
-        let path = root.join(CATALOG_DIR).join(catalog_name(version));
-        match Catalog::open(&path, Access::Map) {
-            // It is being collected at this moment.
-            Err(Error::Io { source, .. }) if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {
-                Err(missing())
-            }
-            opened => Store::of_catalog(root, opened?, version, Access::Map),
+        match Store::open_catalog(root, version) {
+            // It was collected at this moment.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Err(missing()),
+            opened => opened,
         }
+    }
+
+    /// Opens the catalog of `version`, live or not.
+    pub(super) fn open_catalog(root: &Path, version: u64) -> Result<Store> {
+        let path = root.join(CATALOG_DIR).join(catalog_name(version));
+        Store::of_catalog(root, Catalog::open(&path, Access::Map)?, version, Access::Map)
     }
 
     /// Opens the version of the store at `path` that was live at an instant, in nanoseconds since 1970, if it is still
@@ -155,15 +157,8 @@ impl Store {
     /// # Errors
     /// When the directory cannot be read.
     pub fn kept_versions(&self) -> Result<Vec<u64>> {
-        let names = layout::names(&self.root.join(CATALOG_DIR))?;
         let known: HashSet<u64> = self.history()?.iter().map(|entry| entry.version).collect();
-        let mut kept: Vec<u64> = names
-            .iter()
-            .filter_map(|name| parse_catalog_name(name))
-            .filter(|version| known.contains(version))
-            .collect();
-        kept.sort_unstable();
-        Ok(kept)
+        Ok(catalog_versions(&self.root)?.into_iter().filter(|version| known.contains(version)).collect())
     }
 
     fn of_catalog(root: &Path, catalog: Catalog, version: u64, access: Access) -> Result<Store> {

@@ -14,11 +14,13 @@ use std::sync::{Arc, Mutex};
 use transect::durable::{Disk, Operation};
 use transect::progress::{Observer, Silent};
 use transect::sink::Format;
+use transect::store::Collect;
 use transect::{Build, BuildReport, Date, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
 use super::panels::{
     Contents, Place, assert_no_leftovers, assert_whole, copy_dir, entries, sections, small_panel, workers,
 };
+use super::versions::publish_versions;
 
 /// How operations fail.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +159,67 @@ fn a_rebuild_that_fails_anywhere_leaves_the_old_version_or_the_new_one() {
         fs::remove_dir_all(&store).unwrap();
     }
     assert!(kept > 0 && replaced > 0, "{kept} kept, {replaced} replaced");
+}
+
+#[test]
+fn a_collection_that_fails_anywhere_leaves_every_version_whole_or_gone_and_can_be_run_again() {
+    let place = Place::new();
+    let held = publish_versions(&place, 3);
+    let right: Vec<_> = held.iter().map(sections).collect();
+    drop(held);
+    let (disk, count) = counting();
+    copy_dir(&place.store(), &place.path("counted.store"));
+    Collect::new(place.path("counted.store")).keep(1).disk(disk).run().unwrap();
+    let count = count.load(Ordering::SeqCst);
+    assert!(count >= 8, "{count} operations");
+
+    let (mut one_left, mut segments_left) = (0, 0);
+    for (at, fault) in Fault::all(count).enumerate() {
+        let store = place.path(&format!("{at}.store"));
+        copy_dir(&place.store(), &store);
+        let result = Collect::new(&store).keep(1).disk(fault.disk()).run();
+        let live = Store::open(&store).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(live.version(), 3);
+        let kept = live.kept_versions().unwrap();
+        for &version in &kept {
+            let opened = Store::open_version(&store, version).unwrap();
+            assert_whole(&opened);
+            assert_eq!(sections(&opened), right[version as usize - 1], "{fault:?}, version {version}");
+        }
+        one_left += usize::from(kept.len() == 2);
+        segments_left += usize::from(result.is_err() && kept.len() == 1);
+        drop(live);
+        Collect::new(&store).keep(1).run().unwrap();
+        assert_eq!(entries(&store), entries(&place.path("counted.store")), "{fault:?}");
+        assert_whole(&Store::open(&store).unwrap());
+        fs::remove_dir_all(&store).unwrap();
+    }
+    assert!(one_left > 0 && segments_left > 0, "{one_left} stopped between catalogs, {segments_left} among segments");
+}
+
+/// A crash of the machine undoes what was not synced, so the order of syncs and removals is what counts.
+#[test]
+fn nothing_is_removed_before_what_makes_it_needless_is_synced() {
+    let place = Place::new();
+    drop(publish_versions(&place, 3));
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&done);
+    let disk = Disk::with_hook(move |operation| {
+        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        noted.lock().unwrap().push(match operation {
+            Operation::Remove(path) => format!("remove {}", name(path)),
+            Operation::SyncDir(path) => format!("sync {}", name(path)),
+            other => format!("{other:?}"),
+        });
+        Ok(())
+    });
+    Collect::new(place.store()).keep(2).disk(disk).run().unwrap();
+    let mut done = done.lock().unwrap().clone();
+    done.retain(|operation| !operation.starts_with("CreateDir"));
+    done[3..].sort_unstable();
+    let right = ["sync panel.store", "remove 0000000001", "sync catalog"];
+    assert_eq!(done[..3], right);
+    assert_eq!(done[3..], ["remove 00000001-0000.arrow", "remove 00000001.chunks"]);
 }
 
 fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {

@@ -12,3 +12,4 @@ mod real;
 mod reruns;
 mod spec;
 mod updates;
+mod versions;

@@ -1,0 +1,280 @@
+//! A store keeps several versions, and removes some. What a reader asks for by number or by time must be what was live
+//! then, or be refused; what is removed must not be missed by anything that stays, nor what stays be forgotten on disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use transect::durable::{Disk, Operation};
+use transect::store::{Collect, CollectReport};
+use transect::{Build, Error, Store};
+
+use super::panels::{Contents, Place, assert_whole, copy_dir, entries, sections, small_panel};
+
+/// Publishes `count` versions of the small panel, each with other values. A build collects what nobody reads, so the
+/// readers that are returned keep them all.
+pub fn publish_versions(place: &Place, count: i64) -> Vec<Store> {
+    let publish = |salt| {
+        small_panel(place, salt);
+        Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
+        Store::open(place.store()).unwrap()
+    };
+    (0..count).map(publish).collect()
+}
+
+fn collect(place: &Place) -> Collect {
+    Collect::new(place.store())
+}
+
+fn numbers(report: &CollectReport) -> [&[u64]; 3] {
+    [&report.versions, &report.held, &report.kept]
+}
+
+/// Every file of the store with its bytes.
+fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
+    let root = place.store();
+    let files = entries(&root).into_iter().filter(|path| root.join(path).is_file());
+    files.map(|path| (path.clone(), fs::read(root.join(path)).unwrap())).collect()
+}
+
+fn byte_len(place: &Place) -> u64 {
+    files(place).values().map(|bytes| bytes.len() as u64).sum()
+}
+
+fn open(place: &Place, version: u64) -> Store {
+    let store = Store::open_version(place.store(), version).unwrap();
+    assert_whole(&store);
+    store
+}
+
+fn is_missing(result: Result<Store, Error>) -> bool {
+    matches!(result, Err(Error::NotFound { .. }))
+}
+
+fn hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+#[test]
+fn each_version_is_read_as_it_was_by_number_and_by_time() {
+    let place = Place::new();
+    let held = publish_versions(&place, 3);
+    assert_eq!(held[2].kept_versions().unwrap(), [1, 2, 3]);
+    let all: Vec<_> = held.iter().map(sections).collect();
+    for (store, right) in held.iter().zip(&all) {
+        let (version, since) = (store.version(), store.created_ns());
+        assert_eq!(&sections(&open(&place, version)), right);
+        let as_of = |instant| Store::open_as_of(place.store(), instant).map(|store| store.version());
+        assert_eq!(as_of(since).unwrap(), version);
+        match version {
+            1 => assert!(matches!(as_of(since - 1), Err(Error::NotFound { .. }))),
+            _ => assert_eq!(as_of(since - 1).unwrap(), version - 1),
+        }
+    }
+    assert_eq!(Store::open_as_of(place.store(), i64::MAX).unwrap().version(), 3);
+    assert!(is_missing(Store::open_version(place.store(), 4)) && is_missing(Store::open_version(place.store(), 0)));
+}
+
+#[test]
+fn the_newest_versions_stay_whole_and_nothing_is_left_of_the_others() {
+    let place = Place::new();
+    let held = publish_versions(&place, 4);
+    let right: Vec<Vec<(_, Contents)>> = held.iter().map(sections).collect();
+    let since = held[1].created_ns();
+    drop(held);
+    let before = byte_len(&place);
+
+    let report = collect(&place).keep(2).run().unwrap();
+    assert_eq!(numbers(&report), [&[1, 2][..], &[], &[3, 4]]);
+    // Of each, a catalog, a segment and a chunk file.
+    assert_eq!((report.files, report.bytes), (6, before - byte_len(&place)));
+    assert_eq!((sections(&open(&place, 3)), sections(&open(&place, 4))), (right[2].clone(), right[3].clone()));
+    let names: Vec<String> = entries(&place.store()).into_iter().filter(|path| path.contains('/')).collect();
+    assert_eq!(
+        names,
+        [
+            "catalog/0000000003",
+            "catalog/0000000004",
+            "segment/00000003-0000.arrow",
+            "segment/00000003.chunks",
+            "segment/00000004-0000.arrow",
+            "segment/00000004.chunks",
+        ]
+    );
+    let gone = Store::open_version(place.store(), 2).unwrap_err();
+    assert!(gone.to_string().ends_with("versions 3, 4 are kept"), "{gone}");
+    assert!(is_missing(Store::open_as_of(place.store(), since)), "never another version than was live");
+    assert_eq!(numbers(&collect(&place).keep(2).run().unwrap()), [&[][..], &[], &[3, 4]]);
+}
+
+#[test]
+fn the_store_itself_says_how_many_versions_stay() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    Build::new(place.source(), place.store()).workers(1).keep(2).run().unwrap();
+    drop(publish_versions(&place, 3));
+    assert_eq!(Store::open(place.store()).unwrap().keep(), 2, "a forced build keeps the setting");
+    let held = publish_versions(&place, 2);
+    drop(held);
+    assert_eq!(collect(&place).run().unwrap().kept, [5, 6]);
+}
+
+#[test]
+fn a_version_that_a_reader_has_open_stays_and_goes_later() {
+    let place = Place::new();
+    let mut held = publish_versions(&place, 3);
+    let first = held.swap_remove(0);
+    let right = sections(&first);
+    drop(held);
+    assert_eq!(numbers(&collect(&place).keep(1).run().unwrap()), [&[2][..], &[1], &[1, 3]]);
+    assert_eq!(sections(&first), right);
+    assert_whole(&first);
+    assert_eq!(sections(&open(&place, 1)), right, "others may open it, too");
+    drop(first);
+    assert_eq!(numbers(&collect(&place).keep(1).run().unwrap()), [&[1][..], &[], &[3]]);
+    assert!(is_missing(Store::open_version(place.store(), 1)));
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_touches_nothing() {
+    let place = Place::new();
+    let mut held = publish_versions(&place, 4);
+    let second = held.swap_remove(1);
+    drop(held);
+    // What another writer may be about to publish.
+    fs::write(place.store().join("segment/.transect-tmp-x"), "unfinished").unwrap();
+    let before = files(&place);
+    let disk = Disk::with_hook(|operation| panic!("{operation:?}"));
+    let told = collect(&place).keep(1).dry_run(true).disk(disk).run().unwrap();
+    assert_eq!(files(&place), before);
+    let done = collect(&place).keep(1).run().unwrap();
+    assert_eq!(numbers(&told), [&[1, 3][..], &[2], &[2, 4]]);
+    assert_eq!(format!("{told:?}"), format!("{done:?}"));
+    drop(second);
+}
+
+#[test]
+fn a_version_is_as_old_as_its_end_so_that_any_instant_since_can_be_read() {
+    let place = Place::new();
+    let mut held = publish_versions(&place, 2);
+    thread::sleep(Duration::from_millis(400));
+    held.extend(publish_versions(&place, 1));
+    let instant = held[1].created_ns() + 50_000_000;
+    drop(held);
+    assert_eq!(numbers(&collect(&place).older_than(hour()).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let age = Duration::from_nanos((now - instant) as u64);
+    assert_eq!(numbers(&collect(&place).older_than(age).keep(3).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
+    // Version 2 is older than that, but was live then.
+    assert_eq!(numbers(&collect(&place).older_than(age).run().unwrap()), [&[1][..], &[], &[2, 3]]);
+    assert_eq!(Store::open_as_of(place.store(), now).unwrap().version(), 3);
+    assert_eq!(Store::open_as_of(place.store(), instant).unwrap().version(), 2);
+    assert_eq!(collect(&place).older_than(Duration::ZERO).run().unwrap().kept, [3]);
+    assert_eq!(collect(&place).older_than(Duration::MAX).run().unwrap().kept, [3]);
+}
+
+#[test]
+fn a_version_that_never_became_live_goes_and_its_number_is_not_used_again() {
+    let place = Place::new();
+    drop(publish_versions(&place, 1));
+    let right = sections(&open(&place, 1));
+    let disk = Disk::with_hook(|operation| match operation {
+        Operation::Rename(_, to) if to.ends_with("CURRENT") => Err(std::io::ErrorKind::Other.into()),
+        _ => Ok(()),
+    });
+    small_panel(&place, 1);
+    Build::new(place.source(), place.store()).workers(1).force(true).disk(disk).run().unwrap_err();
+    assert!(place.store().join("catalog/0000000002").exists());
+    assert_eq!(open(&place, 1).kept_versions().unwrap(), [1], "it cannot be opened");
+    assert!(is_missing(Store::open_version(place.store(), 2)));
+
+    assert_eq!(numbers(&collect(&place).run().unwrap()), [&[2][..], &[], &[1]]);
+    assert_eq!(entries(&place.store()).len(), 7);
+    assert_eq!(sections(&open(&place, 1)), right);
+}
+
+/// Which segments a damaged catalog names, nobody knows; so none that it could name may go.
+#[test]
+fn what_a_damaged_version_may_use_stays() {
+    let place = Place::new();
+    drop(publish_versions(&place, 3));
+    let catalog = place.store().join("catalog/0000000002");
+    let good = fs::read(&catalog).unwrap();
+    fs::write(&catalog, &good[..good.len() / 2]).unwrap();
+    let report = collect(&place).keep(2).run().unwrap();
+    assert_eq!(numbers(&report), [&[1][..], &[], &[2, 3]]);
+    assert_eq!(report.files, 1, "the catalog alone");
+    assert_eq!(open(&place, 3).kept_versions().unwrap(), [2, 3]);
+    assert!(Store::open_version(place.store(), 2).is_err());
+    fs::write(&catalog, &good).unwrap();
+    open(&place, 2);
+    fs::write(&catalog, &good[..good.len() / 2]).unwrap();
+    assert_eq!(collect(&place).keep(1).run().unwrap().versions, [2], "a damaged version goes as any other");
+    assert_eq!(entries(&place.store()).len(), 7);
+}
+
+#[test]
+fn a_damaged_live_version_stops_the_collector() {
+    let place = Place::new();
+    drop(publish_versions(&place, 2));
+    let catalog = place.store().join("catalog/0000000002");
+    let mut bytes = fs::read(&catalog).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&catalog, &bytes).unwrap();
+    let before = files(&place);
+    assert!(matches!(collect(&place).keep(1).run(), Err(Error::Corrupt { .. })));
+    assert_eq!(files(&place), before);
+}
+
+/// To learn whether a version is held, a lock is tried that would be in a reader's way.
+#[test]
+fn a_reader_that_opens_a_version_while_it_is_looked_at_gets_it() {
+    let place = Place::new();
+    drop(publish_versions(&place, 2));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                collect(&place).keep(1).dry_run(true).run().unwrap();
+            }
+        });
+        for _ in 0..300 {
+            assert_eq!(Store::open_version(place.store(), 1).unwrap().version(), 1);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Each round a reader opens version 1 at about the instant at which it is removed.
+#[test]
+fn a_reader_that_opens_a_version_while_it_is_removed_gets_all_of_it_or_is_refused() {
+    let place = Place::new();
+    let held = publish_versions(&place, 2);
+    let right = sections(&held[0]);
+    drop(held);
+    let (mut got, mut refused) = (0, 0);
+    for round in 0..40 {
+        let store: PathBuf = place.path(&format!("{round}.store"));
+        copy_dir(&place.store(), &store);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                thread::sleep(Duration::from_micros(round * 20));
+                Store::open_version(&store, 1)
+            });
+            Collect::new(&store).keep(1).run().unwrap();
+            match reader.join().unwrap() {
+                Ok(opened) => {
+                    got += 1;
+                    assert_eq!(sections(&opened), right, "round {round}");
+                }
+                Err(Error::NotFound { .. }) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+        });
+        fs::remove_dir_all(&store).unwrap();
+    }
+    assert_eq!(got + refused, 40);
+}
