@@ -158,7 +158,9 @@ fn has_file(dir: &Path, is_it: impl Fn(&str) -> bool) -> bool {
 fn the_help_lists_commands_and_exit_codes() {
     let place = Place::new();
     let short = place.run("-h").done();
-    for word in ["build", "transpose", "show", "info", "verify", "synth", "demo", "Exit codes:", "130", "skipped"] {
+    for word in
+        ["build", "transpose", "show", "info", "verify", "log", "gc", "synth", "demo", "Exit codes:", "130", "skipped"]
+    {
         assert!(short.stdout.contains(word), "{word}");
     }
     assert!(!short.stdout.contains("generate"), "it is for packagers only");
@@ -190,6 +192,12 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "transpose store out --format csv",
         "transpose store out --stocks A,,B",
         "show store --format yaml",
+        "show store --version 1 --as-of 2024-01-02",
+        "show store --version x",
+        "info store --as-of yesterday",
+        "gc store --keep 0",
+        "gc store --older-than 30",
+        "build panel s2 --keep 0",
         "synth p2 --stocks 0",
         "synth p2 --preset none",
         "verify store --nonsense",
@@ -487,6 +495,132 @@ fn transpose_writes_what_was_chosen() {
     place.run("transpose store no --columns nope").failed(1, &["nope"]);
     place.run("transpose store no --exclude trade_date").failed(1, &["--no-date"]);
     assert!(!place.path("no").exists(), "what cannot be done leaves nothing");
+}
+
+/// A store with three versions of two stocks' prices; the readers that are returned keep the older ones.
+fn three_versions(place: &Place) -> Vec<transect::Store> {
+    let publish = |version: usize| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+        let close: ArrayRef = Arc::new(Float64Array::from(vec![1.5, version as f64]));
+        place.write_parquet("src/A.parquet", vec![("trade_date", dates.clone()), ("close", close.clone())]);
+        if version > 1 {
+            place.write_parquet("src/B.parquet", vec![("trade_date", dates), ("close", close)]);
+        }
+        place.run("build src store --force --keep 5 -q").done();
+        transect::Store::open(place.path("store")).unwrap()
+    };
+    (1..=3).map(publish).collect()
+}
+
+/// `text` with every instant replaced by a word, so that it can be compared.
+fn timeless(text: &str) -> String {
+    let is_instant = |word: &&str| word.len() == 20 && word.starts_with("20") && word.ends_with('Z');
+    let word = text.split_whitespace().find(is_instant).map(str::to_owned);
+    word.map_or_else(|| text.to_owned(), |word| timeless(&text.replace(&word, "<  when it was made>")))
+}
+
+#[test]
+fn log_lists_versions_and_gc_removes_old_ones() {
+    let place = Place::new();
+    let held = three_versions(&place);
+    let log = place.run("log store").done();
+    assert_eq!(
+        timeless(&log.stdout),
+        "\
+version  made                  command  rows  added  restated  removed  dirty dates  state
+      1  <  when it was made>  build       2      2         0        0            2  kept
+      2  <  when it was made>  build       4      4         0        2            2  kept
+      3  <  when it was made>  build       4      4         0        4            2  live
+"
+    );
+    let report = place.run("log store --json").done().json();
+    assert_eq!((&report["command"], &report["live"], &report["keep"]), (&"log".into(), &3.into(), &5.into()));
+    assert_eq!(report["versions"].as_array().unwrap().len(), 3);
+    assert_eq!(report["versions"][1]["removed"], 2);
+    assert!(report["versions"][1]["created"].as_str().unwrap().ends_with('Z'));
+
+    let first = held.into_iter().next().unwrap();
+    let dry = place.run("gc store --keep 1 --dry-run").done().stdout;
+    let freed = dry.lines().last().unwrap().strip_prefix("would free    ").unwrap();
+    assert!(freed.ends_with(" in 3 files"), "{dry}");
+    assert_eq!(
+        dry,
+        format!(
+            "\
+store         store
+would remove  version 2
+held          version 1, open in a reader; the next gc removes what is no longer
+kept          versions 1 and 3
+would free    {freed}
+"
+        )
+    );
+    assert_eq!(place.run("gc store").done().stdout.lines().nth(1), Some("removed  no version"), "5 are kept");
+    place.run("gc store --older-than 1h -q").done();
+    assert_eq!(
+        place.run("gc store --keep 1").done().stdout,
+        format!(
+            "\
+store    store
+removed  version 2
+held     version 1, open in a reader; the next gc removes what is no longer
+kept     versions 1 and 3
+freed    {freed}
+"
+        )
+    );
+    drop(first);
+    let report = place.run("gc store --older-than 0h --json").done().json();
+    assert_eq!((&report["command"], &report["dry_run"]), (&"gc".into(), &false.into()));
+    assert_eq!(
+        (&report["versions"], &report["held"], &report["files"]),
+        (&vec![1].into(), &Value::Array(vec![]), &3.into())
+    );
+    let log = timeless(&place.run("log store").done().stdout);
+    let states: Vec<&str> = log.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(states, ["state", "gone", "gone", "live"]);
+    place.run("verify store").done();
+    place.run("gc nowhere").failed(1, &["nowhere"]);
+}
+
+#[test]
+fn every_command_that_reads_takes_a_version_or_a_time() {
+    let place = Place::new();
+    let held = three_versions(&place);
+    let show = |at: &str| place.run(&format!("show store --stock A {at}")).done().stdout;
+    let row = |close: &str| format!("ts_code,trade_date,close\nA,20240102,1.5\nA,20240103,{close}\n");
+    assert_eq!((show(""), show("--version 1"), show("--version 3")), (row("3.0"), row("1.0"), row("3.0")));
+    // As `log` prints it.
+    let log = place.run("log store --json").done().json();
+    let made = |version: usize| log["versions"][version - 1]["created"].as_str().unwrap().to_owned();
+    assert_eq!((show(&format!("--as-of {}", made(1))), show("--as-of 2100-01-01")), (row("1.0"), row("3.0")));
+    place.run_all(&["show", "store", "--as-of", &made(2).replace('T', " "), "-q"]).done();
+
+    let info = place.run("info store --version 2").done().stdout;
+    assert!(info.contains("\nversion  2, made ") && info.contains("; live is 3\n"), "{info}");
+    assert!(info.contains("\nkept     versions 1, 2 and 3; an update keeps 5 versions\n"), "{info}");
+    assert!(info.contains("only older versions use; gc --keep 1 frees them\n"), "{info}");
+    let report = place.run("info store --json").done().json();
+    let dry = place.run("gc store --keep 1 --dry-run --json").done().json();
+    assert_eq!((&report["live_version"], &report["kept_versions"]), (&3.into(), &vec![1, 2, 3].into()));
+    drop(held);
+    let free = place.run("gc store --keep 1 --dry-run --json").done().json();
+    assert_eq!(report["unused_bytes"], free["bytes"]);
+    assert_ne!(report["unused_bytes"], dry["bytes"], "readers hold them");
+
+    place.run("transpose store out --version 1 -q").done();
+    place.run("verify store --output out --as-of 2100-01-01 -q").failed(1, &["out differs"]);
+    assert!(
+        place
+            .run("verify store --output out --version 1")
+            .done()
+            .stdout
+            .starts_with("store   store, version 1: 2 sections, 2 rows")
+    );
+    let refused = place.run("verify store --source src --version 1").failed(2, &["--source", "leave out"]);
+    assert_eq!(refused.stdout, "");
+    place.run("show store --version 9").failed(1, &["version 9", "versions 1, 2, 3 are kept"]);
+    place.run("show store --as-of 1999-01-01").failed(1, &["transect log"]);
 }
 
 #[test]

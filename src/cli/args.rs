@@ -2,14 +2,16 @@
 //!
 //! What the arguments mean is for the file of each sub-command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 use transect::synth::Preset;
-use transect::{Date, MaxRestated};
+use transect::{Date, MaxRestated, Store};
 
 use super::exit;
 
@@ -45,6 +47,8 @@ pub enum Command {
     Show(ShowArgs),
     Info(InfoArgs),
     Verify(VerifyArgs),
+    Log(LogArgs),
+    Gc(GcArgs),
     Synth(SynthArgs),
     Demo(DemoArgs),
     #[command(hide = true)]
@@ -128,6 +132,12 @@ pub struct BuildArgs {
     /// Build nothing if any input would be skipped
     #[arg(long)]
     pub strict: bool,
+
+    /// How many versions the store keeps when it is updated, the live one among them
+    ///
+    /// By default 7, or as many as the store that is replaced.
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
+    pub keep: Option<u32>,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     ///
@@ -238,6 +248,9 @@ pub struct TransposeArgs {
     #[arg(value_name = "OUT")]
     pub out: PathBuf,
 
+    #[command(flatten)]
+    pub at: At,
+
     /// Where a date's file lies below OUT, with {date} once
     ///
     /// {date} is spelt YYYYMMDD. By default {date}.parquet, or {date}.arrow.
@@ -312,6 +325,9 @@ pub struct ShowArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
+    #[command(flatten)]
+    pub at: At,
+
     /// The date to show, as 20240102 or 2024-01-02
     #[arg(long, value_name = "DATE")]
     pub date: Option<Date>,
@@ -354,6 +370,9 @@ pub struct InfoArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
+    #[command(flatten)]
+    pub at: At,
+
     /// Print it as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -372,6 +391,9 @@ pub struct VerifyArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
+    #[command(flatten)]
+    pub at: At,
+
     /// Also compare every row with the files in SRC
     #[arg(long, value_name = "SRC")]
     pub source: Option<PathBuf>,
@@ -384,6 +406,56 @@ pub struct VerifyArgs {
     pub running: Running,
 }
 
+/// List a store's versions: when each was made, and what it changed
+///
+/// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against the
+/// version before; a build starts afresh. A version that is live or kept can be read with --version or --as-of, one that
+/// is gone was collected. In a pipe numbers are plain and times in UTC.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Remove old versions of a store, and what only they use
+///
+/// Without options, keeps as many versions as the store says (see `transect build --keep`). The live version stays, and
+/// so does one that a reader has open. A version that is removed cannot be read again; what it shares with others stays.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect gc panel.store --dry-run
+  transect gc panel.store --keep 1
+  transect gc panel.store --older-than 30d --keep 3             # at least the newest 3 stay")]
+pub struct GcArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Keep the newest N versions, the live one among them
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
+    pub keep: Option<u32>,
+
+    /// Remove only versions that were replaced longer ago than this, such as 30d, 2w or 12h
+    ///
+    /// The store can still be read --as-of any instant since. Without --keep, however many versions stay.
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<Duration>,
+
+    /// Remove nothing; say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Make up a panel to try and to measure with
 ///
 /// Writes one Parquet file per stock, the same for the same seed on any machine.
@@ -394,11 +466,11 @@ pub struct SynthArgs {
     pub dir: PathBuf,
 
     /// How many stocks
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one::<usize>())]
     pub stocks: usize,
 
     /// How many trading dates
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one::<usize>())]
     pub dates: usize,
 
     /// Where the random numbers begin
@@ -503,6 +575,36 @@ impl Running {
     }
 }
 
+/// Which version of a store to read.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct At {
+    /// Read this version instead of the live one; `transect log` lists them
+    #[arg(long, value_name = "N", conflicts_with = "as_of")]
+    pub version: Option<u64>,
+
+    /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
+    ///
+    /// In UTC unless it ends in an offset; a date alone is its midnight. What was published later is not seen.
+    #[arg(long, value_name = "DATETIME", value_parser = instant)]
+    pub as_of: Option<i64>,
+}
+
+impl At {
+    /// Opens that version of the store at `path`.
+    pub fn open(self, path: &Path) -> transect::Result<Store> {
+        match (self.version, self.as_of) {
+            (Some(version), _) => Store::open_version(path, version),
+            (None, Some(instant_ns)) => Store::open_as_of(path, instant_ns),
+            (None, None) => Store::open(path),
+        }
+    }
+
+    /// Whether a version was asked for.
+    pub fn is_given(self) -> bool {
+        self.version.is_some() || self.as_of.is_some()
+    }
+}
+
 /// Which stocks were named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StocksArg {
@@ -537,8 +639,41 @@ where
 #[error("{0}")]
 struct WordError(String);
 
-fn at_least_one() -> RangedU64ValueParser<usize> {
+fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
+where
+    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
+{
     RangedU64ValueParser::new().range(1..)
+}
+
+/// Reads `30d`, `2w` or `12h`.
+fn age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no age; write it as 30d, 2w or 12h");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let hours = match &text[split..] {
+        "h" => 1,
+        "d" => 24,
+        "w" => 7 * 24,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..split].parse().map_err(|_| wrong())?;
+    count.checked_mul(hours * 3600).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// Reads a date, or a date and a time, in UTC or with an offset, as nanoseconds since 1970.
+fn instant(text: &str) -> Result<i64, String> {
+    let wrong =
+        || format!("{text:?} is no time; write it as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00");
+    // As `log` and `info` print it: a blank before the time, and one before the offset.
+    let joined = text.replacen(' ', "T", 1).replace(' ', "").replace('Z', "+00:00");
+    let with_offset = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z"];
+    let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
+    let with_offset = with_offset.iter().find_map(|format| DateTime::parse_from_str(&joined, format).ok());
+    let naive = || naive.iter().find_map(|format| NaiveDateTime::parse_from_str(&joined, format).ok());
+    let midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0));
+    let instant =
+        with_offset.map(|time| time.to_utc()).or_else(|| naive().or_else(midnight).map(|time| time.and_utc()));
+    instant.and_then(|instant| instant.timestamp_nanos_opt()).ok_or_else(wrong)
 }
 
 /// Reads `512MiB`, `2GB`, `1.5GiB` or plain bytes.
@@ -600,6 +735,39 @@ mod tests {
         }
         for bad in ["", "MiB", "12Q", "-1", "1.", ".5GiB", "1.x", "1e9", "99999999999TiB", "1.2.3MiB"] {
             assert!(byte_len(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages_are_hours_days_or_weeks() {
+        let hours = |hours: u64| Ok(Duration::from_secs(hours * 3600));
+        assert_eq!((age("12h"), age("30d"), age("2w"), age("0d")), (hours(12), hours(720), hours(336), hours(0)));
+        for bad in ["", "d", "30", "1.5d", "-1d", "30 d", "30D", "1m", "99999999999999999w"] {
+            assert!(age(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants_are_in_utc_unless_they_say_otherwise() {
+        const NOON: i64 = 1_704_196_800_000_000_000;
+        for text in [
+            "2024-01-02T12:00",
+            "2024-01-02T12:00:00",
+            "2024-01-02 12:00",
+            "2024-01-02T12:00:00Z",
+            "2024-01-02T12:00:00.000Z",
+            "2024-01-02T20:00+08:00",
+            "2024-01-02T20:00:00+08:00",
+            "2024-01-02 20:00:00 +08:00",
+        ] {
+            assert_eq!(instant(text), Ok(NOON), "{text}");
+        }
+        assert_eq!(instant("2024-01-02"), Ok(NOON - 12 * 3_600_000_000_000));
+        assert_eq!(instant("2024-01-02T12:00:00.000000001"), Ok(NOON + 1));
+        for bad in
+            ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8", "9999-01-01"]
+        {
+            assert!(instant(bad).is_err(), "{bad}");
         }
     }
 

@@ -27,6 +27,9 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(count) = args.running.workers() {
             build = build.workers(count);
         }
+        if let Some(versions) = args.keep {
+            build = build.keep(versions);
+        }
         build.options(options(&args)).run()?
     };
 

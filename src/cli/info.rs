@@ -1,8 +1,6 @@
 //! `transect info`
 
-use chrono::{DateTime, Local};
 use serde::Serialize;
-use transect::Store;
 use transect::source::SourceOptions;
 use transect::store::{ColumnInfo, StoreInfo};
 
@@ -19,7 +17,7 @@ struct Json<'a> {
 }
 
 pub fn run(args: &InfoArgs) -> anyhow::Result<Exit> {
-    let info = Store::open(&args.store)?.info()?;
+    let info = args.at.open(&args.store)?.info()?;
     let store = output::path(&args.store);
     if args.json {
         output::print_json("info", Exit::Done, &Json { store, info: &info })?;
@@ -31,9 +29,12 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<Exit> {
 
 fn lines(store: &str, info: &StoreInfo) -> Lines {
     let mut lines = Lines::default();
-    let created = DateTime::from_timestamp_nanos(info.created_ns).with_timezone(&Local);
     lines.add("store", store);
-    lines.add("version", format!("{}, made {}", info.version, created.format("%Y-%m-%d %H:%M:%S %:z")));
+    let live =
+        if info.version == info.live_version { String::new() } else { format!("; live is {}", info.live_version) };
+    lines.add("version", format!("{}, made {}{live}", info.version, output::instant(info.created_ns)));
+    let newest = output::counted(info.keep.into(), "version", "versions");
+    lines.add("kept", format!("{}; an update keeps {newest}", output::versions(&info.kept_versions)));
     lines.add("rows", output::count(info.rows));
     lines.add("stocks", output::count(info.stocks));
     let range = match (&info.first_date, &info.last_date) {
@@ -50,6 +51,15 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
             output::bytes(info.catalog_bytes)
         ),
     );
+    lines.add_some("replaced", info.replaced_sections, |count| {
+        format!("{count} sections in these segments; this version has newer ones of their dates")
+    });
+    if info.unused_bytes > 0 {
+        lines.add(
+            "old",
+            format!("{} that only older versions use; gc --keep 1 frees them", output::bytes(info.unused_bytes)),
+        );
+    }
     let files = output::counted(info.read_files, "file", "files");
     match info.settings.get("source").and_then(|source| source.as_str()) {
         Some(source) => lines.add("source", format!("{source}, {files} read")),

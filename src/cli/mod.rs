@@ -7,8 +7,10 @@ mod build;
 mod cells;
 mod demo;
 mod exit;
+mod gc;
 mod generate;
 mod info;
+mod log;
 mod output;
 mod show;
 mod synth;
@@ -33,6 +35,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Append(args) => args.running.json,
         Command::Transpose(args) => args.running.json,
         Command::Info(args) => args.json,
+        Command::Log(args) => args.json,
+        Command::Gc(args) => args.json,
         Command::Verify(args) => args.running.json,
         Command::Synth(args) => args.running.json,
         Command::Demo(args) => args.json,
@@ -45,6 +49,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args),
+        Command::Log(args) => log::run(&args),
+        Command::Gc(args) => gc::run(&args, quiet),
         Command::Verify(args) => verify::run(&args, quiet),
         Command::Synth(args) => synth::run(&args, quiet),
         Command::Demo(args) => demo::run(args, quiet),

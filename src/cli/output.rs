@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::Context;
+use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use transect::source::Skipped;
 
@@ -239,6 +240,32 @@ pub fn pace(number: f64, rows: u64) -> String {
     format!("{}, {} rows/s", seconds(number), rounded(rows as f64 / number.max(1e-9)))
 }
 
+/// `version 7`, `versions 1, 2 and 7`, `no version`.
+pub fn versions(versions: &[u64]) -> String {
+    let texts: Vec<String> = versions.iter().map(u64::to_string).collect();
+    match texts.as_slice() {
+        [] => "no version".to_owned(),
+        [one] => format!("version {one}"),
+        [rest @ .., last] => format!("versions {} and {last}", rest.join(", ")),
+    }
+}
+
+/// `2024-01-02 15:04:05 +08:00`, here. Rounded up, so that what is printed is an instant at which the thing was there.
+pub fn instant(ns: i64) -> String {
+    next_second(ns).with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// `2024-01-02T07:04:05Z`, rounded as [`instant`].
+pub fn instant_utc(ns: i64) -> String {
+    next_second(ns).format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn next_second(ns: i64) -> DateTime<Utc> {
+    const SECOND: i64 = 1_000_000_000;
+    let seconds = ns.div_euclid(SECOND) + i64::from(ns.rem_euclid(SECOND) > 0);
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}
+
 /// `text` without what a terminal might take for a command.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -286,6 +313,20 @@ mod tests {
             ["0.00 s", "10.0 s", "59.2 s", "3 min 5 s", "2 h 10 min"]
         );
         assert_eq!([0.5, 12.34, 1_849_321.0, f64::INFINITY].map(rounded), ["0.50", "12.3", "1,850,000", "-"]);
+    }
+
+    #[test]
+    fn instants_are_rounded_up_so_that_they_can_be_given_to_as_of() {
+        assert_eq!(instant_utc(1_704_207_845_000_000_000), "2024-01-02T15:04:05Z");
+        assert_eq!(instant_utc(1_704_207_845_000_000_001), "2024-01-02T15:04:06Z");
+        assert_eq!(instant_utc(-1), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn versions_are_a_list_in_words() {
+        assert_eq!(versions(&[]), "no version");
+        assert_eq!(versions(&[7]), "version 7");
+        assert_eq!(versions(&[1, 2, 7]), "versions 1, 2 and 7");
     }
 
     #[test]

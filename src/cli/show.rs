@@ -32,7 +32,7 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
             "this format is not for a terminal; send the output to a file with > or to a program with |",
         );
     }
-    let store = Store::open(&args.store)?;
+    let store = args.at.open(&args.store)?;
     let columns = columns(&store, args.columns.as_deref())?;
     let batch = match (args.date, &args.stock) {
         (Some(date), None) => section(&store, date, &columns)?,

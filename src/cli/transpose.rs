@@ -29,7 +29,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     if args.format == Format::Arrow && args.compression.is_some_and(|codec| codec != Compression::None) {
         super::usage("transpose", "--compression is for Parquet; an Arrow file is not compressed");
     }
-    let store = Store::open(&args.store)?;
+    let store = args.at.open(&args.store)?;
     let shape = shape(&args, &store)?;
     let selection = Selection { from: args.from, to: args.to, dates: args.dates };
     check_range(&selection, &store)?;

@@ -32,7 +32,13 @@ struct Json<'a> {
 }
 
 pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let store = Store::open(&args.store)?;
+    if args.source.is_some() && args.at.is_given() {
+        super::usage(
+            "verify",
+            "--source compares with the files as they are now, which an older version cannot match; leave out one of them",
+        );
+    }
+    let store = args.at.open(&args.store)?;
     let verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;

@@ -1,0 +1,88 @@
+//! `transect log`
+
+use std::io::{self, IsTerminal};
+
+use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
+use transect::Store;
+use transect::store::VersionEntry;
+
+use super::args::LogArgs;
+use super::exit::Exit;
+use super::output;
+use super::table::{Align, Table};
+
+#[derive(Serialize)]
+struct Json {
+    store: String,
+    live: u64,
+    keep: u32,
+    versions: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    #[serde(flatten)]
+    entry: VersionEntry,
+    created: String,
+    kept: bool,
+}
+
+pub fn run(args: &LogArgs) -> anyhow::Result<Exit> {
+    let store = Store::open(&args.store)?;
+    let kept = store.kept_versions()?;
+    let entries = store.history()?.into_iter();
+    let entries = entries.map(|entry| Entry {
+        created: DateTime::from_timestamp_nanos(entry.created_ns).to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        kept: kept.binary_search(&entry.version).is_ok(),
+        entry,
+    });
+    let versions: Vec<Entry> = entries.collect();
+    if args.json {
+        let json = Json { store: output::path(&args.store), live: store.version(), keep: store.keep(), versions };
+        output::print_json("log", Exit::Done, &json)?;
+    } else {
+        output::print(&table(&versions, store.version()).to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// For a person on a terminal; elsewhere with plain numbers, and times in UTC.
+fn table(versions: &[Entry], live: u64) -> Table {
+    let is_terminal = io::stdout().is_terminal();
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new(&[
+        ("version", right),
+        ("made", left),
+        ("command", left),
+        ("rows", right),
+        ("added", right),
+        ("restated", right),
+        ("removed", right),
+        ("dirty dates", right),
+        ("state", left),
+    ]);
+    for Entry { entry, kept, .. } in versions {
+        let number = |number: u64| if is_terminal { output::count(number) } else { number.to_string() };
+        let state = match kept {
+            _ if entry.version == live => "live",
+            true => "kept",
+            false => "gone",
+        };
+        table.push([
+            entry.version.to_string(),
+            if is_terminal { output::instant(entry.created_ns) } else { output::instant_utc(entry.created_ns) },
+            entry.command.clone(),
+            number(entry.rows),
+            number(entry.added),
+            number(entry.restated),
+            number(entry.removed),
+            number(entry.dirty_dates),
+            state.to_owned(),
+        ]);
+    }
+    if is_terminal {
+        table.fit(output::terminal_width(io::stdout()), 2);
+    }
+    table
+}
