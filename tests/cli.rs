@@ -158,9 +158,21 @@ fn has_file(dir: &Path, is_it: impl Fn(&str) -> bool) -> bool {
 fn the_help_lists_commands_and_exit_codes() {
     let place = Place::new();
     let short = place.run("-h").done();
-    for word in
-        ["build", "transpose", "show", "info", "verify", "log", "gc", "synth", "demo", "Exit codes:", "130", "skipped"]
-    {
+    for word in [
+        "build",
+        "transpose",
+        "show",
+        "info",
+        "verify",
+        "log",
+        "diff",
+        "gc",
+        "synth",
+        "demo",
+        "Exit codes:",
+        "130",
+        "skipped",
+    ] {
         assert!(short.stdout.contains(word), "{word}");
     }
     assert!(!short.stdout.contains("generate"), "it is for packagers only");
@@ -195,6 +207,8 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "show store --version 1 --as-of 2024-01-02",
         "show store --version x",
         "info store --as-of yesterday",
+        "diff store --format csv",
+        "diff store --rows --json",
         "gc store --keep 0",
         "gc store --older-than 30",
         "build panel s2 --keep 0",
@@ -621,6 +635,88 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     assert_eq!(refused.stdout, "");
     place.run("show store --version 9").failed(1, &["version 9", "versions 1, 2, 3 are kept"]);
     place.run("show store --as-of 1999-01-01").failed(1, &["transect log"]);
+}
+
+/// A store with two versions: on 3 January A is restated, also from one NaN to another, and B is new.
+fn two_versions(place: &Place) {
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+    let publish = |command: &str, close: f64, weight: u64, name: Option<&str>| {
+        let close: ArrayRef = Arc::new(Float64Array::from(vec![1.5, close]));
+        let weight: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, f64::from_bits(weight)]));
+        let name: ArrayRef = Arc::new(StringArray::from(vec![Some(""), name]));
+        let columns = vec![("trade_date", dates.clone()), ("close", close), ("weight", weight), ("name", name)];
+        place.write_parquet("src/A.parquet", columns);
+        place.run(command).done();
+    };
+    publish("build src store -q", 2.5, 0x7ff8_0000_0000_0000, Some("a,b"));
+    let date: ArrayRef = Arc::new(StringArray::from(vec!["20240103"]));
+    place
+        .write_parquet("src/B.parquet", vec![("trade_date", date), ("close", Arc::new(Float64Array::from(vec![1.0])))]);
+    publish("update store -q", -0.0, 0x7ff8_0000_0000_1234, None);
+}
+
+#[test]
+fn diff_says_what_changed_in_short_and_in_full() {
+    let place = Place::new();
+    two_versions(&place);
+    let text = "\
+store  store, from version 1 to version 2
+rows   1 added, 1 restated, 0 removed
+dates  1 with a difference
+
+column  restated values  type
+close                 1  Float64
+weight                1  Float64
+name                  1  Utf8
+
+date      added  restated  removed
+20240103      1         1        0
+";
+    assert_eq!(place.run("diff store").done().stdout, text);
+    assert_eq!(place.run("diff store 1").done().stdout, text);
+    assert_eq!(place.run("diff store 1 2").done().stdout, text);
+    assert_eq!(
+        place.run("diff store 2 1").done().stdout.lines().take(2).collect::<Vec<_>>(),
+        ["store  store, from version 2 to version 1", "rows   0 added, 1 restated, 1 removed"]
+    );
+    assert_eq!(
+        place.run("diff store 2 2").done().stdout,
+        "store  store, from version 2 to version 2\nrows   0 added, 0 restated, 0 removed\ndates  0 with a difference\n"
+    );
+    assert_eq!(
+        place.run("diff store --rows").done().stdout,
+        "\
+date,stock,change,column,old,new
+20240103,A,restated,close,2.5,-0.0
+20240103,A,restated,weight,NaN(0x7ff8000000000000),NaN(0x7ff8000000001234)
+20240103,A,restated,name,\"a,b\",
+20240103,B,added,,,
+"
+    );
+    assert_eq!(
+        place.run("diff store --rows --format json").done().stdout.lines().nth(2).unwrap(),
+        r#"{"date":"20240103","stock":"A","change":"restated","column":"name","old":"a,b","new":null}"#
+    );
+    assert_eq!(
+        place.run("diff store --rows --format table").done().stdout.lines().collect::<Vec<_>>()[3..],
+        [
+            "20240103  A      restated  name    a,b                      null",
+            "20240103  B      added     null    null                     null",
+            "[4 rows x 6 columns]",
+        ]
+    );
+    let parquet = place.bytes_of("diff store --rows --format parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet)).unwrap().build().unwrap();
+    assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 4);
+    assert_eq!(place.run("diff store 2 2 --rows").done().stdout, "date,stock,change,column,old,new\n");
+
+    let report = place.run("diff store --json").done().json();
+    assert_eq!((&report["older"], &report["newer"], &report["restated"]), (&1.into(), &2.into(), &1.into()));
+    assert_eq!(report["dates"][0]["added"], 1);
+    assert_eq!(report["columns"][1]["restated"], 1);
+    place.run("diff store 7").failed(1, &["version 7", "versions 1, 2 are kept"]);
+    place.run("gc store --keep 1 -q").done();
+    place.run("diff store").failed(1, &["no version before", "transect log store"]);
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub enum Command {
     Info(InfoArgs),
     Verify(VerifyArgs),
     Log(LogArgs),
+    Diff(DiffArgs),
     Gc(GcArgs),
     Synth(SynthArgs),
     Demo(DemoArgs),
@@ -342,12 +343,12 @@ pub struct ShowArgs {
 
     /// How to print [default: table on a terminal, csv in a pipe]
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<ShowFormat>,
+    pub format: Option<RowFormat>,
 }
 
-/// How `show` prints.
+/// How `show` and `diff --rows` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ShowFormat {
+pub enum RowFormat {
     /// A table of at most 40 rows
     Table,
     /// Comma-separated values with a header
@@ -420,6 +421,45 @@ pub struct LogArgs {
     /// Print it as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Say what changed between two versions of a store
+///
+/// Rows added (only B has their date and stock), restated (both have them, with other values) and removed, by date, and
+/// restated values by column. Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that
+/// one version lacks is null there.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+With --rows, each restated value is a row with its date, stock, column, old and new value, and each row that was added or
+removed is one without a column. The values are text in every format, because each column has a type of its own.
+
+Examples:
+  transect diff panel.store
+  transect diff panel.store 3 7 --json
+  transect diff panel.store --rows --format parquet > changes.parquet")]
+pub struct DiffArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The version to compare with [default: the newest kept one before B]
+    #[arg(value_name = "A")]
+    pub older: Option<u64>,
+
+    /// The version to look at [default: the live one]
+    #[arg(value_name = "B")]
+    pub newer: Option<u64>,
+
+    /// List every change
+    #[arg(long, conflicts_with = "json")]
+    pub rows: bool,
+
+    /// How to print the list [default: table on a terminal, csv in a pipe]
+    #[arg(long, value_name = "FORMAT", requires = "rows")]
+    pub format: Option<RowFormat>,
+
+    #[command(flatten)]
+    pub running: Running,
 }
 
 /// Remove old versions of a store, and what only they use

@@ -45,15 +45,20 @@ impl Cells {
         self.columns.iter().map(|(name, array)| Column::new(name, array)).collect()
     }
 
-    /// Writes a header and a line for each row. A null is an empty field; an empty text is a quoted one.
+    /// Writes the line of the columns' names.
+    pub fn write_csv_header(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut line = String::new();
+        for (at, (name, _)) in self.columns.iter().enumerate() {
+            line.push_str(if at > 0 { "," } else { "" });
+            push_csv(&mut line, name);
+        }
+        Ok(writeln!(out, "{line}")?)
+    }
+
+    /// Writes a line for each row. A null is an empty field; an empty text is a quoted one.
     pub fn write_csv(&self, out: &mut impl Write) -> anyhow::Result<()> {
         let columns = self.columns()?;
         let (mut line, mut text) = (String::new(), String::new());
-        for (at, column) in columns.iter().enumerate() {
-            line.push_str(if at > 0 { "," } else { "" });
-            push_csv(&mut line, column.name);
-        }
-        writeln!(out, "{line}")?;
         for row in 0..self.row_count {
             line.clear();
             for (at, column) in columns.iter().enumerate() {
@@ -118,11 +123,11 @@ impl<'a> Column<'a> {
         written.with_context(|| format!("cannot print column {:?}", self.name)).map(|()| true)
     }
 
-    /// The texts of `rows` for a table: floats to about six digits and with one number of decimals, and marks for what
+    /// The texts of the first `row_count` rows for a table: floats to about six digits and with one number of decimals, and marks for what
     /// would be invisible.
-    pub fn table_cells(&self, rows: &[usize]) -> anyhow::Result<Vec<String>> {
-        let mut texts = Vec::with_capacity(rows.len());
-        for &row in rows {
+    pub fn table_cells(&self, row_count: usize) -> anyhow::Result<Vec<String>> {
+        let mut texts = Vec::with_capacity(row_count);
+        for row in 0..row_count {
             let mut text = String::new();
             texts.push(match (self.read(row, &mut text)?, self.kind) {
                 (false, _) => "null".to_owned(),
@@ -209,6 +214,7 @@ mod tests {
     #[test]
     fn csv_tells_null_from_nan_and_from_the_empty_text() {
         let mut out = Vec::new();
+        cells().write_csv_header(&mut out).unwrap();
         cells().write_csv(&mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
@@ -239,8 +245,8 @@ mod tests {
         let batch = record_batch!(("s", Utf8, [Some(""), None]), ("f", Float64, [Some(1.5), Some(-0.25)])).unwrap();
         let cells = Cells::new(&batch).unwrap();
         let columns = cells.columns().unwrap();
-        assert_eq!(columns[0].table_cells(&[0, 1]).unwrap(), ["\"\"", "null"]);
-        assert_eq!(columns[1].table_cells(&[0, 1]).unwrap(), ["1.50", "-0.25"]);
+        assert_eq!(columns[0].table_cells(2).unwrap(), ["\"\"", "null"]);
+        assert_eq!(columns[1].table_cells(2).unwrap(), ["1.50", "-0.25"]);
     }
 
     #[test]

@@ -6,12 +6,14 @@ mod bar;
 mod build;
 mod cells;
 mod demo;
+mod diff;
 mod exit;
 mod gc;
 mod generate;
 mod info;
 mod log;
 mod output;
+mod rows;
 mod show;
 mod synth;
 mod table;
@@ -36,6 +38,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Transpose(args) => args.running.json,
         Command::Info(args) => args.json,
         Command::Log(args) => args.json,
+        Command::Diff(args) => args.running.json,
         Command::Gc(args) => args.json,
         Command::Verify(args) => args.running.json,
         Command::Synth(args) => args.running.json,
@@ -50,6 +53,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),
         Command::Verify(args) => verify::run(&args, quiet),
         Command::Synth(args) => synth::run(&args, quiet),

@@ -1,6 +1,7 @@
 //! Whether two record batches hold the same rows, bit for bit.
 
 use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_buffer::BooleanBuffer;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType;
@@ -35,12 +36,19 @@ pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch) -> O
 /// # Errors
 /// In words, when the arrays cannot be compared.
 pub(crate) fn first_differing_row(a: &ArrayRef, b: &ArrayRef) -> Result<Option<usize>, String> {
+    Ok(differing_rows(a, b)?.set_indices().next())
+}
+
+/// All rows in which two arrays of one type and length differ by a bit.
+///
+/// # Errors
+/// In words, when the arrays cannot be compared.
+pub(super) fn differing_rows(a: &ArrayRef, b: &ArrayRef) -> Result<BooleanBuffer, String> {
     if a.data_type() == &DataType::Null {
-        return Ok(None);
+        return Ok(BooleanBuffer::new_unset(a.len()));
     }
-    let (a, b) = (bits(a)?, bits(b)?);
-    let differs = distinct(&a, &b).map_err(|error| error.to_string())?;
-    Ok(differs.values().set_indices().next())
+    let differs = distinct(&bits(a)?, &bits(b)?).map_err(|error| error.to_string())?;
+    Ok(differs.values().clone())
 }
 
 /// Floats as integers of the same bits: compared as floats, NaN payloads and the sign of zero would not count.

@@ -5,6 +5,7 @@ mod chunks;
 mod collect;
 mod compare;
 mod dictionary;
+mod diff;
 mod history;
 mod info;
 mod layout;
@@ -21,6 +22,7 @@ mod verify;
 mod view;
 
 pub use collect::{Collect, CollectReport};
+pub use diff::{ColumnChange, ColumnDiff, DateChange, Diff, DiffColumn, DiffReport, SectionDiff};
 pub use history::VersionEntry;
 pub use info::{ColumnInfo, SourceEntry, StoreInfo};
 pub use matrix::Matrix;

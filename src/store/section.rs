@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use arrow_array::types::{ArrowPrimitiveType, Int32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray, new_null_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array, cast::AsArray, new_null_array};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Schema};
+use arrow_select::take::take;
 
 use super::Store;
 use super::view::OpenSegment;
@@ -294,5 +295,16 @@ impl StoredColumn {
     /// When a value does not fit, which no undamaged store contains.
     pub fn logical(&self) -> Result<ArrayRef> {
         restore(&self.stored, &self.logical)
+    }
+
+    /// The rows at `places`, which must lie within it.
+    pub(super) fn take(&self, places: &UInt32Array) -> Result<StoredColumn> {
+        let stored = take(&self.stored, places, None).map_err(Error::arrow("choose rows of a column"))?;
+        Ok(StoredColumn { stored, logical: self.logical.clone() })
+    }
+
+    /// A column of `row_count` rows of its type that has no value.
+    pub(super) fn all_null(&self, row_count: usize) -> StoredColumn {
+        StoredColumn { stored: new_null_array(&self.logical, row_count), logical: self.logical.clone() }
     }
 }

@@ -3,6 +3,7 @@
 mod appends;
 mod crash;
 mod damage;
+mod diff;
 mod doors;
 mod golden;
 mod lookups;

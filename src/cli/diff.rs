@@ -1,0 +1,247 @@
+//! `transect diff`
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray, types};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use serde::Serialize;
+use transect::progress::Observer;
+use transect::store::{ColumnChange, DateChange, Diff, DiffReport, SectionDiff};
+use transect::workers::Workers;
+use transect::{Error, Store};
+
+use super::args::{DiffArgs, RowFormat};
+use super::bar::Watch;
+use super::cells::Cells;
+use super::exit::Exit;
+use super::output::{self, Lines, Out};
+use super::rows::RowWriter;
+use super::table::{Align, Table};
+
+/// Dates that are listed on a terminal, at most.
+const DATES: usize = 40;
+
+#[derive(Serialize)]
+struct Json<'a> {
+    store: String,
+    #[serde(flatten)]
+    report: &'a DiffReport,
+}
+
+pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let newer = match args.newer {
+        Some(version) => Store::open_version(&args.store, version)?,
+        None => Store::open(&args.store)?,
+    };
+    let older = Store::open_version(&args.store, args.older.map_or_else(|| version_before(&newer), Ok)?)?;
+    let diff = newer.diff(&older)?;
+    let watch = Watch::new(quiet)?;
+    let workers = Workers::new(args.running.workers())?;
+    if args.rows {
+        let format = RowFormat::for_stdout("diff", args.format);
+        let mut out = Out::new();
+        let result = write_rows(&diff, &newer, format, &workers, &watch, &mut out);
+        out.finish(result)?;
+        return Ok(Exit::Done);
+    }
+    let report = diff.report(&workers, &watch)?;
+    drop(watch);
+    if args.running.json {
+        output::print_json("diff", Exit::Done, &Json { store: output::path(&args.store), report: &report })?;
+    } else if !quiet {
+        output::print(&text(&output::path(&args.store), &report))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The newest version before `store`'s that can be opened.
+fn version_before(store: &Store) -> anyhow::Result<u64> {
+    let kept = store.kept_versions()?;
+    kept.iter().rfind(|&&version| version < store.version()).copied().with_context(|| {
+        let store = output::path(store.path());
+        format!("{store} keeps no version before that; `transect log {}` lists them", output::quoted(&store))
+    })
+}
+
+fn text(store: &str, report: &DiffReport) -> String {
+    let mut lines = Lines::default();
+    lines.add("store", format!("{store}, from version {} to version {}", report.older, report.newer));
+    let count = output::count;
+    lines.add(
+        "rows",
+        format!(
+            "{} added, {} restated, {} removed",
+            count(report.added),
+            count(report.restated),
+            count(report.removed)
+        ),
+    );
+    lines.add("dates", format!("{} with a difference", count(report.dates.len() as u64)));
+    format!("{lines}{}{}", columns(&report.columns), dates(&report.dates))
+}
+
+/// The columns in which anything differs.
+fn columns(columns: &[ColumnChange]) -> String {
+    let mut table = Table::new(&[("column", Align::Left), ("restated values", Align::Right), ("type", Align::Left)]);
+    let mut differ =
+        columns.iter().filter(|column| column.restated > 0 || column.older_type != column.newer_type).peekable();
+    if differ.peek().is_none() {
+        return String::new();
+    }
+    for column in differ {
+        let data_type = match (&column.older_type, &column.newer_type) {
+            (Some(older), Some(newer)) if older == newer => newer.clone(),
+            (Some(older), Some(newer)) => format!("{newer}, was {older}"),
+            (None, Some(newer)) => format!("{newer}, a new column"),
+            (Some(older), None) => format!("{older}, gone"),
+            (None, None) => String::new(),
+        };
+        table.push([column.name.clone(), output::count(column.restated), data_type]);
+    }
+    format!("\n{table}")
+}
+
+/// The dates on which anything differs; on a terminal without the middle of a long list.
+fn dates(dates: &[DateChange]) -> String {
+    let right = Align::Right;
+    let mut table = Table::new(&[("date", Align::Left), ("added", right), ("restated", right), ("removed", right)]);
+    if dates.is_empty() {
+        return String::new();
+    }
+    let hidden = if io::stdout().is_terminal() { dates.len().saturating_sub(DATES) } else { 0 };
+    let gap = if hidden > 0 { DATES / 2..DATES / 2 + hidden } else { 0..0 };
+    for (at, date) in dates.iter().enumerate() {
+        if !gap.contains(&at) {
+            let count = output::count;
+            table.push([date.date.clone(), count(date.added), count(date.restated), count(date.removed)]);
+        } else if at == gap.start {
+            table.push(["...", "...", "...", "..."].map(str::to_owned));
+        }
+    }
+    let note = if hidden > 0 {
+        format!(
+            "[{}; {} not shown, --json has all]\n",
+            output::counted(dates.len() as u64, "date", "dates"),
+            output::count(hidden as u64)
+        )
+    } else {
+        String::new()
+    };
+    format!("\n{table}{note}")
+}
+
+/// Writes every change. Holds those of as many dates as there are workers.
+fn write_rows(
+    diff: &Diff<'_>,
+    newer: &Store,
+    format: RowFormat,
+    workers: &Workers,
+    watch: &Watch,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let schema = schema(newer)?;
+    let mut writer = RowWriter::begin(format, &schema, out)?;
+    let count = diff.dates().len();
+    watch.begin("diff", "sections", count as u64);
+    for start in (0..count).step_by(workers.count()) {
+        let batches = workers.map(workers.count().min(count - start), |at| {
+            let section = diff.section(start + at)?;
+            section.map(|section| changes(diff, newer, &section, &schema)).transpose()
+        });
+        for batch in batches {
+            if let Some(batch) = batch? {
+                writer.write(&batch)?;
+            }
+            watch.advance(1);
+        }
+        if watch.cancelled() {
+            bail!(Error::Cancelled);
+        }
+    }
+    watch.end();
+    writer.finish()
+}
+
+fn schema(newer: &Store) -> anyhow::Result<SchemaRef> {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let date = Field::new("date", newer.schema()?.date_form.data_type.clone(), true);
+    let fields = [date, text("stock"), text("change"), text("column"), text("old"), text("new")];
+    Ok(Arc::new(Schema::new(fields.to_vec())))
+}
+
+/// A change of one row, or of one value in it.
+struct Change<'a> {
+    code: &'a str,
+    change: &'static str,
+    column: Option<usize>,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+/// The changes of one date by code and column: a row for each value that was restated, and one for each row that was added
+/// or removed.
+fn changes(
+    diff: &Diff<'_>,
+    newer: &Store,
+    section: &SectionDiff<'_>,
+    schema: &SchemaRef,
+) -> anyhow::Result<RecordBatch> {
+    let whole = |code, change| Change { code, change, column: None, old: None, new: None };
+    let mut changes: Vec<Change<'_>> = section.added.iter().map(|code| whole(*code, "added")).collect();
+    changes.extend(section.removed.iter().map(|code| whole(*code, "removed")));
+    for values in &section.columns {
+        let (old, new) = (texts(&values.old)?, texts(&values.new)?);
+        for (at, (&row, (old, new))) in values.rows.iter().zip(old.into_iter().zip(new)).enumerate() {
+            let is_told = old != new;
+            let tell = |text: Option<String>, array: &ArrayRef| {
+                if is_told { text } else { text.map(|text| bits(array, at, text)) }
+            };
+            changes.push(Change {
+                code: section.restated[row],
+                change: "restated",
+                column: Some(values.column),
+                old: tell(old, &values.old),
+                new: tell(new, &values.new),
+            });
+        }
+    }
+    changes.sort_unstable_by_key(|change| (change.code, change.column));
+    let name = |change: &Change<'_>| change.column.map(|column| diff.columns()[column].name.as_str());
+    let columns: Vec<ArrayRef> = vec![
+        newer.schema()?.date_form.array(section.date, changes.len())?,
+        Arc::new(changes.iter().map(|change| Some(change.code)).collect::<StringArray>()),
+        Arc::new(changes.iter().map(|change| Some(change.change)).collect::<StringArray>()),
+        Arc::new(changes.iter().map(name).collect::<StringArray>()),
+        Arc::new(changes.iter().map(|change| change.old.as_deref()).collect::<StringArray>()),
+        Arc::new(changes.iter().map(|change| change.new.as_deref()).collect::<StringArray>()),
+    ];
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
+
+/// The values of `array` as csv has them.
+fn texts(array: &ArrayRef) -> anyhow::Result<Vec<Option<String>>> {
+    let batch = RecordBatch::try_from_iter_with_nullable([("", array.clone(), true)])?;
+    let cells = Cells::new(&batch)?;
+    let columns = cells.columns()?;
+    let [column] = columns.as_slice() else { return Ok(Vec::new()) };
+    let text = |row| {
+        let mut text = String::new();
+        Ok(column.read(row, &mut text)?.then_some(text))
+    };
+    (0..array.len()).map(text).collect()
+}
+
+/// `text`, with the bits of a float: two NaNs differ in nothing else.
+fn bits(array: &ArrayRef, row: usize, text: String) -> String {
+    match array.data_type() {
+        DataType::Float32 => {
+            format!("{text}(0x{:08x})", array.as_primitive::<types::Float32Type>().value(row).to_bits())
+        }
+        DataType::Float64 => {
+            format!("{text}(0x{:016x})", array.as_primitive::<types::Float64Type>().value(row).to_bits())
+        }
+        _ => text,
+    }
+}

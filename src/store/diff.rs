@@ -1,0 +1,469 @@
+//! What changed between two versions of a store, date by date and value by value.
+
+use std::cmp::Ordering;
+
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_buffer::BooleanBuffer;
+use arrow_cast::{can_cast_types, cast};
+use arrow_schema::DataType;
+use serde::Serialize;
+
+use super::compare::differing_rows;
+use super::{Section, Store, StoredColumn};
+use crate::error::{Damage, Error, Result};
+use crate::format::{SectionRecord, Table};
+use crate::key::Date;
+use crate::progress::Observer;
+use crate::workers::Workers;
+
+/// The difference between two versions of a store: see [`Store::diff`].
+///
+/// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values. Values
+/// are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column that one version lacks is null
+/// there. Values of a column whose type changed are compared in the newer type; those that it cannot hold exactly differ.
+#[derive(Debug)]
+pub struct Diff<'a> {
+    older: &'a Store,
+    newer: &'a Store,
+    columns: Vec<DiffColumn>,
+    dates: Vec<Dated>,
+    /// For each stock number, the place of its code among the codes of both versions.
+    older_ranks: Vec<u32>,
+    newer_ranks: Vec<u32>,
+    codes: Vec<&'a str>,
+}
+
+/// A column that one of two versions has, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiffColumn {
+    /// Its name.
+    pub name: String,
+    /// Its logical type in the older version, if that has it.
+    pub older: Option<DataType>,
+    /// Its logical type in the newer version, if that has it.
+    pub newer: Option<DataType>,
+    older_index: Option<usize>,
+    newer_index: Option<usize>,
+}
+
+/// A date whose sections may differ, and where each version has its own.
+#[derive(Debug, Clone, Copy)]
+struct Dated {
+    date: Date,
+    older: Option<usize>,
+    newer: Option<usize>,
+}
+
+/// What changed on one date.
+#[derive(Debug)]
+pub struct SectionDiff<'a> {
+    /// The date.
+    pub date: Date,
+    /// Codes of rows that only the newer version has, ascending.
+    pub added: Vec<&'a str>,
+    /// Codes of rows that only the older version has, ascending.
+    pub removed: Vec<&'a str>,
+    /// Codes of rows that both have with other values, ascending.
+    pub restated: Vec<&'a str>,
+    /// The values that differ in restated rows, by column, in the order of [`Diff::columns`]; columns without are left
+    /// out.
+    pub columns: Vec<ColumnDiff>,
+}
+
+/// The values of one column that differ on one date.
+#[derive(Debug)]
+pub struct ColumnDiff {
+    /// Index among [`Diff::columns`].
+    pub column: usize,
+    /// For each value the row it belongs to, as an index among [`SectionDiff::restated`]; ascending.
+    pub rows: Vec<usize>,
+    /// The values in the older version, in its type.
+    pub old: ArrayRef,
+    /// The values in the newer version, in its type.
+    pub new: ArrayRef,
+}
+
+/// A difference in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffReport {
+    /// The older version.
+    pub older: u64,
+    /// The newer version.
+    pub newer: u64,
+    /// Rows that only the newer version has.
+    pub added: u64,
+    /// Rows that both have with other values.
+    pub restated: u64,
+    /// Rows that only the older version has.
+    pub removed: u64,
+    /// Columns in the newer version's order, then those that only the older one has.
+    pub columns: Vec<ColumnChange>,
+    /// The dates on which anything differs, ascending.
+    pub dates: Vec<DateChange>,
+}
+
+/// A column in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnChange {
+    /// Its name.
+    pub name: String,
+    /// Its type in the older version; `None` where that lacks it.
+    pub older_type: Option<String>,
+    /// Its type in the newer version; `None` where that lacks it.
+    pub newer_type: Option<String>,
+    /// Values that differ, in rows that both versions have.
+    pub restated: u64,
+}
+
+/// A date in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DateChange {
+    /// YYYYMMDD.
+    pub date: String,
+    /// Rows that only the newer version has.
+    pub added: u64,
+    /// Rows that both have with other values.
+    pub restated: u64,
+    /// Rows that only the older version has.
+    pub removed: u64,
+}
+
+impl Store {
+    /// What changed from `older`, another version of this store, to this one. Costs a look at each version's index of
+    /// dates and at the codes: sections that no version between changed are not compared, and the others only when they
+    /// are asked for.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a version of another store; [`Error::Corrupt`] when a catalog is damaged.
+    pub fn diff<'a>(&'a self, older: &'a Store) -> Result<Diff<'a>> {
+        if self.id() != older.id() {
+            let (newer, older) = (self.path().display(), older.path().display());
+            return Err(Error::Refused(format!(
+                "{older} and {newer} are no versions of one store; name one store and two of its versions"
+            )));
+        }
+        let (codes, [older_ranks, newer_ranks]) = shared_codes(older, self)?;
+        Ok(Diff {
+            older,
+            newer: self,
+            columns: shared_columns(older, self)?,
+            dates: dates_that_may_differ(older, self)?,
+            older_ranks,
+            newer_ranks,
+            codes,
+        })
+    }
+}
+
+impl<'a> Diff<'a> {
+    /// The columns of both versions but code and date: the newer version's in its order, then those that only the older
+    /// one has.
+    pub fn columns(&self) -> &[DiffColumn] {
+        &self.columns
+    }
+
+    /// The dates on which the versions may differ, ascending: those of the sections that were written between.
+    pub fn dates(&self) -> impl ExactSizeIterator<Item = Date> {
+        self.dates.iter().map(|dated| dated.date)
+    }
+
+    /// What changed on the `index`-th of [`dates`](Diff::dates); `None` when nothing did. Reads both sections, and holds the
+    /// values that differ.
+    ///
+    /// # Errors
+    /// When a section is damaged.
+    ///
+    /// # Panics
+    /// When there are not so many dates.
+    pub fn section(&self, index: usize) -> Result<Option<SectionDiff<'a>>> {
+        let dated = self.dates[index];
+        let pair = self.pair(dated)?;
+        let Compared { restated, columns } = self.compare(&pair)?;
+        let rows: Vec<usize> = restated.set_indices().collect();
+        if pair.added.is_empty() && pair.removed.is_empty() && rows.is_empty() {
+            return Ok(None);
+        }
+        let mut row_of = vec![0; pair.both.len()];
+        for (row, &place) in rows.iter().enumerate() {
+            row_of[place] = row;
+        }
+        let values = |column: ComparedColumn| {
+            let places: UInt32Array = column.differing.set_indices().map(|place| place as u32).collect();
+            Ok(ColumnDiff {
+                column: column.column,
+                rows: column.differing.set_indices().map(|place| row_of[place]).collect(),
+                old: column.old.take(&places)?.logical()?,
+                new: column.new.take(&places)?.logical()?,
+            })
+        };
+        let code = |&rank: &u32| self.codes[rank as usize];
+        Ok(Some(SectionDiff {
+            date: dated.date,
+            added: pair.added.iter().map(code).collect(),
+            removed: pair.removed.iter().map(code).collect(),
+            restated: rows.iter().map(|&row| code(&pair.ranks[row])).collect(),
+            columns: columns.into_iter().map(values).collect::<Result<_>>()?,
+        }))
+    }
+
+    /// What changed on each date, ascending; holds one date at a time. Dates without a difference are left out.
+    pub fn sections(&self) -> impl Iterator<Item = Result<SectionDiff<'a>>> {
+        (0..self.dates.len()).filter_map(|index| self.section(index).transpose())
+    }
+
+    /// All that changed, in numbers. Reads every section that may differ, in both versions.
+    ///
+    /// # Errors
+    /// When a section is damaged, or the observer cancels.
+    pub fn report(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+        observer.begin("diff", "sections", self.dates.len() as u64);
+        let counted = workers.try_map(self.dates.len(), |index| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let counted = self.count(self.dates[index]);
+            observer.advance(1);
+            counted
+        })?;
+        observer.end();
+        let mut restated_values = vec![0; self.columns.len()];
+        let mut dates = Vec::new();
+        for (date, columns) in counted {
+            if date.added + date.restated + date.removed > 0 {
+                dates.push(date);
+            }
+            for (column, count) in columns {
+                restated_values[column] += count;
+            }
+        }
+        let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
+        let columns = self.columns.iter().zip(restated_values).map(|(column, restated)| ColumnChange {
+            name: column.name.clone(),
+            older_type: text(&column.older),
+            newer_type: text(&column.newer),
+            restated,
+        });
+        Ok(DiffReport {
+            older: self.older.version(),
+            newer: self.newer.version(),
+            added: dates.iter().map(|date| date.added).sum(),
+            restated: dates.iter().map(|date| date.restated).sum(),
+            removed: dates.iter().map(|date| date.removed).sum(),
+            columns: columns.collect(),
+            dates,
+        })
+    }
+
+    /// How much changed on one date, and in which columns.
+    fn count(&self, dated: Dated) -> Result<(DateChange, Vec<(usize, u64)>)> {
+        let pair = self.pair(dated)?;
+        let compared = self.compare(&pair)?;
+        let change = DateChange {
+            date: dated.date.to_string(),
+            added: pair.added.len() as u64,
+            restated: compared.restated.count_set_bits() as u64,
+            removed: pair.removed.len() as u64,
+        };
+        let count = |column: &ComparedColumn| (column.column, column.differing.count_set_bits() as u64);
+        Ok((change, compared.columns.iter().map(count).collect()))
+    }
+
+    /// The rows of a date in both versions, side by side.
+    fn pair(&self, dated: Dated) -> Result<Pair<'a>> {
+        let section = |store: &'a Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
+        let (older, newer) = (section(self.older, dated.older)?, section(self.newer, dated.newer)?);
+        let old = older.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.older_ranks))?;
+        let new = newer.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.newer_ranks))?;
+        let mut pair = Pair { older, newer, ..Pair::default() };
+        let (mut i, mut j) = (0, 0);
+        loop {
+            match (old.get(i), new.get(j)) {
+                (None, None) => return Ok(pair),
+                (Some(a), Some(b)) if a == b => {
+                    pair.both.push((i as u32, j as u32));
+                    pair.ranks.push(*a);
+                    (i, j) = (i + 1, j + 1);
+                }
+                (Some(&a), b) if b.is_none_or(|&b| a < b) => {
+                    pair.removed.push(a);
+                    i += 1;
+                }
+                (_, b) => {
+                    pair.added.extend(b);
+                    j += 1;
+                }
+            }
+        }
+    }
+
+    /// Compares the rows that both versions have.
+    fn compare(&self, pair: &Pair<'a>) -> Result<Compared> {
+        let mut compared = Compared { restated: BooleanBuffer::new_unset(pair.both.len()), columns: Vec::new() };
+        let (Some(older), Some(newer)) = (&pair.older, &pair.newer) else { return Ok(compared) };
+        let places = |row: fn(&(u32, u32)) -> u32| pair.both.iter().map(row).collect::<UInt32Array>();
+        // Mostly no stock came or went, and nothing need be moved.
+        let is_aligned = pair.both.len() == older.row_count() && pair.both.len() == newer.row_count();
+        let places = (!is_aligned).then(|| (places(|pair| pair.0), places(|pair| pair.1)));
+        for (column, DiffColumn { older_index, newer_index, .. }) in self.columns.iter().enumerate() {
+            let side =
+                |section: &Section<'a>, index: &Option<usize>| index.map(|index| section.column_at(index)).transpose();
+            let (old, new) = match (side(older, older_index)?, side(newer, newer_index)?) {
+                (Some(old), Some(new)) => (old, new),
+                (Some(old), None) => (old.clone(), old.all_null(newer.row_count())),
+                (None, Some(new)) => (new.all_null(older.row_count()), new),
+                (None, None) => continue,
+            };
+            let (old, new) = match &places {
+                Some((of_old, of_new)) => (old.take(of_old)?, new.take(of_new)?),
+                None => (old, new),
+            };
+            let differing = differing(&old, &new)?;
+            if differing.count_set_bits() > 0 {
+                compared.restated = &compared.restated | &differing;
+                compared.columns.push(ComparedColumn { column, differing, old, new });
+            }
+        }
+        Ok(compared)
+    }
+}
+
+/// The rows of one date in two versions, side by side.
+#[derive(Default)]
+struct Pair<'a> {
+    older: Option<Section<'a>>,
+    newer: Option<Section<'a>>,
+    /// Rows that both have: where each lies in the older section and in the newer one.
+    both: Vec<(u32, u32)>,
+    /// The place of their codes.
+    ranks: Vec<u32>,
+    /// The place of the codes of rows that only one has.
+    added: Vec<u32>,
+    removed: Vec<u32>,
+}
+
+/// What differs in the rows that both versions have, counted as [`Pair::both`].
+struct Compared {
+    restated: BooleanBuffer,
+    /// Those in which anything differs.
+    columns: Vec<ComparedColumn>,
+}
+
+struct ComparedColumn {
+    column: usize,
+    differing: BooleanBuffer,
+    old: StoredColumn,
+    new: StoredColumn,
+}
+
+/// The rows in which two columns of one length differ by a bit.
+fn differing(old: &StoredColumn, new: &StoredColumn) -> Result<BooleanBuffer> {
+    let compare = |a: &ArrayRef, b: &ArrayRef| differing_rows(a, b).map_err(Error::arrow("compare two columns"));
+    match (old.logical_type(), new.logical_type()) {
+        (a, b) if a == b && old.stored().data_type() == new.stored().data_type() => compare(old.stored(), new.stored()),
+        (a, b) if a == b => compare(&old.logical()?, &new.logical()?),
+        (DataType::Null, data_type) => compare(&new_null_array(data_type, new.stored().len()), &new.logical()?),
+        (data_type, DataType::Null) => compare(&old.logical()?, &new_null_array(data_type, old.stored().len())),
+        (a, b) => {
+            let old = old.logical()?;
+            let there_and_back = try_cast(&old, b).and_then(|there| Some((try_cast(&there, a)?, there)));
+            match there_and_back {
+                Some((back, there)) => Ok(&compare(&there, &new.logical()?)? | &compare(&old, &back)?),
+                // Types that have nothing in common: only nulls are the same.
+                None => {
+                    let new = new.logical()?;
+                    let valid = |array: &ArrayRef| {
+                        array.nulls().map_or_else(|| BooleanBuffer::new_set(array.len()), |nulls| nulls.inner().clone())
+                    };
+                    Ok(&valid(&old) | &valid(&new))
+                }
+            }
+        }
+    }
+}
+
+/// `array` as `data_type`, null where a value has no counterpart; `None` where no value has.
+fn try_cast(array: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
+    if can_cast_types(array.data_type(), data_type) { cast(array, data_type).ok() } else { None }
+}
+
+/// The codes of two versions in order, and by stock number the place of each version's codes among them.
+fn shared_codes<'a>(older: &'a Store, newer: &'a Store) -> Result<(Vec<&'a str>, [Vec<u32>; 2])> {
+    let stocks = [older.stocks()?, newer.stocks()?];
+    let mut codes = stocks.concat();
+    // Two ascending runs, which this merges.
+    codes.sort();
+    codes.dedup();
+    let ranks = |store: &Store, stocks: &[&str]| -> Result<Vec<u32>> {
+        let order: &[u32] = store.catalog.table(Table::StockOrder)?;
+        let mut ranks = vec![0; store.codes()?.len()];
+        let mut place = 0;
+        for (code, &stock) in stocks.iter().zip(order) {
+            place += codes[place..].iter().take_while(|other| *other < code).count();
+            if codes.get(place) != Some(code) {
+                return Err(store.catalog.structure("its stocks are out of order"));
+            }
+            ranks[stock as usize] = place as u32;
+        }
+        Ok(ranks)
+    };
+    let ranks = [ranks(older, &stocks[0])?, ranks(newer, &stocks[1])?];
+    Ok((codes, ranks))
+}
+
+fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
+    let (older, newer) = (older.schema()?, newer.schema()?);
+    let column = |name: &str| {
+        let (older_index, newer_index) = (older.index_of(name), newer.index_of(name));
+        DiffColumn {
+            name: name.to_owned(),
+            older: older_index.map(|index| older.columns[index].data_type.clone()),
+            newer: newer_index.map(|index| newer.columns[index].data_type.clone()),
+            older_index,
+            newer_index,
+        }
+    };
+    let only_older = older.columns.iter().filter(|column| newer.index_of(&column.name).is_none());
+    Ok(newer.columns.iter().chain(only_older).map(|known| column(&known.name)).collect())
+}
+
+/// The dates that only one version has, and those of sections that were written between.
+fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
+    let sections = |store: &'_ Store| -> Result<Vec<(Date, u64)>> {
+        let records: &[SectionRecord] = store.catalog.table(Table::Sections)?;
+        let dates = store.dates()?;
+        if records.len() != dates.len() {
+            return Err(store.catalog.structure("it does not have one section for each date"));
+        }
+        Ok(dates.iter().copied().zip(records.iter().map(|record| record.changed)).collect())
+    };
+    let (old, new) = (sections(older)?, sections(newer)?);
+    let (mut i, mut j) = (0, 0);
+    let mut dates = Vec::new();
+    loop {
+        let order = match (old.get(i), new.get(j)) {
+            (None, None) => return Ok(dates),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+        };
+        match order {
+            Ordering::Less => dates.push(Dated { date: old[i].0, older: Some(i), newer: None }),
+            Ordering::Greater => dates.push(Dated { date: new[j].0, older: None, newer: Some(j) }),
+            Ordering::Equal if old[i].1 != new[j].1 => {
+                dates.push(Dated { date: new[j].0, older: Some(i), newer: Some(j) });
+            }
+            Ordering::Equal => {}
+        }
+        i += usize::from(order.is_le());
+        j += usize::from(order.is_ge());
+    }
+}
+
+/// The places of the codes of a section's rows, ascending.
+fn ranks_of(section: &Section<'_>, ranks: &[u32]) -> Result<Vec<u32>> {
+    let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
+    let ranks: Option<Vec<u32>> = section.stocks()?.iter().map(rank).collect();
+    ranks.filter(|ranks| ranks.is_sorted_by(|a, b| a < b)).ok_or_else(|| {
+        section.damaged(Damage::Structure(format!("the codes of {} are unknown or out of order", section.date())))
+    })
+}

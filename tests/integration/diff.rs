@@ -1,0 +1,265 @@
+//! A diff is what somebody reads before they trust a night's update. It must name every value that changed and no other,
+//! whatever the versions share: segments, numbers of stocks, types of columns, or nothing. A model that is two maps says
+//! what it has to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow_schema::DataType;
+use proptest::collection::btree_map;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use transect::progress::{Observer, Silent};
+use transect::store::{Diff, DiffReport};
+use transect::{Build, Date, Error, Store, Update};
+
+use super::panels::{Cell, Place, SMALL_DATES, batch, cell, date, small_panel, workers};
+use super::versions::publish_versions;
+
+const CODES: [&str; 6] = ["000001.SZ", "BRK.B", "abr", "ABR", "平安", "zz"];
+const DATES: [i64; 4] = [19691231, 20231229, 20240102, 20240103];
+const COLUMNS: [&str; 4] = ["x", "n", "t", "b"];
+const FLOATS: [u64; 7] = [
+    0,
+    1 << 63,
+    0x3ff0_0000_0000_0000,
+    0x7ff8_0000_0000_0000,
+    0x7ff8_0000_0000_1234,
+    0x7ff0_0000_0000_0000,
+    0x3ff8_0000_0000_0000,
+];
+const TEXTS: [&str; 3] = ["", "a", "平安"];
+
+/// For each column which value a row has, if any: an index into the lists above.
+type Row = [Option<usize>; 4];
+
+/// What a version's files say.
+#[derive(Debug, Clone)]
+struct Version {
+    /// By date and code.
+    rows: BTreeMap<(usize, usize), Row>,
+    /// Which columns the files have.
+    columns: [bool; 4],
+    /// Whether column n is of doubles instead of integers.
+    has_doubles: bool,
+}
+
+fn versions() -> impl Strategy<Value = Version> {
+    let value = |count: usize| prop_oneof![1 => Just(None), 4 => (0..count).prop_map(Some)];
+    let row = (value(7), value(3), value(3), value(2)).prop_map(|(x, n, t, b)| [x, n, t, b]);
+    let rows = btree_map((0..DATES.len(), 0..CODES.len()), row, 1..20);
+    (rows, prop::array::uniform4(prop::bool::weighted(0.8)), any::<bool>())
+        .prop_map(|(rows, columns, has_doubles)| Version { rows, columns, has_doubles })
+}
+
+/// Most rows of the second version are those of the first.
+fn pairs() -> impl Strategy<Value = (Version, Version)> {
+    (versions(), versions(), prop::collection::vec(prop::bool::weighted(0.7), 24)).prop_map(|(old, mut new, same)| {
+        for (n, (&key, &row)) in old.rows.iter().enumerate() {
+            if same[n % same.len()] {
+                new.rows.insert(key, row);
+            }
+        }
+        (old, new)
+    })
+}
+
+impl Version {
+    /// The value in `column` of a row, with numbers as doubles, in which all of them can be compared.
+    fn cell(&self, row: &Row, column: usize) -> Cell {
+        let Some(value) = row[column].filter(|_| self.columns[column]) else { return Cell::Null };
+        match column {
+            0 => Cell::Bits(FLOATS[value].into()),
+            1 => Cell::Bits((value as f64).to_bits().into()),
+            2 => Cell::Text(TEXTS[value].to_owned()),
+            _ => Cell::Bits(value as u128),
+        }
+    }
+
+    /// Replaces the source by this version's files.
+    fn write(&self, place: &Place) {
+        fs::remove_dir_all(place.source()).unwrap();
+        fs::create_dir(place.source()).unwrap();
+        for (index, code) in CODES.iter().enumerate() {
+            let rows: Vec<(usize, &Row)> =
+                self.rows.iter().filter(|((_, code), _)| *code == index).map(|(&(date, _), row)| (date, row)).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let dates = rows.iter().map(|(date, _)| Some(DATES[*date].to_string())).collect::<StringArray>();
+            let mut columns: Vec<(&str, ArrayRef)> = vec![("date", Arc::new(dates))];
+            let values = |column: usize| rows.iter().map(move |(_, row)| row[column]);
+            for (column, name) in COLUMNS.iter().enumerate().filter(|(column, _)| self.columns[*column]) {
+                let array: ArrayRef = match column {
+                    0 => Arc::new(values(0).map(|v| v.map(|v| f64::from_bits(FLOATS[v]))).collect::<Float64Array>()),
+                    1 if self.has_doubles => Arc::new(values(1).map(|v| v.map(|v| v as f64)).collect::<Float64Array>()),
+                    1 => Arc::new(values(1).map(|v| v.map(|v| v as i64)).collect::<Int64Array>()),
+                    2 => Arc::new(values(2).map(|v| v.map(|v| TEXTS[v])).collect::<StringArray>()),
+                    _ => Arc::new(values(3).map(|v| v.map(|v| v == 1)).collect::<BooleanArray>()),
+                };
+                columns.push((name, array));
+            }
+            place.add(code, &batch(&columns));
+        }
+    }
+}
+
+/// A change: date, code, and for a restated value its column with the old and the new value.
+type Change = (Date, String, &'static str, Option<(String, Cell, Cell)>);
+
+fn expected(old: &Version, new: &Version) -> BTreeSet<Change> {
+    let keys: BTreeSet<&(usize, usize)> = old.rows.keys().chain(new.rows.keys()).collect();
+    let mut changes = BTreeSet::new();
+    for key in keys {
+        let (day, code) = (date(DATES[key.0]), CODES[key.1].to_owned());
+        match (old.rows.get(key), new.rows.get(key)) {
+            (Some(before), Some(after)) => changes.extend((0..4).filter_map(|column| {
+                let (before, after) = (old.cell(before, column), new.cell(after, column));
+                let value = (COLUMNS[column].to_owned(), before, after);
+                (value.1 != value.2).then(|| (day, code.clone(), "restated", Some(value)))
+            })),
+            (None, _) => drop(changes.insert((day, code, "added", None))),
+            (_, None) => drop(changes.insert((day, code, "removed", None))),
+        }
+    }
+    changes
+}
+
+fn found(diff: &Diff<'_>) -> BTreeSet<Change> {
+    let number = |array: &ArrayRef, row: usize| match array.data_type() {
+        DataType::Int64 if array.is_valid(row) => {
+            Cell::Bits((array.as_primitive::<Int64Type>().value(row) as f64).to_bits().into())
+        }
+        _ => cell(array, row),
+    };
+    let mut changes = BTreeSet::new();
+    let mut insert = |change: Change| assert!(changes.insert(change.clone()), "{change:?} is told twice");
+    let mut last = None;
+    for section in diff.sections() {
+        let section = section.unwrap();
+        assert!(last < Some(section.date) && diff.dates().any(|date| date == section.date));
+        last = Some(section.date);
+        for codes in [&section.added, &section.removed, &section.restated] {
+            assert!(codes.is_sorted_by(|a, b| a < b));
+        }
+        section.added.iter().for_each(|&code| insert((section.date, code.to_owned(), "added", None)));
+        section.removed.iter().for_each(|&code| insert((section.date, code.to_owned(), "removed", None)));
+        let mut restated = BTreeSet::new();
+        for column in &section.columns {
+            let name = &diff.columns()[column.column].name;
+            assert!(!column.rows.is_empty() && column.rows.is_sorted_by(|a, b| a < b));
+            for (at, &row) in column.rows.iter().enumerate() {
+                let value = (name.clone(), number(&column.old, at), number(&column.new, at));
+                insert((section.date, section.restated[row].to_owned(), "restated", Some(value)));
+                restated.insert(row);
+            }
+        }
+        assert_eq!(restated, (0..section.restated.len()).collect(), "every restated row has a value that differs");
+    }
+    changes
+}
+
+/// What the numbers of a report have to be.
+fn assert_counts(report: &DiffReport, changes: &BTreeSet<Change>) {
+    let rows = |change: &str| -> BTreeSet<(Date, &str)> {
+        changes.iter().filter(|(.., kind, _)| *kind == change).map(|(date, code, ..)| (*date, code.as_str())).collect()
+    };
+    let sum = |count: fn(&transect::store::DateChange) -> u64| report.dates.iter().map(count).sum::<u64>();
+    for (count, dates, change) in [
+        (report.added, sum(|date| date.added), "added"),
+        (report.restated, sum(|date| date.restated), "restated"),
+        (report.removed, sum(|date| date.removed), "removed"),
+    ] {
+        assert_eq!((count, dates), (rows(change).len() as u64, count), "{change}");
+    }
+    let dates: BTreeSet<String> = changes.iter().map(|(date, ..)| date.to_string()).collect();
+    assert!(report.dates.iter().map(|date| &date.date).eq(&dates));
+    for column in &report.columns {
+        let values = changes.iter().filter(|(.., value)| value.as_ref().is_some_and(|(name, ..)| *name == column.name));
+        assert_eq!(column.restated, values.count() as u64, "{}", column.name);
+    }
+}
+
+fn diff_report(newer: &Store, older: &Store, count: usize) -> DiffReport {
+    newer.diff(older).unwrap().report(&workers(count), &Silent).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 60,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    /// After a rebuild the versions share no segment, and stocks have other numbers.
+    #[test]
+    fn a_diff_is_what_two_maps_say(versions in pairs(), is_rebuilt: bool) {
+        let (old, new) = versions;
+        let place = Place::new();
+        old.write(&place);
+        place.build();
+        let older = Store::open(place.store()).unwrap();
+        new.write(&place);
+        let right = expected(&old, &new);
+        if is_rebuilt {
+            Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
+        } else {
+            let report = Update::new(place.store()).prune(true).workers(1).run().unwrap();
+            let counted = diff_report(&Store::open(place.store()).unwrap(), &older, 1);
+            prop_assert_eq!((report.added, report.restated, report.removed), (counted.added, counted.restated, counted.removed));
+        }
+        let newer = Store::open(place.store()).unwrap();
+        prop_assert_eq!(&found(&newer.diff(&older).unwrap()), &right);
+        let report = diff_report(&newer, &older, 1);
+        assert_counts(&report, &right);
+        prop_assert_eq!(&report, &diff_report(&newer, &older, 3));
+
+        // Backwards, everything changes place.
+        let turned: BTreeSet<Change> = right.into_iter().map(|(date, code, change, value)| {
+            let change = match change { "added" => "removed", "removed" => "added", other => other };
+            (date, code, change, value.map(|(name, old, new)| (name, new, old)))
+        }).collect();
+        prop_assert_eq!(found(&older.diff(&newer).unwrap()), turned);
+        prop_assert!(found(&newer.diff(&newer).unwrap()).is_empty());
+    }
+}
+
+#[test]
+fn only_sections_that_were_written_between_are_compared() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let older = Store::open(place.store()).unwrap();
+    let other = Place::new();
+    small_panel(&other, 1);
+    // This stock has a row on one date.
+    fs::copy(other.source().join("平安.parquet"), place.source().join("平安.parquet")).unwrap();
+    Update::new(place.store()).workers(1).run().unwrap();
+    let newer = Store::open(place.store()).unwrap();
+    let diff = newer.diff(&older).unwrap();
+    assert_eq!(diff.dates().collect::<Vec<_>>(), [date(SMALL_DATES[1])]);
+    let report = diff.report(&workers(1), &Silent).unwrap();
+    assert_eq!((report.older, report.newer, report.added, report.restated, report.removed), (1, 2, 0, 1, 0));
+}
+
+#[test]
+fn a_diff_needs_two_versions_of_one_store_and_can_be_stopped() {
+    struct Stopped;
+    impl Observer for Stopped {
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let (place, other) = (Place::new(), Place::new());
+    let held = publish_versions(&place, 2);
+    small_panel(&other, 0);
+    other.build();
+    let foreign = Store::open(other.store()).unwrap();
+    assert!(matches!(held[1].diff(&foreign), Err(Error::Refused(why)) if why.contains("no versions of one store")));
+    let stopped = held[1].diff(&held[0]).unwrap().report(&workers(1), &Stopped);
+    assert!(matches!(stopped, Err(Error::Cancelled)));
+}
