@@ -1,7 +1,10 @@
 //! The one place where rows cross: a block of series goes in, columns ordered by (date, stock) come out, into the spill.
 
-use arrow_buffer::NullBuffer;
+use std::ops::Range;
+
+use arrow_buffer::bit_iterator::BitSliceIterator;
 use arrow_buffer::bit_util::set_bit;
+use arrow_buffer::{Buffer, NullBuffer};
 use bytemuck::Pod;
 
 use super::lane::{DictionaryBuilder, Lane, Values, widened};
@@ -10,6 +13,10 @@ use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Column;
+
+/// Bytes that are put in order at a time: they stay in a core's own cache while values land in them from everywhere and
+/// while the system copies them out. Any multiple of 16 would do.
+const WINDOW_LEN: usize = 256 << 10;
 
 /// Series of neighbouring stocks, collected until they fill a worker's share of the memory.
 pub(super) struct BlockBuilder {
@@ -130,31 +137,34 @@ impl Frame {
             return Ok(None);
         };
         let has_nulls = lanes.iter().any(|lane| lane.as_ref().is_none_or(|lane| lane.nulls.is_some()));
-        let validity = if has_nulls { Some(spill.put(&self.validity(&lanes))?) } else { None };
+        let validity = if has_nulls { Some(self.spill_validity(&lanes, spill)?) } else { None };
         let values = match stored {
-            Stored::Bits => spill.put(&self.bits(&lanes))?,
-            Stored::Bytes1 => spill.put(&self.values::<u8>(&lanes, stored, signed))?,
-            Stored::Bytes2 => spill.put(bytemuck::cast_slice(&self.values::<u16>(&lanes, stored, signed)))?,
-            Stored::Bytes4 | Stored::Codes => {
-                spill.put(bytemuck::cast_slice(&self.values::<u32>(&lanes, stored, signed)))?
-            }
-            Stored::Bytes8 => spill.put(bytemuck::cast_slice(&self.values::<u64>(&lanes, stored, signed)))?,
-            Stored::Bytes16 => spill.put(bytemuck::cast_slice(&self.values::<u128>(&lanes, stored, signed)))?,
+            Stored::Bits => self.spill_bits(&lanes, spill)?,
+            Stored::Bytes1 => self.spill_values::<u8>(lanes, stored, signed, spill)?,
+            Stored::Bytes2 => self.spill_values::<u16>(lanes, stored, signed, spill)?,
+            Stored::Bytes4 | Stored::Codes => self.spill_values::<u32>(lanes, stored, signed, spill)?,
+            Stored::Bytes8 => self.spill_values::<u64>(lanes, stored, signed, spill)?,
+            Stored::Bytes16 => self.spill_values::<u128>(lanes, stored, signed, spill)?,
         };
         Ok(Some(BlockColumn { stored, values, validity, dictionary: dictionary.into_values() }))
     }
 
     /// Completes the block with its `columns`.
     pub(super) fn finish(self, columns: Vec<Option<BlockColumn>>, spill: &Spill) -> Result<Block> {
-        let inputs = spill.put(bytemuck::cast_slice(&self.inputs()))?;
+        let inputs = self.spill_windows(32, spill, |visit, window| {
+            let inputs: &mut [u32] = bytemuck::cast_slice_mut(window);
+            visit.places().for_each(|place| inputs[place] = self.series[visit.series].0);
+        })?;
         Ok(Block { dates: self.dates, row_starts: self.row_starts, inputs, columns })
     }
 
     /// For each place, the number of the row's input.
     pub(super) fn inputs(&self) -> Vec<u32> {
         let mut inputs = vec![0; self.places.len()];
-        for (&(input, _), places) in self.series.iter().zip(self.places_by_series()) {
-            places.iter().for_each(|&place| inputs[place as usize] = input);
+        let mut start = 0;
+        for &(input, len) in &self.series {
+            self.places[start..start + len].iter().for_each(|&place| inputs[place as usize] = input);
+            start += len;
         }
         inputs
     }
@@ -173,73 +183,144 @@ impl Frame {
         (self.dates, self.row_starts)
     }
 
-    fn places_by_series(&self) -> impl Iterator<Item = &[u32]> {
-        let mut rest = self.places.as_slice();
-        self.series.iter().map(move |&(_, len)| {
-            let (mine, others) = rest.split_at(len);
-            rest = others;
-            mine
+    /// Writes a piece of `bits` a place, window by window. Each window starts zeroed and is handed to `fill` with the
+    /// rows of one series after the other that belong in it.
+    fn spill_windows(&self, bits: usize, spill: &Spill, mut fill: impl FnMut(&Visit, &mut [u8])) -> Result<Piece> {
+        let count = self.places.len();
+        let byte_len = |places: usize| (places * bits).div_ceil(8);
+        let piece = spill.reserve(byte_len(count) as u64);
+        // 16 bytes are the widest value; slices of any narrower one are aligned as well.
+        let mut buffer = vec![0u128; WINDOW_LEN.min(byte_len(count)).div_ceil(size_of::<u128>())];
+        let buffer: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
+        // For each series its first row not yet visited.
+        let mut done = vec![0; self.series.len()];
+        for first in (0..count).step_by(WINDOW_LEN * 8 / bits) {
+            let end = count.min(first + WINDOW_LEN * 8 / bits);
+            let window = &mut buffer[..byte_len(end - first)];
+            window.fill(0);
+            let mut start = 0;
+            for (series, (&(_, len), done)) in self.series.iter().zip(&mut done).enumerate() {
+                let rest = &self.places[start + *done..start + len];
+                let found = count_below(rest, end as u32);
+                if found > 0 {
+                    fill(&Visit { series, rows: *done..*done + found, places: &rest[..found], first }, window);
+                }
+                *done += found;
+                start += len;
+            }
+            spill.write(piece, byte_len(first) as u64, window)?;
+        }
+        Ok(piece)
+    }
+
+    /// One validity bit a row.
+    fn spill_validity(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Piece> {
+        self.spill_windows(1, spill, |visit, window| {
+            if let Some(lane) = &lanes[visit.series] {
+                visit.valid_runs(lane.nulls.as_ref()).for_each(|run| {
+                    visit.places_of(run).for_each(|place| set_bit(window, place));
+                });
+            }
         })
     }
 
-    /// One validity bit a row, in place order.
-    fn validity(&self, lanes: &[Option<Lane>]) -> Vec<u8> {
-        let mut bits = vec![0u8; self.places.len().div_ceil(8)];
-        for (lane, places) in lanes.iter().zip(self.places_by_series()) {
-            let Some(lane) = lane else { continue };
-            match &lane.nulls {
-                None => places.iter().for_each(|&place| set_bit(&mut bits, place as usize)),
-                Some(nulls) => nulls.valid_indices().for_each(|row| set_bit(&mut bits, places[row] as usize)),
+    /// The values of all lanes of 0 and 1 as one bit a row; zero where there is none.
+    fn spill_bits(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Piece> {
+        self.spill_windows(1, spill, |visit, window| {
+            let Some(lane) = &lanes[visit.series] else { return };
+            // Most dummies of most stocks: nothing to set.
+            if matches!(lane.values, Values::Constant(0)) {
+                return;
             }
-        }
-        bits
-    }
-
-    /// The values of all lanes of 0 and 1 as one bit a row, in place order; zero where there is none.
-    fn bits(&self, lanes: &[Option<Lane>]) -> Vec<u8> {
-        let mut bits = vec![0u8; self.places.len().div_ceil(8)];
-        for (lane, places) in lanes.iter().zip(self.places_by_series()) {
-            let Some(lane) = lane else { continue };
-            let is_valid = |row| lane.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-            match &lane.values {
-                // Most dummies of most stocks: nothing to set.
-                Values::Constant(0) => {}
-                Values::Constant(_) => {
-                    let valid = (0..places.len()).filter(|&row| is_valid(row));
-                    valid.for_each(|row| set_bit(&mut bits, places[row] as usize));
-                }
+            visit.valid_runs(lane.nulls.as_ref()).for_each(|run| match &lane.values {
+                Values::Constant(_) => visit.places_of(run).for_each(|place| set_bit(window, place)),
                 Values::Plain(bytes) => {
-                    let ones = (0..places.len()).filter(|&row| bytes[row] != 0 && is_valid(row));
-                    ones.for_each(|row| set_bit(&mut bits, places[row] as usize));
+                    let ones = bytes[run.clone()].iter().zip(visit.places_of(run)).filter(|(value, _)| **value != 0);
+                    ones.for_each(|(_, place)| set_bit(window, place));
                 }
-            }
-        }
-        bits
+            });
+        })
     }
 
-    /// The values of all lanes at the width of `T`, in place order; zero where there is none.
-    fn values<T: Slot>(&self, lanes: &[Option<Lane>], stored: Stored, signed: bool) -> Vec<T> {
-        let mut gathered = vec![T::zeroed(); self.places.len()];
-        for (lane, places) in lanes.iter().zip(self.places_by_series()) {
-            let Some(lane) = lane else { continue };
-            let nulls = lane.nulls.as_ref();
-            match &lane.values {
+    /// The values of all lanes at the width of `T`; zero where there is none.
+    fn spill_values<T: Slot>(
+        &self,
+        mut lanes: Vec<Option<Lane>>,
+        stored: Stored,
+        signed: bool,
+        spill: &Spill,
+    ) -> Result<Piece> {
+        for lane in lanes.iter_mut().flatten() {
+            if let Values::Plain(bytes) = &lane.values
+                && lane.stored != stored
+            {
+                let values: Vec<T> = widened(bytes, lane.stored, signed).into_iter().map(T::from_bits).collect();
+                lane.values = Values::Plain(Buffer::from_slice_ref(bytemuck::cast_slice::<T, u8>(&values)));
+            }
+        }
+        self.spill_windows(size_of::<T>() * 8, spill, |visit, window| {
+            let Some(lane) = &lanes[visit.series] else { return };
+            let window: &mut [T] = bytemuck::cast_slice_mut(window);
+            visit.valid_runs(lane.nulls.as_ref()).for_each(|run| match &lane.values {
                 Values::Constant(value) => {
                     let value = T::from_bits(*value);
-                    scatter(&mut gathered, places, nulls, std::iter::repeat(value));
-                }
-                Values::Plain(bytes) if lane.stored == stored => {
-                    let values = bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned);
-                    scatter(&mut gathered, places, nulls, values);
+                    visit.places_of(run).for_each(|place| window[place] = value);
                 }
                 Values::Plain(bytes) => {
-                    let values = widened(bytes, lane.stored, signed).into_iter().map(T::from_bits);
-                    scatter(&mut gathered, places, nulls, values);
+                    let values =
+                        bytes[run.start * size_of::<T>()..run.end * size_of::<T>()].chunks_exact(size_of::<T>());
+                    let values = values.map(bytemuck::pod_read_unaligned);
+                    visit.places_of(run).zip(values).for_each(|(place, value)| window[place] = value);
                 }
-            }
-        }
-        gathered
+            });
+        })
     }
+}
+
+/// The rows of one series that belong in one window.
+struct Visit<'a> {
+    /// Which series.
+    series: usize,
+    /// The rows, counted in the series.
+    rows: Range<usize>,
+    /// Their places in the block.
+    places: &'a [u32],
+    /// The first place of the window.
+    first: usize,
+}
+
+impl Visit<'_> {
+    /// The places of all rows, counted in the window.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        self.places_of(self.rows.clone())
+    }
+
+    /// The places of `rows`, counted in the window.
+    fn places_of(&self, rows: Range<usize>) -> impl Iterator<Item = usize> {
+        let places = &self.places[rows.start - self.rows.start..rows.end - self.rows.start];
+        places.iter().map(|&place| place as usize - self.first)
+    }
+
+    /// The rows that have a value, as runs.
+    fn valid_runs(&self, nulls: Option<&NullBuffer>) -> impl Iterator<Item = Range<usize>> {
+        let start = self.rows.start;
+        let all = nulls.is_none().then(|| self.rows.clone());
+        let runs = nulls.map(|nulls| {
+            BitSliceIterator::new(nulls.validity(), nulls.offset() + start, self.rows.len())
+                .map(move |(first, end)| start + first..start + end)
+        });
+        all.into_iter().chain(runs.into_iter().flatten())
+    }
+}
+
+/// How many of these ascending places lie below `end`. Few do, as a window holds rows of all series.
+fn count_below(places: &[u32], end: u32) -> usize {
+    let mut reach = 1;
+    while places.get(reach - 1).is_some_and(|&place| place < end) {
+        reach *= 2;
+    }
+    let least = reach / 2;
+    least + places[least..places.len().min(reach)].partition_point(|&place| place < end)
 }
 
 /// The dates of all series, ascending, and where each date's rows start.
@@ -293,17 +374,3 @@ macro_rules! slots {
     )+};
 }
 slots!(u8, u16, u32, u64, u128);
-
-/// Puts each valid value at its place.
-fn scatter<T>(to: &mut [T], places: &[u32], nulls: Option<&NullBuffer>, values: impl Iterator<Item = T>) {
-    match nulls {
-        None => places.iter().zip(values).for_each(|(&place, value)| to[place as usize] = value),
-        Some(nulls) => {
-            for ((&place, value), valid) in places.iter().zip(values).zip(nulls) {
-                if valid {
-                    to[place as usize] = value;
-                }
-            }
-        }
-    }
-}

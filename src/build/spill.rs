@@ -43,14 +43,24 @@ impl Spill {
         Ok(Spill { files: paths.map(create).collect::<Result<_>>()? })
     }
 
-    /// Appends `bytes` to the worker's file.
-    pub(super) fn put(&self, bytes: &[u8]) -> Result<Piece> {
+    /// Room for a piece at the end of the worker's file.
+    pub(super) fn reserve(&self, byte_len: u64) -> Piece {
         let file = workers::current() % self.files.len();
-        let byte_len = bytes.len() as u64;
-        let SpillFile { file: disk_file, end } = &self.files[file];
-        let offset = end.fetch_add(byte_len.next_multiple_of(PIECE_ALIGNMENT), Ordering::Relaxed);
-        disk_file.write_at(bytes, offset)?;
-        Ok(Piece { file, offset, byte_len })
+        let offset = self.files[file].end.fetch_add(byte_len.next_multiple_of(PIECE_ALIGNMENT), Ordering::Relaxed);
+        Piece { file, offset, byte_len }
+    }
+
+    /// Writes `bytes` at `at` within `piece`.
+    pub(super) fn write(&self, piece: Piece, at: u64, bytes: &[u8]) -> Result<()> {
+        debug_assert!(at + bytes.len() as u64 <= piece.byte_len);
+        self.files[piece.file].file.write_at(bytes, piece.offset + at)
+    }
+
+    /// Appends a piece to the worker's file.
+    pub(super) fn put(&self, bytes: &[u8]) -> Result<Piece> {
+        let piece = self.reserve(bytes.len() as u64);
+        self.write(piece, 0, bytes)?;
+        Ok(piece)
     }
 
     /// Maps what was written. Nothing may be put afterwards.
