@@ -192,9 +192,9 @@ impl Appended {
         // One series whose rows all have the same date: they stay in the order of their codes.
         let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
         let mut columns = Vec::with_capacity(panel.columns.len());
-        for (array, column) in file.columns.iter().zip(&panel.columns) {
+        for (array, column) in file.columns.into_iter().zip(&panel.columns) {
             let mut dictionary = DictionaryBuilder::default();
-            let lane = Lane::new(array, &mut dictionary)?;
+            let lane = Lane::of_rows(&array, &mut dictionary)?;
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
         let block = frame.finish(columns, spill)?;

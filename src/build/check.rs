@@ -128,8 +128,11 @@ fn compare(
         }
         let input = &survey.inputs[index];
         let read = survey.open(input).and_then(|reader| {
-            let columns = reader.read(0..survey.columns.len())?;
-            Ok((reader.dates().to_vec(), columns))
+            let dates = reader.dates().to_vec();
+            let columns = reader.read(0..survey.columns.len())?.into_iter();
+            let columns = columns.map(|column| column.map(|column| column.into_array(dates.len())).transpose());
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            Ok((dates, columns))
         });
         observer.advance(1);
         match read {

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Column;
+use crate::source::SeriesColumn;
 
 /// Bytes that are put in order at a time: they stay in a core's own cache while values land in them from everywhere and
 /// while the system copies them out. Any multiple of 16 would do.
@@ -73,9 +74,10 @@ impl BlockBuilder {
     }
 
     /// Adds one column of the series added last; `None` when its file has no such column.
-    pub(super) fn push_column(&mut self, column: usize, array: Option<&arrow_array::ArrayRef>) -> Result<()> {
-        let lane = match array {
-            Some(array) => Lane::new(array, &mut self.dictionaries[column])?,
+    pub(super) fn push_column(&mut self, column: usize, values: Option<SeriesColumn>) -> Result<()> {
+        let row_count = self.series.last().map_or(0, |(_, dates)| dates.len());
+        let lane = match values {
+            Some(values) => Lane::new(values, row_count, &mut self.dictionaries[column])?,
             None => None,
         };
         self.byte_len += size_of::<Option<Lane>>() + lane.as_ref().map_or(0, Lane::byte_len);

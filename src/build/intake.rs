@@ -143,17 +143,17 @@ impl<'a> Intake<'a> {
     /// Reads one input into the block being collected; the inner error is the reason for skipping it.
     fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Result<Read, String>> {
         let read = self.survey.open(&self.survey.inputs[index]).and_then(|reader| {
-            let arrays = reader.read(0..self.survey.columns.len())?;
-            Ok((Read::new(index, &reader), reader.dates().to_vec(), arrays))
+            let columns = reader.read(0..self.survey.columns.len())?;
+            Ok((Read::new(index, &reader), reader.dates().to_vec(), columns))
         });
-        let (read, dates, arrays) = match read {
+        let (read, dates, columns) = match read {
             Ok(read) => read,
             Err(reason) => return Ok(Err(reason)),
         };
         if !dates.is_empty() {
             builder.push_series(index as u32, dates);
-            for (column, array) in arrays.iter().enumerate() {
-                builder.push_column(column, array.as_ref())?;
+            for (column, values) in columns.into_iter().enumerate() {
+                builder.push_column(column, values)?;
             }
         }
         Ok(Ok(read))
@@ -174,13 +174,14 @@ impl<'a> Intake<'a> {
         let mut columns = Vec::with_capacity(count);
         for start in (0..count).step_by(COLUMNS_AT_ONCE) {
             let group = start..(start + COLUMNS_AT_ONCE).min(count);
-            let arrays = match reader.read(group.clone()) {
-                Ok(arrays) => arrays,
+            let found = match reader.read(group.clone()) {
+                Ok(found) => found,
                 Err(reason) => return Ok(Err(reason)),
             };
-            for (array, column) in arrays.iter().zip(&self.survey.columns[group]) {
+            for (values, column) in found.into_iter().zip(&self.survey.columns[group]) {
                 let mut dictionary = DictionaryBuilder::default();
-                let lane = array.as_ref().map(|array| Lane::new(array, &mut dictionary)).transpose()?.flatten();
+                let lane = values.map(|values| Lane::new(values, reader.dates().len(), &mut dictionary));
+                let lane = lane.transpose()?.flatten();
                 let signed = column.data_type.is_signed_integer();
                 columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
             }

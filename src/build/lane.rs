@@ -15,6 +15,7 @@ use bytemuck::Pod;
 use crate::error::{Error, Result};
 use crate::format::Stored;
 use crate::segment::natural_stored;
+use crate::source::SeriesColumn;
 
 /// The values of one column of one series, in date order.
 pub(super) struct Lane {
@@ -28,18 +29,32 @@ pub(super) struct Lane {
 
 /// The values of a lane.
 pub(super) enum Values {
-    /// Every row holds this integer.
+    /// Every row holds this integer, or a value with these low bits.
     Constant(i64),
     /// One value after the other.
     Plain(Buffer),
 }
 
 impl Lane {
-    /// Narrows `array`; texts and byte strings become codes of `dictionary`. `None` when there is no value at all.
+    /// Narrows a column of `row_count` rows; texts and byte strings become codes of `dictionary`. `None` when there is no
+    /// value at all.
     ///
     /// # Errors
     /// When the type is none of a panel's.
-    pub(super) fn new(array: &ArrayRef, dictionary: &mut DictionaryBuilder) -> Result<Option<Lane>> {
+    pub(super) fn new(
+        column: SeriesColumn,
+        row_count: usize,
+        dictionary: &mut DictionaryBuilder,
+    ) -> Result<Option<Lane>> {
+        match column {
+            SeriesColumn::Rows(array) => Lane::of_rows(&array, dictionary),
+            SeriesColumn::Constant(_) if row_count == 0 => Ok(None),
+            SeriesColumn::Constant(one) => Ok(Lane::of_rows(&one, dictionary)?.map(|lane| lane.repeated(row_count))),
+        }
+    }
+
+    /// Narrows one value a row; see [`new`](Lane::new).
+    pub(super) fn of_rows(array: &ArrayRef, dictionary: &mut DictionaryBuilder) -> Result<Option<Lane>> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         if array.is_empty() || nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
             return Ok(None);
@@ -64,6 +79,22 @@ impl Lane {
             },
         };
         Ok(Some(Lane { stored, nulls, values }))
+    }
+
+    /// This lane of one row with as many as `row_count`.
+    fn repeated(self, row_count: usize) -> Lane {
+        let values = match self.values {
+            Values::Plain(one) if one.len() > size_of::<i64>() => {
+                Values::Plain(Buffer::from_vec(one.repeat(row_count)))
+            }
+            Values::Plain(one) => {
+                let mut bits = [0; size_of::<i64>()];
+                bits[..one.len()].copy_from_slice(&one);
+                Values::Constant(i64::from_le_bytes(bits))
+            }
+            constant => constant,
+        };
+        Lane { values, ..self }
     }
 
     /// Bytes on the heap.
@@ -260,7 +291,8 @@ mod tests {
     use super::*;
 
     fn lane(array: ArrayRef) -> Option<Lane> {
-        Lane::new(&array, &mut DictionaryBuilder::default()).unwrap()
+        let row_count = array.len();
+        Lane::new(SeriesColumn::Rows(array), row_count, &mut DictionaryBuilder::default()).unwrap()
     }
 
     /// The values of a lane, widened again; 0 where there is none.
@@ -348,6 +380,31 @@ mod tests {
         let found = lane(Arc::new(UInt64Array::from(vec![u64::MAX; 4]))).unwrap();
         assert!(matches!(found.values, Values::Constant(-1)));
         assert_eq!(found.stored, Stored::Bytes8);
+    }
+
+    #[test]
+    fn a_constant_column_makes_the_lane_of_its_rows() {
+        let coded = |one: ArrayRef, row_count| {
+            let mut dictionary = DictionaryBuilder::default();
+            dictionary.add(b"known");
+            Lane::new(SeriesColumn::Constant(one), row_count, &mut dictionary).unwrap()
+        };
+        for (one, stored, bits) in [
+            (Arc::new(Int64Array::from(vec![-3])) as ArrayRef, Stored::Bytes1, -3),
+            (Arc::new(UInt64Array::from(vec![u64::MAX])), Stored::Bytes8, -1),
+            (Arc::new(Float64Array::from(vec![-0.0])), Stored::Bytes8, i64::MIN),
+            (Arc::new(arrow_array::Float32Array::from(vec![-0.0])), Stored::Bytes4, 1 << 31),
+            (Arc::new(BooleanArray::from(vec![true])), Stored::Bits, 1),
+            (Arc::new(StringArray::from(vec!["new"])), Stored::Codes, 1),
+        ] {
+            let found = coded(one.clone(), 5).unwrap();
+            assert_eq!((found.stored, found.nulls.is_none()), (stored, true), "{}", one.data_type());
+            assert!(matches!(found.values, Values::Constant(kept) if kept == bits), "{}", one.data_type());
+            assert!(coded(one, 0).is_none());
+        }
+        let wide = coded(Arc::new(arrow_array::Decimal128Array::from(vec![i128::MIN])), 3).unwrap();
+        let Values::Plain(bytes) = wide.values else { panic!("16 bytes in eight") };
+        assert_eq!(bytes.typed_data::<i128>(), [i128::MIN; 3]);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
+use super::constant::constant;
 use super::content::Content;
-use super::footer::{FileSchema, read_footer};
+use super::footer::{FileSchema, Value, read_footer};
 use super::pages::check_pages;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
@@ -64,6 +65,11 @@ impl Parquet {
             .with_projection(mask)
             .build()
             .map_err(undecodable)
+    }
+
+    /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
+    pub(super) fn constant(&self, column: &Value, row_count: usize) -> Option<ArrayRef> {
+        constant(&self.content, self.metadata.metadata(), column.leaf, &column.raw, row_count)
     }
 
     /// The columns at `roots` (ascending) whole, each `row_count` long.

@@ -4,6 +4,7 @@
 //! [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
 
 mod agree;
+mod constant;
 mod content;
 mod convert;
 mod dates;
@@ -29,7 +30,7 @@ pub use options::{BadDates, Cast, Duplicates, SourceOptions};
 pub use pattern::Pattern;
 pub use scan::{KnownFile, Scan, scan};
 pub use section_file::{SectionFile, read_section};
-pub use series::SeriesReader;
+pub use series::{SeriesColumn, SeriesReader};
 pub use survey::{Input, Prior, Survey, survey, survey_again};
 pub use types::parse_type;
 

@@ -24,15 +24,20 @@ pub(super) fn check_pages(
 ) -> Result<(), String> {
     let groups = metadata.row_groups().iter();
     let chunks = groups.flat_map(|group| group.columns().iter().enumerate());
-    for (_, chunk) in chunks.filter(|(leaf, _)| wanted(*leaf)) {
-        let (start, len) = chunk.byte_range();
-        let end = start.checked_add(len).filter(|end| *end <= content.len());
-        let end = end.ok_or("is truncated or damaged: a column reaches beyond its end")?;
-        walk(content, chunk, start, end).ok_or_else(|| {
-            format!("is damaged: a page of {:?} claims a size that it cannot have", chunk.column_path().string())
-        })?;
-    }
-    Ok(())
+    chunks.filter(|(leaf, _)| wanted(*leaf)).try_for_each(|(_, chunk)| check_chunk(content, chunk))
+}
+
+/// Checks the pages of one chunk.
+///
+/// # Errors
+/// As [`check_pages`].
+pub(super) fn check_chunk(content: &Content, chunk: &ColumnChunkMetaData) -> Result<(), String> {
+    let (start, len) = chunk.byte_range();
+    let end = start.checked_add(len).filter(|end| *end <= content.len());
+    let end = end.ok_or("is truncated or damaged: a column reaches beyond its end")?;
+    walk(content, chunk, start, end).ok_or_else(|| {
+        format!("is damaged: a page of {:?} claims a size that it cannot have", chunk.column_path().string())
+    })
 }
 
 /// `None` where a page claims too much.
@@ -56,10 +61,11 @@ fn walk(content: &Content, chunk: &ColumnChunkMetaData, start: u64, end: u64) ->
         };
         // Every entry of a dictionary takes a byte at least: an empty text has its length, booleans have no dictionary.
         let values = u64::try_from(page.values).ok()?;
-        if unpacked > limit || (page.is_dictionary && values > unpacked) {
+        let is_dictionary = page.kind == PageKind::Dictionary;
+        if unpacked > limit || (is_dictionary && values > unpacked) {
             return None;
         }
-        if !page.is_dictionary {
+        if !is_dictionary {
             values_left = values_left.saturating_sub(values);
         }
     }
@@ -70,9 +76,31 @@ fn walk(content: &Content, chunk: &ColumnChunkMetaData, start: u64, end: u64) ->
 pub(super) struct Page {
     pub(super) header_len: u64,
     pub(super) compressed: i64,
-    uncompressed: i64,
+    pub(super) uncompressed: i64,
     pub(super) values: i64,
-    pub(super) is_dictionary: bool,
+    pub(super) kind: PageKind,
+    pub(super) encoding: Encoding,
+    /// Whether the levels of a page of [`PageKind::Data`] are runs and packed groups.
+    pub(super) has_plain_levels: bool,
+}
+
+/// What a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageKind {
+    Dictionary,
+    /// Rows, levels and values packed together.
+    Data,
+    /// Rows, the levels apart and never packed; or a page of another kind.
+    Other,
+}
+
+/// How a page's values are coded, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Plain,
+    /// By the dictionary; the entries of a dictionary page may be called so, too, and are plain.
+    Dictionary,
+    Other,
 }
 
 /// The header of the page at `at`, in a column that ends at `end`.
@@ -86,27 +114,61 @@ impl Page {
     /// Reads a PageHeader in Thrift's compact protocol.
     fn parse(bytes: &[u8]) -> Option<Page> {
         let mut thrift = Thrift { bytes };
-        let mut page = Page { header_len: 0, compressed: 0, uncompressed: 0, values: 0, is_dictionary: false };
+        let mut page = Page {
+            header_len: 0,
+            compressed: 0,
+            uncompressed: 0,
+            values: 0,
+            kind: PageKind::Other,
+            encoding: Encoding::Other,
+            has_plain_levels: false,
+        };
         let mut last = 0;
+        // What the page calls itself, beside the part that it has.
+        let mut named = PageKind::Other;
+        let mut plain_levels = [false; 2];
         while let Some((id, kind)) = thrift.field(&mut last)? {
             match (id, kind) {
+                (1, 5) => {
+                    named = match thrift.integer()? {
+                        0 => PageKind::Data,
+                        2 => PageKind::Dictionary,
+                        _ => PageKind::Other,
+                    };
+                }
                 (2, 5) => page.uncompressed = thrift.integer()?,
                 (3, 5) => page.compressed = thrift.integer()?,
                 // Data page, dictionary page, data page of version 2; all have the number of values first.
                 (5 | 7 | 8, 12) => {
-                    page.is_dictionary = id == 7;
+                    page.kind = match id {
+                        5 => PageKind::Data,
+                        7 => PageKind::Dictionary,
+                        _ => PageKind::Other,
+                    };
                     let mut last = 0;
                     while let Some((id, kind)) = thrift.field(&mut last)? {
-                        if (id, kind) == (1, 5) {
-                            page.values = thrift.integer()?;
-                        } else {
-                            thrift.skip(kind, 0)?;
+                        match (id, kind, page.kind) {
+                            (1, 5, _) => page.values = thrift.integer()?,
+                            (2, 5, PageKind::Dictionary | PageKind::Data) => {
+                                page.encoding = match thrift.integer()? {
+                                    0 => Encoding::Plain,
+                                    2 | 8 => Encoding::Dictionary,
+                                    _ => Encoding::Other,
+                                };
+                            }
+                            (3, 5, PageKind::Data) => plain_levels[0] = thrift.integer()? == 3,
+                            (4, 5, PageKind::Data) => plain_levels[1] = thrift.integer()? == 3,
+                            (_, kind, _) => thrift.skip(kind, 0)?,
                         }
                     }
                 }
                 (_, kind) => thrift.skip(kind, 0)?,
             }
         }
+        if page.kind != named {
+            page.kind = PageKind::Other;
+        }
+        page.has_plain_levels = plain_levels == [true; 2];
         page.header_len = (bytes.len() - thrift.bytes.len()) as u64;
         Some(page)
     }

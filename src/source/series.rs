@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Date64Type;
-use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use arrow_select::take::take;
@@ -20,6 +20,31 @@ use super::order::{Order, order};
 use super::survey::{Input, Layout, Survey, Target};
 use crate::key::Date;
 use crate::panel::DateForm;
+
+/// One column of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SeriesColumn {
+    /// One value a row.
+    Rows(ArrayRef),
+    /// All rows hold the value of this array of one row, and it is no null. Many columns are like that, such as the
+    /// dummies of an industry; that not every such column is found must not matter to who reads it.
+    Constant(ArrayRef),
+}
+
+impl SeriesColumn {
+    /// The column as an array of its `row_count` rows.
+    ///
+    /// # Errors
+    /// None but arrow's own, for a type that it cannot repeat.
+    pub fn into_array(self, row_count: usize) -> Result<ArrayRef, String> {
+        match self {
+            SeriesColumn::Rows(array) => Ok(array),
+            SeriesColumn::Constant(one) => {
+                take(&one, &UInt32Array::from(vec![0; row_count]), None).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {
@@ -133,7 +158,7 @@ impl SeriesReader {
     ///
     /// # Panics
     /// When the range reaches beyond the survey's columns.
-    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<ArrayRef>>, String> {
+    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, String> {
         let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
         let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
         guarded(|| {
@@ -150,34 +175,50 @@ impl SeriesReader {
     }
 
     /// One decoded column in its panel type and in the order of the dates.
-    fn turn(&self, target: &Target, value: &Value, decoded: Option<ArrayRef>) -> Result<ArrayRef, String> {
-        let Some(array) = decoded else { return Ok(new_null_array(&target.data_type, self.order.dates.len())) };
-        let turned =
-            if target.is_decided { convert(&array, &target.data_type) } else { widen(&array, &target.data_type, 0) };
-        let turned = turned.and_then(|turned| check_midnight(&array, turned));
-        let array = turned.map_err(|why| format!("its column {:?}, {why}", value.name))?;
-        match &self.order.rows {
-            None => Ok(array),
-            Some(rows) => take(&array, rows, None).map_err(undecodable),
-        }
+    fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, String> {
+        let convert = |array: &ArrayRef| {
+            let turned =
+                if target.is_decided { convert(array, &target.data_type) } else { widen(array, &target.data_type, 0) };
+            let turned = turned.and_then(|turned| check_midnight(array, turned));
+            turned.map_err(|why| format!("its column {:?}, {why}", value.name))
+        };
+        Ok(match decoded {
+            None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
+            Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
+            Some(SeriesColumn::Rows(array)) => {
+                let array = convert(&array)?;
+                SeriesColumn::Rows(match &self.order.rows {
+                    None => array,
+                    Some(rows) => take(&array, rows, None).map_err(undecodable)?,
+                })
+            }
+        })
     }
 
     /// These columns as the file has them, whole; `None` for those of type null and in files without rows.
-    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<ArrayRef>>, String> {
+    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, String> {
         let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
-        let mut roots: Vec<usize> =
-            values.iter().filter(|value| value.raw != DataType::Null).map(|value| value.root).collect();
+        let mut columns: Vec<Option<SeriesColumn>> =
+            values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
+        let wanted = values.iter().zip(&columns);
+        let wanted = wanted.filter(|(value, column)| column.is_none() && value.raw != DataType::Null);
+        let mut roots: Vec<usize> = wanted.map(|(value, _)| value.root).collect();
         roots.sort_unstable();
         let arrays = parquet.columns(&roots, self.file_rows)?;
-        Ok(values.iter().map(|value| Some(arrays[roots.binary_search(&value.root).ok()?].clone())).collect())
+        for (value, column) in values.iter().zip(&mut columns) {
+            if let Ok(place) = roots.binary_search(&value.root) {
+                *column = Some(SeriesColumn::Rows(arrays[place].clone()));
+            }
+        }
+        Ok(columns)
     }
 
     /// Refuses rows that have the same date and are not the same in all of `values`, which were decoded.
-    fn check_claims(&self, values: &[&Value], decoded: &[Option<ArrayRef>]) -> Result<(), String> {
+    fn check_claims(&self, values: &[&Value], decoded: &[Option<SeriesColumn>]) -> Result<(), String> {
         let claims = &self.order.claims;
         let mut first: Option<(usize, &str, &ArrayRef)> = None;
         for (value, array) in values.iter().zip(decoded) {
-            let Some(array) = array else { continue };
+            let Some(SeriesColumn::Rows(array)) = array else { continue };
             if claims.is_empty() {
                 return Ok(());
             }

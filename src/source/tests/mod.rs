@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod columns;
+mod constants;
 mod dates;
 mod files;
 mod real;
@@ -16,7 +17,7 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
-use super::{SeriesReader, SourceOptions, Survey, survey};
+use super::{SeriesColumn, SeriesReader, SourceOptions, Survey, survey};
 use crate::error::Error;
 use crate::progress::Silent;
 use crate::workers::Workers;
@@ -103,7 +104,7 @@ fn encoded(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
 /// Opens the input `n` and reads all its columns.
 fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader, Vec<Option<ArrayRef>>), String> {
     let reader = survey.open(&survey.inputs[n])?;
-    let columns = reader.read(0..survey.columns.len())?;
+    let columns = arrays(&reader, reader.read(0..survey.columns.len())?);
     for (array, column) in columns.iter().zip(&survey.columns) {
         if let Some(array) = array {
             assert_eq!((array.len(), array.data_type()), (reader.dates().len(), &column.data_type));
@@ -111,6 +112,12 @@ fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader, Vec<Option<Array
     }
     assert!(reader.dates().is_sorted_by(|a, b| a < b));
     Ok((reader, columns))
+}
+
+/// Columns of `reader` as arrays of all its rows.
+fn arrays(reader: &SeriesReader, columns: Vec<Option<SeriesColumn>>) -> Vec<Option<ArrayRef>> {
+    let row_count = reader.dates().len();
+    columns.into_iter().map(|column| column.map(|column| column.into_array(row_count).unwrap())).collect()
 }
 
 fn texts(values: &[&str]) -> ArrayRef {
