@@ -10,6 +10,11 @@ pub(crate) fn current() -> usize {
     rayon::current_thread_index().unwrap_or(0)
 }
 
+/// The number of cores that the process may use.
+pub(crate) fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs a list of work items, in parallel unless there is one worker; results come back in the order of the items.
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,
@@ -21,7 +26,7 @@ impl Workers {
     /// # Errors
     /// When the system refuses a thread.
     pub fn new(count: Option<usize>) -> Result<Workers> {
-        let count = count.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let count = count.unwrap_or_else(available);
         if count <= 1 {
             return Ok(Workers { pool: None });
         }

@@ -32,10 +32,10 @@ pub(super) struct BlockBuilder {
 
 /// A gathered block: where its columns lie in the spill, each in (date, stock) order.
 pub(super) struct Block {
-    /// Its dates, ascending.
-    pub(super) dates: Vec<Date>,
+    /// The days of its dates, ascending. There are many blocks, so that these lie in the spill like the rows.
+    pub(super) days: Piece,
     /// Where each date's rows start, and the end of the last.
-    pub(super) row_starts: Vec<u32>,
+    pub(super) row_starts: Piece,
     /// For each row, the number of its input.
     pub(super) inputs: Piece,
     /// The panel's columns; `None` where the block has no value.
@@ -157,7 +157,10 @@ impl Frame {
             let inputs: &mut [u32] = bytemuck::cast_slice_mut(window);
             visit.places().for_each(|place| inputs[place] = self.series[visit.series].0);
         })?;
-        Ok(Block { dates: self.dates, row_starts: self.row_starts, inputs, columns })
+        let days: Vec<i32> = self.dates.iter().map(|date| date.days()).collect();
+        let days = spill.put(bytemuck::cast_slice(&days))?;
+        let row_starts = spill.put(bytemuck::cast_slice(&self.row_starts))?;
+        Ok(Block { days, row_starts, inputs, columns })
     }
 
     /// For each place, the number of the row's input.

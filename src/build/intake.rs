@@ -15,6 +15,9 @@ use crate::source::{SeriesReader, Survey, join_date_forms};
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
 
+/// What a run takes whatever its memory: the program, the list of files, the catalog.
+const FIXED_MEMORY: u64 = 16 << 20;
+
 /// Bytes a text takes beside its own: its place in the list, and the allocator's.
 const TEXT_OVERHEAD: usize = 32;
 
@@ -72,8 +75,9 @@ impl<'a> Intake<'a> {
             survey,
             spill,
             observer,
-            // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest.
-            share: (memory / 2) as usize / workers,
+            // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
+            // whatever the memory.
+            share: ((memory - FIXED_MEMORY) / 2) as usize / workers,
             text_limit: (memory / 4) as usize,
             text_len: AtomicUsize::new(0),
         }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::gather::Block;
 use crate::key::Date;
 use crate::segment::SegmentColumn;
 
@@ -47,24 +46,19 @@ fn split(lens: impl ExactSizeIterator<Item = u64>, target: u64) -> Vec<Range<usi
     ranges
 }
 
-/// All dates of `blocks` with the rows of each.
-pub(super) fn sections(blocks: &[Block]) -> Vec<(Date, u32)> {
-    let mut all: Vec<(Date, u32)> = blocks
-        .iter()
-        .flat_map(|block| {
-            block.dates.iter().zip(block.row_starts.windows(2)).map(|(&date, ends)| (date, ends[1] - ends[0]))
-        })
-        .collect();
-    // Stable and nearly sorted: each block's dates ascend already.
-    all.sort_by_key(|&(date, _)| date);
-    all.dedup_by(|later, first| {
-        let same = later.0 == first.0;
-        if same {
-            first.1 += later.1;
+/// All dates of blocks with the rows of each. A block has its days, ascending, and where each one's rows start and the
+/// last one's end.
+pub(super) fn sections<'a>(blocks: impl Iterator<Item = (&'a [i32], &'a [u32])> + Clone) -> Vec<(Date, u32)> {
+    let first = blocks.clone().filter_map(|(days, _)| days.first()).min().copied().unwrap_or(0);
+    let last = blocks.clone().filter_map(|(days, _)| days.last()).max().copied().unwrap_or(0);
+    let mut counts = vec![0u32; (last - first) as usize + 1];
+    for (days, row_starts) in blocks {
+        for (day, ends) in days.iter().zip(row_starts.windows(2)) {
+            counts[(day - first) as usize] += ends[1] - ends[0];
         }
-        same
-    });
-    all
+    }
+    let days = counts.iter().zip(first..).filter(|(count, _)| **count > 0);
+    days.filter_map(|(&count, day)| Some((Date::from_days(day)?, count))).collect()
 }
 
 #[cfg(test)]
@@ -81,6 +75,14 @@ mod tests {
                 assert!(ranges.iter().all(|range| !range.is_empty()));
             }
         }
+    }
+
+    #[test]
+    fn a_section_has_the_rows_of_all_blocks() {
+        let blocks: [(&[i32], &[u32]); 3] = [(&[-3, 0, 2], &[0, 1, 3, 6]), (&[0], &[0, 5]), (&[], &[0])];
+        let day = |day| Date::from_days(day).unwrap();
+        assert_eq!(sections(blocks.into_iter()), [(day(-3), 1), (day(0), 7), (day(2), 3)]);
+        assert_eq!(sections(std::iter::empty()), []);
     }
 
     #[test]

@@ -89,16 +89,25 @@ impl Gathering<'_> {
         inputs[rows].iter().map(|&input| self.stocks[input as usize])
     }
 
+    /// For each block its days, ascending, and where each one's rows start and the last one's end.
+    pub(super) fn days(&self) -> impl Iterator<Item = (&[i32], &[u32])> + Clone {
+        let get = |piece| self.spill.get(piece);
+        self.blocks
+            .iter()
+            .map(move |block| (bytemuck::cast_slice(get(block.days)), bytemuck::cast_slice(get(block.row_starts))))
+    }
+
     /// Walks through the blocks in step with dates that ascend from `first` on.
     pub(super) fn walk(&self, first: Date) -> Walk<'_> {
-        let start = |block: &Block| block.dates.partition_point(|&date| date < first);
-        Walk { blocks: self.blocks, next: self.blocks.iter().map(start).collect() }
+        let start = |(days, _): (&[i32], &[u32])| days.partition_point(|&day| day < first.days());
+        let next = self.days().map(start).collect();
+        Walk { blocks: self.days().collect(), next }
     }
 }
 
 /// A place in each block; see [`Gathering::walk`].
 pub(super) struct Walk<'a> {
-    blocks: &'a [Block],
+    blocks: Vec<(&'a [i32], &'a [u32])>,
     next: Vec<usize>,
 }
 
@@ -106,12 +115,12 @@ impl Walk<'_> {
     /// The rows of `date`, which must be later than the one asked for before, in code order.
     pub(super) fn pieces(&mut self, date: Date) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(self.blocks.len());
-        for (number, (block, at)) in self.blocks.iter().zip(&mut self.next).enumerate() {
-            while block.dates.get(*at).is_some_and(|&other| other < date) {
+        for (number, ((days, row_starts), at)) in self.blocks.iter().zip(&mut self.next).enumerate() {
+            while days.get(*at).is_some_and(|&other| other < date.days()) {
                 *at += 1;
             }
-            if block.dates.get(*at) == Some(&date) {
-                let rows = block.row_starts[*at] as usize..block.row_starts[*at + 1] as usize;
+            if days.get(*at) == Some(&date.days()) {
+                let rows = row_starts[*at] as usize..row_starts[*at + 1] as usize;
                 pieces.push(Piece { origin: Origin::Block(number), rows });
                 *at += 1;
             }

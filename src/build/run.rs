@@ -72,7 +72,8 @@ impl<'a> Build<'a> {
         self
     }
 
-    /// Worker threads; one per core by default. One runs on the calling thread. The segments' bytes do not depend on it.
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the calling
+    /// thread. The segments' bytes do not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
         self
@@ -138,12 +139,12 @@ impl<'a> Build<'a> {
         snapshot.settings = Settings::new("build", &self.source, &self.options).encode()?;
         snapshot.sources = source_entries(survey, &gathered);
 
-        let sections = plan::sections(&gathered.blocks);
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+        let sections = plan::sections(gathering.days());
         if sections.is_empty() {
             return Err(nothing_to_store(survey, &snapshot));
         }
-        let spilled = spill.map()?;
-        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let sealer = Sealer { gathering, columns };
         let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, |walk, date| {
             let (row_count, body) = sealer.section(date, &walk.pieces(date), None);

@@ -13,13 +13,16 @@ use crate::progress::Observer;
 use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::source::Survey;
 use crate::store::StoreWriter;
-use crate::workers::Workers;
+use crate::workers::{Workers, available};
 
 /// Anonymous memory a run may use, unless told otherwise: 512 MiB.
 pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
 
 /// The least memory a run can work with.
 const LEAST_MEMORY: u64 = 64 << 20;
+
+/// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
+const WORKER_MEMORY: u64 = 16 << 20;
 
 /// What runs the stages.
 pub(super) struct Stages<'a> {
@@ -38,7 +41,7 @@ pub(super) struct SealedRows {
 }
 
 impl<'a> Stages<'a> {
-    /// Stages with so many workers and so many bytes of memory.
+    /// Stages with at most so many workers, as far as so many bytes of memory allow.
     ///
     /// # Errors
     /// When the memory is too little, or the system refuses a thread.
@@ -54,7 +57,9 @@ impl<'a> Stages<'a> {
                 LEAST_MEMORY >> 20
             )));
         }
-        Ok(Stages { workers: Workers::new(workers)?, memory, observer, disk: disk.clone() })
+        let asked = workers.unwrap_or_else(available);
+        let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?;
+        Ok(Stages { workers, memory, observer, disk: disk.clone() })
     }
 
     /// An intermediate file of `writer`'s for each worker.

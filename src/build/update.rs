@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 
 use super::assemble::{Assembly, assemble};
 use super::intake::{codes_of, panel_of};
+use super::plan;
 use super::report::source_entries;
 use super::revision::Revision;
 use super::rows::Gathering;
@@ -101,7 +102,8 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// Worker threads; one per core by default. One runs on the calling thread. What is written does not depend on it.
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the calling
+    /// thread. What is written does not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
         self
@@ -174,10 +176,10 @@ impl<'a> Update<'a> {
         let was_read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
         let codes_now = read.iter().filter(was_read).chain(pruned.iter().copied());
         let restated = codes_now.filter_map(|entry| entry.code.as_deref()).collect();
-        let mut dates: Vec<Date> = before.dates()?.to_vec();
-        dates.extend(gathered.blocks.iter().flat_map(|block| &block.dates));
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+        let mut dates: Vec<Date> = before.dates()?.to_vec();
+        dates.extend(plan::sections(gathering.days()).into_iter().map(|(date, _)| date));
         let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &restated, dates);
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read);

@@ -142,8 +142,9 @@ pub struct BuildArgs {
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     ///
-    /// Whatever the panel's size. Mapped files come on top in a process's resident size, but those pages are the
-    /// kernel's to take back; RssAnon in /proc/PID/status is the figure that this bounds.
+    /// Whatever the panel's size; there is one worker for each 16 MiB at most. Mapped files come on top in a process's
+    /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that this
+    /// bounds.
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
     pub memory: u64,
 

@@ -1,0 +1,52 @@
+"""What a run allocates stays within what it was given, on a panel that would not fit.
+
+The figure is RssAnon: mapped pages are the kernel's and go when it wants them. It is read every millisecond from /proc,
+so that Linux alone tells.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import transect
+
+MIB = 2**20
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A panel whose values take more than twice the least budget."""
+    home = tmp_path_factory.mktemp("large")
+    rows = transect.synth(home / "source", "--preset", "barra", "--stocks", 1500, "--dates", 2200)["rows"]
+    assert rows * 10 * 8 > 2 * 64 * MIB, f"{rows} rows of ten doubles"
+    return home
+
+
+def peak_anon(*args):
+    """The most anonymous memory that was seen of a run, in bytes."""
+    process = subprocess.Popen([str(transect.BIN), *map(str, args)], stdout=subprocess.DEVNULL)
+    status, peak = Path(f"/proc/{process.pid}/status"), 0
+    while process.poll() is None:
+        anon = [line for line in status.read_text().splitlines() if line.startswith("RssAnon:")]
+        peak = max([peak, *(int(line.split()[1]) * 1024 for line in anon)])
+        time.sleep(0.001)
+    assert process.returncode == 0, args
+    assert peak > MIB, "nothing was measured"
+    return peak
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 8])
+def test_a_build_keeps_to_its_memory(large, tmp_path, workers):
+    peak = peak_anon("build", large / "source", tmp_path / "store", "-q", "--memory", "64MiB", "-j", workers)
+    assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
+
+
+def test_a_transpose_needs_little(large, tmp_path):
+    transect.build(large / "source", tmp_path / "store")
+    peak = peak_anon("transpose", tmp_path / "store", tmp_path / "out", "-q")
+    assert peak <= 128 * MIB, f"{peak / MIB:.0f} MiB"
