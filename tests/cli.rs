@@ -273,11 +273,29 @@ fn json_reports_are_one_object_each() {
     assert_eq!((&build["stocks"], &build["dates"], &build["columns"]), (&12.into(), &60.into(), &42.into()));
     assert_eq!(build["rows"], synth["rows"]);
     assert_eq!(build["source_bytes"], synth["bytes"]);
-    assert_eq!((&transpose["files"], &transpose["rows"]), (&60.into(), &build["rows"]));
+    assert_eq!((&transpose["written"], &transpose["rows"]), (&60.into(), &build["rows"]));
     assert_eq!((&verify["ok"], &verify["output"]["files"]), (&true.into(), &60.into()));
     assert_eq!(verify["source"], Value::Null);
     assert_eq!((&info["rows"], &info["version"]), (&build["rows"], &1.into()));
     assert_eq!(info["columns"].as_array().unwrap().len(), 42);
+}
+
+#[test]
+fn a_second_transpose_says_that_there_is_nothing_to_do_and_a_third_what_it_did() {
+    let place = Place::new();
+    place.run("synth panel --stocks 12 --dates 60").done();
+    place.run("build panel store").done();
+    let first = place.run("transpose store out").done().stdout;
+    assert!(first.contains("files    60 written\n"), "{first}");
+    let second = place.run("transpose store out").done().stdout;
+    assert_eq!(second, "output  out, of version 1\nfiles   nothing to do: 60 files are current\n");
+    let is_section = |name: &PathBuf| name.to_string_lossy().starts_with("20");
+    let section = place.files("out").into_keys().find(is_section).unwrap();
+    fs::remove_file(place.path("out").join(section)).unwrap();
+    let third = place.run("transpose store out --check-content").done().stdout;
+    assert!(third.contains("files    1 written; 59 files were current\n"), "{third}");
+    let json = place.run("transpose store out --json").done().json();
+    assert_eq!((&json["written"], &json["unchanged"], &json["removed"]), (&0.into(), &60.into(), &0.into()));
 }
 
 #[test]

@@ -231,8 +231,9 @@ pub struct AppendArgs {
 /// Write one file per date from a store
 ///
 /// Each file appears whole or not at all. OUT also gets a small ledger, a file named .transect with the ending of the
-/// others, that knows which files are transect's: files of earlier runs whose dates are gone are removed, files of
-/// others never touched.
+/// others, that knows which files are transect's and what they were made from. Run again, transpose writes only files
+/// whose date or columns changed in the store, or that somebody changed or removed, and removes those whose dates are
+/// gone. Files under other names are never touched.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -240,7 +241,8 @@ Examples:
   transect transpose panel.store by_date --from 20240101
   transect transpose panel.store styles --columns size,beta,momentum --no-date
   transect transpose panel.store lake --name 'trade_date={date}/data.parquet' --compression zstd:3
-  transect transpose panel.store hs300 --stocks @hs300.txt")]
+  transect transpose panel.store hs300 --stocks @hs300.txt
+  transect transpose panel.store by_date --check-content")]
 pub struct TransposeArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -300,9 +302,15 @@ pub struct TransposeArgs {
     #[command(flatten)]
     pub running: Running,
 
+    /// Also read the files that seem current, and write again those that are not as they were written
+    ///
+    /// Otherwise a file that still has the size and the time at which it was written is taken for that file.
+    #[arg(long, help_heading = RUNNING)]
+    pub check_content: bool,
+
     /// Write into a directory with other files, or with files of ours in another shape
     ///
-    /// Never replaces or deletes a file that transect did not write.
+    /// Never replaces or deletes a file under a name that transect did not use.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }

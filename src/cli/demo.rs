@@ -82,7 +82,7 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
     tell(
         "transpose",
         turned.seconds,
-        format!("{} files of {out}/, {}; {rate} rows/s", output::count(turned.files), output::bytes(turned.bytes)),
+        format!("{} files of {out}/, {}; {rate} rows/s", output::count(turned.written), output::bytes(turned.bytes)),
     )?;
 
     let verified = verify::verify(&store, Some(&places.source), Some(&places.out), &workers, &watch)?;

@@ -36,8 +36,12 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
 
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut transpose =
-            Transpose::new(&store, &args.out).shape(shape).selection(selection).force(args.force).observer(&watch);
+        let mut transpose = Transpose::new(&store, &args.out)
+            .shape(shape)
+            .selection(selection)
+            .force(args.force)
+            .check_content(args.check_content)
+            .observer(&watch);
         if let Some(count) = args.running.workers() {
             transpose = transpose.workers(count);
         }
@@ -114,14 +118,32 @@ fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
 fn lines(out: &str, report: &TransposeReport) -> Lines {
     let mut lines = Lines::default();
     lines.add("output", format!("{out}, of version {}", report.version));
-    lines.add("files", output::count(report.files));
-    lines.add("rows", output::count(report.rows));
-    lines.add("columns", output::count(report.columns));
-    lines.add("bytes", output::bytes(report.bytes));
-    lines.add("time", output::pace(report.seconds, report.rows));
+    lines.add("files", files(report));
+    if report.written > 0 {
+        lines.add("rows", output::count(report.rows));
+        lines.add("columns", output::count(report.columns));
+        lines.add("bytes", output::bytes(report.bytes));
+        lines.add("time", output::pace(report.seconds, report.rows));
+    }
     lines.add_some("removed", report.removed, |count| format!("{count} files of earlier runs that are out of date"));
+    lines.add_some("left", report.left, |count| {
+        format!("{count} files that are out of date, but that somebody has changed since transect wrote them")
+    });
     lines.add_some("no rows", report.without_rows, |count| {
         format!("{count} dates have none of these stocks, and no file")
     });
     lines
+}
+
+fn files(report: &TransposeReport) -> String {
+    let unchanged = |verb: [&str; 2]| {
+        let verb = if report.unchanged == 1 { verb[0] } else { verb[1] };
+        format!("{} {verb} current", output::counted(report.unchanged, "file", "files"))
+    };
+    match (report.written, report.unchanged) {
+        (0, 0) => "none".to_owned(),
+        (0, _) => format!("nothing to do: {}", unchanged(["is", "are"])),
+        (written, 0) => format!("{} written", output::count(written)),
+        (written, _) => format!("{} written; {}", output::count(written), unchanged(["was", "were"])),
+    }
 }

@@ -1,5 +1,6 @@
 //! Puts one output file in place: whole under its final name, or not at all.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -31,17 +32,18 @@ pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Writ
     let written = file.write_at(bytes, 0).and_then(|()| {
         let metadata = file.file().metadata().map_err(Error::io("read", &temporary))?;
         disk.rename(&temporary, path)?;
-        Ok(Written {
-            byte_len: bytes.len() as u64,
-            checksum: checksum(bytes),
-            modified_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
-        })
+        Ok(Written { byte_len: bytes.len() as u64, checksum: checksum(bytes), modified_ns: modified_ns(&metadata) })
     });
     if written.is_err() {
         // The first error says more than one about the leftover.
         let _ = disk.remove(&temporary);
     }
     written
+}
+
+/// Modification time in nanoseconds since 1970.
+pub(crate) fn modified_ns(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
 /// Where `path` is written before it gets its name.

@@ -282,6 +282,14 @@ impl Store {
         }
     }
 
+    /// The version in which the section of the `index`-th date last changed; no segment is opened for it.
+    ///
+    /// # Errors
+    /// When there are not so many dates, or the catalog is damaged.
+    pub(crate) fn changed_at(&self, index: usize) -> Result<u64> {
+        Ok(self.catalog.record::<SectionRecord>(Table::Sections, index)?.changed)
+    }
+
     /// The section of the `index`-th date.
     ///
     /// # Errors

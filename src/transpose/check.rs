@@ -1,12 +1,14 @@
 //! Compares the files of an output directory with the store they came from.
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_ipc::reader::FileReader;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
@@ -14,7 +16,6 @@ use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
 use super::run::section_columns;
 use crate::error::{Error, Result};
-use crate::format::checksum;
 use crate::key::Date;
 use crate::progress::Observer;
 use crate::sink::Format;
@@ -49,43 +50,42 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
         )));
     }
     let plan = Plan::new(store, &ledger.shape)?;
-    let files: Vec<(&String, &LedgerFile)> = ledger.files.iter().collect();
+    let files: Vec<(Date, String, &LedgerFile)> = ledger.files().collect();
     observer.begin("verify output", "files", files.len() as u64);
     let results = workers.try_map(files.len(), |at| {
         if observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        let (date, file) = files[at];
-        let difference = compare(store, out, date, file, &plan, ledger.shape.format);
+        let (date, path, file) = &files[at];
+        let path = out.join(path);
+        let difference = compare(store, &path, *date, file, &plan, ledger.shape.format);
         observer.advance(1);
-        Ok(difference.err().map(|why| format!("{}: {why}", out.join(&file.path).display())))
+        Ok(difference.err().map(|why| format!("{}: {why}", path.display())))
     })?;
     observer.end();
     let mut differences: Vec<String> = results.into_iter().flatten().collect();
     if !ledger.pending.is_empty() {
         differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
     }
-    Ok(OutputReport { files: files.len() as u64, rows: files.iter().map(|(_, file)| file.rows).sum(), differences })
+    Ok(OutputReport { files: files.len() as u64, rows: files.iter().map(|(_, _, file)| file.rows).sum(), differences })
 }
 
 fn compare(
     store: &Store,
-    out: &Path,
-    date: &str,
+    path: &Path,
+    date: Date,
     file: &LedgerFile,
     plan: &Plan,
     format: Format,
 ) -> Result<(), String> {
-    let path = out.join(&file.path);
-    let bytes = fs::read(&path).map_err(|error| error.to_string())?;
-    let date: Date = date.parse()?;
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let section = store.section(date).map_err(|error| error.to_string())?;
     let expected = expected(&section, plan).map_err(|error| error.to_string())?;
     let expected = expected.ok_or("the store has no rows for it")?;
-    if format!("{:016x}", checksum(&bytes)) != file.checksum {
-        return Err("it is not the file that was written; transpose again".to_owned());
+    if !file.has_content(&bytes) {
+        return Err("it is not the file that was written; transpose again with --check-content".to_owned());
     }
-    let found = read(&path, format).map_err(|error| error.to_string())?;
+    let found = read(bytes.into(), format).map_err(|error| error.to_string())?;
     match first_difference(&expected, &found) {
         None => Ok(()),
         Some(difference) => Err(difference),
@@ -99,17 +99,11 @@ fn expected(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
     RecordBatch::try_new(plan.schema.clone(), arrays).map(Some).map_err(Error::arrow("make a record batch"))
 }
 
-fn read(path: &Path, format: Format) -> Result<RecordBatch> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let action = format!("read {}", path.display());
+fn read(bytes: Bytes, format: Format) -> Result<RecordBatch, ArrowError> {
     match format {
-        Format::Parquet => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(Error::arrow(&action))?;
-            join(reader.build().map_err(Error::arrow(&action))?)
-        }
-        Format::Arrow => join(FileReader::try_new(file, None).map_err(Error::arrow(&action))?),
+        Format::Parquet => join(ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?),
+        Format::Arrow => join(FileReader::try_new(Cursor::new(bytes), None)?),
     }
-    .map_err(Error::arrow(&action))
 }
 
 fn join(reader: impl RecordBatchReader) -> Result<RecordBatch, ArrowError> {

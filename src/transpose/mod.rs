@@ -1,9 +1,10 @@
-//! Store to sink: writes one file per date, and keeps the ledger of what was written.
+//! Store to sink: brings one file per date up to date, and keeps the ledger of what was written.
 
 mod check;
 mod ledger;
 mod plan;
 mod run;
+mod work;
 
 pub use check::{OutputReport, verify_output};
 

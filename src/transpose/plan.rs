@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -45,6 +45,23 @@ impl Default for Shape {
     }
 }
 
+impl Shape {
+    /// The same shape, spelt in one way: the order in which names were given says nothing.
+    pub(super) fn canonical(mut self) -> Shape {
+        for names in self.columns.iter_mut().chain(self.stocks.iter_mut()).chain([&mut self.exclude]) {
+            names.sort_unstable();
+            names.dedup();
+        }
+        self.name = self.name.take().filter(|name| *name != self.format.default_name());
+        self
+    }
+
+    /// Where each file lies below the directory.
+    pub(super) fn file_name(&self) -> NamePattern {
+        self.name.clone().unwrap_or_else(|| self.format.default_name())
+    }
+}
+
 /// Which dates to write. Empty selects all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -83,6 +100,8 @@ pub(super) struct Plan {
     pub(super) columns: Vec<usize>,
     /// Schema of every file.
     pub(super) schema: SchemaRef,
+    /// Name and type of every column, as the ledger spells them; the date's with the spelling of its values.
+    pub(super) fields: Vec<(String, String)>,
     /// Whether files have the date column.
     pub(super) date: bool,
     /// The numbers of the stocks to write; `None` writes all.
@@ -115,16 +134,23 @@ impl Plan {
         let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
         let all = panel.arrow();
         let kept = [0].into_iter().chain(shape.date.then_some(1)).chain(columns.iter().map(|index| index + 2));
-        let fields: Vec<Field> = kept.map(|index| all.field(index).clone()).collect();
+        let schema = Schema::new(kept.map(|index| all.field(index).clone()).collect::<Vec<Field>>());
+        let spelt = |(place, field): (usize, &FieldRef)| {
+            let is_date = shape.date && place == 1;
+            let kind = if is_date { panel.date_form.to_string() } else { field.data_type().to_string() };
+            (field.name().clone(), kind)
+        };
+        let fields = schema.fields().iter().enumerate().map(spelt).collect();
         let stocks = shape.stocks.as_ref().map(|codes| {
             codes.iter().map(|code| store.stock(code).map(|stock| stock.0 as i32)).collect::<Result<HashSet<i32>>>()
         });
         Ok(Plan {
             columns,
-            schema: Arc::new(Schema::new(fields)),
+            schema: Arc::new(schema),
+            fields,
             date: shape.date,
             stocks: stocks.transpose()?,
-            name: shape.name.clone().unwrap_or_else(|| shape.format.default_name()),
+            name: shape.file_name(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Runs a transpose: each worker takes a section, encodes it and puts its file in place.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,23 +11,26 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::ledger::{Ledger, LedgerFile};
+use super::ledger::{Ledger, LedgerFile, has_leftover};
 use super::plan::{Plan, Selection, Shape};
+use super::work::{Check, Work};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
-use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::sink::{Encoder, OutputColumn, Scratch, temporary_path, write_whole};
 use crate::store::{Section, Store, StoredColumn};
 use crate::workers::Workers;
 
-/// Writes one file per date from a store.
+/// Writes one file per date from a store, and no file again that is current.
+///
+/// A file is current when the output directory's ledger says that it was made in this shape and schema from the section
+/// as it is now, and the file still has the size and modification time that the ledger gives.
 ///
 /// ```no_run
 /// let store = transect::Store::open("panel.store")?;
 /// let report = transect::Transpose::new(&store, "by_date").run()?;
-/// println!("{} files", report.files);
+/// println!("{} files written, {} unchanged", report.written, report.unchanged);
 /// # Ok::<(), transect::Error>(())
 /// ```
 ///
@@ -41,6 +44,7 @@ pub struct Transpose<'a> {
     selection: Selection,
     workers: Option<usize>,
     force: bool,
+    check_content: bool,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -51,30 +55,23 @@ pub struct TransposeReport {
     /// The store's version that was written.
     pub version: u64,
     /// Files written.
-    pub files: u64,
-    /// Rows in them.
-    pub rows: u64,
-    /// Bytes in them.
-    pub bytes: u64,
-    /// Columns in each.
-    pub columns: u64,
+    pub written: u64,
+    /// Files of selected dates that were current, and so were left as they are.
+    pub unchanged: u64,
     /// Files of earlier runs that were removed: their dates are gone, or they had another shape.
     pub removed: u64,
+    /// Files that were to be removed too, but that somebody else has changed since; they are left and forgotten.
+    pub left: u64,
     /// Selected dates without a file, because none of the chosen stocks has a row.
     pub without_rows: u64,
+    /// Rows in the files written.
+    pub rows: u64,
+    /// Bytes in the files written.
+    pub bytes: u64,
+    /// Columns in each file.
+    pub columns: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
-}
-
-/// What an earlier run left in the output directory.
-#[derive(Default)]
-struct OldFiles {
-    /// Files of this shape, by date; those of this run's dates until they are replaced.
-    kept: BTreeMap<String, LedgerFile>,
-    /// Of the kept files of other dates, the paths that an unfinished run may have replaced.
-    open: BTreeSet<String>,
-    /// Paths of files that must go.
-    stale: BTreeSet<String>,
 }
 
 impl<'a> Transpose<'a> {
@@ -87,6 +84,7 @@ impl<'a> Transpose<'a> {
             selection: Selection::default(),
             workers: None,
             force: false,
+            check_content: false,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -117,6 +115,13 @@ impl<'a> Transpose<'a> {
         self
     }
 
+    /// Whether to read the files that seem current, too, and compare them with their checksums. Otherwise one that has
+    /// the size and the modification time of the ledger counts as it was written.
+    pub fn check_content(mut self, check_content: bool) -> Self {
+        self.check_content = check_content;
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -129,74 +134,93 @@ impl<'a> Transpose<'a> {
         self
     }
 
-    /// Writes the files, then the ledger. Stopped half-way, the directory holds whole files only, and running again
-    /// completes it.
+    /// Writes the files that are not current, removes those that have no place any more, and says so in the ledger.
+    /// Stopped half-way, the directory holds whole files only, and running again completes it. When all files are
+    /// current, nothing is written.
     ///
     /// # Errors
     /// When the directory holds what must not be replaced, a name is unknown, the store is damaged, or the observer
     /// cancels.
-    pub fn run(self) -> Result<TransposeReport> {
+    pub fn run(mut self) -> Result<TransposeReport> {
         let started = Instant::now();
+        self.shape = self.shape.canonical();
         let workers = Workers::new(self.workers)?;
         let plan = Plan::new(self.store, &self.shape)?;
-        let indices = self.selection.resolve(self.store)?;
-        let dates = self.store.dates()?;
-        let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
+        let selected = self.selection.resolve(self.store)?;
 
         self.disk.create_dir(&self.out)?;
         let _lock = self.lock()?;
         let before = self.take_directory()?;
-        let paths: BTreeSet<String> = indices.iter().map(|&index| plan.name.path(dates[index])).collect();
-        self.refuse_foreign_files(before.as_ref(), &paths)?;
-        let mut ledger = Ledger::new(self.store_name(), self.store.version(), self.shape.clone());
-        let old = self.split_old_files(before, &plan, &paths)?;
-        ledger.files = old.kept;
-        ledger.pending = paths.iter().chain(&old.stale).chain(&old.open).cloned().collect();
-        ledger.write(&self.disk, &self.out, &plan, &encoder)?;
-        self.create_dirs(&paths)?;
+        let ledger = Ledger::new(self.store_name(), self.store.version(), self.shape.clone(), plan.fields.clone());
+        let check = Check {
+            store: self.store,
+            out: &self.out,
+            plan: &plan,
+            content: self.check_content,
+            workers: &workers,
+            observer: self.observer,
+        };
+        let work = Work::new(&check, before, ledger, &selected)?;
+        let mut report = TransposeReport {
+            version: self.store.version(),
+            unchanged: work.unchanged,
+            without_rows: work.without_rows,
+            columns: plan.schema.fields().len() as u64,
+            ..TransposeReport::default()
+        };
+        if !work.is_none() || has_leftover(&self.out) {
+            self.refuse_foreign_files(&work, &plan)?;
+            self.work(work, &plan, &workers, &mut report)?;
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
 
-        self.observer.begin("transpose", "dates", indices.len() as u64);
-        let written = workers.try_map_with(indices.len(), Scratch::default, |scratch, at| {
+    fn work(&self, work: Work, plan: &Plan, workers: &Workers, report: &mut TransposeReport) -> Result<()> {
+        let dates = self.store.dates()?;
+        let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
+        work.ledger.write(&self.disk, &self.out, plan, &encoder)?;
+        self.create_dirs(&work, plan)?;
+
+        self.observer.begin("transpose", "dates", work.write.len() as u64);
+        let written = workers.try_map_with(work.write.len(), Scratch::default, |scratch, at| {
             if self.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let file = self.write_section(&plan, &encoder, scratch, indices[at])?;
+            let file = self.write_section(plan, &encoder, scratch, work.write[at])?;
             self.observer.advance(1);
             Ok(file)
         })?;
         self.observer.end();
 
-        let mut report = TransposeReport {
-            version: self.store.version(),
-            columns: plan.schema.fields().len() as u64,
-            ..TransposeReport::default()
-        };
-        let mut removable = old.stale;
-        for (file, &index) in written.into_iter().zip(&indices) {
-            let Some(file) = file else {
+        let mut ledger = work.ledger.clone();
+        let mut removable = work.stale.clone();
+        for (file, &index) in written.into_iter().zip(&work.write) {
+            if file.rows == 0 {
                 report.without_rows += 1;
                 removable.insert(plan.name.path(dates[index]));
-                ledger.files.remove(&dates[index].to_string());
-                continue;
-            };
-            report.files += 1;
-            report.rows += file.rows;
-            report.bytes += file.bytes;
-            ledger.files.insert(dates[index].to_string(), file);
+            } else {
+                report.written += 1;
+                report.rows += file.rows;
+                report.bytes += file.bytes;
+            }
+            ledger.files.insert(dates[index], file);
         }
         for path in &removable {
-            let path = self.out.join(path);
-            if path.exists() {
-                self.disk.remove(&path)?;
-                report.removed += 1;
+            let at = self.out.join(path);
+            if at.symlink_metadata().is_ok() {
+                if work.may_remove(path, &at)? {
+                    self.disk.remove(&at)?;
+                    report.removed += 1;
+                } else {
+                    report.left += 1;
+                }
             }
             // A run that was killed while it wrote the file left this.
-            self.disk.remove(&temporary_path(&path))?;
+            self.disk.remove(&temporary_path(&at))?;
         }
-        ledger.pending = old.open;
-        ledger.write(&self.disk, &self.out, &plan, &encoder)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        ledger.pending = work.open;
+        ledger.write(&self.disk, &self.out, plan, &encoder)
     }
 
     /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself is
@@ -249,77 +273,54 @@ impl<'a> Transpose<'a> {
     }
 
     /// No file that transect did not write is replaced, with --force or without.
-    fn refuse_foreign_files(&self, ledger: Option<&Ledger>, paths: &BTreeSet<String>) -> Result<()> {
-        let ours = ledger.map(Ledger::paths).unwrap_or_default();
-        let is_foreign =
-            |path: &&String| !ours.contains(path.as_str()) && self.out.join(path).symlink_metadata().is_ok();
-        match paths.iter().find(is_foreign) {
+    fn refuse_foreign_files(&self, work: &Work, plan: &Plan) -> Result<()> {
+        let dates = self.store.dates()?;
+        let paths = work.write.iter().map(|&index| plan.name.path(dates[index]));
+        let mut foreign = paths.filter(|path| !work.owns(path)).map(|path| self.out.join(path));
+        match foreign.find(|path| path.symlink_metadata().is_ok()) {
             Some(path) => Err(Error::Refused(format!(
                 "{} was not written by transect and is in the way; move it, or name another directory",
-                self.out.join(path).display()
+                path.display()
             ))),
             None => Ok(()),
         }
     }
 
-    /// Sorts what an earlier run left: files that stay listed until they are replaced, and paths that must go.
-    fn split_old_files(&self, before: Option<Ledger>, plan: &Plan, paths: &BTreeSet<String>) -> Result<OldFiles> {
-        let Some(before) = before else { return Ok(OldFiles::default()) };
+    fn create_dirs(&self, work: &Work, plan: &Plan) -> Result<()> {
         let dates = self.store.dates()?;
-        let same_kind = before.shape == self.shape && before.store == self.store_name();
-        let mut old = OldFiles::default();
-        for (date, file) in before.files {
-            let is_right = |date: Date| dates.binary_search(&date).is_ok() && file.path == plan.name.path(date);
-            if same_kind && date.parse().is_ok_and(is_right) {
-                // An unfinished run may have replaced it: which it is, old or new, stays open.
-                if before.pending.contains(&file.path) && !paths.contains(&file.path) {
-                    old.open.insert(file.path.clone());
-                }
-                old.kept.insert(date, file);
-            } else if !paths.contains(&file.path) {
-                old.stale.insert(file.path);
-            }
-        }
-        let kept: HashSet<&str> = old.kept.values().map(|file| file.path.as_str()).collect();
-        let unfinished =
-            before.pending.into_iter().filter(|path| !paths.contains(path) && !kept.contains(path.as_str()));
-        old.stale.extend(unfinished);
-        Ok(old)
+        let paths = work.write.iter().map(|&index| self.out.join(plan.name.path(dates[index])));
+        let dirs: BTreeSet<PathBuf> = paths.filter_map(|path| path.parent().map(Path::to_owned)).collect();
+        dirs.iter().filter(|dir| **dir != self.out).try_for_each(|dir| self.disk.create_dir(dir))
     }
 
-    fn create_dirs(&self, paths: &BTreeSet<String>) -> Result<()> {
-        let dirs: BTreeSet<&Path> = paths.iter().filter_map(|path| Path::new(path).parent()).collect();
-        for dir in dirs.into_iter().filter(|dir| !dir.as_os_str().is_empty()) {
-            self.disk.create_dir(&self.out.join(dir))?;
-        }
-        Ok(())
-    }
-
-    fn write_section(
-        &self,
-        plan: &Plan,
-        encoder: &Encoder,
-        scratch: &mut Scratch,
-        index: usize,
-    ) -> Result<Option<LedgerFile>> {
+    fn write_section(&self, plan: &Plan, encoder: &Encoder, scratch: &mut Scratch, index: usize) -> Result<LedgerFile> {
         let section = self.store.section_at(index)?;
-        let Some((columns, row_count)) = section_columns(&section, plan)? else { return Ok(None) };
-        let path = plan.name.path(section.date());
-        let written = encoder
-            .encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &self.out.join(&path), bytes))?;
-        Ok(Some(LedgerFile {
-            path,
-            version: self.store.version(),
+        let changed = section.changed();
+        let Some((columns, row_count)) = section_columns(&section, plan)? else {
+            return Ok(LedgerFile::without_rows(changed));
+        };
+        let path = self.out.join(plan.name.path(section.date()));
+        let written = encoder.encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &path, bytes))?;
+        Ok(LedgerFile {
+            changed,
             rows: row_count as u64,
             bytes: written.byte_len,
-            checksum: format!("{:016x}", written.checksum),
+            checksum: written.checksum,
             modified_ns: written.modified_ns,
-        }))
+        })
     }
 }
 
 /// The columns and the number of rows of `section` that `plan` selects; `None` when no row is left.
 pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Option<(Vec<OutputColumn>, usize)>> {
+    // First of all, because with few stocks most sections end here.
+    let chosen: Option<BooleanArray> = match &plan.stocks {
+        None => None,
+        Some(stocks) => Some(section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect()),
+    };
+    if chosen.as_ref().is_some_and(|chosen| chosen.true_count() == 0) {
+        return Ok(None);
+    }
     let mut columns = Vec::with_capacity(plan.schema.fields().len());
     let stored = |column: StoredColumn, distinct| OutputColumn::Stored {
         array: column.stored().clone(),
@@ -333,13 +334,7 @@ pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Opti
     for &index in &plan.columns {
         columns.push(stored(section.column_at(index)?, false));
     }
-    let row_count = section.row_count();
-    let Some(stocks) = &plan.stocks else { return Ok(Some((columns, row_count))) };
-
-    let chosen: BooleanArray = section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect();
-    if chosen.true_count() == 0 {
-        return Ok(None);
-    }
+    let Some(chosen) = chosen else { return Ok(Some((columns, section.row_count()))) };
     for column in &mut columns {
         if let OutputColumn::Stored { array, .. } = column {
             *array = filter(array, &chosen).map_err(Error::arrow("choose stocks"))?;

@@ -277,6 +277,133 @@ fn a_transpose_that_fails_anywhere_leaves_whole_files_and_can_be_run_again() {
     }
 }
 
+/// A run that brings a directory up to date, stopped at each operation; the next one goes on to the version it was for,
+/// or back to the one before.
+#[test]
+fn a_transpose_of_what_changed_that_fails_anywhere_can_be_run_again_forward_and_back() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let first = Store::open(place.store()).unwrap();
+    small_panel(&place, 1);
+    build(&place, &place.store(), true, Disk::default()).unwrap();
+    let second = Store::open(place.store()).unwrap();
+    let run = |store: &Store, out: &Path, disk: Disk| Transpose::new(store, out).workers(1).disk(disk).run();
+    let model = |store: &Store, name: &str| {
+        run(store, &place.path(name), Disk::default()).unwrap();
+        files(&place.path(name))
+    };
+    let (old, new) = (model(&first, "old"), model(&second, "new"));
+    let whole: HashSet<&(String, Vec<u8>)> = old.iter().chain(&new).collect();
+    // Either all files are of the first version, or one of the second is missing.
+    let scenes: [&dyn Fn(&Path); 2] = [
+        &|out| {
+            run(&first, out, Disk::default()).unwrap();
+        },
+        &|out| {
+            run(&second, out, Disk::default()).unwrap();
+            fs::remove_file(out.join("20240102.parquet")).unwrap();
+        },
+    ];
+    for (scene, prepare) in scenes.into_iter().enumerate() {
+        let counted = place.path(&format!("counted-{scene}"));
+        prepare(&counted);
+        let (disk, count) = counting();
+        run(&second, &counted, disk).unwrap();
+        for (at, fault) in Fault::all(count.load(Ordering::SeqCst)).enumerate() {
+            for (store, right) in [(&second, &new), (&first, &old)] {
+                let out = place.path(&format!("out-{scene}-{at}"));
+                prepare(&out);
+                let result = run(&second, &out, fault.disk());
+                let found = files(&out);
+                assert!(found.iter().all(|file| whole.contains(file)), "{fault:?}: a file is not whole");
+                if result.is_ok() {
+                    assert_eq!(found, new, "{fault:?}");
+                }
+                run(store, &out, Disk::default()).unwrap_or_else(|error| panic!("after {fault:?}: {error}"));
+                assert!(files(&out) == *right, "scene {scene}, {fault:?}");
+                assert_eq!(verify_output(store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+                assert_no_leftovers(&out);
+                let again = run(store, &out, Disk::default()).unwrap();
+                assert_eq!((again.written, again.unchanged), (0, 3), "scene {scene}, {fault:?}");
+                fs::remove_dir_all(&out).unwrap();
+            }
+        }
+    }
+}
+
+/// What a run that was killed may have replaced is transect's until a run completes, also when another one that left it
+/// out is killed in between.
+#[test]
+fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let first = Store::open(place.store()).unwrap();
+    small_panel(&place, 1);
+    build(&place, &place.store(), true, Disk::default()).unwrap();
+    let second = Store::open(place.store()).unwrap();
+    // Only the stock of one date is left.
+    for code in ["000001.SZ", "BRK.B", "600000.SH"] {
+        fs::remove_file(place.source().join(format!("{code}.parquet"))).unwrap();
+    }
+    build(&place, &place.store(), true, Disk::default()).unwrap();
+    let third = Store::open(place.store()).unwrap();
+    assert_eq!(third.dates().unwrap().len(), 1);
+    let run = |store: &Store, out: &Path, disk: Disk| Transpose::new(store, out).workers(1).disk(disk).run();
+    let some = |out: &Path, disk: Disk| {
+        let selection = Selection { dates: second.dates().unwrap()[..1].to_vec(), ..Selection::default() };
+        Transpose::new(&second, out).workers(1).selection(selection).disk(disk).run()
+    };
+
+    let counted = place.path("counted");
+    run(&first, &counted, Disk::default()).unwrap();
+    let (disk, all) = counting();
+    run(&second, &counted, disk).unwrap();
+    let mut left_open = 0;
+    for n in 0..all.load(Ordering::SeqCst) {
+        // Before its ledger, after it, after its file, and never.
+        for m in [2, 5, 9, usize::MAX] {
+            let out = place.path(&format!("out-{n}-{m}"));
+            run(&first, &out, Disk::default()).unwrap();
+            run(&second, &out, Fault::From(n).disk()).unwrap_err();
+            if some(&out, Fault::From(m).disk()).is_ok() {
+                let report = verify_output(&second, &out, &workers(1), &Silent).unwrap();
+                left_open +=
+                    usize::from(report.differences.iter().any(|difference| difference.contains("did not complete")));
+            }
+            // A third one is killed while it removes.
+            let _ = run(&third, &out, Fault::From(n).disk());
+            run(&third, &out, Disk::default()).unwrap();
+            assert_eq!(entries(&out), [".transect.parquet", "20240102.parquet"], "killed at {n}, then at {m}");
+            fs::remove_dir_all(&out).unwrap();
+        }
+    }
+    assert!(left_open > 0, "nothing was ever left open");
+}
+
+#[test]
+fn of_two_transposes_at_once_one_is_told_that_the_directory_is_locked() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let out = place.path("out");
+    let (slow, is_reached, go) = waiting(|operation| matches!(operation, Operation::Rename(_, _)));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| transpose(&store, &out, slow));
+        is_reached.recv().unwrap();
+        match transpose(&store, &out, Disk::default()) {
+            Err(Error::Locked { path, .. }) => assert_eq!(path, out),
+            other => panic!("{:?}", other.map(|_| "transposed")),
+        }
+        go.send(()).unwrap();
+        assert_eq!(first.join().unwrap().unwrap().written, 3);
+    });
+    assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+    assert_no_leftovers(&out);
+}
+
 #[test]
 fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shape() {
     let place = Place::new();
@@ -487,6 +614,6 @@ fn a_cancelled_transpose_leaves_whole_files_and_can_be_run_again() {
     assert_eq!(files(&out).len(), 1);
     let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
     assert!(report.differences.iter().any(|difference| difference.contains("did not complete")), "{report:?}");
-    assert_eq!(transpose(&store, &out, Disk::default()).unwrap().files, 3);
+    assert_eq!(transpose(&store, &out, Disk::default()).unwrap().written, 3);
     assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
 }

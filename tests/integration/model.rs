@@ -517,7 +517,7 @@ impl Model {
     fn check_output(&self, store: &Store, out: &Path, format: Format) {
         let shape = Shape { format, ..Shape::default() };
         let report = Transpose::new(store, out).shape(shape).workers(2).run().unwrap();
-        assert_eq!((report.files, report.rows), (self.dates().len() as u64, self.rows.len() as u64));
+        assert_eq!((report.written, report.rows), (self.dates().len() as u64, self.rows.len() as u64));
         for &date in &self.dates() {
             let path = out.join(format!("{date}.{format}"));
             let found = match format {

@@ -27,7 +27,7 @@ fn end_to_end(place: &Place, source: &Path, options: SourceOptions) -> (Store, B
         let out = place.path(format.extension());
         let shape = Shape { format, ..Shape::default() };
         let written = Transpose::new(&store, &out).shape(shape).workers(2).run().unwrap();
-        assert_eq!((written.files, written.rows), (report.dates, report.rows));
+        assert_eq!((written.written, written.rows), (report.dates, report.rows));
         let compared = verify_output(&store, &out, &workers(2), &Silent).unwrap();
         assert_eq!(compared.differences, Vec::<String>::new());
         assert_eq!((compared.files, compared.rows), (report.dates, report.rows));

@@ -2,9 +2,12 @@
 //! someone else put there, or another shape. What must never happen is that a reader of the folder meets files that
 //! contradict each other, or that a file goes which transect did not write.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
+use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
 use transect::sink::Format;
 use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
@@ -27,6 +30,11 @@ fn run(store: &Store, out: &Path, selection: Selection) -> TransposeReport {
     Transpose::new(store, out).selection(selection).workers(1).run().unwrap()
 }
 
+/// How many files a run wrote, left and removed.
+fn counts(report: &TransposeReport) -> (u64, u64, u64) {
+    (report.written, report.unchanged, report.removed)
+}
+
 fn assert_clean(store: &Store, out: &Path) {
     let report = verify_output(store, out, &workers(1), &Silent).unwrap();
     assert_eq!(report.differences, Vec::<String>::new());
@@ -44,15 +52,15 @@ fn message(result: Result<TransposeReport, Error>) -> String {
 fn runs_over_other_dates_add_up() {
     let (place, store) = small_store();
     let out = place.path("out");
-    assert_eq!(run(&store, &out, only(&SMALL_DATES[..1])).files, 1);
+    assert_eq!(run(&store, &out, only(&SMALL_DATES[..1])).written, 1);
     let before = fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap();
-    assert_eq!(run(&store, &out, only(&SMALL_DATES[2..])).files, 1);
+    assert_eq!(run(&store, &out, only(&SMALL_DATES[2..])).written, 1);
     assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet", "20240103.parquet"]);
     assert_eq!(fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap(), before, "it was written again");
     let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
     assert_eq!((report.files, report.rows), (2, 5));
     assert_clean(&store, &out);
-    assert_eq!(run(&store, &out, Selection::default()).files, 3);
+    assert_eq!(counts(&run(&store, &out, Selection::default())), (1, 2, 0));
     assert_clean(&store, &out);
 }
 
@@ -61,7 +69,7 @@ fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
     let (place, store) = small_store();
     let out = place.path("out");
     let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: Vec::new() };
-    assert_eq!(run(&store, &out, range).files, 2);
+    assert_eq!(run(&store, &out, range).written, 2);
     match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
         Err(Error::NotFound { what, hint }) => {
             assert!(what.contains("20240101"), "{what}");
@@ -90,12 +98,12 @@ fn another_shape_is_refused_and_replaces_all_files_under_force() {
         assert!(message(transpose().run()).contains("another shape"));
         assert_eq!(entries(&out), before, "a refused run changed something");
         let report = transpose().force(true).run().unwrap();
-        assert_eq!(report.files + report.without_rows, 3);
+        assert_eq!(report.written + report.without_rows, 3);
         assert_clean(&store, &out);
         // The ledger is one more file of the format.
         let files = entries(&out).into_iter().filter(|path| path.ends_with("parquet") || path.ends_with("arrow"));
         let ledgers = u64::from(shape.name.is_none());
-        assert_eq!(files.count() as u64, report.files + ledgers, "old files are left: {:?}", entries(&out));
+        assert_eq!(files.count() as u64, report.written + ledgers, "old files are left: {:?}", entries(&out));
     }
 }
 
@@ -107,7 +115,7 @@ fn a_forced_run_over_some_dates_removes_the_other_shapes_files() {
     let shape = Shape { date: false, ..Shape::default() };
     let report =
         Transpose::new(&store, &out).shape(shape).selection(only(&SMALL_DATES[..1])).force(true).run().unwrap();
-    assert_eq!((report.files, report.removed), (1, 2));
+    assert_eq!((report.written, report.removed), (1, 2));
     assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet"]);
     assert_clean(&store, &out);
 }
@@ -155,7 +163,7 @@ fn files_of_dates_that_the_store_no_longer_has_are_removed() {
     Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
     let store = Store::open(place.store()).unwrap();
     let report = run(&store, &out, Selection::default());
-    assert_eq!((report.files, report.removed), (1, 2));
+    assert_eq!((report.written, report.removed), (1, 2));
     assert_eq!(entries(&out), [".transect.parquet", "20240102.parquet"]);
     assert_clean(&store, &out);
 }
@@ -171,7 +179,7 @@ fn chosen_stocks_and_columns_are_all_that_is_written() {
         ..Shape::default()
     };
     let report = Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap();
-    assert_eq!((report.files, report.rows, report.columns), (3, 4, 3));
+    assert_eq!((report.written, report.rows, report.columns), (3, 4, 3));
     let batch = read_parquet(&out.join("20240102.parquet"));
     let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
     // In the panel's order.
@@ -183,7 +191,7 @@ fn chosen_stocks_and_columns_are_all_that_is_written() {
     let rare = place.path("rare");
     let shape = Shape { stocks: Some(vec!["平安".to_owned()]), ..Shape::default() };
     let report = Transpose::new(&store, &rare).shape(shape).workers(1).run().unwrap();
-    assert_eq!((report.files, report.without_rows), (1, 2));
+    assert_eq!((report.written, report.without_rows), (1, 2));
     assert_eq!(entries(&rare), [".transect.parquet", "20240102.parquet"]);
     assert_clean(&store, &rare);
 
@@ -246,7 +254,7 @@ fn a_ledger_that_leads_out_of_its_directory_is_refused() {
     let ledger = out.join(".transect.json");
     let good = fs::read_to_string(&ledger).unwrap();
     for path in ["../precious.parquet", "a/../../precious.parquet", "/precious.parquet", "."] {
-        let bad = good.replace("\"20240102/data.parquet\"", &format!("{path:?}"));
+        let bad = good.replace("\"pending\":[]", &format!("\"pending\":[{path:?}]"));
         assert_ne!(bad, good);
         fs::write(&ledger, bad).unwrap();
         let shape = Shape { date: false, ..Shape::default() };
@@ -254,10 +262,16 @@ fn a_ledger_that_leads_out_of_its_directory_is_refused() {
         assert!(matches!(result, Err(Error::Corrupt { .. })), "{path}: {result:?}");
         assert_eq!(fs::read_to_string(place.path("precious.parquet")).unwrap(), "mine");
     }
-    fs::write(&ledger, good.replace("{\"ledger\":1", "{\"ledger\":2")).unwrap();
-    assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::WrongVersion { found: 2, .. })));
-    fs::write(&ledger, "{").unwrap();
-    assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::Corrupt { .. })));
+    for bad in ["../{date}.parquet", "/{date}.parquet"] {
+        fs::write(&ledger, good.replace("{date}/data.parquet", bad)).unwrap();
+        assert!(matches!(Transpose::new(&store, &out).force(true).run(), Err(Error::Corrupt { .. })), "{bad}");
+    }
+    fs::write(&ledger, good.replace("{\"ledger\":2", "{\"ledger\":3")).unwrap();
+    assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::WrongVersion { found: 3, .. })));
+    for bad in ["{".to_owned(), good.replace("\"20240102\"", "\"20240132\"")] {
+        fs::write(&ledger, bad).unwrap();
+        assert!(matches!(Transpose::new(&store, &out).run(), Err(Error::Corrupt { .. })));
+    }
 }
 
 #[test]
@@ -283,6 +297,9 @@ fn files_of_an_older_version_stay_and_verify_names_them() {
     run(&newer, &out, only(&SMALL_DATES[..1]));
     let report = verify_output(&newer, &out, &workers(1), &Silent).unwrap();
     assert_eq!(report.differences.len(), 2, "{report:?}");
+    // Once they are asked for, they and only they are written.
+    assert_eq!(counts(&run(&newer, &out, Selection::default())), (2, 1, 0));
+    assert_clean(&newer, &out);
 }
 
 #[test]
@@ -295,6 +312,245 @@ fn files_of_another_store_are_refused_and_replaced_under_force() {
     assert!(message(Transpose::new(&other, &out).workers(1).run()).contains("another store"));
     assert_eq!(entries(&out), before, "a refused run changed something");
     let some = Transpose::new(&other, &out).selection(only(&SMALL_DATES[..1])).force(true).workers(1).run().unwrap();
-    assert_eq!((some.files, some.removed), (1, 2));
+    assert_eq!((some.written, some.removed), (1, 2));
     assert_clean(&other, &out);
+}
+
+/// A disk on which nothing can be changed. That the output directory is asked for is no change.
+fn read_only() -> Disk {
+    Disk::with_hook(|operation| match operation {
+        Operation::CreateDir(_) => Ok(()),
+        _ => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+    })
+}
+
+/// Every file below `out`, the ledger too, with its bytes and its time.
+fn contents(out: &Path) -> Vec<(String, Vec<u8>, SystemTime)> {
+    let paths = entries(out).into_iter().filter(|path| out.join(path).is_file());
+    let content = |path: String| {
+        let at = out.join(&path);
+        (path, fs::read(&at).unwrap(), fs::metadata(&at).unwrap().modified().unwrap())
+    };
+    paths.map(content).collect()
+}
+
+#[test]
+fn over_current_files_nothing_at_all_is_written() {
+    let (place, store) = small_store();
+    let shapes = [
+        Shape::default(),
+        Shape { format: Format::Arrow, date: false, ..Shape::default() },
+        Shape { name: Some("date={date}/part.parquet".parse().unwrap()), ..Shape::default() },
+        Shape { columns: Some(vec!["price".to_owned(), "size".to_owned()]), ..Shape::default() },
+        // Two of the dates have no such stock, which must not be found out again each time.
+        Shape { stocks: Some(vec!["平安".to_owned()]), ..Shape::default() },
+    ];
+    for (at, shape) in shapes.into_iter().enumerate() {
+        let out = place.path(&format!("out-{at}"));
+        let transpose = || Transpose::new(&store, &out).shape(shape.clone()).workers(2);
+        let first = transpose().run().unwrap();
+        assert_eq!((first.written + first.without_rows, first.unchanged), (3, 0));
+        let before = contents(&out);
+        for check_content in [false, true] {
+            let again = transpose().check_content(check_content).disk(read_only()).run().unwrap();
+            assert_eq!(counts(&again), (0, first.written, 0), "shape {at}");
+            assert_eq!((again.without_rows, again.rows, again.bytes), (first.without_rows, 0, 0));
+        }
+        assert_eq!(contents(&out), before, "shape {at}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_as_it_was_written_is_written_again_and_only_that_one() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let path = out.join("20240102.parquet");
+    let good = fs::read(&path).unwrap();
+    let set_time = |time| File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let changes: [(&str, &dyn Fn()); 7] = [
+        ("removed", &|| fs::remove_file(&path).unwrap()),
+        ("emptied", &|| fs::write(&path, "").unwrap()),
+        ("truncated", &|| fs::write(&path, &good[..good.len() - 1]).unwrap()),
+        ("replaced by a foreign file", &|| fs::write(&path, "mine").unwrap()),
+        ("truncated at the same time", &|| {
+            let time = fs::metadata(&path).unwrap().modified().unwrap();
+            fs::write(&path, &good[..good.len() - 1]).unwrap();
+            set_time(time);
+        }),
+        ("touched", &|| set_time(SystemTime::UNIX_EPOCH)),
+        ("replaced by a link", &|| {
+            fs::rename(&path, out.join("elsewhere")).unwrap();
+            std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        change();
+        // A selection that leaves the date out leaves the file as it is.
+        assert_eq!(counts(&run(&store, &out, only(&SMALL_DATES[..1]))), (0, 1, 0), "{what}");
+        assert_eq!(counts(&run(&store, &out, Selection::default())), (1, 2, 0), "{what}");
+        assert!(path.symlink_metadata().unwrap().is_file());
+        assert!(fs::read(&path).unwrap() == good, "{what}");
+        assert_eq!(counts(&run(&store, &out, Selection::default())), (0, 3, 0), "{what}");
+        assert_clean(&store, &out);
+    }
+}
+
+#[test]
+fn content_that_changed_under_the_same_size_and_time_is_found_when_asked_for() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    let path = out.join("20240102.parquet");
+    let (good, time) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    let mut bad = good.clone();
+    bad[100] ^= 1;
+    fs::write(&path, &bad).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert_eq!(counts(&run(&store, &out, Selection::default())), (0, 3, 0));
+    assert!(fs::read(&path).unwrap() == bad);
+    let report = Transpose::new(&store, &out).check_content(true).workers(2).run().unwrap();
+    assert_eq!(counts(&report), (1, 2, 0));
+    assert!(fs::read(&path).unwrap() == good);
+}
+
+#[test]
+fn files_follow_the_version_forward_and_back() {
+    let (place, first) = small_store();
+    let out = place.path("out");
+    run(&first, &out, Selection::default());
+    small_panel(&place, 1);
+    Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
+    let second = Store::open(place.store()).unwrap();
+    for store in [&second, &first, &second] {
+        assert_eq!(run(store, &out, Selection::default()).written, 3);
+        assert_clean(store, &out);
+        assert_eq!(counts(&run(store, &out, Selection::default())), (0, 3, 0));
+    }
+}
+
+/// A ledger whose text a test can change: with sub-directories it is bare JSON.
+fn open_ledger(store: &Store, out: &Path) -> impl Fn(&str, &str) {
+    let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
+    Transpose::new(store, out).shape(shape).workers(1).run().unwrap();
+    let path = out.join(".transect.json");
+    move |from, to| {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+}
+
+#[test]
+fn another_schema_makes_every_file_stale_also_those_that_are_not_selected() {
+    let (place, store) = small_store();
+    for (from, to) in [
+        // A column that is new, one of another type, dates in another spelling.
+        ("[\"price\",", "[\"prices\","),
+        ("[\"size\",\"Float64\"]", "[\"size\",\"Float32\"]"),
+        ("Utf8 YYYYMMDD", "Utf8 YYYY-MM-DD"),
+    ] {
+        let out = place.path("out");
+        let edit = open_ledger(&store, &out);
+        edit(from, to);
+        let transpose = |selection| {
+            let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
+            Transpose::new(&store, &out).shape(shape).selection(selection).workers(1).run().unwrap()
+        };
+        assert_eq!(counts(&transpose(only(&SMALL_DATES[1..2]))), (1, 0, 0), "{from}");
+        assert_eq!(counts(&transpose(only(&SMALL_DATES[1..2]))), (0, 1, 0), "{from}");
+        assert_eq!(counts(&transpose(Selection::default())), (2, 1, 0), "{from}");
+        assert_eq!(counts(&transpose(Selection::default())), (0, 3, 0), "{from}");
+        assert_clean(&store, &out);
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn a_section_that_changed_and_only_that_one_is_written_again() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let edit = open_ledger(&store, &out);
+    edit("\"20240102\":{\"changed\":1,", "\"20240102\":{\"changed\":7,");
+    let transpose = || {
+        let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
+        Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap()
+    };
+    assert_eq!(counts(&transpose()), (1, 2, 0));
+    assert_eq!(counts(&transpose()), (0, 3, 0));
+    // A ledger of the first version says of no file what it was made from.
+    edit("{\"ledger\":2,", "{\"ledger\":1,");
+    edit("\"changed\":1,", "");
+    assert_eq!(counts(&transpose()), (3, 0, 0));
+    assert_clean(&store, &out);
+}
+
+#[test]
+fn the_order_of_names_makes_no_other_shape() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let names = |names: [&str; 3]| Some(names.map(str::to_owned).to_vec());
+    let shape = |columns, stocks, name: Option<&str>| Shape {
+        columns,
+        stocks,
+        name: name.map(|name| name.parse().unwrap()),
+        ..Shape::default()
+    };
+    let first = shape(names(["size", "price", "size"]), names(["平安", "000001.SZ", "BRK.B"]), None);
+    let same = shape(names(["price", "size", "price"]), names(["BRK.B", "000001.SZ", "平安"]), Some("{date}.parquet"));
+    let written = Transpose::new(&store, &out).shape(first).run().unwrap().written;
+    let again = Transpose::new(&store, &out).shape(same).disk(read_only()).run().unwrap();
+    assert_eq!(counts(&again), (0, written, 0));
+}
+
+#[test]
+fn a_file_that_somebody_changed_is_left_when_its_date_goes() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    run(&store, &out, Selection::default());
+    fs::write(out.join("20231229.parquet"), "mine").unwrap();
+    // Its time alone does not make it somebody else's.
+    let touched = File::options().write(true).open(out.join("20240103.parquet")).unwrap();
+    touched.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    drop(store);
+    for code in ["000001.SZ", "BRK.B", "600000.SH"] {
+        fs::remove_file(place.source().join(format!("{code}.parquet"))).unwrap();
+    }
+    Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let report = run(&store, &out, Selection::default());
+    assert_eq!((counts(&report), report.left), ((1, 0, 1), 1));
+    assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet", "20240102.parquet"]);
+    assert_eq!(fs::read_to_string(out.join("20231229.parquet")).unwrap(), "mine");
+    assert_clean(&store, &out);
+
+    // From then on it is in the way like any other.
+    small_panel(&place, 0);
+    Build::new(place.source(), place.store()).force(true).workers(1).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    for force in [false, true] {
+        let refused = message(Transpose::new(&store, &out).force(force).workers(1).run());
+        assert!(refused.contains("20231229.parquet was not written by transect"), "{refused}");
+    }
+    assert_eq!(fs::read_to_string(out.join("20231229.parquet")).unwrap(), "mine");
+}
+
+#[test]
+fn a_foreign_file_of_a_date_that_needs_none_is_not_taken_for_ours() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let shape = Shape { stocks: Some(vec!["平安".to_owned()]), ..Shape::default() };
+    let transpose = || Transpose::new(&store, &out).shape(shape.clone()).workers(1);
+    assert_eq!(transpose().run().unwrap().without_rows, 2);
+    let foreign = out.join("20231229.parquet");
+    fs::write(&foreign, "mine").unwrap();
+    assert!(message(transpose().force(true).run()).contains("20231229.parquet was not written by transect"));
+    // Nor when a shape needs it, or when all that is ours goes.
+    let all = Transpose::new(&store, &out).force(true).workers(1).run();
+    assert!(message(all).contains("20231229.parquet was not written by transect"));
+    let arrow = Shape { format: Format::Arrow, ..shape.clone() };
+    let report = Transpose::new(&store, &out).shape(arrow).force(true).run().unwrap();
+    assert_eq!((report.written, report.removed, report.left), (1, 1, 0));
+    assert_eq!(entries(&out), [".transect.arrow", "20231229.parquet", "20240102.arrow"]);
+    assert_eq!(fs::read_to_string(foreign).unwrap(), "mine");
 }

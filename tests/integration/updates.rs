@@ -13,11 +13,12 @@ use arrow_array::{
 use arrow_schema::DataType;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use transect::{Build, MaxRestated, Store, Update, UpdateReport};
+use transect::progress::Silent;
+use transect::{Build, MaxRestated, Store, Transpose, Update, UpdateReport, verify_output};
 
 use super::model::{Files, Rows, days};
 use super::panels::{
-    Cell, Place, assert_no_leftovers, assert_whole, batch, cell, sections, small_panel, write_parquet,
+    Cell, Place, assert_no_leftovers, assert_whole, batch, cell, entries, sections, small_panel, workers, write_parquet,
 };
 
 fn update(place: &Place) -> UpdateReport {
@@ -56,6 +57,15 @@ fn difference(before: &Rows, now: &Rows) -> (u64, u64, u64, u64) {
     (added.len() as u64, restated.len() as u64, removed.len() as u64, dates.len() as u64)
 }
 
+/// The output directory holds what `store` holds, and nothing more.
+fn assert_turned(store: &Store, place: &Place) {
+    let out = place.path("out");
+    let report = verify_output(store, &out, &workers(1), &Silent).unwrap();
+    assert_eq!(report.differences, Vec::<String>::new());
+    assert_eq!(report.rows, store.row_count());
+    assert_eq!(entries(&out).len(), 1 + store.dates().unwrap().len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 48,
@@ -76,6 +86,8 @@ proptest! {
         let mut state = Files { types: days[0].types.clone(), files: days[0].files.clone() };
         let mut versions = vec![(1, rows_of(&open(&place)))];
         prop_assert_eq!(&versions[0].1, &state.rows());
+        Transpose::new(&open(&place), place.path("out")).workers(workers).run().unwrap();
+        let mut schema = open(&place).schema().unwrap().clone();
         for (day, (gone, prune)) in days[1..].iter().zip(gone) {
             day.write(&place);
             let mut missing: Vec<&str> = Vec::new();
@@ -112,6 +124,12 @@ proptest! {
             let history = store.history().unwrap();
             let entry = history.last().unwrap();
             prop_assert_eq!((entry.version, entry.added, entry.restated, entry.removed), (report.version, said.0, said.1, said.2));
+            // What a transpose leaves alone is what it would have written.
+            let turned = Transpose::new(&store, place.path("out")).workers(workers).run().unwrap();
+            prop_assert_eq!(turned.written + turned.unchanged, store.dates().unwrap().len() as u64);
+            prop_assert!(store.schema().unwrap() != &schema || turned.written <= said.3, "{turned:?}");
+            assert_turned(&store, &place);
+            schema = store.schema().unwrap().clone();
             // Nothing is left to do.
             let again = Update::new(place.store()).prune(prune).workers(workers).run().unwrap();
             prop_assert!(!again.published && again.read_files == 0, "{again:?}");
@@ -120,6 +138,9 @@ proptest! {
             let store = Store::open_version(place.store(), *version).unwrap();
             assert_whole(&store);
             prop_assert_eq!(&rows_of(&store), rows, "version {}", version);
+            // Back to the first version, and forward again.
+            Transpose::new(&store, place.path("out")).workers(workers).run().unwrap();
+            assert_turned(&store, &place);
         }
         assert_no_leftovers(&place.store());
     }
