@@ -6,8 +6,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use crate::error::{Error, Result};
 
@@ -126,6 +128,46 @@ impl DiskFile {
     }
 }
 
+/// Files handed over to be synced while the next ones are being made: a disk that is waited for after each file stands
+/// still while the next is computed.
+pub(crate) struct Syncs {
+    /// `None` where files are synced at once.
+    beside: Option<mpsc::SyncSender<DiskFile>>,
+}
+
+impl Syncs {
+    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for, or where that is 0
+    /// by whoever hands the file over. When it returns, all are synced.
+    ///
+    /// # Errors
+    /// The first sync that failed, after which no other is begun; else the error of `work`.
+    pub(crate) fn run<R>(waiting: usize, work: impl FnOnce(&Syncs) -> Result<R>) -> Result<R> {
+        if waiting == 0 {
+            return work(&Syncs { beside: None });
+        }
+        let (sender, files) = mpsc::sync_channel::<DiskFile>(waiting);
+        thread::scope(|scope| {
+            let synced = scope.spawn(move || files.into_iter().try_for_each(|file| file.sync()));
+            let syncs = Syncs { beside: Some(sender) };
+            let result = work(&syncs);
+            drop(syncs);
+            synced.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            result
+        })
+    }
+
+    /// Hands over a file that is complete.
+    ///
+    /// # Errors
+    /// When it is synced at once and that fails, or an earlier sync has failed, which [`run`](Syncs::run) then tells.
+    pub(crate) fn sync(&self, file: DiskFile) -> Result<()> {
+        match &self.beside {
+            Some(files) => files.send(file).map_err(|_| Error::Cancelled),
+            None => file.sync(),
+        }
+    }
+}
+
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.disk.before(Operation::Write(&self.path, bytes.len()))?;
@@ -134,5 +176,70 @@ impl Write for DiskFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A disk that notes what it syncs, and fails to sync a file named `bad`.
+    fn disk(synced: &Arc<Mutex<Vec<PathBuf>>>) -> Disk {
+        let synced = Arc::clone(synced);
+        Disk::with_hook(move |operation| {
+            if let Operation::Sync(path) = operation {
+                synced.lock().unwrap().push(path.to_owned());
+                if path.ends_with("bad") {
+                    return Err(io::Error::other("the disk is full of holes"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn every_file_handed_over_is_synced_when_the_work_is_done() {
+        for waiting in [0, 1, 3] {
+            let dir = tempfile::tempdir().unwrap();
+            let synced = Arc::default();
+            let disk = disk(&synced);
+            let paths: Vec<PathBuf> = (0..10).map(|n| dir.path().join(n.to_string())).collect();
+            let done = Syncs::run(waiting, |syncs| {
+                paths.iter().try_for_each(|path| syncs.sync(disk.create(path.clone())?))?;
+                Ok("done")
+            });
+            assert_eq!(done.unwrap(), "done");
+            assert_eq!(*synced.lock().unwrap(), paths, "{waiting} waiting");
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_told_and_ends_the_syncs() {
+        for waiting in [0, 1, 3] {
+            let dir = tempfile::tempdir().unwrap();
+            let synced = Arc::default();
+            let disk = disk(&synced);
+            let mut handed = 0;
+            let done = Syncs::run(waiting, |syncs| {
+                for name in ["a", "bad"].into_iter().map(str::to_owned).chain((0..).map(|n| n.to_string())) {
+                    syncs.sync(disk.create(dir.path().join(name))?)?;
+                    handed += 1;
+                }
+                Ok(())
+            });
+            assert!(matches!(done, Err(Error::Io { .. })), "{waiting} waiting: {done:?}");
+            assert!(handed <= 3 + waiting, "{handed} files went on being made");
+            assert_eq!(synced.lock().unwrap().len(), 2, "{waiting} waiting");
+        }
+    }
+
+    #[test]
+    fn work_that_fails_is_told_when_every_sync_succeeds() {
+        for waiting in [0, 2] {
+            let done: Result<()> = Syncs::run(waiting, |_| Err(Error::Refused("no".to_owned())));
+            assert!(matches!(done, Err(Error::Refused(_))));
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::intake::{Gathered, Intake};
 use super::plan;
 use super::rows::{Gathering, Walk};
 use super::spill::Spill;
-use crate::durable::Disk;
+use crate::durable::{Disk, Syncs};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
@@ -118,7 +118,9 @@ impl<'a> Stages<'a> {
         let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
         self.observer.begin("seal", "sections", sections.len() as u64);
-        let sealed = self.workers.try_map(segments.len(), |ordinal| {
+        // One worker is one thread: it syncs its files itself.
+        let waiting = self.workers.count() - 1;
+        let seal = |ordinal: usize, syncs: &Syncs| {
             let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
             let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
             let sections = &sections[segments[ordinal].clone()];
@@ -131,8 +133,9 @@ impl<'a> Stages<'a> {
                 segment.write(date, changed, row_count, body)?;
                 self.observer.advance(1);
             }
-            segment.finish()
-        })?;
+            segment.finish(syncs)
+        };
+        let sealed = Syncs::run(waiting, |syncs| self.workers.try_map(segments.len(), |ordinal| seal(ordinal, syncs)))?;
         self.observer.end();
         Ok(sealed)
     }

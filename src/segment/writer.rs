@@ -10,7 +10,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
-use crate::durable::{Disk, DiskFile};
+use crate::durable::{Disk, DiskFile, Syncs};
 use crate::error::{Error, Result};
 use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
 use crate::key::Date;
@@ -49,7 +49,7 @@ pub(crate) struct SealedSection {
     pub(crate) chunks: Vec<ChunkRecord>,
 }
 
-/// A finished, synced segment that still has its temporary name.
+/// A finished segment that still has its temporary name, synced or about to be.
 #[derive(Debug)]
 pub(crate) struct SealedSegment {
     pub(crate) id: SegmentId,
@@ -122,16 +122,15 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Completes and syncs the file.
+    /// Completes the file and hands it over to `syncs`.
     ///
     /// # Errors
-    /// When writing or syncing fails.
-    pub(crate) fn finish(self) -> Result<SealedSegment> {
+    /// When writing fails, or a sync has.
+    pub(crate) fn finish(self, syncs: &Syncs) -> Result<SealedSegment> {
         let buffered = self.writer.into_inner().map_err(Error::arrow("finish a segment"))?;
         let path = buffered.get_ref().path().to_owned();
         let file = buffered.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
-        file.sync()?;
-        drop(file);
+        syncs.sync(file)?;
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
         let segment = Segment::load(&reopened, &path, Access::Map)?;

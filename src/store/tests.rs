@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::DataType;
 
 use super::*;
-use crate::durable::Disk;
+use crate::durable::{Disk, Syncs};
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Spelling;
@@ -115,7 +115,7 @@ fn publish(root: &Path, model: &Model) -> Store {
             }
             segment.write(date(d), 1, rows.len() as u32, body).unwrap();
         }
-        snapshot.add_sealed(segment.finish().unwrap());
+        snapshot.add_sealed(Syncs::run(0, |syncs| segment.finish(syncs)).unwrap());
     }
     writer.publish(&snapshot).unwrap();
     Store::open(root).unwrap()
