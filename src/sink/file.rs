@@ -1,6 +1,7 @@
 //! Puts one output file in place: whole under its final name, or not at all.
 
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,14 @@ pub(crate) struct Written {
 /// When the system refuses; then nothing stands under the final name that did not before.
 pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Written> {
     let temporary = temporary_path(path);
-    disk.remove(&temporary)?;
-    let file = disk.create(temporary.clone())?;
+    let file = match disk.create(temporary.clone()) {
+        // A run that was killed left it. To ask first would take the directory's lock once more for each file.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+            disk.remove(&temporary)?;
+            disk.create(temporary.clone())?
+        }
+        created => created?,
+    };
     let written = file.write_at(bytes, 0).and_then(|()| {
         let metadata = file.file().metadata().map_err(Error::io("read", &temporary))?;
         disk.rename(&temporary, path)?;
