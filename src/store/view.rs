@@ -15,7 +15,7 @@ use super::collect::catalog_versions;
 use super::{Section, dictionary, layout, logical};
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, NONE, SEGMENT_DIR, SectionRecord,
+    CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, HistoryRecord, NONE, SEGMENT_DIR, SectionRecord,
     SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord, catalog_name, segment_name,
 };
 use crate::key::{Date, StockId};
@@ -282,12 +282,17 @@ impl Store {
         }
     }
 
-    /// The version in which the section of the `index`-th date last changed; no segment is opened for it.
+    /// When the version was made in which the section of the `index`-th date last changed, in nanoseconds since 1970; no
+    /// segment is opened for it. Equal for two versions of a store, or of copies of one, they hold the same rows.
     ///
     /// # Errors
     /// When there are not so many dates, or the catalog is damaged.
-    pub(crate) fn changed_at(&self, index: usize) -> Result<u64> {
-        Ok(self.catalog.record::<SectionRecord>(Table::Sections, index)?.changed)
+    pub(crate) fn changed_ns(&self, index: usize) -> Result<i64> {
+        let changed = self.catalog.record::<SectionRecord>(Table::Sections, index)?.changed;
+        let history: &[HistoryRecord] = self.catalog.table(Table::History)?;
+        let at = history.binary_search_by_key(&changed, |record| record.version);
+        let at = at.map_err(|_| self.catalog.structure(format!("its history lacks version {changed}")))?;
+        Ok(history[at].created_ns)
     }
 
     /// The section of the `index`-th date.

@@ -26,7 +26,7 @@ const LEDGER_STEM: &str = ".transect";
 /// What a ledger is wrapped in; `None` is bare JSON.
 const WRAPPINGS: [Option<Format>; 3] = [Some(Format::Parquet), Some(Format::Arrow), None];
 
-/// Version of the ledger's format. Version 1 lacked `schema` and `changed`, so that its files are written again.
+/// Version of the ledger's format. Version 1 lacked `schema` and `changed_ns`, so that its files are written again.
 const LEDGER_VERSION: u32 = 2;
 
 /// What stands in an output directory.
@@ -40,7 +40,7 @@ pub(super) struct Ledger {
     pub(super) version: u64,
     /// What the files are like.
     pub(super) shape: Shape,
-    /// [`Plan::fields`] of every file whose `changed` is not 0.
+    /// [`Plan::fields`] of every file whose `changed_ns` is not 0.
     #[serde(default)]
     pub(super) schema: Vec<(String, String)>,
     /// What is known of each date.
@@ -53,10 +53,11 @@ pub(super) struct Ledger {
 /// One output file, or that a date needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LedgerFile {
-    /// The store's version in which the section it was made from last changed; 0 when the file must be written again
-    /// whatever the store says.
+    /// When the version was made in which the section last changed that it was made from, in nanoseconds since 1970; 0
+    /// when the file must be written again whatever the store says. Not the version's number: copies of a store that went
+    /// apart number their versions alike.
     #[serde(default)]
-    pub(super) changed: u64,
+    pub(super) changed_ns: i64,
     /// Its rows; 0 when there is no file, because the date has none of the chosen stocks.
     pub(super) rows: u64,
     pub(super) bytes: u64,
@@ -69,8 +70,8 @@ pub(super) struct LedgerFile {
 
 impl LedgerFile {
     /// That a section has none of the chosen stocks.
-    pub(super) fn without_rows(changed: u64) -> LedgerFile {
-        LedgerFile { changed, rows: 0, bytes: 0, checksum: 0, modified_ns: 0 }
+    pub(super) fn without_rows(changed_ns: i64) -> LedgerFile {
+        LedgerFile { changed_ns, rows: 0, bytes: 0, checksum: 0, modified_ns: 0 }
     }
 
     /// Whether the file at `path` is as it was written, by its size and modification time.

@@ -295,14 +295,14 @@ impl<'a> Transpose<'a> {
 
     fn write_section(&self, plan: &Plan, encoder: &Encoder, scratch: &mut Scratch, index: usize) -> Result<LedgerFile> {
         let section = self.store.section_at(index)?;
-        let changed = section.changed();
+        let changed_ns = self.store.changed_ns(index)?;
         let Some((columns, row_count)) = section_columns(&section, plan)? else {
-            return Ok(LedgerFile::without_rows(changed));
+            return Ok(LedgerFile::without_rows(changed_ns));
         };
         let path = self.out.join(plan.name.path(section.date()));
         let written = encoder.encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &path, bytes))?;
         Ok(LedgerFile {
-            changed,
+            changed_ns,
             rows: row_count as u64,
             bytes: written.byte_len,
             checksum: written.checksum,

@@ -95,7 +95,7 @@ impl Work {
                 let path = (!before.pending.is_empty()).then(|| name.path(date));
                 let open = path.filter(|path| before.pending.contains(path));
                 if open.is_some() || !same_schema {
-                    file.changed = 0;
+                    file.changed_ns = 0;
                 }
                 self.open.extend(open);
                 self.ledger.files.insert(date, file);
@@ -143,7 +143,7 @@ impl Check<'_> {
             let index = selected[at];
             let Some(file) = ledger.files.get(&dates[index]) else { return Ok(false) };
             let path = self.out.join(self.plan.name.path(dates[index]));
-            let is_current = file.changed == self.store.changed_at(index)? && file.stands_at(&path)?;
+            let is_current = file.changed_ns == self.store.changed_ns(index)? && file.stands_at(&path)?;
             if !self.content {
                 return Ok(is_current);
             }

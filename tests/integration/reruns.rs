@@ -10,9 +10,11 @@ use std::time::SystemTime;
 use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
 use transect::sink::Format;
-use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
+use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, Update, verify_output};
 
-use super::panels::{Place, SMALL_DATES, assert_no_leftovers, date, entries, read_parquet, small_panel, workers};
+use super::panels::{
+    Place, SMALL_DATES, assert_no_leftovers, copy_dir, date, entries, read_parquet, small_panel, workers,
+};
 
 fn small_store() -> (Place, Store) {
     let place = Place::new();
@@ -471,7 +473,9 @@ fn a_section_that_changed_and_only_that_one_is_written_again() {
     let (place, store) = small_store();
     let out = place.path("out");
     let edit = open_ledger(&store, &out);
-    edit("\"20240102\":{\"changed\":1,", "\"20240102\":{\"changed\":7,");
+    let made = |at: i64| format!("\"changed_ns\":{at},");
+    let was = store.created_ns();
+    edit(&format!("\"20240102\":{{{}", made(was)), &format!("\"20240102\":{{{}", made(was + 1)));
     let transpose = || {
         let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
         Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap()
@@ -480,9 +484,28 @@ fn a_section_that_changed_and_only_that_one_is_written_again() {
     assert_eq!(counts(&transpose()), (0, 3, 0));
     // A ledger of the first version says of no file what it was made from.
     edit("{\"ledger\":2,", "{\"ledger\":1,");
-    edit("\"changed\":1,", "");
+    edit(&made(was), "");
     assert_eq!(counts(&transpose()), (3, 0, 0));
     assert_clean(&store, &out);
+}
+
+/// Both copies have the store's id, and a version 2 in which the same date changed.
+#[test]
+fn copies_of_a_store_that_went_apart_are_told_apart() {
+    let (place, _) = small_store();
+    let (copy, out) = (place.path("copy.store"), place.path("out"));
+    copy_dir(&place.store(), &copy);
+    let update = |salt: i64, store: &Path| {
+        small_panel(&place, salt);
+        let report = Update::new(store).workers(1).run().unwrap();
+        assert_eq!((report.version, report.dirty_dates), (2, 3));
+        let store = Store::open(store).unwrap();
+        let report = Transpose::new(&store, &out).workers(1).run().unwrap();
+        assert_eq!(counts(&report), (3, 0, 0));
+        assert_clean(&store, &out);
+    };
+    update(2, &place.store());
+    update(4, &copy);
 }
 
 #[test]
