@@ -1,7 +1,7 @@
 //! Files that survive a crash whole: written under a temporary name, synced, renamed, directory synced.
 //!
 //! Every change to a store's or an output's directory goes through a [`Disk`], which is the seam where tests make the
-//! n-th operation fail.
+//! n-th operation fail, and see what is written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -20,8 +20,8 @@ pub enum Operation<'a> {
     CreateDir(&'a Path),
     /// Make a file that does not exist.
     Create(&'a Path),
-    /// Write so many bytes to a file.
-    Write(&'a Path, usize),
+    /// Write bytes to a file, at an offset.
+    Write(&'a Path, u64, &'a [u8]),
     /// Sync a file's bytes.
     Sync(&'a Path),
     /// Give a file its final name.
@@ -61,7 +61,7 @@ impl Disk {
     pub(crate) fn create(&self, path: PathBuf) -> Result<DiskFile> {
         self.before(Operation::Create(&path))
             .and_then(|()| OpenOptions::new().read(true).write(true).create_new(true).open(&path))
-            .map(|file| DiskFile { disk: self.clone(), file, path: path.clone() })
+            .map(|file| DiskFile { disk: self.clone(), file, path: path.clone(), end: 0 })
             .map_err(Error::io("create", &path))
     }
 
@@ -97,6 +97,8 @@ pub struct DiskFile {
     disk: Disk,
     file: File,
     path: PathBuf,
+    /// Where [`Write`] goes on.
+    end: u64,
 }
 
 impl DiskFile {
@@ -113,7 +115,7 @@ impl DiskFile {
     /// Writes all of `bytes` at `offset`.
     pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.disk
-            .before(Operation::Write(&self.path, bytes.len()))
+            .before(Operation::Write(&self.path, offset, bytes))
             .and_then(|()| self.file.write_all_at(bytes, offset))
             .map_err(Error::io("write", &self.path))
     }
@@ -170,8 +172,10 @@ impl Syncs {
 
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.before(Operation::Write(&self.path, bytes.len()))?;
-        self.file.write(bytes)
+        self.disk.before(Operation::Write(&self.path, self.end, bytes))?;
+        let written = self.file.write_at(bytes, self.end)?;
+        self.end += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -241,5 +245,15 @@ mod tests {
             let done: Result<()> = Syncs::run(waiting, |_| Err(Error::Refused("no".to_owned())));
             assert!(matches!(done, Err(Error::Refused(_))));
         }
+    }
+
+    /// A device to which nothing can be synced says so, which nothing but the call itself can find out.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn syncs_reach_the_kernel() {
+        let path = PathBuf::from("/dev/null");
+        assert!(Disk::default().sync_dir(&path).is_err());
+        let file = DiskFile { disk: Disk::default(), file: File::open(&path).unwrap(), path, end: 0 };
+        assert!(file.sync().is_err());
     }
 }

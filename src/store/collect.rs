@@ -98,9 +98,6 @@ impl Collect {
         }
         drop(live);
         let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
-        // Whoever published the live version may have died before its name was safe. CURRENT must not go back, after a
-        // crash, to a version that is removed here.
-        self.disk.sync_dir(&self.store)?;
         writer.collect(goes)
     }
 }
@@ -108,7 +105,7 @@ impl Collect {
 impl StoreWriter {
     /// Removes the versions that `goes` names, with the segments that only they use, and segments that no version uses.
     /// It is asked about each version but the live one, with the number of newer versions there are and the instant at
-    /// which the version was replaced. That the live version is live must be synced.
+    /// which the version was replaced.
     ///
     /// # Errors
     /// When the live version cannot be read, or a file cannot be removed.

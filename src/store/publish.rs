@@ -68,8 +68,11 @@ impl StoreWriter {
             }
             refuse_existing()?;
         }
-        disk.create_dir(root)?;
+        make_root(root, disk)?;
         let lock = lock(root)?;
+        // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT, since
+        // whoever published the live version may have died before its name was safe, and the version before it goes next.
+        disk.sync_dir(root)?;
         // Another writer may have published between the first look and the lock.
         refuse_existing()?;
         for dir in [CATALOG_DIR, SEGMENT_DIR] {
@@ -168,12 +171,7 @@ impl StoreWriter {
         self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
         self.disk.sync_dir(&self.root)?;
-        self.put(&self.root, CURRENT_NAME, &Current { version: self.version }.encode())?;
-        match self.root.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => self.disk.sync_dir(Path::new(".")),
-            Some(parent) => self.disk.sync_dir(parent),
-            None => Ok(()),
-        }
+        self.put(&self.root, CURRENT_NAME, &Current { version: self.version }.encode())
     }
 
     /// Writes, syncs and renames one file, and syncs its directory.
@@ -201,6 +199,19 @@ impl StoreWriter {
         }
         Ok(())
     }
+}
+
+/// Makes the directory `root` and its missing parents, and syncs their names; that of `root` in any case, since whoever
+/// made it may have died before that.
+fn make_root(root: &Path, disk: &Disk) -> Result<()> {
+    let parent = |dir: &Path| match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Some(PathBuf::from(".")),
+        parent => parent.map(Path::to_owned),
+    };
+    let missing_parents = root.ancestors().skip(1).take_while(|dir| !dir.exists());
+    let to_sync: Vec<PathBuf> = std::iter::once(root).chain(missing_parents).filter_map(parent).collect();
+    disk.create_dir(root)?;
+    to_sync.iter().try_for_each(|dir| disk.sync_dir(dir))
 }
 
 /// The highest version that any file's name mentions, published or not: its names must not be used again.

@@ -127,6 +127,15 @@ impl Place {
         place
     }
 
+    /// In memory where the system has such a place, for tests that sync thousands of times and do not mean a real disk.
+    pub fn in_memory() -> Place {
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let place = Place { dir: dir.unwrap() };
+        fs::create_dir(place.source()).unwrap();
+        place
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -239,6 +248,14 @@ pub fn assert_no_leftovers(root: &Path) {
         .filter(|path| path.rsplit('/').next().unwrap().starts_with(".transect-") || path.contains("spill"))
         .collect();
     assert_eq!(left, Vec::<String>::new(), "in {}", root.display());
+}
+
+/// A number from the environment, for runs that try more than usual.
+pub fn setting(name: &str, usual: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => usual,
+    }
 }
 
 /// Copies a store.

@@ -1,0 +1,256 @@
+//! Stores that a command is about to change, and what must hold of them whatever comes in between: the other modules stop
+//! the command, fail it and cut the power.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, StringArray};
+use transect::durable::Disk;
+use transect::store::Collect;
+use transect::{Append, Build, Date, Error, Store, Update};
+
+use super::machine::{Machine, Recorder};
+use super::panels::{
+    Contents, Place, assert_no_leftovers, assert_whole, batch, copy_dir, sections, setting, small_panel, verify,
+    write_parquet,
+};
+
+/// How many random cases are tried of each kind; `tools/torture` asks for more.
+pub fn rounds() -> usize {
+    setting("TRANSECT_ROUNDS", 3) as usize
+}
+
+/// Where random numbers begin.
+pub fn seed() -> u64 {
+    setting("TRANSECT_SEED", 1)
+}
+
+/// All rows of one version.
+pub type Panel = Vec<(Date, Contents)>;
+
+/// Something that writes to the store at a path.
+pub type Command = fn(&Place, &Path, Disk) -> Result<(), Error>;
+
+pub fn build(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    let force = store.join("CURRENT").exists();
+    Build::new(place.source(), store).workers(1).force(force).disk(disk).run().map(drop)
+}
+
+fn build_by_two(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    Build::new(place.source(), store).workers(2).force(true).disk(disk).run().map(drop)
+}
+
+pub fn update(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    Update::new(store).workers(1).disk(disk).run().map(drop)
+}
+
+fn append(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    let report = Append::new(store, APPENDED.map(|name| place.path(name))).workers(1).disk(disk).run()?;
+    assert_eq!(report.skipped, []);
+    Ok(())
+}
+
+pub fn collect(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    Collect::new(store).keep(1).disk(disk).run().map(drop)
+}
+
+/// A store, and a command that is about to run on it.
+pub struct Scene {
+    pub name: &'static str,
+    pub place: Place,
+    pub command: Command,
+    /// The directory around the store, as the command finds it.
+    world: PathBuf,
+    /// What each version holds before.
+    before: BTreeMap<u64, Panel>,
+    /// What the live version holds afterwards.
+    pub after: Panel,
+}
+
+/// Where the store is in the directory around it.
+pub fn store_in(world: &Path) -> PathBuf {
+    world.join("panels/panel.store")
+}
+
+impl Scene {
+    fn new(name: &'static str, prepare: fn(&Place, &Path), command: Command) -> Scene {
+        let place = Place::in_memory();
+        let world = place.path("before");
+        let store = store_in(&world);
+        fs::create_dir(&world).unwrap();
+        prepare(&place, &store);
+        let kept = Store::open(&store).map_or(Vec::new(), |live| live.kept_versions().unwrap());
+        let panel = |version| sections(&Store::open_version(&store, version).unwrap());
+        let before = kept.into_iter().map(|version| (version, panel(version))).collect();
+        let undisturbed = place.path("undisturbed");
+        copy_dir(&world, &undisturbed);
+        command(&place, &store_in(&undisturbed), Disk::default()).unwrap();
+        let after = sections(&Store::open(store_in(&undisturbed)).unwrap());
+        Scene { name, place, command, world, before, after }
+    }
+
+    /// A build where nothing is, not even the directory around it.
+    pub fn first_build() -> Scene {
+        Scene::new("first build", |place, _| small_panel(place, 0), build)
+    }
+
+    /// A build over two versions.
+    pub fn forced_build() -> Scene {
+        Scene::new("forced build", one_changed_date, build)
+    }
+
+    /// The same by two workers, for whom another thread syncs.
+    pub fn forced_build_by_two() -> Scene {
+        Scene::new("forced build by two", one_changed_date, build_by_two)
+    }
+
+    /// An update that changes one date of three and drops the oldest version.
+    pub fn update() -> Scene {
+        Scene::new("update", one_changed_date, update)
+    }
+
+    /// A new date and one in place of another.
+    pub fn append() -> Scene {
+        Scene::new("append", two_dates, append)
+    }
+
+    /// An update that makes one segment of sixteen.
+    pub fn merge() -> Scene {
+        Scene::new("merge", fifteen_segments, update)
+    }
+
+    /// An update that finds other times of files, and nothing else.
+    pub fn stamps() -> Scene {
+        Scene::new("stamps", touched_files, update)
+    }
+
+    /// A collection of six versions.
+    pub fn collection() -> Scene {
+        Scene::new("collection", seven_versions, collect)
+    }
+
+    /// The live version before; `None` where there is none.
+    pub fn live(&self) -> Option<&Panel> {
+        self.before.last_key_value().map(|(_, panel)| panel)
+    }
+
+    /// A copy of the world to work on, as a machine and a recorder of what is done to it.
+    pub fn begin(&self) -> (PathBuf, Machine, Recorder) {
+        let world = self.empty("now");
+        copy_dir(&self.world, &world);
+        let (recorder, machine) = (Recorder::new(&store_in(&world)), Machine::of(&world));
+        (world, machine, recorder)
+    }
+
+    /// A path at which nothing is.
+    pub fn empty(&self, name: &str) -> PathBuf {
+        let path = self.place.path(name);
+        if path.exists() {
+            fs::remove_dir_all(&path).unwrap();
+        }
+        path
+    }
+
+    /// Asserts that the live version in `world` holds one of `allowed` (where that is `None`, there may be none), and
+    /// the versions before it what they held; then, that the command runs, does what it is for and leaves nothing behind.
+    pub fn assert_goes_on(&self, world: &Path, allowed: &[Option<&Panel>], context: impl Fn() -> String) {
+        let store = store_in(world);
+        let fail = |what: &str, error: Error| -> ! { panic!("{}: {what}: {error}: {}", self.name, context()) };
+        let found = match Store::open(&store) {
+            Err(Error::NotFound { .. } | Error::Unfinished { .. }) if allowed.contains(&None) => None,
+            Err(error) => fail("opening", error),
+            Ok(live) => {
+                self.assert_versions(&live, allowed, &context);
+                Some(live.version())
+            }
+        };
+        (self.command)(&self.place, &store, Disk::default()).unwrap_or_else(|error| fail("the next run", error));
+        let live = Store::open(&store).unwrap_or_else(|error| fail("opening after the next run", error));
+        assert_whole(&live);
+        assert!(sections(&live) == self.after, "{}: after the next run: {}", self.name, context());
+        assert_no_leftovers(&store);
+        if found == Some(live.version()) {
+            drop(live);
+            // A run that finds nothing to do takes nothing away.
+            Collect::new(&store).run().unwrap();
+        }
+        let garbage = Collect::new(&store).dry_run(true).run().unwrap();
+        assert_eq!(garbage.files, 0, "{}: left behind: {}", self.name, context());
+    }
+
+    fn assert_versions(&self, live: &Store, allowed: &[Option<&Panel>], context: &impl Fn() -> String) {
+        for version in live.kept_versions().unwrap() {
+            let context = || format!("{}: version {version}: {}", self.name, context());
+            let store = Store::open_version(live.path(), version).unwrap_or_else(|e| panic!("{e}: {}", context()));
+            assert_eq!(verify(&store).damages, Vec::<String>::new(), "{}", context());
+            let found = sections(&store);
+            let is_right = match self.before.get(&version) {
+                Some(panel) if version != live.version() => *panel == found,
+                _ => allowed.contains(&Some(&found)),
+            };
+            assert!(is_right, "holds something else: {}", context());
+        }
+    }
+}
+
+/// Two versions of four stocks, of which the second differs on every date.
+fn two_versions(place: &Place, store: &Path) {
+    small_panel(place, 0);
+    Build::new(place.source(), store).keep(2).workers(1).run().unwrap();
+    small_panel(place, 1);
+    update(place, store, Disk::default()).unwrap();
+}
+
+fn one_changed_date(place: &Place, store: &Path) {
+    two_versions(place, store);
+    one_stock(place, "平安", &[(20240102, 2e300)]);
+    one_stock(place, "new", &[(20240102, 1.0)]);
+}
+
+/// The files of [`append`].
+const APPENDED: [&str; 2] = ["20240103.parquet", "20240104.parquet"];
+
+fn two_dates(place: &Place, store: &Path) {
+    two_versions(place, store);
+    // The rows of one date, as those of two others.
+    let live = Store::open(store).unwrap();
+    let rows = live.section_at(1).unwrap().batch().unwrap();
+    let fields = rows.schema().fields().clone();
+    let undated: Vec<usize> = (0..fields.len()).filter(|&column| fields[column].name() != "trade_date").collect();
+    for name in APPENDED {
+        write_parquet(&place.path(name), &rows.project(&undated).unwrap());
+    }
+}
+
+fn touched_files(place: &Place, store: &Path) {
+    two_versions(place, store);
+    small_panel(place, 1);
+}
+
+fn fifteen_segments(place: &Place, store: &Path) {
+    let rows: Vec<(i64, f64)> = (20240101..=20240116).map(|date| (date, date as f64)).collect();
+    one_stock(place, "A", &rows[..1]);
+    Build::new(place.source(), store).keep(2).workers(1).run().unwrap();
+    for dates in 2..=15 {
+        one_stock(place, "A", &rows[..dates]);
+        update(place, store, Disk::default()).unwrap();
+    }
+    one_stock(place, "A", &rows);
+}
+
+fn seven_versions(place: &Place, store: &Path) {
+    two_versions(place, store);
+    for salt in 0..5 {
+        one_stock(place, "平安", &[(20240102, f64::from(salt))]);
+        Update::new(store).keep(7).workers(1).run().unwrap();
+    }
+}
+
+/// Writes the file of a stock with these dates and values.
+fn one_stock(place: &Place, code: &str, rows: &[(i64, f64)]) {
+    let dates: ArrayRef = Arc::new(rows.iter().map(|(date, _)| Some(date.to_string())).collect::<StringArray>());
+    let sizes: ArrayRef = Arc::new(rows.iter().map(|&(_, size)| size).collect::<Float64Array>());
+    place.add(code, &batch(&[("trade_date", dates), ("size", sizes)]));
+}
