@@ -35,9 +35,26 @@ pub enum Operation<'a> {
 type Hook = dyn Fn(Operation<'_>) -> io::Result<()> + Send + Sync;
 
 /// The file system, with a seam before each operation.
-#[derive(Clone, Default)]
+#[derive(Clone)]
+#[cfg_attr(not(feature = "failpoints"), derive(Default))]
 pub struct Disk {
     hook: Option<Arc<Hook>>,
+}
+
+/// For tests of the binary: where `TRANSECT_KILL_AT` counts to one of the process's operations, from 0, the process kills
+/// itself before it.
+#[cfg(feature = "failpoints")]
+impl Default for Disk {
+    fn default() -> Disk {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static DONE: AtomicU64 = AtomicU64::new(0);
+        let kill_at = std::env::var("TRANSECT_KILL_AT").ok().and_then(|at| at.parse::<u64>().ok());
+        let Some(kill_at) = kill_at else { return Disk { hook: None } };
+        Disk::with_hook(move |_| match DONE.fetch_add(1, Ordering::SeqCst) == kill_at {
+            true => Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?),
+            false => Ok(()),
+        })
+    }
 }
 
 impl Disk {

@@ -1,0 +1,237 @@
+//! The command is killed: by an impatient administrator, by the kernel that wants its memory, by a machine that shuts down.
+//! Nothing in the process can do anything about it any more. The real binary is killed here before each of its operations
+//! on the disk (the feature `failpoints` counts them) and at random moments; the store must then hold the version before
+//! or the new one, an output directory whole files, and the next run must simply work.
+//!
+//! `TRANSECT_ROUNDS` and `TRANSECT_SEED` kill more often than the usual run; see `tools/torture`.
+
+#[path = "integration/panels.rs"]
+#[allow(dead_code, reason = "shared with the other tests, which use all of it")]
+mod panels;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, Float64Array, StringArray, cast::AsArray};
+use panels::{Place, assert_no_leftovers, batch, copy_dir, read_parquet, setting, verify};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use transect::store::Collect;
+use transect::{Error, Store};
+
+const SIGKILL: i32 = 9;
+
+const STOCKS: usize = 4;
+const DATES: i64 = 5;
+
+/// Two at once would hold each other's locks while they start a process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Makes every value of the panel `salt`.
+fn write_panel(place: &Place, salt: u32) {
+    for stock in 0..STOCKS {
+        let dates: ArrayRef =
+            Arc::new((0..DATES).map(|day| Some((20240102 + day).to_string())).collect::<StringArray>());
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::from(salt); DATES as usize]));
+        place.add(&format!("stock {stock}"), &batch(&[("date", dates), ("x", values)]));
+    }
+}
+
+/// The one value of a whole store; `None` where there is no store.
+fn salt_of(store: &Path) -> Option<u32> {
+    let live = match Store::open(store) {
+        Err(Error::NotFound { .. } | Error::Unfinished { .. }) => return None,
+        opened => opened.unwrap(),
+    };
+    for version in live.kept_versions().unwrap() {
+        let kept = Store::open_version(store, version).unwrap();
+        assert_eq!(verify(&kept).damages, Vec::<String>::new(), "version {version}");
+        assert_eq!(kept.row_count(), STOCKS as u64 * DATES as u64);
+    }
+    let dates = live.dates().unwrap();
+    let batches = dates.iter().map(|&date| live.section(date).unwrap().batch().unwrap());
+    let salts: BTreeSet<u32> = batches.flat_map(|batch| values(batch.column_by_name("x").unwrap())).collect();
+    assert_eq!(salts.len(), 1, "version {} is a mixture of {salts:?}", live.version());
+    salts.into_iter().next()
+}
+
+/// The value of each file in an output directory, which are whole files.
+fn salts_of(out: &Path) -> BTreeSet<u32> {
+    let mut salts = BTreeSet::new();
+    for entry in fs::read_dir(out).into_iter().flatten() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let batch = read_parquet(&entry.path());
+        assert_eq!(batch.num_rows(), STOCKS);
+        let salt: BTreeSet<u32> = values(batch.column_by_name("x").unwrap()).into_iter().collect();
+        assert_eq!(salt.len(), 1, "{:?} is a mixture of {salt:?}", entry.file_name());
+        salts.extend(salt);
+    }
+    salts
+}
+
+fn values(column: &ArrayRef) -> Vec<u32> {
+    column.as_primitive::<Float64Type>().values().iter().map(|&value| value as u32).collect()
+}
+
+/// The binary with these arguments, run in `place`.
+fn transect(place: &Place, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_transect"));
+    command.current_dir(place.path("")).args(line.split_whitespace());
+    command.env_remove("TRANSECT_KILL_AT").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn run(place: &Place, line: &str) {
+    assert!(transect(place, line).status().unwrap().success(), "{line}");
+}
+
+fn is_killed(status: ExitStatus) -> bool {
+    assert!(status.success() || status.signal() == Some(SIGKILL), "{status}");
+    !status.success()
+}
+
+/// Kills the command before each of its operations, each time over a copy of what `place` holds.
+fn kill_everywhere(place: &Place, line: &str, check: impl Fn(&Place, bool)) {
+    for at in 0.. {
+        let now = Place::in_memory();
+        for name in ["source", "store", "out"].into_iter().filter(|name| place.path(name).exists()) {
+            copy_dir(&place.path(name), &now.path(name));
+        }
+        let is_killed = is_killed(transect(&now, line).env("TRANSECT_KILL_AT", at.to_string()).status().unwrap());
+        check(&now, !is_killed);
+        run(&now, line);
+        check(&now, true);
+        for name in ["store", "out"].into_iter().filter(|name| now.path(name).exists()) {
+            assert_no_leftovers(&now.path(name));
+        }
+        if !is_killed {
+            assert!(at > 5, "{line}: {at} operations");
+            return;
+        }
+    }
+}
+
+/// A store of the panel 1, and the panel 2 where it was built from.
+fn one_and_two() -> Place {
+    let place = Place::in_memory();
+    write_panel(&place, 1);
+    run(&place, "build source store");
+    write_panel(&place, 2);
+    place
+}
+
+/// After a kill the panel before or the new one is live; after a run that ended, the new one.
+fn old_or_new(old: Option<u32>, new: u32) -> impl Fn(&Place, bool) {
+    move |place, has_ended| {
+        let salt = salt_of(&place.path("store"));
+        assert!(salt == Some(new) || (!has_ended && salt == old), "{salt:?}, ended: {has_ended}");
+    }
+}
+
+#[test]
+fn a_first_build_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = Place::in_memory();
+    write_panel(&place, 1);
+    // What was finished before the kill is in the way of the next run.
+    kill_everywhere(&place, "build source store --force", old_or_new(None, 1));
+}
+
+#[test]
+fn a_forced_build_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    kill_everywhere(&one_and_two(), "build source store --force", old_or_new(Some(1), 2));
+}
+
+#[test]
+fn an_update_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    kill_everywhere(&one_and_two(), "update store --keep 1", old_or_new(Some(1), 2));
+}
+
+#[test]
+fn a_collection_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = one_and_two();
+    run(&place, "update store");
+    write_panel(&place, 3);
+    run(&place, "update store");
+    kill_everywhere(&place, "gc store --keep 1", old_or_new(None, 3));
+}
+
+#[test]
+fn a_transpose_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = one_and_two();
+    run(&place, "transpose store out");
+    run(&place, "update store");
+    kill_everywhere(&place, "transpose store out", |place, has_ended| {
+        let salts = salts_of(&place.path("out"));
+        let right = if has_ended { BTreeSet::from([2]) } else { BTreeSet::from([1, 2]) };
+        assert!(!salts.is_empty() && salts.is_subset(&right), "{salts:?}, ended: {has_ended}");
+    });
+}
+
+/// One store lives through all of it; nothing is mended in between.
+#[test]
+fn commands_may_be_killed_at_any_moment() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut random = ChaCha8Rng::seed_from_u64(setting("TRANSECT_SEED", 1));
+    let place = one_and_two();
+    let (store, out) = (place.path("store"), place.path("out"));
+    let mut longest = Duration::from_millis(30);
+    let (mut live, mut killed) = (1, 0);
+    let rounds = setting("TRANSECT_ROUNDS", 300) as u32;
+    for salt in 2..rounds + 2 {
+        write_panel(&place, salt);
+        let lines = [
+            "update store --keep 2",
+            "update store --keep 1",
+            "build source store --force",
+            "gc store --keep 1",
+            "transpose store out",
+        ];
+        let line = lines[random.next_u32() as usize % lines.len()];
+        let started = Instant::now();
+        let mut child = transect(&place, line).spawn().unwrap();
+        let moment = longest.mul_f64(f64::from(random.next_u32()) / f64::from(u32::MAX));
+        while started.elapsed() < moment && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        child.kill().unwrap();
+        let has_ended = !is_killed(child.wait().unwrap());
+        if has_ended {
+            // So that the next moments lie within a run.
+            longest = (longest + started.elapsed()) / 2 + Duration::from_millis(2);
+        }
+        killed += u32::from(!has_ended);
+        let context = format!("round {salt}: {line}, ended: {has_ended}");
+        let now = salt_of(&store).unwrap();
+        let writes = line.starts_with("update") || line.starts_with("build");
+        assert!(now == salt && writes || now == live && !(writes && has_ended), "{context}: {now} after {live}");
+        live = now;
+        let salts = salts_of(&out);
+        assert!(salts.iter().all(|&salt| salt <= live), "{context}: {salts:?}");
+        assert!(
+            !(line.starts_with("transpose") && has_ended) || salts == BTreeSet::from([live]),
+            "{context}: {salts:?}"
+        );
+    }
+    assert!(killed > rounds / 10, "{killed} of {rounds} were killed");
+    for line in ["update store --keep 1", "transpose store out", "gc store"] {
+        run(&place, line);
+    }
+    assert_eq!((salt_of(&store), salts_of(&out)), (Some(rounds + 1), BTreeSet::from([rounds + 1])));
+    assert_no_leftovers(&store);
+    assert_no_leftovers(&out);
+    assert_eq!(Collect::new(&store).dry_run(true).run().unwrap().files, 0);
+}
