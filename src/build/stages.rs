@@ -80,9 +80,10 @@ impl<'a> Stages<'a> {
         let inputs = &survey.inputs;
         let intake = Intake::new(survey, spill, self.observer, self.memory, self.workers.count());
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
-        // A task makes about one block, and there are several tasks for each worker.
+        // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
+        // what a block takes, and blocks of half a share serve as well as larger ones.
         let decoded_len = plan::total(&decoded_lens);
-        let task_count = (self.workers.count() * 4).max((decoded_len / (3 * intake.share() as u64)) as usize);
+        let task_count = (self.workers.count() * 4).max((2 * (decoded_len / (3 * intake.share() as u64))) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("read", "files", inputs.len() as u64);
         let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
