@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use arrow_buffer::bit_iterator::BitSliceIterator;
 use arrow_buffer::bit_util::set_bit;
-use arrow_buffer::{Buffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use bytemuck::Pod;
 
 use super::lane::{DictionaryBuilder, Lane, Values, widened};
@@ -66,22 +66,21 @@ impl BlockBuilder {
         }
     }
 
-    /// Adds a series; its columns follow by [`push_column`](BlockBuilder::push_column), each once, in any order.
-    pub(super) fn push_series(&mut self, input: u32, dates: Vec<Date>) {
+    /// Adds a series, its columns in the panel's order; `None` for one that its file lacks.
+    ///
+    /// # Errors
+    /// When a column's type is none of a panel's.
+    pub(super) fn push(&mut self, input: u32, dates: Vec<Date>, columns: Vec<Option<SeriesColumn>>) -> Result<()> {
+        let mut lanes = Vec::with_capacity(columns.len());
+        for (values, dictionary) in columns.into_iter().zip(&mut self.dictionaries) {
+            let lane = values.map(|values| Lane::new(values, dates.len(), dictionary));
+            lanes.push(lane.transpose()?.flatten());
+        }
+        self.byte_len += pack(&mut lanes) + lanes.len() * size_of::<Option<Lane>>();
         // The dates themselves, and a row's share of what `gather` needs: its place and its widest value.
         self.byte_len += dates.len() * (size_of::<Date>() + size_of::<u32>() + 8);
+        self.columns.iter_mut().zip(lanes).for_each(|(column, lane)| column.push(lane));
         self.series.push((input, dates));
-    }
-
-    /// Adds one column of the series added last; `None` when its file has no such column.
-    pub(super) fn push_column(&mut self, column: usize, values: Option<SeriesColumn>) -> Result<()> {
-        let row_count = self.series.last().map_or(0, |(_, dates)| dates.len());
-        let lane = match values {
-            Some(values) => Lane::new(values, row_count, &mut self.dictionaries[column])?,
-            None => None,
-        };
-        self.byte_len += size_of::<Option<Lane>>() + lane.as_ref().map_or(0, Lane::byte_len);
-        self.columns[column].push(lane);
         Ok(())
     }
 
@@ -107,6 +106,40 @@ impl BlockBuilder {
             .collect::<Result<Vec<_>>>()?;
         frame.finish(columns, spill)
     }
+}
+
+/// Moves what these lanes hold into one allocation; its length. They live as long as the block, while decoding makes and
+/// drops arrays around them: kept one by one, thousands of small pieces cut up the heap, and the allocator spends more
+/// time on finding room than the decoder on decoding.
+fn pack(lanes: &mut [Option<Lane>]) -> usize {
+    let bits = |lane: &Lane| lane.nulls.as_ref().map(|nulls| nulls.inner().sliced());
+    let held: Vec<Option<Buffer>> = lanes.iter().map(|lane| lane.as_ref().and_then(bits)).collect();
+    let mut bytes = Vec::with_capacity(
+        lanes.iter().flatten().map(|lane| lane.values.byte_len()).sum::<usize>()
+            + held.iter().flatten().map(|bits| bits.len()).sum::<usize>(),
+    );
+    for (lane, bits) in lanes.iter().zip(&held) {
+        if let Some(Lane { values: Values::Plain(values), .. }) = lane {
+            bytes.extend_from_slice(values);
+        }
+        bytes.extend_from_slice(bits.as_deref().unwrap_or_default());
+    }
+    let packed = Buffer::from_vec(bytes);
+    let mut at = 0;
+    let mut next = |len: usize| {
+        at += len;
+        packed.slice_with_length(at - len, len)
+    };
+    for (lane, bits) in lanes.iter_mut().zip(held) {
+        let Some(lane) = lane else { continue };
+        if let Values::Plain(values) = &mut lane.values {
+            *values = next(values.len());
+        }
+        if let (Some(nulls), Some(bits)) = (&mut lane.nulls, bits) {
+            *nulls = NullBuffer::new(BooleanBuffer::new(next(bits.len()), 0, nulls.len()));
+        }
+    }
+    packed.len()
 }
 
 /// Where each row of a block goes, before any column is there.
@@ -379,3 +412,36 @@ macro_rules! slots {
     )+};
 }
 slots!(u8, u16, u32, u64, u128);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Array, ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn packed_lanes_hold_what_they_held_before() {
+        let large: ArrayRef = Arc::new(Int64Array::from_iter((0..100).map(|n| (n % 3 > 0).then_some(n << 40))));
+        let small: ArrayRef = Arc::new(Int64Array::from_iter_values(0..97));
+        let one: ArrayRef = Arc::new(Int64Array::from(vec![7; 97]));
+        let lane = |array: &ArrayRef| Lane::of_rows(array, &mut DictionaryBuilder::default()).unwrap();
+        // Validity bits that do not start on a byte.
+        let arrays = [large.slice(3, 97), small, one];
+        let mut lanes: Vec<Option<Lane>> = arrays.iter().map(lane).collect();
+        lanes.insert(1, None);
+        assert_eq!(pack(&mut lanes), 97 * 8 + 13 + 97);
+        let [Some(first), None, Some(second), Some(third)] = &lanes[..] else { panic!("other lanes") };
+        assert_eq!(first.nulls.as_ref(), arrays[0].nulls());
+        let values = |lane: &Lane| match &lane.values {
+            Values::Plain(bytes) => widened(bytes, lane.stored, true),
+            Values::Constant(_) => Vec::new(),
+        };
+        for (row, value) in values(first).into_iter().enumerate().filter(|(row, _)| arrays[0].is_valid(*row)) {
+            assert_eq!(value, (row as i64 + 3) << 40);
+        }
+        assert_eq!(values(second), (0..97).collect::<Vec<i64>>());
+        assert!(second.nulls.is_none() && matches!(third.values, Values::Constant(7)));
+    }
+}

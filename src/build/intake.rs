@@ -155,10 +155,7 @@ impl<'a> Intake<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         if !dates.is_empty() {
-            builder.push_series(index as u32, dates);
-            for (column, values) in columns.into_iter().enumerate() {
-                builder.push_column(column, values)?;
-            }
+            builder.push(index as u32, dates, columns)?;
         }
         Ok(Ok(read))
     }

@@ -96,14 +96,15 @@ impl Lane {
         };
         Lane { values, ..self }
     }
+}
 
+impl Values {
     /// Bytes on the heap.
     pub(super) fn byte_len(&self) -> usize {
-        let values = match &self.values {
+        match self {
             Values::Constant(_) => 0,
-            Values::Plain(bytes) => bytes.capacity(),
-        };
-        values + self.nulls.as_ref().map_or(0, |nulls| nulls.buffer().capacity())
+            Values::Plain(bytes) => bytes.len(),
+        }
     }
 }
 
