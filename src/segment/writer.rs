@@ -1,7 +1,6 @@
 //! Writes one segment, and says where each section lies and what its checksums are.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,14 +9,11 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
-use crate::durable::{Disk, DiskFile, Syncs};
+use crate::durable::{Disk, LargeWriter, Syncs};
 use crate::error::{Error, Result};
 use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
 use crate::key::Date;
 use crate::mapped::Access;
-
-/// Sections are much larger than this; it only gathers the small pieces between their buffers.
-const WRITE_BUFFER_LEN: usize = 256 << 10;
 
 /// Which segment of which store.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +29,7 @@ pub(crate) struct SegmentWriter {
     dir: PathBuf,
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
-    writer: FileWriter<BufWriter<DiskFile>>,
+    writer: FileWriter<LargeWriter>,
     sections: Vec<SealedSection>,
 }
 
@@ -83,8 +79,7 @@ impl SegmentWriter {
         let schema = Arc::new(Schema::new(fields));
         let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
         let file = disk.create(dir.join(name))?;
-        let writer = FileWriter::try_new(BufWriter::with_capacity(WRITE_BUFFER_LEN, file), &schema)
-            .map_err(Error::arrow("start a segment"))?;
+        let writer = FileWriter::try_new(LargeWriter::new(file), &schema).map_err(Error::arrow("start a segment"))?;
         Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
     }
 
@@ -127,9 +122,8 @@ impl SegmentWriter {
     /// # Errors
     /// When writing fails, or a sync has.
     pub(crate) fn finish(self, syncs: &Syncs) -> Result<SealedSegment> {
-        let buffered = self.writer.into_inner().map_err(Error::arrow("finish a segment"))?;
-        let path = buffered.get_ref().path().to_owned();
-        let file = buffered.into_inner().map_err(|error| Error::io("write", &path)(error.into_error()))?;
+        let file = self.writer.into_inner().map_err(Error::arrow("finish a segment"))?.finish()?;
+        let path = file.path().to_owned();
         syncs.sync(file)?;
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
