@@ -29,14 +29,14 @@ impl Date {
             return None;
         }
         // Days from civil, Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March, so
-        // that the leap day is the last of its year.
-        let y = if month <= 2 { year - 1 } else { year };
-        let era = y.div_euclid(400);
-        let year_of_era = y.rem_euclid(400);
-        let march_month = (month as i32 + 9) % 12;
-        let day_of_year = (153 * march_month + 2) / 5 + day as i32 - 1;
+        // that the leap day is the last of its year. Counted from an era of 400 years earlier, nothing is negative, and
+        // each row of a panel of texts comes by here.
+        let year = year as u32 + 400;
+        let (year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let (era, year_of_era) = (year / 400, year % 400);
+        let day_of_year = (153 * march_month + 2) / 5 + day - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        Some(Date(era * 146_097 + day_of_era - 719_468))
+        Some(Date((era * 146_097 + day_of_era) as i32 - 719_468 - 146_097))
     }
 
     /// Year, month and day.
@@ -57,7 +57,8 @@ impl Date {
         if number < 0 || number > 99_991_231 {
             return None;
         }
-        Date::from_ymd((number / 10_000) as i32, (number / 100 % 100) as u32, (number % 100) as u32)
+        let number = number as u32;
+        Date::from_ymd((number / 10_000) as i32, number / 100 % 100, number % 100)
     }
 
     /// The integer 20240102 for 2 January 2024.

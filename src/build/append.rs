@@ -11,7 +11,7 @@ use super::revision::Revision;
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
-use super::spill::Spill;
+use super::spill::{Shelf, Spill};
 use super::stages::{DEFAULT_MEMORY, Stages};
 use super::update_report::{MaxRestated, UpdateReport};
 use crate::durable::Disk;
@@ -45,7 +45,8 @@ pub struct Append<'a> {
 /// What was read of one file.
 struct Appended {
     date: Date,
-    block: Block,
+    /// One, unless the file has no rows.
+    blocks: Vec<Block>,
     codes: Vec<String>,
     date_form: Option<DateForm>,
 }
@@ -115,7 +116,7 @@ impl<'a> Append<'a> {
         let before = writer.live()?;
         let settings = Settings::of(before)?;
         let mut panel = before.schema()?.clone();
-        let spill = stages.spill(writer)?;
+        let spill = stages.spill(writer, 0)?;
         stages.observer.begin("read", "files", self.files.len() as u64);
         let read = stages.workers.try_map(self.files.len(), |at| {
             if stages.observer.cancelled() {
@@ -162,7 +163,9 @@ impl<'a> Append<'a> {
         let mut blocks = Vec::with_capacity(appended.len());
         for file in appended.into_values() {
             let numbers: Vec<u32> = (inputs.len() as u32..).take(file.codes.len()).collect();
-            blocks.push(Block { inputs: spill.put(bytemuck::cast_slice(&numbers))?, ..file.block });
+            for block in file.blocks {
+                blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&numbers))?, ..block });
+            }
             inputs.extend(file.codes);
         }
         let codes: Vec<Option<&str>> = inputs.iter().map(|code| Some(code.as_str())).collect();
@@ -197,7 +200,7 @@ impl Appended {
             let lane = Lane::of_rows(&array, &mut dictionary)?;
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
-        let block = frame.finish(columns, spill)?;
-        Ok(Appended { date: file.date, block, codes: file.codes, date_form: file.date_form })
+        let blocks = frame.finish(columns, spill)?;
+        Ok(Appended { date: file.date, blocks, codes: file.codes, date_form: file.date_form })
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Assembly {
     /// For each input, the number of its stock.
     pub(super) stocks: Vec<u32>,
     /// For each block and panel column, the store's code for each of the block's codes.
-    pub(super) codes: Vec<Vec<Vec<u32>>>,
+    pub(super) codes: Vec<Vec<Arc<[u32]>>>,
 }
 
 /// Decides everything that depends on all blocks of `panel`: stock numbers, dictionaries, stored types. `inputs` are the
@@ -67,7 +67,7 @@ pub(super) fn assemble(
             dictionary: None,
         },
     ];
-    let mut block_codes: Vec<Vec<Vec<u32>>> = blocks.iter().map(|_| Vec::new()).collect();
+    let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
     for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
         let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
         let logical = data_type.clone();
@@ -75,16 +75,27 @@ pub(super) fn assemble(
         let stored = if natural_stored(data_type) == Stored::Codes {
             let known = before.map(|before| before.dictionary(index + 2)).transpose()?.flatten();
             let mut builder = DictionaryBuilder::of(known);
+            let mut codes: Arc<[u32]> = Arc::default();
+            let mut known: Option<&Arc<[Box<[u8]>]>> = None;
             for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
-                let values = column.map_or(&[][..], |column| &column.dictionary);
-                block.push(values.iter().map(|value| builder.add(value)).collect());
+                let dictionary = column.map(|column| &column.dictionary);
+                // Blocks of the same stocks share their dictionary and come one after the other.
+                if !known.zip(dictionary).is_some_and(|(known, dictionary)| Arc::ptr_eq(known, dictionary)) {
+                    codes = dictionary
+                        .into_iter()
+                        .flat_map(|values| values.iter())
+                        .map(|value| builder.add(value))
+                        .collect();
+                }
+                known = dictionary;
+                block.push(Arc::clone(&codes));
             }
             let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
             let values = builder.finish(is_bytes)?;
             dictionary = Some(values);
             Stored::Codes
         } else {
-            block_codes.iter_mut().for_each(|block| block.push(Vec::new()));
+            block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
             let widest_before = segments_before.iter().flat_map(|segment| &segment.columns).filter_map(|column| {
                 let (number, stored, logical) = column;
                 (*number as usize == index + 2).then(|| stored_as(logical, *stored, data_type)).flatten()

@@ -67,7 +67,7 @@ fn compare_in_batches(
     let columns = match_columns(store, &survey, &mut report)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
     let batch_len = (all_batches_len / workers.count() as u64).max(1);
-    let tasks = plan::tasks(&decoded_lens, (plan::total(&decoded_lens) / batch_len) as usize + 1);
+    let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / batch_len) as usize + 1);
     let tasks: Vec<Range<usize>> =
         tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, batch_len)).collect();
     observer.begin("verify source", "files", survey.inputs.len() as u64);

@@ -1,6 +1,7 @@
 //! The one place where rows cross: a block of series goes in, columns ordered by (date, stock) come out, into the spill.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_buffer::bit_iterator::BitSliceIterator;
 use arrow_buffer::bit_util::set_bit;
@@ -8,7 +9,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use bytemuck::Pod;
 
 use super::lane::{DictionaryBuilder, Lane, Values, widened};
-use super::spill::{Piece, Spill};
+use super::spill::{Piece, Shelf, Spill};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
@@ -30,7 +31,7 @@ pub(super) struct BlockBuilder {
     byte_len: usize,
 }
 
-/// A gathered block: where its columns lie in the spill, each in (date, stock) order.
+/// The rows of a block on a band of dates: where its columns lie in the spill, each in (date, stock) order.
 pub(super) struct Block {
     /// The days of its dates, ascending. There are many blocks, so that these lie in the spill like the rows.
     pub(super) days: Piece,
@@ -50,8 +51,8 @@ pub(super) struct BlockColumn {
     pub(super) values: Piece,
     /// Its validity bits; `None` when it has no nulls.
     pub(super) validity: Option<Piece>,
-    /// For codes, what they stand for in this block.
-    pub(super) dictionary: Vec<Box<[u8]>>,
+    /// For codes, what they stand for in this block, on every band.
+    pub(super) dictionary: Arc<[Box<[u8]>]>,
 }
 
 impl BlockBuilder {
@@ -94,8 +95,9 @@ impl BlockBuilder {
         self.byte_len + self.dictionaries.iter().map(DictionaryBuilder::byte_len).sum::<usize>()
     }
 
-    /// Gathers the block into `spill`, one column after the other; each column's lanes are dropped as it is done.
-    pub(super) fn gather(self, spill: &Spill) -> Result<Block> {
+    /// Gathers the block into `spill`, one column after the other; each column's lanes are dropped as it is done. There is
+    /// a block for each band on which it has rows.
+    pub(super) fn gather(self, spill: &Spill) -> Result<Vec<Block>> {
         let frame = Frame::new(&self.series);
         let columns = self
             .columns
@@ -160,19 +162,19 @@ impl Frame {
         Frame { dates, row_starts, places, series: series.iter().map(|(input, dates)| (*input, dates.len())).collect() }
     }
 
-    /// Orders one column by (date, stock) and spills it.
+    /// Orders one column by (date, stock) and spills it; `None` when it has no value, else what goes with each band.
     pub(super) fn column(
         &self,
         lanes: Vec<Option<Lane>>,
         signed: bool,
         dictionary: DictionaryBuilder,
         spill: &Spill,
-    ) -> Result<Option<BlockColumn>> {
+    ) -> Result<Option<Vec<BlockColumn>>> {
         let Some(stored) = lanes.iter().flatten().map(|lane| lane.stored).max() else {
             return Ok(None);
         };
         let has_nulls = lanes.iter().any(|lane| lane.as_ref().is_none_or(|lane| lane.nulls.is_some()));
-        let validity = if has_nulls { Some(self.spill_validity(&lanes, spill)?) } else { None };
+        let validity = if has_nulls { self.spill_validity(&lanes, spill)? } else { Vec::new() };
         let values = match stored {
             Stored::Bits => self.spill_bits(&lanes, spill)?,
             Stored::Bytes1 => self.spill_values::<u8>(lanes, stored, signed, spill)?,
@@ -181,19 +183,40 @@ impl Frame {
             Stored::Bytes8 => self.spill_values::<u64>(lanes, stored, signed, spill)?,
             Stored::Bytes16 => self.spill_values::<u128>(lanes, stored, signed, spill)?,
         };
-        Ok(Some(BlockColumn { stored, values, validity, dictionary: dictionary.into_values() }))
+        let dictionary: Arc<[_]> = dictionary.into_values().into();
+        let column = |(band, values)| BlockColumn {
+            stored,
+            values,
+            validity: validity.get(band).copied(),
+            dictionary: Arc::clone(&dictionary),
+        };
+        Ok(Some(values.into_iter().enumerate().map(column).collect()))
     }
 
-    /// Completes the block with its `columns`.
-    pub(super) fn finish(self, columns: Vec<Option<BlockColumn>>, spill: &Spill) -> Result<Block> {
+    /// The blocks that its `columns` make, one a band.
+    pub(super) fn finish(self, columns: Vec<Option<Vec<BlockColumn>>>, spill: &Spill) -> Result<Vec<Block>> {
         let inputs = self.spill_windows(32, spill, |visit, window| {
             let inputs: &mut [u32] = bytemuck::cast_slice_mut(window);
             visit.places().for_each(|place| inputs[place] = self.series[visit.series].0);
         })?;
-        let days: Vec<i32> = self.dates.iter().map(|date| date.days()).collect();
-        let days = spill.put(bytemuck::cast_slice(&days))?;
-        let row_starts = spill.put(bytemuck::cast_slice(&self.row_starts))?;
-        Ok(Block { days, row_starts, inputs, columns })
+        let mut columns: Vec<_> = columns.into_iter().map(|column| column.unwrap_or_default().into_iter()).collect();
+        let block = |((_, dates), inputs): ((usize, Range<usize>), Piece)| {
+            let days: Vec<i32> = self.dates[dates.clone()].iter().map(|date| date.days()).collect();
+            let first = self.row_starts[dates.start];
+            let row_starts: Vec<u32> =
+                self.row_starts[dates.start..=dates.end].iter().map(|start| start - first).collect();
+            Ok(Block {
+                days: spill.put(Shelf::Kept, bytemuck::cast_slice(&days))?,
+                row_starts: spill.put(Shelf::Kept, bytemuck::cast_slice(&row_starts))?,
+                inputs,
+                columns: columns.iter_mut().map(Iterator::next).collect(),
+            })
+        };
+        self.bands(spill).into_iter().zip(inputs).map(block).collect()
+    }
+
+    fn bands(&self, spill: &Spill) -> Vec<(usize, Range<usize>)> {
+        spill.bands(&self.dates, &self.row_starts)
     }
 
     /// For each place, the number of the row's input.
@@ -221,38 +244,43 @@ impl Frame {
         (self.dates, self.row_starts)
     }
 
-    /// Writes a piece of `bits` a place, window by window. Each window starts zeroed and is handed to `fill` with the
-    /// rows of one series after the other that belong in it.
-    fn spill_windows(&self, bits: usize, spill: &Spill, mut fill: impl FnMut(&Visit, &mut [u8])) -> Result<Piece> {
-        let count = self.places.len();
+    /// Writes `bits` a place, window by window, as one piece a band. Each window starts zeroed and is handed to `fill` with
+    /// the rows of one series after the other that belong in it.
+    fn spill_windows(&self, bits: usize, spill: &Spill, mut fill: impl FnMut(&Visit, &mut [u8])) -> Result<Vec<Piece>> {
         let byte_len = |places: usize| (places * bits).div_ceil(8);
-        let piece = spill.reserve(byte_len(count) as u64);
         // 16 bytes are the widest value; slices of any narrower one are aligned as well.
-        let mut buffer = vec![0u128; WINDOW_LEN.min(byte_len(count)).div_ceil(size_of::<u128>())];
+        let longest = WINDOW_LEN.min(byte_len(self.places.len()));
+        let mut buffer = vec![0u128; longest.div_ceil(size_of::<u128>())];
         let buffer: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
         // For each series its first row not yet visited.
         let mut done = vec![0; self.series.len()];
-        for first in (0..count).step_by(WINDOW_LEN * 8 / bits) {
-            let end = count.min(first + WINDOW_LEN * 8 / bits);
-            let window = &mut buffer[..byte_len(end - first)];
-            window.fill(0);
-            let mut start = 0;
-            for (series, (&(_, len), done)) in self.series.iter().zip(&mut done).enumerate() {
-                let rest = &self.places[start + *done..start + len];
-                let found = count_below(rest, end as u32);
-                if found > 0 {
-                    fill(&Visit { series, rows: *done..*done + found, places: &rest[..found], first }, window);
+        let mut pieces = Vec::new();
+        for (band, dates) in self.bands(spill) {
+            let places = self.row_starts[dates.start] as usize..self.row_starts[dates.end] as usize;
+            let piece = spill.reserve(Shelf::Band(band), byte_len(places.len()) as u64);
+            for first in places.clone().step_by(WINDOW_LEN * 8 / bits) {
+                let end = places.end.min(first + WINDOW_LEN * 8 / bits);
+                let window = &mut buffer[..byte_len(end - first)];
+                window.fill(0);
+                let mut start = 0;
+                for (series, (&(_, len), done)) in self.series.iter().zip(&mut done).enumerate() {
+                    let rest = &self.places[start + *done..start + len];
+                    let found = count_below(rest, end as u32);
+                    if found > 0 {
+                        fill(&Visit { series, rows: *done..*done + found, places: &rest[..found], first }, window);
+                    }
+                    *done += found;
+                    start += len;
                 }
-                *done += found;
-                start += len;
+                spill.write(piece, byte_len(first - places.start) as u64, window)?;
             }
-            spill.write(piece, byte_len(first) as u64, window)?;
+            pieces.push(piece);
         }
-        Ok(piece)
+        Ok(pieces)
     }
 
     /// One validity bit a row.
-    fn spill_validity(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Piece> {
+    fn spill_validity(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Piece>> {
         self.spill_windows(1, spill, |visit, window| {
             if let Some(lane) = &lanes[visit.series] {
                 visit.valid_runs(lane.nulls.as_ref()).for_each(|run| {
@@ -263,7 +291,7 @@ impl Frame {
     }
 
     /// The values of all lanes of 0 and 1 as one bit a row; zero where there is none.
-    fn spill_bits(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Piece> {
+    fn spill_bits(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Piece>> {
         self.spill_windows(1, spill, |visit, window| {
             let Some(lane) = &lanes[visit.series] else { return };
             // Most dummies of most stocks: nothing to set.
@@ -287,7 +315,7 @@ impl Frame {
         stored: Stored,
         signed: bool,
         spill: &Spill,
-    ) -> Result<Piece> {
+    ) -> Result<Vec<Piece>> {
         for lane in lanes.iter_mut().flatten() {
             if let Values::Plain(bytes) = &lane.values
                 && lane.stored != stored
@@ -415,8 +443,6 @@ slots!(u8, u16, u32, u64, u128);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::{Array, ArrayRef, Int64Array};
 
     use super::*;

@@ -122,14 +122,15 @@ impl<'a> Intake<'a> {
     /// Gathers what `builder` collected; a new builder.
     fn flush(&self, builder: BlockBuilder, blocks: &mut Vec<Block>) -> Result<BlockBuilder> {
         if !builder.is_empty() {
-            blocks.push(self.counted(builder.gather(self.spill)?)?);
+            blocks.extend(self.counted(builder.gather(self.spill)?)?);
         }
         Ok(BlockBuilder::new(&self.survey.columns))
     }
 
-    /// `block`, whose texts stay in memory until the dictionaries are joined.
-    fn counted(&self, block: Block) -> Result<Block> {
-        for (column, panel_column) in block.columns.iter().zip(&self.survey.columns) {
+    /// `blocks` of the same stocks, whose texts stay in memory until the dictionaries are joined.
+    fn counted(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
+        let columns = blocks.first().map_or(&[][..], |block| &block.columns);
+        for (column, panel_column) in columns.iter().zip(&self.survey.columns) {
             let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
             let len: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
             if self.text_len.fetch_add(len, Ordering::Relaxed) + len > self.text_limit {
@@ -141,7 +142,7 @@ impl<'a> Intake<'a> {
                 )));
             }
         }
-        Ok(block)
+        Ok(blocks)
     }
 
     /// Reads one input into the block being collected; the inner error is the reason for skipping it.
@@ -187,7 +188,7 @@ impl<'a> Intake<'a> {
                 columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
             }
         }
-        blocks.push(self.counted(frame.finish(columns, self.spill)?)?);
+        blocks.extend(self.counted(frame.finish(columns, self.spill)?)?);
         Ok(Ok(read))
     }
 }

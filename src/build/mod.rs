@@ -3,6 +3,7 @@
 mod align;
 mod append;
 mod assemble;
+mod bits;
 mod changes;
 mod check;
 mod differ;

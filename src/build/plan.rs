@@ -11,13 +11,10 @@ pub(super) const SEGMENT_LEN: u64 = 128 << 20;
 
 /// Splits inputs of these decoded lengths into contiguous ranges of about equal length, at most `count`.
 pub(super) fn tasks(decoded_lens: &[u64], count: usize) -> Vec<Range<usize>> {
-    let target = total(decoded_lens).div_ceil(count.max(1) as u64).max(1);
+    // Footers may claim anything.
+    let total = decoded_lens.iter().fold(0, |sum: u64, &len| sum.saturating_add(len));
+    let target = total.div_ceil(count.max(1) as u64).max(1);
     split(decoded_lens.iter().copied(), target)
-}
-
-/// The sum of lengths that footers claim, which may be anything.
-pub(super) fn total(lens: &[u64]) -> u64 {
-    lens.iter().fold(0, |sum: u64, &len| sum.saturating_add(len))
 }
 
 /// Splits sections with these row counts into the ranges that make one segment each. Depends on nothing but the panel,

@@ -106,7 +106,7 @@ impl<'a> Revision<'a> {
         }
 
         let gathering = &self.sealer.gathering;
-        let sealed = stages.seal(writer, columns, gathering, &written, |walk, date| {
+        let section = |walk: &mut Walk, date| {
             let section = self.section_before(date)?;
             let (changed, pieces) = match &section {
                 Some(section) if !dirty.contains(&date) => {
@@ -123,7 +123,8 @@ impl<'a> Revision<'a> {
             }
             let (row_count, body) = self.sealer.section(date, &pieces, section.as_ref());
             Ok(SealedRows { changed, row_count, body })
-        })?;
+        };
+        let sealed = stages.synced(|syncs| stages.seal(writer, columns, gathering, &written, syncs, section))?;
         snapshot.add_kept(segments, &kept);
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
         if snapshot.sections.is_empty() {

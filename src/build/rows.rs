@@ -1,6 +1,7 @@
 //! Rows of a section, wherever they lie: in the blocks of the spill, or in the section of the version before.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::Buffer;
@@ -68,7 +69,7 @@ pub(super) struct Gathering<'a> {
     /// For each input, the number of its stock.
     pub(super) stocks: Vec<u32>,
     /// For each block and panel column, the store's code for each of the block's codes.
-    pub(super) codes: Vec<Vec<Vec<u32>>>,
+    pub(super) codes: Vec<Vec<Arc<[u32]>>>,
 }
 
 impl Gathering<'_> {
@@ -99,30 +100,40 @@ impl Gathering<'_> {
 
     /// Walks through the blocks in step with dates that ascend from `first` on.
     pub(super) fn walk(&self, first: Date) -> Walk<'_> {
-        let start = |(days, _): (&[i32], &[u32])| days.partition_point(|&day| day < first.days());
-        let next = self.days().map(start).collect();
-        Walk { blocks: self.days().collect(), next }
+        let steps = self.days().enumerate().map(|(block, (days, row_starts))| {
+            let next = days.partition_point(|&day| day < first.days());
+            Step { block, days, row_starts, next }
+        });
+        Walk { steps: steps.filter(|step| step.next < step.days.len()).collect() }
     }
 }
 
-/// A place in each block; see [`Gathering::walk`].
+/// A place in each block that is not behind; see [`Gathering::walk`].
 pub(super) struct Walk<'a> {
-    blocks: Vec<(&'a [i32], &'a [u32])>,
-    next: Vec<usize>,
+    steps: Vec<Step<'a>>,
+}
+
+/// A place in one block.
+struct Step<'a> {
+    block: usize,
+    days: &'a [i32],
+    row_starts: &'a [u32],
+    /// The next of its days.
+    next: usize,
 }
 
 impl Walk<'_> {
     /// The rows of `date`, which must be later than the one asked for before, in code order.
     pub(super) fn pieces(&mut self, date: Date) -> Vec<Piece> {
-        let mut pieces = Vec::with_capacity(self.blocks.len());
-        for (number, ((days, row_starts), at)) in self.blocks.iter().zip(&mut self.next).enumerate() {
-            while days.get(*at).is_some_and(|&other| other < date.days()) {
-                *at += 1;
+        let mut pieces = Vec::with_capacity(self.steps.len());
+        for Step { block, days, row_starts, next } in &mut self.steps {
+            while days.get(*next).is_some_and(|&other| other < date.days()) {
+                *next += 1;
             }
-            if days.get(*at) == Some(&date.days()) {
-                let rows = row_starts[*at] as usize..row_starts[*at + 1] as usize;
-                pieces.push(Piece { origin: Origin::Block(number), rows });
-                *at += 1;
+            if days.get(*next) == Some(&date.days()) {
+                let rows = row_starts[*next] as usize..row_starts[*next + 1] as usize;
+                pieces.push(Piece { origin: Origin::Block(*block), rows });
+                *next += 1;
             }
         }
         pieces
@@ -212,5 +223,94 @@ impl Converted {
             values: fixed_bytes(array)?,
             validity: nulls.map(|nulls| nulls.inner().sliced()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use arrow_array::Int64Array;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::build::gather::BlockBuilder;
+    use crate::build::plan;
+    use crate::build::spill::Spill;
+    use crate::durable::Disk;
+    use crate::panel::Column;
+    use crate::source::SeriesColumn;
+
+    /// The integers of one row; the last column is a dummy, constant for a stock.
+    type Row = [Option<i64>; 3];
+
+    /// One stock's rows by day.
+    fn series() -> impl Strategy<Value = BTreeMap<i32, Row>> {
+        let cell = || prop_oneof![Just(None), (-3..300_i64).prop_map(Some)];
+        let row = (cell(), any::<bool>()).prop_map(|(cell, flag)| [cell, Some(flag.into())]);
+        (0..60_i32, prop::collection::btree_map(0..40_i32, row, 1..30), 0..2_i64).prop_map(|(first, rows, dummy)| {
+            rows.into_iter().map(|(day, [a, b])| (first + day, [a, b, Some(dummy)])).collect()
+        })
+    }
+
+    /// What a spill of so many bands gives back when it is walked through, for each day and stock.
+    fn gathered(blocks: &[Vec<BTreeMap<i32, Row>>], band_count: usize) -> Vec<(i32, u32, Row)> {
+        let dir = tempfile::tempdir().unwrap();
+        let spill =
+            Spill::create(&Disk::default(), 1, band_count, |number| dir.path().join(number.to_string())).unwrap();
+        let columns = ["a", "b", "dummy"].map(|name| Column { name: name.to_owned(), data_type: DataType::Int64 });
+        let mut stock = 0;
+        let mut all = Vec::new();
+        for block in blocks {
+            let mut builder = BlockBuilder::new(&columns);
+            for rows in block {
+                let dates = rows.keys().map(|&day| Date::from_days(day).unwrap()).collect();
+                let column = |n: usize| Int64Array::from_iter(rows.values().map(|row| row[n]));
+                let column = |n: usize| Some(SeriesColumn::Rows(std::sync::Arc::new(column(n))));
+                builder.push(stock, dates, (0..3).map(column).collect()).unwrap();
+                stock += 1;
+            }
+            all.extend(builder.gather(&spill).unwrap());
+        }
+        let spill = spill.map().unwrap();
+        let codes = all.iter().map(|_| vec![Arc::default(); 3]).collect();
+        let gathering = Gathering { blocks: &all, spill: &spill, stocks: (0..stock).collect(), codes };
+        let mut rows = Vec::new();
+        let sections = plan::sections(gathering.days());
+        for (start, &(first, _)) in sections.iter().enumerate().step_by(7) {
+            // What lies before was sealed.
+            spill.release_before(first);
+            let mut walk = gathering.walk(first);
+            for &(date, row_count) in sections[start..].iter().take(7) {
+                let before = rows.len();
+                for piece in walk.pieces(date) {
+                    let Origin::Block(block) = piece.origin else { panic!("{piece:?}") };
+                    for (stock, row) in gathering.stocks(block, piece.rows.clone()).zip(piece.rows) {
+                        let cell = |column| {
+                            let column = gathering.column(block, column).filter(|column| column.is_valid(row))?;
+                            Some(column.integers(row..row + 1, true)[0])
+                        };
+                        rows.push((date.days(), stock, [cell(0), cell(1), cell(2)]));
+                    }
+                }
+                assert_eq!(rows.len() - before, row_count as usize);
+            }
+        }
+        rows
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_cut_into_bands_give_back_every_row_in_order(
+            blocks in prop::collection::vec(prop::collection::vec(series(), 1..5), 1..4),
+            band_count in 1..9_usize,
+        ) {
+            let stocks = blocks.iter().flatten().enumerate();
+            let mut expected: Vec<(i32, u32, Row)> = stocks
+                .flat_map(|(stock, rows)| rows.iter().map(move |(&day, &row)| (day, stock as u32, row)))
+                .collect();
+            expected.sort_unstable_by_key(|&(day, stock, _)| (day, stock));
+            prop_assert_eq!(gathered(&blocks, band_count), expected);
+        }
     }
 }

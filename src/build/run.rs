@@ -129,7 +129,7 @@ impl<'a> Build<'a> {
     }
 
     fn write(&self, stages: &Stages, survey: &mut Survey, writer: &StoreWriter) -> Result<BuildReport> {
-        let spill = stages.spill(writer)?;
+        let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(survey, &spill, self.options.strict)?;
         let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
         let panel = panel_of(survey, &gathered.read, None);
@@ -139,16 +139,20 @@ impl<'a> Build<'a> {
         snapshot.settings = Settings::new("build", &self.source, &self.options).encode()?;
         snapshot.sources = source_entries(survey, &gathered);
 
-        let spilled = spill.map()?;
-        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
-        let sections = plan::sections(gathering.days());
-        if sections.is_empty() {
-            return Err(nothing_to_store(survey, &snapshot));
-        }
-        let sealer = Sealer { gathering, columns };
-        let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, |walk, date| {
-            let (row_count, body) = sealer.section(date, &walk.pieces(date), None);
-            Ok(SealedRows { changed: writer.version(), row_count, body })
+        let (sealed, sections) = stages.synced(|syncs| {
+            // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
+            let spilled = spill.map()?;
+            let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+            let sections = plan::sections(gathering.days());
+            if sections.is_empty() {
+                return Err(nothing_to_store(survey, &snapshot));
+            }
+            let sealer = Sealer { gathering, columns };
+            let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, syncs, |walk, date| {
+                let (row_count, body) = sealer.section(date, &walk.pieces(date), None);
+                Ok(SealedRows { changed: writer.version(), row_count, body })
+            })?;
+            Ok((sealed, sections))
         })?;
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
         // What stood before may be too damaged to say what it was.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
-use arrow_buffer::bit_mask::set_bits;
 use arrow_buffer::bit_util::set_bit;
 
+use super::bits::copy_bits;
 use super::gather::Slot;
 use super::rows::{Before, ColumnRows, Gathering, Origin, Piece};
 use crate::format::Stored;
@@ -97,7 +97,7 @@ fn fill_validity(sources: &[Source], column: usize, body: &mut SectionBody) {
     for Source { column, rows } in sources {
         match column.map(|column| column.validity) {
             Some(Some(validity)) => {
-                set_bits(bits, validity, at, rows.start, rows.len());
+                copy_bits(validity, rows.clone(), bits, at);
             }
             Some(None) => (at..at + rows.len()).for_each(|row| set_bit(bits, row)),
             None => {}
@@ -121,7 +121,7 @@ fn fill_values(sources: &[Source], target: &SegmentColumn, values: &mut [u8]) {
 fn fill_piece(from: &ColumnRows, rows: Range<usize>, stored: Stored, signed: bool, values: &mut [u8], to: usize) {
     match (from.stored, stored, from.codes) {
         (Stored::Bits, Stored::Bits, _) => {
-            set_bits(values, from.values, to, rows.start, rows.len());
+            copy_bits(from.values, rows, values, to);
         }
         (Stored::Codes, _, Some(ours)) => {
             let codes: &[u32] = bytemuck::cast_slice(from.values);

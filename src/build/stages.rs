@@ -1,6 +1,7 @@
 //! The long stages that builds and updates have in common: gathering the input, and sealing segments.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::intake::{Gathered, Intake};
 use super::plan;
@@ -20,6 +21,10 @@ pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
 
 /// The least memory a run can work with.
 const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments. Each costs
+/// every worker an open file.
+const BANDS: usize = 8;
 
 /// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
 const WORKER_MEMORY: u64 = 16 << 20;
@@ -62,12 +67,14 @@ impl<'a> Stages<'a> {
         Ok(Stages { workers, memory, observer, disk: disk.clone() })
     }
 
-    /// An intermediate file of `writer`'s for each worker.
+    /// Intermediate files of `writer`'s, for rows that take about so many bytes.
     ///
     /// # Errors
     /// When a file cannot be made.
-    pub(super) fn spill(&self, writer: &StoreWriter) -> Result<Spill> {
-        Spill::create(&self.disk, (0..self.workers.count()).map(|worker| writer.spill_path(worker)))
+    pub(super) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
+        // What fits the memory is not worth giving back by bands.
+        let band_count = if byte_len > self.memory { BANDS } else { 1 };
+        Spill::create(&self.disk, self.workers.count(), band_count, |number| writer.spill_path(number))
     }
 
     /// Reads all inputs of `survey` and gathers them by blocks.
@@ -82,8 +89,8 @@ impl<'a> Stages<'a> {
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
         // what a block takes, and blocks of half a share serve as well as larger ones.
-        let decoded_len = plan::total(&decoded_lens);
-        let task_count = (self.workers.count() * 4).max((2 * (decoded_len / (3 * intake.share() as u64))) as usize);
+        let task_count =
+            (self.workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
         self.observer.begin("read", "files", inputs.len() as u64);
         let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
@@ -104,7 +111,17 @@ impl<'a> Stages<'a> {
         Ok(all)
     }
 
-    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it.
+    /// Runs `work`, which seals, with syncs beside it.
+    ///
+    /// # Errors
+    /// Those of `work`, or of a sync.
+    pub(super) fn synced<R>(&self, work: impl FnOnce(&Syncs) -> Result<R>) -> Result<R> {
+        // One worker is one thread: it syncs its files itself.
+        Syncs::run(self.workers.count() - 1, work)
+    }
+
+    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it, and hands
+    /// them over to `syncs`.
     ///
     /// # Errors
     /// When a file cannot be written, `section` fails, or the observer cancels.
@@ -114,19 +131,19 @@ impl<'a> Stages<'a> {
         columns: &Arc<[SegmentColumn]>,
         gathering: &Gathering,
         sections: &[(Date, u32)],
+        syncs: &Syncs,
         section: impl Fn(&mut Walk, Date) -> Result<SealedRows> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
         let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
         self.observer.begin("seal", "sections", sections.len() as u64);
-        // One worker is one thread: it syncs its files itself.
-        let waiting = self.workers.count() - 1;
-        let seal = |ordinal: usize, syncs: &Syncs| {
+        let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
+        let seal = |ordinal: usize| {
             let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
             let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
-            let sections = &sections[segments[ordinal].clone()];
-            let mut walk = gathering.walk(sections[0].0);
-            for &(date, _) in sections {
+            let dates = &sections[segments[ordinal].clone()];
+            let mut walk = gathering.walk(dates[0].0);
+            for &(date, _) in dates {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
@@ -134,9 +151,16 @@ impl<'a> Stages<'a> {
                 segment.write(date, changed, row_count, body)?;
                 self.observer.advance(1);
             }
-            segment.finish(syncs)
+            let sealed = segment.finish(syncs)?;
+            // Where a lock is poisoned the run has failed.
+            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.remove(&ordinal);
+            if let Some(&first) = open.first() {
+                gathering.spill.release_before(sections[segments[first].start].0);
+            }
+            Ok(sealed)
         };
-        let sealed = Syncs::run(waiting, |syncs| self.workers.try_map(segments.len(), |ordinal| seal(ordinal, syncs)))?;
+        let sealed = self.workers.try_map(segments.len(), seal)?;
         self.observer.end();
         Ok(sealed)
     }

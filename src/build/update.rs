@@ -164,7 +164,7 @@ impl<'a> Update<'a> {
         let exact = |name: &str, to: &DataType| exact_in_store(before, name, to);
         let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
-        let spill = stages.spill(writer)?;
+        let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, settings.options.strict)?;
         let panel = panel_of(&survey, &gathered.read, Some(&panel.date_form));
         let inputs = codes_of(&survey, &gathered.read);

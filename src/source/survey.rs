@@ -95,6 +95,11 @@ impl Survey {
         self.whole_len = bytes;
     }
 
+    /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
+    pub fn decoded_len(&self) -> u64 {
+        self.inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.decoded_len))
+    }
+
     /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has no more than the
     /// [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
     ///
