@@ -188,13 +188,13 @@ impl Syncs {
     }
 }
 
-/// Bytes of one large write: what the processor maps as one large page. Linux keeps what one write brings in one piece of
-/// its cache where it can, and maps a whole such piece at the first touch. Against writes of 256 KiB at any offset, a
-/// store written in these is read with a thirtieth of the page faults.
-pub(crate) const LARGE_WRITE: usize = 256 << 10;
+/// Bytes of one write of an [`AlignedWriter`], which is the longest piece of memory that Linux keeps at hand for each core.
+/// Longer ones would be mapped by fewer page faults (256 KiB: a third of them), but must be looked for among memory that a
+/// virtual machine has given back to its host, and getting it back made a build take half as long again.
+const WRITE_LEN: usize = 32 << 10;
 
-/// Writes a file from first to last by large writes, each at a multiple of its length.
-pub(crate) struct LargeWriter {
+/// Writes a file from first to last, each time at a multiple of what one write brings: no page is written twice.
+pub(crate) struct AlignedWriter {
     file: DiskFile,
     /// What the next write will bring.
     buffer: Vec<u8>,
@@ -202,10 +202,10 @@ pub(crate) struct LargeWriter {
     offset: u64,
 }
 
-impl LargeWriter {
+impl AlignedWriter {
     /// Writes `file`, which is empty.
-    pub(crate) fn new(file: DiskFile) -> LargeWriter {
-        LargeWriter { file, buffer: Vec::with_capacity(LARGE_WRITE), offset: 0 }
+    pub(crate) fn new(file: DiskFile) -> AlignedWriter {
+        AlignedWriter { file, buffer: Vec::with_capacity(WRITE_LEN), offset: 0 }
     }
 
     /// Writes what is left.
@@ -218,19 +218,19 @@ impl LargeWriter {
     }
 }
 
-impl Write for LargeWriter {
+impl Write for AlignedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() == LARGE_WRITE {
+        if self.buffer.len() == WRITE_LEN {
             self.file.write_bytes(&self.buffer, self.offset)?;
-            self.offset += LARGE_WRITE as u64;
+            self.offset += WRITE_LEN as u64;
             self.buffer.clear();
         }
-        let taken = bytes.len().min(LARGE_WRITE - self.buffer.len());
+        let taken = bytes.len().min(WRITE_LEN - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
 
-    /// Writes nothing: less than a large write waits for [`finish`](LargeWriter::finish).
+    /// Writes nothing: what is left waits for [`finish`](AlignedWriter::finish).
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -9,7 +9,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
-use crate::durable::{Disk, LargeWriter, Syncs};
+use crate::durable::{AlignedWriter, Disk, Syncs};
 use crate::error::{Error, Result};
 use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
 use crate::key::Date;
@@ -29,7 +29,7 @@ pub(crate) struct SegmentWriter {
     dir: PathBuf,
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
-    writer: FileWriter<LargeWriter>,
+    writer: FileWriter<AlignedWriter>,
     sections: Vec<SealedSection>,
 }
 
@@ -79,7 +79,7 @@ impl SegmentWriter {
         let schema = Arc::new(Schema::new(fields));
         let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
         let file = disk.create(dir.join(name))?;
-        let writer = FileWriter::try_new(LargeWriter::new(file), &schema).map_err(Error::arrow("start a segment"))?;
+        let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(Error::arrow("start a segment"))?;
         Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
     }
 
