@@ -2,6 +2,7 @@
 
 use arrow_buffer::bit_chunk_iterator::BitChunks;
 use arrow_buffer::bit_util::get_bit;
+use bytemuck::Pod;
 
 use super::align::Pair;
 use super::rows::ColumnRows;
@@ -17,52 +18,66 @@ pub(super) fn for_each_difference<'a>(
     mut differs: impl FnMut(usize),
 ) {
     let mut at = 0;
-    // Neighbouring pairs are mostly of one block.
-    let mut current = None;
-    for pair in pairs {
-        let now = match current {
-            Some((number, column)) if number == pair.block => column,
-            _ => {
-                let column = block(pair.block);
-                current = Some((pair.block, column));
-                column
-            }
-        };
-        if !surely_equal(before, now, pair) {
+    for pairs in pairs.chunk_by(|a, b| a.block == b.block) {
+        let now = block(pairs[0].block);
+        if surely_equal(before, now, pairs) {
+            at += pairs.iter().map(|pair| pair.len).sum::<usize>();
+            continue;
+        }
+        for pair in pairs {
             for n in 0..pair.len {
                 if !equal(before, pair.before + n, now, pair.row + n, signed) {
                     differs(at + n);
                 }
             }
+            at += pair.len;
         }
-        at += pair.len;
     }
 }
 
 /// Whether the bytes of all rows are the same at a glance. Slots of nulls are zero on both sides.
-fn surely_equal(before: Option<ColumnRows>, now: Option<ColumnRows>, pair: &Pair) -> bool {
+///
+/// Rows of few stocks lie far apart in a section, and fetching them is all the work there is: one simple loop for each
+/// width lets the processor fetch many at once.
+fn surely_equal(before: Option<ColumnRows>, now: Option<ColumnRows>, pairs: &[Pair]) -> bool {
     let (Some(before), Some(now)) = (before, now) else { return before.is_none() && now.is_none() };
-    if before.stored != now.stored || now.codes.is_some() || pair.len < 8 {
-        return false;
-    }
-    let same_bits = |a: &[u8], b: &[u8]| {
-        let (a, b) = (BitChunks::new(a, pair.before, pair.len), BitChunks::new(b, pair.row, pair.len));
-        a.remainder_bits() == b.remainder_bits() && a.iter().eq(b.iter())
-    };
     let same_validity = match (before.validity, now.validity) {
         (None, None) => true,
-        (Some(a), Some(b)) => same_bits(a, b),
+        (Some(a), Some(b)) => same_bits(a, b, pairs),
         _ => false,
     };
     same_validity
-        && match before.stored {
-            Stored::Bits => same_bits(before.values, now.values),
-            stored => {
-                let width = stored.byte_len(1) as usize;
-                let bytes = |row: usize| row * width..(row + pair.len) * width;
-                before.values[bytes(pair.before)] == now.values[bytes(pair.row)]
-            }
+        && match (before.stored, now.stored) {
+            // Codes of a block are its own.
+            (Stored::Codes, _) | (_, Stored::Codes) => false,
+            (Stored::Bits, Stored::Bits) => same_bits(before.values, now.values, pairs),
+            (Stored::Bytes1, Stored::Bytes1) => same_values::<u8>(before.values, now.values, pairs),
+            (Stored::Bytes2, Stored::Bytes2) => same_values::<u16>(before.values, now.values, pairs),
+            (Stored::Bytes4, Stored::Bytes4) => same_values::<u32>(before.values, now.values, pairs),
+            (Stored::Bytes8, Stored::Bytes8) => same_values::<u64>(before.values, now.values, pairs),
+            (Stored::Bytes16, Stored::Bytes16) => same_values::<u128>(before.values, now.values, pairs),
+            _ => false,
         }
+}
+
+fn same_bits(a: &[u8], b: &[u8], pairs: &[Pair]) -> bool {
+    pairs.iter().all(|pair| match pair.len {
+        1 => get_bit(a, pair.before) == get_bit(b, pair.row),
+        len => {
+            let (a, b) = (BitChunks::new(a, pair.before, len), BitChunks::new(b, pair.row, len));
+            a.remainder_bits() == b.remainder_bits() && a.iter().eq(b.iter())
+        }
+    })
+}
+
+fn same_values<T: Pod + Eq>(a: &[u8], b: &[u8], pairs: &[Pair]) -> bool {
+    let (Ok(a), Ok(b)) = (bytemuck::try_cast_slice::<u8, T>(a), bytemuck::try_cast_slice::<u8, T>(b)) else {
+        return false;
+    };
+    pairs.iter().all(|pair| match pair.len {
+        1 => a[pair.before] == b[pair.row],
+        len => a[pair.before..pair.before + len] == b[pair.row..pair.row + len],
+    })
 }
 
 fn equal(before: Option<ColumnRows>, row: usize, now: Option<ColumnRows>, new_row: usize, signed: bool) -> bool {

@@ -136,7 +136,7 @@ impl<'a> Revision<'a> {
     /// The section of `date` in the version before, if there is one.
     pub(super) fn section_before(&self, date: Date) -> Result<Option<Before<'a>>> {
         let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
-        Before::new(self.before.section_at(index)?, &self.sealer.columns).map(Some)
+        Before::new(self.before.read_section_at(index)?, &self.sealer.columns).map(Some)
     }
 
     /// How the section of `date` follows from the one before. The walk must not have passed the date.

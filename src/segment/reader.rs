@@ -11,7 +11,7 @@ use arrow_ipc::root_as_footer;
 use twox_hash::XxHash3_64;
 
 use crate::error::{Damage, Error, Result};
-use crate::mapped::{Access, load};
+use crate::mapped::{Access, load, read_at};
 
 /// `ARROW1` and the footer's length, the last ten bytes of an Arrow IPC file.
 const TRAILER_LEN: usize = 10;
@@ -20,6 +20,8 @@ const TRAILER_LEN: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Segment {
     bytes: Buffer,
+    /// The file, if the bytes are mapped.
+    file: Option<File>,
     path: PathBuf,
 }
 
@@ -37,11 +39,12 @@ impl Segment {
         if got != file_len {
             return Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: file_len, got } });
         }
-        Segment::load(&file, path, access)
+        Segment::load(file, path, access)
     }
 
-    pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Segment> {
-        Ok(Segment { bytes: load(file, path, access)?, path: path.to_owned() })
+    pub(crate) fn load(file: File, path: &Path, access: Access) -> Result<Segment> {
+        let bytes = load(&file, path, access)?;
+        Ok(Segment { bytes, file: (access == Access::Map).then_some(file), path: path.to_owned() })
     }
 
     /// Length of the file.
@@ -64,6 +67,15 @@ impl Segment {
             return Err(Error::structure(&self.path, format!("bytes {offset} to {offset}+{len} lie outside it")));
         }
         Ok(self.bytes.slice_with_length(offset as usize, len as usize))
+    }
+
+    /// `len` bytes at `offset`, on the heap.
+    ///
+    /// # Errors
+    /// When they lie outside the file, or reading fails.
+    pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
+        let bytes = self.slice(offset, len)?;
+        self.file.as_ref().map_or(Ok(bytes), |file| read_at(file, &self.path, offset, len as usize))
     }
 
     /// Offset and length of each record batch's body, as the IPC footer gives them.

@@ -14,7 +14,7 @@ use crate::error::{Damage, Error, Result};
 use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored};
 use crate::key::Date;
 use crate::panel::restore;
-use crate::segment::chunk_array;
+use crate::segment::{Segment, chunk_array};
 
 /// All rows of one date, ordered by code; a view of mapped bytes.
 ///
@@ -33,12 +33,18 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(store: &'a Store, date: Date, record: SectionRecord) -> Result<Section<'a>> {
+    /// The section of `record`, whose bytes `get` takes from its segment.
+    pub(super) fn new(
+        store: &'a Store,
+        date: Date,
+        record: SectionRecord,
+        get: impl Fn(&Segment, u64, u64) -> Result<Buffer>,
+    ) -> Result<Section<'a>> {
         let open = store.segment(record.segment)?;
         if !record.body_offset.is_multiple_of(ALIGNMENT) {
             return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
         }
-        let body = open.segment.slice(record.body_offset, record.body_len)?;
+        let body = get(&open.segment, record.body_offset, record.body_len)?;
         let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
         let mut end = 0;
         let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {

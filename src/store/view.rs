@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
+use arrow_buffer::Buffer;
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
@@ -300,12 +301,22 @@ impl Store {
     /// # Errors
     /// When there are not so many, or the store is damaged.
     pub fn section_at(&self, index: usize) -> Result<Section<'_>> {
+        self.section_by(index, Segment::slice)
+    }
+
+    /// As [`section_at`](Store::section_at), with its bytes read to the heap and not mapped: for who looks at many sections,
+    /// and at each of them once.
+    pub(crate) fn read_section_at(&self, index: usize) -> Result<Section<'_>> {
+        self.section_by(index, Segment::read)
+    }
+
+    fn section_by(&self, index: usize, get: impl Fn(&Segment, u64, u64) -> Result<Buffer>) -> Result<Section<'_>> {
         let date = *self.dates()?.get(index).ok_or_else(|| Error::NotFound {
             what: format!("section {index}"),
             hint: format!("there are {}", self.dates.get().map_or(0, Vec::len)),
         })?;
         let record: SectionRecord = self.catalog.record(Table::Sections, index)?;
-        Section::new(self, date, record)
+        Section::new(self, date, record, get)
     }
 
     /// The codes in the order of stock numbers.
