@@ -26,8 +26,8 @@ const LEDGER_STEM: &str = ".transect";
 /// What a ledger is wrapped in; `None` is bare JSON.
 const WRAPPINGS: [Option<Format>; 3] = [Some(Format::Parquet), Some(Format::Arrow), None];
 
-/// Version of the ledger's format. Version 1 lacked `schema` and `changed_ns`, so that its files are written again.
-const LEDGER_VERSION: u32 = 2;
+/// Version of the ledger's format.
+const LEDGER_VERSION: u32 = 1;
 
 /// What stands in an output directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,6 @@ pub(super) struct Ledger {
     /// What the files are like.
     pub(super) shape: Shape,
     /// [`Plan::fields`] of every file whose `changed_ns` is not 0.
-    #[serde(default)]
     pub(super) schema: Vec<(String, String)>,
     /// What is known of each date.
     #[serde(with = "by_date")]
@@ -56,7 +55,6 @@ pub(super) struct LedgerFile {
     /// When the version was made in which the section last changed that it was made from, in nanoseconds since 1970; 0
     /// when the file must be written again whatever the store says. Not the version's number: copies of a store that went
     /// apart number their versions alike.
-    #[serde(default)]
     pub(super) changed_ns: i64,
     /// Its rows; 0 when there is no file, because the date has none of the chosen stocks.
     pub(super) rows: u64,
@@ -139,7 +137,7 @@ impl Ledger {
             None => fs::read_to_string(&path).map_err(Error::io("read", &path))?,
         };
         let ledger: Ledger = serde_json::from_str(&text).map_err(|error| Error::structure(&path, error.to_string()))?;
-        if !(1..=LEDGER_VERSION).contains(&ledger.ledger) {
+        if ledger.ledger != LEDGER_VERSION {
             return Err(Error::WrongVersion { path, found: ledger.ledger, supported: LEDGER_VERSION });
         }
         let is_below = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
