@@ -1,6 +1,5 @@
 //! The intermediate storage of a build: what blocks of stocks gathered, each column by (date, stock).
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -164,8 +163,7 @@ impl SpillMap {
         let first = self.released.fetch_max(count, Ordering::Relaxed);
         for band in first..count {
             for (file, _) in self.files[band..self.files.len() - 1].iter().step_by(self.band_count) {
-                // It has no name any more: what cannot be given back now goes with the file.
-                let _ = File::set_len(file.file(), 0);
+                file.give_back();
             }
         }
     }
