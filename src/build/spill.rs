@@ -16,8 +16,8 @@ use crate::workers;
 /// Every piece starts on a multiple of this, so that values can be read in place.
 const PIECE_ALIGNMENT: u64 = 64;
 
-/// Files without names: they go when the build ends, however it ends. Each worker has its own, since workers that write
-/// to one file wait for each other, and for each band of dates one, so that what is sealed can be given back while the
+/// Files without names: they go when the build ends, however it ends. Workers have their own, since those that write to one
+/// file wait for each other, and for each band of dates one, so that what is sealed can be given back while the
 /// rest is still needed. Otherwise the system would hold the whole panel twice, and begin to write out what nobody will
 /// ever read.
 pub(super) struct Spill {

@@ -22,9 +22,12 @@ pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
 /// The least memory a run can work with.
 const LEAST_MEMORY: u64 = 64 << 20;
 
-/// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments. Each costs
-/// every worker an open file.
+/// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
 const BANDS: usize = 8;
+
+/// How many workers have files of their own in the spill, one for each band; more share them, since a process may have some
+/// thousand files open.
+const SPILLING_WORKERS: usize = 16;
 
 /// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
 const WORKER_MEMORY: u64 = 16 << 20;
@@ -74,7 +77,8 @@ impl<'a> Stages<'a> {
     pub(super) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
         // What fits the memory is not worth giving back by bands.
         let band_count = if byte_len > self.memory { BANDS } else { 1 };
-        Spill::create(&self.disk, self.workers.count(), band_count, |number| writer.spill_path(number))
+        let worker_count = self.workers.count().min(SPILLING_WORKERS);
+        Spill::create(&self.disk, worker_count, band_count, |number| writer.spill_path(number))
     }
 
     /// Reads all inputs of `survey` and gathers them by blocks.

@@ -20,8 +20,7 @@ const TRAILER_LEN: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Segment {
     bytes: Buffer,
-    /// The file, if the bytes are mapped.
-    file: Option<File>,
+    access: Access,
     path: PathBuf,
 }
 
@@ -39,12 +38,11 @@ impl Segment {
         if got != file_len {
             return Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: file_len, got } });
         }
-        Segment::load(file, path, access)
+        Segment::load(&file, path, access)
     }
 
-    pub(crate) fn load(file: File, path: &Path, access: Access) -> Result<Segment> {
-        let bytes = load(&file, path, access)?;
-        Ok(Segment { bytes, file: (access == Access::Map).then_some(file), path: path.to_owned() })
+    pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Segment> {
+        Ok(Segment { bytes: load(file, path, access)?, access, path: path.to_owned() })
     }
 
     /// Length of the file.
@@ -69,13 +67,18 @@ impl Segment {
         Ok(self.bytes.slice_with_length(offset as usize, len as usize))
     }
 
-    /// `len` bytes at `offset`, on the heap.
+    /// `len` bytes at `offset`, on the heap. Opens the file each time: a store may have more segments than a process may
+    /// have open files. The version must be one that cannot be collected meanwhile.
     ///
     /// # Errors
     /// When they lie outside the file, or reading fails.
     pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
         let bytes = self.slice(offset, len)?;
-        self.file.as_ref().map_or(Ok(bytes), |file| read_at(file, &self.path, offset, len as usize))
+        if self.access == Access::Read {
+            return Ok(bytes);
+        }
+        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        read_at(&file, &self.path, offset, len as usize)
     }
 
     /// Offset and length of each record batch's body, as the IPC footer gives them.

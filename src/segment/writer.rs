@@ -127,7 +127,7 @@ impl SegmentWriter {
         syncs.sync(file)?;
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
-        let segment = Segment::load(reopened, &path, Access::Map)?;
+        let segment = Segment::load(&reopened, &path, Access::Map)?;
         let mut sections = self.sections;
         let bodies = segment.footer_bodies()?;
         if bodies.len() != sections.len() {

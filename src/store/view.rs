@@ -304,8 +304,8 @@ impl Store {
         self.section_by(index, Segment::slice)
     }
 
-    /// As [`section_at`](Store::section_at), with its bytes read to the heap and not mapped: for who looks at many sections,
-    /// and at each of them once.
+    /// As [`section_at`](Store::section_at), with its bytes read to the heap and not mapped: for a writer, before whom
+    /// nobody collects the version, that looks at many sections and at each of them once.
     pub(crate) fn read_section_at(&self, index: usize) -> Result<Section<'_>> {
         self.section_by(index, Segment::read)
     }
