@@ -2,18 +2,18 @@
 //!
 //! What the arguments mean is for the file of each sub-command.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use transect::Date;
 use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 use transect::synth::Preset;
-use transect::{Date, MaxRestated, Store};
 
 use super::exit;
+use super::groups::{At, Limits, RUNNING, Running};
+use super::words::{StocksArg, age, at_least_one, byte_len, one_of};
 
 /// Turns a panel of per-stock Parquet files into one file per date
 ///
@@ -570,191 +570,6 @@ pub enum Generate {
     },
 }
 
-/// What a change to a store may do, and what it leaves.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Limits {
-    /// Publish nothing if a row would be restated or removed
-    ///
-    /// The report says what would change, and the exit code is 1.
-    #[arg(long, conflicts_with = "max_restated")]
-    refuse_restatement: bool,
-
-    /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
-    ///
-    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
-    #[arg(long, value_name = "N|P%")]
-    max_restated: Option<MaxRestated>,
-
-    /// How many versions the store keeps from now on
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub keep: Option<u32>,
-}
-
-impl Limits {
-    /// The most rows that may be restated or removed, if there is a limit.
-    pub fn max_restated(self) -> Option<MaxRestated> {
-        self.max_restated.or(self.refuse_restatement.then_some(MaxRestated::Rows(0)))
-    }
-}
-
-/// Heading of options that decide how to run, not what.
-const RUNNING: &str = "Running";
-
-/// How a long command runs and reports.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Running {
-    /// How many threads to use [default: all cores]
-    ///
-    /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
-    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
-    parallel: Option<u16>,
-
-    /// Print the report as one JSON object
-    ///
-    /// On stdout, also when the run fails: then the object has `error`. It always has `exit_code`.
-    #[arg(long, help_heading = RUNNING)]
-    pub json: bool,
-}
-
-impl Running {
-    /// The number of threads, if one was given.
-    pub fn workers(self) -> Option<usize> {
-        self.parallel.map(usize::from)
-    }
-}
-
-/// Which version of a store to read.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct At {
-    /// Read this version instead of the live one; `transect log` lists them
-    #[arg(long, value_name = "N", conflicts_with = "as_of")]
-    pub version: Option<u64>,
-
-    /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
-    ///
-    /// In UTC unless it ends in an offset; a date alone is its midnight. What was published later is not seen.
-    #[arg(long, value_name = "DATETIME", value_parser = instant)]
-    pub as_of: Option<i64>,
-}
-
-impl At {
-    /// Opens that version of the store at `path`.
-    pub fn open(self, path: &Path) -> transect::Result<Store> {
-        match (self.version, self.as_of) {
-            (Some(version), _) => Store::open_version(path, version),
-            (None, Some(instant_ns)) => Store::open_as_of(path, instant_ns),
-            (None, None) => Store::open(path),
-        }
-    }
-
-    /// Whether a version was asked for.
-    pub fn is_given(self) -> bool {
-        self.version.is_some() || self.as_of.is_some()
-    }
-}
-
-/// Which stocks were named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StocksArg {
-    /// On the command line.
-    List(Vec<String>),
-    /// In a file.
-    File(PathBuf),
-}
-
-impl std::str::FromStr for StocksArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<StocksArg, String> {
-        if let Some(path) = text.strip_prefix('@') {
-            return if path.is_empty() { Err("no file follows the @".to_owned()) } else { Ok(Self::File(path.into())) };
-        }
-        let codes: Vec<String> = text.split(',').map(str::to_owned).collect();
-        if codes.iter().any(String::is_empty) { Err("a code is empty".to_owned()) } else { Ok(Self::List(codes)) }
-    }
-}
-
-/// One of a few words that `T` reads; help and completions list them.
-fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
-where
-    T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(WordError))
-}
-
-/// What `FromStr` says, as the error that clap asks for.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WordError(String);
-
-fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
-where
-    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
-{
-    RangedU64ValueParser::new().range(1..)
-}
-
-/// Reads `30d`, `2w` or `12h`.
-fn age(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no age; write it as 30d, 2w or 12h");
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let hours = match &text[split..] {
-        "h" => 1,
-        "d" => 24,
-        "w" => 7 * 24,
-        _ => return Err(wrong()),
-    };
-    let count: u64 = text[..split].parse().map_err(|_| wrong())?;
-    count.checked_mul(hours * 3600).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-/// Reads a date, or a date and a time, in UTC or with an offset, as nanoseconds since 1970.
-fn instant(text: &str) -> Result<i64, String> {
-    let wrong =
-        || format!("{text:?} is no time; write it as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00");
-    // As `log` and `info` print it: a blank before the time, and one before the offset.
-    let joined = text.replacen(' ', "T", 1).replace(' ', "").replace('Z', "+00:00");
-    let with_offset = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z"];
-    let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
-    let with_offset = with_offset.iter().find_map(|format| DateTime::parse_from_str(&joined, format).ok());
-    let naive = || naive.iter().find_map(|format| NaiveDateTime::parse_from_str(&joined, format).ok());
-    let midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0));
-    let instant =
-        with_offset.map(|time| time.to_utc()).or_else(|| naive().or_else(midnight).map(|time| time.and_utc()));
-    instant.and_then(|instant| instant.timestamp_nanos_opt()).ok_or_else(wrong)
-}
-
-/// Reads `512MiB`, `2GB`, `1.5GiB` or plain bytes.
-fn byte_len(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 10] = [
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("tib", 1 << 40),
-        ("kb", 1_000),
-        ("mb", 1_000_000),
-        ("gb", 1_000_000_000),
-        ("tb", 1_000_000_000_000),
-        ("b", 1),
-        ("", 1),
-    ];
-    let wrong = || format!("{text:?} is no number of bytes; write it as 512MiB, 2GB or 536870912");
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = (&text[..split], text[split..].trim().to_ascii_lowercase());
-    let &(_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let whole: u64 = whole.parse().map_err(|_| wrong())?;
-    // More digits than nine are below a byte for any budget that fits a machine.
-    let fraction = &fraction[..fraction.len().min(9)];
-    let part = match fraction {
-        "" if !number.ends_with('.') => 0,
-        digits => digits.parse::<u64>().map_err(|_| wrong())?,
-    };
-    let part = u128::from(part) * u128::from(factor) / 10u128.pow(fraction.len() as u32);
-    u64::try_from(u128::from(whole) * u128::from(factor) + part).map_err(|_| wrong())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -764,68 +579,5 @@ mod tests {
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn byte_lens_are_read_in_both_kinds_of_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("536870912", 512 << 20),
-            ("512MiB", 512 << 20),
-            ("512 mib", 512 << 20),
-            ("64KiB", 64 << 10),
-            ("64KB", 64_000),
-            ("100MB", 100_000_000),
-            ("2GB", 2_000_000_000),
-            ("1.5GiB", 3 << 29),
-            ("0.25GiB", 1 << 28),
-        ] {
-            assert_eq!(byte_len(text), Ok(bytes), "{text}");
-        }
-        for bad in ["", "MiB", "12Q", "-1", "1.", ".5GiB", "1.x", "1e9", "99999999999TiB", "1.2.3MiB"] {
-            assert!(byte_len(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn ages_are_hours_days_or_weeks() {
-        let hours = |hours: u64| Ok(Duration::from_secs(hours * 3600));
-        assert_eq!((age("12h"), age("30d"), age("2w"), age("0d")), (hours(12), hours(720), hours(336), hours(0)));
-        for bad in ["", "d", "30", "1.5d", "-1d", "30 d", "30D", "1m", "99999999999999999w"] {
-            assert!(age(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn instants_are_in_utc_unless_they_say_otherwise() {
-        const NOON: i64 = 1_704_196_800_000_000_000;
-        for text in [
-            "2024-01-02T12:00",
-            "2024-01-02T12:00:00",
-            "2024-01-02 12:00",
-            "2024-01-02T12:00:00Z",
-            "2024-01-02T12:00:00.000Z",
-            "2024-01-02T20:00+08:00",
-            "2024-01-02T20:00:00+08:00",
-            "2024-01-02 20:00:00 +08:00",
-        ] {
-            assert_eq!(instant(text), Ok(NOON), "{text}");
-        }
-        assert_eq!(instant("2024-01-02"), Ok(NOON - 12 * 3_600_000_000_000));
-        assert_eq!(instant("2024-01-02T12:00:00.000000001"), Ok(NOON + 1));
-        for bad in
-            ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8", "9999-01-01"]
-        {
-            assert!(instant(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn stocks_are_a_list_or_a_file() {
-        assert_eq!("A,B".parse(), Ok(StocksArg::List(vec!["A".into(), "B".into()])));
-        assert_eq!("@x/y.txt".parse(), Ok(StocksArg::File("x/y.txt".into())));
-        for bad in ["", "A,,B", "@"] {
-            assert!(bad.parse::<StocksArg>().is_err(), "{bad}");
-        }
     }
 }

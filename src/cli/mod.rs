@@ -10,6 +10,7 @@ mod diff;
 mod exit;
 mod gc;
 mod generate;
+mod groups;
 mod info;
 mod log;
 mod output;
@@ -20,6 +21,7 @@ mod table;
 mod transpose;
 mod update;
 mod verify;
+mod words;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};

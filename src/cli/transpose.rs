@@ -7,10 +7,11 @@ use serde::Serialize;
 use transect::sink::{Compression, Format};
 use transect::{Selection, Shape, Store, Transpose, TransposeReport};
 
-use super::args::{StocksArg, TransposeArgs};
+use super::args::TransposeArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
+use super::words::StocksArg;
 
 #[derive(Serialize)]
 struct Json<'a> {

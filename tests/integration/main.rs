@@ -7,6 +7,8 @@ mod diff;
 mod doors;
 mod faults;
 mod golden;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod kill;
 mod lookups;
 mod machine;
 mod model;

@@ -5,10 +5,6 @@
 //!
 //! `TRANSECT_ROUNDS` and `TRANSECT_SEED` kill more often than the usual run; see `tools/torture`.
 
-#[path = "integration/panels.rs"]
-#[allow(dead_code, reason = "shared with the other tests, which use all of it")]
-mod panels;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -19,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, StringArray, cast::AsArray};
-use panels::{Place, assert_no_leftovers, batch, copy_dir, read_parquet, setting, verify};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use transect::store::Collect;
 use transect::{Error, Store};
+
+use super::panels::{Place, assert_no_leftovers, batch, copy_dir, read_parquet, setting, verify};
 
 const SIGKILL: i32 = 9;
 

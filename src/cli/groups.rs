@@ -1,0 +1,92 @@
+//! Groups of arguments that several commands have.
+
+use std::path::Path;
+
+use clap::Args;
+use transect::{MaxRestated, Store};
+
+use super::words::instant;
+
+/// What a change to a store may do, and what it leaves.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Limits {
+    /// Publish nothing if a row would be restated or removed
+    ///
+    /// The report says what would change, and the exit code is 1.
+    #[arg(long, conflicts_with = "max_restated")]
+    refuse_restatement: bool,
+
+    /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
+    ///
+    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
+    #[arg(long, value_name = "N|P%")]
+    max_restated: Option<MaxRestated>,
+
+    /// How many versions the store keeps from now on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+}
+
+impl Limits {
+    /// The most rows that may be restated or removed, if there is a limit.
+    pub fn max_restated(self) -> Option<MaxRestated> {
+        self.max_restated.or(self.refuse_restatement.then_some(MaxRestated::Rows(0)))
+    }
+}
+
+/// Heading of options that decide how to run, not what.
+pub const RUNNING: &str = "Running";
+
+/// How a long command runs and reports.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Running {
+    /// How many threads to use [default: all cores]
+    ///
+    /// 1 works on the calling thread alone and starts no other. The bytes written do not depend on it.
+    #[arg(short = 'j', long = "parallel", value_name = "N", help_heading = RUNNING)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    parallel: Option<u16>,
+
+    /// Print the report as one JSON object
+    ///
+    /// On stdout, also when the run fails: then the object has `error`. It always has `exit_code`.
+    #[arg(long, help_heading = RUNNING)]
+    pub json: bool,
+}
+
+impl Running {
+    /// The number of threads, if one was given.
+    pub fn workers(self) -> Option<usize> {
+        self.parallel.map(usize::from)
+    }
+}
+
+/// Which version of a store to read.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct At {
+    /// Read this version instead of the live one; `transect log` lists them
+    #[arg(long, value_name = "N", conflicts_with = "as_of")]
+    pub version: Option<u64>,
+
+    /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
+    ///
+    /// In UTC unless it ends in an offset; a date alone is its midnight. What was published later is not seen.
+    #[arg(long, value_name = "DATETIME", value_parser = instant)]
+    pub as_of: Option<i64>,
+}
+
+impl At {
+    /// Opens that version of the store at `path`.
+    pub fn open(self, path: &Path) -> transect::Result<Store> {
+        match (self.version, self.as_of) {
+            (Some(version), _) => Store::open_version(path, version),
+            (None, Some(instant_ns)) => Store::open_as_of(path, instant_ns),
+            (None, None) => Store::open(path),
+        }
+    }
+
+    /// Whether a version was asked for.
+    pub fn is_given(self) -> bool {
+        self.version.is_some() || self.as_of.is_some()
+    }
+}
