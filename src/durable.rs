@@ -306,6 +306,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn whatever_comes_is_written_once_in_order_and_aligned() {
+        let dir = tempfile::tempdir().unwrap();
+        let written: Arc<Mutex<Vec<(u64, usize)>>> = Arc::default();
+        let noted = Arc::clone(&written);
+        let disk = Disk::with_hook(move |operation| {
+            if let Operation::Write(_, offset, bytes) = operation {
+                noted.lock().unwrap().push((offset, bytes.len()));
+            }
+            Ok(())
+        });
+        for (number, lens) in
+            [vec![], vec![5, 0, WRITE_LEN, 7], vec![WRITE_LEN; 2], vec![3 * WRITE_LEN + 1]].iter().enumerate()
+        {
+            let path = dir.path().join(number.to_string());
+            let bytes: Vec<u8> = (0..lens.iter().sum()).map(|n: usize| (n % 251) as u8).collect();
+            let mut writer = AlignedWriter::new(disk.create(path.clone()).unwrap());
+            let mut rest = &bytes[..];
+            for &len in lens {
+                let (next, after) = rest.split_at(len);
+                writer.write_all(next).unwrap();
+                writer.flush().unwrap();
+                rest = after;
+            }
+            writer.finish().unwrap();
+            assert_eq!(fs::read(path).unwrap(), bytes);
+            let mut end = 0;
+            for (offset, len) in written.lock().unwrap().drain(..) {
+                assert_eq!((offset, offset % WRITE_LEN as u64), (end, 0), "{lens:?}");
+                end += len as u64;
+            }
+            assert_eq!(end, bytes.len() as u64, "{lens:?}");
+        }
+    }
+
     /// A device to which nothing can be synced says so, which nothing but the call itself can find out.
     #[test]
     #[cfg(target_os = "linux")]
