@@ -29,8 +29,7 @@ impl Date {
             return None;
         }
         // Days from civil, Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March, so
-        // that the leap day is the last of its year. Counted from an era of 400 years earlier, nothing is negative, and
-        // each row of a panel of texts comes by here.
+        // that the leap day is the last of its year. Counted from an era of 400 years earlier, nothing is negative.
         let year = year as u32 + 400;
         let (year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
         let (era, year_of_era) = (year / 400, year % 400);
@@ -68,7 +67,8 @@ impl Date {
     }
 }
 
-const fn days_in_month(year: i32, month: u32) -> u32 {
+/// Days of a month, 1 to 12, of any year.
+pub(crate) const fn days_in_month(year: i32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
