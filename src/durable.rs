@@ -87,6 +87,20 @@ impl Disk {
         self.before(Operation::Rename(from, to)).and_then(|()| fs::rename(from, to)).map_err(Error::io("rename to", to))
     }
 
+    /// Writes one file so that it survives a crash: under the name `temporary`, beside `path`, then synced, renamed, and
+    /// the directory synced. What stands under either name is replaced.
+    pub(crate) fn put(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.remove(temporary)?;
+        let file = self.create(temporary.to_owned())?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        self.rename(temporary, path)?;
+        match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            Some(dir) => self.sync_dir(dir),
+            None => self.sync_dir(Path::new(".")),
+        }
+    }
+
     /// Makes the names in `path` survive a crash.
     pub(crate) fn sync_dir(&self, path: &Path) -> Result<()> {
         self.before(Operation::SyncDir(path))

@@ -29,7 +29,7 @@ pub enum Error {
     Refused(String),
     /// A file of a newer (or unknown) format version.
     #[error(
-        "{} has format version {found}, this transect reads version {supported}; use the transect that wrote it, or build the store again",
+        "{} has format version {found}, this transect reads version {supported}; use the transect that wrote it, or make it again with this one",
         path.display()
     )]
     WrongVersion {

@@ -75,9 +75,10 @@ pub(crate) fn read_at(file: &File, path: &Path, offset: u64, len: usize) -> Resu
 
 #[allow(unsafe_code, reason = "mapping a file cannot be proved safe; see each site")]
 fn map(file: &File, path: &Path) -> Result<Buffer> {
-    // SAFETY: the map is only sound while nobody changes the file. Files of a store are written under a temporary
-    // name, published by a rename and never opened for writing again; every command of ours keeps to that. Another
-    // program can break it: then loads may see changing bytes (our readers validate what they interpret: offsets are
+    // SAFETY: the map is only sound while nobody changes the file. Files of a store are written under a temporary name,
+    // published by a rename and never opened for writing again; every command of ours keeps to that. The spill of a build
+    // has no name and is complete when it is mapped; it is truncated by bands, but only those whose dates all walks have
+    // passed (`SpillMap::release_before`). Another program can break the rule for a store's files: then loads may see changing bytes (our readers validate what they interpret: offsets are
     // bounds-checked and dictionary codes are checked after the copy that uses them), and a truncated file raises
     // SIGBUS. `Access::Read` is for those who cannot exclude that.
     let map = unsafe { Mmap::map(file) }.map_err(Error::io("map", path))?;

@@ -7,7 +7,7 @@ use super::rows::{Origin, Piece};
 
 /// A stock whose rows were read again, or are to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Restated {
+pub(super) struct Reread {
     /// Its number.
     pub(super) stock: u32,
     /// Its place in code order among all stocks.
@@ -37,11 +37,11 @@ pub(super) struct Pair {
 }
 
 impl Alignment {
-    /// Aligns the rows of one date. `restated` ascends by rank; `stocks` are those of the section before, in code order;
-    /// `rows` gives stock, block and row of what was read again, in code order, stocks being among `restated`; `ranks` is
+    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in code order;
+    /// `rows` gives stock, block and row of what was read again, in code order, stocks being among `reread`; `ranks` is
     /// the place of each stock in code order.
     pub(super) fn new(
-        restated: &[Restated],
+        reread: &[Reread],
         stocks: &[u32],
         rows: impl Iterator<Item = (u32, usize, usize)>,
         ranks: &[u32],
@@ -49,7 +49,7 @@ impl Alignment {
         let mut alignment = Alignment::default();
         let mut rows = rows.peekable();
         let (mut kept, mut search) = (0, 0);
-        for &Restated { stock, rank } in restated {
+        for &Reread { stock, rank } in reread {
             search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
             let is_before = stocks.get(search) == Some(&stock);
             let row = rows.next_if(|&(other, ..)| other == stock).map(|(_, block, row)| (block, row));
@@ -121,25 +121,25 @@ mod tests {
         #[test]
         fn an_alignment_is_what_a_map_says(
             before in prop::collection::btree_set(0u32..100, 0..100),
-            restated in prop::collection::btree_set(0u32..100, 0..100),
+            reread in prop::collection::btree_set(0u32..100, 0..100),
             present in prop::collection::vec(any::<bool>(), 100),
             blocks in 1usize..4,
         ) {
             let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
             let stocks: Vec<u32> = before.iter().map(|rank| 99 - rank).collect();
-            let restated: Vec<Restated> = restated.iter().map(|&rank| Restated { stock: 99 - rank, rank }).collect();
-            let with_row: Vec<u32> = restated.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
+            let reread: Vec<Reread> = reread.iter().map(|&rank| Reread { stock: 99 - rank, rank }).collect();
+            let with_row: Vec<u32> = reread.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
             let per_block = with_row.len().div_ceil(blocks).max(1);
             let rows: Vec<(u32, usize, usize)> =
                 with_row.iter().enumerate().map(|(n, &stock)| (stock, n / per_block, 7 + n % per_block)).collect();
-            let found = Alignment::new(&restated, &stocks, rows.iter().copied(), &ranks);
+            let found = Alignment::new(&reread, &stocks, rows.iter().copied(), &ranks);
 
             // By rank, where each row of the new section lies.
             let mut model: BTreeMap<u32, (Origin, usize)> =
                 stocks.iter().enumerate().map(|(row, &stock)| (ranks[stock as usize], (Origin::Before, row))).collect();
             let row_before = |stock: u32| stocks.iter().position(|&other| other == stock);
             let mut removed = Vec::new();
-            for &Restated { stock, rank } in &restated {
+            for &Reread { stock, rank } in &reread {
                 model.remove(&rank);
                 if !with_row.contains(&stock) {
                     removed.extend(row_before(stock));

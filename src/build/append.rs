@@ -1,7 +1,8 @@
 //! Runs an append: whole dates, from per-date files, take the place of the store's or come beside them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::assemble::{Assembly, assemble};
@@ -47,7 +48,8 @@ struct Appended {
     date: Date,
     /// One, unless the file has no rows.
     blocks: Vec<Block>,
-    codes: Vec<String>,
+    /// For each row, the number of its code.
+    codes: Vec<u32>,
     date_form: Option<DateForm>,
 }
 
@@ -117,13 +119,14 @@ impl<'a> Append<'a> {
         let settings = Settings::of(before)?;
         let mut panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
+        let known: Mutex<HashMap<String, u32>> = Mutex::default();
         stages.observer.begin("read", "files", self.files.len() as u64);
         let read = stages.workers.try_map(self.files.len(), |at| {
             if stages.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let read = match read_section(&self.files[at], &settings.options, &panel) {
-                Ok(file) => Ok(Appended::new(file, &panel, &spill)?),
+                Ok(file) => Ok(Appended::new(file, &known, &panel, &spill)?),
                 Err(reason) => Err(reason),
             };
             stages.observer.advance(1);
@@ -157,29 +160,32 @@ impl<'a> Append<'a> {
             }
         }
 
-        // A row's input is the row itself, counted over all files.
+        // A row's input is its code.
         let dates: Vec<Date> = appended.keys().copied().collect();
-        let mut inputs: Vec<String> = Vec::new();
+        let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut inputs: Vec<Option<&str>> = vec![None; known.len()];
         let mut blocks = Vec::with_capacity(appended.len());
         for file in appended.into_values() {
-            let numbers: Vec<u32> = (inputs.len() as u32..).take(file.codes.len()).collect();
             for block in file.blocks {
-                blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&numbers))?, ..block });
+                blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&file.codes))?, ..block });
             }
-            inputs.extend(file.codes);
+            file.codes.iter().for_each(|&code| inputs[code as usize] = Some(""));
         }
-        let codes: Vec<Option<&str>> = inputs.iter().map(|code| Some(code.as_str())).collect();
+        // Codes that only refused files have stay unknown.
+        for (code, &number) in &known {
+            inputs[number as usize] = inputs[number as usize].and(Some(code.as_str()));
+        }
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &codes, &blocks, writer, keep, Some(before))?;
+            assemble(panel, &inputs, &blocks, writer, keep, Some(before))?;
         snapshot.settings = Settings { command: "append".to_owned(), ..settings }.encode()?;
         snapshot.sources = before.sources()?;
 
         // All stocks of these dates are read again: those that a file lacks are gone.
-        let mut restated: HashSet<&str> = before.stocks()?.into_iter().collect();
-        restated.extend(inputs.iter().map(String::as_str));
+        let mut reread: HashSet<&str> = before.stocks()?.into_iter().collect();
+        reread.extend(inputs.iter().flatten());
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
-        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &restated, dates);
+        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, before)?;
         if report.changes_anything() || keep != before.keep() {
@@ -190,8 +196,13 @@ impl<'a> Append<'a> {
 }
 
 impl Appended {
-    /// Spills the rows of `file` as a block of one date.
-    fn new(file: SectionFile, panel: &PanelSchema, spill: &Spill) -> Result<Appended> {
+    /// Spills the rows of `file` as a block of one date; its codes get numbers among those that are `known`.
+    fn new(
+        file: SectionFile,
+        known: &Mutex<HashMap<String, u32>>,
+        panel: &PanelSchema,
+        spill: &Spill,
+    ) -> Result<Appended> {
         // One series whose rows all have the same date: they stay in the order of their codes.
         let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
         let mut columns = Vec::with_capacity(panel.columns.len());
@@ -201,6 +212,17 @@ impl Appended {
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
         let blocks = frame.finish(columns, spill)?;
-        Ok(Appended { date: file.date, blocks, codes: file.codes, date_form: file.date_form })
+        // Where the lock is poisoned the run has failed.
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = |code| {
+            let next = known.len() as u32;
+            *known.entry(code).or_insert(next)
+        };
+        Ok(Appended {
+            date: file.date,
+            blocks,
+            codes: file.codes.into_iter().map(number).collect(),
+            date_form: file.date_form,
+        })
     }
 }

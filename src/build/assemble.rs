@@ -40,10 +40,12 @@ pub(super) fn assemble(
     let mut stocks = vec![0; inputs.len()];
     let mut codes = DictionaryBuilder::of(before.map(|before| before.dictionary(0)).transpose()?.flatten());
     let segments_before = before.map(Store::snapshot_segments).transpose()?.unwrap_or_default();
-    for (stock, code) in stocks.iter_mut().zip(inputs) {
-        if let Some(code) = code {
-            *stock = codes.add(code.as_bytes());
-        }
+    let mut with_rows: Vec<(&str, usize)> =
+        inputs.iter().enumerate().filter_map(|(input, code)| Some(((*code)?, input))).collect();
+    // New stocks are numbered in the order of their codes, whichever was read first.
+    with_rows.sort_unstable();
+    for (code, input) in with_rows {
+        stocks[input] = codes.add(code.as_bytes());
     }
 
     let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
@@ -122,7 +124,6 @@ pub(super) fn assemble(
     let snapshot = Snapshot {
         version: writer.version(),
         store_id: writer.store_id(),
-        created_ns: writer.created_ns(),
         keep,
         settings: String::new(),
         columns,

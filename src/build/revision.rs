@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 
-use super::align::{Alignment, Restated};
+use super::align::{Alignment, Reread};
 use super::changes::Changes;
 use super::merge::merged;
 use super::plan;
@@ -22,7 +21,7 @@ pub(super) struct Revision<'a> {
     pub(super) sealer: Sealer<'a>,
     pub(super) before: &'a Store,
     /// The stocks that were read again or are to go, by code.
-    restated: Vec<Restated>,
+    reread: Vec<Reread>,
     /// Place of each stock in code order, by stock number.
     ranks: Vec<u32>,
     /// The dates on which a row was read again or may be gone, ascending.
@@ -30,19 +29,23 @@ pub(super) struct Revision<'a> {
 }
 
 impl<'a> Revision<'a> {
-    /// A revision of the stocks with the codes `restated` on `dates`, in any order. What is not among the rows of `sealer`
+    /// A revision of the stocks with the codes `reread` on `dates`, in any order. What is not among the rows of `sealer`
     /// is gone.
     pub(super) fn new(
         sealer: Sealer<'a>,
         before: &'a Store,
         snapshot: &Snapshot,
-        restated: &HashSet<&str>,
+        reread: &HashSet<&str>,
         mut dates: Vec<Date>,
     ) -> Revision<'a> {
-        let (restated, ranks) = ranked(snapshot, restated);
+        let (order, ranks) = snapshot.stock_order();
+        let codes = snapshot.dictionaries[0].as_string::<i32>();
+        let is_reread = |stock: &u32| reread.contains(codes.value(*stock as usize));
+        let reread = order.into_iter().filter(is_reread).map(|stock| Reread { stock, rank: ranks[stock as usize] });
+        let reread = reread.collect();
         dates.sort_unstable();
         dates.dedup();
-        Revision { sealer, before, restated, ranks, dates }
+        Revision { sealer, before, reread, ranks, dates }
     }
 
     /// Makes `snapshot`, which has all but sections and history, the next version, unless `most` forbids it; the report
@@ -150,22 +153,6 @@ impl<'a> Revision<'a> {
             let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
             stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
         });
-        Alignment::new(&self.restated, before.map_or(&[], Before::stocks), rows, &self.ranks)
+        Alignment::new(&self.reread, before.map_or(&[], Before::stocks), rows, &self.ranks)
     }
-}
-
-/// The stocks with these codes in code order, and the place of every stock in that order.
-fn ranked(snapshot: &Snapshot, codes: &HashSet<&str>) -> (Vec<Restated>, Vec<u32>) {
-    let all = snapshot.dictionaries[0].as_string::<i32>();
-    let mut order: Vec<u32> = (0..all.len() as u32).collect();
-    order.sort_unstable_by_key(|&stock| all.value(stock as usize));
-    let mut ranks = vec![0; order.len()];
-    let mut restated = Vec::with_capacity(codes.len());
-    for (rank, &stock) in order.iter().enumerate() {
-        ranks[stock as usize] = rank as u32;
-        if codes.contains(all.value(stock as usize)) {
-            restated.push(Restated { stock, rank: rank as u32 });
-        }
-    }
-    (restated, ranks)
 }

@@ -79,7 +79,8 @@ impl<'a> Build<'a> {
         self
     }
 
-    /// Whether to replace a store that exists. Its readers keep what they have open.
+    /// Whether to replace a store that exists, with all its versions, of which the new one shares nothing. Readers keep
+    /// what they have open.
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
         self
@@ -159,7 +160,7 @@ impl<'a> Build<'a> {
         snapshot.history = writer.history().unwrap_or_default();
         snapshot.history.push(VersionEntry {
             version: writer.version(),
-            created_ns: writer.created_ns(),
+            created_ns: writer.now(),
             command: "build".to_owned(),
             rows: snapshot.row_count(),
             dates: sections.len() as u64,

@@ -1,5 +1,6 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use super::settings::Settings;
 use super::stages::{DEFAULT_MEMORY, Stages};
 use super::update_report::{MaxRestated, UpdateReport};
 use crate::durable::Disk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
@@ -155,13 +156,26 @@ impl<'a> Update<'a> {
         let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
         report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
-        let as_before = scan.changed.is_empty() && scan.touched.is_empty() && pruned.is_empty();
-        if as_before && keep == before.keep() {
+        let settings_now = Settings::new("update", &source, &settings.options);
+        let same_settings = settings_now.source == settings.source && keep == before.keep();
+        if same_settings && scan.changed.is_empty() && scan.touched.is_empty() && pruned.is_empty() {
             return Ok(report);
         }
 
         let panel = before.schema()?;
-        let exact = |name: &str, to: &DataType| exact_in_store(before, name, to);
+        let asked = RefCell::new(HashMap::new());
+        let exact = |name: &str, to: &DataType| {
+            let key = (name.to_owned(), to.clone());
+            let known: Option<Result<(), String>> = asked.borrow().get(&key).cloned();
+            match known {
+                Some(answer) => Ok(answer),
+                None => {
+                    let answer = exact_in_store(before, name, to, stages)?;
+                    asked.borrow_mut().insert(key, answer.clone());
+                    Ok(answer)
+                }
+            }
+        };
         let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
@@ -170,23 +184,23 @@ impl<'a> Update<'a> {
         let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
-        snapshot.settings = Settings::new("update", &source, &settings.options).encode()?;
+        snapshot.settings = settings_now.encode()?;
 
         let read = source_entries(&survey, &gathered);
         let was_read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
         let codes_now = read.iter().filter(was_read).chain(pruned.iter().copied());
-        let restated = codes_now.filter_map(|entry| entry.code.as_deref()).collect();
+        let reread = codes_now.filter_map(|entry| entry.code.as_deref()).collect();
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let mut dates: Vec<Date> = before.dates()?.to_vec();
         dates.extend(plan::sections(gathering.days()).into_iter().map(|(date, _)| date));
-        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &restated, dates);
+        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read);
         report.describe(&changes, &snapshot, before)?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
-        let as_before = !report.changes_anything() && keep == before.keep();
-        if !(as_before && same_files(&sources, &snapshot.sources)) {
+        let same_rows = !report.changes_anything();
+        if !(same_rows && same_settings && same_files(&sources, &snapshot.sources)) {
             revision.publish(stages, writer, &changes, snapshot, &mut report, "update", self.max_restated)?;
         }
         Ok(report)
@@ -204,22 +218,21 @@ fn known_files(sources: &[SourceEntry]) -> HashMap<String, KnownFile> {
 }
 
 /// Whether all values of a column of `store` are exact in another type; the inner error says why not.
-fn exact_in_store(store: &Store, name: &str, to: &DataType) -> Result<Result<(), String>> {
-    let panel = store.schema()?;
-    let Some(index) = panel.index_of(name) else { return Ok(Ok(())) };
-    let logical = &panel.columns[index].data_type;
-    for at in 0..store.dates()?.len() {
+fn exact_in_store(store: &Store, name: &str, to: &DataType, stages: &Stages) -> Result<Result<(), String>> {
+    let Some(index) = store.schema()?.index_of(name) else { return Ok(Ok(())) };
+    let answers = stages.workers.try_map(store.dates()?.len(), |at| {
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
         let section = store.section_at(at)?;
         // Only 64 bits can be too many.
         if section.raw(index).is_none_or(|raw| raw.stored < Stored::Bytes8) {
-            continue;
+            return Ok(Ok(()));
         }
-        section.check()?;
-        if let Err(why) = check_values(&section.column_as(index, logical, 0..section.row_count())?, to) {
-            return Ok(Err(format!("{}, {why}", section.date())));
-        }
-    }
-    Ok(Ok(()))
+        let values = section.column_at(index)?.logical()?;
+        Ok(check_values(&values, to).map_err(|why| format!("{}, {why}", section.date())))
+    })?;
+    Ok(answers.into_iter().find(Result::is_err).unwrap_or(Ok(())))
 }
 
 /// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read

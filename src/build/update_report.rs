@@ -193,7 +193,7 @@ impl UpdateReport {
     pub(super) fn history_entry(&self, writer: &StoreWriter, snapshot: &Snapshot, command: &str) -> VersionEntry {
         VersionEntry {
             version: writer.version(),
-            created_ns: writer.created_ns(),
+            created_ns: writer.now(),
             command: command.to_owned(),
             rows: snapshot.row_count(),
             dates: snapshot.sections.len() as u64,

@@ -151,9 +151,10 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub running: Running,
 
-    /// Replace a store that exists
+    /// Replace a store that exists, with its earlier versions
     ///
-    /// Whoever has it open keeps reading the version they opened. A directory that is no store is refused all the same.
+    /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever has
+    /// it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }

@@ -65,36 +65,53 @@ fn kind(metadata: &Metadata) -> String {
 #[derive(Clone)]
 pub(super) enum Content {
     Memory(Bytes),
-    Disk(Arc<File>, u64),
+    Disk(Arc<File>, Stamp),
 }
+
+/// Why a file is skipped that is not as it was.
+pub(super) const CHANGED: &str = "changed since it was surveyed; run again when nothing writes to it";
 
 impl Content {
     /// Opens the file at `path` and takes its bytes, all at once if there are at most `whole`. `expected` is what the
     /// survey saw.
     pub(super) fn load(path: &Path, expected: Stamp, whole: u64) -> Result<Content, String> {
-        let changed = || "changed since it was surveyed; run again when nothing writes to it".to_owned();
         let (file, stamp) = open(path)?;
         if stamp != expected {
-            return Err(changed());
+            return Err(CHANGED.to_owned());
         }
         if stamp.byte_len > whole {
-            return Ok(Content::Disk(Arc::new(file), stamp.byte_len));
+            return Ok(Content::Disk(Arc::new(file), stamp));
         }
         let mut bytes = Vec::with_capacity(stamp.byte_len as usize + 1);
         // One byte more than there should be, to see growth.
         (&file).take(stamp.byte_len + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let now = Stamp::of(&file.metadata().map_err(unreadable)?);
         if bytes.len() as u64 != stamp.byte_len || now != expected {
-            return Err(changed());
+            return Err(CHANGED.to_owned());
         }
         Ok(Content::Memory(Bytes::from(bytes)))
+    }
+
+    /// Whether all that was read so far is of one state of the file. To be asked after reading: what lies on disk may be
+    /// written to at any time.
+    ///
+    /// # Errors
+    /// A reason to skip the file, when it has changed.
+    pub(super) fn check_unchanged(&self) -> Result<(), String> {
+        match self {
+            Content::Memory(_) => Ok(()),
+            Content::Disk(file, stamp) => {
+                let now = Stamp::of(&file.metadata().map_err(unreadable)?);
+                if now == *stamp { Ok(()) } else { Err(CHANGED.to_owned()) }
+            }
+        }
     }
 
     /// XXH3-128 of all bytes.
     pub(super) fn hash(&self) -> Result<u128, String> {
         match self {
             Content::Memory(bytes) => Ok(XxHash3_128::oneshot(bytes)),
-            Content::Disk(file, byte_len) => {
+            Content::Disk(file, Stamp { byte_len, .. }) => {
                 let mut hasher = XxHash3_128::new();
                 let mut buffer = vec![0; 1 << 20];
                 let mut at = 0;
@@ -132,7 +149,7 @@ impl Length for Content {
     fn len(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
-            Content::Disk(_, byte_len) => *byte_len,
+            Content::Disk(_, stamp) => stamp.byte_len,
         }
     }
 }

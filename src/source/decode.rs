@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::constant::constant;
-use super::content::Content;
+use super::content::{CHANGED, Content};
 use super::footer::{FileSchema, Value, read_footer};
 use super::pages::check_pages;
 
@@ -44,9 +44,17 @@ impl Parquet {
         let same = fields.len() == schema.names.len()
             && known.all(|(root, name, raw)| fields[root].name() == name && fields[root].data_type() == raw);
         if !same {
-            return Err("changed since it was surveyed; run again when nothing writes to it".to_owned());
+            return Err(CHANGED.to_owned());
         }
         Ok(Parquet { content, metadata })
+    }
+
+    /// Whether all that was read so far is of one state of the file.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    pub(super) fn check_unchanged(&self) -> Result<(), String> {
+        self.content.check_unchanged()
     }
 
     pub(super) fn row_count(&self) -> u64 {

@@ -105,7 +105,7 @@ pub(super) enum Encoding {
 
 /// The header of the page at `at`, in a column that ends at `end`.
 pub(super) fn page_header(content: &Content, at: u64, end: u64) -> Option<Page> {
-    let left = end - at;
+    let left = end.checked_sub(at)?;
     let parsed = |len: u64| Page::parse(&content.range(at, usize::try_from(len).ok()?).ok()?);
     parsed(left.min(HEADER)).or_else(|| if left > HEADER { parsed(left.min(16 << 20)) } else { None })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 const CODE: &str = "{code}";
 
-/// A relative path with `{code}` in it once, such as `{code}.parquet` or `date={code}/data.parquet`.
+/// A relative path with `{code}` in it once, such as `{code}.parquet` or `code={code}/data.parquet`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern {

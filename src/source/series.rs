@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
-use super::content::{Content, Stamp, guarded};
+use super::content::{CHANGED, Content, Stamp, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
 use super::decode::{Parquet, undecodable};
@@ -81,7 +81,7 @@ impl SeriesReader {
         let date = schema.date.as_ref().map_err(String::clone)?;
         let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll))?;
         if parquet.row_count() != input.row_count {
-            return Err("changed since it was surveyed; run again when nothing writes to it".to_owned());
+            return Err(CHANGED.to_owned());
         }
         let bad_dates = survey.options.bad_dates;
         let mut dates = DateReader::new(&date.name, &date.raw, survey.format.as_ref(), bad_dates);
@@ -164,6 +164,9 @@ impl SeriesReader {
         guarded(|| {
             let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
             let decoded = self.decode(&present)?;
+            if let Some(parquet) = &self.parquet {
+                parquet.check_unchanged()?;
+            }
             self.check_claims(&present, &decoded)?;
             let mut decoded = decoded.into_iter();
             let turn = |(target, value): &(&Target, Option<&Value>)| match value {

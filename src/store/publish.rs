@@ -33,7 +33,6 @@ pub(crate) struct StoreWriter {
     pub(super) disk: Disk,
     version: u64,
     store_id: [u8; 16],
-    created_ns: i64,
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
     pub(super) before: Option<Store>,
     _lock: File,
@@ -79,7 +78,8 @@ impl StoreWriter {
             disk.create_dir(&root.join(dir))?;
         }
         let before = match Store::open(root) {
-            Err(error) if opening == Opening::Change => return Err(error),
+            // What cannot be read now may be whole.
+            Err(error) if opening == Opening::Change || matches!(error, Error::Io { .. }) => return Err(error),
             // A store too damaged to open is replaced by a new one.
             before => before.ok(),
         };
@@ -88,19 +88,10 @@ impl StoreWriter {
             Some(before) => store_id = before.id().to_le_bytes(),
             None => getrandom::fill(&mut store_id).map_err(Error::arrow("draw a random number"))?,
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
-        // A clock that was set back must not make versions that look older than the ones before.
-        let created_ns = before.as_ref().map_or(now, |before| now.max(before.created_ns() + 1));
-        let version = newest_version(root)? + 1;
-        let writer = StoreWriter {
-            root: root.to_owned(),
-            disk: disk.clone(),
-            version,
-            store_id,
-            created_ns,
-            before,
-            _lock: lock,
-        };
+        let version = newest_version(root)?.checked_add(1).ok_or_else(|| {
+            Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))
+        })?;
+        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, _lock: lock };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -115,9 +106,12 @@ impl StoreWriter {
         self.store_id
     }
 
-    /// When the version is said to be made, in nanoseconds since 1970; later than the version before.
-    pub(crate) fn created_ns(&self) -> i64 {
-        self.created_ns
+    /// When a version that is about to be published is made, in nanoseconds since 1970; later than the version before. All
+    /// that is in it was read before, so that no reader as of an earlier instant sees what was not there yet.
+    pub(crate) fn now(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
+        // A clock that was set back must not make versions that look older than the ones before.
+        self.before.as_ref().map_or(now, |before| now.max(before.created_ns().saturating_add(1)))
     }
 
     /// The live version, if there is one.
@@ -174,15 +168,8 @@ impl StoreWriter {
         self.put(&self.root, CURRENT_NAME, &Current { version: self.version }.encode())
     }
 
-    /// Writes, syncs and renames one file, and syncs its directory.
     fn put(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-        let temporary = dir.join(format!("{TEMP_PREFIX}{name}"));
-        self.disk.remove(&temporary)?;
-        let file = self.disk.create(temporary.clone())?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        self.disk.rename(&temporary, &dir.join(name))?;
-        self.disk.sync_dir(dir)
+        self.disk.put(&dir.join(format!("{TEMP_PREFIX}{name}")), &dir.join(name), bytes)
     }
 
     /// Removes temporary files, for a writer that gives up.

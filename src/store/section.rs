@@ -234,10 +234,6 @@ impl<'a> Section<'a> {
         self.open
     }
 
-    pub(super) fn body_range(&self) -> (u64, u64) {
-        (self.record.body_offset, self.record.body_len)
-    }
-
     fn identity(&self, position: usize) -> SectionIdentity {
         let column = &self.open.columns[position];
         SectionIdentity {

@@ -23,7 +23,6 @@ use crate::segment::SealedSegment;
 pub(crate) struct Snapshot {
     pub(crate) version: u64,
     pub(crate) store_id: [u8; 16],
-    pub(crate) created_ns: i64,
     /// How many versions the store keeps.
     pub(crate) keep: u32,
     /// How the store was built, as JSON.
@@ -141,7 +140,7 @@ impl Snapshot {
         let mut catalog = CatalogBytes::new(Header {
             version: self.version,
             store_id: self.store_id,
-            created_ns: self.created_ns,
+            created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: self.row_count(),
             keep_count: self.keep,
             ..Header::zeroed()
@@ -180,7 +179,8 @@ impl Snapshot {
         self.columns.iter().enumerate().map(encode).collect()
     }
 
-    fn put_stock_order(&self, catalog: &mut CatalogBytes) {
+    /// The numbers of all stocks in code order, and the place of each in that order.
+    pub(crate) fn stock_order(&self) -> (Vec<u32>, Vec<u32>) {
         let codes = self.dictionaries[0].as_string::<i32>();
         let mut order: Vec<u32> = (0..codes.len() as u32).collect();
         order.sort_unstable_by_key(|&stock| codes.value(stock as usize));
@@ -188,8 +188,13 @@ impl Snapshot {
         for (rank, &stock) in order.iter().enumerate() {
             ranks[stock as usize] = rank as u32;
         }
+        (order, ranks)
+    }
+
+    fn put_stock_order(&self, catalog: &mut CatalogBytes) {
+        let (order, ranks) = self.stock_order();
         catalog.put(Table::StockOrder, &order);
-        catalog.put::<u32>(Table::StockRanks, &ranks);
+        catalog.put(Table::StockRanks, &ranks);
     }
 
     fn put_segments(&self, catalog: &mut CatalogBytes, strings: &mut StringTable) -> Result<()> {

@@ -59,7 +59,6 @@ fn publish(root: &Path, model: &Model) -> Store {
     let mut snapshot = Snapshot {
         version: writer.version(),
         store_id: writer.store_id(),
-        created_ns: writer.created_ns(),
         keep: 1,
         settings: String::new(),
         columns: vec![

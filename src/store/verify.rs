@@ -32,7 +32,7 @@ impl Store {
         let mut report = VerifyReport { bytes: self.catalog.byte_len(), ..VerifyReport::default() };
         if let Err(damage) = self.verify_tables() {
             // Nothing below can be found without the tables.
-            report.damages.push(damage.to_string());
+            report.damages.push(message(&damage));
             return Ok(report);
         }
         let dates = self.dates()?;
@@ -113,17 +113,11 @@ impl Store {
     fn verify_frame(&self, index: u32) -> Result<u64> {
         let open = self.segment(index)?;
         let segment: &Segment = &open.segment;
-        let mut bodies = Vec::new();
-        for at in 0..self.dates()?.len() {
-            let section = self.section_at(at)?;
-            if std::ptr::eq(section.segment(), open) {
-                bodies.push(section.body_range());
-            }
-        }
-        bodies.sort_unstable();
+        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let mut bodies = sections.iter().filter(|record| record.segment == index);
         let listed = segment.footer_bodies()?;
         // Sections that later versions replaced stay in the footer.
-        if !bodies.iter().all(|body| listed.binary_search(body).is_ok()) {
+        if !bodies.all(|record| listed.binary_search(&(record.body_offset, record.body_len)).is_ok()) {
             return Err(Error::structure(segment.path(), "its Arrow footer and the catalog name other sections"));
         }
         if segment.frame_checksum(&listed)? != open.record.frame_checksum {

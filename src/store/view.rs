@@ -193,7 +193,7 @@ impl Store {
         u128::from_le_bytes(self.catalog.header().store_id)
     }
 
-    /// When this version was published, in nanoseconds since 1970.
+    /// When this version was made, in nanoseconds since 1970: after all that is in it was read, just before it went live.
     pub fn created_ns(&self) -> i64 {
         self.catalog.header().created_ns
     }

@@ -18,7 +18,7 @@ use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::checksum;
 use crate::key::Date;
-use crate::sink::{Encoder, Format, modified_ns, read_note, temporary_path, write_whole};
+use crate::sink::{Encoder, Format, modified_ns, read_note, temporary_path};
 
 /// The ledger's file name without its ending. Most programs that read a folder skip names with a leading dot.
 const LEDGER_STEM: &str = ".transect";
@@ -126,7 +126,16 @@ impl Ledger {
     /// When it cannot be read, or is none of ours.
     pub(super) fn read(out: &Path) -> Result<Option<Ledger>> {
         let exists = |wrapping: &&Option<Format>| ledger_path(out, **wrapping).exists();
-        WRAPPINGS.iter().find(exists).map(|&wrapping| Ledger::read_wrapped(out, wrapping)).transpose()
+        let ledger = WRAPPINGS.iter().find(exists).map(|&wrapping| Ledger::read_wrapped(out, wrapping)).transpose();
+        ledger.map_err(|error| match error {
+            // Not what is said of a store: no copy of an output is needed.
+            Error::Corrupt { path, damage } => Error::Refused(format!(
+                "{} is damaged: {damage}; it says which files in there are transect's, so remove {} and transpose again",
+                path.display(),
+                out.display()
+            )),
+            other => other,
+        })
     }
 
     /// The ledger in `out` that is wrapped so.
@@ -159,7 +168,9 @@ impl Ledger {
             Some(_) => encoder.encode_note(text)?,
             None => text.into_bytes(),
         };
-        write_whole(disk, &ledger_path(out, wrapping), &bytes)?;
+        // Synced, unlike the files it lists: after a power failure it must say what was about to be written.
+        let path = ledger_path(out, wrapping);
+        disk.put(&temporary_path(&path), &path, &bytes)?;
         for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
             let path = ledger_path(out, other);
             let temporary = temporary_path(&path);

@@ -4,17 +4,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, StringArray};
 use bytemuck::bytes_of;
 use transect::error::Damage;
 use transect::format::{Current, Header, SectionRecord, TABLE_COUNT, Table, checksum, parse_header, table};
 use transect::mapped::Access;
 use transect::progress::Silent;
-use transect::{Build, Date, Error, Store, Transpose, verify_source};
+use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
 
 use super::panels::{
-    Contents, Place, assert_whole, contents, copy_dir, sections, segment_path, small_panel, verify, workers,
+    Contents, Place, assert_whole, batch, contents, copy_dir, sections, segment_path, small_panel, verify, workers,
 };
 
 /// All that a reader can learn from a whole store.
@@ -492,4 +494,27 @@ fn with_header(catalog: &[u8], mut header: Header) -> Vec<u8> {
     let mut bytes = catalog.to_vec();
     bytes[..len].copy_from_slice(bytes_of(&header));
     bytes
+}
+
+#[test]
+fn what_is_wrong_with_one_segment_hides_nothing_that_is_wrong_with_another() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240105"]));
+    place.add("new", &batch(&[("date", dates)]));
+    assert!(Update::new(place.store()).run().unwrap().published);
+    let segment = |name: &str| place.store().join("segment").join(name);
+    let (first, second) = (segment("00000001-0000.arrow"), segment("00000002-0000.arrow"));
+    let store = Store::open(place.store()).unwrap();
+    assert_eq!(store.info().unwrap().segments, 2);
+    let mut bytes = fs::read(&first).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&first, bytes).unwrap();
+    fs::remove_file(&second).unwrap();
+    let damages = verify(&Store::open(place.store()).unwrap()).damages;
+    for path in [first, second] {
+        let path = path.display().to_string();
+        assert!(damages.iter().any(|damage| damage.contains(&path)), "{path} is not among {damages:?}");
+    }
 }

@@ -26,6 +26,7 @@ use proptest::test_runner::FileFailurePersistence;
 use transect::panel::{DateForm, Spelling};
 use transect::progress::Silent;
 use transect::sink::Format;
+use transect::source::{SourceOptions, survey};
 use transect::{Build, Date, Shape, Store, Transpose, verify_output, verify_source};
 
 use super::panels::{Cell, Place, assert_whole, batch, cell, header, read_parquet, rows, segment_path, workers};
@@ -607,7 +608,7 @@ fn files_too_large_for_a_block_give_the_same_store() {
     let columns = 12;
     let first = super::panels::date(19900101).days();
     for (stock, code) in ["A", "B", "C"].into_iter().enumerate() {
-        let len = if code == "B" { 40 } else { 7_000 };
+        let len = if code == "B" { 40 } else { 80_000 };
         let dates: Vec<Date> = (0..len).rev().map(|day| Date::from_days(first + day).unwrap()).collect();
         let mut all: Vec<(String, ArrayRef)> = vec![("date".to_owned(), Dates::Digits.array(&dates))];
         for column in 0..columns {
@@ -625,13 +626,17 @@ fn files_too_large_for_a_block_give_the_same_store() {
     }
     place.build();
     let other = place.path("other.store");
-    // 64 MiB / 2 / 64 workers is half a MiB; the larger files decode to more.
+    // Less 16 MiB that a run takes in any case, half of 64 MiB among four workers, of which there are no more.
+    let share = ((64 - 16) << 20) / 2 / 4;
+    let found = survey(&place.source(), &SourceOptions::default(), &workers(1), &Silent).unwrap();
+    let large: Vec<&str> = found.inputs.iter().filter(|i| i.decoded_len > share).map(|i| i.code.as_str()).collect();
+    assert_eq!(large, ["A", "C"]);
     Build::new(place.source(), &other).workers(64).memory(64 << 20).run().unwrap();
     assert_same_segment(&place.store(), &other);
     let store = Store::open(&other).unwrap();
     assert_whole(&store);
     let report = verify_source(&store, &place.source(), &workers(1), &Silent).unwrap();
-    assert_eq!((report.differences, report.rows), (Vec::new(), 14_040));
+    assert_eq!((report.differences, report.rows), (Vec::new(), 160_040));
 }
 
 #[test]

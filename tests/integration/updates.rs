@@ -193,6 +193,18 @@ fn a_file_with_another_time_and_the_same_bytes_is_not_decoded() {
 }
 
 #[test]
+fn a_source_that_moved_as_it_was_is_remembered() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    fs::rename(place.source(), place.path("moved")).unwrap();
+    let report = Update::new(place.store()).source(place.path("moved")).run().unwrap();
+    assert_eq!((report.published, report.read_files, report.dirty_dates), (true, 0, 0));
+    let again = update(&place);
+    assert_eq!((again.published, again.unchanged_files, again.missing_files.len()), (false, 4, 0));
+}
+
+#[test]
 fn a_file_with_the_same_size_and_time_and_other_bytes_is_seen_by_its_content() {
     let place = Place::new();
     let write = |value: f64| {

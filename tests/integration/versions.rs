@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transect::durable::{Disk, Operation};
 use transect::store::{Collect, CollectReport};
-use transect::{Build, Error, Store};
+use transect::{Build, Error, Store, Update};
 
 use super::panels::{Contents, Place, assert_whole, copy_dir, entries, sections, small_panel};
 
@@ -76,6 +77,52 @@ fn each_version_is_read_as_it_was_by_number_and_by_time() {
     }
     assert_eq!(Store::open_as_of(place.store(), i64::MAX).unwrap().version(), 3);
     assert!(is_missing(Store::open_version(place.store(), 4)) && is_missing(Store::open_version(place.store(), 0)));
+}
+
+/// A version that claims to be older than what it was made from would show a reader as of that time what nobody knew then.
+#[test]
+fn nothing_is_seen_as_of_a_time_before_it_was_read() {
+    let place = Place::new();
+    drop(publish_versions(&place, 1));
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let began = Arc::new(AtomicI64::new(i64::MAX));
+    let noted = Arc::clone(&began);
+    let disk = Disk::with_hook(move |operation| {
+        if matches!(operation, Operation::Create(_)) {
+            noted.fetch_min(now(), Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    });
+    small_panel(&place, 1);
+    let report = Update::new(place.store()).workers(1).disk(disk).run().unwrap();
+    assert!(report.published);
+    let as_of = |instant| Store::open_as_of(place.store(), instant).unwrap().version();
+    assert_eq!([as_of(began.load(Ordering::SeqCst)), as_of(now())], [1, 2]);
+}
+
+/// Only damage gives up what the store was; what merely cannot be read now may be whole.
+#[test]
+fn a_forced_build_goes_on_with_the_store_unless_its_catalog_is_damaged() {
+    let place = Place::new();
+    let id = publish_versions(&place, 1)[0].id();
+    let catalog = place.store().join("catalog/0000000001");
+    let bytes = fs::read(&catalog).unwrap();
+    fs::remove_file(&catalog).unwrap();
+    fs::create_dir(&catalog).unwrap();
+    let forced = || Build::new(place.source(), place.store()).workers(1).force(true).run();
+    assert!(matches!(forced(), Err(Error::Io { path, .. }) if path == catalog));
+    fs::remove_dir(&catalog).unwrap();
+    fs::write(&catalog, &bytes).unwrap();
+    forced().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    assert_eq!((store.id(), store.history().unwrap().len()), (id, 2));
+    let catalog = place.store().join("catalog/0000000002");
+    fs::write(&catalog, &bytes[..bytes.len() / 2]).unwrap();
+    forced().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    assert_ne!(store.id(), id);
+    assert_eq!(store.history().unwrap().len(), 1);
 }
 
 #[test]

@@ -91,6 +91,21 @@ fn a_file_that_changes_after_the_survey_is_refused() {
     assert_mentions(&survey.open(&survey.inputs[0]).err().unwrap(), &["changed since it was surveyed"]);
 }
 
+/// A file that is not held in memory is read twice, for its dates and for its columns.
+#[test]
+fn a_file_on_disk_that_changes_while_it_is_read_is_refused() {
+    let source = Source::new();
+    source.add("a", &good());
+    let mut survey = source.survey();
+    survey.whole_file_limit(0);
+    let reader = survey.open(&survey.inputs[0]).unwrap();
+    reader.read(0..1).unwrap();
+    let bytes = fs::read(source.path().join("a.parquet")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    source.write("a.parquet", &bytes);
+    assert_mentions(&reader.read(0..1).err().unwrap(), &["changed since it was surveyed"]);
+}
+
 #[test]
 fn truncated_files_never_panic() {
     let whole = encoded(&good());
