@@ -76,9 +76,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Arrow or Parquet could not encode or decode what we gave it.
+    /// A library could not do what was asked of it: encode or decode, start threads, draw random numbers.
     #[error("cannot {action}")]
-    Arrow {
+    Failed {
         /// What was tried.
         action: String,
         /// The library's word.
@@ -131,12 +131,12 @@ impl Error {
         move |source| Error::Io { action, path: path.to_owned(), source }
     }
 
-    /// An [`Error::Arrow`] for `action`; made for `map_err`.
-    pub(crate) fn arrow<E>(action: impl Into<String>) -> impl FnOnce(E) -> Error
+    /// An [`Error::Failed`] for `action`; made for `map_err`.
+    pub(crate) fn failed<E>(action: impl Into<String>) -> impl FnOnce(E) -> Error
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        move |source| Error::Arrow { action: action.into(), source: source.into() }
+        move |source| Error::Failed { action: action.into(), source: source.into() }
     }
 
     /// An [`Error::Corrupt`] with a structural reason.

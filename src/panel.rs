@@ -50,6 +50,17 @@ impl PanelSchema {
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
+
+    /// As [`index_of`](PanelSchema::index_of), for a name that somebody asks for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], naming the columns that there are.
+    pub fn find(&self, name: &str) -> Result<usize> {
+        self.index_of(name).ok_or_else(|| {
+            let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+            Error::NotFound { what: format!("column {name:?}"), hint: format!("the panel has {}", known.join(", ")) }
+        })
+    }
 }
 
 /// How a text or integer spells a day.
@@ -84,25 +95,25 @@ impl DateForm {
     ///
     /// # Errors
     /// When the type cannot hold the date, as timestamps in nanoseconds end in 2262.
-    pub fn array(&self, date: Date, len: usize) -> Result<ArrayRef> {
-        self.repeat(&[date], len)
+    pub fn repeated(&self, date: Date, len: usize) -> Result<ArrayRef> {
+        self.spread(&[date], len)
     }
 
     /// `dates` in this form.
     ///
     /// # Errors
-    /// As [`array`](DateForm::array).
-    pub fn arrays(&self, dates: &[Date]) -> Result<ArrayRef> {
-        self.repeat(dates, 1)
+    /// As [`repeated`](DateForm::repeated).
+    pub fn array(&self, dates: &[Date]) -> Result<ArrayRef> {
+        self.spread(dates, 1)
     }
 
     /// Each of `dates`, `times` times over.
-    fn repeat(&self, dates: &[Date], times: usize) -> Result<ArrayRef> {
-        let spread = |value: &dyn Fn(Date) -> i64| -> ArrayRef {
+    fn spread(&self, dates: &[Date], times: usize) -> Result<ArrayRef> {
+        let integers = |value: &dyn Fn(Date) -> i64| -> ArrayRef {
             let values = dates.iter().flat_map(|&date| std::iter::repeat_n(value(date), times));
             Arc::new(values.collect::<Int64Array>())
         };
-        let failed = || Error::arrow(format!("write dates as {}", self.data_type));
+        let failed = || Error::failed(format!("write dates as {}", self.data_type));
         let day = |date: Date| i64::from(date.days());
         match (&self.spelling, &self.data_type) {
             (Spelling::Day, DataType::Date32) => {
@@ -110,7 +121,7 @@ impl DateForm {
                 Ok(Arc::new(Date32Array::from_iter_values(values)))
             }
             (Spelling::Day, DataType::Date64) => {
-                cast(&spread(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())
+                cast(&integers(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())
             }
             (Spelling::Day, DataType::Timestamp(unit, zone)) => {
                 let per_day = ticks_per_day(*unit);
@@ -128,10 +139,10 @@ impl DateForm {
                         self.data_type
                     )));
                 }
-                cast(&spread(&|date| ticks(date).unwrap_or_default()), &self.data_type).map_err(failed())
+                cast(&integers(&|date| ticks(date).unwrap_or_default()), &self.data_type).map_err(failed())
             }
             (Spelling::Digits, integer) if integer.is_integer() => {
-                cast(&spread(&|date| i64::from(date.yyyymmdd())), integer).map_err(failed())
+                cast(&integers(&|date| i64::from(date.yyyymmdd())), integer).map_err(failed())
             }
             (_, text) => {
                 let values = dates.iter().flat_map(|&date| std::iter::repeat_n(self.text(date), times));
@@ -176,7 +187,7 @@ impl fmt::Display for DateForm {
 }
 
 /// How many `unit`s a day has.
-pub const fn ticks_per_day(unit: TimeUnit) -> i64 {
+pub(crate) const fn ticks_per_day(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 86_400,
         TimeUnit::Millisecond => 86_400_000,
@@ -201,7 +212,7 @@ pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
 ///
 /// # Errors
 /// When a value does not fit, which no store of ours contains.
-pub fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
+pub(crate) fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
     if array.data_type() == logical {
         return Ok(array.clone());
     }
@@ -210,5 +221,5 @@ pub fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
         return Ok(new_null_array(logical, array.len()));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, logical, &strict).map_err(Error::arrow(format!("widen a column to {logical}")))
+    cast_with_options(array, logical, &strict).map_err(Error::failed(format!("widen a column to {logical}")))
 }

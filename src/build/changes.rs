@@ -178,6 +178,6 @@ impl<'a> Revision<'a> {
             Ok((column.name.as_str(), restore(&array, &column.logical)?, true))
         });
         let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
-        RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::arrow("show a row"))
+        RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::failed("show a row"))
     }
 }

@@ -322,7 +322,7 @@ impl Comparison<'_> {
         let mut found = Vec::with_capacity(arrays.len());
         for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
             let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
-            let failed = || Error::arrow(format!("join column {:?}", column.name));
+            let failed = || Error::failed(format!("join column {:?}", column.name));
             found.push(match parts.as_slice() {
                 [] => new_null_array(&column.data_type, 0),
                 parts => take(&concat(parts).map_err(failed())?, order, None).map_err(failed())?,

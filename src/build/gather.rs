@@ -9,7 +9,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use bytemuck::Pod;
 
 use super::lane::{DictionaryBuilder, Lane, Values, widened};
-use super::spill::{Piece, Shelf, Spill};
+use super::spill::{Extent, Shelf, Spill};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
@@ -34,11 +34,11 @@ pub(super) struct BlockBuilder {
 /// The rows of a block on a band of dates: where its columns lie in the spill, each in (date, stock) order.
 pub(super) struct Block {
     /// The days of its dates, ascending. There are many blocks, so that these lie in the spill like the rows.
-    pub(super) days: Piece,
+    pub(super) days: Extent,
     /// Where each date's rows start, and the end of the last.
-    pub(super) row_starts: Piece,
+    pub(super) row_starts: Extent,
     /// For each row, the number of its input.
-    pub(super) inputs: Piece,
+    pub(super) inputs: Extent,
     /// The panel's columns; `None` where the block has no value.
     pub(super) columns: Vec<Option<BlockColumn>>,
 }
@@ -48,9 +48,9 @@ pub(super) struct BlockColumn {
     /// The width of its values in the spill.
     pub(super) stored: Stored,
     /// Its values; bits are packed.
-    pub(super) values: Piece,
+    pub(super) values: Extent,
     /// Its validity bits; `None` when it has no nulls.
-    pub(super) validity: Option<Piece>,
+    pub(super) validity: Option<Extent>,
     /// For codes, what they stand for in this block, on every band.
     pub(super) dictionary: Arc<[Box<[u8]>]>,
 }
@@ -200,7 +200,7 @@ impl Frame {
             visit.places().for_each(|place| inputs[place] = self.series[visit.series].0);
         })?;
         let mut columns: Vec<_> = columns.into_iter().map(|column| column.unwrap_or_default().into_iter()).collect();
-        let block = |((_, dates), inputs): ((usize, Range<usize>), Piece)| {
+        let block = |((_, dates), inputs): ((usize, Range<usize>), Extent)| {
             let days: Vec<i32> = self.dates[dates.clone()].iter().map(|date| date.days()).collect();
             let first = self.row_starts[dates.start];
             let row_starts: Vec<u32> =
@@ -244,9 +244,14 @@ impl Frame {
         (self.dates, self.row_starts)
     }
 
-    /// Writes `bits` a place, window by window, as one piece a band. Each window starts zeroed and is handed to `fill` with
+    /// Writes `bits` a place, window by window, as one extent a band. Each window starts zeroed and is handed to `fill` with
     /// the rows of one series after the other that belong in it.
-    fn spill_windows(&self, bits: usize, spill: &Spill, mut fill: impl FnMut(&Visit, &mut [u8])) -> Result<Vec<Piece>> {
+    fn spill_windows(
+        &self,
+        bits: usize,
+        spill: &Spill,
+        mut fill: impl FnMut(&Visit, &mut [u8]),
+    ) -> Result<Vec<Extent>> {
         let byte_len = |places: usize| (places * bits).div_ceil(8);
         // 16 bytes are the widest value; slices of any narrower one are aligned as well.
         let longest = WINDOW_LEN.min(byte_len(self.places.len()));
@@ -254,10 +259,10 @@ impl Frame {
         let buffer: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
         // For each series its first row not yet visited.
         let mut done = vec![0; self.series.len()];
-        let mut pieces = Vec::new();
+        let mut extents = Vec::new();
         for (band, dates) in self.bands(spill) {
             let places = self.row_starts[dates.start] as usize..self.row_starts[dates.end] as usize;
-            let piece = spill.reserve(Shelf::Band(band), byte_len(places.len()) as u64);
+            let extent = spill.reserve(Shelf::Band(band), byte_len(places.len()) as u64);
             for first in places.clone().step_by(WINDOW_LEN * 8 / bits) {
                 let end = places.end.min(first + WINDOW_LEN * 8 / bits);
                 let window = &mut buffer[..byte_len(end - first)];
@@ -272,15 +277,15 @@ impl Frame {
                     *done += found;
                     start += len;
                 }
-                spill.write(piece, byte_len(first - places.start) as u64, window)?;
+                spill.write(extent, byte_len(first - places.start) as u64, window)?;
             }
-            pieces.push(piece);
+            extents.push(extent);
         }
-        Ok(pieces)
+        Ok(extents)
     }
 
     /// One validity bit a row.
-    fn spill_validity(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Piece>> {
+    fn spill_validity(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Extent>> {
         self.spill_windows(1, spill, |visit, window| {
             if let Some(lane) = &lanes[visit.series] {
                 visit.valid_runs(lane.nulls.as_ref()).for_each(|run| {
@@ -291,7 +296,7 @@ impl Frame {
     }
 
     /// The values of all lanes of 0 and 1 as one bit a row; zero where there is none.
-    fn spill_bits(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Piece>> {
+    fn spill_bits(&self, lanes: &[Option<Lane>], spill: &Spill) -> Result<Vec<Extent>> {
         self.spill_windows(1, spill, |visit, window| {
             let Some(lane) = &lanes[visit.series] else { return };
             // Most dummies of most stocks: nothing to set.
@@ -315,7 +320,7 @@ impl Frame {
         stored: Stored,
         signed: bool,
         spill: &Spill,
-    ) -> Result<Vec<Piece>> {
+    ) -> Result<Vec<Extent>> {
         for lane in lanes.iter_mut().flatten() {
             if let Values::Plain(bytes) = &lane.values
                 && lane.stored != stored

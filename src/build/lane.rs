@@ -227,7 +227,7 @@ impl DictionaryBuilder {
 
     /// The code of each row of `array`; 0 where it is null.
     fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
-        let failed = || Error::arrow("dictionary-code a column");
+        let failed = || Error::failed("dictionary-code a column");
         let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
         let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };
         // Casting a dictionary to its values first drops values that no row uses, and nulls among them.
@@ -280,7 +280,7 @@ impl DictionaryBuilder {
             return Ok(Arc::new(BinaryArray::from_iter_values(values)));
         }
         let texts: Result<Vec<&str>, _> = values.map(std::str::from_utf8).collect();
-        let texts = texts.map_err(Error::arrow("read a text"))?;
+        let texts = texts.map_err(Error::failed("read a text"))?;
         Ok(Arc::new(StringArray::from_iter_values(texts)))
     }
 }

@@ -29,4 +29,4 @@ pub use check::{SourceReport, verify_source};
 pub use report::BuildReport;
 pub use run::Build;
 pub use update::Update;
-pub use update_report::{ColumnChange, MaxRestated, UpdateReport};
+pub use update_report::{MaxRestated, RestatedColumn, UpdateReport};

@@ -10,7 +10,7 @@ use super::merge::merged;
 use super::plan;
 use super::rows::{Before, Origin, Piece, Walk};
 use super::seal::Sealer;
-use super::stages::{SealedRows, Stages};
+use super::stages::{NewSection, Stages};
 use super::update_report::{MaxRestated, UpdateReport};
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -125,7 +125,7 @@ impl<'a> Revision<'a> {
                 section.section().check()?;
             }
             let (row_count, body) = self.sealer.section(date, &pieces, section.as_ref());
-            Ok(SealedRows { changed, row_count, body })
+            Ok(NewSection { changed, row_count, body })
         };
         let sealed = stages.synced(|syncs| stages.seal(writer, columns, gathering, &written, syncs, section))?;
         snapshot.add_kept(segments, &kept);
@@ -153,6 +153,6 @@ impl<'a> Revision<'a> {
             let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
             stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
         });
-        Alignment::new(&self.reread, before.map_or(&[], Before::stocks), rows, &self.ranks)
+        Alignment::new(&self.reread, before.map_or(&[], Before::stock_numbers), rows, &self.ranks)
     }
 }

@@ -172,8 +172,8 @@ impl<'a> Before<'a> {
     }
 
     /// The stock number of each row.
-    pub(super) fn stocks(&self) -> &[u32] {
-        self.section.stock_numbers()
+    pub(super) fn stock_numbers(&self) -> &[u32] {
+        self.section.raw_stock_numbers()
     }
 
     /// The section itself.

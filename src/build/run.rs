@@ -10,7 +10,7 @@ use super::report::{BuildReport, nothing_to_store, report, source_entries};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
-use super::stages::{DEFAULT_MEMORY, SealedRows, Stages};
+use super::stages::{DEFAULT_MEMORY, NewSection, Stages};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::progress::{Observer, Silent};
@@ -151,7 +151,7 @@ impl<'a> Build<'a> {
             let sealer = Sealer { gathering, columns };
             let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, syncs, |walk, date| {
                 let (row_count, body) = sealer.section(date, &walk.pieces(date), None);
-                Ok(SealedRows { changed: writer.version(), row_count, body })
+                Ok(NewSection { changed: writer.version(), row_count, body })
             })?;
             Ok((sealed, sections))
         })?;

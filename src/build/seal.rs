@@ -42,7 +42,7 @@ impl Sealer<'_> {
                     let stocks = self.gathering.stocks(block, piece.rows.clone());
                     to.iter_mut().zip(stocks).for_each(|(code, stock)| *code = stock);
                 }
-                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stocks()[piece.rows.clone()]),
+                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stock_numbers()[piece.rows.clone()]),
                 (Origin::Before, None) => {}
             }
             at += to.len();

@@ -37,6 +37,6 @@ impl Settings {
 
     /// As the catalog holds them.
     pub(super) fn encode(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::arrow("note the settings"))
+        serde_json::to_string(self).map_err(Error::failed("note the settings"))
     }
 }

@@ -13,8 +13,8 @@ use crate::key::Date;
 use crate::mapped::{Access, load};
 use crate::workers;
 
-/// Every piece starts on a multiple of this, so that values can be read in place.
-const PIECE_ALIGNMENT: u64 = 64;
+/// Every extent starts on a multiple of this, so that values can be read in place.
+const EXTENT_ALIGNMENT: u64 = 64;
 
 /// Files without names: they go when the build ends, however it ends. Workers have their own, since those that write to one
 /// file wait for each other, and for each band of dates one, so that what is sealed can be given back while the
@@ -35,7 +35,7 @@ struct SpillFile {
     end: AtomicU64,
 }
 
-/// Which files a piece goes to.
+/// Which files an extent goes to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shelf {
     /// Those of this band.
@@ -44,9 +44,9 @@ pub(super) enum Shelf {
     Kept,
 }
 
-/// A finished piece of the spill.
+/// A finished extent of the spill.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
+pub(super) struct Extent {
     file: usize,
     offset: u64,
     byte_len: u64,
@@ -89,27 +89,27 @@ impl Spill {
         (0..self.band_count).map(band).filter(|(_, range)| !range.is_empty()).collect()
     }
 
-    /// Room for a piece at the end of one of the worker's files.
-    pub(super) fn reserve(&self, shelf: Shelf, byte_len: u64) -> Piece {
+    /// Room for an extent at the end of one of the worker's files.
+    pub(super) fn reserve(&self, shelf: Shelf, byte_len: u64) -> Extent {
         let file = match shelf {
             Shelf::Band(band) => workers::current() * self.band_count % self.files.len() + band,
             Shelf::Kept => self.files.len(),
         };
-        let offset = self.file(file).end.fetch_add(byte_len.next_multiple_of(PIECE_ALIGNMENT), Ordering::Relaxed);
-        Piece { file, offset, byte_len }
+        let offset = self.file(file).end.fetch_add(byte_len.next_multiple_of(EXTENT_ALIGNMENT), Ordering::Relaxed);
+        Extent { file, offset, byte_len }
     }
 
-    /// Writes `bytes` at `at` within `piece`.
-    pub(super) fn write(&self, piece: Piece, at: u64, bytes: &[u8]) -> Result<()> {
-        debug_assert!(at + bytes.len() as u64 <= piece.byte_len);
-        self.file(piece.file).file.write_at(bytes, piece.offset + at)
+    /// Writes `bytes` at `at` within `extent`.
+    pub(super) fn write(&self, extent: Extent, at: u64, bytes: &[u8]) -> Result<()> {
+        debug_assert!(at + bytes.len() as u64 <= extent.byte_len);
+        self.file(extent.file).file.write_at(bytes, extent.offset + at)
     }
 
-    /// Appends a piece to one of the worker's files.
-    pub(super) fn put(&self, shelf: Shelf, bytes: &[u8]) -> Result<Piece> {
-        let piece = self.reserve(shelf, bytes.len() as u64);
-        self.write(piece, 0, bytes)?;
-        Ok(piece)
+    /// Appends an extent to one of the worker's files.
+    pub(super) fn put(&self, shelf: Shelf, bytes: &[u8]) -> Result<Extent> {
+        let extent = self.reserve(shelf, bytes.len() as u64);
+        self.write(extent, 0, bytes)?;
+        Ok(extent)
     }
 
     fn file(&self, number: usize) -> &SpillFile {
@@ -151,10 +151,10 @@ pub(super) struct SpillMap {
 }
 
 impl SpillMap {
-    /// The bytes of a piece, which must not have been [released](SpillMap::release_before).
-    pub(super) fn get(&self, piece: Piece) -> &[u8] {
-        let start = piece.offset as usize;
-        &self.files[piece.file].1[start..start + piece.byte_len as usize]
+    /// The bytes of an extent, which must not have been [released](SpillMap::release_before).
+    pub(super) fn get(&self, extent: Extent) -> &[u8] {
+        let start = extent.offset as usize;
+        &self.files[extent.file].1[start..start + extent.byte_len as usize]
     }
 
     /// Gives back the bands that end before `date`. None of their bytes may be touched again.
@@ -197,7 +197,7 @@ mod tests {
         let [first, second] = [0, 1].map(|band| spill.put(Shelf::Band(band), &[band as u8; 100]).unwrap());
         let kept = spill.put(Shelf::Kept, b"kept").unwrap();
         let map = spill.map().unwrap();
-        let len = |piece: Piece| map.files[piece.file].0.file().metadata().unwrap().len();
+        let len = |extent: Extent| map.files[extent.file].0.file().metadata().unwrap().len();
         for (before, lens) in [(4, [100, 100, 4]), (5, [0, 100, 4]), (2, [0, 100, 4]), (9, [0, 100, 4])] {
             map.release_before(date(before));
             assert_eq!([first, second, kept].map(len), lens, "before {before}");

@@ -41,7 +41,7 @@ pub(super) struct Stages<'a> {
 }
 
 /// A section ready to be written.
-pub(super) struct SealedRows {
+pub(super) struct NewSection {
     /// The version in which its rows last changed.
     pub(super) changed: u64,
     pub(super) row_count: u32,
@@ -136,7 +136,7 @@ impl<'a> Stages<'a> {
         gathering: &Gathering,
         sections: &[(Date, u32)],
         syncs: &Syncs,
-        section: impl Fn(&mut Walk, Date) -> Result<SealedRows> + Send + Sync,
+        section: impl Fn(&mut Walk, Date) -> Result<NewSection> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
         let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
@@ -151,7 +151,7 @@ impl<'a> Stages<'a> {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let SealedRows { changed, row_count, body } = section(&mut walk, date)?;
+                let NewSection { changed, row_count, body } = section(&mut walk, date)?;
                 segment.write(date, changed, row_count, body)?;
                 self.observer.advance(1);
             }

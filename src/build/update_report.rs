@@ -34,7 +34,7 @@ pub struct UpdateReport {
     /// The last of them, YYYYMMDD.
     pub last_dirty: Option<String>,
     /// The columns with restated values.
-    pub columns: Vec<ColumnChange>,
+    pub columns: Vec<RestatedColumn>,
     /// The first changes.
     pub examples: Vec<RowChange>,
     /// Columns that the panel did not have; null in older rows.
@@ -84,7 +84,7 @@ pub struct UpdateReport {
 
 /// A column with restated values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ColumnChange {
+pub struct RestatedColumn {
     /// Its name.
     pub column: String,
     /// How many of its values differ from those of the version before.
@@ -141,7 +141,7 @@ impl UpdateReport {
         let columns = &snapshot.columns[2..];
         let restated = columns.iter().zip(&changes.columns).filter(|(_, count)| **count > 0);
         self.columns =
-            restated.map(|(column, &restated)| ColumnChange { column: column.name.clone(), restated }).collect();
+            restated.map(|(column, &restated)| RestatedColumn { column: column.name.clone(), restated }).collect();
         self.examples = changes.examples.clone();
 
         let panel = before.schema()?;

@@ -210,7 +210,7 @@ fn changes(
     changes.sort_unstable_by_key(|change| (change.code, change.column));
     let name = |change: &Change<'_>| change.column.map(|column| diff.columns()[column].name.as_str());
     let columns: Vec<ArrayRef> = vec![
-        newer.schema()?.date_form.array(section.date, changes.len())?,
+        newer.schema()?.date_form.repeated(section.date, changes.len())?,
         Arc::new(changes.iter().map(|change| Some(change.code)).collect::<StringArray>()),
         Arc::new(changes.iter().map(|change| Some(change.change)).collect::<StringArray>()),
         Arc::new(changes.iter().map(name).collect::<StringArray>()),

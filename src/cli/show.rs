@@ -38,10 +38,7 @@ fn columns(store: &Store, names: Option<&[String]>) -> anyhow::Result<Vec<usize>
     let Some(names) = names else { return Ok((0..panel.columns.len()).collect()) };
     let mut columns = Vec::new();
     for name in names.iter().filter(|name| **name != panel.code.name && **name != panel.date_name) {
-        let Some(index) = panel.index_of(name) else {
-            let known: Vec<&str> = panel.columns.iter().map(|column| column.name.as_str()).collect();
-            bail!("column {name:?} not found; the panel has {}", known.join(", "));
-        };
+        let index = panel.find(name)?;
         if !columns.contains(&index) {
             columns.push(index);
         }

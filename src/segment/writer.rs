@@ -79,7 +79,8 @@ impl SegmentWriter {
         let schema = Arc::new(Schema::new(fields));
         let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
         let file = disk.create(dir.join(name))?;
-        let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(Error::arrow("start a segment"))?;
+        let writer =
+            FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(Error::failed("start a segment"))?;
         Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
     }
 
@@ -110,8 +111,8 @@ impl SegmentWriter {
                     .map_err(|damage| Error::Corrupt { path: self.dir.clone(), damage })?,
             );
         }
-        let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::arrow("make a record batch"))?;
-        self.writer.write(&batch).map_err(Error::arrow(format!("write the section of {date}")))?;
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
+        self.writer.write(&batch).map_err(Error::failed(format!("write the section of {date}")))?;
         // The offset is known once the footer is written.
         self.sections.push(SealedSection { date, changed, row_count, body_offset: 0, body_len, chunks: records });
         Ok(())
@@ -122,7 +123,7 @@ impl SegmentWriter {
     /// # Errors
     /// When writing fails, or a sync has.
     pub(crate) fn finish(self, syncs: &Syncs) -> Result<SealedSegment> {
-        let file = self.writer.into_inner().map_err(Error::arrow("finish a segment"))?.finish()?;
+        let file = self.writer.into_inner().map_err(Error::failed("finish a segment"))?.finish()?;
         let path = file.path().to_owned();
         syncs.sync(file)?;
 

@@ -31,7 +31,7 @@ impl OutputColumn {
         match self {
             OutputColumn::Constant(value) => {
                 let zeros = UInt64Array::from(vec![0; row_count]);
-                take(value, &zeros, None).map_err(Error::arrow("repeat a value"))
+                take(value, &zeros, None).map_err(Error::failed("repeat a value"))
             }
             OutputColumn::Stored { array, logical, .. } => {
                 debug_assert_eq!(array.len(), row_count, "columns of a section have one length");

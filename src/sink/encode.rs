@@ -44,7 +44,7 @@ impl Encoder {
         match &self.parquet {
             Some(parquet) => write(parquet.encode(columns, row_count, scratch)?),
             None => {
-                let failed = || Error::arrow("encode an Arrow file");
+                let failed = || Error::failed("encode an Arrow file");
                 let arrays: Vec<ArrayRef> =
                     columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
                 let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(failed())?;
@@ -63,7 +63,7 @@ impl Encoder {
         match &self.parquet {
             Some(parquet) => parquet.encode_note(text),
             None => {
-                let failed = || Error::arrow("encode an Arrow file");
+                let failed = || Error::failed("encode an Arrow file");
                 let mut writer = FileWriter::try_new(Vec::new(), &self.schema).map_err(failed())?;
                 writer.write_metadata(KEY, text);
                 writer.into_inner().map_err(failed())

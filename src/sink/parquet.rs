@@ -63,7 +63,7 @@ impl ParquetEncoder {
         let properties = properties(schema, compression)?;
         // An empty file by the crate's own writer has all that files have in common: the schema in both notations,
         // the column orders and the creator.
-        let failed = || Error::arrow("encode a Parquet schema");
+        let failed = || Error::failed("encode a Parquet schema");
         let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties.clone())).map_err(failed())?;
         let common = writer.close().map_err(failed())?.file_metadata().clone();
         let columns = common.schema_descr_ptr();
@@ -82,7 +82,7 @@ impl ParquetEncoder {
     ) -> Result<&'s [u8]> {
         let mut file = std::mem::take(&mut scratch.file);
         file.clear();
-        scratch.file = self.write(columns, row_count, scratch, file).map_err(Error::arrow("encode a Parquet file"))?;
+        scratch.file = self.write(columns, row_count, scratch, file).map_err(Error::failed("encode a Parquet file"))?;
         Ok(&scratch.file)
     }
 
@@ -91,7 +91,7 @@ impl ParquetEncoder {
     /// # Errors
     /// When the crate refuses.
     pub(super) fn encode_note(&self, text: String) -> Result<Vec<u8>> {
-        let failed = || Error::arrow("encode a Parquet file");
+        let failed = || Error::failed("encode a Parquet file");
         let properties = Some(self.properties.clone());
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema.clone(), properties).map_err(failed())?;
         writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
@@ -460,7 +460,7 @@ fn zero_and_one(physical: Physical, range: (i64, i64)) -> Option<(Vec<u8>, Stati
 }
 
 fn properties(schema: &SchemaRef, compression: Compression) -> Result<WriterProperties> {
-    let compression = parquet_compression(compression).map_err(Error::arrow("set the compression level"))?;
+    let compression = parquet_compression(compression).map_err(Error::failed("set the compression level"))?;
     let mut properties: WriterPropertiesBuilder = WriterProperties::builder()
         .set_created_by(concat!("transect ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(compression)

@@ -24,14 +24,15 @@ mod survey;
 mod types;
 
 pub(crate) use convert::check_values;
-pub use dates::join_date_forms;
+pub(crate) use dates::join_date_forms;
 pub use discover::Skipped;
 pub use options::{BadDates, Cast, Duplicates, SourceOptions};
 pub use pattern::Pattern;
-pub use scan::{KnownFile, Scan, scan};
-pub use section_file::{SectionFile, read_section};
+pub(crate) use scan::{KnownFile, Scan, scan};
+pub(crate) use section_file::{SectionFile, read_section};
 pub use series::{SeriesColumn, SeriesReader};
-pub use survey::{Input, Prior, Survey, survey, survey_again};
+pub use survey::{Input, Survey, survey};
+pub(crate) use survey::{Prior, survey_again};
 pub use types::parse_type;
 
 #[cfg(test)]

@@ -357,7 +357,7 @@ struct ComparedColumn {
 
 /// The rows in which two columns of one length differ by a bit.
 fn differing(old: &StoredColumn, new: &StoredColumn) -> Result<BooleanBuffer> {
-    let compare = |a: &ArrayRef, b: &ArrayRef| differing_rows(a, b).map_err(Error::arrow("compare two columns"));
+    let compare = |a: &ArrayRef, b: &ArrayRef| differing_rows(a, b).map_err(Error::failed("compare two columns"));
     match (old.logical_type(), new.logical_type()) {
         (a, b) if a == b && old.stored().data_type() == new.stored().data_type() => compare(old.stored(), new.stored()),
         (a, b) if a == b => compare(&old.logical()?, &new.logical()?),
@@ -462,7 +462,7 @@ fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
 /// The places of the codes of a section's rows, ascending.
 fn ranks_of(section: &Section<'_>, ranks: &[u32]) -> Result<Vec<u32>> {
     let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
-    let ranks: Option<Vec<u32>> = section.stocks()?.iter().map(rank).collect();
+    let ranks: Option<Vec<u32>> = section.stock_numbers()?.iter().map(rank).collect();
     ranks.filter(|ranks| ranks.is_sorted_by(|a, b| a < b)).ok_or_else(|| {
         section.damaged(Damage::Structure(format!("the codes of {} are unknown or out of order", section.date())))
     })

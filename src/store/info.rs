@@ -117,7 +117,7 @@ impl Store {
     /// # Errors
     /// When the catalog, or the live one, is damaged.
     pub fn info(&self) -> Result<StoreInfo> {
-        let live = Store::open(self.path())?;
+        let live = Store::open_with(self.path(), self.access())?;
         let schema = self.schema()?;
         let dates = self.dates()?;
         let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;

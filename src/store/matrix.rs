@@ -133,7 +133,7 @@ impl Store {
         fill: T::Native,
         workers: &Workers,
     ) -> Result<Matrix<'_, T>> {
-        let index = self.panel_index(column)?;
+        let index = self.schema()?.find(column)?;
         let wanted = match self.panel_type(index)? {
             DataType::Boolean if T::DATA_TYPE == UInt8Type::DATA_TYPE => UInt8Type::DATA_TYPE,
             logical if PrimitiveArray::<T>::is_compatible(logical) => logical.clone(),
@@ -205,7 +205,7 @@ impl Block<'_> {
         line: &mut [T::Native],
     ) -> Result<()> {
         let ranks = section.store().ranks()?;
-        let numbers = section.stocks()?;
+        let numbers = section.stock_numbers()?;
         let array = restore(section.column_at(column)?.stored(), wanted)?;
         let array = array.as_primitive::<T>();
         let start = at * line.len();

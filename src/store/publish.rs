@@ -86,7 +86,7 @@ impl StoreWriter {
         let mut store_id = [0; 16];
         match &before {
             Some(before) => store_id = before.id().to_le_bytes(),
-            None => getrandom::fill(&mut store_id).map_err(Error::arrow("draw a random number"))?,
+            None => getrandom::fill(&mut store_id).map_err(Error::failed("draw a random number"))?,
         }
         let version = newest_version(root)?.checked_add(1).ok_or_else(|| {
             Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))

@@ -79,7 +79,7 @@ impl<'a> Section<'a> {
     /// When the section is damaged.
     pub fn codes(&self) -> Result<Vec<&'a str>> {
         let names = self.store.codes()?;
-        let numbers = self.stocks()?;
+        let numbers = self.stock_numbers()?;
         let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
         let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
         codes.ok_or_else(|| self.store.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
@@ -92,11 +92,11 @@ impl<'a> Section<'a> {
 
     /// The section's date, once, as the date column's type spells it.
     pub(crate) fn date_value(&self) -> Result<ArrayRef> {
-        self.store.schema()?.date_form.array(self.date, 1)
+        self.store.schema()?.date_form.repeated(self.date, 1)
     }
 
     /// The rows' stock numbers, in the order of their codes.
-    pub(crate) fn stocks(&self) -> Result<ScalarBuffer<i32>> {
+    pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<i32>> {
         let codes = self.chunk(0)?;
         codes
             .as_dictionary_opt::<Int32Type>()
@@ -109,7 +109,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not match.
     pub fn column(&self, name: &str) -> Result<StoredColumn> {
-        self.column_at(self.store.panel_index(name)?)
+        self.column_at(self.store.schema()?.find(name)?)
     }
 
     /// The `index`-th of the panel's columns as it is stored, without a copy.
@@ -144,14 +144,16 @@ impl<'a> Section<'a> {
         let panel = self.store.schema()?;
         let schema = panel.arrow();
         let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
-        let mut arrays =
-            vec![restore(&self.chunk(0)?, &panel.code.data_type)?, panel.date_form.array(self.date, self.row_count())?];
+        let mut arrays = vec![
+            restore(&self.chunk(0)?, &panel.code.data_type)?,
+            panel.date_form.repeated(self.date, self.row_count())?,
+        ];
         for &index in columns {
             arrays.push(self.column_at(index)?.logical()?);
             fields.push(schema.field(index + 2).clone());
         }
         RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), arrays)
-            .map_err(Error::arrow(format!("make a record batch of {}", self.date)))
+            .map_err(Error::failed(format!("make a record batch of {}", self.date)))
     }
 
     /// The chunk of the segment's `position`-th column, verified.
@@ -301,7 +303,7 @@ impl StoredColumn {
 
     /// The rows at `places`, which must lie within it.
     pub(super) fn take(&self, places: &UInt32Array) -> Result<StoredColumn> {
-        let stored = take(&self.stored, places, None).map_err(Error::arrow("choose rows of a column"))?;
+        let stored = take(&self.stored, places, None).map_err(Error::failed("choose rows of a column"))?;
         Ok(StoredColumn { stored, logical: self.logical.clone() })
     }
 

@@ -55,7 +55,7 @@ impl Store {
         let schema = panel.arrow();
         let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
         let codes: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(code, dates.len())));
-        let mut arrays = vec![restore(&codes, &panel.code.data_type)?, panel.date_form.arrays(&dates)?];
+        let mut arrays = vec![restore(&codes, &panel.code.data_type)?, panel.date_form.array(&dates)?];
         let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
         for run in runs {
             run.finish(&logical, &self.path().join(SEGMENT_DIR), &mut parts)?;
@@ -66,13 +66,13 @@ impl Store {
                 [whole] => whole.clone(),
                 parts => {
                     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-                    concat(&parts).map_err(Error::arrow("join the parts of a series"))?
+                    concat(&parts).map_err(Error::failed("join the parts of a series"))?
                 }
             });
             fields.push(schema.field(index + 2).clone());
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(Error::arrow(format!("make a record batch of {code}")))
+            .map_err(Error::failed(format!("make a record batch of {code}")))
     }
 
     /// The dates, among those with these numbers, on which the stock at place `wanted` in code order has a row, and its
@@ -137,19 +137,19 @@ impl<'a> Section<'a> {
 
     /// Place in code order of the stock in `row`.
     fn rank_at(&self, row: usize, ranks: &[u32]) -> Result<u32> {
-        ranks.get(self.stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
+        ranks.get(self.raw_stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
     }
 
     /// The codes of these rows, without comparing the checksum.
     pub(crate) fn codes_at(&self, rows: Range<usize>) -> Result<Vec<&'a str>> {
-        let codes = &self.stock_numbers()[rows];
+        let codes = &self.raw_stock_numbers()[rows];
         let names = self.store().codes()?;
         let code = |&code: &u32| ((code as usize) < names.len()).then(|| names.value(code as usize));
         codes.iter().map(code).collect::<Option<_>>().ok_or_else(|| self.unknown_stocks())
     }
 
     /// The rows' stock numbers, without comparing the checksum.
-    pub(crate) fn stock_numbers(&self) -> &[u32] {
+    pub(crate) fn raw_stock_numbers(&self) -> &[u32] {
         // A segment's buffers are aligned, and so is a section's place in it.
         bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
     }

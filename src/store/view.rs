@@ -183,6 +183,11 @@ impl Store {
         &self.root
     }
 
+    /// How its files reach memory.
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
     /// The version this reader sees, from 1.
     pub fn version(&self) -> u64 {
         self.catalog.header().version
@@ -348,18 +353,6 @@ impl Store {
                 .ok_or_else(|| self.catalog.structure(format!("a segment names unknown column {other}")))?,
         };
         Ok((&column.name, &column.data_type))
-    }
-
-    /// Where the column `name` stands among the panel's columns, code and date not counted.
-    pub(super) fn panel_index(&self, name: &str) -> Result<usize> {
-        let schema = self.schema()?;
-        schema.index_of(name).ok_or_else(|| Error::NotFound {
-            what: format!("column {name:?}"),
-            hint: format!(
-                "the panel has {}",
-                schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        })
     }
 
     /// Logical type of the `index`-th of the panel's columns, code and date not counted.

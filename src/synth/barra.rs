@@ -97,7 +97,7 @@ pub(super) fn batch(days: &[Date], life: &Life, rng: &mut ChaCha8Rng) -> Result<
         fields.push(Field::new(*name, DataType::Int64, true));
         columns.push(if place == industry { Arc::new(Int64Array::from_value(1, rows)) } else { zeros.clone() });
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Error::arrow("assemble a stock"))
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Error::failed("assemble a stock"))
 }
 
 impl Style {

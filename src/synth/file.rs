@@ -20,7 +20,7 @@ pub(super) fn write(dir: &Path, code: &str, batch: &RecordBatch) -> Result<u64> 
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build();
-    let failed = || Error::arrow(format!("encode {code}"));
+    let failed = || Error::failed(format!("encode {code}"));
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).map_err(failed())?;
     writer.write(batch).map_err(failed())?;
     let bytes = writer.into_inner().map_err(failed())?;

@@ -36,7 +36,7 @@ pub(super) fn batch(days: &[Date], life: &Life, rng: &mut ChaCha8Rng) -> Result<
         fields.push(Field::new(*name, DataType::Float64, true));
         columns.push(Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row[place]))));
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Error::arrow("assemble a stock"))
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(Error::failed("assemble a stock"))
 }
 
 /// `rows` days of prices, oldest first, in the order of [`COLUMNS`].

@@ -96,7 +96,7 @@ fn compare(
 fn expected(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
     let Some((columns, row_count)) = section_columns(section, plan)? else { return Ok(None) };
     let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
-    RecordBatch::try_new(plan.schema.clone(), arrays).map(Some).map_err(Error::arrow("make a record batch"))
+    RecordBatch::try_new(plan.schema.clone(), arrays).map(Some).map_err(Error::failed("make a record batch"))
 }
 
 fn read(bytes: Bytes, format: Format) -> Result<RecordBatch, ArrowError> {

@@ -162,7 +162,7 @@ impl Ledger {
     /// # Errors
     /// When the system refuses.
     pub(super) fn write(&self, disk: &Disk, out: &Path, plan: &Plan, encoder: &Encoder) -> Result<()> {
-        let text = serde_json::to_string(self).map_err(Error::arrow("write the ledger"))?;
+        let text = serde_json::to_string(self).map_err(Error::failed("write the ledger"))?;
         let wrapping = (!plan.name.makes_dirs()).then_some(self.shape.format);
         let bytes = match wrapping {
             Some(_) => encoder.encode_note(text)?,

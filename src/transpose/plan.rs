@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Date;
 use crate::sink::{Compression, Format, NamePattern};
 use crate::store::Store;
@@ -118,15 +118,7 @@ impl Plan {
     pub(super) fn new(store: &Store, shape: &Shape) -> Result<Plan> {
         let panel = store.schema()?;
         for name in shape.columns.iter().flatten().chain(&shape.exclude) {
-            if panel.index_of(name).is_none() {
-                return Err(Error::NotFound {
-                    what: format!("column {name:?}"),
-                    hint: format!(
-                        "the panel has {}",
-                        panel.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-                    ),
-                });
-            }
+            panel.find(name)?;
         }
         let keeps = |name: &String| {
             shape.columns.as_ref().is_none_or(|columns| columns.contains(name)) && !shape.exclude.contains(name)

@@ -316,7 +316,7 @@ pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Opti
     // First of all, because with few stocks most sections end here.
     let chosen: Option<BooleanArray> = match &plan.stocks {
         None => None,
-        Some(stocks) => Some(section.stocks()?.iter().map(|stock| Some(stocks.contains(stock))).collect()),
+        Some(stocks) => Some(section.stock_numbers()?.iter().map(|stock| Some(stocks.contains(stock))).collect()),
     };
     if chosen.as_ref().is_some_and(|chosen| chosen.true_count() == 0) {
         return Ok(None);
@@ -337,7 +337,7 @@ pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Opti
     let Some(chosen) = chosen else { return Ok(Some((columns, section.row_count()))) };
     for column in &mut columns {
         if let OutputColumn::Stored { array, .. } = column {
-            *array = filter(array, &chosen).map_err(Error::arrow("choose stocks"))?;
+            *array = filter(array, &chosen).map_err(Error::failed("choose stocks"))?;
         }
     }
     Ok(Some((columns, chosen.true_count())))

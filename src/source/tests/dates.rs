@@ -61,7 +61,7 @@ fn every_type_and_spelling_reads_and_is_restored() {
         let survey = source.survey();
         let reader = survey.open(&survey.inputs[0]).map(|reader| {
             let form = reader.date_form().unwrap().clone();
-            (days(&reader), form.spelling.clone(), form.arrays(reader.dates()).unwrap())
+            (days(&reader), form.spelling.clone(), form.array(reader.dates()).unwrap())
         });
         let (read, spelt, restored) = reader.unwrap_or_else(|reason| panic!("{}: {reason}", array.data_type()));
         assert_eq!((&read[..], spelt), (&expected.map(str::to_owned)[..], spelling), "{}", array.data_type());
@@ -77,7 +77,7 @@ fn dictionaries_of_text_read_as_text() {
     let (reader, columns) = read_all(&survey, 0).unwrap();
     assert_eq!(days(&reader), ["20240229", "20240301"]);
     assert_eq!(columns[0].as_ref().unwrap(), &ints(&[1, 0]));
-    assert!(reader.date_form().unwrap().arrays(reader.dates()).is_ok());
+    assert!(reader.date_form().unwrap().array(reader.dates()).is_ok());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn midnights_of_a_zone_with_a_history_are_days_and_restored() {
         let survey = source.survey();
         let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
         assert_eq!(reader.dates().iter().map(ToString::to_string).collect::<Vec<_>>(), days, "{zone}");
-        assert_eq!(&reader.date_form().unwrap().arrays(reader.dates()).unwrap(), &dates);
+        assert_eq!(&reader.date_form().unwrap().array(reader.dates()).unwrap(), &dates);
     }
     let source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("Asia/Shanghai")));
     assert_mentions(&source.reason(), &["row 1", "08:00:00", "time of day"]);
@@ -120,7 +120,7 @@ fn other_text_needs_a_format_and_is_restored_if_it_reads_back() {
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
     let form = reader.date_form().unwrap();
     assert_eq!(form.spelling, Spelling::Custom("%d-%b-%Y".into()));
-    assert_eq!(&form.arrays(reader.dates()).unwrap(), &texts(&["02-Jan-2024", "03-Jan-2024"]));
+    assert_eq!(&form.array(reader.dates()).unwrap(), &texts(&["02-Jan-2024", "03-Jan-2024"]));
     // A day without its zero is read, but would not be written so.
     source.add("a", &[("date", texts(&["2-Jan-2024", "03-Jan-2024"]))]);
     let survey = source.survey();
