@@ -1,13 +1,14 @@
 //! Two floors under a build.
 //!
-//! The decode floor: how long it takes to decode every column of every Parquet file of a directory on all cores and to drop
-//! what comes out. The store floor: the same, while as many bytes as the store has are written beside it and synced, without
-//! regard to what was decoded. No tool that reads its input once and leaves a store behind can be faster.
+//! The decode floor: how long it takes to decode every column of every Parquet file of a directory on all cores and to
+//! drop what comes out. The store floor: the same, while as many bytes as the store has are written beside it and
+//! synced, without regard to what was decoded. No tool that reads its input once and leaves a store behind can be
+//! faster.
 //!
 //!     cargo bench --bench floor -- DIR [RUNS [STORE]]
 //!
-//! The last line printed is a JSON object, for `tools/compare`. Without a directory nothing is measured, so that a plain
-//! `cargo bench` passes by.
+//! The last line printed is a JSON object, for `tools/compare`. Without a directory nothing is measured, so that a
+//! plain `cargo bench` passes by.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -99,8 +100,8 @@ fn decode(path: &Path) -> Result<usize, Box<dyn Error>> {
     Ok(rows)
 }
 
-/// Decodes all inputs, and after each writes its share of `byte_len` bytes into `dir`. Each file there is synced while the
-/// next ones are written.
+/// Decodes all inputs, and after each writes its share of `byte_len` bytes into `dir`. Each file there is synced while
+/// the next ones are written.
 fn store_all(workers: &Workers, inputs: &[PathBuf], dir: &Path, byte_len: u64) -> Result<(), Box<dyn Error>> {
     let share = byte_len as usize / inputs.len().max(1);
     let inputs_per_file = inputs.len().div_ceil(FILES).max(1);

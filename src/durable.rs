@@ -41,8 +41,8 @@ pub struct Disk {
     hook: Option<Arc<Hook>>,
 }
 
-/// For tests of the binary: where `TRANSECT_KILL_AT` counts to one of the process's operations, from 0, the process kills
-/// itself before it.
+/// For tests of the binary: where `TRANSECT_KILL_AT` counts to one of the process's operations, from 0, the process
+/// kills itself before it.
 #[cfg(feature = "failpoints")]
 impl Default for Disk {
     fn default() -> Disk {
@@ -87,8 +87,8 @@ impl Disk {
         self.before(Operation::Rename(from, to)).and_then(|()| fs::rename(from, to)).map_err(Error::io("rename to", to))
     }
 
-    /// Writes one file so that it survives a crash: under the name `temporary`, beside `path`, then synced, renamed, and
-    /// the directory synced. What stands under either name is replaced.
+    /// Writes one file so that it survives a crash: under the name `temporary`, beside `path`, then synced, renamed,
+    /// and the directory synced. What stands under either name is replaced.
     pub(crate) fn put(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
         self.remove(temporary)?;
         let file = self.create(temporary.to_owned())?;
@@ -152,8 +152,8 @@ impl DiskFile {
             .and_then(|()| self.file.write_all_at(bytes, offset))
     }
 
-    /// Gives its bytes back, for a file without a name: nothing of it is left by a crash, so no test need see this, and what
-    /// cannot be given back now goes when it is closed.
+    /// Gives its bytes back, for a file without a name: nothing of it is left by a crash, so no test need see this, and
+    /// what cannot be given back now goes when it is closed.
     pub(crate) fn give_back(&self) {
         let _ = self.file.set_len(0);
     }
@@ -176,8 +176,8 @@ pub(crate) struct Syncs {
 }
 
 impl Syncs {
-    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for, or where that is 0
-    /// by whoever hands the file over. When it returns, all are synced.
+    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for, or where that is
+    /// 0 by whoever hands the file over. When it returns, all are synced.
     ///
     /// # Errors
     /// The first sync that failed, after which no other is begun; else the error of `work`.
@@ -208,9 +208,9 @@ impl Syncs {
     }
 }
 
-/// Bytes of one write of an [`AlignedWriter`], which is the longest piece of memory that Linux keeps at hand for each core.
-/// Longer ones would be mapped by fewer page faults (256 KiB: a third of them), but must be looked for among memory that a
-/// virtual machine has given back to its host, and getting it back made a build take half as long again.
+/// Bytes of one write of an [`AlignedWriter`], which is the longest piece of memory that Linux keeps at hand for each
+/// core. Longer ones would be mapped by fewer page faults (256 KiB: a third of them), but must be looked for among
+/// memory that a virtual machine has given back to its host, and getting it back made a build take half as long again.
 const WRITE_LEN: usize = 32 << 10;
 
 /// Writes a file from first to last, each time at a multiple of what one write brings: no page is written twice.

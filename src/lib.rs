@@ -36,26 +36,26 @@
 //!
 //! # Shapes and types
 //!
-//! A *section* has one row for each stock that has one on that date, ordered by code (bytes of its UTF-8); a *series* one
-//! row for each date, ascending. A missing row is not a row of nulls: neither is ever made up. Columns have two types:
-//! the *logical* one, which the input has and every output restores, and the *stored* one, as narrow as the values
-//! allow. [`Section::batch`](store::Section::batch) gives logical types;
-//! [`Section::column`](store::Section::column) the stored bytes without a copy. A [`Matrix`](store::Matrix) is dense, and
-//! says of each cell whether it has a row, and a value.
+//! A *section* has one row for each stock that has one on that date, ordered by code (bytes of its UTF-8); a *series*
+//! one row for each date, ascending. A missing row is not a row of nulls: neither is ever made up. Columns have two
+//! types: the *logical* one, which the input has and every output restores, and the *stored* one, as narrow as the
+//! values allow. [`Section::batch`](store::Section::batch) gives logical types;
+//! [`Section::column`](store::Section::column) the stored bytes without a copy. A [`Matrix`](store::Matrix) is dense,
+//! and says of each cell whether it has a row, and a value.
 //!
 //! # Memory
 //!
-//! [`Build`] keeps to [`memory`](Build::memory) bytes of anonymous memory whatever the panel's size; [`Transpose`] holds
-//! one encoded section for each worker. Mapped pages belong to the kernel's cache: they make the resident size look
-//! large and go when memory is wanted. The figure that matters is RssAnon in `/proc/PID/status`.
+//! [`Build`] keeps to [`memory`](Build::memory) bytes of anonymous memory whatever the panel's size; [`Transpose`]
+//! holds one encoded section for each worker. Mapped pages belong to the kernel's cache: they make the resident size
+//! look large and go when memory is wanted. The figure that matters is RssAnon in `/proc/PID/status`.
 //!
 //! # Trust and damage
 //!
 //! Files of a store are written once, published by a rename, and never changed; mapping relies on that (see
-//! [`mapped::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the same
-//! for any size. A chunk's checksum is compared each time it is handed out, except by [`Store::series`], which would have
-//! to read the whole store for it; [`Store::verify`] compares them all. Damage is an [`Error`], never a panic and never
-//! an older version in silence.
+//! [`mapped::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the
+//! same for any size. A chunk's checksum is compared each time it is handed out, except by [`Store::series`], which
+//! would have to read the whole store for it; [`Store::verify`] compares them all. Damage is an [`Error`], never a
+//! panic and never an older version in silence.
 //!
 //! # What it is not
 //!

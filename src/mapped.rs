@@ -1,5 +1,5 @@
-//! One file as an Arrow buffer: mapped, or read to the heap; and memory in large pages. The only unsafe code of the crate is
-//! here.
+//! One file as an Arrow buffer: mapped, or read to the heap; and memory in large pages. The only unsafe code of the
+//! crate is here.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -51,8 +51,8 @@ fn read(mut file: &File, path: &Path, len: usize) -> Result<Buffer> {
     Ok(bytes.into())
 }
 
-/// `len` bytes of `file` from `offset` on, on the heap, aligned to 64 bytes: for those who look at bytes once and then no
-/// more, since copying costs half of what it takes to map pages and to unmap them again.
+/// `len` bytes of `file` from `offset` on, on the heap, aligned to 64 bytes: for those who look at bytes once and then
+/// no more, since copying costs half of what it takes to map pages and to unmap them again.
 ///
 /// # Errors
 /// When the system refuses to read, or the file ends before.
@@ -76,11 +76,12 @@ pub(crate) fn read_at(file: &File, path: &Path, offset: u64, len: usize) -> Resu
 #[allow(unsafe_code, reason = "mapping a file cannot be proved safe; see each site")]
 fn map(file: &File, path: &Path) -> Result<Buffer> {
     // SAFETY: the map is only sound while nobody changes the file. Files of a store are written under a temporary name,
-    // published by a rename and never opened for writing again; every command of ours keeps to that. The spill of a build
-    // has no name and is complete when it is mapped; it is truncated by bands, but only those whose dates all walks have
-    // passed (`SpillMap::release_before`). Another program can break the rule for a store's files: then loads may see changing bytes (our readers validate what they interpret: offsets are
-    // bounds-checked and dictionary codes are checked after the copy that uses them), and a truncated file raises
-    // SIGBUS. `Access::Read` is for those who cannot exclude that.
+    // published by a rename and never opened for writing again; every command of ours keeps to that. The spill of a
+    // build has no name and is complete when it is mapped; it is truncated by bands, but only those whose dates all
+    // walks have passed (`SpillMap::release_before`). Another program can break the rule for a store's files: then
+    // loads may see changing bytes (our readers validate what they interpret: offsets are bounds-checked and dictionary
+    // codes are checked after the copy that uses them), and a truncated file raises SIGBUS. `Access::Read` is for those
+    // who cannot exclude that.
     let map = unsafe { Mmap::map(file) }.map_err(Error::io("map", path))?;
     let len = map.len();
     let start = NonNull::new(map.as_ptr().cast_mut())
@@ -90,8 +91,8 @@ fn map(file: &File, path: &Path) -> Result<Buffer> {
     Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(map)) })
 }
 
-/// Zeroed memory of this length; `None` when the system refuses. In large pages where the system has them: whoever fills
-/// hundreds of MiB once spends most of the time on page faults otherwise.
+/// Zeroed memory of this length; `None` when the system refuses. In large pages where the system has them: whoever
+/// fills hundreds of MiB once spends most of the time on page faults otherwise.
 pub(crate) fn zeroed(len: usize) -> Option<MmapMut> {
     let memory = MmapMut::map_anon(len.max(1)).ok()?;
     #[cfg(target_os = "linux")]

@@ -23,7 +23,8 @@ use crate::progress::{Observer, Silent};
 use crate::source::{SectionFile, Skipped, join_date_forms, read_section};
 use crate::store::{Opening, StoreWriter};
 
-/// Adds or replaces whole dates of a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes.
+/// Adds or replaces whole dates of a store from per-date files, of the shape that [`Transpose`](crate::Transpose)
+/// writes.
 ///
 /// Each file holds all stocks of one date. Rows that the store has on that date and the file has not are gone from the
 /// new version, as if the stocks' own files had lost them. Each file is held in memory while it is read.
@@ -98,8 +99,8 @@ impl<'a> Append<'a> {
         self
     }
 
-    /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report, and
-    /// their dates stay as they are.
+    /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report,
+    /// and their dates stay as they are.
     ///
     /// # Errors
     /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live

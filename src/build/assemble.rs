@@ -26,9 +26,9 @@ pub(super) struct Assembly {
     pub(super) codes: Vec<Vec<Arc<[u32]>>>,
 }
 
-/// Decides everything that depends on all blocks of `panel`: stock numbers, dictionaries, stored types. `inputs` are the
-/// code of each input, `None` for one without rows. Where the panel goes on from one that was there before, its numbers
-/// and codes stay, and columns become no narrower.
+/// Decides everything that depends on all blocks of `panel`: stock numbers, dictionaries, stored types. `inputs` are
+/// the code of each input, `None` for one without rows. Where the panel goes on from one that was there before, its
+/// numbers and codes stay, and columns become no narrower.
 pub(super) fn assemble(
     panel: PanelSchema,
     inputs: &[Option<&str>],

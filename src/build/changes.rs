@@ -1,4 +1,5 @@
-//! The first half of an update: compares what was gathered with the version before, date by date, and says what changed.
+//! The first half of an update: compares what was gathered with the version before, date by date, and says what
+//! changed.
 
 use arrow_array::{ArrayRef, RecordBatch};
 use serde::Serialize;

@@ -49,7 +49,8 @@ pub struct SourceReport {
 /// decoded files, and of a file that is larger for its worker a few columns at a time.
 ///
 /// # Errors
-/// When the source cannot be surveyed, the store cannot be read, or the observer cancels; what differs is in the report.
+/// When the source cannot be surveyed, the store cannot be read, or the observer cancels; what differs is in the
+/// report.
 pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
     compare_in_batches(store, source, workers, observer, BATCH_LEN)
 }
@@ -125,8 +126,8 @@ impl SourceReport {
     }
 }
 
-/// For each column of the survey, its place among the store's; `None` where there is none of its name and type, which is
-/// a difference, as is a column that only the store has.
+/// For each column of the survey, its place among the store's; `None` where there is none of its name and type, which
+/// is a difference, as is a column that only the store has.
 fn match_columns(store: &Store, survey: &Survey, report: &mut SourceReport) -> Result<Vec<Option<usize>>> {
     let panel = store.schema()?;
     let Column { name, data_type } = &survey.code;

@@ -1,4 +1,5 @@
-//! The one place where rows cross: a block of series goes in, columns ordered by (date, stock) come out, into the spill.
+//! The one place where rows cross: a block of series goes in, columns ordered by (date, stock) come out, into the
+//! spill.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -95,8 +96,8 @@ impl BlockBuilder {
         self.byte_len + self.dictionaries.iter().map(DictionaryBuilder::byte_len).sum::<usize>()
     }
 
-    /// Gathers the block into `spill`, one column after the other; each column's lanes are dropped as it is done. There is
-    /// a block for each band on which it has rows.
+    /// Gathers the block into `spill`, one column after the other; each column's lanes are dropped as it is done. There
+    /// is a block for each band on which it has rows.
     pub(super) fn gather(self, spill: &Spill) -> Result<Vec<Block>> {
         let frame = Frame::new(&self.series);
         let columns = self
@@ -110,9 +111,9 @@ impl BlockBuilder {
     }
 }
 
-/// Moves what these lanes hold into one allocation; its length. They live as long as the block, while decoding makes and
-/// drops arrays around them: kept one by one, thousands of small pieces cut up the heap, and the allocator spends more
-/// time on finding room than the decoder on decoding.
+/// Moves what these lanes hold into one allocation; its length. They live as long as the block, while decoding makes
+/// and drops arrays around them: kept one by one, thousands of small pieces cut up the heap, and the allocator spends
+/// more time on finding room than the decoder on decoding.
 fn pack(lanes: &mut [Option<Lane>]) -> usize {
     let bits = |lane: &Lane| lane.nulls.as_ref().map(|nulls| nulls.inner().sliced());
     let held: Vec<Option<Buffer>> = lanes.iter().map(|lane| lane.as_ref().and_then(bits)).collect();
@@ -244,8 +245,8 @@ impl Frame {
         (self.dates, self.row_starts)
     }
 
-    /// Writes `bits` a place, window by window, as one extent a band. Each window starts zeroed and is handed to `fill` with
-    /// the rows of one series after the other that belong in it.
+    /// Writes `bits` a place, window by window, as one extent a band. Each window starts zeroed and is handed to `fill`
+    /// with the rows of one series after the other that belong in it.
     fn spill_windows(
         &self,
         bits: usize,

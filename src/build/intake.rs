@@ -18,6 +18,9 @@ const COLUMNS_AT_ONCE: usize = 4;
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
 const FIXED_MEMORY: u64 = 16 << 20;
 
+/// The largest block: its rows are counted in 32 bits, and each takes 16 bytes at least.
+const MOST_SHARE: usize = (u32::MAX as usize) << 4;
+
 /// Bytes a text takes beside its own: its place in the list, and the allocator's.
 const TEXT_OVERHEAD: usize = 32;
 
@@ -77,7 +80,7 @@ impl<'a> Intake<'a> {
             observer,
             // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
             // whatever the memory.
-            share: ((memory - FIXED_MEMORY) / 2) as usize / workers,
+            share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
             text_limit: (memory / 4) as usize,
             text_len: AtomicUsize::new(0),
         }

@@ -36,8 +36,8 @@ pub(super) enum Values {
 }
 
 impl Lane {
-    /// Narrows a column of `row_count` rows; texts and byte strings become codes of `dictionary`. `None` when there is no
-    /// value at all.
+    /// Narrows a column of `row_count` rows; texts and byte strings become codes of `dictionary`. `None` when there is
+    /// no value at all.
     ///
     /// # Errors
     /// When the type is none of a panel's.
@@ -161,8 +161,8 @@ where
     T::Native: Ord,
 {
     let values: &[T::Native] = array.as_primitive::<T>().values();
-    // Dummies never change over a stock's life, and comparing a series with itself, one value on, is the quickest way to
-    // see that.
+    // Dummies never change over a stock's life, and comparing a series with itself, one value on, is the quickest way
+    // to see that.
     if nulls.is_none() && !values.is_empty() && values[1..] == values[..values.len() - 1] {
         return (T::width(values[0], values[0]), Values::Constant(T::bits(values[0])));
     }

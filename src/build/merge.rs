@@ -18,9 +18,9 @@ fn class(len: u64) -> Option<u32> {
 
 /// The numbers of the segments to merge into a new one of `new_len` bytes, given the bytes in use of each segment.
 ///
-/// Sixteen segments of one class are merged. So a section that is written once is written again at most twice, there are
-/// never more than fifteen segments of a class, and what a segment holds of sections that were replaced is given back
-/// once little of it is in use.
+/// Sixteen segments of one class are merged. So a section that is written once is written again at most twice, there
+/// are never more than fifteen segments of a class, and what a segment holds of sections that were replaced is given
+/// back once little of it is in use.
 pub(super) fn merged(live_lens: &[u64], new_len: u64) -> Vec<usize> {
     let mut merged: Vec<usize> = Vec::new();
     let mut len = new_len;

@@ -29,8 +29,8 @@ pub(super) struct Revision<'a> {
 }
 
 impl<'a> Revision<'a> {
-    /// A revision of the stocks with the codes `reread` on `dates`, in any order. What is not among the rows of `sealer`
-    /// is gone.
+    /// A revision of the stocks with the codes `reread` on `dates`, in any order. What is not among the rows of
+    /// `sealer` is gone.
     pub(super) fn new(
         sealer: Sealer<'a>,
         before: &'a Store,
@@ -80,8 +80,8 @@ impl<'a> Revision<'a> {
         Ok(())
     }
 
-    /// Writes the sections that differ, with those of small segments that are merged, and adds them to `snapshot` beside
-    /// what stays as it is.
+    /// Writes the sections that differ, with those of small segments that are merged, and adds them to `snapshot`
+    /// beside what stays as it is.
     fn seal(&self, stages: &Stages, writer: &StoreWriter, changes: &Changes, snapshot: &mut Snapshot) -> Result<()> {
         let (before, columns) = (self.before, &self.sealer.columns);
         let segments = before.snapshot_segments()?;

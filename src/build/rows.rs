@@ -206,7 +206,8 @@ fn serves(then: &DataType, now: &DataType) -> bool {
         || (then.is_integer() && now.is_integer() && is_signed(then) == is_signed(now))
 }
 
-/// The width at which values of type `then`, stored as `stored`, lie before a reader of type `now`; `None` without values.
+/// The width at which values of type `then`, stored as `stored`, lie before a reader of type `now`; `None` without
+/// values.
 pub(super) fn stored_as(then: &DataType, stored: Stored, now: &DataType) -> Option<Stored> {
     match (then, serves(then, now)) {
         (DataType::Null, _) if *now != DataType::Null => None,

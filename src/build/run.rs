@@ -72,8 +72,8 @@ impl<'a> Build<'a> {
         self
     }
 
-    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the calling
-    /// thread. The segments' bytes do not depend on it.
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. The segments' bytes do not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
         self

@@ -16,8 +16,8 @@ use crate::workers;
 /// Every extent starts on a multiple of this, so that values can be read in place.
 const EXTENT_ALIGNMENT: u64 = 64;
 
-/// Files without names: they go when the build ends, however it ends. Workers have their own, since those that write to one
-/// file wait for each other, and for each band of dates one, so that what is sealed can be given back while the
+/// Files without names: they go when the build ends, however it ends. Workers have their own, since those that write to
+/// one file wait for each other, and for each band of dates one, so that what is sealed can be given back while the
 /// rest is still needed. Otherwise the system would hold the whole panel twice, and begin to write out what nobody will
 /// ever read.
 pub(super) struct Spill {
@@ -53,8 +53,8 @@ pub(super) struct Extent {
 }
 
 impl Spill {
-    /// Makes files for so many workers and bands under the names that `path` gives for a number, and takes the names away
-    /// at once.
+    /// Makes files for so many workers and bands under the names that `path` gives for a number, and takes the names
+    /// away at once.
     pub(super) fn create(
         disk: &Disk,
         worker_count: usize,

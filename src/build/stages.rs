@@ -25,8 +25,8 @@ const LEAST_MEMORY: u64 = 64 << 20;
 /// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
 const BANDS: usize = 8;
 
-/// How many workers have files of their own in the spill, one for each band; more share them, since a process may have some
-/// thousand files open.
+/// How many workers have files of their own in the spill, one for each band; more share them, since a process may have
+/// some thousand files open.
 const SPILLING_WORKERS: usize = 16;
 
 /// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
@@ -124,8 +124,8 @@ impl<'a> Stages<'a> {
         Syncs::run(self.workers.count() - 1, work)
     }
 
-    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it, and hands
-    /// them over to `syncs`.
+    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it, and
+    /// hands them over to `syncs`.
     ///
     /// # Errors
     /// When a file cannot be written, `section` fails, or the observer cancels.

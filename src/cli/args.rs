@@ -143,8 +143,8 @@ pub struct BuildArgs {
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     ///
     /// Whatever the panel's size; there is one worker for each 16 MiB at most. Mapped files come on top in a process's
-    /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that this
-    /// bounds.
+    /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that
+    /// this bounds.
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
     pub memory: u64,
 
@@ -153,8 +153,8 @@ pub struct BuildArgs {
 
     /// Replace a store that exists, with its earlier versions
     ///
-    /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever has
-    /// it open keeps reading the version they opened. A directory that is no store is refused all the same.
+    /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever
+    /// has it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }
@@ -204,8 +204,8 @@ pub struct UpdateArgs {
 
 /// Add or replace whole dates of a store from per-date files
 ///
-/// Each FILE, Parquet or Arrow, holds all stocks of one date, in the shape that `transect transpose` writes: a column with
-/// the codes and every other column of the store. The date is that of its date column, or of its name, such as
+/// Each FILE, Parquet or Arrow, holds all stocks of one date, in the shape that `transect transpose` writes: a column
+/// with the codes and every other column of the store. The date is that of its date column, or of its name, such as
 /// 20240103.parquet. What the store has on that date is replaced; rows that the file lacks are removed. A file that
 /// cannot be used is skipped, and its date stays as it is.
 #[derive(Debug, Args)]
@@ -419,9 +419,9 @@ pub struct VerifyArgs {
 
 /// List a store's versions: when each was made, and what it changed
 ///
-/// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against the
-/// version before; a build starts afresh. A version that is live or kept can be read with --version or --as-of, one that
-/// is gone was collected. In a pipe numbers are plain and times in UTC.
+/// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against
+/// the version before; a build starts afresh. A version that is live or kept can be read with --version or --as-of, one
+/// that is gone was collected. In a pipe numbers are plain and times in UTC.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// The store
@@ -475,7 +475,8 @@ pub struct DiffArgs {
 /// Remove old versions of a store, and what only they use
 ///
 /// Without options, keeps as many versions as the store says (see `transect build --keep`). The live version stays, and
-/// so does one that a reader has open. A version that is removed cannot be read again; what it shares with others stays.
+/// so does one that a reader has open. A version that is removed cannot be read again; what it shares with others
+/// stays.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -180,8 +180,8 @@ struct Change<'a> {
     new: Option<String>,
 }
 
-/// The changes of one date by code and column: a row for each value that was restated, and one for each row that was added
-/// or removed.
+/// The changes of one date by code and column: a row for each value that was restated, and one for each row that was
+/// added or removed.
 fn changes(
     diff: &Diff<'_>,
     newer: &Store,

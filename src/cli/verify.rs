@@ -124,7 +124,13 @@ fn source_line(report: Option<&SourceReport>) -> String {
 
 fn output_line(report: Option<&OutputReport>) -> String {
     let Some(report) = report else { return "not compared, because the store is damaged".to_owned() };
-    compared(report.files, report.rows, report.differences.len() as u64, "every row is here as it is in the store")
+    let mut line =
+        compared(report.files, report.rows, report.differences.len() as u64, "each holds what the store does");
+    if report.not_written > 0 {
+        let dates = output::counted(report.not_written, "date of the store has", "dates of the store have");
+        line.push_str(&format!("; {dates} no file here"));
+    }
+    line
 }
 
 fn compared(files: u64, rows: u64, differences: u64, fine: &str) -> String {

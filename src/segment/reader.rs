@@ -1,4 +1,5 @@
-//! Reads one segment: chunks at the places the catalog names, and for `verify` what the other door, the IPC footer, says.
+//! Reads one segment: chunks at the places the catalog names, and for `verify` what the other door, the IPC footer,
+//! says.
 
 use std::fs::File;
 use std::hash::Hasher;
@@ -67,8 +68,8 @@ impl Segment {
         Ok(self.bytes.slice_with_length(offset as usize, len as usize))
     }
 
-    /// `len` bytes at `offset`, on the heap. Opens the file each time: a store may have more segments than a process may
-    /// have open files. The version must be one that cannot be collected meanwhile.
+    /// `len` bytes at `offset`, on the heap. Opens the file each time: a store may have more segments than a process
+    /// may have open files. The version must be one that cannot be collected meanwhile.
     ///
     /// # Errors
     /// When they lie outside the file, or reading fails.

@@ -22,8 +22,8 @@ use super::pages::{Encoding, Page, PageKind, check_chunk, page_header};
 /// Unpacked bytes of a page, at most: two counts and two values are enough for any number of equal rows.
 const PAGE: usize = 256;
 
-/// The one value of a flat column of numbers, as an array of one row of the column's type; `None` where rows differ, one
-/// is null, or only the decoder can tell.
+/// The one value of a flat column of numbers, as an array of one row of the column's type; `None` where rows differ,
+/// one is null, or only the decoder can tell.
 pub(super) fn constant(
     content: &Content,
     metadata: &ParquetMetaData,

@@ -92,8 +92,8 @@ impl Content {
         Ok(Content::Memory(Bytes::from(bytes)))
     }
 
-    /// Whether all that was read so far is of one state of the file. To be asked after reading: what lies on disk may be
-    /// written to at any time.
+    /// Whether all that was read so far is of one state of the file. To be asked after reading: what lies on disk may
+    /// be written to at any time.
     ///
     /// # Errors
     /// A reason to skip the file, when it has changed.

@@ -316,8 +316,8 @@ fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The month of the text read last. A series has some twenty dates of a month one after the other, in which but two digits
-/// differ; reading each as if nothing were known took a tenth of all decoding.
+/// The month of the text read last. A series has some twenty dates of a month one after the other, in which but two
+/// digits differ; reading each as if nothing were known took a tenth of all decoding.
 #[derive(Default)]
 struct Month {
     /// Its six digits.

@@ -46,9 +46,9 @@ enum Look {
     Changed,
 }
 
-/// Looks at each file below `root`. One with the size and the time of the `known` file of its path (relative, as text) is
-/// unchanged, and not opened, unless `check_content`; one of the same size and another time is read to see whether its
-/// bytes are the known ones.
+/// Looks at each file below `root`. One with the size and the time of the `known` file of its path (relative, as text)
+/// is unchanged, and not opened, unless `check_content`; one of the same size and another time is read to see whether
+/// its bytes are the known ones.
 ///
 /// # Errors
 /// [`Error::Io`] for a directory that cannot be read, [`Error::Cancelled`], [`Error::Refused`] when no file is there.

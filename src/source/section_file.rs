@@ -1,5 +1,5 @@
-//! Reads one per-date file, of the shape that a transpose writes: its date, its codes, and its columns in the types of a
-//! panel that is there already.
+//! Reads one per-date file, of the shape that a transpose writes: its date, its codes, and its columns in the types of
+//! a panel that is there already.
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -42,9 +42,10 @@ pub struct SectionFile {
     pub columns: Vec<ArrayRef>,
 }
 
-/// Reads the Parquet or Arrow file at `path` as a section of `panel`, which was made with `options`. The date comes from
-/// the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both say it,
-/// they must agree. The file must have every column of the panel and no other. Holds the file and its columns in memory.
+/// Reads the Parquet or Arrow file at `path` as a section of `panel`, which was made with `options`. The date comes
+/// from the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both
+/// say it, they must agree. The file must have every column of the panel and no other. Holds the file and its columns
+/// in memory.
 ///
 /// # Errors
 /// The reason why the file cannot be used.

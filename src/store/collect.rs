@@ -20,7 +20,8 @@ use crate::format::{
 
 /// Removes old versions of a store, and the files that only they use.
 ///
-/// The live version always stays. So does a version that a reader has open, with all that it uses: it goes the next time.
+/// The live version always stays. So does a version that a reader has open, with all that it uses: it goes the next
+/// time.
 pub struct Collect {
     store: PathBuf,
     keep: Option<u32>,
@@ -79,8 +80,8 @@ impl Collect {
     /// Collects. Costs a look at both directories and at the catalogs of the versions that stay.
     ///
     /// # Errors
-    /// When the live version cannot be read, another writer is at work, or a file cannot be removed; the live version is
-    /// whole all the same, and collecting again goes on where this stopped.
+    /// When the live version cannot be read, another writer is at work, or a file cannot be removed; the live version
+    /// is whole all the same, and collecting again goes on where this stopped.
     pub fn run(self) -> Result<CollectReport> {
         let live = Store::open(&self.store)?;
         let newest = match (self.keep, self.older_than) {

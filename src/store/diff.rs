@@ -18,9 +18,10 @@ use crate::workers::Workers;
 
 /// The difference between two versions of a store: see [`Store::diff`].
 ///
-/// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values. Values
-/// are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column that one version lacks is null
-/// there. Values of a column whose type changed are compared in the newer type; those that it cannot hold exactly differ.
+/// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values.
+/// Values are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column that one version
+/// lacks is null there. Values of a column whose type changed are compared in the newer type; those that it cannot hold
+/// exactly differ.
 #[derive(Debug)]
 pub struct Diff<'a> {
     older: &'a Store,
@@ -167,8 +168,8 @@ impl<'a> Diff<'a> {
         self.dates.iter().map(|dated| dated.date)
     }
 
-    /// What changed on the `index`-th of [`dates`](Diff::dates); `None` when nothing did. Reads both sections, and holds the
-    /// values that differ.
+    /// What changed on the `index`-th of [`dates`](Diff::dates); `None` when nothing did. Reads both sections, and
+    /// holds the values that differ.
     ///
     /// # Errors
     /// When a section is damaged.

@@ -9,8 +9,8 @@ use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PRE
 /// How CURRENT begins in any version of the format. Other programs have files of that name, too.
 const CURRENT_BEGINS: &[u8] = b"transect store ";
 
-/// Whether the directory `root` is a store of ours, finished or not: its CURRENT begins as ours does, or it has a LOCK and
-/// nothing that a store does not have.
+/// Whether the directory `root` is a store of ours, finished or not: its CURRENT begins as ours does, or it has a LOCK
+/// and nothing that a store does not have.
 ///
 /// # Errors
 /// When it cannot be read.

@@ -69,8 +69,9 @@ impl StoreWriter {
         }
         make_root(root, disk)?;
         let lock = lock(root)?;
-        // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT, since
-        // whoever published the live version may have died before its name was safe, and the version before it goes next.
+        // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT,
+        // since whoever published the live version may have died before its name was safe, and the version before it
+        // goes next.
         disk.sync_dir(root)?;
         // Another writer may have published between the first look and the lock.
         refuse_existing()?;
@@ -106,8 +107,8 @@ impl StoreWriter {
         self.store_id
     }
 
-    /// When a version that is about to be published is made, in nanoseconds since 1970; later than the version before. All
-    /// that is in it was read before, so that no reader as of an earlier instant sees what was not there yet.
+    /// When a version that is about to be published is made, in nanoseconds since 1970; later than the version before.
+    /// All that is in it was read before, so that no reader as of an earlier instant sees what was not there yet.
     pub(crate) fn now(&self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
         // A clock that was set back must not make versions that look older than the ones before.

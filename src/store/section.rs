@@ -107,7 +107,8 @@ impl<'a> Section<'a> {
     /// The column `name` as it is stored, without a copy.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not match.
+    /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not
+    /// match.
     pub fn column(&self, name: &str) -> Result<StoredColumn> {
         self.column_at(self.store.schema()?.find(name)?)
     }

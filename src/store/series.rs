@@ -82,8 +82,8 @@ impl Store {
         let mut dates = Vec::new();
         let mut runs: Vec<Run<'_>> = Vec::new();
         let mut near = 0;
-        // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of the
-        // processor's caches, do not wait for one another.
+        // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of
+        // the processor's caches, do not wait for one another.
         for (index, &date) in self.dates()?.iter().enumerate().take(range.end).skip(range.start) {
             let section = self.section_at(index)?;
             near = section.first_row(wanted, ranks, near)?;

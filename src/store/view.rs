@@ -198,7 +198,8 @@ impl Store {
         u128::from_le_bytes(self.catalog.header().store_id)
     }
 
-    /// When this version was made, in nanoseconds since 1970: after all that is in it was read, just before it went live.
+    /// When this version was made, in nanoseconds since 1970: after all that is in it was read, just before it went
+    /// live.
     pub fn created_ns(&self) -> i64 {
         self.catalog.header().created_ns
     }
@@ -288,8 +289,8 @@ impl Store {
         }
     }
 
-    /// When the version was made in which the section of the `index`-th date last changed, in nanoseconds since 1970; no
-    /// segment is opened for it. Equal for two versions of a store, or of copies of one, they hold the same rows.
+    /// When the version was made in which the section of the `index`-th date last changed, in nanoseconds since 1970;
+    /// no segment is opened for it. Equal for two versions of a store, or of copies of one, they hold the same rows.
     ///
     /// # Errors
     /// When there are not so many dates, or the catalog is damaged.

@@ -29,6 +29,8 @@ pub struct OutputReport {
     pub files: u64,
     /// Rows in them.
     pub rows: u64,
+    /// Dates of the store of which the ledger knows nothing: they were never selected, or came later.
+    pub not_written: u64,
     /// Every file that is not as the store and the ledger say, one message each.
     pub differences: Vec<String>,
 }
@@ -67,7 +69,12 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     if !ledger.pending.is_empty() {
         differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
     }
-    Ok(OutputReport { files: files.len() as u64, rows: files.iter().map(|(_, _, file)| file.rows).sum(), differences })
+    Ok(OutputReport {
+        files: files.len() as u64,
+        rows: files.iter().map(|(_, _, file)| file.rows).sum(),
+        not_written: store.dates()?.iter().filter(|date| !ledger.files.contains_key(date)).count() as u64,
+        differences,
+    })
 }
 
 fn compare(

@@ -3,8 +3,8 @@
 //! It is JSON. Beside files of one directory it travels in the metadata of a file of their own format without rows, so
 //! that a reader of the directory finds nothing strange; where `--name` makes sub-directories, it is a file by itself.
 //!
-//! What a file was made from is recorded beside its size and time, so that the next run can tell which files are current
-//! without reading one.
+//! What a file was made from is recorded beside its size and time, so that the next run can tell which files are
+//! current without reading one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -53,8 +53,8 @@ pub(super) struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LedgerFile {
     /// When the version was made in which the section last changed that it was made from, in nanoseconds since 1970; 0
-    /// when the file must be written again whatever the store says. Not the version's number: copies of a store that went
-    /// apart number their versions alike.
+    /// when the file must be written again whatever the store says. Not the version's number: copies of a store that
+    /// went apart number their versions alike.
     pub(super) changed_ns: i64,
     /// Its rows; 0 when there is no file, because the date has none of the chosen stocks.
     pub(super) rows: u64,

@@ -223,8 +223,8 @@ impl<'a> Transpose<'a> {
         ledger.write(&self.disk, &self.out, plan, &encoder)
     }
 
-    /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself is
-    /// locked, so that no file of ours is in a reader's way.
+    /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself
+    /// is locked, so that no file of ours is in a reader's way.
     fn lock(&self) -> Result<File> {
         let directory = File::open(&self.out).map_err(Error::io("open", &self.out))?;
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {

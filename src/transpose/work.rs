@@ -1,4 +1,5 @@
-//! What one run has to do, decided from the ledger, the store and what stands in the directory; nothing is written here.
+//! What one run has to do, decided from the ledger, the store and what stands in the directory; nothing is written
+//! here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,8 +26,8 @@ pub(super) struct Work {
     pub(super) open: BTreeSet<String>,
     /// The ledger while the run goes on: old files stay listed until they are replaced.
     pub(super) ledger: Ledger,
-    /// What transect put at each path that is now to be written, removed or left open; `None` where an unfinished run may
-    /// have put anything.
+    /// What transect put at each path that is now to be written, removed or left open; `None` where an unfinished run
+    /// may have put anything.
     before: BTreeMap<String, Option<LedgerFile>>,
 }
 

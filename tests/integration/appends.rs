@@ -1,5 +1,5 @@
-//! What transpose wrote must go back into a store as it came out; a date that is appended must be as if every stock's own
-//! file had it. Random panels go both ways here, beside an update with the same rows.
+//! What transpose wrote must go back into a store as it came out; a date that is appended must be as if every stock's
+//! own file had it. Random panels go both ways here, beside an update with the same rows.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A build runs at night, and at some point of its life the machine stops in the middle of it: power, a full disk, an
-//! impatient administrator. Whatever the moment, the next reader must find the version before or the new one, each whole,
-//! or be told that there is none; and the next build must simply work. Every operation on the disk passes one seam, so
-//! each moment is tried here: the n-th operation fails, alone or with all that follow, for every n.
+//! impatient administrator. Whatever the moment, the next reader must find the version before or the new one, each
+//! whole, or be told that there is none; and the next build must simply work. Every operation on the disk passes one
+//! seam, so each moment is tried here: the n-th operation fails, alone or with all that follow, for every n.
 
 use std::collections::HashSet;
 use std::fs;

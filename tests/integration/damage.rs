@@ -1,6 +1,6 @@
 //! Disks flip bits, copies end early, and people move files about. A panel is used to decide about money: a store must
-//! give the right answer or an error, whatever happened to its bytes, and never a panic, which would take a long-running
-//! reader down with it. Each byte of a small store is damaged here in turn.
+//! give the right answer or an error, whatever happened to its bytes, and never a panic, which would take a
+//! long-running reader down with it. Each byte of a small store is damaged here in turn.
 
 use std::fs;
 use std::path::{Path, PathBuf};

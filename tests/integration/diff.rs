@@ -1,6 +1,6 @@
-//! A diff is what somebody reads before they trust a night's update. It must name every value that changed and no other,
-//! whatever the versions share: segments, numbers of stocks, types of columns, or nothing. A model that is two maps says
-//! what it has to be.
+//! A diff is what somebody reads before they trust a night's update. It must name every value that changed and no
+//! other, whatever the versions share: segments, numbers of stocks, types of columns, or nothing. A model that is two
+//! maps says what it has to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,6 +1,6 @@
-//! Two ways lead to the same rows: ours through the catalog, everyone else's through the IPC footer of a segment. If they
-//! disagreed, what people see in their own tools would not be what transect reports. And both are worth it only while
-//! nothing is copied: a decoder that meets a buffer it finds misaligned copies it in silence.
+//! Two ways lead to the same rows: ours through the catalog, everyone else's through the IPC footer of a segment. If
+//! they disagreed, what people see in their own tools would not be what transect reports. And both are worth it only
+//! while nothing is copied: a decoder that meets a buffer it finds misaligned copies it in silence.
 
 use std::fs::{self, File};
 use std::ops::Range;

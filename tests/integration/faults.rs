@@ -1,7 +1,8 @@
-//! Disks fill up, quotas run out, file systems turn read-only, cables come loose, and processes run out of open files. Any
-//! operation may fail, alone or with all that follow; the run then says so and stops, what was live stays live and whole,
-//! and once the cause is gone the next run simply works. After a failed sync the kernel may have dropped the bytes, and
-//! says that all is well when it is asked again: nothing that failed to sync may be synced again, named, or relied upon.
+//! Disks fill up, quotas run out, file systems turn read-only, cables come loose, and processes run out of open files.
+//! Any operation may fail, alone or with all that follow; the run then says so and stops, what was live stays live and
+//! whole, and once the cause is gone the next run simply works. After a failed sync the kernel may have dropped the
+//! bytes, and says that all is well when it is asked again: nothing that failed to sync may be synced again, named, or
+//! relied upon.
 
 use std::collections::HashSet;
 use std::fs::File;

@@ -1,7 +1,7 @@
-//! The command is killed: by an impatient administrator, by the kernel that wants its memory, by a machine that shuts down.
-//! Nothing in the process can do anything about it any more. The real binary is killed here before each of its operations
-//! on the disk (the feature `failpoints` counts them) and at random moments; the store must then hold the version before
-//! or the new one, an output directory whole files, and the next run must simply work.
+//! The command is killed: by an impatient administrator, by the kernel that wants its memory, by a machine that shuts
+//! down. Nothing in the process can do anything about it any more. The real binary is killed here before each of its
+//! operations on the disk (the feature `failpoints` counts them) and at random moments; the store must then hold the
+//! version before or the new one, an output directory whole files, and the next run must simply work.
 //!
 //! `TRANSECT_ROUNDS` and `TRANSECT_SEED` kill more often than the usual run; see `tools/torture`.
 

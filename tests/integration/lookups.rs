@@ -1,5 +1,5 @@
-//! Who asks for what is not there should learn what is: a date between two sections, a code with a typing error, a column
-//! of another year's schema. And `verify --source` is worth nothing if it does not find what it is for.
+//! Who asks for what is not there should learn what is: a date between two sections, a code with a typing error, a
+//! column of another year's schema. And `verify --source` is worth nothing if it does not find what it is for.
 
 use std::fs;
 use std::sync::Arc;

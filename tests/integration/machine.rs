@@ -1,6 +1,6 @@
-//! A machine that can lose power. It is told each operation of a run, in the order in which they were asked for, and says
-//! what its disk may hold afterwards: a file's bytes are safe once the file is synced, a directory's names once the
-//! directory is. Whatever else was asked for may have happened, or not, or in part, in any order.
+//! A machine that can lose power. It is told each operation of a run, in the order in which they were asked for, and
+//! says what its disk may hold afterwards: a file's bytes are safe once the file is synced, a directory's names once
+//! the directory is. Whatever else was asked for may have happened, or not, or in part, in any order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
-//! A panel passes many hands: decoded, narrowed, gathered by blocks, sealed, widened, encoded again. Each is a chance to
-//! lose the sign of a zero, a null, a row, or the order of two. Random panels go all the way here, beside a model that is
-//! as plain as can be: a map from (date, code) to a row.
+//! A panel passes many hands: decoded, narrowed, gathered by blocks, sealed, widened, encoded again. Each is a chance
+//! to lose the sign of a zero, a null, a row, or the order of two. Random panels go all the way here, beside a model
+//! that is as plain as can be: a map from (date, code) to a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
-//! Small panels for the other modules: written as Parquet files, built, and read back as values that compare bit by bit.
+//! Small panels for the other modules: written as Parquet files, built, and read back as values that compare bit by
+//! bit.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -162,8 +163,8 @@ impl Place {
 /// The days of the small panel.
 pub const SMALL_DATES: [i64; 3] = [20231229, 20240102, 20240103];
 
-/// Fills `place` with four stocks of [`SMALL_DATES`], one column of each stored width, and a value of each awkward kind.
-/// `salt` changes values, but neither keys nor lengths.
+/// Fills `place` with four stocks of [`SMALL_DATES`], one column of each stored width, and a value of each awkward
+/// kind. `salt` changes values, but neither keys nor lengths.
 pub fn small_panel(place: &Place, salt: i64) {
     let nan = f64::from_bits(0x7ff8_0000_0000_1234);
     let all = SMALL_DATES;

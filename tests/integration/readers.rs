@@ -1,6 +1,6 @@
-//! Research reads the panel all day while the nightly job, and whoever mends its data, publish new versions and take old
-//! ones away. A reader must never see rows of two versions, a version that has been replaced before it opened, or a file
-//! that is gone; and of two writers at once, one is told that it comes second, and by whom.
+//! Research reads the panel all day while the nightly job, and whoever mends its data, publish new versions and take
+//! old ones away. A reader must never see rows of two versions, a version that has been replaced before it opened, or a
+//! file that is gone; and of two writers at once, one is told that it comes second, and by whom.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -61,7 +61,7 @@ fn runs_over_other_dates_add_up() {
     assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet", "20240103.parquet"]);
     assert_eq!(fs::metadata(out.join("20231229.parquet")).unwrap().modified().unwrap(), before, "it was written again");
     let report = verify_output(&store, &out, &workers(1), &Silent).unwrap();
-    assert_eq!((report.files, report.rows), (2, 5));
+    assert_eq!((report.files, report.rows, report.not_written), (2, 5, 1));
     assert_clean(&store, &out);
     assert_eq!(counts(&run(&store, &out, Selection::default())), (1, 2, 0));
     assert_clean(&store, &out);
@@ -246,8 +246,8 @@ fn every_flipped_byte_of_an_output_file_is_found() {
     assert_clean(&store, &out);
 }
 
-/// After a power failure a file that was not synced may be empty, or its name gone. Those of sections can be told and written
-/// again, as long as the ledger is there to tell by.
+/// After a power failure a file that was not synced may be empty, or its name gone. Those of sections can be told and
+/// written again, as long as the ledger is there to tell by.
 #[test]
 fn the_ledger_is_synced_before_it_is_named_and_named_before_what_it_lists() {
     let (place, store) = small_store();

@@ -1,5 +1,5 @@
-//! Stores that a command is about to change, and what must hold of them whatever comes in between: the other modules stop
-//! the command, fail it and cut the power.
+//! Stores that a command is about to change, and what must hold of them whatever comes in between: the other modules
+//! stop the command, fail it and cut the power.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -154,7 +154,8 @@ impl Scene {
     }
 
     /// Asserts that the live version in `world` holds one of `allowed` (where that is `None`, there may be none), and
-    /// the versions before it what they held; then, that the command runs, does what it is for and leaves nothing behind.
+    /// the versions before it what they held; then, that the command runs, does what it is for and leaves nothing
+    /// behind.
     pub fn assert_goes_on(&self, world: &Path, allowed: &[Option<&Panel>], context: impl Fn() -> String) {
         let store = store_in(world);
         let fail = |what: &str, error: Error| -> ! { panic!("{}: {what}: {error}: {}", self.name, context()) };

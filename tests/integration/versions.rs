@@ -79,7 +79,8 @@ fn each_version_is_read_as_it_was_by_number_and_by_time() {
     assert!(is_missing(Store::open_version(place.store(), 4)) && is_missing(Store::open_version(place.store(), 0)));
 }
 
-/// A version that claims to be older than what it was made from would show a reader as of that time what nobody knew then.
+/// A version that claims to be older than what it was made from would show a reader as of that time what nobody knew
+/// then.
 #[test]
 fn nothing_is_seen_as_of_a_time_before_it_was_read() {
     let place = Place::new();
