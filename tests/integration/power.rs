@@ -4,16 +4,18 @@
 //! and the next run must simply work. Each run is recorded here, and cut off after each of its operations, with what a
 //! disk may have lost by then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rustix::io::Errno;
-use transect::Store;
+use transect::durable::Disk;
+use transect::{Build, Store, Transpose};
 
-use super::machine::{Loss, Step, Tree};
-use super::panels::sections;
+use super::machine::{Loss, Machine, Recorder, Step, Tree};
+use super::panels::{Place, assert_no_leftovers, entries, sections, small_panel};
 use super::scene::{Command, Panel, Scene, build, collect, rounds, seed, store_in, update};
 
 /// What happened to a run before the one that is cut off.
@@ -95,6 +97,60 @@ impl Scene {
                     let when = format!("{disturbance:?} at {at}, then after {done} of {} operations", steps.len());
                     self.assert_survives(&machine.crash(loss), allowed, &when);
                 }
+            }
+        }
+    }
+}
+
+/// Its files are not synced one by one, and many may be lost or empty. What must hold is that the next run sees that, and
+/// that neither it nor its user has to clear anything away.
+#[test]
+fn a_transpose_after_a_power_failure_makes_the_output_whole() {
+    let place = Place::in_memory();
+    let store = |salt| {
+        small_panel(&place, salt);
+        Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
+        Store::open(place.store()).unwrap()
+    };
+    let transpose = |store: &Store, out: &Path, disk| {
+        Transpose::new(store, out).check_content(true).workers(1).disk(disk).run().unwrap();
+    };
+    let fresh = |path: &str| {
+        let path = place.path(path);
+        let _ = fs::remove_dir_all(&path);
+        path
+    };
+    let contents = |out: &Path| -> BTreeMap<String, Vec<u8>> {
+        let files = entries(out).into_iter().filter(|name| !name.starts_with('.'));
+        files.map(|name| (name.clone(), fs::read(out.join(name)).unwrap())).collect()
+    };
+    let (before, after) = (store(0), store(1));
+    for is_first in [true, false] {
+        let world = fresh("world");
+        fs::create_dir(&world).unwrap();
+        let out = world.join("out");
+        if !is_first {
+            transpose(&before, &out, Disk::default());
+        }
+        let (recorder, mut machine) = (Recorder::new(&place.store()), Machine::of(&world));
+        transpose(&after, &out, recorder.disk());
+        let right = contents(&out);
+        let steps = recorder.take();
+        for done in 0..=steps.len() {
+            if done > 0 {
+                machine.apply(&steps[done - 1]);
+            }
+            for loss in Loss::all(seed() ^ done as u64, rounds()) {
+                let (tree, world) = (machine.crash(loss), fresh("after"));
+                tree.write(&world);
+                let out = world.join("out");
+                transpose(&after, &out, Disk::default());
+                assert!(
+                    contents(&out) == right,
+                    "after {done} of {} operations, where the disk holds\n{tree}",
+                    steps.len()
+                );
+                assert_no_leftovers(&out);
             }
         }
     }
