@@ -57,6 +57,9 @@
 //! would have to read the whole store for it; [`Store::verify`] compares them all. Damage is an [`Error`], never a
 //! panic and never an older version in silence.
 //!
+//! A panic of the Parquet decoder on a damaged input is caught and becomes the reason for skipping that file. For this
+//! the library needs panics that unwind, and puts a hook before the process's own which keeps such panics quiet.
+//!
 //! # What it is not
 //!
 //! No server and no query language; daily panels only; one machine with a local file system; 64-bit little-endian

@@ -123,8 +123,8 @@ impl<'a> Column<'a> {
         written.with_context(|| format!("cannot print column {:?}", self.name)).map(|()| true)
     }
 
-    /// The texts of the first `row_count` rows for a table: floats to about six digits and with the same number of decimals,
-    /// and marks for what would be invisible.
+    /// The texts of the first `row_count` rows for a table: floats to about six digits and with the same number of
+    /// decimals, and marks for what would be invisible.
     pub fn table_cells(&self, row_count: usize) -> anyhow::Result<Vec<String>> {
         let mut texts = Vec::with_capacity(row_count);
         for row in 0..row_count {

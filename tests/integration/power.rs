@@ -102,8 +102,8 @@ impl Scene {
     }
 }
 
-/// Its files are not synced one by one, and many may be lost or empty. What must hold is that the next run sees that, and
-/// that neither it nor its user has to clear anything away.
+/// Its files are not synced one by one, and many may be lost or empty. What must hold is that the next run sees that,
+/// and that neither it nor its user has to clear anything away.
 #[test]
 fn a_transpose_after_a_power_failure_makes_the_output_whole() {
     let place = Place::in_memory();
