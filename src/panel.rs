@@ -2,13 +2,19 @@
 //!
 //! The logical type is the one the input has and the output restores. How a column is stored is the store's affair.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::timezone::Tz;
-use arrow_array::{Array, ArrayRef, Date32Array, Int64Array, StringArray, new_null_array};
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array, new_null_array,
+};
 use arrow_cast::{CastOptions, cast, cast_with_options};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_select::take::take;
 use chrono::{NaiveDate, TimeZone};
 
 use crate::error::{Error, Result};
@@ -208,11 +214,16 @@ pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
     zone.from_local_datetime(&local).single().map(|midnight| midnight.timestamp())
 }
 
-/// An array in its stored type, widened to its logical one. Without a copy where the two are the same.
+/// An array in its stored type, widened to its logical one. Without a copy where the two are the same, unless it refers
+/// to texts that lie elsewhere: then it gets those that its rows have, since whoever writes it would write them all.
 ///
 /// # Errors
 /// When a value does not fit, which no store of ours contains.
 pub(crate) fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> {
+    let failed = || Error::failed(format!("widen a column to {logical}"));
+    if let (DataType::Dictionary(..), Some(coded)) = (logical, array.as_dictionary_opt::<Int32Type>()) {
+        return cast(&own_texts(coded).map_err(failed())?, logical).map_err(failed());
+    }
     if array.data_type() == logical {
         return Ok(array.clone());
     }
@@ -221,5 +232,31 @@ pub(crate) fn restore(array: &ArrayRef, logical: &DataType) -> Result<ArrayRef> 
         return Ok(new_null_array(logical, array.len()));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, logical, &strict).map_err(Error::failed(format!("widen a column to {logical}")))
+    // Arrow makes no decimals of booleans, which is how 0 and 1 are stored.
+    let bits_as_bytes = match (array.data_type(), logical) {
+        (DataType::Boolean, DataType::Decimal128(..)) => Some(cast(array, &DataType::Int8)),
+        _ => None,
+    };
+    let bits_as_bytes = bits_as_bytes.transpose().map_err(failed())?;
+    let wide = cast_with_options(bits_as_bytes.as_ref().unwrap_or(array), logical, &strict).map_err(failed())?;
+    Ok(match logical {
+        DataType::Utf8View => Arc::new(wide.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(wide.as_binary_view().gc()),
+        _ => wide,
+    })
+}
+
+/// `coded` with a dictionary of its own, in the order in which its rows come to the texts.
+fn own_texts(coded: &DictionaryArray<Int32Type>) -> Result<ArrayRef, ArrowError> {
+    let mut ours: HashMap<i32, i32> = HashMap::new();
+    let mut order: Vec<u32> = Vec::new();
+    let mut key = |key: i32| {
+        *ours.entry(key).or_insert_with(|| {
+            order.push(key as u32);
+            order.len() as i32 - 1
+        })
+    };
+    let keys: Int32Array = coded.keys().iter().map(|code| code.map(&mut key)).collect();
+    let texts = take(coded.values(), &UInt32Array::from(order), None)?;
+    Ok(Arc::new(DictionaryArray::try_new(keys, texts)?))
 }

@@ -158,7 +158,7 @@ impl<'a> Update<'a> {
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
         let settings_now = Settings::new("update", &source, &settings.options);
         let same_settings = settings_now.source == settings.source && keep == before.keep();
-        if same_settings && scan.changed.is_empty() && scan.touched.is_empty() && pruned.is_empty() {
+        if same_settings && scan.changed.is_empty() && pruned.is_empty() {
             return Ok(report);
         }
 
@@ -219,14 +219,17 @@ fn known_files(sources: &[SourceEntry]) -> HashMap<String, KnownFile> {
 
 /// Whether all values of a column of `store` are exact in another type; the inner error says why not.
 fn exact_in_store(store: &Store, name: &str, to: &DataType, stages: &Stages) -> Result<Result<(), String>> {
-    let Some(index) = store.schema()?.index_of(name) else { return Ok(Ok(())) };
+    let panel = store.schema()?;
+    let Some(index) = panel.index_of(name) else { return Ok(Ok(())) };
+    let is_integer = panel.columns[index].data_type.is_integer();
     let answers = stages.workers.try_map(store.dates()?.len(), |at| {
         if stages.observer.cancelled() {
             return Err(Error::Cancelled);
         }
         let section = store.section_at(at)?;
-        // Only 64 bits can be too many.
-        if section.raw(index).is_none_or(|raw| raw.stored < Stored::Bytes8) {
+        // Integers of fewer than 64 bits are exact in a double.
+        let is_narrow = |stored: Stored| *to == DataType::Float64 && is_integer && stored < Stored::Bytes8;
+        if section.raw(index).is_none_or(|raw| is_narrow(raw.stored)) {
             return Ok(Ok(()));
         }
         let values = section.column_at(index)?.logical()?;
@@ -261,9 +264,10 @@ fn sources_now(
     now.into_values().collect()
 }
 
-/// Whether both lists hold the same files as far as they were read.
+/// Whether both lists hold the same files as far as they were read. Other times and bytes of files that hold the same
+/// rows are no news: the next version remembers them, and until then those files are looked at again.
 fn same_files(before: &[SourceEntry], now: &[SourceEntry]) -> bool {
     let read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
-    let what = |entry: &SourceEntry| (entry.path.clone(), entry.bytes, entry.modified_ns, entry.content_hash);
+    let what = |entry: &SourceEntry| (entry.path.clone(), entry.status);
     before.iter().filter(read).map(what).eq(now.iter().filter(read).map(what))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
+use super::convert::surely_exact;
 use super::discover::counted;
 use super::footer::FileSchema;
 use super::survey::Prior;
@@ -132,14 +133,16 @@ fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, as
             let reason = conflict(name, data_type, &common(), &target, "no type holds the values of both exactly");
             return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
         };
+        // Values of a file are looked at once more when it is read; those of the store must be looked at now.
+        if let (Some(prior), Some(before)) = (prior, before)
+            && (!surely_exact(before, &joined.target) || joined.checked.contains(before))
+            && let Err(why) = (prior.exact)(name, &joined.target)?
+        {
+            let why = format!("{} cannot hold all values of the store: {why}", joined.target);
+            let reason = conflict(name, data_type, &common(), &target, &why);
+            return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
+        }
         for checked in &joined.checked {
-            if let (Some(prior), Some(_)) = (prior, before.filter(|before| *before == checked))
-                && let Err(why) = (prior.exact)(name, &joined.target)?
-            {
-                let why = format!("{} cannot hold all values of the store: {why}", joined.target);
-                let reason = conflict(name, data_type, &common(), &target, &why);
-                return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
-            }
             let of_type = uses[..=n].iter().find(|(data_type, _)| data_type == checked);
             let suspects = of_type.map_or(&[][..], |(_, files)| files);
             let inexact = inexact(suspects, name, &joined.target, exact, asked)?;

@@ -33,7 +33,7 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
         return convert(array, to);
     }
     let out = convert(array, to)?;
-    if from == to || surely_exact(from, to) {
+    if surely_exact(from, to) {
         return Ok(out);
     }
     let back = cast_with_options(&out, from, &CastOptions { safe: true, ..CastOptions::default() })
@@ -112,11 +112,11 @@ fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {
 }
 
 /// Whether a cast between these is exact for every value there is, or reports those for which it is not.
-fn surely_exact(from: &DataType, to: &DataType) -> bool {
+pub(super) fn surely_exact(from: &DataType, to: &DataType) -> bool {
     use DataType::*;
     match (from, to) {
-        (from, to) if from.is_integer() && to.is_integer() => true,
-        (Int8 | Int16 | UInt8 | UInt16, Float32) | (Float32, Float32) => true,
+        (from, to) if from == to || (from.is_integer() && to.is_integer()) => true,
+        (Int8 | Int16 | UInt8 | UInt16, Float32) => true,
         (from, Float64) if from.is_integer() => from.primitive_width().is_some_and(|width| width <= 4),
         (from, to) if is_text(from) && is_text(to) => true,
         (Binary | LargeBinary | BinaryView, Binary | LargeBinary | BinaryView) => true,

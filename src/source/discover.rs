@@ -58,7 +58,12 @@ pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
             if code.is_some() && !pattern.after().as_os_str().is_empty() {
                 match fs::symlink_metadata(root.join(&path)) {
                     Ok(_) => {}
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => code = None,
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                            && !is_dangling(&directory.join(&name)) =>
+                    {
+                        code = None;
+                    }
                     // It may be a stock's file, and silence would lose the stock.
                     Err(error) => {
                         found.skipped.push(Skipped::new(&path, format!("cannot be examined: {error}")));
@@ -84,6 +89,11 @@ pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
     found.files.sort_unstable();
     found.skipped.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// Whether `path` is a link to what is not there, such as a volume that is not mounted.
+fn is_dangling(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
 }
 
 /// Says that nothing matches, what lies there instead, and which pattern may be meant.

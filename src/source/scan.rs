@@ -92,6 +92,10 @@ pub fn scan(
     })?;
     observer.end();
     let mut gone: HashSet<&str> = known.keys().map(String::as_str).collect();
+    // What cannot be looked at has not disappeared.
+    for skipped in &scan.skipped {
+        gone.remove(skipped.path.as_str());
+    }
     for ((code, path), (shown, look)) in found.files.into_iter().zip(looks) {
         gone.remove(shown.as_str());
         match look {

@@ -145,8 +145,8 @@ fn an_update_that_merges_segments_bears_any_failure() {
 }
 
 #[test]
-fn an_update_of_times_alone_bears_any_failure() {
-    Scene::stamps().bears_any_failure();
+fn an_update_of_a_setting_alone_bears_any_failure() {
+    Scene::setting().bears_any_failure();
 }
 
 #[test]

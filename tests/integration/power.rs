@@ -187,8 +187,8 @@ fn an_update_that_merges_segments_is_never_half() {
 }
 
 #[test]
-fn an_update_of_times_alone_is_never_half() {
-    Scene::stamps().is_never_half();
+fn an_update_of_a_setting_alone_is_never_half() {
+    Scene::setting().is_never_half();
 }
 
 #[test]

@@ -46,6 +46,10 @@ pub fn update(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
     Update::new(store).workers(1).disk(disk).run().map(drop)
 }
 
+fn update_setting(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    Update::new(store).keep(9).workers(1).disk(disk).run().map(drop)
+}
+
 fn append(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
     let report = Append::new(store, APPENDED.map(|name| place.path(name))).workers(1).disk(disk).run()?;
     assert_eq!(report.skipped, []);
@@ -121,9 +125,9 @@ impl Scene {
         Scene::new("merge", fifteen_segments, update)
     }
 
-    /// An update that finds other times of files, and nothing else.
-    pub fn stamps() -> Scene {
-        Scene::new("stamps", touched_files, update)
+    /// An update that changes how many versions stay, and nothing else.
+    pub fn setting() -> Scene {
+        Scene::new("setting", two_versions, update_setting)
     }
 
     /// A collection of six versions.
@@ -223,11 +227,6 @@ fn two_dates(place: &Place, store: &Path) {
     for name in APPENDED {
         write_parquet(&place.path(name), &rows.project(&undated).unwrap());
     }
-}
-
-fn touched_files(place: &Place, store: &Path) {
-    two_versions(place, store);
-    small_panel(place, 1);
 }
 
 fn fifteen_segments(place: &Place, store: &Path) {

@@ -7,14 +7,15 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Date32Array, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, NullArray, StringArray,
-    TimestampMicrosecondArray, TimestampMillisecondArray, UInt8Array, UInt64Array,
+    ArrayRef, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
+    LargeStringArray, NullArray, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, UInt8Array, UInt64Array,
 };
 use arrow_schema::DataType;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
-use transect::{Build, MaxRestated, Store, Transpose, Update, UpdateReport, verify_output};
+use transect::{Build, Date, MaxRestated, Store, Transpose, Update, UpdateReport, verify_output};
 
 use super::model::{Files, Rows, days};
 use super::panels::{
@@ -184,12 +185,34 @@ fn a_file_with_another_time_and_the_same_bytes_is_not_decoded() {
     let path = place.source().join("BRK.B.parquet");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, bytes).unwrap();
-    let report = update(&place);
-    assert_eq!((report.touched_files, report.read_files, report.unchanged_files), (1, 0, 3));
-    // The new time is remembered.
-    assert!(report.published);
+    // Nothing differs, so nothing is published, and the new time is not remembered either.
+    for _ in 0..2 {
+        let report = update(&place);
+        assert_eq!((report.touched_files, report.read_files, report.unchanged_files), (1, 0, 3));
+        assert_eq!((report.published, report.version), (false, 1));
+    }
+    // The next version remembers it.
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240105"]));
+    place.add("new", &batch(&[("date", dates)]));
+    assert!(update(&place).published);
     let again = update(&place);
-    assert_eq!((again.touched_files, again.unchanged_files, again.published), (0, 4, false));
+    assert_eq!((again.touched_files, again.unchanged_files, again.published), (0, 5, false));
+}
+
+#[test]
+fn a_file_written_anew_with_the_same_rows_makes_no_version() {
+    let place = Place::new();
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![1.0, -0.0]));
+    let write = |order: [usize; 2]| {
+        let dates: ArrayRef = Arc::new(StringArray::from(order.map(|row| ["20240102", "20240103"][row]).to_vec()));
+        let order = arrow_array::UInt32Array::from(order.map(|row| row as u32).to_vec());
+        place.add("A", &batch(&[("date", dates), ("x", arrow_select::take::take(&x, &order, None).unwrap())]));
+    };
+    write([0, 1]);
+    place.build();
+    write([1, 0]);
+    let report = update(&place);
+    assert_eq!((report.read_files, report.restated, report.published), (1, 0, false));
 }
 
 #[test]
@@ -376,6 +399,54 @@ fn a_type_that_cannot_hold_the_stores_values_refuses_the_new_file() {
         assert!(report.skipped[0].reason.contains("in the store"), "{}", report.skipped[0].reason);
         assert_eq!(rows_of(&open(&place)), before);
     }
+}
+
+/// What the store holds is widened where it is read. A value that does not survive that keeps the new file out, by
+/// name; the other files of the night go on.
+#[test]
+fn a_value_of_the_store_that_a_wider_type_would_alter_keeps_the_new_file_out() {
+    let date = |day: &str| -> ArrayRef { Arc::new(StringArray::from(vec![day.to_owned()])) };
+    let far = 32_503_680_000_000; // The year 3000, in milliseconds.
+    let signalling = f32::from_bits(0x7f80_0001);
+    let cases: [(ArrayRef, ArrayRef); 3] = [
+        (Arc::new(Float32Array::from(vec![signalling])), Arc::new(Float64Array::from(vec![0.5]))),
+        (Arc::new(TimestampMillisecondArray::from(vec![far])), Arc::new(TimestampNanosecondArray::from(vec![1]))),
+        (Arc::new(Date32Array::from(vec![376_200])), Arc::new(TimestampNanosecondArray::from(vec![1]))),
+    ];
+    for (then, now) in cases {
+        let place = Place::new();
+        place.add("A", &batch(&[("date", date("20240102")), ("x", then.clone())]));
+        place.build();
+        place.add("B", &batch(&[("date", date("20240102")), ("x", now.clone())]));
+        place.add("C", &batch(&[("date", date("20240103")), ("x", then.clone())]));
+        let report = update(&place);
+        let skipped: Vec<&str> = report.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+        assert_eq!((skipped, report.added, report.restated), (vec!["B.parquet"], 1, 0), "{}", now.data_type());
+        assert!(report.skipped[0].reason.contains("cannot hold all values of the store"), "{:?}", report.skipped);
+        assert_eq!(rows_of(&open(&place)).len(), 2);
+        assert_whole(&open(&place));
+    }
+}
+
+/// Integers of 0 and 1 are stored as bits, whatever they are widened to.
+#[test]
+fn a_dummy_that_becomes_a_decimal_keeps_its_values() {
+    let place = Place::new();
+    let date = |day: &str| -> ArrayRef { Arc::new(StringArray::from(vec![day.to_owned()])) };
+    place.add("A", &batch(&[("date", date("20240102")), ("x", Arc::new(Int8Array::from(vec![1])))]));
+    place.build();
+    let decimal = Decimal128Array::from(vec![12345]).with_precision_and_scale(12, 2).unwrap();
+    place.add("B", &batch(&[("date", date("20240103")), ("x", Arc::new(decimal))]));
+    let report = update(&place);
+    assert_eq!((report.skipped.len(), report.added, report.restated), (0, 1, 0));
+    let x = |day| {
+        let batch = open(&place).section(Date::from_yyyymmdd(day).unwrap()).unwrap().batch().unwrap();
+        cell(batch.column_by_name("x").unwrap(), 0)
+    };
+    assert_eq!([x(20240102), x(20240103)], [Cell::Bits(100), Cell::Bits(12345)]);
+    let out = place.path("out");
+    Transpose::new(&open(&place), &out).workers(1).run().unwrap();
+    assert_eq!(verify_output(&open(&place), &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
 }
 
 #[test]
