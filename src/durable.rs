@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -114,6 +114,17 @@ impl Disk {
             .and_then(|()| gone(fs::remove_file(path)))
             .map_err(Error::io("remove", path))
     }
+}
+
+/// Opens a file to read. Under the name of one there may be something else, such as a FIFO, whose writer would be
+/// waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(file)
 }
 
 fn gone(result: io::Result<()>) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::timezone::Tz;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array, new_null_array,
 };
@@ -212,6 +212,12 @@ pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
     let (year, month, day) = date.ymd();
     let local = NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(0, 0, 0)?;
     zone.from_local_datetime(&local).single().map(|midnight| midnight.timestamp())
+}
+
+/// The number behind a date or a time that no calendar can print; `None` for other types.
+pub(crate) fn ticks(array: &dyn Array, row: usize) -> Option<i64> {
+    let number = cast(&array.slice(row, 1), &DataType::Int64).ok()?;
+    Some(number.as_primitive::<Int64Type>().value(0))
 }
 
 /// An array in its stored type, widened to its logical one. Without a copy where the two are the same, unless it refers

@@ -34,7 +34,7 @@ impl Workers {
             .num_threads(count)
             .thread_name(|n| format!("transect-{n}"))
             .build()
-            .map_err(Error::failed("start worker threads"))?;
+            .map_err(|error| Error::Refused(format!("cannot start {count} worker threads ({error}); ask for fewer")))?;
         Ok(Workers { pool: Some(pool) })
     }
 

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use assert_cmd::Command;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -735,6 +735,35 @@ date,stock,change,column,old,new
     place.run("diff store 7").failed(1, &["version 7", "versions 1, 2 are kept"]);
     place.run("gc store --keep 1 -q").done();
     place.run("diff store").failed(1, &["no version before", "transect log store"]);
+}
+
+/// Stored and written exactly, such a value must not hide the rest of its section.
+#[test]
+fn a_time_beyond_all_calendars_is_shown_as_its_number() {
+    let place = Place::new();
+    let publish = |command: &str, ticks: i64| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+        let far: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![ticks]));
+        place.write_parquet("src/A.parquet", vec![("trade_date", dates), ("t", far)]);
+        place.run(command).done()
+    };
+    publish("build src store -q", i64::MAX);
+    assert_eq!(place.run("show store").done().stdout, "ts_code,trade_date,t\nA,20240102,9223372036854775807\n");
+    let json = "{\"ts_code\":\"A\",\"trade_date\":\"20240102\",\"t\":\"9223372036854775807\"}\n";
+    assert_eq!(place.run("show store --format json").done().stdout, json);
+    let ran = publish("update store", i64::MIN);
+    assert!(ran.stdout.contains("20240102 A t: 9223372036854775807 -> -9223372036854775808"), "{ran:?}");
+    let rows = place.run("diff store --rows").done().stdout;
+    assert!(rows.ends_with("20240102,A,restated,t,9223372036854775807,-9223372036854775808\n"), "{rows}");
+}
+
+#[test]
+fn damage_on_the_way_to_stdout_is_not_blamed_on_stdout() {
+    let place = Place::new();
+    two_versions(&place);
+    fs::remove_file(place.path("store/segment/00000002-0000.arrow")).unwrap();
+    let ran = place.run("diff store --rows").failed(1, &["00000002-0000.arrow is damaged"]);
+    assert!(!ran.stderr.contains("standard output"), "{ran:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use transect::Date;
 use transect::sink::{Compression, Format, NamePattern};
@@ -86,7 +87,7 @@ pub struct BuildArgs {
     /// Name of the output's column for the code
     ///
     /// A file that has this column must agree with its name, else it is skipped.
-    #[arg(long, value_name = "NAME", default_value = "ts_code")]
+    #[arg(long, value_name = "NAME", default_value = "ts_code", value_parser = NonEmptyStringValueParser::new())]
     pub code_column: String,
 
     /// The date column, or alternatives for it
@@ -140,7 +141,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
     pub keep: Option<u32>,
 
-    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    /// Anonymous memory to use at most, such as 512MiB or 2GB, and 64MiB at least
     ///
     /// Whatever the panel's size; there is one worker for each 16 MiB at most. Mapped files come on top in a process's
     /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that
@@ -164,7 +165,8 @@ pub struct BuildArgs {
 /// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
 /// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
 /// file no longer has). Older versions stay as they are, as many as the store keeps. Nothing is published if nothing
-/// differs, and an update that fails or is interrupted changes nothing.
+/// differs (a file that was only touched is hashed again each time until something does), and an update that fails or
+/// is interrupted changes nothing.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -344,7 +346,7 @@ pub struct ShowArgs {
     pub date: Option<Date>,
 
     /// The stock to show, by its code
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub stock: Option<String>,
 
     /// Show only these columns, in this order, after code and date
@@ -391,7 +393,8 @@ pub struct InfoArgs {
 
 /// Check every checksum of a store, and compare it with its input and output
 ///
-/// Reads every byte of the store. Anything that is not as it was written is named, and the exit code is 1.
+/// Reads every byte of one version, the live one unless --version or --as-of name another. Anything that is not as it
+/// was written is named, and the exit code is 1.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

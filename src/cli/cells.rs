@@ -5,8 +5,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
 use arrow_buffer::NullBuffer;
+use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 
@@ -30,6 +33,7 @@ pub enum Kind {
 pub struct Column<'a> {
     pub name: &'a str,
     pub kind: Kind,
+    array: &'a ArrayRef,
     nulls: Option<NullBuffer>,
     formatter: ArrayFormatter<'a>,
 }
@@ -110,7 +114,7 @@ impl<'a> Column<'a> {
             number if number.is_integer() || number.is_decimal() => Kind::Number,
             _ => Kind::Text,
         };
-        Ok(Column { name, kind, nulls: array.logical_nulls(), formatter })
+        Ok(Column { name, kind, array, nulls: array.logical_nulls(), formatter })
     }
 
     /// Puts the text of `row` into `text`; false where it is null.
@@ -119,8 +123,14 @@ impl<'a> Column<'a> {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
             return Ok(false);
         }
-        let written = self.formatter.value(row).write(text);
-        written.with_context(|| format!("cannot print column {:?}", self.name)).map(|()| true)
+        if self.formatter.value(row).write(text).is_err() {
+            // A date or a time beyond all calendars; the number behind it is exact.
+            text.clear();
+            let number = cast(&self.array.slice(row, 1), &DataType::Int64);
+            let number = number.with_context(|| format!("cannot print column {:?}", self.name))?;
+            let _ = write!(text, "{}", number.as_primitive::<Int64Type>().value(0));
+        }
+        Ok(true)
     }
 
     /// The texts of the first `row_count` rows for a table: floats to about six digits and with the same number of

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray, types};
+use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;
 use transect::progress::Observer;
@@ -166,7 +167,12 @@ fn write_rows(
 
 fn schema(newer: &Store) -> anyhow::Result<SchemaRef> {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    let date = Field::new("date", newer.schema()?.date_form.data_type.clone(), true);
+    // An Arrow file has one dictionary for all of its batches; dates need none.
+    let date = match &newer.schema()?.date_form.data_type {
+        DataType::Dictionary(_, text) => text.as_ref().clone(),
+        plain => plain.clone(),
+    };
+    let date = Field::new("date", date, true);
     let fields = [date, text("stock"), text("change"), text("column"), text("old"), text("new")];
     Ok(Arc::new(Schema::new(fields.to_vec())))
 }
@@ -210,7 +216,7 @@ fn changes(
     changes.sort_unstable_by_key(|change| (change.code, change.column));
     let name = |change: &Change<'_>| change.column.map(|column| diff.columns()[column].name.as_str());
     let columns: Vec<ArrayRef> = vec![
-        newer.schema()?.date_form.repeated(section.date, changes.len())?,
+        cast(&newer.schema()?.date_form.repeated(section.date, changes.len())?, schema.field(0).data_type())?,
         Arc::new(changes.iter().map(|change| Some(change.code)).collect::<StringArray>()),
         Arc::new(changes.iter().map(|change| Some(change.change)).collect::<StringArray>()),
         Arc::new(changes.iter().map(name).collect::<StringArray>()),

@@ -15,24 +15,31 @@ use super::exit::Exit;
 /// How many skipped inputs or differences are listed on stderr.
 const LISTED: usize = 20;
 
-/// Standard output. Whether its reader went away is remembered, because that is no failure.
+/// Standard output. Whether writing to it failed is remembered, since most errors on the way to it have other causes;
+/// and whether its reader went away, because that is no failure.
 pub struct Out {
     inner: BufWriter<io::Stdout>,
+    has_failed: bool,
     is_closed: bool,
 }
 
 impl Out {
     pub fn new() -> Out {
-        Out { inner: BufWriter::with_capacity(1 << 16, io::stdout()), is_closed: false }
+        Out { inner: BufWriter::with_capacity(1 << 16, io::stdout()), has_failed: false, is_closed: false }
     }
 
     /// `result` of writing to this, once everything is written; a reader that went away has seen enough.
     pub fn finish<E: Into<anyhow::Error>>(mut self, result: Result<(), E>) -> anyhow::Result<()> {
         let result = result.map_err(Into::into).and_then(|()| self.flush().map_err(Into::into));
-        if self.is_closed { Ok(()) } else { result.context("cannot write to standard output") }
+        match result {
+            Err(_) if self.is_closed => Ok(()),
+            Err(error) if self.has_failed => Err(error.context("cannot write to standard output")),
+            result => result,
+        }
     }
 
     fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.has_failed |= result.is_err();
         self.is_closed |= result.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe);
         result
     }

@@ -60,6 +60,8 @@ impl<'a> RowWriter<'a> {
                 let properties = WriterProperties::builder()
                     .set_created_by(concat!("transect ", env!("CARGO_PKG_VERSION")).to_owned())
                     .set_compression(Compression::SNAPPY)
+                    // Date64 as the date that it is, and not as a number.
+                    .set_coerce_types(true)
                     .build();
                 RowWriter::Parquet(Box::new(ArrowWriter::try_new(out, schema.clone(), Some(properties))?))
             }

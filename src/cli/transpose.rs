@@ -61,6 +61,9 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let panel = store.schema()?;
+    if args.exclude.contains(&panel.code.name) {
+        bail!("--exclude cannot name the code column {:?}, which tells the rows of a file apart", panel.code.name);
+    }
     if args.exclude.contains(&panel.date_name) {
         bail!("--exclude cannot name the date column {:?}; use --no-date to leave it out", panel.date_name);
     }

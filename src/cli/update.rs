@@ -95,7 +95,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         let range = if first == last { first.clone() } else { format!("{first} to {last}") };
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
     }
-    lines.add("rows", format!("{} on {} dates", output::count(report.rows), output::count(report.dates)));
+    lines.add("rows", format!("{} on {}", output::count(report.rows), output::counted(report.dates, "date", "dates")));
     lines.add("files", read(report));
     if report.published {
         lines.add("written", output::bytes(report.written_bytes));
@@ -104,25 +104,28 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     for example in report.examples.iter().take(NAMED) {
         lines.add("such as", shown(example));
     }
-    let named = |label, files: &[String], lines: &mut Lines, what: &str| {
-        lines.add_some(label, files.len() as u64, |_| {
-            let shown: Vec<&str> = files.iter().take(NAMED).map(String::as_str).collect();
-            let more = if files.len() > NAMED { ", ..." } else { "" };
-            format!("{}{what}: {}{more}", output::count(files.len() as u64), shown.join(", "))
+    let column = ("column", "columns");
+    let file = ("file", "files");
+    let mut named = |label, (one, many), names: &[String], what: &str| {
+        lines.add_some(label, names.len() as u64, |_| {
+            let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+            let more = if names.len() > NAMED { ", ..." } else { "" };
+            format!("{}{what}: {}{more}", output::counted(names.len() as u64, one, many), shown.join(", "))
         });
     };
-    named("new column", &report.new_columns, &mut lines, ", null in older rows");
-    named("wider", &report.widened_columns, &mut lines, "");
-    named("absent", &report.absent_columns, &mut lines, " columns in none of the files read, null in their rows");
-    named("missing", &report.missing_files, &mut lines, " files that have disappeared; their rows stay (--prune)");
-    named("pruned", &report.pruned_files, &mut lines, " files that have disappeared, and their rows");
+    named("new", column, &report.new_columns, ", null in older rows");
+    named("wider", column, &report.widened_columns, "");
+    named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
+    named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");
+    named("pruned", file, &report.pruned_files, " that disappeared, and the rows with them");
     lines.add_some("merged", report.merged_rows, |count| {
         format!("{count} rows with the date of another row of the file")
     });
     lines.add_some("dropped", report.dropped_rows, |count| format!("{count} rows without a readable date"));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
-    lines.add_some("skipped", report.skipped.len() as u64, |count| {
-        format!("{count} files, named on stderr; rows that the store has of them stay")
+    let skipped = report.skipped.len() as u64;
+    lines.add_some("skipped", skipped, |_| {
+        format!("{}, named on stderr; rows that the store has of them stay", output::counted(skipped, "file", "files"))
     });
     for note in &report.notes {
         lines.add("note", note);

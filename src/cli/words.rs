@@ -40,11 +40,12 @@ where
 #[error("{0}")]
 struct WordError(String);
 
+/// A number from 1 to the 32 bits that a store counts in.
 pub fn at_least_one<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
 where
     <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
 {
-    RangedU64ValueParser::new().range(1..)
+    RangedU64ValueParser::new().range(1..=u32::MAX.into())
 }
 
 /// Reads `30d`, `2w` or `12h`.
@@ -74,7 +75,10 @@ pub fn instant(text: &str) -> Result<i64, String> {
     let midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0));
     let instant =
         with_offset.map(|time| time.to_utc()).or_else(|| naive().or_else(midnight).map(|time| time.and_utc()));
-    instant.and_then(|instant| instant.timestamp_nanos_opt()).ok_or_else(wrong)
+    let instant = instant.ok_or_else(wrong)?;
+    // Before or after all that 64 bits of nanoseconds reach is before or after all versions.
+    let beyond = if instant.timestamp() < 0 { i64::MIN } else { i64::MAX };
+    Ok(instant.timestamp_nanos_opt().unwrap_or(beyond))
 }
 
 /// Reads `512MiB`, `2GB`, `1.5GiB` or plain bytes.
@@ -158,9 +162,8 @@ mod tests {
         }
         assert_eq!(instant("2024-01-02"), Ok(NOON - 12 * 3_600_000_000_000));
         assert_eq!(instant("2024-01-02T12:00:00.000000001"), Ok(NOON + 1));
-        for bad in
-            ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8", "9999-01-01"]
-        {
+        assert_eq!([instant("9999-12-31"), instant("0001-01-01")], [Ok(i64::MAX), Ok(i64::MIN)]);
+        for bad in ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8"] {
             assert!(instant(bad).is_err(), "{bad}");
         }
     }

@@ -11,6 +11,7 @@ use arrow_ipc::reader::read_footer_length;
 use arrow_ipc::root_as_footer;
 use twox_hash::XxHash3_64;
 
+use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::mapped::{Access, load, read_at};
 
@@ -31,7 +32,7 @@ impl Segment {
     /// # Errors
     /// When it cannot be read, or has another length.
     pub(crate) fn open(path: &Path, file_len: u64, access: Access) -> Result<Segment> {
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = durable::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
             _ => Error::io("open", path)(error),
         })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
 use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
 use crate::durable::{AlignedWriter, Disk, Syncs};
@@ -26,7 +26,8 @@ pub(crate) struct SegmentId {
 /// A segment being written, under a temporary name.
 pub(crate) struct SegmentWriter {
     id: SegmentId,
-    dir: PathBuf,
+    /// Its temporary name.
+    path: PathBuf,
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
     writer: FileWriter<AlignedWriter>,
@@ -79,9 +80,9 @@ impl SegmentWriter {
         let schema = Arc::new(Schema::new(fields));
         let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
         let file = disk.create(dir.join(name))?;
-        let writer =
-            FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(Error::failed("start a segment"))?;
-        Ok(SegmentWriter { id, dir: dir.to_owned(), columns, schema, writer, sections: Vec::new() })
+        let path = file.path().to_owned();
+        let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
+        Ok(SegmentWriter { id, path, columns, schema, writer, sections: Vec::new() })
     }
 
     /// Appends a section whose rows last changed in version `changed`. Dates must come in ascending order.
@@ -108,11 +109,11 @@ impl SegmentWriter {
             body_len += chunk.len() as u64;
             arrays.push(
                 chunk_array(column, row_count, *null_count, chunk)
-                    .map_err(|damage| Error::Corrupt { path: self.dir.clone(), damage })?,
+                    .map_err(|damage| Error::Corrupt { path: self.path.clone(), damage })?,
             );
         }
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
-        self.writer.write(&batch).map_err(Error::failed(format!("write the section of {date}")))?;
+        self.writer.write(&batch).map_err(failed(&self.path))?;
         // The offset is known once the footer is written.
         self.sections.push(SealedSection { date, changed, row_count, body_offset: 0, body_len, chunks: records });
         Ok(())
@@ -123,8 +124,8 @@ impl SegmentWriter {
     /// # Errors
     /// When writing fails, or a sync has.
     pub(crate) fn finish(self, syncs: &Syncs) -> Result<SealedSegment> {
-        let file = self.writer.into_inner().map_err(Error::failed("finish a segment"))?.finish()?;
-        let path = file.path().to_owned();
+        let path = self.path;
+        let file = self.writer.into_inner().map_err(failed(&path))?.finish()?;
         syncs.sync(file)?;
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
@@ -148,5 +149,13 @@ impl SegmentWriter {
             temporary: path,
             sections,
         })
+    }
+}
+
+/// What went wrong with writing `path`: most often what the system said, which Arrow wraps.
+fn failed(path: &Path) -> impl FnOnce(ArrowError) -> Error {
+    move |error| match error {
+        ArrowError::IoError(_, source) => Error::io("write", path)(source),
+        other => Error::failed(format!("write {}", path.display()))(other),
     }
 }

@@ -3,13 +3,13 @@
 //! Polars reads every file of a directory it is given and refuses one with another ending, hidden or not. A note that
 //! is itself a file of the format, with the schema of its neighbours and no rows, disturbs no reader.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow_ipc::reader::FileReader;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::Format;
+use crate::durable;
 use crate::error::{Error, Result};
 
 /// Under this key the text stands in the file's metadata.
@@ -20,7 +20,7 @@ pub(super) const KEY: &str = "transect";
 /// # Errors
 /// When the file cannot be read, or carries no text.
 pub(crate) fn read_note(format: Format, path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    let file = durable::open(path).map_err(Error::io("open", path))?;
     let damaged = |error: &dyn std::fmt::Display| Error::structure(path, error.to_string());
     let text = match format {
         Format::Parquet => {

@@ -282,12 +282,15 @@ fn footer_len(tail: &[u8], byte_len: u64) -> Result<u64, Option<String>> {
     }
 }
 
+/// What a file is that neither begins nor ends as Parquet does.
+pub(super) const NOT_PARQUET: &str = "is not a Parquet file";
+
 /// What a file is that does not end as Parquet does, by its first bytes.
 fn without_magic(head: Option<Vec<u8>>) -> String {
     match head.as_deref() {
         Some(b"PAR1") => "is truncated: it begins as a Parquet file but does not end as one",
         Some(b"PARE") => "is encrypted, and truncated",
-        _ => "is not a Parquet file",
+        _ => NOT_PARQUET,
     }
     .to_owned()
 }

@@ -20,7 +20,7 @@ use super::content::{self, Content, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, Format};
 use super::decode::{Parquet, undecodable};
-use super::footer::{FileSchema, Interner, cast_parts, survey_footer};
+use super::footer::{FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
 use crate::key::Date;
@@ -56,7 +56,11 @@ pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -
     let (schema, batch) = if is_arrow {
         guarded(|| read_arrow(&content, options))?
     } else {
-        let footer = guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options)))?;
+        let footer = guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options)));
+        let footer = footer.map_err(|reason| match reason.as_str() {
+            NOT_PARQUET => "is neither a Parquet nor an Arrow file".to_owned(),
+            _ => reason,
+        })?;
         let schema = footer.schema;
         guarded(|| read_parquet(content, &schema)).map(|columns| (schema, columns))?
     };
@@ -84,7 +88,13 @@ fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSch
     let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(undecodable)?;
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(undecodable)?;
     let schema = reader.schema();
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(undecodable)?;
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(|error| match error.to_string() {
+        // Arrow would believe whatever size such a file claims, and allocate it.
+        text if text.contains("IPC decompression requires") => {
+            "is a compressed Arrow file; write it uncompressed, or as Parquet".to_owned()
+        }
+        text => undecodable(text),
+    })?;
     let batch = concat_batches(&schema, &batches).map_err(undecodable)?;
     let columns: Vec<(String, DataType)> =
         schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();

@@ -11,6 +11,7 @@ use bytemuck::Pod;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
+use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
 use crate::mapped::{Access, load};
@@ -32,7 +33,7 @@ impl Catalog {
     /// # Errors
     /// When it is missing, damaged or of another format version.
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = durable::open(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         retry_on_intr(|| flock(&file, FlockOperation::LockShared))
             .map_err(|errno| Error::io("lock", path)(errno.into()))?;

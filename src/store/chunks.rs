@@ -1,11 +1,11 @@
 //! Chunk files: checksums and null counts of all segments that one version wrote, outside of catalogs, so that later
 //! versions share them as they share the segments.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_buffer::Buffer;
 
+use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     ChunkFileHeader, ChunkRecord, FORMAT_VERSION, MAGIC, SEGMENT_DIR, SegmentRecord, checksum, chunks_name,
@@ -29,7 +29,7 @@ impl Chunks {
     /// When the file is missing, too short or damaged.
     pub(super) fn open(root: &Path, segment: &SegmentRecord, access: Access) -> Result<Chunks> {
         let path = root.join(SEGMENT_DIR).join(chunks_name(segment.version));
-        let file = File::open(&path).map_err(|error| match error.kind() {
+        let file = durable::open(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
         })?;

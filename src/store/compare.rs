@@ -6,6 +6,8 @@ use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType;
 
+use crate::panel::ticks;
+
 /// Where `found` first differs from `expected`, in words; `None` when all is the same: columns, types, rows, and every
 /// value's bits, so that NaN payloads and the sign of zero count.
 pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
@@ -66,8 +68,7 @@ fn bits(array: &ArrayRef) -> Result<ArrayRef, String> {
 /// One value in words.
 pub(crate) fn show(array: &ArrayRef, row: usize) -> String {
     let options = FormatOptions::default().with_null("null");
-    match ArrayFormatter::try_new(array, &options) {
-        Ok(formatter) => formatter.value(row).to_string(),
-        Err(_) => "a value that cannot be shown".to_owned(),
-    }
+    let text = ArrayFormatter::try_new(array, &options).and_then(|formatter| formatter.value(row).try_to_string());
+    text.or_else(|_| ticks(array, row).map(|ticks| ticks.to_string()).ok_or(()))
+        .unwrap_or_else(|()| "a value that cannot be shown".to_owned())
 }

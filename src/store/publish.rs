@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{FlockOperation, flock};
 
 use super::layout::{self, names};
+use super::view::published_before;
 use super::{Snapshot, Store, VersionEntry};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -47,13 +48,23 @@ impl StoreWriter {
     /// is at work; for [`Opening::Change`] also what [`Store::open`] says.
     pub(crate) fn begin(root: &Path, disk: &Disk, opening: Opening) -> Result<StoreWriter> {
         let refuse_existing = || {
-            if opening == Opening::Create && root.join(CURRENT_NAME).exists() {
+            if opening != Opening::Create {
+                return Ok(());
+            }
+            if root.join(CURRENT_NAME).exists() {
                 return Err(Error::Refused(format!(
                     "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
                     root.display()
                 )));
             }
-            Ok(())
+            match published_before(root) {
+                Some(version) => Err(Error::Refused(format!(
+                    "{0} is a store of which version {version} was published, but {0}/{CURRENT_NAME} is not there; \
+                     restore that file, or use --force to replace the store with all its versions",
+                    root.display()
+                ))),
+                None => Ok(()),
+            }
         };
         if opening == Opening::Change {
             // Whatever is wrong with it is said before anything is written there.

@@ -1,8 +1,7 @@
 //! An open store: one version, seen whole.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,6 +13,7 @@ use super::catalog::Catalog;
 use super::chunks::Chunks;
 use super::collect::catalog_versions;
 use super::{Section, dictionary, layout, logical};
+use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, HistoryRecord, NONE, SEGMENT_DIR, SectionRecord,
@@ -452,16 +452,39 @@ impl Store {
     }
 }
 
+/// A version of the store at `root` that was live for certain, whether or not CURRENT is there: the history of a later
+/// one lists it. Builds that did not complete leave catalogs, too, but each of them knows itself alone.
+pub(super) fn published_before(root: &Path) -> Option<u64> {
+    let versions = catalog_versions(root).ok()?;
+    let before = |version| {
+        let history = Store::open_catalog(root, version).and_then(|store| store.history()).ok()?;
+        history.iter().rev().nth(1).map(|entry| entry.version)
+    };
+    versions.into_iter().rev().find_map(before)
+}
+
+/// More bytes than CURRENT has in any version of the format.
+const LONGEST_CURRENT: u64 = 4096;
+
 fn read_current(root: &Path) -> Result<Current> {
     let path = root.join(CURRENT_NAME);
-    match fs::read(&path) {
+    let read = durable::open(&path).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(LONGEST_CURRENT).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    match read {
         Ok(bytes) => Current::parse(&bytes).map_err(|other| match other {
             Some(found) => Error::WrongVersion { path, found, supported: FORMAT_VERSION },
             None => Error::Corrupt { path, damage: Damage::Checksum { what: "its text".to_owned() } },
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if root.exists() && layout::is_store(root)? {
-                return Err(Error::Unfinished { path: root.to_owned() });
+                return Err(match published_before(root) {
+                    Some(version) => {
+                        Error::structure(&path, format!("it is not there, although version {version} was published"))
+                    }
+                    None => Error::Unfinished { path: root.to_owned() },
+                });
             }
             let hint = "a store is made by `transect build SRC STORE`".to_owned();
             let what = if root.exists() { "CURRENT file (is this a store?)" } else { "store" };

@@ -148,6 +148,7 @@ impl<'a> Transpose<'a> {
         let plan = Plan::new(self.store, &self.shape)?;
         let selected = self.selection.resolve(self.store)?;
 
+        self.refuse_the_store()?;
         self.disk.create_dir(&self.out)?;
         let _lock = self.lock()?;
         let before = self.take_directory()?;
@@ -221,6 +222,20 @@ impl<'a> Transpose<'a> {
         }
         ledger.pending = work.open;
         ledger.write(&self.disk, &self.out, plan, &encoder)
+    }
+
+    /// A store's directory holds what is of the store, and nothing else.
+    fn refuse_the_store(&self) -> Result<()> {
+        let out = std::path::absolute(&self.out).map_err(Error::io("find", &self.out))?;
+        // What is there of it; the rest will be made below.
+        let out = out.ancestors().find_map(|path| path.canonicalize().ok());
+        let store = self.store.path().canonicalize().ok();
+        match out.zip(store).is_some_and(|(out, store)| out.starts_with(store)) {
+            true => {
+                Err(Error::Refused(format!("{} lies in the store; name a directory elsewhere", self.out.display())))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself

@@ -518,3 +518,21 @@ fn what_is_wrong_with_one_segment_hides_nothing_that_is_wrong_with_another() {
         assert!(damages.iter().any(|damage| damage.contains(&path)), "{path} is not among {damages:?}");
     }
 }
+
+/// Whoever opens a FIFO waits for its writer; a store has none.
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    for name in ["CURRENT", "catalog/0000000001", "segment/00000001-0000.arrow", "segment/00000001.chunks"] {
+        let copy = place.path("copy");
+        copy_dir(&place.store(), &copy);
+        let path = copy.join(name);
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let read = Store::open(&copy).and_then(|store| store.section(store.dates()?[0])?.batch());
+        assert!(matches!(read, Err(Error::Io { path: named, .. }) if named == path), "{name}");
+        fs::remove_dir_all(&copy).unwrap();
+    }
+}

@@ -8,13 +8,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use arrow_array::{ArrayRef, StringArray};
+use arrow_cast::cast;
+use arrow_schema::DataType;
 use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
 use transect::sink::Format;
 use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, Update, verify_output};
 
 use super::panels::{
-    Place, SMALL_DATES, assert_no_leftovers, copy_dir, date, entries, read_parquet, small_panel, workers,
+    Place, SMALL_DATES, assert_no_leftovers, batch, copy_dir, date, entries, read_parquet, small_panel, workers,
 };
 
 fn small_store() -> (Place, Store) {
@@ -275,6 +278,41 @@ fn the_ledger_is_synced_before_it_is_named_and_named_before_what_it_lists() {
 fn says_to_remove(result: &Result<TransposeReport, Error>, out: &Path) -> bool {
     let way_out = format!("remove {} and transpose again", out.display());
     matches!(result, Err(Error::Refused(text)) if text.contains(".transect.json is damaged") && text.contains(&way_out))
+}
+
+#[test]
+fn an_output_in_the_store_is_refused() {
+    let (place, store) = small_store();
+    let before = entries(&place.store());
+    std::os::unix::fs::symlink(place.store(), place.path("link")).unwrap();
+    for out in [place.store(), place.store().join("segment"), place.store().join("new/er"), place.path("link/out")] {
+        let why = message(Transpose::new(&store, &out).force(true).run());
+        assert!(why.contains("lies in the store"), "{why}");
+    }
+    assert_eq!(entries(&place.store()), before);
+}
+
+/// Texts lie together for the whole store. A file must have its own, and no more.
+#[test]
+fn an_arrow_file_holds_the_texts_of_its_rows_alone() {
+    let place = Place::new();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+    for data_type in [DataType::Utf8View, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))] {
+        for (code, texts) in [("A", ["first of A", "second of A"]), ("B", ["first of B", "second of B"])] {
+            let texts: ArrayRef = Arc::new(StringArray::from(texts.map(|text| text.repeat(5)).to_vec()));
+            place.add(code, &batch(&[("date", dates.clone()), ("x", cast(&texts, &data_type).unwrap())]));
+        }
+        Build::new(place.source(), place.store()).force(true).run().unwrap();
+        let out = place.path(&format!("out-{data_type}"));
+        let shape = Shape { format: Format::Arrow, stocks: Some(vec!["B".to_owned()]), ..Shape::default() };
+        Transpose::new(&Store::open(place.store()).unwrap(), &out).shape(shape).run().unwrap();
+        for (file, own) in [("20240102.arrow", "first of B"), ("20240103.arrow", "second of B")] {
+            let text = String::from_utf8_lossy(&fs::read(out.join(file)).unwrap()).into_owned();
+            let found = ["first of A", "second of A", "first of B", "second of B"].map(|text| text.to_owned());
+            let found: Vec<String> = found.into_iter().filter(|known| text.contains(known.as_str())).collect();
+            assert_eq!(found, [own], "{file}, {data_type}");
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use arrow_schema::DataType;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
+use transect::source::SourceOptions;
 use transect::{Build, Date, MaxRestated, Store, Transpose, Update, UpdateReport, verify_output};
 
 use super::model::{Files, Rows, days};
@@ -263,6 +264,29 @@ fn rows_of_a_file_that_disappeared_stay_until_they_are_pruned() {
     // A stock that comes back has its number again, and its rows.
     small_panel(&place, 0);
     assert_eq!(update(&place).added, 2);
+}
+
+/// A directory that cannot be entered, a volume that is not mounted: what was there has not disappeared.
+#[test]
+fn rows_of_a_file_that_cannot_be_looked_at_stay_although_pruning() {
+    let place = Place::new();
+    let write = |code: &str| {
+        fs::create_dir(place.source().join(code)).unwrap();
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+        write_parquet(&place.source().join(code).join("d.parquet"), &batch(&[("date", dates)]));
+    };
+    ["A", "B", "C"].into_iter().for_each(write);
+    let options = SourceOptions { pattern: "{code}/d.parquet".parse().unwrap(), ..SourceOptions::default() };
+    Build::new(place.source(), place.store()).options(options).run().unwrap();
+    for (code, target) in [("A", "A"), ("B", "nowhere")] {
+        fs::remove_dir_all(place.source().join(code)).unwrap();
+        std::os::unix::fs::symlink(target, place.source().join(code)).unwrap();
+    }
+    let report = Update::new(place.store()).prune(true).run().unwrap();
+    let skipped: Vec<&str> = report.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+    assert_eq!((skipped, report.removed), (vec!["A/d.parquet", "B/d.parquet"], 0));
+    assert_eq!((report.pruned_files, report.missing_files), (Vec::new(), Vec::<String>::new()));
+    assert_eq!(rows_of(&open(&place)).len(), 3);
 }
 
 #[test]

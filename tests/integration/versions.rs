@@ -126,6 +126,30 @@ fn a_forced_build_goes_on_with_the_store_unless_its_catalog_is_damaged() {
     assert_eq!(store.history().unwrap().len(), 1);
 }
 
+/// A copy that left CURRENT out is no unfinished build, and a new one in its place would remove all versions.
+#[test]
+fn a_store_without_its_current_file_is_damaged_and_only_replaced_by_force() {
+    let place = Place::new();
+    drop(publish_versions(&place, 1));
+    small_panel(&place, 1);
+    Update::new(place.store()).run().unwrap();
+    let current = place.store().join("CURRENT");
+    let bytes = fs::read(&current).unwrap();
+    fs::remove_file(&current).unwrap();
+    assert!(matches!(Store::open(place.store()), Err(Error::Corrupt { path, .. }) if path == current));
+    let before = files(&place);
+    match Build::new(place.source(), place.store()).run() {
+        Err(Error::Refused(why)) => assert!(why.contains("restore that file, or use --force"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    fs::write(&current, &bytes).unwrap();
+    assert_eq!(Store::open(place.store()).unwrap().kept_versions().unwrap(), [1, 2]);
+    fs::remove_file(&current).unwrap();
+    assert_eq!(before.keys().collect::<Vec<_>>(), files(&place).keys().collect::<Vec<_>>());
+    Build::new(place.source(), place.store()).force(true).run().unwrap();
+    assert_eq!(Store::open(place.store()).unwrap().history().unwrap().len(), 1);
+}
+
 #[test]
 fn the_newest_versions_stay_whole_and_nothing_is_left_of_the_others() {
     let place = Place::new();
