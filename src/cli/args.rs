@@ -206,10 +206,10 @@ pub struct UpdateArgs {
 
 /// Add or replace whole dates of a store from per-date files
 ///
-/// Each FILE, Parquet or Arrow, holds all stocks of one date, in the shape that `transect transpose` writes: a column
-/// with the codes and every other column of the store. The date is that of its date column, or of its name, such as
-/// 20240103.parquet. What the store has on that date is replaced; rows that the file lacks are removed. A file that
-/// cannot be used is skipped, and its date stays as it is.
+/// Each FILE, Parquet or uncompressed Arrow, holds all stocks of one date, in the shape that `transect transpose`
+/// writes: a column with the codes and every other column of the store. The date is that of its date column, or of its
+/// name, such as 20240103.parquet. What the store has on that date is replaced; rows that the file lacks are removed. A
+/// file that cannot be used is skipped, and its date stays as it is.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
