@@ -46,6 +46,7 @@ pub(super) struct DirtyDate {
 
 /// One change, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RowChange {
     /// The date, YYYYMMDD.
     pub date: String,

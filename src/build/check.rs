@@ -31,6 +31,7 @@ const EXAMPLES: usize = 100;
 
 /// What [`verify_source`] read and found.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct SourceReport {
     /// Files compared.
     pub files: u64,

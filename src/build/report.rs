@@ -14,6 +14,7 @@ use crate::store::{Snapshot, SourceEntry};
 
 /// What a build did.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct BuildReport {
     /// The version published.
     pub version: u64,

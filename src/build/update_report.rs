@@ -14,6 +14,7 @@ use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct UpdateReport {
     /// The live version.
     pub version: u64,
@@ -84,6 +85,7 @@ pub struct UpdateReport {
 
 /// A column with restated values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RestatedColumn {
     /// Its name.
     pub column: String,

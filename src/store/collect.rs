@@ -32,6 +32,7 @@ pub struct Collect {
 
 /// What was removed, or would be.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct CollectReport {
     /// The versions removed, ascending.
     pub versions: Vec<u64>,

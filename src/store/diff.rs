@@ -86,6 +86,7 @@ pub struct ColumnDiff {
 
 /// A difference in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct DiffReport {
     /// The older version.
     pub older: u64,
@@ -105,6 +106,7 @@ pub struct DiffReport {
 
 /// A column in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ColumnChange {
     /// Its name.
     pub name: String,
@@ -118,6 +120,7 @@ pub struct ColumnChange {
 
 /// A date in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct DateChange {
     /// YYYYMMDD.
     pub date: String,

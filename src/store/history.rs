@@ -8,6 +8,7 @@ use crate::format::{HistoryRecord, Table};
 
 /// One version, and what it changed against the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VersionEntry {
     /// The version.
     pub version: u64,

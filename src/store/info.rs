@@ -11,6 +11,7 @@ use crate::segment::{natural_stored, stored_type};
 
 /// A store in numbers.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct StoreInfo {
     /// The version that this is about.
     pub version: u64,
@@ -64,6 +65,7 @@ pub struct StoreInfo {
 
 /// One column in numbers.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct ColumnInfo {
     /// Its name.
     pub name: String,
@@ -79,6 +81,7 @@ pub struct ColumnInfo {
 
 /// A source file that could not be used.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct SkippedFile {
     /// Path below the source directory.
     pub path: String,
@@ -88,6 +91,7 @@ pub struct SkippedFile {
 
 /// What the store keeps of one source file.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SourceEntry {
     /// Path below the source directory.
     pub path: String,

@@ -11,6 +11,7 @@ use crate::workers::Workers;
 
 /// What [`Store::verify`] read and found.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Sections read.
     pub sections: u64,

@@ -73,6 +73,7 @@ impl FromStr for Preset {
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct SynthReport {
     /// Files, one a stock.
     pub files: u64,

@@ -24,6 +24,7 @@ use crate::workers::Workers;
 
 /// What [`verify_output`] read and found.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct OutputReport {
     /// Files compared.
     pub files: u64,

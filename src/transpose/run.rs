@@ -51,6 +51,7 @@ pub struct Transpose<'a> {
 
 /// What a transpose did.
 #[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct TransposeReport {
     /// The store's version that was written.
     pub version: u64,

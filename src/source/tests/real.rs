@@ -64,9 +64,7 @@ fn four_schemas_in_one_folder_meet() {
         ..SourceOptions::default()
     };
     let (survey, readers, reasons) = read_set(&path, &options);
-    eprintln!("{} read, {reasons:#?}, {:?} {:#?}", readers.len(), survey.notes, survey.columns);
-    assert_eq!(survey.date_name, "trade_date");
-    assert!(readers.len() > 100);
+    assert_eq!((survey.date_name.as_str(), readers.len(), reasons), ("trade_date", 123, Vec::new()));
 }
 
 #[test]
