@@ -1,5 +1,7 @@
 """The programs that measure run to their end, on panels that take no time. What they measured is nobody's claim here."""
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import subprocess
@@ -38,3 +40,13 @@ def test_shapes_measures_a_given_panel(tmp_path):
     transect.synth(tmp_path / "panel", "--stocks", 6, "--dates", 12)
     [figures] = measured("shapes", tmp_path, "--panel", tmp_path / "panel").values()
     assert figures["rows"] > 12 and len(figures["transpose"]) == 5
+
+
+def test_every_mutant_has_one_place_in_the_code():
+    # What the list names moves when code does; a mutant that is nowhere finds nothing.
+    path = str(TOOLS / "mutants")
+    loader = importlib.machinery.SourceFileLoader("mutants", path)
+    mutants = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutants", loader))
+    loader.exec_module(mutants)
+    counts = {name: (transect.ROOT / file).read_text().count(old) for name, file, old, *_ in mutants.MUTANTS}
+    assert {name: count for name, count in counts.items() if count != 1} == {}
