@@ -209,7 +209,11 @@ impl Machine {
     fn survey(&self, dir: usize, path: &Path, loss: &mut Loss, tree: &mut Tree) {
         let Node::Dir { safe, pending } = &self.nodes[dir] else { unreachable!() };
         let mut names = safe.clone();
-        pending.iter().filter(|_| loss.keeps_change()).for_each(|change| change.make(&mut names));
+        for (at, change) in pending.iter().enumerate() {
+            if loss.keeps_change(at + 1 == pending.len()) {
+                change.make(&mut names);
+            }
+        }
         for (name, &node) in &names {
             let path = path.join(name);
             match &self.nodes[node] {
@@ -332,6 +336,8 @@ pub enum Loss {
     Zeroed,
     /// Names.
     Names,
+    /// Names but the last of each directory: they need not be made in the order in which they were asked for.
+    EarlierNames,
     /// Some of everything: a write may be torn between sectors, its sectors may be lost, or zeros.
     Random(Box<ChaCha8Rng>),
 }
@@ -341,17 +347,18 @@ impl Loss {
     pub fn all(seed: u64, random: usize) -> impl Iterator<Item = Loss> {
         let mut seeds = ChaCha8Rng::seed_from_u64(seed);
         let random = (0..random).map(move |_| Loss::random(seeds.next_u64()));
-        [Loss::Nothing, Loss::All, Loss::Bytes, Loss::Zeroed, Loss::Names].into_iter().chain(random)
+        [Loss::Nothing, Loss::All, Loss::Bytes, Loss::Zeroed, Loss::Names, Loss::EarlierNames].into_iter().chain(random)
     }
 
     pub fn random(seed: u64) -> Loss {
         Loss::Random(Box::new(ChaCha8Rng::seed_from_u64(seed)))
     }
 
-    fn keeps_change(&mut self) -> bool {
+    fn keeps_change(&mut self, is_last: bool) -> bool {
         match self {
             Loss::Nothing | Loss::Bytes | Loss::Zeroed => true,
             Loss::All | Loss::Names => false,
+            Loss::EarlierNames => is_last,
             Loss::Random(rng) => rng.next_u32() % 2 == 0,
         }
     }
@@ -359,7 +366,7 @@ impl Loss {
     fn keep(&mut self, write: &Pending, file: &mut Vec<u8>) {
         let all = 0..u64::MAX;
         match self {
-            Loss::Nothing | Loss::Names => write.put(file, all, true),
+            Loss::Nothing | Loss::Names | Loss::EarlierNames => write.put(file, all, true),
             Loss::Zeroed => write.put(file, all, false),
             Loss::All | Loss::Bytes => {}
             Loss::Random(rng) => {
