@@ -12,6 +12,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array, new_null_array,
 };
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::take::take;
@@ -214,10 +215,13 @@ pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
     zone.from_local_datetime(&local).single().map(|midnight| midnight.timestamp())
 }
 
-/// The number behind a date or a time that no calendar can print; `None` for other types.
-pub(crate) fn ticks(array: &dyn Array, row: usize) -> Option<i64> {
-    let number = cast(&array.slice(row, 1), &DataType::Int64).ok()?;
-    Some(number.as_primitive::<Int64Type>().value(0))
+/// One value in words; a date or a time that no calendar reaches as the number that it is.
+pub(crate) fn show(array: &dyn Array, row: usize) -> String {
+    let options = FormatOptions::default().with_null("null");
+    let text = ArrayFormatter::try_new(array, &options).and_then(|formatter| formatter.value(row).try_to_string());
+    let number =
+        |_| cast(&array.slice(row, 1), &DataType::Int64).map(|n| n.as_primitive::<Int64Type>().value(0).to_string());
+    text.or_else(number).unwrap_or_else(|_| "a value that cannot be shown".to_owned())
 }
 
 /// An array in its stored type, widened to its logical one. Without a copy where the two are the same, unless it refers

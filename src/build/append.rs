@@ -164,17 +164,18 @@ impl<'a> Append<'a> {
         // A row's input is its code.
         let dates: Vec<Date> = appended.keys().copied().collect();
         let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut codes: Vec<&str> = vec![""; known.len()];
+        for (code, &number) in &known {
+            codes[number as usize] = code;
+        }
+        // Codes that only refused files have are no stocks.
         let mut inputs: Vec<Option<&str>> = vec![None; known.len()];
         let mut blocks = Vec::with_capacity(appended.len());
         for file in appended.into_values() {
             for block in file.blocks {
                 blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&file.codes))?, ..block });
             }
-            file.codes.iter().for_each(|&code| inputs[code as usize] = Some(""));
-        }
-        // Codes that only refused files have stay unknown.
-        for (code, &number) in &known {
-            inputs[number as usize] = inputs[number as usize].and(Some(code.as_str()));
+            file.codes.iter().for_each(|&code| inputs[code as usize] = Some(codes[code as usize]));
         }
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &blocks, writer, keep, Some(before))?;

@@ -11,10 +11,9 @@ use super::rows::{Before, Origin, Piece};
 use super::stages::Stages;
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::panel::restore;
+use crate::panel::{restore, show};
 use crate::progress::Observer;
 use crate::segment::chunk_array;
-use crate::store::show;
 
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;

@@ -14,10 +14,10 @@ use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
-use crate::panel::{Column, DateForm};
+use crate::panel::{Column, DateForm, show};
 use crate::progress::Observer;
 use crate::source::{SeriesReader, Skipped, Survey, join_date_forms, survey};
-use crate::store::{Store, first_differing_row, show};
+use crate::store::{Store, first_differing_row};
 use crate::workers::Workers;
 
 /// Bytes of decoded series that are compared at a time, by all workers together.

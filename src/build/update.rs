@@ -1,6 +1,5 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -163,19 +162,7 @@ impl<'a> Update<'a> {
         }
 
         let panel = before.schema()?;
-        let asked = RefCell::new(HashMap::new());
-        let exact = |name: &str, to: &DataType| {
-            let key = (name.to_owned(), to.clone());
-            let known: Option<Result<(), String>> = asked.borrow().get(&key).cloned();
-            match known {
-                Some(answer) => Ok(answer),
-                None => {
-                    let answer = exact_in_store(before, name, to, stages)?;
-                    asked.borrow_mut().insert(key, answer.clone());
-                    Ok(answer)
-                }
-            }
-        };
+        let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, stages);
         let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
@@ -268,6 +255,6 @@ fn sources_now(
 /// rows are no news: the next version remembers them, and until then those files are looked at again.
 fn same_files(before: &[SourceEntry], now: &[SourceEntry]) -> bool {
     let read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
-    let what = |entry: &SourceEntry| (entry.path.clone(), entry.status);
-    before.iter().filter(read).map(what).eq(now.iter().filter(read).map(what))
+    let (before, now) = (before.iter().filter(read), now.iter().filter(read));
+    before.map(|entry| (&entry.path, entry.status)).eq(now.map(|entry| (&entry.path, entry.status)))
 }

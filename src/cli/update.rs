@@ -127,6 +127,9 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     lines.add_some("skipped", skipped, |_| {
         format!("{}, named on stderr; rows that the store has of them stay", output::counted(skipped, "file", "files"))
     });
+    if report.skipped.iter().any(|skipped| skipped.reason.contains("--")) {
+        lines.add("note", "options that the reasons name are those of `transect build`, which the store goes by");
+    }
     for note in &report.notes {
         lines.add("note", note);
     }

@@ -96,8 +96,8 @@ enum Settled {
     Refused(Vec<(usize, String)>),
 }
 
-/// What is known of a file's column in a type: file, column, type.
-type Asked = HashMap<(usize, String, DataType), Result<(), String>>;
+/// What is known of a column in a type: file, or `None` for the panel that was there before; column, type.
+type Asked = HashMap<(Option<usize>, String, DataType), Result<(), String>>;
 
 /// Where the types of the column `name` meet, or the files of the rarer type where they do not.
 fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, asked: &mut Asked) -> Result<Settled> {
@@ -136,7 +136,7 @@ fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, as
         // Values of a file are looked at once more when it is read; those of the store must be looked at now.
         if let (Some(prior), Some(before)) = (prior, before)
             && (!surely_exact(before, &joined.target) || joined.checked.contains(before))
-            && let Err(why) = (prior.exact)(name, &joined.target)?
+            && let Err(why) = exact_before(prior, name, &joined.target, asked)?
         {
             let why = format!("{} cannot hold all values of the store: {why}", joined.target);
             let reason = conflict(name, data_type, &common(), &target, &why);
@@ -163,6 +163,17 @@ fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, as
     Ok(Settled::Type(target))
 }
 
+/// Whether the column of the panel that was there before is exact in `to`. Asks once, since that reads the whole column.
+fn exact_before(prior: &Prior, name: &str, to: &DataType, asked: &mut Asked) -> Result<Result<(), String>> {
+    let key = (None, name.to_owned(), to.clone());
+    if let Some(known) = asked.get(&key) {
+        return Ok(known.clone());
+    }
+    let answer = (prior.exact)(name, to)?;
+    asked.insert(key, answer.clone());
+    Ok(answer)
+}
+
 /// Those of `files` whose column is not exact in `to`, with the reason. Asks only about what is not yet known.
 fn inexact(
     files: &[usize],
@@ -171,7 +182,7 @@ fn inexact(
     exact: &Exact,
     asked: &mut Asked,
 ) -> Result<Vec<(usize, String)>> {
-    let key = |file: usize| (file, name.to_owned(), to.clone());
+    let key = |file: usize| (Some(file), name.to_owned(), to.clone());
     let unknown: Vec<usize> = files.iter().copied().filter(|&file| !asked.contains_key(&key(file))).collect();
     let answers = exact(&unknown, name, to)?;
     asked.extend(unknown.into_iter().map(key).zip(answers));

@@ -5,13 +5,12 @@ use std::cmp::Ordering;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, new_null_array};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_ord::ord::make_comparator;
 use arrow_schema::{DataType, SortOptions};
 
 use super::types::{is_text, logical};
-use crate::panel::ticks;
+use crate::panel::show;
 
 /// `array` as `to`, where the values stay exactly the same; `before` rows of the file come before it.
 ///
@@ -150,10 +149,7 @@ pub(super) fn identity(a: &ArrayRef, b: &ArrayRef) -> Result<impl Fn(usize, usiz
 /// A value for a message: text in quotes and escaped, long ones cut.
 pub(super) fn shown_value(array: &dyn Array, row: usize) -> String {
     const LONGEST: usize = 80;
-    let options = FormatOptions::default().with_null("null");
-    let text = ArrayFormatter::try_new(array, &options).and_then(|formatter| formatter.value(row).try_to_string());
-    let text = text.or_else(|_| ticks(array, row).map(|ticks| ticks.to_string()).ok_or(()));
-    let text = text.unwrap_or_else(|()| "a value that cannot be shown".to_owned());
+    let text = show(array, row);
     let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) || *array.data_type() == DataType::Null;
     let cut = match text.char_indices().nth(LONGEST) {
         Some((at, _)) => format!("{}...", &text[..at]),

@@ -2,11 +2,10 @@
 
 use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
 use arrow_buffer::BooleanBuffer;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType;
 
-use crate::panel::ticks;
+use crate::panel::show;
 
 /// Where `found` first differs from `expected`, in words; `None` when all is the same: columns, types, rows, and every
 /// value's bits, so that NaN payloads and the sign of zero count.
@@ -63,12 +62,4 @@ fn bits(array: &ArrayRef) -> Result<ArrayRef, String> {
     };
     let data = array.to_data().into_builder().data_type(integer).build().map_err(|error| error.to_string())?;
     Ok(make_array(data))
-}
-
-/// One value in words.
-pub(crate) fn show(array: &ArrayRef, row: usize) -> String {
-    let options = FormatOptions::default().with_null("null");
-    let text = ArrayFormatter::try_new(array, &options).and_then(|formatter| formatter.value(row).try_to_string());
-    text.or_else(|_| ticks(array, row).map(|ticks| ticks.to_string()).ok_or(()))
-        .unwrap_or_else(|()| "a value that cannot be shown".to_owned())
 }

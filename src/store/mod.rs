@@ -31,6 +31,6 @@ pub use verify::VerifyReport;
 pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
-pub(crate) use compare::{first_difference, first_differing_row, show};
+pub(crate) use compare::{first_difference, first_differing_row};
 pub(crate) use publish::{Opening, StoreWriter};
 pub(crate) use snapshot::{Snapshot, SnapshotColumn, SnapshotSection};

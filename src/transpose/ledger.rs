@@ -170,7 +170,10 @@ impl Ledger {
         };
         // Synced, unlike the files it lists: after a power failure it must say what was about to be written.
         let path = ledger_path(out, wrapping);
-        disk.put(&temporary_path(&path), &path, &bytes)?;
+        disk.put(&temporary_path(&path), &path, &bytes).inspect_err(|_| {
+            // The first error says more than one about the leftover.
+            let _ = disk.remove(&temporary_path(&path));
+        })?;
         for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
             let path = ledger_path(out, other);
             let temporary = temporary_path(&path);

@@ -191,6 +191,39 @@ fn a_file_that_does_not_fit_is_skipped_by_name_and_the_others_go_in() {
     assert!(report.skipped[1].reason.contains("second file of 20240105"), "{}", report.skipped[1].reason);
 }
 
+/// A stock is what has a row, and has its number by its code, whichever file was read first.
+#[test]
+fn codes_of_a_refused_file_are_no_stocks_and_numbers_do_not_depend_on_workers() {
+    let paths: Vec<(String, Vec<String>)> = (1..=28)
+        .rev()
+        .map(|day| {
+            (format!("202402{day:02}.parquet"), vec![format!("N{:02}", 40 - day), format!("Z{:02}", day * 7 % 29)])
+        })
+        .collect();
+    let segments = [1, 4].map(|workers| {
+        let place = two_by_two();
+        let mut files: Vec<PathBuf> = paths
+            .iter()
+            .map(|(name, codes)| {
+                let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+                write_parquet(&place.path(name), &section(&codes, &[1.0, 2.0]));
+                place.path(name)
+            })
+            .collect();
+        fs::create_dir(place.path("d=20240214")).unwrap();
+        files.push(place.path("d=20240214/x.parquet"));
+        write_parquet(files.last().unwrap(), &section(&["ghost"], &[1.0]));
+        let report = Append::new(place.store(), files).workers(workers).run().unwrap();
+        assert_eq!((report.skipped.len(), report.added), (1, 56));
+        let store = Store::open(place.store()).unwrap();
+        assert!(!store.stocks().unwrap().contains(&"ghost"));
+        let numbers: Vec<u32> = store.stocks().unwrap().iter().map(|code| store.stock(code).unwrap().0).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+        fs::read(place.store().join("segment/00000002-0000.arrow")).unwrap()
+    });
+    assert!(segments[0] == segments[1]);
+}
+
 #[test]
 fn an_append_keeps_to_the_limit_on_restatements() {
     let place = two_by_two();

@@ -274,6 +274,18 @@ fn the_ledger_is_synced_before_it_is_named_and_named_before_what_it_lists() {
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 
+#[test]
+fn a_ledger_that_cannot_be_written_leaves_nothing() {
+    let (place, store) = small_store();
+    let out = place.path("out");
+    let disk = Disk::with_hook(|operation| match operation {
+        Operation::Sync(_) => Err(io::Error::other("no room")),
+        _ => Ok(()),
+    });
+    assert!(Transpose::new(&store, &out).workers(1).disk(disk).run().is_err());
+    assert_eq!(entries(&out), Vec::<String>::new());
+}
+
 /// Whether an error names the ledger as damaged, and the way out that a user of an output directory has.
 fn says_to_remove(result: &Result<TransposeReport, Error>, out: &Path) -> bool {
     let way_out = format!("remove {} and transpose again", out.display());
