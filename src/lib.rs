@@ -53,8 +53,8 @@
 //!
 //! Files of a store are written once, published by a rename, and never changed; mapping relies on that (see
 //! [`mapped::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the
-//! same for any size. A chunk's checksum is compared each time it is handed out, except by [`Store::series`], which
-//! would have to read the whole store for it; [`Store::verify`] compares them all. Damage is an [`Error`], never a
+//! same for any size. A chunk's checksum is compared each time it is handed out; by [`Store::series`], which takes
+//! single rows of many chunks, the first time. [`Store::verify`] compares them all. Damage is an [`Error`], never a
 //! panic and never an older version in silence.
 //!
 //! A panic of the Parquet decoder on a damaged input is caught and becomes the reason for skipping that file. For this

@@ -334,7 +334,7 @@ impl Comparison<'_> {
             let section = self.store.section_at(*date)?;
             for (index, found) in columns.clone().zip(&found) {
                 let Some(place) = self.columns[index] else { continue };
-                let stored = section.rows_of(place, theirs.start, theirs.end)?;
+                let stored = section.checked_column_as(place, &self.survey.columns[index].data_type, theirs.clone())?;
                 let found = found.slice(ours.start, ours.len());
                 let (date, name) = (self.store.dates()?[*date], &self.survey.columns[index].name);
                 match first_differing_row(&stored, &found) {

@@ -2,6 +2,7 @@
 //! versions share them as they share the segments.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_buffer::Buffer;
 
@@ -15,11 +16,13 @@ use crate::mapped::{Access, load};
 /// Length of a record, and of the header.
 const RECORD_LEN: u64 = size_of::<ChunkRecord>() as u64;
 
-/// The chunks of one segment, in place.
+/// The chunks of one segment, in place, and which of them were found to be as they were written.
 #[derive(Debug)]
 pub(super) struct Chunks {
     bytes: Buffer,
     path: PathBuf,
+    /// One bit a chunk.
+    checked: Box<[AtomicU64]>,
 }
 
 impl Chunks {
@@ -54,7 +57,21 @@ impl Chunks {
             let what = format!("the chunks of segment {}", segment.ordinal);
             return Err(Error::Corrupt { path, damage: Damage::Checksum { what } });
         }
-        Ok(Chunks { bytes, path })
+        let checked = (0..segment.chunk_count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Ok(Chunks { bytes, path, checked })
+    }
+
+    /// Whether chunk `number` was found to be as it was written.
+    pub(super) fn is_checked(&self, number: u64) -> bool {
+        let word = self.checked.get((number / 64) as usize);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (number % 64) & 1 == 1)
+    }
+
+    /// Remembers that chunk `number` is as it was written.
+    pub(super) fn set_checked(&self, number: u64) {
+        if let Some(word) = self.checked.get((number / 64) as usize) {
+            word.fetch_or(1 << (number % 64), Ordering::Relaxed);
+        }
     }
 
     /// `count` records from `start` on.

@@ -165,9 +165,10 @@ impl<'a> Section<'a> {
         chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
     }
 
-    /// Rows `from` to `to` of panel column `index` in its logical type, without comparing its checksum.
-    pub(crate) fn rows_of(&self, index: usize, from: usize, to: usize) -> Result<ArrayRef> {
-        self.column_as(index, self.store.panel_type(index)?, from..to)
+    /// As [`column_as`](Section::column_as), of a column whose checksum was compared once at least.
+    pub(crate) fn checked_column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
+        self.open.position(index).map_or(Ok(()), |position| self.check_once(position))?;
+        self.column_as(index, logical, rows)
     }
 
     /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
@@ -201,8 +202,18 @@ impl<'a> Section<'a> {
         (0..self.open.columns.len()).try_for_each(|position| self.check_chunk(position))
     }
 
+    /// Compares the checksum of the segment's `position`-th column, unless that was done before: for those who read
+    /// single rows, again and again.
+    pub(super) fn check_once(&self, position: usize) -> Result<()> {
+        if self.open.chunks.is_checked(self.record.chunk_start + position as u64) {
+            return Ok(());
+        }
+        self.check_chunk(position)
+    }
+
     fn check_chunk(&self, position: usize) -> Result<()> {
         if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunks[position].checksum {
+            self.open.chunks.set_checked(self.record.chunk_start + position as u64);
             return Ok(());
         }
         let column = self.open.columns[position].name.clone();

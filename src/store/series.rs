@@ -22,10 +22,9 @@ use crate::workers::Workers;
 impl Store {
     /// All rows of the stock with `code` by ascending date, in logical types: code, date, then the panel's columns.
     ///
-    /// Costs a short search and a row's copy for each date, without comparing checksums: a column's checksum covers
-    /// the whole section, and reading all of the store for one stock is not what a look-up should do. Use
-    /// [`verify`](Store::verify) to check a store. A row's values lie far apart in the file: the first series that a
-    /// process looks up costs page faults over the whole store, several times what later ones cost.
+    /// Costs a short search and a row's copy for each date. A checksum covers a column of a whole section; each is
+    /// compared once and then remembered by this `Store`, so that the first series reads the columns asked for on all
+    /// dates that have the stock, and later ones cost a small part of that.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows.
@@ -86,6 +85,7 @@ impl Store {
         // the processor's caches, do not wait for one another.
         for (index, &date) in self.dates()?.iter().enumerate().take(range.end).skip(range.start) {
             let section = self.section_at(index)?;
+            section.check_once(0)?;
             near = section.first_row(wanted, ranks, near)?;
             if near == section.row_count() || section.rank_at(near, ranks)? != wanted {
                 continue;
@@ -95,7 +95,7 @@ impl Store {
                 runs.push(Run::new(section.segment(), columns));
             }
             if let Some(run) = runs.last_mut() {
-                run.push(&section, near);
+                run.push(&section, near)?;
             }
         }
         Ok((dates, runs))
@@ -103,8 +103,9 @@ impl Store {
 }
 
 impl<'a> Section<'a> {
-    /// The rows of the stocks whose places in code order lie in `wanted`. Does not compare the checksum.
+    /// The rows of the stocks whose places in code order lie in `wanted`.
     pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
+        self.check_once(0)?;
         let ranks = self.store().ranks()?;
         let start = self.first_row(wanted.start, ranks, 0)?;
         // A damaged section may be out of order.
@@ -207,8 +208,9 @@ impl<'a> Run<'a> {
         continues
     }
 
-    fn push(&mut self, section: &Section<'_>, row: usize) {
+    fn push(&mut self, section: &Section<'_>, row: usize) -> Result<()> {
         for column in self.columns.iter_mut().flatten() {
+            section.check_once(column.position)?;
             let chunk = section.chunk_bytes(column.position);
             let from = if section.null_count(column.position) == 0 {
                 chunk
@@ -230,6 +232,7 @@ impl<'a> Run<'a> {
             }
         }
         self.row_count += 1;
+        Ok(())
     }
 
     /// Appends the columns to `parts`, each in its logical type. `path` is what damage is reported of.
