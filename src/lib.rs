@@ -60,6 +60,9 @@
 //! A panic of the Parquet decoder on a damaged input is caught and becomes the reason for skipping that file. For this
 //! the library needs panics that unwind, and puts a hook before the process's own which keeps such panics quiet.
 //!
+//! Where the system limits the size of files (`ulimit -f`), a write beyond it ends the process by SIGXFSZ, unless the
+//! process ignores that signal, as the binary does; then it is an [`Error`] as any other.
+//!
 //! # What it is not
 //!
 //! No server and no query language; daily panels only; one machine with a local file system; 64-bit little-endian

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use assert_cmd::Command;
+use chrono::{DateTime, TimeDelta, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -78,8 +79,13 @@ impl Place {
     }
 
     fn run_all(&self, args: &[&str]) -> Ran {
-        let output =
-            Command::new(TRANSECT).current_dir(self.0.path()).env("TERM", "xterm").args(args).output().unwrap();
+        self.run_with(args, &[])
+    }
+
+    fn run_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+        let mut command = Command::new(TRANSECT);
+        command.current_dir(self.0.path()).env("TERM", "xterm").envs(environment.iter().copied()).args(args);
+        let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = output.status.code().unwrap_or(-1);
         Ran { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
@@ -524,6 +530,9 @@ fn transpose_writes_what_was_chosen() {
     place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
     place.run("transpose store no --stocks NONE").failed(1, &["NONE"]);
     place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
+    place.run("transpose store no --stocks @/dev/zero").failed(1, &["/dev/zero is no regular file"]);
+    fs::File::create(place.path("long.txt")).unwrap().set_len((16 << 20) + 1).unwrap();
+    place.run("transpose store no --stocks @long.txt").failed(1, &["long.txt has more than 16 MiB"]);
     place.run("transpose store no --columns nope").failed(1, &["nope"]);
     place.run("transpose store no --exclude trade_date").failed(1, &["--no-date"]);
     assert!(!place.path("no").exists(), "what cannot be done leaves nothing");
@@ -653,6 +662,51 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     assert_eq!(refused.stdout, "");
     place.run("show store --version 9").failed(1, &["version 9", "versions 1, 2, 3 are kept"]);
     place.run("show store --as-of 1999-01-01").failed(1, &["transect log"]);
+}
+
+#[test]
+fn a_file_that_grows_beyond_the_limit_of_the_system_is_an_error_and_leaves_nothing() {
+    let place = Place::with_store();
+    let limited = |line: &str| {
+        let script = format!("ulimit -f 8; exec {TRANSECT} {line}");
+        let output = Command::new("sh").current_dir(place.0.path()).args(["-c", &script]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "no signal ends it: {stderr}");
+        stderr
+    };
+    assert!(limited("build panel s2").contains("cannot write s2/.transect-spill-"));
+    assert_eq!(place.files("s2").into_keys().collect::<Vec<_>>(), [PathBuf::from("LOCK")]);
+    assert!(limited("transpose store out").contains("File too large"));
+    assert_eq!(place.files("out").len(), 0);
+    place.run("build panel s2 -q").done();
+    place.run("transpose store out -q").done();
+}
+
+#[test]
+fn as_of_is_on_the_clocks_of_the_place_and_says_which_version_it_chose() {
+    let place = Place::new();
+    let _held = three_versions(&place);
+    let log = place.run("log store --json").done().json();
+    let made = |version: usize| -> DateTime<Utc> {
+        log["versions"][version - 1]["created"].as_str().unwrap().parse().unwrap()
+    };
+    for (zone, hours) in [("EAST-14", 14), ("WEST+12", -12)] {
+        let info = |as_of: &str, more: &str| {
+            let args = format!("info store --json --as-of {as_of} {more}");
+            place.run_with(&args.split_whitespace().collect::<Vec<_>>(), &[("TZ", zone)])
+        };
+        let there = made(3) + TimeDelta::hours(hours);
+        let day = there.format("%Y-%m-%d").to_string();
+        let chosen = info(&day, "").done();
+        assert_eq!(chosen.json()["version"], 3, "the end of {day} at {zone}");
+        assert!(chosen.stderr.starts_with("version 3 of store, made 20"), "{chosen:?}");
+        assert_eq!(info(&day, "-q").done().stderr, "");
+        info(&(there - TimeDelta::days(1)).format("%Y-%m-%d").to_string(), "").failed(1, &["from that time"]);
+        // A time without an offset: the last instant of the first version.
+        let second = made(2) + TimeDelta::hours(hours) - TimeDelta::nanoseconds(1);
+        let time = second.format("%Y-%m-%dT%H:%M:%S%.9f").to_string();
+        assert_eq!(info(&time, "").done().json()["version"], 1, "{time} at {zone}");
+    }
 }
 
 /// A store with two versions: on 3 January A is restated, also from one NaN to another, and B is new.

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use transect::{MaxRestated, Store};
 
+use super::output;
 use super::words::instant;
 
 /// What a change to a store may do, and what it leaves.
@@ -70,17 +71,25 @@ pub struct At {
 
     /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
     ///
-    /// In UTC unless it ends in an offset; a date alone is its midnight. What was published later is not seen.
+    /// On this machine's clocks unless it ends in an offset; a date alone is the end of that day. What was published
+    /// later is not seen. Which version that is goes to stderr.
     #[arg(long, value_name = "DATETIME", value_parser = instant)]
     pub as_of: Option<i64>,
 }
 
 impl At {
-    /// Opens that version of the store at `path`.
-    pub fn open(self, path: &Path) -> transect::Result<Store> {
+    /// Opens that version of the store at `path`; unless `quiet`, says which one a time chose.
+    pub fn open(self, path: &Path, quiet: bool) -> transect::Result<Store> {
         match (self.version, self.as_of) {
             (Some(version), _) => Store::open_version(path, version),
-            (None, Some(instant_ns)) => Store::open_as_of(path, instant_ns),
+            (None, Some(instant_ns)) => {
+                let store = Store::open_as_of(path, instant_ns)?;
+                if !quiet {
+                    let (version, made) = (store.version(), output::instant(store.created_ns()));
+                    output::say(format_args!("version {version} of {}, made {made}", output::path(path)));
+                }
+                Ok(store)
+            }
             (None, None) => Store::open(path),
         }
     }

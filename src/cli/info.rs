@@ -16,8 +16,8 @@ struct Json<'a> {
     info: &'a StoreInfo,
 }
 
-pub fn run(args: &InfoArgs) -> anyhow::Result<Exit> {
-    let info = args.at.open(&args.store)?.info()?;
+pub fn run(args: &InfoArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let info = args.at.open(&args.store, quiet)?.info()?;
     let store = output::path(&args.store);
     if args.json {
         output::print_json("info", Exit::Done, &Json { store, info: &info })?;

@@ -23,6 +23,8 @@ mod update;
 mod verify;
 mod words;
 
+use std::sync::Arc;
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -31,6 +33,8 @@ use exit::Exit;
 
 /// Runs the command that the arguments name.
 pub fn main() -> std::process::ExitCode {
+    // A file beyond the limit of `ulimit -f` is an error to tell of, not a reason to die.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let cli = Cli::parse();
     let quiet = cli.quiet;
     let json = match &cli.command {
@@ -53,7 +57,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Append(args) => append::run(args, quiet),
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
-        Command::Info(args) => info::run(&args),
+        Command::Info(args) => info::run(&args, quiet),
         Command::Log(args) => log::run(&args),
         Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),

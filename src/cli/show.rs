@@ -12,7 +12,7 @@ use super::rows::RowWriter;
 
 pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let format = RowFormat::for_stdout("show", args.format);
-    let store = args.at.open(&args.store)?;
+    let store = args.at.open(&args.store, quiet)?;
     let columns = columns(&store, args.columns.as_deref())?;
     let batch = match (args.date, &args.stock) {
         (Some(date), None) => section(&store, date, &columns)?,

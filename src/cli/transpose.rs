@@ -1,5 +1,6 @@
 //! `transect transpose`
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,6 +13,9 @@ use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
 use super::words::StocksArg;
+
+/// The most bytes that a list of stocks may have: a code for each of a million.
+const LONGEST_LIST: u64 = 16 << 20;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -30,7 +34,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     if args.format == Format::Arrow && args.compression.is_some_and(|codec| codec != Compression::None) {
         super::usage("transpose", "--compression is for Parquet; an Arrow file is not compressed");
     }
-    let store = args.at.open(&args.store)?;
+    let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;
     let selection = Selection { from: args.from, to: args.to, dates: args.dates };
     check_range(&selection, &store)?;
@@ -88,7 +92,17 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
 
 /// One code per line; blank lines do not count.
 fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let unreadable = || format!("cannot read {}", path.display());
+    // Before it is opened: some things that are no files wait for a writer, or never end.
+    if !std::fs::metadata(path).with_context(unreadable)?.is_file() {
+        bail!("{} is no regular file; name a file with one code per line", path.display());
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(unreadable)?;
+    file.take(LONGEST_LIST + 1).read_to_string(&mut text).with_context(unreadable)?;
+    if text.len() as u64 > LONGEST_LIST {
+        bail!("{} has more than {} MiB, which is no list of codes", path.display(), LONGEST_LIST >> 20);
+    }
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let codes: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if codes.is_empty() {

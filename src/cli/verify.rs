@@ -38,7 +38,7 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
             "--source compares with the files as they are now, which an older version cannot match; leave out one of them",
         );
     }
-    let store = args.at.open(&args.store)?;
+    let store = args.at.open(&args.store, quiet)?;
     let verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Local, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 /// Which stocks were named.
@@ -62,8 +62,13 @@ pub fn age(text: &str) -> Result<Duration, String> {
     count.checked_mul(hours * 3600).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// Reads a date, or a date and a time, in UTC or with an offset, as nanoseconds since 1970.
+/// Reads a date, or a date and a time, as nanoseconds since 1970. Without an offset it is on this machine's clocks; a
+/// date alone is the last instant of that day.
 pub fn instant(text: &str) -> Result<i64, String> {
+    instant_in(text, &Local)
+}
+
+fn instant_in(text: &str, zone: &impl TimeZone) -> Result<i64, String> {
     let wrong =
         || format!("{text:?} is no time; write it as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00");
     // As `log` and `info` print it: a blank before the time, and one before the offset.
@@ -72,13 +77,30 @@ pub fn instant(text: &str) -> Result<i64, String> {
     let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
     let with_offset = with_offset.iter().find_map(|format| DateTime::parse_from_str(&joined, format).ok());
     let naive = || naive.iter().find_map(|format| NaiveDateTime::parse_from_str(&joined, format).ok());
-    let midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0));
-    let instant =
-        with_offset.map(|time| time.to_utc()).or_else(|| naive().or_else(midnight).map(|time| time.and_utc()));
-    let instant = instant.ok_or_else(wrong)?;
+    let next_midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok()?.succ_opt()?.and_hms_opt(0, 0, 0);
+    let instant = if let Some(instant) = with_offset {
+        instant.to_utc()
+    } else if let Some(time) = naive() {
+        // Where clocks were set back the hour comes twice; who asks what was known then means all of it.
+        on_clocks(time, zone, LocalResult::latest)
+    } else {
+        on_clocks(next_midnight().ok_or_else(wrong)?, zone, LocalResult::earliest) - TimeDelta::nanoseconds(1)
+    };
     // Before or after all that 64 bits of nanoseconds reach is before or after all versions.
     let beyond = if instant.timestamp() < 0 { i64::MIN } else { i64::MAX };
     Ok(instant.timestamp_nanos_opt().unwrap_or(beyond))
+}
+
+/// The instant at which clocks in `zone` showed `time`; `which` chooses where there are two. A time that was left out
+/// when clocks were set forward is read as on the clocks of the day before.
+fn on_clocks<Z: TimeZone>(
+    time: NaiveDateTime,
+    zone: &Z,
+    which: impl Fn(LocalResult<DateTime<Z>>) -> Option<DateTime<Z>>,
+) -> DateTime<Utc> {
+    let day = TimeDelta::days(1);
+    let shown = |time: NaiveDateTime| which(zone.from_local_datetime(&time)).map(|instant| instant.to_utc());
+    shown(time).or_else(|| Some(shown(time.checked_sub_signed(day)?)? + day)).unwrap_or_else(|| time.and_utc())
 }
 
 /// Reads `512MiB`, `2GB`, `1.5GiB` or plain bytes.
@@ -113,6 +135,9 @@ pub fn byte_len(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::timezone::Tz;
+    use chrono::FixedOffset;
+
     use super::*;
 
     #[test]
@@ -146,26 +171,47 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_in_utc_unless_they_say_otherwise() {
+    fn instants_are_on_the_clocks_of_the_place_unless_they_say_otherwise() {
         const NOON: i64 = 1_704_196_800_000_000_000;
-        for text in [
-            "2024-01-02T12:00",
-            "2024-01-02T12:00:00",
-            "2024-01-02 12:00",
-            "2024-01-02T12:00:00Z",
-            "2024-01-02T12:00:00.000Z",
-            "2024-01-02T20:00+08:00",
-            "2024-01-02T20:00:00+08:00",
-            "2024-01-02 20:00:00 +08:00",
+        const HOUR: i64 = 3_600_000_000_000;
+        let shanghai = FixedOffset::east_opt(8 * 3600).unwrap();
+        for (text, hour) in [
+            ("2024-01-02T12:00", 4),
+            ("2024-01-02T12:00:00", 4),
+            ("2024-01-02 12:00", 4),
+            ("2024-01-02T12:00:00Z", 12),
+            ("2024-01-02T12:00:00.000Z", 12),
+            ("2024-01-02T20:00+08:00", 12),
+            ("2024-01-02T20:00:00+08:00", 12),
+            ("2024-01-02 20:00:00 +08:00", 12),
         ] {
-            assert_eq!(instant(text), Ok(NOON), "{text}");
+            assert_eq!(instant_in(text, &shanghai), Ok(NOON + (hour - 12) * HOUR), "{text}");
         }
-        assert_eq!(instant("2024-01-02"), Ok(NOON - 12 * 3_600_000_000_000));
-        assert_eq!(instant("2024-01-02T12:00:00.000000001"), Ok(NOON + 1));
-        assert_eq!([instant("9999-12-31"), instant("0001-01-01")], [Ok(i64::MAX), Ok(i64::MIN)]);
+        assert_eq!(instant_in("2024-01-02T12:00:00.000000001", &Utc), Ok(NOON + 1));
         for bad in ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8"] {
             assert!(instant(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_date_is_the_end_of_its_day() {
+        const MIDNIGHT: i64 = 1_704_240_000_000_000_000;
+        assert_eq!(instant_in("2024-01-02", &Utc), Ok(MIDNIGHT - 1));
+        let new_york = FixedOffset::west_opt(5 * 3600).unwrap();
+        assert_eq!(instant_in("2024-01-02", &new_york), Ok(MIDNIGHT + 5 * 3_600_000_000_000 - 1));
+        assert_eq!([instant("9999-12-31"), instant("0001-01-01")], [Ok(i64::MAX), Ok(i64::MIN)]);
+    }
+
+    #[test]
+    fn hours_that_come_twice_or_never_are_some_instant() {
+        let utc = |text: &str, zone: &str| {
+            let ns = instant_in(text, &zone.parse::<Tz>().unwrap()).unwrap();
+            DateTime::from_timestamp_nanos(ns).format("%Y-%m-%dT%H:%M:%S").to_string()
+        };
+        assert_eq!(utc("2024-11-03T01:30", "America/New_York"), "2024-11-03T06:30:00", "the later one");
+        assert_eq!(utc("2024-03-10T02:30", "America/New_York"), "2024-03-10T07:30:00", "by the clocks before");
+        // Clocks went from the end of this day to one o'clock of the next.
+        assert_eq!(utc("2023-03-25", "Asia/Beirut"), "2023-03-25T21:59:59");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Whether a directory is a store, part of one, or somebody else's.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX};
 
 /// How CURRENT begins in any version of the format. Other programs have files of that name, too.
-const CURRENT_BEGINS: &[u8] = b"transect store ";
+const CURRENT_BEGINS: [u8; 15] = *b"transect store ";
 
 /// Whether the directory `root` is a store of ours, finished or not: its CURRENT begins as ours does, or it has a LOCK
 /// and nothing that a store does not have.
@@ -15,7 +17,9 @@ const CURRENT_BEGINS: &[u8] = b"transect store ";
 /// # Errors
 /// When it cannot be read.
 pub(super) fn is_store(root: &Path) -> Result<bool> {
-    if fs::read(root.join(CURRENT_NAME)).is_ok_and(|bytes| bytes.starts_with(CURRENT_BEGINS)) {
+    let mut begins = [0; CURRENT_BEGINS.len()];
+    let current = durable::open(&root.join(CURRENT_NAME)).and_then(|mut file| file.read_exact(&mut begins));
+    if current.is_ok() && begins == CURRENT_BEGINS {
         return Ok(true);
     }
     let is_ours = |name: &String| {
