@@ -2,12 +2,13 @@
 //!
 //! Damage is described by plain values ([`Damage`]), so that a caller can tell a swapped section from a truncated file
 //! without reading text. What is wrong with one *input* file is not an [`Error`]: it is a reason in a report
-//! (see `source::Skipped`), because the other inputs go on.
+//! (see [`Skipped`]), because the other inputs go on.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::key::Date;
+use crate::skipped::{Skipped, grouped};
 
 /// Result of this library's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -27,6 +28,14 @@ pub enum Error {
     /// A request that contradicts itself, the data or what already exists. The message ends in the way out.
     #[error("{0}")]
     Refused(String),
+    /// Inputs cannot be used, and nothing can be done without them.
+    #[error("{what}: {}", told(skipped))]
+    Inputs {
+        /// What cannot be done.
+        what: String,
+        /// The inputs, with reasons.
+        skipped: Vec<Skipped>,
+    },
     /// A file of a newer (or unknown) format version.
     #[error(
         "{} has format version {found}, this transect reads version {supported}; use the transect that wrote it, or make it again with this one",
@@ -88,6 +97,17 @@ pub enum Error {
     /// The observer asked to stop. Nothing half-written stands under a final name.
     #[error("interrupted")]
     Cancelled,
+}
+
+/// The usual reasons, of which a message names a few.
+fn told(skipped: &[Skipped]) -> String {
+    const NAMED: usize = 3;
+    let groups = grouped(skipped);
+    let mut told: Vec<String> = groups.iter().take(NAMED).map(ToString::to_string).collect();
+    if groups.len() > NAMED {
+        told.push(format!("and {} more reasons", groups.len() - NAMED));
+    }
+    told.join("; ")
 }
 
 fn by(holder: Option<u32>) -> String {

@@ -78,6 +78,7 @@ pub mod panel;
 pub mod progress;
 mod segment;
 pub mod sink;
+pub mod skipped;
 pub mod source;
 pub mod store;
 pub mod synth;

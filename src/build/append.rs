@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::{Observer, Silent};
-use crate::source::{SectionFile, Skipped, join_date_forms, read_section};
+use crate::skipped::Skipped;
+use crate::source::{SectionFile, join_date_forms, read_section};
 use crate::store::{Opening, StoreWriter};
 
 /// Adds or replaces whole dates of a store from per-date files, of the shape that [`Transpose`](crate::Transpose)
@@ -149,7 +150,7 @@ impl<'a> Append<'a> {
                 }
                 Err(reason) => reason,
             };
-            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
+            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused.into() });
         }
         report.read_files = appended.len() as u64;
         if appended.is_empty() && keep == before.keep() {

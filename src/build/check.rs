@@ -16,7 +16,8 @@ use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::panel::{Column, DateForm, show};
 use crate::progress::Observer;
-use crate::source::{SeriesReader, Skipped, Survey, join_date_forms, survey};
+use crate::skipped::Skipped;
+use crate::source::{SeriesReader, Survey, join_date_forms, survey};
 use crate::store::{Store, first_differing_row};
 use crate::workers::Workers;
 
@@ -248,7 +249,7 @@ impl Comparison<'_> {
     }
 
     fn skipped(&self, index: usize, reason: String) -> Skipped {
-        Skipped { path: self.survey.inputs[index].path.display().to_string(), reason }
+        Skipped { path: self.survey.inputs[index].path.display().to_string(), reason: reason.into() }
     }
 
     /// Columns of one input, of nulls where it has none.

@@ -1,7 +1,5 @@
 //! What a build tells: the report to its caller, and the store's memory of each source file.
 
-use std::collections::HashMap;
-
 use arrow_array::Array;
 use serde::Serialize;
 
@@ -9,7 +7,8 @@ use super::intake::{Gathered, date_note};
 use crate::error::Error;
 use crate::format::SourceStatus;
 use crate::key::Date;
-use crate::source::{Input, Skipped, Survey};
+use crate::skipped::Skipped;
+use crate::source::{Input, Survey};
 use crate::store::{Snapshot, SourceEntry};
 
 /// What a build did.
@@ -86,7 +85,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
             path: skipped.path.clone(),
             status: SourceStatus::Skipped,
             code: None,
-            reason: skipped.reason.clone(),
+            reason: skipped.reason.to_string(),
             bytes: 0,
             modified_ns: 0,
             content_hash: 0,
@@ -101,16 +100,12 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
 
 /// Why there is no store: every file was skipped, or empty.
 pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
-    let mut reasons: HashMap<&str, (usize, &str)> = HashMap::new();
-    for source in &snapshot.sources {
-        let reason = if source.reason.is_empty() { "it has no rows" } else { &source.reason };
-        reasons.entry(reason).or_insert((0, &source.path)).0 += 1;
-    }
-    let most = reasons.iter().max_by_key(|(reason, (count, _))| (*count, std::cmp::Reverse(**reason)));
-    let example = most.map_or_else(String::new, |(reason, (count, path))| {
-        format!("; {count} of {} files for one reason, {path}: {reason}", snapshot.sources.len())
-    });
-    Error::Refused(format!("no row in {} can be stored{example}", survey.root.display()))
+    let reason = |source: &SourceEntry| match source.status {
+        SourceStatus::Skipped => source.reason.as_str().into(),
+        SourceStatus::Read | SourceStatus::Empty => "has no rows".into(),
+    };
+    let skipped = snapshot.sources.iter().map(|source| Skipped { path: source.path.clone(), reason: reason(source) });
+    Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
 }
 
 pub(super) fn report(
@@ -139,7 +134,7 @@ pub(super) fn report(
         dropped_rows: sources.iter().map(|source| source.dropped).sum(),
         empty_files: with(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
         skipped: with(SourceStatus::Skipped)
-            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.clone() })
+            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
             .collect(),
         notes,
         seconds: 0.0,

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
 use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::skipped::Skipped;
 use crate::source::Survey;
 use crate::store::StoreWriter;
 use crate::workers::{Workers, available};
@@ -106,11 +107,15 @@ impl<'a> Stages<'a> {
             all.skipped.extend(part.skipped);
         }
         if strict && !all.skipped.is_empty() {
-            let (input, reason) = &all.skipped[0];
-            return Err(Error::Refused(format!(
-                "{}: {reason} (and --strict allows no skipped file)",
-                inputs[*input].path.display()
-            )));
+            let skipped = all.skipped.iter().map(|(input, reason)| Skipped {
+                path: inputs[*input].path.display().to_string(),
+                reason: reason.as_str().into(),
+            });
+            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), inputs.len());
+            return Err(Error::Inputs {
+                what: format!("{count}, which --strict does not allow"),
+                skipped: skipped.collect(),
+            });
         }
         Ok(all)
     }

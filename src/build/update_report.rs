@@ -9,7 +9,8 @@ use super::changes::{Changes, DirtyDate, RowChange};
 use super::intake::{Gathered, date_note};
 use crate::error::Result;
 use crate::format::SourceStatus;
-use crate::source::{Scan, Skipped, Survey};
+use crate::skipped::Skipped;
+use crate::source::{Scan, Survey};
 use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
@@ -178,7 +179,7 @@ impl UpdateReport {
         self.read_files = with(SourceStatus::Read).count() as u64;
         self.empty_files = with(SourceStatus::Empty).map(|entry| entry.path.clone()).collect();
         self.skipped = with(SourceStatus::Skipped)
-            .map(|entry| Skipped { path: entry.path.clone(), reason: entry.reason.clone() })
+            .map(|entry| Skipped { path: entry.path.clone(), reason: entry.reason.as_str().into() })
             .collect();
         self.merged_rows = read.iter().map(|entry| entry.merged).sum();
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();

@@ -34,7 +34,7 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
 
     let (source, store) = (output::path(&args.source), output::path(&args.store));
-    let info = format!("see `transect info {}`", output::quoted(&store));
+    let info = format!("`transect info {} --json` lists all", output::quoted(&store));
     output::say_skipped(&report.skipped, report.files, &info);
     let exit = if report.skipped.is_empty() { Exit::Done } else { Exit::Skipped };
     if args.running.json {

@@ -1,6 +1,7 @@
 //! `transect info`
 
 use serde::Serialize;
+use transect::skipped::grouped;
 use transect::source::SourceOptions;
 use transect::store::{ColumnInfo, StoreInfo};
 
@@ -132,7 +133,7 @@ fn skipped(info: &StoreInfo) -> String {
     if info.skipped_files.is_empty() {
         return String::new();
     }
-    let line = |path: &str, reason: &str| format!("  {}: {}\n", output::escape(path), output::escape(reason));
-    let lines: String = info.skipped_files.iter().map(|file| line(&file.path, &file.reason)).collect();
+    let groups = grouped(&info.skipped_files);
+    let lines: String = groups.iter().map(|group| format!("  {}\n", output::escape(&group.to_string()))).collect();
     format!("\nskipped\n{lines}")
 }

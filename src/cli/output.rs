@@ -8,11 +8,11 @@ use std::path::Path;
 use anyhow::Context;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
-use transect::source::Skipped;
+use transect::skipped::{Skipped, grouped};
 
 use super::exit::Exit;
 
-/// How many skipped inputs or differences are listed on stderr.
+/// How many reasons or differences are listed on stderr.
 const LISTED: usize = 20;
 
 /// Standard output. Whether writing to it failed is remembered, since most errors on the way to it have other causes;
@@ -106,6 +106,10 @@ pub fn fail(error: &anyhow::Error, json: bool) -> Exit {
     let is_cancelled = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref::<transect::Error>(), Some(transect::Error::Cancelled))
     };
+    let left_out = error.chain().find_map(|cause| match cause.downcast_ref::<transect::Error>() {
+        Some(transect::Error::Inputs { what, skipped }) => Some((what, skipped)),
+        _ => None,
+    });
     let (exit, message) = if error.chain().any(is_cancelled) {
         (Exit::Interrupted, "interrupted; nothing half-written stands under a final name".to_owned())
     } else {
@@ -116,10 +120,19 @@ pub fn fail(error: &anyhow::Error, json: bool) -> Exit {
         struct Failure<'a> {
             error: &'a str,
             exit_code: u8,
+            #[serde(skip_serializing_if = "<[Skipped]>::is_empty")]
+            skipped: &'a [Skipped],
         }
-        let text = serde_json::to_string(&Failure { error: &message, exit_code: exit as u8 }).unwrap_or_default();
+        let skipped = left_out.map_or(&[][..], |(_, skipped)| skipped);
+        let failure = Failure { error: &message, exit_code: exit as u8, skipped };
+        let text = serde_json::to_string(&failure).unwrap_or_default();
         // That stdout is gone must not hide the error itself, which is printed below.
         let _ = print(&(text + "\n"));
+    }
+    if let Some((what, skipped)) = left_out {
+        say(format_args!("transect: {} {}:", red("error:"), escape(what)));
+        say_grouped(skipped, "--json lists all");
+        return exit;
     }
     match exit {
         Exit::Interrupted => say(format_args!("transect: {message}")),
@@ -132,14 +145,21 @@ fn red(text: &str) -> String {
     if has_colour(&io::stderr()) { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// Lists inputs that were skipped, with reasons. `rest` says where to find those that are not listed.
+/// Lists inputs that were skipped, by reason. `rest` says where to find those that are not listed.
 pub fn say_skipped(skipped: &[Skipped], of: u64, rest: &str) {
     if skipped.is_empty() {
         return;
     }
     say(format_args!("transect: skipped {} of {}:", count(skipped.len() as u64), counted(of, "input", "inputs")));
-    let lines = skipped.iter().map(|skipped| format!("{}: {}", skipped.path, skipped.reason));
-    say_listed(lines, rest);
+    say_grouped(skipped, rest);
+}
+
+fn say_grouped(skipped: &[Skipped], rest: &str) {
+    let groups = grouped(skipped);
+    say_listed(groups.iter().map(ToString::to_string), rest);
+    if groups.len() < skipped.len() && groups.len() <= LISTED {
+        say(format_args!("  {rest}"));
+    }
 }
 
 /// Lists what is wrong, under one heading.

@@ -6,24 +6,13 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
+use crate::skipped::{Reason, Skipped};
 
-/// An input that is left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Its path relative to the source directory; control characters and bytes that are not UTF-8 are escaped.
-    pub path: String,
-    /// Why it is left out.
-    pub reason: String,
-}
-
-impl Skipped {
-    pub(super) fn new(path: &Path, reason: impl Into<String>) -> Skipped {
-        Skipped { path: shown(path.as_os_str()), reason: reason.into() }
-    }
+/// The file at `path`, relative to the source directory, is left out.
+pub(super) fn skip(path: &Path, reason: impl Into<Reason>) -> Skipped {
+    Skipped { path: shown(path.as_os_str()), reason: reason.into() }
 }
 
 /// What lies in the source directory.
@@ -66,15 +55,15 @@ pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
                     }
                     // It may be a stock's file, and silence would lose the stock.
                     Err(error) => {
-                        found.skipped.push(Skipped::new(&path, format!("cannot be examined: {error}")));
+                        found.skipped.push(skip(&path, format!("cannot be examined: {error}")));
                         continue;
                     }
                 }
             }
             match code.map(std::str::from_utf8) {
                 None => others.push(name),
-                Some(Err(_)) => found.skipped.push(Skipped::new(&path, "its name is not UTF-8, so it gives no code")),
-                Some(Ok("")) => found.skipped.push(Skipped::new(&path, "its name leaves nothing for the code")),
+                Some(Err(_)) => found.skipped.push(skip(&path, "its name is not UTF-8, so it gives no code")),
+                Some(Ok("")) => found.skipped.push(skip(&path, "its name leaves nothing for the code")),
                 Some(Ok(code)) => found.files.push((code.to_owned(), path)),
             }
         }

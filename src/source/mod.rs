@@ -1,6 +1,6 @@
 //! The input: finds the per-stock files, agrees on one schema for all of them, and reads one series at a time.
 //!
-//! What is wrong with one file is a reason in words ([`Skipped`], or the `Err` of [`Survey::open`] and
+//! What is wrong with one file is a reason in words (of a [`Skipped`], or the `Err` of [`Survey::open`] and
 //! [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
 
 mod agree;
@@ -25,7 +25,6 @@ mod types;
 
 pub(crate) use convert::check_values;
 pub(crate) use dates::join_date_forms;
-pub use discover::Skipped;
 pub use options::{BadDates, Cast, Duplicates, SourceOptions};
 pub use pattern::Pattern;
 pub(crate) use scan::{KnownFile, Scan, scan};

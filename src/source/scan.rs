@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, Stamp};
-use super::discover::{Skipped, discover};
+use super::discover::discover;
 use super::options::SourceOptions;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
+use crate::skipped::Skipped;
 use crate::workers::Workers;
 
 /// What is known of a file from the last time it was read.

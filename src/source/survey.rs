@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use super::agree::{Agreement, Member, agree};
 use super::content::{self, Stamp, WHOLE, guarded};
 use super::dates::{Format, can_be_date};
-use super::discover::{Found, Skipped, counted, discover};
+use super::discover::{Found, counted, discover, skip};
 use super::exact::{Small, check_exact};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::options::SourceOptions;
@@ -19,6 +19,7 @@ use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
 use crate::panel::Column;
 use crate::progress::Observer;
+use crate::skipped::Skipped;
 use crate::workers::Workers;
 
 /// What the source holds: the agreed columns, the files to read and those left out.
@@ -192,7 +193,7 @@ fn look_at(
     for ((code, path), looked) in files.into_iter().zip(looked) {
         match looked {
             Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
-            Err(reason) => skipped.push(Skipped::new(&path, reason)),
+            Err(reason) => skipped.push(skip(&path, reason)),
         }
     }
     // Of names in the options, those that no changed file has may stand in the others.
@@ -201,7 +202,7 @@ fn look_at(
     }
     candidates.retain(|candidate| {
         let reason = refusal(&candidate.footer);
-        skipped.extend(reason.map(|reason| Skipped::new(&candidate.path, reason)));
+        skipped.extend(reason.map(|reason| skip(&candidate.path, reason)));
         reason.is_none()
     });
 
@@ -225,18 +226,15 @@ fn look_at(
     let mut refused = refused.into_iter();
     candidates.retain(|candidate| match refused.next().flatten() {
         Some(reason) => {
-            skipped.push(Skipped::new(&candidate.path, reason));
+            skipped.push(skip(&candidate.path, reason));
             false
         }
         None => true,
     });
     skipped.sort_by(|a, b| a.path.cmp(&b.path));
-    if let (true, Some(first)) = (options.strict, skipped.first()) {
-        let count = counted(skipped.len(), "input is", "inputs are");
-        return Err(Error::Refused(format!(
-            "{count} refused, and --strict was given; the first: {} {}",
-            first.path, first.reason
-        )));
+    if options.strict && !skipped.is_empty() {
+        let count = counted(skipped.len(), "input", "inputs");
+        return Err(Error::Inputs { what: format!("{count} cannot be used, which --strict does not allow"), skipped });
     }
 
     let date_name = match prior {

@@ -8,6 +8,7 @@ use super::view::OpenSegment;
 use crate::error::Result;
 use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
 use crate::segment::{natural_stored, stored_type};
+use crate::skipped::Skipped;
 
 /// A store in numbers.
 #[derive(Debug, Serialize)]
@@ -56,7 +57,7 @@ pub struct StoreInfo {
     /// Source files without rows.
     pub empty_files: Vec<String>,
     /// Source files that could not be used.
-    pub skipped_files: Vec<SkippedFile>,
+    pub skipped_files: Vec<Skipped>,
     /// Rows left out because another row has the same key.
     pub merged_rows: u64,
     /// Rows left out because their date cannot be read.
@@ -77,16 +78,6 @@ pub struct ColumnInfo {
     pub nulls: u64,
     /// Nulls as a share of all rows, 0 to 1.
     pub null_share: f64,
-}
-
-/// A source file that could not be used.
-#[derive(Debug, Serialize)]
-#[non_exhaustive]
-pub struct SkippedFile {
-    /// Path below the source directory.
-    pub path: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// What the store keeps of one source file.
@@ -153,7 +144,7 @@ impl Store {
             read_files: paths(SourceStatus::Read).count() as u64,
             empty_files: paths(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
             skipped_files: paths(SourceStatus::Skipped)
-                .map(|source| SkippedFile { path: source.path.clone(), reason: source.reason.clone() })
+                .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
                 .collect(),
             merged_rows: sources.iter().map(|source| source.merged).sum(),
             dropped_rows: sources.iter().map(|source| source.dropped).sum(),

@@ -24,7 +24,7 @@ mod view;
 pub use collect::{Collect, CollectReport};
 pub use diff::{ColumnChange, ColumnDiff, DateChange, Diff, DiffColumn, DiffReport, SectionDiff};
 pub use history::VersionEntry;
-pub use info::{ColumnInfo, SkippedFile, SourceEntry, StoreInfo};
+pub use info::{ColumnInfo, SourceEntry, StoreInfo};
 pub use matrix::Matrix;
 pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;

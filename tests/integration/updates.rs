@@ -381,7 +381,7 @@ fn a_column_that_widens_keeps_its_old_values_exact() {
         place.build();
         place.add("B", &batch(&[("date", dates()), ("x", new.clone())]));
         let report = update(&place);
-        let skipped: Vec<&String> = report.skipped.iter().map(|skipped| &skipped.reason).collect();
+        let skipped: Vec<&str> = report.skipped.iter().map(|skipped| &*skipped.reason).collect();
         assert_eq!((report.added, report.restated, report.skipped.len()), (3, 0, 0), "case {case}: {skipped:?}");
         assert_eq!(report.widened_columns.len(), 1, "case {case}");
         let store = open(&place);

@@ -28,7 +28,7 @@ fn reason_among_good(make: impl FnOnce(&Source)) -> String {
     assert!(read_all(&survey, 0).is_ok());
     assert_eq!(survey.skipped.len(), 1);
     assert_eq!(survey.skipped[0].path, "bad.parquet");
-    survey.skipped[0].reason.clone()
+    survey.skipped[0].reason.to_string()
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn strict_fails_where_a_file_would_be_skipped() {
     source.add("a", &day()).write("b.parquet", b"");
     assert_eq!(source.survey().inputs.len(), 1);
     source.options(|options| options.strict = true);
-    assert_mentions(&source.refused(), &["1 input is refused", "--strict", "b.parquet has zero bytes"]);
+    assert_mentions(&source.refused(), &["1 input cannot be used", "--strict", "b.parquet: has zero bytes"]);
 }
 
 #[test]

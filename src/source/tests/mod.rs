@@ -70,6 +70,7 @@ impl Source {
     fn refused(&self) -> String {
         match self.try_survey() {
             Err(Error::Refused(message)) => message,
+            Err(error @ Error::Inputs { .. }) => error.to_string(),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -78,7 +79,7 @@ impl Source {
     fn reason(&self) -> String {
         let survey = self.survey();
         match &survey.skipped[..] {
-            [skipped] if survey.inputs.is_empty() => skipped.reason.clone(),
+            [skipped] if survey.inputs.is_empty() => skipped.reason.to_string(),
             [] => match read_all(&survey, 0) {
                 Err(reason) => reason,
                 Ok(_) => panic!("nothing is wrong with the file"),

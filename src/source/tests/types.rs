@@ -47,7 +47,7 @@ fn assert_meet(arrays: &[ArrayRef], expected: &DataType) {
 
 /// The skipped files, each with its reason.
 fn skipped(source: &Source) -> Vec<(String, String)> {
-    source.survey().skipped.into_iter().map(|skipped| (skipped.path, skipped.reason)).collect()
+    source.survey().skipped.into_iter().map(|skipped| (skipped.path, skipped.reason.to_string())).collect()
 }
 
 #[test]
