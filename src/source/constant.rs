@@ -119,7 +119,7 @@ fn constant_chunk(content: &Content, chunk: &ColumnChunkMetaData, is_optional: b
     (rows == total && at == end).then_some((entry, rows))
 }
 
-/// The bytes of a page, unpacked.
+/// The bytes of a page, unpacked. `None` also where they do not match their checksum.
 fn body<'a>(
     content: &Content,
     page: &Page,
@@ -129,6 +129,9 @@ fn body<'a>(
 ) -> Option<&'a [u8]> {
     let len = usize::try_from(page.uncompressed).ok().filter(|len| *len <= PAGE)?;
     let packed = content.range(at, usize::try_from(page.compressed).ok().filter(|len| *len <= 2 * PAGE)?).ok()?;
+    if page.checksum.is_some_and(|checksum| checksum != crc32fast::hash(&packed)) {
+        return None;
+    }
     match codec {
         CompressionCodec::UNCOMPRESSED if packed.len() == len => unpacked[..len].copy_from_slice(&packed),
         CompressionCodec::SNAPPY if snap::raw::decompress_len(&packed) == Ok(len) => {

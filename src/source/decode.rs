@@ -21,6 +21,9 @@ use super::pages::check_pages;
 /// claims more rows than the file has cannot ask for more memory than this many.
 const BATCH_ROWS: usize = 65_536;
 
+/// What the decoder calls a page that does not match its checksum.
+const CHECKSUM: &str = "Page CRC checksum mismatch";
+
 /// The decoder over one file, its footer parsed once.
 pub(super) struct Parquet {
     content: Content,
@@ -62,7 +65,16 @@ impl Parquet {
     }
 
     /// Reads the columns at `roots` (ascending) batch by batch.
-    pub(super) fn batches(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader, String> {
+    pub(super) fn batches(
+        &self,
+        roots: &[usize],
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
+        let reader = self.reader(roots)?;
+        let roots = roots.to_vec();
+        Ok(reader.map(move |batch| batch.map_err(|error| self.blame(&roots, &error.to_string()))))
+    }
+
+    fn reader(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader, String> {
         let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
         let descriptor = self.metadata.parquet_schema();
         let wanted = |leaf| roots.contains(&descriptor.get_column_root_idx(leaf));
@@ -73,6 +85,21 @@ impl Parquet {
             .with_projection(mask)
             .build()
             .map_err(undecodable)
+    }
+
+    /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
+    /// them side by side and does not say which.
+    fn blame(&self, roots: &[usize], error: &str) -> String {
+        let fails = |root: &&usize| match self.reader(std::slice::from_ref(*root)) {
+            Ok(mut reader) => reader.any(|batch| batch.is_err()),
+            Err(_) => true,
+        };
+        let Some(&root) = roots.iter().find(fails) else { return undecodable(error) };
+        let name = self.metadata.schema().field(root).name();
+        if error.contains(CHECKSUM) {
+            return format!("is damaged: its column {name:?} has a page whose checksum does not match");
+        }
+        undecodable(format_args!("its column {name:?}: {error}"))
     }
 
     /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
@@ -88,7 +115,7 @@ impl Parquet {
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut found = 0;
         for batch in self.batches(roots)? {
-            let batch = batch.map_err(undecodable)?;
+            let batch = batch?;
             found += batch.num_rows();
             if found > row_count || batch.num_columns() != roots.len() {
                 break;

@@ -9,7 +9,7 @@ use parquet::file::statistics::Statistics;
 
 use super::content::{Content, Stamp, guarded};
 use super::convert::widen;
-use super::decode::{Parquet, undecodable};
+use super::decode::Parquet;
 use super::footer::{FileSchema, Value};
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
@@ -41,7 +41,7 @@ pub(super) fn check_exact(
         }
         let mut row_count = 0;
         for batch in parquet.batches(&[value.root])? {
-            let batch = batch.map_err(undecodable)?;
+            let batch = batch?;
             widen(batch.column(0), to, row_count)?;
             row_count += batch.num_rows();
         }

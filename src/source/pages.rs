@@ -78,6 +78,8 @@ pub(super) struct Page {
     pub(super) compressed: i64,
     pub(super) uncompressed: i64,
     pub(super) values: i64,
+    /// CRC-32 of the bytes after the header, where the writer gave one.
+    pub(super) checksum: Option<u32>,
     pub(super) kind: PageKind,
     pub(super) encoding: Encoding,
     /// Whether the levels of a page of [`PageKind::Data`] are runs and packed groups.
@@ -119,6 +121,7 @@ impl Page {
             compressed: 0,
             uncompressed: 0,
             values: 0,
+            checksum: None,
             kind: PageKind::Other,
             encoding: Encoding::Other,
             has_plain_levels: false,
@@ -138,6 +141,7 @@ impl Page {
                 }
                 (2, 5) => page.uncompressed = thrift.integer()?,
                 (3, 5) => page.compressed = thrift.integer()?,
+                (4, 5) => page.checksum = Some(thrift.integer()? as u32),
                 // Data page, dictionary page, data page of version 2; all have the number of values first.
                 (5 | 7 | 8, 12) => {
                     page.kind = match id {

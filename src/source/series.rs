@@ -91,7 +91,7 @@ impl SeriesReader {
             roots.sort_unstable();
             let place = |root: usize| roots.iter().position(|other| *other == root);
             for batch in parquet.batches(&roots)? {
-                let batch = batch.map_err(undecodable)?;
+                let batch = batch?;
                 if let Some((root, _)) = &schema.code {
                     let codes = batch.column(place(*root).unwrap_or(0));
                     check_codes(codes, &input.code, &survey.code.name, dates.days.len())?;
