@@ -25,6 +25,14 @@ pub enum Error {
         /// The way out.
         hint: String,
     },
+    /// There is no store at a path. `instead` says what is there, and the way out.
+    #[error("{} is not a store: {instead}", path.display())]
+    NotAStore {
+        /// Where one was looked for.
+        path: PathBuf,
+        /// What is there, and the way out.
+        instead: String,
+    },
     /// A request that contradicts itself, the data or what already exists. The message ends in the way out.
     #[error("{0}")]
     Refused(String),

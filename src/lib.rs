@@ -72,6 +72,7 @@ mod build;
 pub mod durable;
 pub mod error;
 pub mod format;
+pub mod hint;
 pub mod key;
 pub mod mapped;
 pub mod panel;

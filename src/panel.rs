@@ -19,6 +19,7 @@ use arrow_select::take::take;
 use chrono::{NaiveDate, TimeZone};
 
 use crate::error::{Error, Result};
+use crate::hint::instead;
 use crate::key::Date;
 
 /// One column of a panel.
@@ -61,11 +62,12 @@ impl PanelSchema {
     /// As [`index_of`](PanelSchema::index_of), for a name that somebody asks for.
     ///
     /// # Errors
-    /// [`Error::NotFound`], naming the columns that there are.
+    /// [`Error::NotFound`], naming those that it may be a slip of.
     pub fn find(&self, name: &str) -> Result<usize> {
         self.index_of(name).ok_or_else(|| {
             let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-            Error::NotFound { what: format!("column {name:?}"), hint: format!("the panel has {}", known.join(", ")) }
+            let hint = instead(name, &known, "the panel has", "`transect info` lists them");
+            Error::NotFound { what: format!("column {name:?}"), hint }
         })
     }
 }

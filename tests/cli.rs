@@ -661,7 +661,7 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     );
     let refused = place.run("verify store --source src --version 1").failed(2, &["--source", "leave out"]);
     assert_eq!(refused.stdout, "");
-    place.run("show store --version 9").failed(1, &["version 9", "versions 1, 2, 3 are kept"]);
+    place.run("show store --version 9").failed(1, &["version 9", "versions 1, 2 and 3 are kept"]);
     place.run("show store --as-of 1999-01-01").failed(1, &["transect log"]);
 }
 
@@ -787,9 +787,9 @@ date,stock,change,column,old,new
     assert_eq!((&report["older"], &report["newer"], &report["restated"]), (&1.into(), &2.into(), &1.into()));
     assert_eq!(report["dates"][0]["added"], 1);
     assert_eq!(report["columns"][1]["restated"], 1);
-    place.run("diff store 7").failed(1, &["version 7", "versions 1, 2 are kept"]);
+    place.run("diff store 7").failed(1, &["version 7", "versions 1 and 2 are kept"]);
     place.run("gc store --keep 1 -q").done();
-    place.run("diff store").failed(1, &["no version before", "transect log store"]);
+    place.run("diff store").failed(1, &["store keeps no version before 2 to compare it with", "transect log store"]);
 }
 
 /// Stored and written exactly, such a value must not hide the rest of its section.
@@ -958,7 +958,7 @@ fn an_update_of_a_bad_file_names_it_and_ends_with_3() {
     fs::write(place.path("src/A.parquet"), "no parquet").unwrap();
     let ran = place.run("update store").failed(3, &["skipped 1 of 2 inputs", "A.parquet: is not a Parquet file"]);
     assert!(ran.stdout.contains("rows that the store has of them stay"), "{}", ran.stdout);
-    place.run("update nowhere").failed(1, &["store at nowhere not found"]);
+    place.run("update nowhere").failed(1, &["nowhere is not a store: nothing of that name is there"]);
     place.run("update store elsewhere").failed(1, &["cannot read elsewhere"]);
 }
 

@@ -61,8 +61,18 @@ pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
 fn version_before(store: &Store) -> anyhow::Result<u64> {
     let kept = store.kept_versions()?;
     kept.iter().rfind(|&&version| version < store.version()).copied().with_context(|| {
-        let store = output::path(store.path());
-        format!("{store} keeps no version before that; `transect log {}` lists them", output::quoted(&store))
+        let (path, version) = (output::path(store.path()), store.version());
+        if store.history().is_ok_and(|history| history.len() == 1) {
+            return format!(
+                "version {version} is the first of {path}, and has nothing before it to compare it with; `transect \
+                 update {}` makes the next one when files have changed",
+                output::quoted(&path)
+            );
+        }
+        format!(
+            "{path} keeps no version before {version} to compare it with; `transect log {}` lists those that it keeps",
+            output::quoted(&path)
+        )
     })
 }
 

@@ -1,6 +1,5 @@
 //! What the commands print: reports for people and for scripts on stdout, everything else on stderr.
 
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
+pub use transect::hint::quoted;
 use transect::skipped::{Skipped, grouped};
 
 use super::exit::Exit;
@@ -312,20 +312,6 @@ pub fn path(path: &Path) -> String {
     escape(&path.to_string_lossy())
 }
 
-/// `text` as a shell takes it for one word.
-pub fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_./=,:@%+-".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    let mut word = "'".to_owned();
-    for c in text.chars() {
-        let _ = if c == '\'' { word.write_str("'\\''") } else { word.write_char(c) };
-    }
-    word.push('\'');
-    word
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,12 +345,5 @@ mod tests {
     #[test]
     fn text_from_data_cannot_command_a_terminal() {
         assert_eq!(escape("a\x1b[31m\nb\u{202e}中"), "a\\u{1b}[31m\\nb\\u{202e}中");
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell_where_they_must() {
-        assert_eq!(quoted("a/b.store"), "a/b.store");
-        assert_eq!(quoted("it's {code}"), "'it'\\''s {code}'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -17,6 +17,7 @@ use super::scan::Scan;
 use super::series::SeriesReader;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
+use crate::hint::instead;
 use crate::panel::Column;
 use crate::progress::Observer;
 use crate::skipped::Skipped;
@@ -302,10 +303,9 @@ fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> 
     let excluded = options.exclude.iter().map(|name| ("--exclude", name));
     let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
     if let Some((option, name)) = chosen.chain(excluded).chain(cast).find(|(_, name)| unknown(name)) {
-        return Err(Error::Refused(format!(
-            "{option} names {name:?}, which no file has; the columns are {}",
-            names.join(", ")
-        )));
+        let whole = format!("build without {option}, and `transect info` lists them");
+        let instead = instead(name, &names, "the columns are", &whole);
+        return Err(Error::Refused(format!("{option} names {name:?}, which no file has; {instead}")));
     }
     for (n, cast) in options.casts.iter().enumerate() {
         if options.casts[..n].iter().any(|other| other.column == cast.column) {

@@ -1,5 +1,6 @@
 //! The store: a directory of segments and catalogs, read here by date and by stock, published, verified.
 
+mod absent;
 mod catalog;
 mod chunks;
 mod collect;

@@ -12,13 +12,14 @@ use arrow_schema::DataType;
 use super::catalog::Catalog;
 use super::chunks::Chunks;
 use super::collect::catalog_versions;
-use super::{Section, dictionary, layout, logical};
+use super::{Section, absent, dictionary, layout, logical};
 use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, HistoryRecord, NONE, SEGMENT_DIR, SectionRecord,
     SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord, catalog_name, segment_name,
 };
+use crate::hint::{listed, nearest};
 use crate::key::{Date, StockId};
 use crate::mapped::Access;
 use crate::panel::{Column, DateForm, PanelSchema};
@@ -73,7 +74,7 @@ impl Store {
     /// the same for a store of any size.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where no store is, [`Error::Unfinished`] where a build did not complete, [`Error::Corrupt`]
+    /// [`Error::NotAStore`] where none is, [`Error::Unfinished`] where a build did not complete, [`Error::Corrupt`]
     /// and [`Error::WrongVersion`] where there is something else than this library wrote.
     pub fn open(path: impl AsRef<Path>) -> Result<Store> {
         Store::open_with(path, Access::Map)
@@ -116,7 +117,10 @@ impl Store {
         let kept = live.kept_versions()?;
         let missing = || Error::NotFound {
             what: format!("version {version} of {}", root.display()),
-            hint: format!("versions {} are kept", kept.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+            hint: match kept[..] {
+                [only] => format!("only version {only} is kept"),
+                ref kept => format!("versions {} are kept", listed(kept)),
+            },
         };
         if !kept.contains(&version) {
             return Err(missing());
@@ -254,17 +258,18 @@ impl Store {
     /// The number of the stock with this code.
     ///
     /// # Errors
-    /// [`Error::NotFound`], naming the neighbours in code order.
+    /// [`Error::NotFound`], naming those that it may be a slip of.
     pub fn stock(&self, code: &str) -> Result<StockId> {
         let stocks = self.stocks()?;
         match stocks.binary_search(&code) {
             Ok(rank) => Ok(StockId(self.catalog.record(Table::StockOrder, rank)?)),
             Err(at) => {
-                let near: Vec<&str> = stocks[at.saturating_sub(1)..(at + 2).min(stocks.len())].to_vec();
-                Err(Error::NotFound {
-                    what: format!("stock {code:?} in {}", self.root.display()),
-                    hint: format!("in code order it would stand near {}", near.join(", ")),
-                })
+                let around = &stocks[at.saturating_sub(1)..(at + 1).min(stocks.len())];
+                let hint = match nearest(code, stocks.iter().copied())[..] {
+                    [] => format!("in code order it would stand near {}", listed(around)),
+                    ref near => format!("did you mean {}?", near.join(" or ")),
+                };
+                Err(Error::NotFound { what: format!("stock {code:?} in {}", self.root.display()), hint })
             }
         }
     }
@@ -477,8 +482,8 @@ fn read_current(root: &Path) -> Result<Current> {
             Some(found) => Error::WrongVersion { path, found, supported: FORMAT_VERSION },
             None => Error::Corrupt { path, damage: Damage::Checksum { what: "its text".to_owned() } },
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            if root.exists() && layout::is_store(root)? {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            if root.is_dir() && layout::is_store(root)? {
                 return Err(match published_before(root) {
                     Some(version) => {
                         Error::structure(&path, format!("it is not there, although version {version} was published"))
@@ -486,9 +491,7 @@ fn read_current(root: &Path) -> Result<Current> {
                     None => Error::Unfinished { path: root.to_owned() },
                 });
             }
-            let hint = "a store is made by `transect build SRC STORE`".to_owned();
-            let what = if root.exists() { "CURRENT file (is this a store?)" } else { "store" };
-            Err(Error::NotFound { what: format!("{what} at {}", root.display()), hint })
+            Err(absent::nothing_at(root))
         }
         Err(error) => Err(Error::io("read", &path)(error)),
     }

@@ -419,8 +419,8 @@ fn what_is_missing_is_named() {
     fs::remove_file(store.join("CURRENT")).unwrap();
     assert!(matches!(Store::open(&store), Err(Error::Unfinished { path }) if path == store));
     fs::remove_file(store.join("LOCK")).unwrap();
-    assert!(matches!(Store::open(&store), Err(Error::NotFound { .. })));
-    assert!(matches!(Store::open(place.path("nowhere")), Err(Error::NotFound { .. })));
+    assert!(matches!(Store::open(&store), Err(Error::NotAStore { .. })));
+    assert!(matches!(Store::open(place.path("nowhere")), Err(Error::NotAStore { .. })));
 }
 
 #[test]

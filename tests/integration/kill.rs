@@ -43,7 +43,7 @@ fn write_panel(place: &Place, salt: u32) {
 /// The one value of a whole store; `None` where there is no store.
 fn salt_of(store: &Path) -> Option<u32> {
     let live = match Store::open(store) {
-        Err(Error::NotFound { .. } | Error::Unfinished { .. }) => return None,
+        Err(Error::NotAStore { .. } | Error::Unfinished { .. }) => return None,
         opened => opened.unwrap(),
     };
     for version in live.kept_versions().unwrap() {

@@ -164,7 +164,7 @@ impl Scene {
         let store = store_in(world);
         let fail = |what: &str, error: Error| -> ! { panic!("{}: {what}: {error}: {}", self.name, context()) };
         let found = match Store::open(&store) {
-            Err(Error::NotFound { .. } | Error::Unfinished { .. }) if allowed.contains(&None) => None,
+            Err(Error::NotAStore { .. } | Error::Unfinished { .. }) if allowed.contains(&None) => None,
             Err(error) => fail("opening", error),
             Ok(live) => {
                 self.assert_versions(&live, allowed, &context);
