@@ -150,6 +150,9 @@ fn lines(out: &str, report: &TransposeReport) -> Lines {
     lines.add_some("no rows", report.without_rows, |count| {
         format!("{count} dates have none of these stocks, and no file")
     });
+    for note in &report.notes {
+        lines.add("note", note);
+    }
     lines
 }
 

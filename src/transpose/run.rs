@@ -73,6 +73,8 @@ pub struct TransposeReport {
     pub columns: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
+    /// What else there is to know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl<'a> Transpose<'a> {
@@ -97,7 +99,8 @@ impl<'a> Transpose<'a> {
         self
     }
 
-    /// Which dates to write. Files of other dates stay.
+    /// Which dates to write. Files of other dates stay as they are, unless the columns have changed since they were
+    /// written: all files of a directory have one schema.
     pub fn selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
         self
@@ -168,6 +171,7 @@ impl<'a> Transpose<'a> {
             unchanged: work.unchanged,
             without_rows: work.without_rows,
             columns: plan.schema.fields().len() as u64,
+            notes: work.note.iter().cloned().collect(),
             ..TransposeReport::default()
         };
         if !work.is_none() || has_leftover(&self.out) {
@@ -221,7 +225,7 @@ impl<'a> Transpose<'a> {
             // A run that was killed while it wrote the file left this.
             self.disk.remove(&temporary_path(&at))?;
         }
-        ledger.pending = work.open;
+        ledger.pending = BTreeSet::new();
         ledger.write(&self.disk, &self.out, plan, &encoder)
     }
 

@@ -1,7 +1,7 @@
 //! What one run has to do, decided from the ledger, the store and what stands in the directory; nothing is written
 //! here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::ledger::{Ledger, LedgerFile};
@@ -16,18 +16,18 @@ use crate::workers::Workers;
 pub(super) struct Work {
     /// The dates to write, as places among the store's, ascending.
     pub(super) write: Vec<usize>,
+    /// Why dates that were not selected are among them; `None` where none is.
+    pub(super) note: Option<String>,
     /// Selected dates whose files are current.
     pub(super) unchanged: u64,
     /// Selected dates that are known to need no file.
     pub(super) without_rows: u64,
     /// Paths of files that must go.
     pub(super) stale: BTreeSet<String>,
-    /// Paths of dates that are not selected and that an unfinished run may have replaced.
-    pub(super) open: BTreeSet<String>,
     /// The ledger while the run goes on: old files stay listed until they are replaced.
     pub(super) ledger: Ledger,
-    /// What transect put at each path that is now to be written, removed or left open; `None` where an unfinished run
-    /// may have put anything.
+    /// What transect put at each path that is now to be written or removed; `None` where an unfinished run may have put
+    /// anything.
     before: BTreeMap<String, Option<LedgerFile>>,
 }
 
@@ -46,6 +46,9 @@ impl Work {
     /// Compares the ledger `before`, if there is one, with the store and the directory; `ledger` is the new one, still
     /// without files. Costs one look at the file of each `selected` date, a place among the store's.
     ///
+    /// A reader of the directory must meet one schema, whatever was selected: files that have another one, or that an
+    /// unfinished run may have left so, are written again too.
+    ///
     /// # Errors
     /// When the store is damaged, a file cannot be examined, or the observer cancels.
     pub(super) fn new(check: &Check<'_>, before: Option<Ledger>, ledger: Ledger, selected: &[usize]) -> Result<Work> {
@@ -53,18 +56,26 @@ impl Work {
         let path = |index: usize| check.plan.name.path(dates[index]);
         let mut work = Work {
             write: Vec::new(),
+            note: None,
             unchanged: 0,
             without_rows: 0,
             stale: BTreeSet::new(),
-            open: BTreeSet::new(),
             ledger,
             before: BTreeMap::new(),
         };
+        let mut wanted: BTreeSet<usize> = selected.iter().copied().collect();
         if let Some(before) = before {
-            work.take(before, dates);
+            let why = work.why_again(&before);
+            wanted.extend(work.take(before, dates));
+            work.note = match wanted.len() - selected.len() {
+                0 => None,
+                1 => Some(format!("{why}, so the file of one other date was written too")),
+                count => Some(format!("{why}, so the files of {count} other dates were written too")),
+            };
         }
-        let current = check.run(&work.ledger, selected)?;
-        for (&index, is_current) in selected.iter().zip(current) {
+        let wanted: Vec<usize> = wanted.into_iter().collect();
+        let current = check.run(&work.ledger, &wanted)?;
+        for (&index, is_current) in wanted.iter().zip(current) {
             if !is_current {
                 work.write.push(index);
             } else if work.ledger.files[&dates[index]].rows > 0 {
@@ -76,36 +87,56 @@ impl Work {
         for &index in &work.write {
             let path = path(index);
             work.stale.remove(&path);
-            work.open.remove(&path);
             if let Some(&file) = work.ledger.files.get(&dates[index]).filter(|file| file.rows > 0) {
                 work.before.entry(path).or_insert(Some(file));
             }
         }
         work.ledger.pending = work.write.iter().map(|&index| path(index)).collect();
-        work.ledger.pending.extend(work.stale.iter().chain(&work.open).cloned());
+        work.ledger.pending.extend(work.stale.iter().cloned());
         Ok(work)
     }
 
-    /// Sorts what an earlier run left: what stays in the ledger, and what must go.
-    fn take(&mut self, before: Ledger, dates: &[Date]) {
-        let same_kind = before.shape == self.ledger.shape && before.store == self.ledger.store;
+    /// Sorts what an earlier run left: what stays in the ledger, what must go, and the places of the dates that must be
+    /// written again.
+    fn take(&mut self, before: Ledger, dates: &[Date]) -> Vec<usize> {
+        let same_store = before.store == self.ledger.store;
+        let same_shape = before.shape == self.ledger.shape;
         let same_schema = before.schema == self.ledger.schema;
         let name = before.shape.file_name();
+        let mut again = Vec::new();
         for (date, mut file) in before.files {
-            if same_kind && dates.binary_search(&date).is_ok() {
-                let path = (!before.pending.is_empty()).then(|| name.path(date));
-                let open = path.filter(|path| before.pending.contains(path));
-                if open.is_some() || !same_schema {
+            let place = dates.binary_search(&date).ok().filter(|_| same_store);
+            if let Some(place) = place
+                && same_shape
+            {
+                if !same_schema || (!before.pending.is_empty() && before.pending.contains(&name.path(date))) {
                     file.changed_ns = 0;
                 }
-                self.open.extend(open);
+                if file.changed_ns == 0 {
+                    again.push(place);
+                }
                 self.ledger.files.insert(date, file);
             } else if file.rows > 0 {
+                again.extend(place);
                 self.before.insert(name.path(date), Some(file));
             }
         }
         self.before.extend(before.pending.into_iter().map(|path| (path, None)));
-        self.stale = self.before.keys().filter(|path| !self.open.contains(*path)).cloned().collect();
+        self.stale = self.before.keys().cloned().collect();
+        again
+    }
+
+    /// What makes files of dates that are not selected contradict the others.
+    fn why_again(&self, before: &Ledger) -> String {
+        if before.shape != self.ledger.shape {
+            return "all files in a directory have one shape".to_owned();
+        }
+        let changes = changes(&before.schema, &self.ledger.schema);
+        match changes.as_slice() {
+            [] => "an earlier run did not complete".to_owned(),
+            [change] => format!("the columns have changed ({change})"),
+            [first, rest @ ..] => format!("the columns have changed ({first}, and {} more)", rest.len()),
+        }
     }
 
     /// Whether nothing is to be written or removed.
@@ -131,6 +162,22 @@ impl Work {
             Some(Some(file)) => Ok(file.stands_at(at)? || file.holds_at(at)?),
         }
     }
+}
+
+/// What differs between two schemas, as a ledger spells them.
+fn changes(before: &[(String, String)], after: &[(String, String)]) -> Vec<String> {
+    let known: HashMap<&String, &String> = before.iter().map(|(name, kind)| (name, kind)).collect();
+    let kept: HashSet<&String> = after.iter().map(|(name, _)| name).collect();
+    let change = |(name, kind): &(String, String)| match known.get(name) {
+        None => Some(format!("{name:?} is new")),
+        Some(was) => (*was != kind).then(|| format!("{name:?} is {kind}, was {was}")),
+    };
+    let gone = before.iter().filter(|(name, _)| !kept.contains(name)).map(|(name, _)| format!("{name:?} is gone"));
+    let mut changes: Vec<String> = after.iter().filter_map(change).chain(gone).collect();
+    if changes.is_empty() && before != after {
+        changes.push("their order".to_owned());
+    }
+    changes
 }
 
 impl Check<'_> {

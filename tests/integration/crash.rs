@@ -201,8 +201,8 @@ fn a_transpose_of_what_changed_that_fails_anywhere_can_be_run_again_forward_and_
     }
 }
 
-/// What a run that was killed may have replaced is transect's until a run completes, also when another one that left it
-/// out is killed in between.
+/// What a run that was killed may have replaced is transect's until a run completes, whatever dates that one is for, and
+/// also when it is killed in its turn.
 #[test]
 fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
     let place = Place::new();
@@ -229,7 +229,6 @@ fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
     run(&first, &counted, Disk::default()).unwrap();
     let (disk, all) = counting();
     run(&second, &counted, disk).unwrap();
-    let mut left_open = 0;
     for n in 0..all.load(Ordering::SeqCst) {
         // Before its ledger, after it, after its file, and never.
         for m in [2, 5, 9, usize::MAX] {
@@ -238,8 +237,8 @@ fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
             run(&second, &out, Fault::From(n).disk()).unwrap_err();
             if some(&out, Fault::From(m).disk()).is_ok() {
                 let report = verify_output(&second, &out, &workers(1), &Silent).unwrap();
-                left_open +=
-                    usize::from(report.differences.iter().any(|difference| difference.contains("did not complete")));
+                let is_open = |difference: &String| difference.contains("did not complete");
+                assert!(!report.differences.iter().any(is_open), "killed at {n}, then run for one date: {report:?}");
             }
             // A third one is killed while it removes.
             let _ = run(&third, &out, Fault::From(n).disk());
@@ -248,7 +247,6 @@ fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
             fs::remove_dir_all(&out).unwrap();
         }
     }
-    assert!(left_open > 0, "nothing was ever left open");
 }
 
 #[test]
@@ -290,7 +288,10 @@ fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shap
         let dates = store.dates().unwrap()[..1].to_vec();
         let selection = Selection { dates, ..Selection::default() };
         Transpose::new(&store, &out).shape(shape).selection(selection).force(true).workers(1).run().unwrap();
-        assert_eq!(entries(&out), [".transect.arrow", "20231229.arrow"], "killed at operation {n}");
+        // Those of other dates are written too where the ledger knows them already.
+        let found = entries(&out);
+        let all = [".transect.arrow", "20231229.arrow", "20240102.arrow", "20240103.arrow"];
+        assert!(found == all[..2] || found == all, "killed at operation {n}: {found:?}");
     }
     assert!(left_something > 0);
 }

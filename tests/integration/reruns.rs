@@ -114,15 +114,19 @@ fn another_shape_is_refused_and_replaces_all_files_under_force() {
 }
 
 #[test]
-fn a_forced_run_over_some_dates_removes_the_other_shapes_files() {
+fn a_forced_run_over_some_dates_brings_all_files_to_the_new_shape() {
     let (place, store) = small_store();
     let out = place.path("out");
     run(&store, &out, Selection::default());
     let shape = Shape { date: false, ..Shape::default() };
     let report =
         Transpose::new(&store, &out).shape(shape).selection(only(&SMALL_DATES[..1])).force(true).run().unwrap();
-    assert_eq!((report.written, report.removed), (1, 2));
-    assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet"]);
+    assert_eq!(counts(&report), (3, 0, 0));
+    assert_eq!(
+        report.notes,
+        ["all files in a directory have one shape, so the files of 2 other dates were written too"]
+    );
+    assert_eq!(entries(&out), [".transect.parquet", "20231229.parquet", "20240102.parquet", "20240103.parquet"]);
     assert_clean(&store, &out);
 }
 
@@ -526,13 +530,12 @@ fn open_ledger(store: &Store, out: &Path) -> impl Fn(&str, &str) {
 }
 
 #[test]
-fn another_schema_makes_every_file_stale_also_those_that_are_not_selected() {
+fn another_schema_has_every_file_written_again_also_those_that_are_not_selected() {
     let (place, store) = small_store();
-    for (from, to) in [
-        // A column that is new, one of another type, dates in another spelling.
-        ("[\"price\",", "[\"prices\","),
-        ("[\"size\",\"Float64\"]", "[\"size\",\"Float32\"]"),
-        ("Utf8 YYYYMMDD", "Utf8 YYYY-MM-DD"),
+    for (from, to, change) in [
+        ("[\"price\",", "[\"prices\",", "\"price\" is new, and 1 more"),
+        ("[\"size\",\"Float64\"]", "[\"size\",\"Float32\"]", "\"size\" is Float64, was Float32"),
+        ("Utf8 YYYYMMDD", "Utf8 YYYY-MM-DD", "\"trade_date\" is Utf8 YYYYMMDD, was Utf8 YYYY-MM-DD"),
     ] {
         let out = place.path("out");
         let edit = open_ledger(&store, &out);
@@ -541,9 +544,12 @@ fn another_schema_makes_every_file_stale_also_those_that_are_not_selected() {
             let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
             Transpose::new(&store, &out).shape(shape).selection(selection).workers(1).run().unwrap()
         };
-        assert_eq!(counts(&transpose(only(&SMALL_DATES[1..2]))), (1, 0, 0), "{from}");
-        assert_eq!(counts(&transpose(only(&SMALL_DATES[1..2]))), (0, 1, 0), "{from}");
-        assert_eq!(counts(&transpose(Selection::default())), (2, 1, 0), "{from}");
+        let report = transpose(only(&SMALL_DATES[1..2]));
+        assert_eq!(counts(&report), (3, 0, 0), "{from}");
+        let note = format!("the columns have changed ({change}), so the files of 2 other dates were written too");
+        assert_eq!(report.notes, [note]);
+        let again = transpose(only(&SMALL_DATES[1..2]));
+        assert_eq!((counts(&again), again.notes), ((0, 1, 0), Vec::new()), "{from}");
         assert_eq!(counts(&transpose(Selection::default())), (0, 3, 0), "{from}");
         assert_clean(&store, &out);
         fs::remove_dir_all(&out).unwrap();
