@@ -1,60 +1,59 @@
 //! Compares a store with the files it was built from, row by row.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
-use arrow_array::{ArrayRef, UInt32Array, new_null_array};
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
-use serde::Serialize;
 
+use super::check_report::{Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::gather::Frame;
 use super::plan;
 use super::settings::Settings;
+use super::stages::LEAST_MEMORY;
+use super::update::exact_in_store;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
-use crate::panel::{Column, DateForm, show};
+use crate::panel::PanelSchema;
 use crate::progress::Observer;
 use crate::skipped::Skipped;
-use crate::source::{SeriesReader, Survey, join_date_forms, survey};
-use crate::store::{Store, first_differing_row};
+use crate::source::{Input, Prior, SeriesReader, Survey, scan, survey_again};
+use crate::store::{Section, Store, differing_rows};
 use crate::workers::Workers;
 
-/// Bytes of decoded series that are compared at a time, by all workers together.
-const BATCH_LEN: u64 = 192 << 20;
+/// What a run takes whatever its memory: the program, the list of files, the catalog.
+const FIXED_MEMORY: u64 = 16 << 20;
 
-/// Columns of a file larger than a batch that are compared at once.
-const COLUMNS_AT_ONCE: usize = 4;
-
-/// Differences reported in full; more are only counted.
-const EXAMPLES: usize = 100;
-
-/// What [`verify_source`] read and found.
-#[derive(Debug, Default, Serialize)]
-#[non_exhaustive]
-pub struct SourceReport {
-    /// Files compared.
-    pub files: u64,
-    /// Rows compared.
-    pub rows: u64,
-    /// How many dates of how many batches of stocks, or columns, differ.
-    pub difference_count: u64,
-    /// The first differences, one message each.
-    pub differences: Vec<String>,
-    /// Files that could not be used, other than those that the build skipped as well.
-    pub skipped: Vec<Skipped>,
-}
-
-/// Reads every file of `source` again, with the options the store was built with, and compares each row with `store`,
-/// bit for bit, in both directions; and the columns' names and types, and how dates are spelt. Holds some 192 MiB of
-/// decoded files, and of a file that is larger for its worker a few columns at a time.
+/// Reads every file of `source` again, with the options that the store remembers and into the types of its columns, as
+/// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
+/// about `memory` bytes: of a file that is larger than its worker's share, some columns are compared at a time.
+///
+/// Rows that the store keeps although no file of the source has them are no differences; the report names their stocks.
 ///
 /// # Errors
-/// When the source cannot be surveyed, the store cannot be read, or the observer cancels; what differs is in the
-/// report.
-pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
-    compare_in_batches(store, source, workers, observer, BATCH_LEN)
+/// When the source cannot be surveyed, the store cannot be read, `memory` is too little, or the observer cancels; what
+/// differs is in the report.
+pub fn verify_source(
+    store: &Store,
+    source: &Path,
+    memory: u64,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<SourceReport> {
+    if memory < LEAST_MEMORY {
+        return Err(Error::Refused(format!(
+            "{memory} bytes of memory are too few; give at least {} MiB",
+            LEAST_MEMORY >> 20
+        )));
+    }
+    // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
+    let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
+    let whole_len = memory / 8 / workers.count() as u64;
+    compare_in_batches(store, source, workers, observer, (share, whole_len))
 }
 
 fn compare_in_batches(
@@ -62,47 +61,47 @@ fn compare_in_batches(
     source: &Path,
     workers: &Workers,
     observer: &dyn Observer,
-    all_batches_len: u64,
+    (share, whole_len): (u64, u64),
 ) -> Result<SourceReport> {
     let settings = Settings::of(store)?;
-    let survey = survey(source, &settings.options, workers, observer)?;
-    let mut report = SourceReport { skipped: survey.skipped.clone(), ..SourceReport::default() };
-    let columns = match_columns(store, &survey, &mut report)?;
+    let panel = store.schema()?;
+    let mut scan = scan(source, &settings.options, &HashMap::new(), false, workers, observer)?;
+    let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
+    let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
+    let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
+    survey.whole_file_limit(whole_len);
+    let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };
+    compare_types(panel, &survey, &mut report);
+
+    let origins = Origins::new(store, &survey)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-    let batch_len = (all_batches_len / workers.count() as u64).max(1);
-    let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / batch_len) as usize + 1);
-    let tasks: Vec<Range<usize>> =
-        tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, batch_len)).collect();
+    let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
+    let mut tasks: Vec<Range<usize>> =
+        tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, share)).collect();
+    if tasks.is_empty() {
+        // The store's rows are looked at in any case.
+        tasks.push(0..0);
+    }
     observer.begin("verify source", "files", survey.inputs.len() as u64);
     let parts = workers.try_map(tasks.len(), |task| {
         // Each task answers for all of the store's stocks from its first code up to the next task's first.
         let first = (task > 0).then(|| survey.inputs[tasks[task].start].code.as_str());
         let end = tasks.get(task + 1).map(|next| survey.inputs[next.start].code.as_str());
-        let is_large = decoded_lens[tasks[task].clone()].iter().any(|&len| len > batch_len);
-        let columns_at_once = if is_large { COLUMNS_AT_ONCE } else { columns.len() };
-        let comparison = Comparison { store, survey: &survey, columns: &columns, columns_at_once };
-        comparison.run(tasks[task].clone(), (first, end), observer)
+        let range = tasks[task].clone();
+        let largest = decoded_lens[range.clone()].iter().copied().max().unwrap_or(0).max(share);
+        let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
+        Comparison { store, survey: &survey, origins: &origins, columns_at_once }.run(range, (first, end), observer)
     })?;
     observer.end();
-    let mut date_form = store.schema()?.date_form.clone();
-    for (part, form) in parts {
-        report.files += part.files;
-        report.rows += part.rows;
-        report.difference_count += part.difference_count;
-        report.differences.extend(part.differences);
-        report.skipped.extend(part.skipped);
-        // A version keeps the form in which the dates of all before it could be written, too.
-        date_form = form.map_or(date_form.clone(), |form| join_date_forms(&date_form, &form));
-    }
-    if date_form != store.schema()?.date_form {
-        let ours = &store.schema()?.date_form;
-        report.add(format!("dates are {ours} in the store, and with those in the source {date_form}"));
-    }
-    report.differences.truncate(EXAMPLES);
+    report.join(parts);
     let sources = store.sources()?;
-    let skipped_before =
-        |path: &str| sources.iter().any(|source| source.status == SourceStatus::Skipped && source.path == path);
-    report.skipped.retain(|skipped| !skipped_before(&skipped.path));
+    let skipped_then: HashSet<&str> = sources
+        .iter()
+        .filter(|source| source.status == SourceStatus::Skipped)
+        .map(|source| source.path.as_str())
+        .collect();
+    let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
+    (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
     Ok(report)
 }
 
@@ -119,64 +118,63 @@ fn large_apart(task: Range<usize>, decoded_lens: &[u64], limit: u64) -> Vec<Rang
     parts
 }
 
-impl SourceReport {
-    fn add(&mut self, difference: String) {
-        self.difference_count += 1;
-        if self.differences.len() < EXAMPLES {
-            self.differences.push(difference);
+/// Adds the columns whose types an update from these files would change, and those that it would bring.
+fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport) {
+    let ours = |name: &str| panel.index_of(name).map(|place| &panel.columns[place].data_type);
+    let columns = survey.columns.iter().map(|column| (column, ours(&column.name)));
+    for (column, ours) in columns.chain([(&survey.code, Some(&panel.code.data_type))]) {
+        if ours != Some(&column.data_type) {
+            report.add(|| SourceDifference {
+                what: Differs::Type,
+                code: None,
+                date: None,
+                column: Some(column.name.clone()),
+                store: ours.map(DataType::to_string),
+                source: Some(column.data_type.to_string()),
+            });
         }
     }
 }
 
-/// For each column of the survey, its place among the store's; `None` where there is none of its name and type, which
-/// is a difference, as is a column that only the store has.
-fn match_columns(store: &Store, survey: &Survey, report: &mut SourceReport) -> Result<Vec<Option<usize>>> {
-    let panel = store.schema()?;
-    let Column { name, data_type } = &survey.code;
-    if panel.code != survey.code {
-        let ours = &panel.code;
-        report.add(format!(
-            "the code is column {:?} of type {} in the store, {name:?} of type {data_type} in the source",
-            ours.name, ours.data_type
-        ));
-    }
-    if panel.date_name != survey.date_name {
-        report.add(format!(
-            "the date is column {:?} in the store, {:?} in the source",
-            panel.date_name, survey.date_name
-        ));
-    }
-    for column in &panel.columns {
-        if !survey.columns.iter().any(|other| other.name == column.name) {
-            report.add(format!("column {:?} is in the store and not in the source", column.name));
+/// Where the rows of each of the store's stocks came from, and come from now.
+struct Origins<'a> {
+    /// The codes, by place in code order.
+    codes: Vec<&'a str>,
+    /// For each, why its rows stay, and their file; `None` where a file is to be compared.
+    kept: Vec<Option<(Kept, Option<String>)>>,
+}
+
+impl<'a> Origins<'a> {
+    fn new(store: &'a Store, survey: &Survey) -> Result<Origins<'a>> {
+        let compared: HashSet<&str> = survey.inputs.iter().map(|input| input.code.as_str()).collect();
+        let skipped: HashSet<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+        let sources = store.sources()?;
+        let mut files: HashMap<&str, &str> = HashMap::new();
+        for source in sources.iter().filter(|source| source.status != SourceStatus::Skipped) {
+            files.extend(source.code.as_deref().map(|code| (code, source.path.as_str())));
         }
+        let why = |code: &str| match files.get(code) {
+            _ if compared.contains(code) => None,
+            Some(path) if skipped.contains(path) => Some((Kept::Skipped, Some((*path).to_owned()))),
+            Some(path) => Some((Kept::Missing, Some((*path).to_owned()))),
+            None => Some((Kept::Appended, None)),
+        };
+        let codes = store.stocks()?;
+        let kept = codes.iter().map(|code| why(code)).collect();
+        Ok(Origins { codes, kept })
     }
-    let mut places = Vec::with_capacity(survey.columns.len());
-    for Column { name, data_type } in &survey.columns {
-        let place = panel.index_of(name);
-        match place.map(|place| &panel.columns[place].data_type) {
-            None => report.add(format!("column {name:?} is in the source and not in the store")),
-            Some(ours) if ours != data_type => {
-                report.add(format!("column {name:?} is {ours} in the store, {data_type} in the source"));
-            }
-            Some(_) => {}
-        }
-        places.push(place.filter(|&place| panel.columns[place].data_type == *data_type));
-    }
-    Ok(places)
 }
 
 /// What is compared with what.
 struct Comparison<'a> {
     store: &'a Store,
     survey: &'a Survey,
-    /// For each column of the survey, its place among the store's.
-    columns: &'a [Option<usize>],
+    origins: &'a Origins<'a>,
     /// How many columns are in memory at once; fewer than all only where there is one input.
     columns_at_once: usize,
 }
 
-/// Rows of the source and of the store with the same keys.
+/// Neighbouring rows of the source and of the store with the same keys.
 struct Matched {
     /// Which of the store's dates.
     date: usize,
@@ -184,23 +182,23 @@ struct Matched {
     theirs: Range<usize>,
 }
 
+/// The files of one task that could be read.
+struct Rows {
+    inputs: Vec<u32>,
+    order: UInt32Array,
+    matched: Vec<Matched>,
+}
+
 impl Comparison<'_> {
     /// Compares the files of `range` with the store's rows of all stocks whose codes lie in `codes`, start included.
-    /// Gives the form of the files' dates, too.
-    fn run(
-        &self,
-        range: Range<usize>,
-        codes: (Option<&str>, Option<&str>),
-        observer: &dyn Observer,
-    ) -> Result<(SourceReport, Option<DateForm>)> {
-        let mut report = SourceReport::default();
-        let count = self.columns.len();
+    fn run(&self, range: Range<usize>, codes: (Option<&str>, Option<&str>), observer: &dyn Observer) -> Result<Part> {
+        let count = self.survey.columns.len();
         let group = |start: usize| start..(start + self.columns_at_once).min(count);
-        let mut series: Vec<(u32, Vec<Date>)> = Vec::new();
+        let mut part = Part::default();
+        let mut series = Vec::new();
         let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(0).len()];
         let mut readers = Vec::new();
-        let mut form: Option<DateForm> = None;
-        for index in range {
+        for index in range.clone() {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
@@ -210,42 +208,38 @@ impl Comparison<'_> {
             match read {
                 Ok((found, reader)) => {
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
-                    report.files += 1;
-                    report.rows += reader.dates().len() as u64;
+                    part.report.files += 1;
+                    part.report.rows += reader.dates().len() as u64;
                     series.push((index as u32, reader.dates().to_vec()));
-                    let own = if reader.is_mixed() { Some(&DateForm::COMMON) } else { reader.date_form() };
-                    form = match (form, own) {
-                        (Some(form), Some(own)) => Some(join_date_forms(&form, own)),
-                        (form, own) => form.or(own.cloned()),
-                    };
                     if group(0).len() < count {
-                        readers.push((index, reader));
+                        readers.push(reader);
                     }
                 }
-                Err(reason) => report.skipped.push(self.skipped(index, reason)),
+                Err(reason) => part.report.skipped.push(self.skipped(index, reason)),
             }
         }
-        let frame = Frame::new(&series);
-        let order = UInt32Array::from(frame.order());
-        let matched = self.matched(frame, codes, &mut report)?;
-        self.compare(group(0), arrays, &order, &matched, &mut report)?;
-        for start in (group(0).end..count).step_by(self.columns_at_once.max(1)) {
+        let rows = self.line_up(&series, codes, &mut part)?;
+        self.compare(group(0), arrays, &rows, &mut part)?;
+        for start in (group(0).end..count).step_by(self.columns_at_once) {
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
-            for (index, reader) in &readers {
+            for reader in &readers {
                 if observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
                 match self.read(reader, group(start)) {
                     Ok(found) => arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array)),
                     Err(reason) => {
-                        report.skipped.push(self.skipped(*index, reason));
-                        return Ok((report, form));
+                        // What its first columns said is not to be told either.
+                        let mut part = Part::default();
+                        part.report.skipped.push(self.skipped(range.start, reason));
+                        self.line_up(&[], codes, &mut part)?;
+                        return Ok(part);
                     }
                 }
             }
-            self.compare(group(start), arrays, &order, &matched, &mut report)?;
+            self.compare(group(start), arrays, &rows, &mut part)?;
         }
-        Ok((report, form))
+        Ok(part)
     }
 
     fn skipped(&self, index: usize, reason: String) -> Skipped {
@@ -264,25 +258,41 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// The rows to compare; dates on which the two have other keys are differences.
-    fn matched(
+    /// Lays the rows of `series` beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
+    /// are differences, unless they stay by rule.
+    fn line_up(
         &self,
-        frame: Frame,
+        series: &[(u32, Vec<Date>)],
         codes: (Option<&str>, Option<&str>),
-        report: &mut SourceReport,
-    ) -> Result<Vec<Matched>> {
-        let inputs = frame.inputs();
+        part: &mut Part,
+    ) -> Result<Rows> {
+        let frame = Frame::new(series);
+        let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
         let (dates, row_starts) = frame.into_dates();
-        let stocks = self.store.stocks()?;
-        let rank = |code: Option<&str>, absent: usize| {
-            code.map_or(absent, |code| stocks.partition_point(|stock| *stock < code)) as u32
-        };
-        let ranks = rank(codes.0, 0)..rank(codes.1, stocks.len());
+        let names = &self.origins.codes;
+        let rank = |code: &str| names.partition_point(|stock| *stock < code) as u32;
+        let ranks = codes.0.map_or(0, rank)..codes.1.map_or(names.len() as u32, rank);
+        // For each input from the first on, twice its place among the store's stocks, and one more where they have it.
+        let first = series.first().map_or(0, |(input, _)| *input);
+        let mut places = vec![0; series.last().map_or(0, |(input, _)| (input - first) as usize + 1)];
+        let mut was_read = vec![false; ranks.len()];
+        for &(input, _) in series {
+            let code = self.survey.inputs[input as usize].code.as_str();
+            let rank = rank(code);
+            let is_known = names.get(rank as usize) == Some(&code);
+            places[(input - first) as usize] = 2 * u64::from(rank) + u64::from(is_known);
+            if is_known {
+                was_read[(rank - ranks.start) as usize] = true;
+            }
+        }
+        let mut kept: BTreeMap<u32, u64> = BTreeMap::new();
         let mut matched = Vec::new();
         let mut next = 0;
+        let code_of = |row: usize| self.survey.inputs[inputs[row] as usize].code.as_str();
         for (index, &date) in self.store.dates()?.iter().enumerate() {
             while dates.get(next).is_some_and(|&ours| ours < date) {
-                report.add(format!("{}: the store has no section, the source has rows", dates[next]));
+                let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
+                rows.for_each(|row| part.add_row(code_of(row), dates[next], false));
                 next += 1;
             }
             let ours = if dates.get(next) == Some(&date) {
@@ -293,157 +303,161 @@ impl Comparison<'_> {
             };
             let section = self.store.section_at(index)?;
             let theirs = section.rows_between(ranks.clone())?;
-            let their_codes = &section.codes_at(theirs.clone())?;
-            let our_codes: Vec<&str> =
-                inputs[ours.clone()].iter().map(|&i| self.survey.inputs[i as usize].code.as_str()).collect();
-            if *their_codes == our_codes {
-                matched.push(Matched { date: index, ours, theirs });
-                continue;
-            }
-            let odd = |a: &[&str], b: &[&str]| a.iter().find(|code| !b.contains(code)).map(|code| (*code).to_owned());
-            match (odd(their_codes, &our_codes), odd(&our_codes, their_codes)) {
-                (Some(code), _) => report.add(format!("{code} {date}: the store has a row, the source has none")),
-                (None, Some(code)) => report.add(format!("{code} {date}: the source has a row, the store has none")),
-                (None, None) => report.add(format!("{date}: the store's rows are in another order")),
+            let their_ranks = section.ranks_at(theirs.clone())?;
+            let (mut i, mut j) = (0, 0);
+            loop {
+                let our_place = (i < ours.len()).then(|| places[(inputs[ours.start + i] - first) as usize]);
+                let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
+                match (our_place, their_place) {
+                    (None, None) => break,
+                    (Some(a), Some(b)) if a == b => {
+                        let (our_row, their_row) = (ours.start + i, theirs.start + j);
+                        match matched.last_mut() {
+                            Some(Matched { date, ours, theirs })
+                                if (*date, ours.end, theirs.end) == (index, our_row, their_row) =>
+                            {
+                                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
+                            }
+                            _ => matched.push(Matched {
+                                date: index,
+                                ours: our_row..our_row + 1,
+                                theirs: their_row..their_row + 1,
+                            }),
+                        }
+                        (i, j) = (i + 1, j + 1);
+                    }
+                    (Some(a), b) if b.is_none_or(|b| a < b) => {
+                        part.add_row(code_of(ours.start + i), date, false);
+                        i += 1;
+                    }
+                    _ => {
+                        let rank = their_ranks[j];
+                        if was_read.get(rank.wrapping_sub(ranks.start) as usize) == Some(&true) {
+                            part.add_row(names[rank as usize], date, true);
+                        } else {
+                            *kept.entry(rank).or_default() += 1;
+                        }
+                        j += 1;
+                    }
+                }
             }
         }
-        for date in &dates[next..] {
-            report.add(format!("{date}: the store has no section, the source has rows"));
+        for date in next..dates.len() {
+            let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
+            rows.for_each(|row| part.add_row(code_of(row), dates[date], false));
         }
-        Ok(matched)
+        let kept = kept.into_iter().map(|(rank, rows)| self.kept(rank as usize, rows));
+        part.report.kept.extend(kept);
+        Ok(Rows { inputs, order, matched })
+    }
+
+    /// The rows of the stock at this place in code order, which were not compared.
+    fn kept(&self, rank: usize, rows: u64) -> KeptRows {
+        let code = self.origins.codes[rank].to_owned();
+        // A file that was to be compared and could not be read when its turn came.
+        let (why, path) = self.origins.kept[rank].clone().unwrap_or_else(|| {
+            let path = |input: &Input| input.path.display().to_string();
+            (Kept::Skipped, self.survey.inputs.iter().find(|input| input.code == code).map(path))
+        });
+        KeptRows { code, path, why, rows }
     }
 
     /// Compares the values of `columns`, of which `arrays` has one part an input.
-    fn compare(
-        &self,
-        columns: Range<usize>,
-        arrays: Vec<Vec<ArrayRef>>,
-        order: &UInt32Array,
-        matched: &[Matched],
-        report: &mut SourceReport,
-    ) -> Result<()> {
+    fn compare(&self, columns: Range<usize>, arrays: Vec<Vec<ArrayRef>>, rows: &Rows, part: &mut Part) -> Result<()> {
         let mut found = Vec::with_capacity(arrays.len());
         for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
-            let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
             let failed = || Error::failed(format!("join column {:?}", column.name));
             found.push(match parts.as_slice() {
                 [] => new_null_array(&column.data_type, 0),
-                parts => take(&concat(parts).map_err(failed())?, order, None).map_err(failed())?,
+                parts => take(&concat(parts).map_err(failed())?, &rows.order, None).map_err(failed())?,
             });
         }
-        for Matched { date, ours, theirs } in matched {
-            let section = self.store.section_at(*date)?;
-            for (index, found) in columns.clone().zip(&found) {
-                let Some(place) = self.columns[index] else { continue };
-                let stored = section.checked_column_as(place, &self.survey.columns[index].data_type, theirs.clone())?;
+        let panel = self.store.schema()?;
+        let places: Vec<Option<usize>> =
+            self.survey.columns[columns.clone()].iter().map(|column| panel.index_of(&column.name)).collect();
+        for Matched { date: index, ours, theirs } in &rows.matched {
+            let section = self.store.section_at(*index)?;
+            part.report.values += (ours.len() * columns.len()) as u64;
+            for ((column, found), place) in self.survey.columns[columns.clone()].iter().zip(&found).zip(&places) {
+                let stored = self.stored(&section, *place, &column.data_type, theirs.clone())?;
                 let found = found.slice(ours.start, ours.len());
-                let (date, name) = (self.store.dates()?[*date], &self.survey.columns[index].name);
-                match first_differing_row(&stored, &found) {
-                    Ok(None) => {}
-                    Ok(Some(row)) => report.add(format!(
-                        "{} {date} {name:?}: {} in the store, {} in the source",
-                        section.codes_at(theirs.clone())?[row],
-                        show(&stored, row),
-                        show(&found, row)
-                    )),
-                    Err(why) => report.add(format!("{date} {name:?}: {why}")),
+                let failed = |why: String| Error::failed(format!("compare column {:?}", column.name))(why);
+                let differing = differing_rows(&stored, &found).map_err(failed)?;
+                let count = differing.count_set_bits();
+                if count == 0 {
+                    continue;
+                }
+                *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
+                for row in differing.set_indices() {
+                    let code = &self.survey.inputs[rows.inputs[ours.start + row] as usize].code;
+                    part.add_value(code, section.date(), &column.name, row, [&stored, &found]);
                 }
             }
         }
         Ok(())
     }
+
+    /// What the store has in these rows of a section, in the type that a column would have with the source's files.
+    fn stored(
+        &self,
+        section: &Section<'_>,
+        place: Option<usize>,
+        data_type: &DataType,
+        rows: Range<usize>,
+    ) -> Result<ArrayRef> {
+        match place {
+            Some(place) => section.checked_column_as(place, data_type, rows),
+            None => Ok(new_null_array(data_type, rows.len())),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::sync::Arc;
-
-    use arrow_array::{RecordBatch, StringArray};
-    use parquet::arrow::ArrowWriter;
-
     use super::*;
     use crate::build::Build;
     use crate::progress::Silent;
     use crate::synth::{Preset, SynthOptions, synth};
 
-    /// A source and the store built from it.
-    struct Place(tempfile::TempDir);
-
-    impl Place {
-        fn source(&self) -> PathBuf {
-            self.0.path().join("source")
-        }
-
-        /// Makes the source anew, of one stock.
-        fn synth(&self, seed: u64) {
-            let _ = std::fs::remove_dir_all(self.source());
-            let options = SynthOptions { stocks: 1, dates: 60, seed, preset: Preset::Barra };
-            synth(&self.source(), &options, &one_worker(), &Silent).unwrap();
-        }
-
-        /// Makes the source anew, of one row.
-        fn write(&self, date_name: &str, date: &str) {
-            let column = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
-            let batch = RecordBatch::try_from_iter([(date_name, column(date)), ("x", column("y"))]).unwrap();
-            std::fs::create_dir_all(self.source()).unwrap();
-            let file = std::fs::File::create(self.source().join("a.parquet")).unwrap();
-            let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-            writer.write(&batch).unwrap();
-            writer.close().unwrap();
-        }
-
-        fn build(&self) {
-            Build::new(self.source(), self.0.path().join("store")).workers(1).run().unwrap();
-        }
-
-        /// Compares with so many bytes for the decoded files.
-        fn compare(&self, len: u64) -> SourceReport {
-            let store = Store::open(self.0.path().join("store")).unwrap();
-            compare_in_batches(&store, &self.source(), &one_worker(), &Silent, len).unwrap()
-        }
-    }
-
-    fn one_worker() -> Workers {
-        Workers::new(Some(1)).unwrap()
-    }
-
     #[test]
-    fn a_file_larger_than_a_batch_is_compared_some_columns_at_a_time() {
-        let place = Place(tempfile::tempdir().unwrap());
-        place.synth(1);
-        place.build();
-        let (whole, apart) = (place.compare(BATCH_LEN), place.compare(1));
-        assert_eq!((whole.files, whole.rows, whole.difference_count), (1, 60, 0), "{:?}", whole.differences);
-        assert_eq!((apart.files, apart.rows, apart.difference_count), (1, 60, 0), "{:?}", apart.differences);
+    fn a_file_larger_than_a_share_is_compared_some_columns_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, path) = (dir.path().join("source"), dir.path().join("store"));
+        let one_worker = Workers::new(Some(1)).unwrap();
+        let make = |seed| {
+            let _ = std::fs::remove_dir_all(&source);
+            let options = SynthOptions { stocks: 1, dates: 60, seed, preset: Preset::Barra };
+            synth(&source, &options, &one_worker, &Silent).unwrap();
+        };
+        let compare = |share| {
+            let store = Store::open(&path).unwrap();
+            compare_in_batches(&store, &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
+        };
+        make(1);
+        Build::new(&source, &path).workers(1).run().unwrap();
+        for share in [1, 10_000, 1 << 30] {
+            let report = compare(share);
+            assert_eq!((report.files, report.rows, report.values), (1, 60, 2400), "{report:?}");
+            assert!(report.is_complete(), "{report:?}");
+        }
 
         // Other measurements in the first columns, another industry in two of the last.
-        place.synth(2);
-        let (whole, apart) = (place.compare(BATCH_LEN), place.compare(1));
-        assert!(whole.difference_count > 500, "{}", whole.difference_count);
-        assert_eq!(apart.difference_count, whole.difference_count);
-    }
-
-    #[test]
-    fn names_and_spellings_of_dates_count() {
-        let place = Place(tempfile::tempdir().unwrap());
-        place.write("date", "20240102");
-        place.build();
-        for (name, date, expected) in [
-            ("date", "20240102", None),
-            ("date", "2024-01-02", Some("dates are")),
-            ("trade_date", "20240102", Some("the date is column")),
-        ] {
-            place.write(name, date);
-            let differences = place.compare(BATCH_LEN).differences;
-            assert_eq!(differences.len(), usize::from(expected.is_some()), "{differences:?}");
-            assert!(differences.iter().all(|difference| difference.contains(expected.unwrap())), "{differences:?}");
+        make(2);
+        let whole = compare(1 << 30);
+        assert_eq!((whole.differing_stocks, whole.differing_dates), (1, 60));
+        assert_eq!(whole.differing_values, whole.differing_columns.values().sum::<u64>());
+        for share in [1, 10_000] {
+            let apart = compare(share);
+            assert_eq!(apart.difference_count, whole.difference_count);
+            assert_eq!((apart.differing_columns, apart.differing_dates), (whole.differing_columns.clone(), 60));
+            assert_eq!(apart.differences.len(), whole.differences.len());
         }
     }
 
     #[test]
     fn large_inputs_stand_alone() {
-        assert_eq!(large_apart(0..0, &[], 1), []);
+        assert!(large_apart(0..0, &[], 1).is_empty());
         assert_eq!(large_apart(1..6, &[9, 1, 1, 9, 9, 1], 5), [1..3, 3..4, 4..5, 5..6]);
     }
 }

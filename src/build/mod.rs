@@ -6,6 +6,7 @@ mod assemble;
 mod bits;
 mod changes;
 mod check;
+mod check_report;
 mod differ;
 mod gather;
 mod intake;
@@ -25,7 +26,8 @@ mod update_report;
 
 pub use append::Append;
 pub use changes::RowChange;
-pub use check::{SourceReport, verify_source};
+pub use check::verify_source;
+pub use check_report::{Differs, Kept, KeptRows, SourceDifference, SourceReport};
 pub use report::BuildReport;
 pub use run::Build;
 pub use update::Update;

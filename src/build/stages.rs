@@ -21,7 +21,7 @@ use crate::workers::{Workers, available};
 pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
 
 /// The least memory a run can work with.
-const LEAST_MEMORY: u64 = 64 << 20;
+pub(super) const LEAST_MEMORY: u64 = 64 << 20;
 
 /// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
 const BANDS: usize = 8;

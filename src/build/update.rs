@@ -23,6 +23,7 @@ use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::source::{KnownFile, Prior, check_values, scan, survey_again};
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
+use crate::workers::Workers;
 
 /// Brings a store up to date with the files it was built from.
 ///
@@ -162,7 +163,7 @@ impl<'a> Update<'a> {
         }
 
         let panel = before.schema()?;
-        let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, stages);
+        let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, workers, observer);
         let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
@@ -205,12 +206,18 @@ fn known_files(sources: &[SourceEntry]) -> HashMap<String, KnownFile> {
 }
 
 /// Whether all values of a column of `store` are exact in another type; the inner error says why not.
-fn exact_in_store(store: &Store, name: &str, to: &DataType, stages: &Stages) -> Result<Result<(), String>> {
+pub(super) fn exact_in_store(
+    store: &Store,
+    name: &str,
+    to: &DataType,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Result<(), String>> {
     let panel = store.schema()?;
     let Some(index) = panel.index_of(name) else { return Ok(Ok(())) };
     let is_integer = panel.columns[index].data_type.is_integer();
-    let answers = stages.workers.try_map(store.dates()?.len(), |at| {
-        if stages.observer.cancelled() {
+    let answers = workers.try_map(store.dates()?.len(), |at| {
+        if observer.cancelled() {
             return Err(Error::Cancelled);
         }
         let section = store.section_at(at)?;

@@ -395,6 +395,10 @@ pub struct InfoArgs {
 ///
 /// Reads every byte of one version, the live one unless --version or --as-of name another. Anything that is not as it
 /// was written is named, and the exit code is 1.
+///
+/// With --source, each file is read as an update would read it, and each row and value that differs is named. Rows that
+/// the store keeps although SRC does not have them (their file is gone or cannot be read, or append brought them) are
+/// named as that; where nothing differs the exit code is then 3.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -415,6 +419,10 @@ pub struct VerifyArgs {
     /// Also compare every file that transpose wrote to OUT
     #[arg(long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+
+    /// Anonymous memory to use at most for comparing with SRC, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
 
     #[command(flatten)]
     pub running: Running,

@@ -162,15 +162,16 @@ fn say_grouped(skipped: &[Skipped], rest: &str) {
     }
 }
 
-/// Lists what is wrong, under one heading.
-pub fn say_wrong(heading: impl std::fmt::Display, lines: &[String]) {
+/// Lists what is wrong, under one heading. `rest` says where to find what is not listed.
+pub fn say_wrong(heading: impl std::fmt::Display, lines: &[String], rest: &str) {
     if !lines.is_empty() {
         say(format_args!("transect: {} {heading}:", red("error:")));
-        say_listed(lines.iter().cloned(), "--json lists all");
+        say_listed(lines.iter().cloned(), rest);
     }
 }
 
-fn say_listed(lines: impl ExactSizeIterator<Item = String>, rest: &str) {
+/// Lists these lines, indented, as far as a person wants to read.
+pub fn say_listed(lines: impl ExactSizeIterator<Item = String>, rest: &str) {
     let more = lines.len().saturating_sub(LISTED);
     for line in lines.take(LISTED) {
         say(format_args!("  {}", escape(&line)));

@@ -68,7 +68,7 @@ pub fn tell(
         output::print(&lines(&store, report).to_string())?;
     }
     if let Some(refused) = &report.refused {
-        output::say_wrong("nothing was published", std::slice::from_ref(refused));
+        output::say_wrong("nothing was published", std::slice::from_ref(refused), "");
     }
     Ok(exit)
 }

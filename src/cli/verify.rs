@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use transect::store::VerifyReport;
 use transect::workers::Workers;
-use transect::{OutputReport, SourceReport, Store, verify_output, verify_source};
+use transect::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 
 use super::args::VerifyArgs;
 use super::bar::Watch;
@@ -16,7 +16,7 @@ use super::output::{self, Lines};
 /// Everything that was compared.
 #[derive(Debug, Serialize)]
 pub struct Verified {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong: no damage, no difference.
     pub ok: bool,
     pub checksums: VerifyReport,
     pub source: Option<SourceReport>,
@@ -42,13 +42,13 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     let verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;
-        verify(&store, args.source.as_deref(), args.output.as_deref(), &workers, &watch)?
+        verify(&store, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
     };
 
     say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref());
     let exit = match &verified {
         Verified { ok: false, .. } => Exit::Failed,
-        Verified { source: Some(source), .. } if !source.skipped.is_empty() => Exit::Skipped,
+        Verified { source: Some(source), .. } if !source.is_complete() => Exit::Skipped,
         _ => Exit::Done,
     };
     let path = output::path(&args.store);
@@ -74,6 +74,7 @@ pub fn verify(
     store: &Store,
     source: Option<&Path>,
     out: Option<&Path>,
+    memory: u64,
     workers: &Workers,
     watch: &Watch,
 ) -> anyhow::Result<Verified> {
@@ -83,7 +84,7 @@ pub fn verify(
     verified.ok = verified.checksums.damages.is_empty();
     // What is compared with a damaged store says nothing.
     if verified.ok {
-        verified.source = source.map(|source| verify_source(store, source, workers, watch)).transpose()?;
+        verified.source = source.map(|source| verify_source(store, source, memory, workers, watch)).transpose()?;
         verified.output = out.map(|out| verify_output(store, out, workers, watch)).transpose()?;
         verified.ok = verified.source.as_ref().is_none_or(|source| source.difference_count == 0)
             && verified.output.as_ref().is_none_or(|output| output.differences.is_empty());
@@ -92,15 +93,63 @@ pub fn verify(
     Ok(verified)
 }
 
-/// Names everything that is wrong on stderr.
+/// Names everything that is wrong on stderr, and what was not compared.
 pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out: Option<&Path>) {
-    output::say_wrong(format_args!("{} is damaged", output::path(store)), &verified.checksums.damages);
+    let all = "--json lists all";
+    output::say_wrong(format_args!("{} is damaged", output::path(store)), &verified.checksums.damages, all);
     if let (Some(path), Some(report)) = (source, &verified.source) {
-        output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences);
-        output::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, "--json lists all");
+        let listed = report.differences.len() as u64;
+        let rest = match report.not_listed {
+            0 => all.to_owned(),
+            _ => format!("--json lists {} of {}", output::count(listed), output::count(report.difference_count)),
+        };
+        let lines: Vec<String> = report.differences.iter().map(ToString::to_string).collect();
+        let path = output::path(path);
+        output::say_wrong(format_args!("{path} differs from the store: {}", differing(report)), &lines, &rest);
+        output::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, all);
+        say_kept(report, all);
     }
     if let (Some(path), Some(report)) = (out, &verified.output) {
-        output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences);
+        output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences, all);
+    }
+}
+
+/// What differs, in numbers.
+fn differing(report: &SourceReport) -> String {
+    let counts = [
+        (report.differing_values, "value", "values"),
+        (report.only_in_store, "row only in the store", "rows only in the store"),
+        (report.only_in_source, "row only in the source", "rows only in the source"),
+    ];
+    let rows: u64 = counts.iter().map(|(count, ..)| count).sum();
+    let types = (report.difference_count - rows, "column's type", "columns' types");
+    let counts = counts.into_iter().chain([types]).filter(|(count, ..)| *count > 0);
+    let mut text = counts.map(|(count, one, many)| output::counted(count, one, many)).collect::<Vec<_>>().join(", ");
+    if rows > 0 {
+        let stocks = output::counted(report.differing_stocks, "stock", "stocks");
+        text.push_str(&format!(", of {stocks} on {}", output::counted(report.differing_dates, "date", "dates")));
+    }
+    text
+}
+
+/// Names the rows that the store keeps and the source does not have.
+fn say_kept(report: &SourceReport, rest: &str) {
+    for (why, heading) in [
+        (Kept::Missing, "their files are gone (update --prune removes such rows)"),
+        (Kept::Skipped, "their files cannot be read now"),
+        (Kept::Appended, "no file of the source has these stocks (append brought them)"),
+    ] {
+        let kept: Vec<_> = report.kept.iter().filter(|kept| kept.why == why).collect();
+        if kept.is_empty() {
+            continue;
+        }
+        let rows = output::counted(kept.iter().map(|kept| kept.rows).sum(), "row", "rows");
+        output::say(format_args!("transect: {rows} of the store not compared; {heading}:"));
+        let line = |kept: &&transect::KeptRows| {
+            let rows = output::counted(kept.rows, "row", "rows");
+            format!("{}: {rows} of {}", kept.path.as_deref().unwrap_or("no file"), kept.code)
+        };
+        output::say_listed(kept.iter().map(line), rest);
     }
 }
 
@@ -119,24 +168,40 @@ fn store_line(report: &VerifyReport) -> String {
 
 fn source_line(report: Option<&SourceReport>) -> String {
     let Some(report) = report else { return "not compared, because the store is damaged".to_owned() };
-    compared(report.files, report.rows, report.difference_count, "every row is in the store as it is here")
+    let counts = [
+        output::counted(report.files, "file", "files"),
+        output::counted(report.rows, "row", "rows"),
+        output::counted(report.values, "value", "values"),
+    ];
+    let mut line = counts.join(", ");
+    line.push_str("; ");
+    match report.difference_count {
+        0 if report.is_complete() => line.push_str("every row is in the store as it is here"),
+        0 => line.push_str("what was compared is the same"),
+        count => line.push_str(&format!("{}, named on stderr", output::counted(count, "difference", "differences"))),
+    }
+    let kept = report.kept.iter().map(|kept| kept.rows).sum();
+    if kept > 0 {
+        line.push_str(&format!("; {} of the store not compared", output::counted(kept, "row", "rows")));
+    }
+    if !report.skipped_before.is_empty() {
+        let files = output::counted(report.skipped_before.len() as u64, "file", "files");
+        line.push_str(&format!("; {files} skipped, as when the store was made"));
+    }
+    line
 }
 
 fn output_line(report: Option<&OutputReport>) -> String {
     let Some(report) = report else { return "not compared, because the store is damaged".to_owned() };
-    let mut line =
-        compared(report.files, report.rows, report.differences.len() as u64, "each holds what the store does");
+    let verdict = match report.differences.len() as u64 {
+        0 => "each holds what the store does".to_owned(),
+        count => format!("{}, named on stderr", output::counted(count, "difference", "differences")),
+    };
+    let (files, rows) = (output::counted(report.files, "file", "files"), output::counted(report.rows, "row", "rows"));
+    let mut line = format!("{files}, {rows}; {verdict}");
     if report.not_written > 0 {
         let dates = output::counted(report.not_written, "date of the store has", "dates of the store have");
         line.push_str(&format!("; {dates} no file here"));
     }
     line
-}
-
-fn compared(files: u64, rows: u64, differences: u64, fine: &str) -> String {
-    let verdict = match differences {
-        0 => fine.to_owned(),
-        count => format!("{}, named on stderr", output::counted(count, "difference", "differences")),
-    };
-    format!("{}, {}; {verdict}", output::counted(files, "file", "files"), output::counted(rows, "row", "rows"))
 }

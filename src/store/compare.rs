@@ -36,7 +36,7 @@ pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch) -> O
 ///
 /// # Errors
 /// In words, when the arrays cannot be compared.
-pub(crate) fn first_differing_row(a: &ArrayRef, b: &ArrayRef) -> Result<Option<usize>, String> {
+fn first_differing_row(a: &ArrayRef, b: &ArrayRef) -> Result<Option<usize>, String> {
     Ok(differing_rows(a, b)?.set_indices().next())
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn first_differing_row(a: &ArrayRef, b: &ArrayRef) -> Result<Option<u
 ///
 /// # Errors
 /// In words, when the arrays cannot be compared.
-pub(super) fn differing_rows(a: &ArrayRef, b: &ArrayRef) -> Result<BooleanBuffer, String> {
+pub(crate) fn differing_rows(a: &ArrayRef, b: &ArrayRef) -> Result<BooleanBuffer, String> {
     if a.data_type() == &DataType::Null {
         return Ok(BooleanBuffer::new_unset(a.len()));
     }

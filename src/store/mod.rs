@@ -32,6 +32,6 @@ pub use verify::VerifyReport;
 pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
-pub(crate) use compare::{first_difference, first_differing_row};
+pub(crate) use compare::{differing_rows, first_difference};
 pub(crate) use publish::{Opening, StoreWriter};
 pub(crate) use snapshot::{Snapshot, SnapshotColumn, SnapshotSection};

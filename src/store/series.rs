@@ -141,12 +141,14 @@ impl<'a> Section<'a> {
         ranks.get(self.raw_stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
     }
 
-    /// The codes of these rows, without comparing the checksum.
-    pub(crate) fn codes_at(&self, rows: Range<usize>) -> Result<Vec<&'a str>> {
-        let codes = &self.raw_stock_numbers()[rows];
-        let names = self.store().codes()?;
-        let code = |&code: &u32| ((code as usize) < names.len()).then(|| names.value(code as usize));
-        codes.iter().map(code).collect::<Option<_>>().ok_or_else(|| self.unknown_stocks())
+    /// The places in code order of the stocks in these rows, without comparing the checksum.
+    pub(crate) fn ranks_at(&self, rows: Range<usize>) -> Result<Vec<u32>> {
+        let ranks = self.store().ranks()?;
+        let rank = |row| match self.rank_at(row, ranks)? {
+            rank if (rank as usize) < ranks.len() => Ok(rank),
+            _ => Err(self.unknown_stocks()),
+        };
+        rows.map(rank).collect()
     }
 
     /// The rows' stock numbers, without comparing the checksum.

@@ -1,16 +1,13 @@
 //! Who asks for what is not there should learn what is: a date between two sections, a code with a typing error, a
-//! column of another year's schema. And `verify --source` is worth nothing if it does not find what it is for.
+//! column of another year's schema.
 
 use std::fs;
-use std::sync::Arc;
 
 use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, UInt8Type};
-use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::DataType;
-use transect::progress::Silent;
-use transect::{Build, Error, SourceReport, Store, verify_source};
+use transect::{Build, Error, Store};
 
-use super::panels::{Place, SMALL_DATES, batch, date, header, rows, small_panel, verify, workers};
+use super::panels::{Place, SMALL_DATES, date, header, rows, small_panel, workers};
 
 fn small_store() -> (Place, Store) {
     let place = Place::new();
@@ -109,102 +106,6 @@ fn a_matrix_of_another_type_or_of_text_is_refused() {
     refused(store.matrix::<Float64Type>("halted", .., 0.0, &one).map(drop));
     refused(store.matrix::<Int32Type>("name", .., 0, &one).map(drop));
     assert!(hint(store.matrix::<Float64Type>("Size", .., 0.0, &one)).contains("size"));
-}
-
-/// A panel of two stocks, and what the store says of its source after `change`.
-fn after(change: impl Fn(&Place)) -> SourceReport {
-    let place = Place::new();
-    let file = |size: f64, dates: &[&str]| {
-        let sizes: ArrayRef = Arc::new(Float64Array::from(vec![size; dates.len()]));
-        batch(&[("date", Arc::new(StringArray::from(dates.to_vec())) as ArrayRef), ("size", sizes)])
-    };
-    place.add("A", &file(0.0, &["20240102", "20240103"]));
-    place.add("B", &file(f64::NAN, &["20240102"]));
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    let before = verify_source(&store, &place.source(), &workers(1), &Silent).unwrap();
-    assert_eq!((before.files, before.rows, before.difference_count), (2, 3, 0));
-    change(&place);
-    let report = verify_source(&store, &place.source(), &workers(1), &Silent).unwrap();
-    assert_eq!(report.differences.len() as u64, report.difference_count);
-    assert_eq!(verify(&store).damages, Vec::<String>::new());
-    report
-}
-
-fn sizes(place: &Place, code: &str, rows: &[(&str, f64)]) {
-    let dates: ArrayRef = Arc::new(rows.iter().map(|(date, _)| Some(*date)).collect::<StringArray>());
-    let sizes: ArrayRef = Arc::new(rows.iter().map(|(_, size)| Some(*size)).collect::<Float64Array>());
-    place.add(code, &batch(&[("date", dates), ("size", sizes)]));
-}
-
-#[test]
-fn a_value_that_differs_in_one_bit_is_found() {
-    let report = after(|place| sizes(place, "A", &[("20240102", 0.0), ("20240103", -0.0)]));
-    assert_eq!(report.differences, ["A 20240103 \"size\": 0.0 in the store, -0.0 in the source"]);
-    let report = after(|place| sizes(place, "B", &[("20240102", f64::from_bits(f64::NAN.to_bits() + 1))]));
-    assert_eq!(report.difference_count, 1, "{report:?}");
-    assert!(report.differences[0].starts_with("B 20240102"));
-}
-
-#[test]
-fn rows_too_many_and_too_few_are_found() {
-    let report = after(|place| sizes(place, "A", &[("20240102", 0.0)]));
-    assert_eq!(report.differences, ["A 20240103: the store has a row, the source has none"]);
-    let report = after(|place| sizes(place, "B", &[("20240102", f64::NAN), ("20240103", 1.0)]));
-    assert_eq!(report.differences, ["B 20240103: the source has a row, the store has none"]);
-    let report = after(|place| sizes(place, "B", &[("20240102", f64::NAN), ("20240104", 1.0), ("20230104", 1.0)]));
-    assert_eq!(
-        report.differences,
-        [
-            "20230104: the store has no section, the source has rows",
-            "20240104: the store has no section, the source has rows"
-        ]
-    );
-}
-
-#[test]
-fn files_too_many_and_too_few_are_found() {
-    let report = after(|place| sizes(place, "AA", &[("20240102", 1.0)]));
-    assert_eq!(report.differences, ["AA 20240102: the source has a row, the store has none"]);
-    let report = after(|place| fs::remove_file(place.source().join("A.parquet")).unwrap());
-    assert_eq!(report.difference_count, 2, "{report:?}");
-    let report = after(|place| fs::write(place.source().join("A.parquet"), "PAR1 no more").unwrap());
-    assert_eq!((report.skipped.len(), report.difference_count), (1, 2), "{report:?}");
-}
-
-#[test]
-fn columns_that_the_store_lacks_are_found() {
-    let report = after(|place| {
-        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
-        let size: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN]));
-        place.add("B", &batch(&[("date", dates), ("size", size), ("beta", Arc::new(Int64Array::from(vec![1])))]));
-    });
-    assert_eq!(report.differences, ["column \"beta\" is in the source and not in the store"]);
-}
-
-#[test]
-fn columns_that_the_source_lacks_are_found() {
-    let report = after(|place| {
-        for (code, dates) in [("A", vec!["20240102", "20240103"]), ("B", vec!["20240102"])] {
-            place.add(code, &batch(&[("date", Arc::new(StringArray::from(dates)) as ArrayRef)]));
-        }
-    });
-    assert_eq!(report.differences, ["column \"size\" is in the store and not in the source"]);
-}
-
-/// A cast would make 0.5 an equal of 0.
-#[test]
-fn columns_of_another_type_are_found() {
-    let place = Place::new();
-    let file = |sizes: ArrayRef| {
-        batch(&[("date", Arc::new(StringArray::from(vec!["20240102"])) as ArrayRef), ("size", sizes)])
-    };
-    place.add("A", &file(Arc::new(Int64Array::from(vec![0]))));
-    place.build();
-    place.add("A", &file(Arc::new(Float64Array::from(vec![0.5]))));
-    let store = Store::open(place.store()).unwrap();
-    let report = verify_source(&store, &place.source(), &workers(1), &Silent).unwrap();
-    assert_eq!(report.differences, ["column \"size\" is Int64 in the store, Float64 in the source"]);
 }
 
 #[test]

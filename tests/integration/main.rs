@@ -1,6 +1,7 @@
 //! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
 mod appends;
+mod compared;
 mod crash;
 mod damage;
 mod diff;

@@ -20,8 +20,8 @@ fn end_to_end(place: &Place, source: &Path, options: SourceOptions) -> (Store, B
     let store = Store::open(place.store()).unwrap();
     assert_whole(&store);
     assert_no_leftovers(&place.store());
-    let compared = verify_source(&store, source, &workers(2), &Silent).unwrap();
-    assert_eq!(compared.differences, Vec::<String>::new());
+    let compared = verify_source(&store, source, 64 << 20, &workers(2), &Silent).unwrap();
+    assert_eq!(compared.differences, []);
     assert_eq!(compared.rows, report.rows);
     for format in [Format::Parquet, Format::Arrow] {
         let out = place.path(format.extension());
