@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A calendar day from 0000-01-01 to 9999-12-31, proleptic Gregorian, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(i32);
@@ -105,6 +108,19 @@ impl FromStr for Date {
         parts
             .and_then(|((year, month), day)| Date::from_ymd(year as i32, month, day))
             .ok_or_else(|| format!("{text:?} is no date; write it as 20240102 or 2024-01-02"))
+    }
+}
+
+/// As JSON has it: `"20240102"`, also as a key.
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::appended::Marks;
 use super::rows::{Origin, Piece};
 
 /// A stock whose rows were read again, or are to go.
@@ -12,6 +13,41 @@ pub(super) struct Reread {
     pub(super) stock: u32,
     /// Its place in code order among all stocks.
     pub(super) rank: u32,
+    /// What becomes of its rows.
+    pub(super) rule: Rule,
+}
+
+/// What becomes of the rows of a stock that was read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// What was appended by this version, from 1, or a later one stands, whatever was read; `u64::MAX` for nothing.
+    pub(super) appended_stands_since: u64,
+    /// What becomes of a row that was not read.
+    pub(super) unread: Unread,
+}
+
+/// What becomes of a row of the section before that was not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It stays.
+    Stays,
+    /// It stays if it was appended.
+    StaysIfAppended,
+    /// It goes.
+    Goes,
+}
+
+impl Rule {
+    /// Whether what the section before says of a stock is left as it is: of a row that was `read` or not, and, if it
+    /// is there, the version that appended it, or 0; else the one that took it away.
+    fn stands(self, is_read: bool, is_before: bool, appended: u64) -> bool {
+        match (is_read, self.unread) {
+            (true, _) => appended >= self.appended_stands_since,
+            (false, Unread::Stays) => true,
+            (false, Unread::StaysIfAppended) => !is_before || appended > 0,
+            (false, Unread::Goes) => !is_before,
+        }
+    }
 }
 
 /// How a section follows from the one before and from rows that were read again.
@@ -25,6 +61,8 @@ pub(super) struct Alignment {
     pub(super) added: Vec<(usize, usize)>,
     /// Rows of the section before that are gone.
     pub(super) removed: Vec<usize>,
+    /// Appended rows of the section before that stay, although they were not read again.
+    pub(super) stayed: Vec<usize>,
 }
 
 /// Neighbouring rows of the section before, and the rows of a block that take their place.
@@ -37,23 +75,28 @@ pub(super) struct Pair {
 }
 
 impl Alignment {
-    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in code order;
-    /// `rows` gives stock, block and row of what was read again, in code order, stocks being among `reread`; `ranks` is
-    /// the place of each stock in code order.
+    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in code order,
+    /// and `marks` says which of its rows were appended; `rows` gives stock, block and row of what was read again, in
+    /// code order, stocks being among `reread`; `ranks` is the place of each stock in code order.
     pub(super) fn new(
         reread: &[Reread],
         stocks: &[u32],
+        marks: &Marks,
         rows: impl Iterator<Item = (u32, usize, usize)>,
         ranks: &[u32],
     ) -> Alignment {
         let mut alignment = Alignment::default();
         let mut rows = rows.peekable();
         let (mut kept, mut search) = (0, 0);
-        for &Reread { stock, rank } in reread {
+        for &Reread { stock, rank, rule } in reread {
             search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
             let is_before = stocks.get(search) == Some(&stock);
             let row = rows.next_if(|&(other, ..)| other == stock).map(|(_, block, row)| (block, row));
-            if !is_before && row.is_none() {
+            let appended = if is_before { marks.of_row(search) } else { marks.replaced };
+            if rule.stands(row.is_some(), is_before, appended) {
+                if is_before && row.is_none() && rule.unread == Unread::StaysIfAppended {
+                    alignment.stayed.push(search);
+                }
                 continue;
             }
             alignment.take(Origin::Before, kept..search);
@@ -123,34 +166,55 @@ mod tests {
             before in prop::collection::btree_set(0u32..100, 0..100),
             reread in prop::collection::btree_set(0u32..100, 0..100),
             present in prop::collection::vec(any::<bool>(), 100),
+            // By stock: the version that appended its row, and from which one on appended rows stand.
+            appended in prop::collection::vec(0u64..4, 100),
+            since in prop::collection::vec(prop_oneof![Just(u64::MAX), 1u64..4], 100),
+            unread in prop::sample::select(vec![Unread::Stays, Unread::StaysIfAppended, Unread::Goes]),
+            replaced in 0u64..4,
             blocks in 1usize..4,
         ) {
             let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
             let stocks: Vec<u32> = before.iter().map(|rank| 99 - rank).collect();
-            let reread: Vec<Reread> = reread.iter().map(|&rank| Reread { stock: 99 - rank, rank }).collect();
+            let rule = |stock: u32| Rule { appended_stands_since: since[stock as usize], unread };
+            let reread: Vec<Reread> =
+                reread.iter().map(|&rank| Reread { stock: 99 - rank, rank, rule: rule(99 - rank) }).collect();
+            let marks = Marks { rows: stocks.iter().map(|&stock| appended[stock as usize]).collect(), replaced };
             let with_row: Vec<u32> = reread.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
             let per_block = with_row.len().div_ceil(blocks).max(1);
             let rows: Vec<(u32, usize, usize)> =
                 with_row.iter().enumerate().map(|(n, &stock)| (stock, n / per_block, 7 + n % per_block)).collect();
-            let found = Alignment::new(&reread, &stocks, rows.iter().copied(), &ranks);
+            let found = Alignment::new(&reread, &stocks, &marks, rows.iter().copied(), &ranks);
 
             // By rank, where each row of the new section lies.
             let mut model: BTreeMap<u32, (Origin, usize)> =
                 stocks.iter().enumerate().map(|(row, &stock)| (ranks[stock as usize], (Origin::Before, row))).collect();
             let row_before = |stock: u32| stocks.iter().position(|&other| other == stock);
-            let mut removed = Vec::new();
-            for &Reread { stock, rank } in &reread {
-                model.remove(&rank);
-                if !with_row.contains(&stock) {
-                    removed.extend(row_before(stock));
+            let (mut removed, mut stayed) = (Vec::new(), Vec::new());
+            for &Reread { stock, rank, .. } in &reread {
+                let Some(row) = row_before(stock).filter(|_| !with_row.contains(&stock)) else { continue };
+                match unread {
+                    Unread::Stays => {}
+                    Unread::StaysIfAppended if appended[stock as usize] > 0 => stayed.push(row),
+                    _ => {
+                        model.remove(&rank);
+                        removed.push(row);
+                    }
                 }
             }
             let (mut pairs, mut added) = (Vec::new(), Vec::new());
             for &(stock, block, row) in &rows {
-                model.insert(ranks[stock as usize], (Origin::Block(block), row));
+                let place = (ranks[stock as usize], (Origin::Block(block), row));
                 match row_before(stock) {
-                    Some(before) => pairs.push((before, block, row)),
-                    None => added.push((block, row)),
+                    Some(_) if appended[stock as usize] >= since[stock as usize] => {}
+                    None if replaced >= since[stock as usize] => {}
+                    Some(before) => {
+                        model.insert(place.0, place.1);
+                        pairs.push((before, block, row));
+                    }
+                    None => {
+                        model.insert(place.0, place.1);
+                        added.push((block, row));
+                    }
                 }
             }
             let each = |piece: &Piece| { let origin = piece.origin; piece.rows.clone().map(move |row| (origin, row)) };
@@ -159,6 +223,7 @@ mod tests {
             prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
             prop_assert_eq!(&found.added, &added);
             prop_assert_eq!(&found.removed, &removed);
+            prop_assert_eq!(&found.stayed, &stayed);
             prop_assert!(found.pieces.iter().all(|piece| !piece.rows.is_empty()));
         }
     }

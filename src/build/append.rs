@@ -1,14 +1,17 @@
-//! Runs an append: whole dates, from per-date files, take the place of the store's or come beside them.
+//! Runs an append: rows of per-date files come beside the store's, or take their place.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::align::{Rule, Unread};
+use super::appended::Appended;
 use super::assemble::{Assembly, assemble};
 use super::gather::{Block, Frame};
 use super::lane::{DictionaryBuilder, Lane};
-use super::revision::Revision;
+use super::report::known_file;
+use super::revision::{Given, Revision};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
@@ -21,14 +24,15 @@ use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::{Observer, Silent};
 use crate::skipped::Skipped;
-use crate::source::{SectionFile, join_date_forms, read_section};
-use crate::store::{Opening, StoreWriter};
+use crate::source::{KnownFile, SectionFile, join_date_forms, read_section};
+use crate::store::{Opening, Snapshot, StoreWriter};
 
-/// Adds or replaces whole dates of a store from per-date files, of the shape that [`Transpose`](crate::Transpose)
-/// writes.
+/// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
+/// those that it has.
 ///
-/// Each file holds all stocks of one date. Rows that the store has on that date and the file has not are gone from the
-/// new version, as if the stocks' own files had lost them. Each file is held in memory while it is read.
+/// Each file holds stocks of one date. Rows that the store has on that date and the file has not stay, unless the file is
+/// to [`replace`](Append::replace) the date. Rows that were appended stay as they are when their stocks are updated,
+/// until a stock's file changes and has the row itself. Each file is held in memory while it is read.
 ///
 /// ```no_run
 /// let report = transect::Append::new("panel.store", ["20240103.parquet"]).run()?;
@@ -39,6 +43,7 @@ pub struct Append<'a> {
     store: PathBuf,
     files: Vec<PathBuf>,
     workers: Option<usize>,
+    replace: bool,
     max_restated: Option<MaxRestated>,
     keep: Option<u32>,
     observer: &'a dyn Observer,
@@ -46,7 +51,7 @@ pub struct Append<'a> {
 }
 
 /// What was read of one file.
-struct Appended {
+struct Section {
     date: Date,
     /// One, unless the file has no rows.
     blocks: Vec<Block>,
@@ -62,11 +67,18 @@ impl<'a> Append<'a> {
             store: store.into(),
             files: files.into_iter().map(Into::into).collect(),
             workers: None,
+            replace: false,
             max_restated: None,
             keep: None,
             observer: &Silent,
             disk: Disk::default(),
         }
+    }
+
+    /// Whether rows that the store has on a date and its file has not go. They stay by default.
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
     }
 
     /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
@@ -128,7 +140,7 @@ impl<'a> Append<'a> {
                 return Err(Error::Cancelled);
             }
             let read = match read_section(&self.files[at], &settings.options, &panel) {
-                Ok(file) => Ok(Appended::new(file, &known, &panel, &spill)?),
+                Ok(file) => Ok(Section::new(file, &known, &panel, &spill)?),
                 Err(reason) => Err(reason),
             };
             stages.observer.advance(1);
@@ -138,7 +150,7 @@ impl<'a> Append<'a> {
 
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
-        let mut appended: BTreeMap<Date, Appended> = BTreeMap::new();
+        let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
         for (path, read) in self.files.iter().zip(read) {
             let refused = match read {
                 Ok(file) if appended.contains_key(&file.date) => {
@@ -180,32 +192,71 @@ impl<'a> Append<'a> {
         }
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &blocks, writer, keep, Some(before))?;
-        snapshot.settings = Settings { command: "append".to_owned(), ..settings }.encode()?;
         snapshot.sources = before.sources()?;
 
-        // All stocks of these dates are read again: those that a file lacks are gone.
-        let mut reread: HashSet<&str> = before.stocks()?.into_iter().collect();
-        reread.extend(inputs.iter().flatten());
+        // Of these dates all stocks are read again; what a file lacks goes only if it is to replace the date.
+        let unread = if self.replace { Unread::Goes } else { Unread::Stays };
+        let rule = Rule { appended_stands_since: u64::MAX, unread };
+        let mut reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
+        if self.replace {
+            reread.extend(before.stocks()?.into_iter().map(|code| (code, rule)));
+        }
+        let given = Given::ByDate { version: writer.version(), replaces: self.replace };
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
-        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &reread, dates);
+        let sealer = Sealer { gathering, columns };
+        let revision = Revision::new(sealer, (before, &settings.appended), &snapshot, given, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, before)?;
         if report.changes_anything() || keep != before.keep() {
+            let mut appended = settings.appended.clone();
+            note_files(&mut appended, &settings.source, &snapshot, stages, |code| reread.contains_key(code))?;
+            appended.follow(changes.appended.iter().cloned());
+            snapshot.settings = Settings { command: "append".to_owned(), appended, ..settings }.encode()?;
             revision.publish(stages, writer, &changes, snapshot, &mut report, "append", self.max_restated)?;
         }
         Ok(report)
     }
 }
 
-impl Appended {
+/// Notes what the files of these stocks are now, where they are not as the store remembers them.
+fn note_files(
+    appended: &mut Appended,
+    source: &str,
+    snapshot: &Snapshot,
+    stages: &Stages,
+    is_given: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let files = snapshot.sources.iter().filter(|entry| entry.code.as_deref().is_some_and(&is_given));
+    let files: Vec<(&str, KnownFile)> =
+        files.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
+    stages.observer.begin("look", "files", files.len() as u64);
+    let found = stages.workers.try_map(files.len(), |at| {
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let (path, known) = files[at];
+        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(source).join(path));
+        stages.observer.advance(1);
+        Ok(now)
+    })?;
+    stages.observer.end();
+    for ((path, known), now) in files.into_iter().zip(found) {
+        if let Some(now) = now {
+            appended.note_file(path, known, now, snapshot.version);
+        }
+    }
+    Ok(())
+}
+
+impl Section {
     /// Spills the rows of `file` as a block of one date; its codes get numbers among those that are `known`.
     fn new(
         file: SectionFile,
         known: &Mutex<HashMap<String, u32>>,
         panel: &PanelSchema,
         spill: &Spill,
-    ) -> Result<Appended> {
+    ) -> Result<Section> {
         // One series whose rows all have the same date: they stay in the order of their codes.
         let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
         let mut columns = Vec::with_capacity(panel.columns.len());
@@ -221,7 +272,7 @@ impl Appended {
             let next = known.len() as u32;
             *known.entry(code).or_insert(next)
         };
-        Ok(Appended {
+        Ok(Section {
             date: file.date,
             blocks,
             codes: file.codes.into_iter().map(number).collect(),

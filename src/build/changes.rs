@@ -5,8 +5,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use serde::Serialize;
 
 use super::align::{Alignment, Pair};
+use super::appended::{AppendedDate, Marks};
 use super::differ::for_each_difference;
-use super::revision::Revision;
+use super::revision::{Given, Revision};
 use super::rows::{Before, Origin, Piece};
 use super::stages::Stages;
 use crate::error::{Error, Result};
@@ -30,6 +31,20 @@ pub(super) struct Changes {
     pub(super) columns: Vec<u64>,
     /// The first changes.
     pub(super) examples: Vec<RowChange>,
+    /// The appended rows of each date that has or had some.
+    pub(super) appended: Vec<(Date, AppendedDate)>,
+    /// Appended rows that stay although the files lack them.
+    pub(super) stayed: Found,
+    /// Rows that are gone from dates on which others were appended.
+    pub(super) lost: Found,
+}
+
+/// Some rows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) count: u64,
+    /// Date and code of the first.
+    pub(super) examples: Vec<String>,
 }
 
 /// A date whose section differs.
@@ -61,6 +76,14 @@ pub struct RowChange {
     pub now: Option<String>,
 }
 
+impl Found {
+    fn extend(&mut self, more: Found) {
+        self.count += more.count;
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+}
+
 impl<'a> Revision<'a> {
     /// Compares every date on which a row was read again or may be gone.
     ///
@@ -77,6 +100,9 @@ impl<'a> Revision<'a> {
             all.dirty.extend(part.dirty);
             all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
             all.examples.extend(part.examples);
+            all.appended.extend(part.appended);
+            all.stayed.extend(part.stayed);
+            all.lost.extend(part.lost);
         }
         all.examples.truncate(EXAMPLES);
         Ok(all)
@@ -91,6 +117,12 @@ impl<'a> Revision<'a> {
             }
             let before = self.section_before(date)?;
             let alignment = self.align(date, before.as_ref(), &mut walk);
+            let marks = self.marks(date, before.as_ref());
+            changes.appended.extend(self.appended_now(&marks, &alignment).map(|now| (date, now)));
+            changes.stayed.extend(self.found(date, before.as_ref(), &alignment.stayed));
+            if !marks.is_empty() {
+                changes.lost.extend(self.found(date, before.as_ref(), &alignment.removed));
+            }
             let mut differing = vec![false; alignment.pairs.iter().map(|pair| pair.len).sum()];
             let mut first_columns = Vec::new();
             for (column, count) in changes.columns.iter_mut().enumerate() {
@@ -121,6 +153,29 @@ impl<'a> Revision<'a> {
             observer.advance(1);
         }
         Ok(changes)
+    }
+
+    /// Which rows of a section are appended ones now, given those that were; `None` where there are and were none.
+    fn appended_now(&self, marks: &Marks, alignment: &Alignment) -> Option<AppendedDate> {
+        let (version, replaced) = match self.given {
+            Given::ByStock if marks.is_empty() => return None,
+            Given::ByStock => (0, marks.replaced),
+            Given::ByDate { version, replaces } => (version, if replaces { version } else { marks.replaced }),
+        };
+        let versions = alignment.pieces.iter().flat_map(|Piece { origin, rows }| {
+            rows.clone().map(|row| match origin {
+                Origin::Before => marks.of_row(row),
+                Origin::Block(_) => version,
+            })
+        });
+        Some(AppendedDate::new(versions, replaced))
+    }
+
+    /// These rows of the section before.
+    fn found(&self, date: Date, before: Option<&Before>, rows: &[usize]) -> Found {
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        let examples = rows.iter().take(EXAMPLES).map(|&row| format!("{date} {}", self.code(stocks[row])));
+        Found { count: rows.len() as u64, examples: examples.collect() }
     }
 
     /// The first changes of one date, restated values before rows that are new or gone.

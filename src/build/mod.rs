@@ -2,6 +2,7 @@
 
 mod align;
 mod append;
+mod appended;
 mod assemble;
 mod bits;
 mod changes;

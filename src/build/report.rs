@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::skipped::Skipped;
-use crate::source::{Input, Survey};
+use crate::source::{Input, KnownFile, Survey};
 use crate::store::{Snapshot, SourceEntry};
 
 /// What a build did.
@@ -96,6 +96,13 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries
+}
+
+/// What the store remembers of a file that can be told to be unchanged. One that was skipped is looked at again each
+/// time: what was wrong may have lain elsewhere.
+pub(super) fn known_file(entry: &SourceEntry) -> Option<KnownFile> {
+    let SourceEntry { bytes, modified_ns, content_hash, .. } = *entry;
+    (entry.status != SourceStatus::Skipped).then_some(KnownFile { byte_len: bytes, modified_ns, content_hash })
 }
 
 /// Why there is no store: every file was skipped, or empty.

@@ -1,10 +1,13 @@
 //! A panel that changes: what was read again beside the version before, and the version that comes of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
 
-use super::align::{Alignment, Reread};
+use super::align::{Alignment, Reread, Rule};
+use super::appended::{Appended, Marks};
 use super::changes::Changes;
 use super::merge::merged;
 use super::plan;
@@ -26,26 +29,49 @@ pub(super) struct Revision<'a> {
     ranks: Vec<u32>,
     /// The dates on which a row was read again or may be gone, ascending.
     pub(super) dates: Vec<Date>,
+    /// The rows of the version before that were appended.
+    appended: &'a Appended,
+    /// Whose rows were read again.
+    pub(super) given: Given,
+    /// Code of each stock, by stock number.
+    codes: ArrayRef,
+}
+
+/// Whose rows were read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Those of the stocks' files.
+    ByStock,
+    /// Those of whole dates, which this version appends.
+    ByDate {
+        version: u64,
+        /// Whether rows that were not given go.
+        replaces: bool,
+    },
 }
 
 impl<'a> Revision<'a> {
-    /// A revision of the stocks with the codes `reread` on `dates`, in any order. What is not among the rows of
-    /// `sealer` is gone.
+    /// A revision of the stocks whose codes have a rule in `reread` on `dates`, in any order; what is not among the
+    /// rows of `sealer` was not read.
     pub(super) fn new(
         sealer: Sealer<'a>,
-        before: &'a Store,
+        (before, appended): (&'a Store, &'a Appended),
         snapshot: &Snapshot,
-        reread: &HashSet<&str>,
+        given: Given,
+        reread: &HashMap<&str, Rule>,
         mut dates: Vec<Date>,
     ) -> Revision<'a> {
         let (order, ranks) = snapshot.stock_order();
         let codes = snapshot.dictionaries[0].as_string::<i32>();
-        let is_reread = |stock: &u32| reread.contains(codes.value(*stock as usize));
-        let reread = order.into_iter().filter(is_reread).map(|stock| Reread { stock, rank: ranks[stock as usize] });
+        let reread = order.into_iter().filter_map(|stock| {
+            let rule = *reread.get(codes.value(stock as usize))?;
+            Some(Reread { stock, rank: ranks[stock as usize], rule })
+        });
         let reread = reread.collect();
         dates.sort_unstable();
         dates.dedup();
-        Revision { sealer, before, reread, ranks, dates }
+        let codes = Arc::clone(&snapshot.dictionaries[0]);
+        Revision { sealer, before, reread, ranks, dates, appended, given, codes }
     }
 
     /// Makes `snapshot`, which has all but sections and history, the next version, unless `most` forbids it; the report
@@ -153,6 +179,18 @@ impl<'a> Revision<'a> {
             let stocks = self.sealer.gathering.stocks(block, piece.rows.clone());
             stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
         });
-        Alignment::new(&self.reread, before.map_or(&[], Before::stock_numbers), rows, &self.ranks)
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        Alignment::new(&self.reread, stocks, &self.marks(date, before), rows, &self.ranks)
+    }
+
+    /// The code of a stock.
+    pub(super) fn code(&self, stock: u32) -> &str {
+        let codes = self.codes.as_string::<i32>();
+        if (stock as usize) < codes.len() { codes.value(stock as usize) } else { "" }
+    }
+
+    /// Which rows of the section before were appended.
+    pub(super) fn marks(&self, date: Date, before: Option<&Before>) -> Marks {
+        self.appended.marks(date, before.map_or(0, |before| before.stock_numbers().len()))
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::appended::Appended;
 use crate::error::{Error, Result};
 use crate::source::SourceOptions;
 use crate::store::Store;
@@ -17,13 +18,21 @@ pub(super) struct Settings {
     pub(super) source: String,
     /// How the input was found and read.
     pub(super) options: SourceOptions,
+    /// The rows that appends brought.
+    #[serde(default, skip_serializing_if = "Appended::is_empty")]
+    pub(super) appended: Appended,
 }
 
 impl Settings {
     /// The settings of a version that `command` made from `source`.
     pub(super) fn new(command: &str, source: &Path, options: &SourceOptions) -> Settings {
         let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
-        Settings { command: command.to_owned(), source: source.display().to_string(), options: options.clone() }
+        Settings {
+            command: command.to_owned(),
+            source: source.display().to_string(),
+            options: options.clone(),
+            appended: Appended::default(),
+        }
     }
 
     /// The settings that `store` remembers.

@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use arrow_schema::DataType;
 
+use super::align::{Rule, Unread};
+use super::appended::Appended;
 use super::assemble::{Assembly, assemble};
+use super::changes::Changes;
 use super::intake::{codes_of, panel_of};
 use super::plan;
-use super::report::source_entries;
-use super::revision::Revision;
+use super::report::{known_file, source_entries};
+use super::revision::{Given, Revision};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
@@ -143,7 +146,8 @@ impl<'a> Update<'a> {
         let settings = Settings::of(before)?;
         let source = self.source.clone().unwrap_or_else(|| settings.source.clone().into());
         let sources = before.sources()?;
-        let known = known_files(&sources);
+        let known = |entry: &SourceEntry| Some((entry.path.clone(), known_file(entry)?));
+        let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.observer);
         let mut scan = scan(&source, &settings.options, &known, self.check_content, workers, observer)?;
         let keep = self.keep.unwrap_or(before.keep());
@@ -156,7 +160,7 @@ impl<'a> Update<'a> {
         let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
         report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
-        let settings_now = Settings::new("update", &source, &settings.options);
+        let mut settings_now = Settings::new("update", &source, &settings.options);
         let same_settings = settings_now.source == settings.source && keep == before.keep();
         if same_settings && scan.changed.is_empty() && pruned.is_empty() {
             return Ok(report);
@@ -172,20 +176,21 @@ impl<'a> Update<'a> {
         let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
-        snapshot.settings = settings_now.encode()?;
 
         let read = source_entries(&survey, &gathered);
-        let was_read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
-        let codes_now = read.iter().filter(was_read).chain(pruned.iter().copied());
-        let reread = codes_now.filter_map(|entry| entry.code.as_deref()).collect();
+        let appended = &settings.appended;
+        let reread = rules(&read, &pruned, &known, appended);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let mut dates: Vec<Date> = before.dates()?.to_vec();
         dates.extend(plan::sections(gathering.days()).into_iter().map(|(date, _)| date));
-        let revision = Revision::new(Sealer { gathering, columns }, before, &snapshot, &reread, dates);
+        let sealer = Sealer { gathering, columns };
+        let revision = Revision::new(sealer, (before, appended), &snapshot, Given::ByStock, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read);
         report.describe(&changes, &snapshot, before)?;
+        settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
+        snapshot.settings = settings_now.encode()?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
         let same_rows = !report.changes_anything();
         if !(same_rows && same_settings && same_files(&sources, &snapshot.sources)) {
@@ -195,14 +200,35 @@ impl<'a> Update<'a> {
     }
 }
 
-/// What the store remembers of files that can be told to be unchanged. Those that were skipped are looked at again each
-/// time: what was wrong may have lain elsewhere.
-fn known_files(sources: &[SourceEntry]) -> HashMap<String, KnownFile> {
-    let known = sources.iter().filter(|entry| entry.status != SourceStatus::Skipped).map(|entry| {
-        let SourceEntry { bytes, modified_ns, content_hash, .. } = *entry;
-        (entry.path.clone(), KnownFile { byte_len: bytes, modified_ns, content_hash })
+fn was_read(entry: &&SourceEntry) -> bool {
+    entry.status != SourceStatus::Skipped
+}
+
+/// What becomes of the rows of each stock whose file was `read` again or is `pruned`, by code.
+fn rules<'e>(
+    read: &'e [SourceEntry],
+    pruned: &[&'e SourceEntry],
+    known: &HashMap<String, KnownFile>,
+    appended: &Appended,
+) -> HashMap<&'e str, Rule> {
+    let of_read = read.iter().filter(was_read).map(|entry| {
+        let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
+        let unchanged_since =
+            if is_known { Some(1) } else { appended.unchanged_since(&entry.path, entry.content_hash) };
+        let appended_stands_since = unchanged_since.unwrap_or(u64::MAX);
+        (entry, Rule { appended_stands_since, unread: Unread::StaysIfAppended })
     });
-    known.collect()
+    let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+    let rules = of_read.chain(pruned.iter().map(|entry| (*entry, goes)));
+    rules.filter_map(|(entry, rule)| Some((entry.code.as_deref()?, rule))).collect()
+}
+
+/// The appended rows of the new version, which remembers the files `settled` as they are now.
+fn appended_now<'e>(before: &Appended, changes: &Changes, settled: impl Iterator<Item = &'e SourceEntry>) -> Appended {
+    let mut now = before.clone();
+    settled.for_each(|entry| now.forget_file(&entry.path));
+    now.follow(changes.appended.iter().cloned());
+    now
 }
 
 /// Whether all values of a column of `store` are exact in another type; the inner error says why not.

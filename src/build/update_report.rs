@@ -29,6 +29,10 @@ pub struct UpdateReport {
     pub restated: u64,
     /// Rows that only the version before has.
     pub removed: u64,
+    /// Appended rows that stay although the files read lack them.
+    pub kept: u64,
+    /// Date and code of the first of those.
+    pub kept_examples: Vec<String>,
     /// Dates whose sections differ.
     pub dirty_dates: u64,
     /// The first of them, YYYYMMDD.
@@ -146,6 +150,8 @@ impl UpdateReport {
         self.columns =
             restated.map(|(column, &restated)| RestatedColumn { column: column.name.clone(), restated }).collect();
         self.examples = changes.examples.clone();
+        self.kept = changes.stayed.count;
+        self.kept_examples = changes.stayed.examples.clone();
 
         let panel = before.schema()?;
         for (index, column) in columns.iter().enumerate() {

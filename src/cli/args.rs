@@ -164,7 +164,7 @@ pub struct BuildArgs {
 ///
 /// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
 /// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
-/// file no longer has). Older versions stay as they are, as many as the store keeps. Nothing is published if nothing
+/// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older versions stay as they are, as many as the store keeps. Nothing is published if nothing
 /// differs (a file that was only touched is hashed again each time until something does), and an update that fails or
 /// is interrupted changes nothing.
 #[derive(Debug, Args)]
@@ -204,17 +204,21 @@ pub struct UpdateArgs {
     pub running: Running,
 }
 
-/// Add or replace whole dates of a store from per-date files
+/// Add rows to a store from per-date files, or restate them
 ///
-/// Each FILE, Parquet or uncompressed Arrow, holds all stocks of one date, in the shape that `transect transpose`
-/// writes: a column with the codes and every other column of the store. The date is that of its date column, or of its
-/// name, such as 20240103.parquet. What the store has on that date is replaced; rows that the file lacks are removed. A
-/// file that cannot be used is skipped, and its date stays as it is.
+/// Each FILE, Parquet or uncompressed Arrow, holds stocks of one date, in the shape that `transect transpose` writes: a
+/// column with the codes and every other column of the store. The date is that of its date column, or of its name, such
+/// as 20240103.parquet. Its rows come beside those that the store has on that date, or take their place; rows that the
+/// file lacks stay, unless --replace removes them. A file that cannot be used is skipped, and its date stays as it is.
+///
+/// `transect update` leaves rows that were appended as they are, until the file of their stock changes and has the row
+/// itself.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   transect append panel.store today/20240103.parquet
-  transect append panel.store by_date/202401*.parquet --refuse-restatement")]
+  transect append panel.store by_date/202401*.parquet --refuse-restatement
+  transect append panel.store corrected/20240103.parquet --replace    # and what it lacks goes")]
 pub struct AppendArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -223,6 +227,10 @@ pub struct AppendArgs {
     /// The files, one for each date
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+
+    /// Also remove the rows that the store has on these dates and the files lack
+    #[arg(long)]
+    pub replace: bool,
 
     #[command(flatten)]
     pub limits: Limits,

@@ -91,6 +91,10 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     lines.add_some("added", report.added, |_| rows(report.added) + &new_stocks(report));
     lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(report));
     lines.add_some("removed", report.removed, |_| rows(report.removed));
+    lines.add_some("kept", report.kept, |_| {
+        let example = report.kept_examples.first().map_or_else(String::new, |row| format!(", such as {row}"));
+        format!("{} that append brought and the files read lack{example}", rows(report.kept))
+    });
     if let (Some(first), Some(last)) = (&report.first_dirty, &report.last_dirty) {
         let range = if first == last { first.clone() } else { format!("{first} to {last}") };
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));

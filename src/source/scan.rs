@@ -23,6 +23,23 @@ pub struct KnownFile {
     pub content_hash: u128,
 }
 
+impl KnownFile {
+    fn stamp(&self) -> Stamp {
+        Stamp { byte_len: self.byte_len, modified_ns: self.modified_ns }
+    }
+
+    /// What the file at `path` is now; `None` when it cannot be read. It is hashed only where its size or its time is
+    /// another.
+    pub fn look_again(self, path: &Path) -> Option<KnownFile> {
+        let now = Stamp::of(&fs::metadata(path).ok()?);
+        if now == self.stamp() {
+            return Some(self);
+        }
+        let content_hash = Content::load(path, now, 0).and_then(|content| content.hash()).ok()?;
+        Some(KnownFile { byte_len: now.byte_len, modified_ns: now.modified_ns, content_hash })
+    }
+}
+
 /// What became of the known files, and which others there are.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -68,7 +85,7 @@ pub fn scan(
         // What is wrong with a file is found again, and told, when it is read.
         let Ok(metadata) = fs::metadata(&path) else { return Look::Changed };
         let now = Stamp::of(&metadata);
-        let as_known = now == Stamp { byte_len: known.byte_len, modified_ns: known.modified_ns };
+        let as_known = now == known.stamp();
         if as_known && !check_content {
             return Look::Unchanged;
         }

@@ -1,11 +1,13 @@
 //! What transpose wrote must go back into a store as it came out; a date that is appended must be as if every stock's
-//! own file had it. Random panels go both ways here, beside an update with the same rows.
+//! own file had it, and stay. Random panels go both ways here, beside an update with the same rows.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::sink::Format;
@@ -97,7 +99,7 @@ proptest! {
 }
 
 /// A file of these stocks for one date.
-fn section(codes: &[&str], sizes: &[f64]) -> arrow_array::RecordBatch {
+fn section(codes: &[&str], sizes: &[f64]) -> RecordBatch {
     let codes: ArrayRef = Arc::new(StringArray::from(codes.to_vec()));
     batch(&[("ts_code", codes), ("size", Arc::new(Float64Array::from(sizes.to_vec())))])
 }
@@ -113,24 +115,145 @@ fn two_by_two() -> Place {
     place
 }
 
+/// The codes and sizes of a date.
+fn sizes(place: &Place, date: &str) -> Vec<(String, f64)> {
+    let store = Store::open(place.store()).unwrap();
+    assert_whole(&store);
+    let section = store.section(date.parse().unwrap()).unwrap();
+    let size = section.column("size").unwrap().values::<Float64Type>().unwrap().to_vec();
+    section.codes().unwrap().into_iter().map(str::to_owned).zip(size).collect()
+}
+
+fn pairs(rows: &[(&str, f64)]) -> Vec<(String, f64)> {
+    rows.iter().map(|&(code, size)| (code.to_owned(), size)).collect()
+}
+
 #[test]
-fn a_date_is_replaced_whole() {
+fn an_append_adds_and_restates_and_takes_nothing_away() {
     let place = two_by_two();
     let path = place.path("20240103.parquet");
     write_parquet(&path, &section(&["C", "A"], &[3.0, 1.5]));
     let report = append(&place, &[path]);
+    assert_eq!((report.added, report.restated, report.removed, report.dirty_dates), (1, 1, 0, 1));
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("A", 1.5), ("B", 12.0), ("C", 3.0)]));
+}
+
+#[test]
+fn a_date_is_replaced_whole_when_that_is_asked_for() {
+    let place = two_by_two();
+    let path = place.path("20240103.parquet");
+    write_parquet(&path, &section(&["C", "A"], &[3.0, 1.5]));
+    let report = Append::new(place.store(), [path]).replace(true).workers(1).run().unwrap();
     assert_eq!((report.added, report.restated, report.removed, report.dirty_dates), (1, 1, 1, 1));
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("A", 1.5), ("C", 3.0)]));
     let store = Store::open(place.store()).unwrap();
-    assert_whole(&store);
-    let section = store.section("20240103".parse().unwrap()).unwrap();
-    assert_eq!(section.codes().unwrap(), ["A", "C"]);
-    let size = section.column("size").unwrap();
-    assert_eq!(size.values::<arrow_array::types::Float64Type>().unwrap(), [1.5, 3.0]);
     assert_eq!(store.section_at(0).unwrap().changed(), 1);
     assert_eq!(store.history().unwrap()[1].command, "append");
     // The source's files are remembered: an update sees that they have not changed.
     let report = Update::new(place.store()).run().unwrap();
     assert_eq!((report.published, report.unchanged_files), (false, 2));
+}
+
+/// Writes a stock's file with these rows.
+fn stock(place: &Place, code: &str, rows: &[(&str, f64)], note: &str) {
+    let dates: ArrayRef = Arc::new(rows.iter().map(|(date, _)| Some(*date)).collect::<StringArray>());
+    let size: ArrayRef = Arc::new(rows.iter().map(|&(_, size)| size).collect::<Float64Array>());
+    place.add(code, &noted(batch(&[("date", dates), ("size", size)]), note));
+}
+
+/// The same rows in a file of other bytes.
+fn noted(batch: RecordBatch, note: &str) -> RecordBatch {
+    let metadata = HashMap::from([("note".to_owned(), note.to_owned())]);
+    let schema = batch.schema().as_ref().clone().with_metadata(metadata);
+    batch.with_schema(Arc::new(schema)).unwrap()
+}
+
+fn append_date(place: &Place, date: &str, codes: &[&str], sizes: &[f64]) -> UpdateReport {
+    let path = place.path(&format!("{date}.parquet"));
+    write_parquet(&path, &section(codes, sizes));
+    append(place, &[path])
+}
+
+#[test]
+fn a_row_that_append_brought_stays_until_its_stocks_file_changes_and_has_it() {
+    let place = two_by_two();
+    append_date(&place, "20240104", &["A", "B"], &[1.0, 2.0]);
+    // A changes without the date, and B with it.
+    stock(&place, "A", &[("20240102", 1.5)], "");
+    stock(&place, "B", &[("20240102", 2.0), ("20240103", 12.0), ("20240104", 2.5)], "");
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.restated, report.removed, report.kept), (2, 1, 1));
+    assert_eq!(report.kept_examples, ["20240104 A"]);
+    assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0), ("B", 2.5)]));
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("B", 12.0)]));
+    // B's row is its file's now, and goes with it; A's still is not.
+    stock(&place, "A", &[("20240102", 1.0)], "");
+    stock(&place, "B", &[("20240102", 2.0), ("20240103", 12.0)], "");
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.removed, report.kept), (1, 1));
+    assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
+}
+
+#[test]
+fn a_value_that_append_restated_stays_while_the_file_is_only_touched_and_goes_when_it_changes() {
+    let place = two_by_two();
+    append_date(&place, "20240103", &["A"], &[1.5]);
+    let path = place.source().join("A.parquet");
+    fs::write(&path, fs::read(&path).unwrap()).unwrap();
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.touched_files, report.published), (1, false));
+    stock(&place, "A", &[("20240102", 7.0), ("20240103", 11.0)], "");
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.restated, report.published), (2, true));
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("A", 11.0), ("B", 12.0)]));
+}
+
+/// A version that would remember the file's new time and bytes is not published where no row differs. What was appended
+/// since must not be taken for older than they are.
+#[test]
+fn a_file_that_was_written_anew_before_an_append_has_not_changed_since() {
+    let place = two_by_two();
+    stock(&place, "A", &[("20240102", 1.0), ("20240103", 11.0)], "again");
+    stock(&place, "B", &[("20240102", 2.0), ("20240103", 12.0)], "again");
+    assert!(!Update::new(place.store()).run().unwrap().published);
+    append_date(&place, "20240104", &["A"], &[1.0]);
+    append_date(&place, "20240103", &["A"], &[1.5]);
+    let path = place.path("20240102.parquet");
+    write_parquet(&path, &section(&["A"], &[1.0]));
+    Append::new(place.store(), [path]).replace(true).run().unwrap();
+    let expected = |size| {
+        assert_eq!(sizes(&place, "20240102"), pairs(&[("A", 1.0)]));
+        assert_eq!(sizes(&place, "20240103"), pairs(&[("A", size), ("B", 12.0)]));
+        assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
+    };
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.read_files, report.published), (2, false));
+    expected(1.5);
+    // Touched, with nothing else.
+    let path = place.source().join("A.parquet");
+    fs::write(&path, fs::read(&path).unwrap()).unwrap();
+    assert!(!Update::new(place.store()).run().unwrap().published);
+    expected(1.5);
+    // It changes after the append.
+    stock(&place, "A", &[("20240102", 1.0), ("20240103", 11.0)], "once more");
+    assert!(Update::new(place.store()).run().unwrap().published);
+    expected(11.0);
+}
+
+/// The row that was appended last is the newest, whatever the file became before.
+#[test]
+fn a_file_that_changed_between_two_appends_is_newer_than_the_first_only() {
+    let place = two_by_two();
+    append_date(&place, "20240103", &["A"], &[1.5]);
+    stock(&place, "A", &[("20240102", 1.0), ("20240103", 7.0), ("20240104", 7.0)], "");
+    append_date(&place, "20240104", &["A"], &[1.0]);
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.restated, report.added), (1, 0));
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("A", 7.0), ("B", 12.0)]));
+    assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
+    // The update remembers the file: it has not changed since.
+    assert!(!Update::new(place.store()).check_content(true).run().unwrap().published);
+    assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
 }
 
 #[test]
