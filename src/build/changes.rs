@@ -27,7 +27,8 @@ const EXAMPLES: usize = 10;
 pub(super) struct Changes {
     /// The dates whose sections differ, ascending.
     pub(super) dirty: Vec<DirtyDate>,
-    /// For each panel column, how many restated values it has.
+    /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
+    /// where the column was not.
     pub(super) columns: Vec<u64>,
     /// The first changes.
     pub(super) examples: Vec<RowChange>,
@@ -55,6 +56,8 @@ pub(super) struct DirtyDate {
     pub(super) row_count: u32,
     pub(super) added: u64,
     pub(super) restated: u64,
+    /// Rows that differ only in columns that the version before does not have.
+    pub(super) filled: u64,
     pub(super) removed: u64,
 }
 
@@ -66,9 +69,9 @@ pub struct RowChange {
     pub date: String,
     /// The stock's code.
     pub code: String,
-    /// `added`, `restated` or `removed`.
+    /// `added`, `restated`, `filled` or `removed`.
     pub change: &'static str,
-    /// For a restated value, its column.
+    /// For a restated or filled value, its column.
     pub column: Option<String>,
     /// The value before.
     pub before: Option<String>,
@@ -110,6 +113,7 @@ impl<'a> Revision<'a> {
 
     fn compare_dates(&self, dates: &[Date], observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
+        let columns_before = self.before.schema()?.columns.len();
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
             if observer.cancelled() {
@@ -123,9 +127,11 @@ impl<'a> Revision<'a> {
             if !marks.is_empty() {
                 changes.lost.extend(self.found(date, before.as_ref(), &alignment.removed));
             }
-            let mut differing = vec![false; alignment.pairs.iter().map(|pair| pair.len).sum()];
+            let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
+            let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
             let mut first_columns = Vec::new();
             for (column, count) in changes.columns.iter_mut().enumerate() {
+                let differing = if column < columns_before { &mut restated } else { &mut filled };
                 let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
                 let of_before = before.as_ref().and_then(|before| before.column(column));
                 let of_block = |block| self.sealer.gathering.column(block, column);
@@ -141,10 +147,12 @@ impl<'a> Revision<'a> {
                 date,
                 row_count: alignment.row_count() as u32,
                 added: alignment.added.len() as u64,
-                restated: differing.iter().filter(|differs| **differs).count() as u64,
+                restated: restated.iter().filter(|differs| **differs).count() as u64,
+                filled: restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated).count()
+                    as u64,
                 removed: alignment.removed.len() as u64,
             };
-            if dirty.added + dirty.restated + dirty.removed > 0 {
+            if dirty.added + dirty.restated + dirty.filled + dirty.removed > 0 {
                 changes.dirty.push(dirty);
                 if changes.examples.len() < EXAMPLES {
                     changes.examples.extend(self.examples(date, before.as_ref(), &alignment, &first_columns)?);
@@ -178,7 +186,7 @@ impl<'a> Revision<'a> {
         Found { count: rows.len() as u64, examples: examples.collect() }
     }
 
-    /// The first changes of one date, restated values before rows that are new or gone.
+    /// The first changes of one date, restated and filled values before rows that are new or gone.
     fn examples(
         &self,
         date: Date,
@@ -194,6 +202,7 @@ impl<'a> Revision<'a> {
             before: None,
             now: None,
         };
+        let columns_before = self.before.schema()?.columns.len();
         let mut examples = Vec::new();
         for &(at, column) in differing {
             let mut start = 0;
@@ -209,7 +218,7 @@ impl<'a> Revision<'a> {
                 column: Some(self.sealer.columns[column + 2].name.clone()),
                 before: Some(show(was.column(column + 2), 0)),
                 now: Some(show(now.column(column + 2), 0)),
-                ..change(show(now.column(0), 0), "restated")
+                ..change(show(now.column(0), 0), if column < columns_before { "restated" } else { "filled" })
             });
         }
         for &(block, row) in alignment.added.iter().take(EXAMPLES) {

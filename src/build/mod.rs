@@ -32,4 +32,4 @@ pub use check_report::{Differs, Kept, KeptRows, SourceDifference, SourceReport};
 pub use report::BuildReport;
 pub use run::Build;
 pub use update::Update;
-pub use update_report::{MaxRestated, RestatedColumn, UpdateReport};
+pub use update_report::{FilledColumn, MaxRestated, RestatedColumn, UpdateReport};

@@ -25,8 +25,10 @@ pub struct UpdateReport {
     pub refused: Option<String>,
     /// Rows that the version before does not have.
     pub added: u64,
-    /// Rows that the version before has with other values.
+    /// Rows that the version before has with other values, in the columns that it has.
     pub restated: u64,
+    /// Rows that differ from those of the version before only in columns that it does not have.
+    pub filled: u64,
     /// Rows that only the version before has.
     pub removed: u64,
     /// Appended rows that stay although the files read lack them.
@@ -41,6 +43,8 @@ pub struct UpdateReport {
     pub last_dirty: Option<String>,
     /// The columns with restated values.
     pub columns: Vec<RestatedColumn>,
+    /// The new columns with values in rows that the version before has.
+    pub filled_columns: Vec<FilledColumn>,
     /// The first changes.
     pub examples: Vec<RowChange>,
     /// Columns that the panel did not have; null in older rows.
@@ -98,6 +102,16 @@ pub struct RestatedColumn {
     pub restated: u64,
 }
 
+/// A new column with values in rows that are not new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FilledColumn {
+    /// Its name.
+    pub column: String,
+    /// How many.
+    pub filled: u64,
+}
+
 impl UpdateReport {
     /// The report of a change that has not begun, of a store that is to keep so many versions.
     pub(super) fn of(before: &Store, keep: u32) -> UpdateReport {
@@ -141,19 +155,24 @@ impl UpdateReport {
         let sum = |count: fn(&DirtyDate) -> u64| changes.dirty.iter().map(count).sum();
         self.added = sum(|dirty| dirty.added);
         self.restated = sum(|dirty| dirty.restated);
+        self.filled = sum(|dirty| dirty.filled);
         self.removed = sum(|dirty| dirty.removed);
         self.dirty_dates = changes.dirty.len() as u64;
         self.first_dirty = changes.dirty.first().map(|dirty| dirty.date.to_string());
         self.last_dirty = changes.dirty.last().map(|dirty| dirty.date.to_string());
+        let panel = before.schema()?;
         let columns = &snapshot.columns[2..];
-        let restated = columns.iter().zip(&changes.columns).filter(|(_, count)| **count > 0);
-        self.columns =
-            restated.map(|(column, &restated)| RestatedColumn { column: column.name.clone(), restated }).collect();
+        for (index, (column, &count)) in columns.iter().zip(&changes.columns).enumerate().filter(|(_, of)| *of.1 > 0) {
+            let column = column.name.clone();
+            match panel.columns.get(index) {
+                Some(_) => self.columns.push(RestatedColumn { column, restated: count }),
+                None => self.filled_columns.push(FilledColumn { column, filled: count }),
+            }
+        }
         self.examples = changes.examples.clone();
         self.kept = changes.stayed.count;
         self.kept_examples = changes.stayed.examples.clone();
 
-        let panel = before.schema()?;
         for (index, column) in columns.iter().enumerate() {
             match panel.columns.get(index) {
                 None => self.new_columns.push(column.name.clone()),

@@ -80,15 +80,12 @@ fn text(store: &str, report: &DiffReport) -> String {
     let mut lines = Lines::default();
     lines.add("store", format!("{store}, from version {} to version {}", report.older, report.newer));
     let count = output::count;
-    lines.add(
-        "rows",
-        format!(
-            "{} added, {} restated, {} removed",
-            count(report.added),
-            count(report.restated),
-            count(report.removed)
-        ),
-    );
+    let filled = match report.filled {
+        0 => String::new(),
+        rows => format!(", {} filled in new columns", count(rows)),
+    };
+    let (added, restated, removed) = (count(report.added), count(report.restated), count(report.removed));
+    lines.add("rows", format!("{added} added, {restated} restated, {removed} removed{filled}"));
     lines.add("dates", format!("{} with a difference", count(report.dates.len() as u64)));
     format!("{lines}{}{}", columns(&report.columns), dates(&report.dates))
 }
@@ -105,7 +102,9 @@ fn columns(columns: &[ColumnChange]) -> String {
         let data_type = match (&column.older_type, &column.newer_type) {
             (Some(older), Some(newer)) if older == newer => newer.clone(),
             (Some(older), Some(newer)) => format!("{newer}, was {older}"),
-            (None, Some(newer)) => format!("{newer}, a new column"),
+            (None, Some(newer)) => {
+                format!("{newer}, a new column, {} filled", output::counted(column.filled, "value", "values"))
+            }
             (Some(older), None) => format!("{older}, gone"),
             (None, None) => String::new(),
         };
@@ -117,7 +116,10 @@ fn columns(columns: &[ColumnChange]) -> String {
 /// The dates on which anything differs; on a terminal without the middle of a long list.
 fn dates(dates: &[DateChange]) -> String {
     let right = Align::Right;
-    let mut table = Table::new(&[("date", Align::Left), ("added", right), ("restated", right), ("removed", right)]);
+    let has_filled = dates.iter().any(|date| date.filled > 0);
+    let mut columns = vec![("date", Align::Left), ("added", right), ("restated", right), ("removed", right)];
+    columns.extend(has_filled.then_some(("filled", right)));
+    let mut table = Table::new(&columns);
     if dates.is_empty() {
         return String::new();
     }
@@ -126,9 +128,10 @@ fn dates(dates: &[DateChange]) -> String {
     for (at, date) in dates.iter().enumerate() {
         if !gap.contains(&at) {
             let count = output::count;
-            table.push([date.date.clone(), count(date.added), count(date.restated), count(date.removed)]);
+            let counts = [date.date.clone(), count(date.added), count(date.restated), count(date.removed)];
+            table.push(counts.into_iter().chain(has_filled.then(|| count(date.filled))));
         } else if at == gap.start {
-            table.push(["...", "...", "...", "..."].map(str::to_owned));
+            table.push(columns.iter().map(|_| "...".to_owned()));
         }
     }
     let note = if hidden > 0 {
@@ -196,8 +199,8 @@ struct Change<'a> {
     new: Option<String>,
 }
 
-/// The changes of one date by code and column: a row for each value that was restated, and one for each row that was
-/// added or removed.
+/// The changes of one date by code and column: a row for each value that was restated or filled, and one for each row
+/// that was added or removed.
 fn changes(
     diff: &Diff<'_>,
     newer: &Store,
@@ -209,14 +212,15 @@ fn changes(
     changes.extend(section.removed.iter().map(|code| whole(*code, "removed")));
     for values in &section.columns {
         let (old, new) = (texts(&values.old)?, texts(&values.new)?);
+        let is_new = diff.columns()[values.column].older.is_none();
         for (at, (&row, (old, new))) in values.rows.iter().zip(old.into_iter().zip(new)).enumerate() {
             let is_told = old != new;
             let tell = |text: Option<String>, array: &ArrayRef| {
                 if is_told { text } else { text.map(|text| bits(array, at, text)) }
             };
             changes.push(Change {
-                code: section.restated[row],
-                change: "restated",
+                code: section.changed[row],
+                change: if is_new { "filled" } else { "restated" },
                 column: Some(values.column),
                 old: tell(old, &values.old),
                 new: tell(new, &values.new),

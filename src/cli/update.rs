@@ -89,7 +89,10 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     lines.add("store", format!("{store}, version {}{state}", report.version));
     let rows = |number| output::counted(number, "row", "rows");
     lines.add_some("added", report.added, |_| rows(report.added) + &new_stocks(report));
-    lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(report));
+    let restated = report.columns.iter().map(|of| (of.column.as_str(), of.restated));
+    lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(restated));
+    let filled = report.filled_columns.iter().map(|of| (of.column.as_str(), of.filled));
+    lines.add_some("filled", report.filled, |_| format!("{}{}, which are new", rows(report.filled), columns(filled)));
     lines.add_some("removed", report.removed, |_| rows(report.removed));
     lines.add_some("kept", report.kept, |_| {
         let example = report.kept_examples.first().map_or_else(String::new, |row| format!(", such as {row}"));
@@ -117,7 +120,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
             format!("{}{what}: {}{more}", output::counted(names.len() as u64, one, many), shown.join(", "))
         });
     };
-    named("new", column, &report.new_columns, ", null in older rows");
+    named("new", column, &report.new_columns, ", null where the files read lack it");
     named("wider", column, &report.widened_columns, "");
     named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
     named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");
@@ -148,14 +151,11 @@ fn new_stocks(report: &UpdateReport) -> String {
 }
 
 /// ` in size (12), beta (3), ...`.
-fn columns(report: &UpdateReport) -> String {
-    let mut columns: Vec<_> = report.columns.iter().collect();
-    columns.sort_by_key(|column| std::cmp::Reverse(column.restated));
-    let shown: Vec<String> = columns
-        .iter()
-        .take(NAMED)
-        .map(|column| format!("{} ({})", column.column, output::count(column.restated)))
-        .collect();
+fn columns<'r>(counted: impl Iterator<Item = (&'r str, u64)>) -> String {
+    let mut columns: Vec<_> = counted.collect();
+    columns.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let shown: Vec<String> =
+        columns.iter().take(NAMED).map(|(column, count)| format!("{column} ({})", output::count(*count))).collect();
     let more = if columns.len() > NAMED { ", ..." } else { "" };
     format!(" in {}{more}", shown.join(", "))
 }

@@ -18,9 +18,9 @@ use crate::workers::Workers;
 
 /// The difference between two versions of a store: see [`Store::diff`].
 ///
-/// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values.
-/// Values are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column that one version
-/// lacks is null there. Values of a column whose type changed are compared in the newer type; those that it cannot hold
+/// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values,
+/// *filled* where nothing differs but values of columns that the older version lacks. Values are compared bit by bit:
+/// null, NaN and its payload, and the sign of zero count. A column that one version lacks is null there. Values of a column whose type changed are compared in the newer type; those that it cannot hold
 /// exactly differ.
 #[derive(Debug)]
 pub struct Diff<'a> {
@@ -64,9 +64,9 @@ pub struct SectionDiff<'a> {
     pub added: Vec<&'a str>,
     /// Codes of rows that only the older version has, ascending.
     pub removed: Vec<&'a str>,
-    /// Codes of rows that both have with other values, ascending.
-    pub restated: Vec<&'a str>,
-    /// The values that differ in restated rows, by column, in the order of [`Diff::columns`]; columns without are left
+    /// Codes of rows that both have with other values, restated or filled, ascending.
+    pub changed: Vec<&'a str>,
+    /// The values that differ in those rows, by column, in the order of [`Diff::columns`]; columns without are left
     /// out.
     pub columns: Vec<ColumnDiff>,
 }
@@ -76,7 +76,7 @@ pub struct SectionDiff<'a> {
 pub struct ColumnDiff {
     /// Index among [`Diff::columns`].
     pub column: usize,
-    /// For each value the row it belongs to, as an index among [`SectionDiff::restated`]; ascending.
+    /// For each value the row it belongs to, as an index among [`SectionDiff::changed`]; ascending.
     pub rows: Vec<usize>,
     /// The values in the older version, in its type.
     pub old: ArrayRef,
@@ -94,8 +94,10 @@ pub struct DiffReport {
     pub newer: u64,
     /// Rows that only the newer version has.
     pub added: u64,
-    /// Rows that both have with other values.
+    /// Rows that both have with other values, in columns that the older one has.
     pub restated: u64,
+    /// Rows that differ only in columns that the older version lacks.
+    pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
     /// Columns in the newer version's order, then those that only the older one has.
@@ -114,8 +116,10 @@ pub struct ColumnChange {
     pub older_type: Option<String>,
     /// Its type in the newer version; `None` where that lacks it.
     pub newer_type: Option<String>,
-    /// Values that differ, in rows that both versions have.
+    /// Values that differ, in rows that both versions have; 0 where the older version lacks the column.
     pub restated: u64,
+    /// Values of a column that the older version lacks, in rows that both have.
+    pub filled: u64,
 }
 
 /// A date in numbers.
@@ -126,8 +130,10 @@ pub struct DateChange {
     pub date: String,
     /// Rows that only the newer version has.
     pub added: u64,
-    /// Rows that both have with other values.
+    /// Rows that both have with other values, in columns that the older one has.
     pub restated: u64,
+    /// Rows that differ only in columns that the older version lacks.
+    pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
 }
@@ -182,8 +188,8 @@ impl<'a> Diff<'a> {
     pub fn section(&self, index: usize) -> Result<Option<SectionDiff<'a>>> {
         let dated = self.dates[index];
         let pair = self.pair(dated)?;
-        let Compared { restated, columns } = self.compare(&pair)?;
-        let rows: Vec<usize> = restated.set_indices().collect();
+        let Compared { restated, filled, columns } = self.compare(&pair)?;
+        let rows: Vec<usize> = (&restated | &filled).set_indices().collect();
         if pair.added.is_empty() && pair.removed.is_empty() && rows.is_empty() {
             return Ok(None);
         }
@@ -205,7 +211,7 @@ impl<'a> Diff<'a> {
             date: dated.date,
             added: pair.added.iter().map(code).collect(),
             removed: pair.removed.iter().map(code).collect(),
-            restated: rows.iter().map(|&row| code(&pair.ranks[row])).collect(),
+            changed: rows.iter().map(|&row| code(&pair.ranks[row])).collect(),
             columns: columns.into_iter().map(values).collect::<Result<_>>()?,
         }))
     }
@@ -230,28 +236,30 @@ impl<'a> Diff<'a> {
             counted
         })?;
         observer.end();
-        let mut restated_values = vec![0; self.columns.len()];
+        let mut differing_values = vec![0; self.columns.len()];
         let mut dates = Vec::new();
         for (date, columns) in counted {
-            if date.added + date.restated + date.removed > 0 {
+            if date.added + date.restated + date.filled + date.removed > 0 {
                 dates.push(date);
             }
             for (column, count) in columns {
-                restated_values[column] += count;
+                differing_values[column] += count;
             }
         }
         let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
-        let columns = self.columns.iter().zip(restated_values).map(|(column, restated)| ColumnChange {
+        let columns = self.columns.iter().zip(differing_values).map(|(column, differing)| ColumnChange {
             name: column.name.clone(),
             older_type: text(&column.older),
             newer_type: text(&column.newer),
-            restated,
+            restated: if column.older.is_some() { differing } else { 0 },
+            filled: if column.older.is_some() { 0 } else { differing },
         });
         Ok(DiffReport {
             older: self.older.version(),
             newer: self.newer.version(),
             added: dates.iter().map(|date| date.added).sum(),
             restated: dates.iter().map(|date| date.restated).sum(),
+            filled: dates.iter().map(|date| date.filled).sum(),
             removed: dates.iter().map(|date| date.removed).sum(),
             columns: columns.collect(),
             dates,
@@ -266,6 +274,7 @@ impl<'a> Diff<'a> {
             date: dated.date.to_string(),
             added: pair.added.len() as u64,
             restated: compared.restated.count_set_bits() as u64,
+            filled: compared.filled.count_set_bits() as u64,
             removed: pair.removed.len() as u64,
         };
         let count = |column: &ComparedColumn| (column.column, column.differing.count_set_bits() as u64);
@@ -302,7 +311,8 @@ impl<'a> Diff<'a> {
 
     /// Compares the rows that both versions have.
     fn compare(&self, pair: &Pair<'a>) -> Result<Compared> {
-        let mut compared = Compared { restated: BooleanBuffer::new_unset(pair.both.len()), columns: Vec::new() };
+        let none = BooleanBuffer::new_unset(pair.both.len());
+        let mut compared = Compared { restated: none.clone(), filled: none, columns: Vec::new() };
         let (Some(older), Some(newer)) = (&pair.older, &pair.newer) else { return Ok(compared) };
         let places = |row: fn(&(u32, u32)) -> u32| pair.both.iter().map(row).collect::<UInt32Array>();
         // Mostly no stock came or went, and nothing need be moved.
@@ -323,10 +333,12 @@ impl<'a> Diff<'a> {
             };
             let differing = differing(&old, &new)?;
             if differing.count_set_bits() > 0 {
-                compared.restated = &compared.restated | &differing;
+                let rows = if older_index.is_some() { &mut compared.restated } else { &mut compared.filled };
+                *rows = &*rows | &differing;
                 compared.columns.push(ComparedColumn { column, differing, old, new });
             }
         }
+        compared.filled = &compared.filled & &!&compared.restated;
         Ok(compared)
     }
 }
@@ -348,6 +360,8 @@ struct Pair<'a> {
 /// What differs in the rows that both versions have, counted as [`Pair::both`].
 struct Compared {
     restated: BooleanBuffer,
+    /// Rows of which nothing is restated.
+    filled: BooleanBuffer,
     /// Those in which anything differs.
     columns: Vec<ComparedColumn>,
 }

@@ -14,7 +14,7 @@ use proptest::collection::btree_map;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::progress::{Observer, Silent};
-use transect::store::{Diff, DiffReport};
+use transect::store::{Diff, DiffColumn, DiffReport};
 use transect::{Build, Date, Error, Store, Update};
 
 use super::panels::{Cell, Place, SMALL_DATES, batch, cell, date, small_panel, workers};
@@ -143,24 +143,35 @@ fn found(diff: &Diff<'_>) -> BTreeSet<Change> {
         let section = section.unwrap();
         assert!(last < Some(section.date) && diff.dates().any(|date| date == section.date));
         last = Some(section.date);
-        for codes in [&section.added, &section.removed, &section.restated] {
+        for codes in [&section.added, &section.removed, &section.changed] {
             assert!(codes.is_sorted_by(|a, b| a < b));
         }
         section.added.iter().for_each(|&code| insert((section.date, code.to_owned(), "added", None)));
         section.removed.iter().for_each(|&code| insert((section.date, code.to_owned(), "removed", None)));
-        let mut restated = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         for column in &section.columns {
-            let name = &diff.columns()[column.column].name;
+            let DiffColumn { name, older, .. } = &diff.columns()[column.column];
+            let change = if older.is_some() { "restated" } else { "filled" };
             assert!(!column.rows.is_empty() && column.rows.is_sorted_by(|a, b| a < b));
             for (at, &row) in column.rows.iter().enumerate() {
                 let value = (name.clone(), number(&column.old, at), number(&column.new, at));
-                insert((section.date, section.restated[row].to_owned(), "restated", Some(value)));
-                restated.insert(row);
+                insert((section.date, section.changed[row].to_owned(), change, Some(value)));
+                changed.insert(row);
             }
         }
-        assert_eq!(restated, (0..section.restated.len()).collect(), "every restated row has a value that differs");
+        assert_eq!(changed, (0..section.changed.len()).collect(), "every changed row has a value that differs");
     }
     changes
+}
+
+/// The same changes where the older version is this one: values of columns that it lacks are filled.
+fn told(changes: BTreeSet<Change>, older: &Store) -> BTreeSet<Change> {
+    let columns = older.schema().unwrap();
+    let told = |(date, code, change, value): Change| {
+        let is_new = value.as_ref().is_some_and(|(name, ..)| columns.index_of(name).is_none());
+        (date, code, if is_new { "filled" } else { change }, value)
+    };
+    changes.into_iter().map(told).collect()
 }
 
 /// What the numbers of a report have to be.
@@ -176,11 +187,15 @@ fn assert_counts(report: &DiffReport, changes: &BTreeSet<Change>) {
     ] {
         assert_eq!((count, dates), (rows(change).len() as u64, count), "{change}");
     }
+    let filled = rows("filled").difference(&rows("restated")).count() as u64;
+    assert_eq!((report.filled, sum(|date| date.filled)), (filled, filled));
     let dates: BTreeSet<String> = changes.iter().map(|(date, ..)| date.to_string()).collect();
     assert!(report.dates.iter().map(|date| &date.date).eq(&dates));
     for column in &report.columns {
         let values = changes.iter().filter(|(.., value)| value.as_ref().is_some_and(|(name, ..)| *name == column.name));
-        assert_eq!(column.restated, values.count() as u64, "{}", column.name);
+        let values = values.count() as u64;
+        let expected = if column.older_type.is_some() { (values, 0) } else { (0, values) };
+        assert_eq!((column.restated, column.filled), expected, "{}", column.name);
     }
 }
 
@@ -204,13 +219,14 @@ proptest! {
         place.build();
         let older = Store::open(place.store()).unwrap();
         new.write(&place);
-        let right = expected(&old, &new);
+        let right = told(expected(&old, &new), &older);
         if is_rebuilt {
             Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
         } else {
             let report = Update::new(place.store()).prune(true).workers(1).run().unwrap();
             let counted = diff_report(&Store::open(place.store()).unwrap(), &older, 1);
-            prop_assert_eq!((report.added, report.restated, report.removed), (counted.added, counted.restated, counted.removed));
+            prop_assert_eq!((report.added, report.restated, report.filled), (counted.added, counted.restated, counted.filled));
+            prop_assert_eq!(report.removed, counted.removed);
         }
         let newer = Store::open(place.store()).unwrap();
         prop_assert_eq!(&found(&newer.diff(&older).unwrap()), &right);
@@ -220,10 +236,10 @@ proptest! {
 
         // Backwards, everything changes place.
         let turned: BTreeSet<Change> = right.into_iter().map(|(date, code, change, value)| {
-            let change = match change { "added" => "removed", "removed" => "added", other => other };
+            let change = match change { "added" => "removed", "removed" => "added", _ => "restated" };
             (date, code, change, value.map(|(name, old, new)| (name, new, old)))
         }).collect();
-        prop_assert_eq!(found(&older.diff(&newer).unwrap()), turned);
+        prop_assert_eq!(found(&older.diff(&newer).unwrap()), told(turned, &newer));
         prop_assert!(found(&newer.diff(&newer).unwrap()).is_empty());
     }
 }
