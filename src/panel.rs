@@ -116,6 +116,37 @@ impl DateForm {
         self.spread(dates, 1)
     }
 
+    /// The form of these dates in another type: a text keeps its spelling, days in text are `2024-01-02`.
+    pub(crate) fn cast_to(&self, data_type: &DataType) -> DateForm {
+        let spelling = match data_type {
+            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => Spelling::Day,
+            integer if integer.is_integer() => Spelling::Digits,
+            _ if self.spelling == Spelling::Day => Spelling::Dashes,
+            _ => self.spelling.clone(),
+        };
+        DateForm { data_type: data_type.clone(), spelling }
+    }
+
+    /// Whether `date` can be written in this form and read back from it.
+    pub(crate) fn holds(&self, date: Date) -> bool {
+        match (&self.spelling, &self.data_type) {
+            (Spelling::Day, DataType::Timestamp(unit, zone)) => ticks(date, *unit, zone.as_deref()).is_some(),
+            (Spelling::Custom(format), _) => {
+                let (year, month, day) = date.ymd();
+                let read = NaiveDate::parse_from_str(&self.text(date), format).ok();
+                read.is_some() && read == NaiveDate::from_ymd_opt(year, month, day)
+            }
+            _ => true,
+        }
+    }
+
+    /// How it spells a day, whatever the kind of text.
+    pub(crate) fn spelt(&self) -> String {
+        let is_text = self.spelling != Spelling::Day && !self.data_type.is_integer();
+        let data_type = if is_text { DataType::Utf8 } else { self.data_type.clone() };
+        DateForm { data_type, spelling: self.spelling.clone() }.to_string()
+    }
+
     /// Each of `dates`, `times` times over.
     fn spread(&self, dates: &[Date], times: usize) -> Result<ArrayRef> {
         let integers = |value: &dyn Fn(Date) -> i64| -> ArrayRef {
@@ -133,15 +164,7 @@ impl DateForm {
                 cast(&integers(&|date| day(date) * 86_400_000), &DataType::Date64).map_err(failed())
             }
             (Spelling::Day, DataType::Timestamp(unit, zone)) => {
-                let per_day = ticks_per_day(*unit);
-                let zone = zone.as_deref().map(parse_zone);
-                let ticks = |date: Date| {
-                    let seconds = match &zone {
-                        None => day(date) * 86_400,
-                        Some(zone) => midnight(zone.as_ref()?, date)?,
-                    };
-                    seconds.checked_mul(per_day / 86_400)
-                };
+                let ticks = |date: Date| ticks(date, *unit, zone.as_deref());
                 if let Some(&date) = dates.iter().find(|&&date| ticks(date).is_none()) {
                     return Err(Error::Refused(format!(
                         "{} cannot hold {date}; use `--cast` to give the date column another type",
@@ -203,6 +226,15 @@ pub(crate) const fn ticks_per_day(unit: TimeUnit) -> i64 {
         TimeUnit::Microsecond => 86_400_000_000,
         TimeUnit::Nanosecond => 86_400_000_000_000,
     }
+}
+
+/// Midnight of `date` as a timestamp, on the clocks of a zone if there is one; `None` where the type cannot hold it.
+fn ticks(date: Date, unit: TimeUnit, zone: Option<&str>) -> Option<i64> {
+    let seconds = match zone {
+        None => i64::from(date.days()) * 86_400,
+        Some(zone) => midnight(&parse_zone(zone)?, date)?,
+    };
+    seconds.checked_mul(ticks_per_day(unit) / 86_400)
 }
 
 /// The time zone of this name or fixed offset; `None` for one that nobody knows.

@@ -21,10 +21,10 @@ use super::update_report::{MaxRestated, UpdateReport};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::panel::{DateForm, PanelSchema};
+use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::skipped::Skipped;
-use crate::source::{KnownFile, SectionFile, join_date_forms, read_section};
+use crate::source::{KnownFile, SectionFile, read_section};
 use crate::store::{Opening, Snapshot, StoreWriter};
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
@@ -57,7 +57,6 @@ struct Section {
     blocks: Vec<Block>,
     /// For each row, the number of its code.
     codes: Vec<u32>,
-    date_form: Option<DateForm>,
 }
 
 impl<'a> Append<'a> {
@@ -131,7 +130,7 @@ impl<'a> Append<'a> {
     fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
         let before = writer.live()?;
         let settings = Settings::of(before)?;
-        let mut panel = before.schema()?.clone();
+        let panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
         stages.observer.begin("read", "files", self.files.len() as u64);
@@ -167,11 +166,6 @@ impl<'a> Append<'a> {
         report.read_files = appended.len() as u64;
         if appended.is_empty() && keep == before.keep() {
             return Ok(report);
-        }
-        for form in appended.values().filter_map(|file| file.date_form.as_ref()) {
-            if *form != panel.date_form {
-                panel.date_form = join_date_forms(&panel.date_form, form);
-            }
         }
 
         // A row's input is its code.
@@ -272,11 +266,6 @@ impl Section {
             let next = known.len() as u32;
             *known.entry(code).or_insert(next)
         };
-        Ok(Section {
-            date: file.date,
-            blocks,
-            codes: file.codes.into_iter().map(number).collect(),
-            date_form: file.date_form,
-        })
+        Ok(Section { date: file.date, blocks, codes: file.codes.into_iter().map(number).collect() })
     }
 }

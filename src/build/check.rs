@@ -67,7 +67,13 @@ fn compare_in_batches(
     let panel = store.schema()?;
     let mut scan = scan(source, &settings.options, &HashMap::new(), false, workers, observer)?;
     let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
-    let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
+    let prior = Prior {
+        code: &panel.code,
+        date_name: &panel.date_name,
+        date_form: &panel.date_form,
+        columns: &panel.columns,
+        exact: &exact,
+    };
     let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
     survey.whole_file_limit(whole_len);
     let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };

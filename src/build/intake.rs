@@ -1,16 +1,16 @@
 //! Reads inputs one after the other and collects them in blocks; says what became of each.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather::{Block, BlockBuilder, Frame};
 use super::lane::{DictionaryBuilder, Lane};
+use super::spelling::Spelt;
 use super::spill::Spill;
 use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
-use crate::source::{SeriesReader, Survey, join_date_forms};
+use crate::source::{SeriesReader, Survey};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -41,16 +41,6 @@ pub(super) struct Read {
     pub(super) content_hash: u128,
     /// How its dates are spelt.
     pub(super) dates: Spelt,
-}
-
-/// How one file spells its dates.
-pub(super) enum Spelt {
-    /// It has none.
-    Not,
-    /// In one form.
-    As(DateForm),
-    /// In several.
-    Mixed,
 }
 
 /// Reads inputs for all workers of a build.
@@ -204,39 +194,17 @@ impl Read {
             merged: reader.merged(),
             dropped: reader.dropped(),
             content_hash: reader.content_hash(),
-            dates: match reader.date_form() {
-                Some(form) => Spelt::As(form.clone()),
-                None if reader.is_mixed() => Spelt::Mixed,
-                None => Spelt::Not,
-            },
+            dates: Spelt::of(reader),
         }
     }
 }
 
-/// The one form in which all files' dates can be written back, and those that were there `before`.
-fn date_form(read: &[Read], before: Option<&DateForm>) -> DateForm {
-    let mut joined: Option<DateForm> = before.cloned();
-    for read in read {
-        let form = match &read.dates {
-            Spelt::Not => continue,
-            Spelt::As(form) => form,
-            Spelt::Mixed => &DateForm::COMMON,
-        };
-        joined = Some(match joined {
-            None => form.clone(),
-            Some(known) if known == *form => known,
-            Some(known) => join_date_forms(&known, form),
-        });
-    }
-    joined.unwrap_or(DateForm::COMMON)
-}
-
-/// The panel of the files of `survey`, as they were read, and of what was there `before`.
-pub(super) fn panel_of(survey: &Survey, read: &[Read], before: Option<&DateForm>) -> PanelSchema {
+/// The panel of the files of `survey`.
+pub(super) fn panel_of(survey: &Survey) -> PanelSchema {
     PanelSchema {
         code: survey.code.clone(),
         date_name: survey.date_name.clone(),
-        date_form: date_form(read, before),
+        date_form: survey.date_form().cloned().unwrap_or(DateForm::COMMON),
         columns: survey.columns.clone(),
     }
 }
@@ -248,25 +216,4 @@ pub(super) fn codes_of<'s>(survey: &'s Survey, read: &[Read]) -> Vec<Option<&'s 
         codes[read.input] = Some(survey.inputs[read.input].code.as_str());
     }
     codes
-}
-
-/// What to tell about dates when the files do not agree on how to spell them.
-pub(super) fn date_note(survey: &Survey, read: &[Read]) -> Option<String> {
-    let mut forms: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for read in read {
-        let form = match &read.dates {
-            Spelt::Not => continue,
-            Spelt::As(form) => form.to_string(),
-            Spelt::Mixed => "several ways at once".to_owned(),
-        };
-        forms.entry(form).or_insert((0, read.input)).0 += 1;
-    }
-    let mixes = read.iter().any(|read| matches!(read.dates, Spelt::Mixed));
-    let example = |(form, (count, input)): (&String, &(usize, usize))| {
-        format!("{form} in {count} such as {}", survey.inputs[*input].path.display())
-    };
-    (mixes || forms.len() > 1).then(|| {
-        let forms: Vec<String> = forms.iter().map(example).collect();
-        format!("files spell dates differently ({}); the output has {}", forms.join(", "), date_form(read, None))
-    })
 }

@@ -20,6 +20,7 @@ mod rows;
 mod run;
 mod seal;
 mod settings;
+mod spelling;
 mod spill;
 mod stages;
 mod update;

@@ -3,7 +3,8 @@
 use arrow_array::Array;
 use serde::Serialize;
 
-use super::intake::{Gathered, date_note};
+use super::intake::Gathered;
+use super::spelling::date_note;
 use crate::error::Error;
 use crate::format::SourceStatus;
 use crate::key::Date;
@@ -124,7 +125,7 @@ pub(super) fn report(
     let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
-    notes.extend(date_note(survey, &gathered.read));
+    notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
     BuildReport {
         version: snapshot.version,
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),

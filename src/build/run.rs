@@ -10,6 +10,7 @@ use super::report::{BuildReport, nothing_to_store, report, source_entries};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
+use super::spelling::date_form;
 use super::stages::{DEFAULT_MEMORY, NewSection, Stages};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -133,7 +134,8 @@ impl<'a> Build<'a> {
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(survey, &spill, self.options.strict)?;
         let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
-        let panel = panel_of(survey, &gathered.read, None);
+        // How dates are spelt is decided when all are known.
+        let panel = panel_of(survey);
         let inputs = codes_of(survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
@@ -155,6 +157,8 @@ impl<'a> Build<'a> {
             })?;
             Ok((sealed, sections))
         })?;
+        let dates = sections.iter().map(|&(date, _)| date);
+        snapshot.set_date_form(date_form(survey, &gathered.read, dates));
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
         // What stood before may be too damaged to say what it was.
         snapshot.history = writer.history().unwrap_or_default();

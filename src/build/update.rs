@@ -168,11 +168,17 @@ impl<'a> Update<'a> {
 
         let panel = before.schema()?;
         let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, workers, observer);
-        let prior = Prior { code: &panel.code, date_name: &panel.date_name, columns: &panel.columns, exact: &exact };
+        let prior = Prior {
+            code: &panel.code,
+            date_name: &panel.date_name,
+            date_form: &panel.date_form,
+            columns: &panel.columns,
+            exact: &exact,
+        };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, settings.options.strict)?;
-        let panel = panel_of(&survey, &gathered.read, Some(&panel.date_form));
+        let panel = panel_of(&survey);
         let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
@@ -187,7 +193,7 @@ impl<'a> Update<'a> {
         let sealer = Sealer { gathering, columns };
         let revision = Revision::new(sealer, (before, appended), &snapshot, Given::ByStock, &reread, dates);
         let changes = revision.compare(stages)?;
-        report.describe_files(&survey, &gathered, &read);
+        report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, before)?;
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
         snapshot.settings = settings_now.encode()?;

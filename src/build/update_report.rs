@@ -6,9 +6,11 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::changes::{Changes, DirtyDate, RowChange};
-use super::intake::{Gathered, date_note};
+use super::intake::Gathered;
+use super::spelling::date_note;
 use crate::error::Result;
 use crate::format::SourceStatus;
+use crate::panel::DateForm;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
 use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
@@ -194,7 +196,13 @@ impl UpdateReport {
     }
 
     /// Adds what became of the files of `survey`.
-    pub(super) fn describe_files(&mut self, survey: &Survey, gathered: &Gathered, read: &[SourceEntry]) {
+    pub(super) fn describe_files(
+        &mut self,
+        survey: &Survey,
+        gathered: &Gathered,
+        read: &[SourceEntry],
+        date_form: &DateForm,
+    ) {
         let is_absent = |index: usize| survey.inputs.iter().all(|input| !input.has_column(index));
         let absent = survey.columns.iter().enumerate().filter(|(index, _)| is_absent(*index));
         if !survey.inputs.is_empty() {
@@ -209,7 +217,7 @@ impl UpdateReport {
         self.merged_rows = read.iter().map(|entry| entry.merged).sum();
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
-        self.notes.extend(date_note(survey, &gathered.read));
+        self.notes.extend(date_note(survey, &gathered.read, date_form));
     }
 
     /// Whether rows or columns are not as they were.

@@ -100,7 +100,9 @@ pub struct BuildArgs {
     /// How dates in text are spelt, if not in a usual way
     ///
     /// A strftime format such as '%d-%b-%Y'. Text as 20240102, 2024-01-02 or 2024/01/02, integers as 20240102, dates
-    /// and timestamps at midnight are read without it.
+    /// and timestamps at midnight are read without it. The output spells dates as most files do, as date32 where two
+    /// ways are as usual; --cast COL=TYPE decides on another type, and text is then spelt as in the files that have
+    /// text, else 2024-01-02.
     #[arg(long, value_name = "FORMAT")]
     pub date_format: Option<String>,
 

@@ -14,7 +14,7 @@ use chrono::{Datelike, NaiveDate, TimeZone};
 use super::convert::shown_value;
 use super::options::BadDates;
 use super::order::NO_DAY;
-use super::types::{is_text, join_text, logical};
+use super::types::{is_text, logical};
 use crate::key::{Date, days_in_month};
 use crate::panel::{DateForm, Spelling, midnight, parse_zone, ticks_per_day};
 
@@ -28,18 +28,6 @@ fn day_in_zone(seconds: i64, zone: &Tz) -> Option<i64> {
     let local = zone.timestamp_opt(seconds, 0).single()?.date_naive();
     let date = Date::from_ymd(local.year(), local.month(), local.day())?;
     (midnight(zone, date)? == seconds).then(|| i64::from(date.days()))
-}
-
-/// What two files' dates have in common: their form if it is one, text of the common spelling if only the kind of
-/// text differs, else date32.
-pub fn join_date_forms(a: &DateForm, b: &DateForm) -> DateForm {
-    if a == b {
-        a.clone()
-    } else if a.spelling == b.spelling && is_text(&a.data_type) && is_text(&b.data_type) {
-        DateForm { data_type: join_text(&a.data_type, &b.data_type), spelling: a.spelling.clone() }
-    } else {
-        DateForm::COMMON
-    }
 }
 
 /// A checked `--date-format`.
@@ -274,28 +262,17 @@ impl<'a> DateReader<'a> {
         ))
     }
 
-    /// The one form of all dates seen; `None` if there are several or none. `cast` is the type a user decided on.
-    pub(super) fn form(&self, cast: Option<&DataType>) -> Option<DateForm> {
+    /// The one form of all dates seen; `None` if there are several or none.
+    pub(super) fn form(&self) -> Option<DateForm> {
         let spelling = match self.seen {
-            Seen::Nothing => return None,
-            Seen::Mixed => None,
-            Seen::Day => Some(Spelling::Day),
-            Seen::Digits => Some(Spelling::Digits),
-            Seen::Dashes => Some(Spelling::Dashes),
-            Seen::Slashes => Some(Spelling::Slashes),
-            Seen::Custom => self.format.map(|format| Spelling::Custom(format.text.clone())),
+            Seen::Nothing | Seen::Mixed => return None,
+            Seen::Day => Spelling::Day,
+            Seen::Digits => Spelling::Digits,
+            Seen::Dashes => Spelling::Dashes,
+            Seen::Slashes => Spelling::Slashes,
+            Seen::Custom => Spelling::Custom(self.format?.text.clone()),
         };
-        match cast {
-            None => Some(DateForm { data_type: logical(self.raw)?, spelling: spelling? }),
-            Some(text) if is_text(text) => {
-                let spelling = spelling.filter(|spelling| *spelling != Spelling::Day).unwrap_or(Spelling::Dashes);
-                Some(DateForm { data_type: text.clone(), spelling })
-            }
-            Some(integer) if integer.is_integer() => {
-                Some(DateForm { data_type: integer.clone(), spelling: Spelling::Digits })
-            }
-            Some(day) => Some(DateForm { data_type: day.clone(), spelling: Spelling::Day }),
-        }
+        Some(DateForm { data_type: logical(self.raw)?, spelling })
     }
 
     /// Whether the dates seen are spelt in several ways.

@@ -24,7 +24,6 @@ mod survey;
 mod types;
 
 pub(crate) use convert::check_values;
-pub(crate) use dates::join_date_forms;
 pub use options::{BadDates, Cast, Duplicates, SourceOptions};
 pub use pattern::Pattern;
 pub(crate) use scan::{KnownFile, Scan, scan};

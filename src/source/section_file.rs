@@ -24,7 +24,7 @@ use super::footer::{FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
 use crate::key::Date;
-use crate::panel::{DateForm, PanelSchema};
+use crate::panel::PanelSchema;
 
 /// Why a file without rows is refused: whether its date is to go is not for an empty file to say.
 const NO_ROWS: &str = "has no rows";
@@ -34,8 +34,6 @@ const NO_ROWS: &str = "has no rows";
 pub struct SectionFile {
     /// The date of all rows.
     pub date: Date,
-    /// How a date column spells it; `None` where only the file's name says it.
-    pub date_form: Option<DateForm>,
     /// The rows' codes, strictly ascending.
     pub codes: Vec<String>,
     /// The panel's columns in its types, in the order of the codes.
@@ -131,7 +129,7 @@ fn section(
         return Err(format!("has two rows for {:?}", codes.value(rows[0] as usize)));
     }
 
-    let (date, date_form) = match &schema.date {
+    let date = match &schema.date {
         Ok(date) => {
             let format = options.date_format.as_deref().map(Format::new).transpose()?;
             let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
@@ -144,15 +142,15 @@ fn section(
             if let Some(named) = date_of_name(path).filter(|named| *named != day) {
                 return Err(format!("its rows are of {day}, its name says {named}"));
             }
-            (day, dates.form(options.cast(&panel.date_name)))
+            day
         }
-        Err(_) => (
-            date_of_name(path).ok_or_else(|| {
-                format!("has no date column {:?}, and no date in its name, such as 20240102.parquet", panel.date_name)
-            })?,
-            None,
-        ),
+        Err(_) => date_of_name(path).ok_or_else(|| {
+            format!("has no date column {:?}, and no date in its name, such as 20240102.parquet", panel.date_name)
+        })?,
     };
+    if !panel.date_form.holds(date) {
+        return Err(format!("its date {date} has no place in {}, the type of the store's dates", panel.date_form));
+    }
 
     let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
     if let Some(other) = schema.values.iter().find(|value| !known(&value.name)) {
@@ -173,7 +171,7 @@ fn section(
         arrays.push(take(&array, &order, None).map_err(undecodable)?);
     }
     let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
-    Ok(SectionFile { date, date_form, codes, columns: arrays })
+    Ok(SectionFile { date, codes, columns: arrays })
 }
 
 /// The date in a file's name or in the directory it lies in, `key=` before it or not.

@@ -108,8 +108,16 @@ impl SeriesReader {
             return Err(format!("is damaged: it has {found} rows where its footer says {stated}"));
         }
         reader.order = order(&dates.days, survey.options.duplicates);
-        reader.date_form = dates.form(survey.date_cast.as_ref());
-        reader.is_mixed = dates.is_mixed() && reader.date_form.is_none();
+        if let Some(form) = survey.date_form()
+            && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
+        {
+            return Err(format!(
+                "its date {date} has no place in {form}; --cast '{}=date32' instead holds it",
+                survey.date_name
+            ));
+        }
+        reader.date_form = dates.form();
+        reader.is_mixed = dates.is_mixed();
         reader.file_rows = dates.days.len();
         reader.dropped = dates.dropped;
         reader.parquet = Some(parquet);

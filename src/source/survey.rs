@@ -18,7 +18,7 @@ use super::series::SeriesReader;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
 use crate::hint::instead;
-use crate::panel::Column;
+use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
@@ -42,8 +42,8 @@ pub struct Survey {
     pub notes: Vec<String>,
     pub(super) options: SourceOptions,
     pub(super) format: Option<Format>,
-    /// The type that a user decided on for the dates.
-    pub(super) date_cast: Option<DataType>,
+    date_cast: Option<DataType>,
+    date_form: Option<DateForm>,
     /// Files up to this size are read whole.
     pub(super) whole_len: u64,
 }
@@ -97,6 +97,17 @@ impl Survey {
         self.whole_len = bytes;
     }
 
+    /// The type that a user decided on for the dates.
+    pub fn date_cast(&self) -> Option<&DataType> {
+        self.date_cast.as_ref()
+    }
+
+    /// The form that the dates must have, where it does not depend on the files: that of the panel that was there
+    /// before, or one of a type that a user decided on.
+    pub fn date_form(&self) -> Option<&DateForm> {
+        self.date_form.as_ref()
+    }
+
     /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
     pub fn decoded_len(&self) -> u64 {
         self.inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.decoded_len))
@@ -118,6 +129,8 @@ pub struct Prior<'a> {
     pub code: &'a Column,
     /// Name of the date column.
     pub date_name: &'a str,
+    /// Type and spelling of the dates. They stay, unless a user decides on another type.
+    pub date_form: &'a DateForm,
     /// The other columns.
     pub columns: &'a [Column],
     /// Whether all values of the column with that name are exact in another type; the inner error says why not.
@@ -244,6 +257,12 @@ fn look_at(
     };
     let code = code_column(options, prior, &candidates)?;
     let date_cast = date_cast(options, &date_name, &candidates)?;
+    let date_form = match (prior.map(|prior| prior.date_form), &date_cast) {
+        (Some(form), Some(cast)) if form.data_type != *cast => Some(form.cast_to(cast)),
+        (Some(form), _) => Some(form.clone()),
+        (None, Some(cast)) => Some(DateForm::COMMON.cast_to(cast)),
+        (None, None) => None,
+    };
     check_unique(&code.name, &date_name, &columns)?;
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
@@ -262,6 +281,7 @@ fn look_at(
         options: options.clone(),
         format,
         date_cast,
+        date_form,
         whole_len: WHOLE,
     })
 }

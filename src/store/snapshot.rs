@@ -67,6 +67,12 @@ pub(crate) struct SnapshotSection {
 }
 
 impl Snapshot {
+    /// Decides on the date column's form.
+    pub(crate) fn set_date_form(&mut self, form: DateForm) {
+        self.columns[1].logical = form.data_type;
+        self.date_spelling = form.spelling;
+    }
+
     /// The date column's form.
     pub(crate) fn date_form(&self) -> DateForm {
         DateForm { data_type: self.columns[1].logical.clone(), spelling: self.date_spelling.clone() }

@@ -403,7 +403,11 @@ impl Files {
         }
         let forms: Vec<DateForm> =
             self.files.values().filter(|file| !file.rows.is_empty()).map(|file| file.dates.form()).collect();
-        let common = forms.iter().all(|form| *form == forms[0]);
+        // The form of most files, and days where two forms have as many.
+        let count = |wanted: &DateForm| forms.iter().filter(|form| *form == wanted).count();
+        let most = forms.iter().map(count).max();
+        let usual: Vec<&DateForm> = forms.iter().filter(|form| Some(count(form)) == most).collect();
+        let is_alone = usual.iter().all(|form| *form == usual[0]);
         let mut rows = BTreeMap::new();
         let mut merged = 0;
         for (code, file) in &self.files {
@@ -423,7 +427,7 @@ impl Files {
                 merged += file.twice.len() as u64;
             }
         }
-        let dates = forms.first().filter(|_| common).cloned().unwrap_or(Dates::Days.form());
+        let dates = usual.first().filter(|_| is_alone).map_or(Dates::Days.form(), |form| (*form).clone());
         Model { columns, dates, rows, merged }
     }
 }

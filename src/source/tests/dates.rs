@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 
 use super::*;
 use crate::panel::{DateForm, Spelling};
-use crate::source::{BadDates, Duplicates, join_date_forms};
+use crate::source::{BadDates, Duplicates};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -152,17 +152,6 @@ fn two_spellings_in_one_file_are_mixed_and_an_empty_file_is_not() {
     let (reader, columns) = read_all(&survey, 0).unwrap();
     assert_eq!((reader.date_form(), reader.is_mixed(), reader.dates().len()), (None, false, 0));
     assert_eq!(columns[0].as_ref().unwrap().len(), 0);
-}
-
-#[test]
-fn forms_join_only_where_they_spell_alike() {
-    let form = |data_type: DataType, spelling: Spelling| DateForm { data_type, spelling };
-    let utf8 = form(DataType::Utf8, Spelling::Digits);
-    let large = form(DataType::LargeUtf8, Spelling::Digits);
-    assert_eq!(join_date_forms(&utf8, &utf8), utf8);
-    assert_eq!(join_date_forms(&utf8, &large), large);
-    assert_eq!(join_date_forms(&utf8, &form(DataType::Utf8, Spelling::Dashes)), DateForm::COMMON);
-    assert_eq!(join_date_forms(&utf8, &form(DataType::Int64, Spelling::Digits)), DateForm::COMMON);
 }
 
 #[test]
@@ -314,9 +303,22 @@ fn a_cast_decides_the_type_of_the_dates_in_the_output() {
     source.options(|options| options.casts = vec!["date=string".parse().unwrap()]);
     let survey = source.survey();
     let (reader, _) = read_all(&survey, 0).unwrap();
-    assert_eq!(reader.date_form().unwrap(), &DateForm { data_type: DataType::Utf8, spelling: Spelling::Digits });
+    assert_eq!(survey.date_cast(), Some(&DataType::Utf8));
+    assert_eq!(reader.date_form().unwrap(), &DateForm { data_type: DataType::Int64, spelling: Spelling::Digits });
     source.options(|options| options.casts = vec!["date=float64".parse().unwrap()]);
     assert_mentions(&source.refused(), &["--cast date=Float64"]);
+}
+
+#[test]
+fn a_date_that_the_decided_type_cannot_hold_refuses_its_file() {
+    let mut source = source_of(texts(&["20240102", "23000101"]));
+    source.options(|options| options.casts = vec!["date=timestamp[ns]".parse().unwrap()]);
+    assert_eq!(
+        source.reason(),
+        "its date 23000101 has no place in Timestamp(ns); --cast 'date=date32' instead holds it"
+    );
+    source.options(|options| options.casts = vec!["date=date32".parse().unwrap()]);
+    assert!(read_all(&source.survey(), 0).is_ok());
 }
 
 #[test]
