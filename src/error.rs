@@ -33,7 +33,8 @@ pub enum Error {
         /// What is there, and the way out.
         instead: String,
     },
-    /// A request that contradicts itself, the data or what already exists. The message ends in the way out.
+    /// A request that contradicts itself, the data or what already exists. The message ends in the way out, after a
+    /// semicolon.
     #[error("{0}")]
     Refused(String),
     /// Inputs cannot be used, and nothing can be done without them.
@@ -154,6 +155,49 @@ pub enum Damage {
 }
 
 impl Error {
+    /// The kind of error in a word, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::NotFound { .. } => "not-found",
+            Error::NotAStore { .. } => "not-a-store",
+            Error::Refused(_) => "refused",
+            Error::Inputs { .. } => "inputs",
+            Error::WrongVersion { .. } => "wrong-version",
+            Error::Unfinished { .. } => "unfinished",
+            Error::Corrupt { .. } => "damaged",
+            Error::Locked { .. } => "locked",
+            Error::Io { .. } => "io",
+            Error::Failed { .. } => "failed",
+            Error::Cancelled => "interrupted",
+        }
+    }
+
+    /// The file or directory that it is about, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Error::NotAStore { path, .. }
+            | Error::WrongVersion { path, .. }
+            | Error::Unfinished { path }
+            | Error::Corrupt { path, .. }
+            | Error::Locked { path, .. }
+            | Error::Io { path, .. } => Some(path),
+            Error::NotFound { .. }
+            | Error::Refused(_)
+            | Error::Inputs { .. }
+            | Error::Failed { .. }
+            | Error::Cancelled => None,
+        }
+    }
+
+    /// The way out: the end of the message, where it names one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            // What is wrong with each is in its reason.
+            Error::Inputs { .. } => None,
+            _ => self.to_string().rsplit_once("; ").map(|(_, hint)| hint.to_owned()),
+        }
+    }
+
     /// An [`Error::Io`] for `action` on `path`; made for `map_err`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Io { action, path: path.to_owned(), source }

@@ -87,8 +87,8 @@ mod transpose;
 pub mod workers;
 
 pub use build::{
-    Append, Build, BuildReport, Differs, FilledColumn, Kept, KeptRows, MaxRestated, RestatedColumn, RowChange,
-    SourceDifference, SourceReport, Update, UpdateReport, verify_source,
+    Append, Build, BuildReport, Differs, FilledColumn, Guard, GuardMet, Kept, KeptRows, MaxRestated, RestatedColumn,
+    RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use error::{Damage, Error, Result};
 pub use key::{Date, StockId};

@@ -183,6 +183,23 @@ fn the_help_lists_commands_and_exit_codes() {
     }
     assert!(!short.stdout.contains("generate"), "it is for packagers only");
     assert!(place.run("build --help").done().stdout.len() > place.run("build -h").done().stdout.len());
+    let codes = |command: &str| {
+        let help = place.run(&format!("{command} --help")).done().stdout;
+        let codes = help.split_once("Exit codes:\n").unwrap().1.lines();
+        codes.map(|line| line.trim_start().split_once("  ").unwrap().0.to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    for (command, expected) in [
+        ("build", "0 1 2 3 4 5 6 130"),
+        ("update", "0 1 2 3 4 5 6 130"),
+        ("append", "0 1 2 3 4 5 6 130"),
+        ("transpose", "0 1 2 5 6 130"),
+        ("gc", "0 1 2 5 6 130"),
+        ("verify", "0 1 2 3 6 130"),
+        ("show", "0 1 2 6 130"),
+        ("synth", "0 1 2 130"),
+    ] {
+        assert_eq!(codes(command), expected, "{command}");
+    }
     assert!(place.run("--version").done().stdout.starts_with("transect "));
 }
 
@@ -218,6 +235,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "gc store --keep 0",
         "gc store --older-than 30",
         "build panel s2 --keep 0",
+        "build panel s2 --allow everything",
         "synth p2 --stocks 0",
         "synth p2 --preset none",
         "verify store --nonsense",
@@ -312,8 +330,13 @@ fn errors_are_one_line_on_stderr_and_an_object_where_scripts_read() {
 
     let ran = place.run("verify nowhere --json").failed(1, &["transect: error: "]);
     let json = ran.json();
-    assert!(json["error"].as_str().unwrap().contains("nowhere"));
-    assert_eq!(json["exit_code"], 1);
+    let error = &json["error"];
+    assert_eq!(
+        (&error["kind"], &error["path"], &json["exit_code"]),
+        (&"not-a-store".into(), &"nowhere".into(), &1.into())
+    );
+    assert!(error["message"].as_str().unwrap().contains("nowhere is not a store"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("`transect build SRC nowhere`"), "{error}");
 
     // The system's own word stands at the end of the chain.
     place.run("build missing store").failed(1, &["missing", ": No such file or directory"]);
@@ -347,21 +370,52 @@ fn skipped_inputs_are_named_and_end_with_3() {
     fs::create_dir(place.path("panel/DIR.parquet")).unwrap();
     fs::write(place.path("panel/ESC\x1b[31m.parquet"), "no parquet").unwrap();
 
-    let ran =
-        place.run("build panel store -q").failed(3, &["skipped 3 of 15 inputs", "BAD.parquet: ", "DIR.parquet: "]);
+    let ran = place
+        .run("build panel store -q --allow skipped-files")
+        .failed(3, &["skipped 3 of 15 inputs", "BAD.parquet: ", "DIR.parquet: "]);
     assert!(!ran.stderr.contains('\x1b') && ran.stderr.contains("ESC\\u{1b}[31m"), "{ran:?}");
     assert_eq!(ran.stdout, "");
 
-    let report = place.run("build panel store --force --json").failed(3, &[]).json();
+    let report = place.run("build panel store --force --json --allow skipped-files").failed(3, &[]).json();
     assert_eq!((&report["exit_code"], report["skipped"].as_array().unwrap().len()), (&3.into(), 3));
     assert_eq!(report["skipped"][0]["path"], "BAD.parquet");
 
-    let ran = place.run("build panel store --force").failed(3, &[]);
+    let ran = place.run("build panel store --force --allow skipped-files").failed(3, &[]);
     assert!(ran.stdout.contains("skipped  3 of 15 inputs"), "{ran:?}");
     let info = place.run("info store").done();
     assert!(["BAD.parquet: ", "DIR.parquet: "].iter().all(|name| info.stdout.contains(name)), "{info:?}");
 
     place.run("build panel strict --strict").failed(1, &["--strict"]);
+}
+
+#[test]
+fn a_build_that_would_skip_more_than_a_tenth_of_the_files_is_stopped_until_it_is_allowed() {
+    let place = Place::with_panel();
+    fs::write(place.path("panel/BAD.parquet"), "").unwrap();
+    place.run("build panel one -q").failed(3, &["skipped 1 of 13 inputs"]);
+    fs::write(place.path("panel/WORSE.parquet"), "").unwrap();
+    let words = &[
+        "skipped 2 of 14 inputs",
+        "BAD.parquet: has zero bytes",
+        "transect: error: nothing was published:",
+        "  skipped-files: 2 of 14 files would be skipped, such as BAD.parquet, WORSE.parquet",
+        "  if all this is right, run it again with --allow skipped-files",
+    ];
+    assert_eq!(place.run("build panel store -q").failed(4, words).stdout, "");
+    place.run("info store").failed(1, &["unfinished"]);
+    let json = place.run("build panel store --json").failed(4, words).json();
+    assert_eq!((&json["published"], &json["version"], &json["rows"]), (&false.into(), &0.into(), &475.into()));
+    let met = &json["guards"][0];
+    assert_eq!((&met["guard"], &met["allowed"]), (&"skipped-files".into(), &false.into()));
+    assert_eq!((&met["count"], &met["of"]), (&2.into(), &14.into()));
+    assert_eq!((&json["error"]["kind"], &json["error"]["hint"]), (&"stopped".into(), &"--allow skipped-files".into()));
+    assert!(!has_file(&place.path("store"), |name| name.starts_with('.')));
+
+    let ran = place.run("build panel store --allow skipped-files").failed(3, &[]);
+    assert!(ran.stdout.contains("allowed  skipped-files: 2 of 14 files would be skipped"), "{ran:?}");
+    let stays = place.run("build panel store --force").failed(4, &["nothing was published"]);
+    assert!(stays.stdout.starts_with("store    store, nothing published; this would be in it:\n"), "{stays:?}");
+    assert!(place.run("info store").done().stdout.contains("version 1"));
 }
 
 #[test]
@@ -371,7 +425,7 @@ fn many_skipped_inputs_are_told_once_and_listed_as_json() {
         fs::write(place.path(&format!("panel/BAD{number:02}.parquet")), "").unwrap();
     }
     let told = "  25 inputs, such as BAD00.parquet: has zero bytes\n  `transect info store --json` lists all\n";
-    place.run("build panel store").failed(3, &[told]);
+    place.run("build panel store --allow skipped-files").failed(3, &[told]);
     assert!(place.run("info store").done().stdout.contains("25 inputs, such as BAD00.parquet: has zero bytes"));
     assert!(place.run("info store --json").done().stdout.contains("BAD24.parquet"));
 }
@@ -651,7 +705,7 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     assert_ne!(report["unused_bytes"], dry["bytes"], "readers hold them");
 
     place.run("transpose store out --version 1 -q").done();
-    place.run("verify store --output out --as-of 2100-01-01 -q").failed(1, &["out differs"]);
+    place.run("verify store --output out --as-of 2100-01-01 -q").failed(6, &["out differs"]);
     assert!(
         place
             .run("verify store --output out --version 1")
@@ -817,7 +871,7 @@ fn damage_on_the_way_to_stdout_is_not_blamed_on_stdout() {
     let place = Place::new();
     two_versions(&place);
     fs::remove_file(place.path("store/segment/00000002-0000.arrow")).unwrap();
-    let ran = place.run("diff store --rows").failed(1, &["00000002-0000.arrow is damaged"]);
+    let ran = place.run("diff store --rows").failed(6, &["00000002-0000.arrow is damaged"]);
     assert!(!ran.stderr.contains("standard output"), "{ran:?}");
 }
 
@@ -828,7 +882,7 @@ fn verify_finds_damage_in_the_store_and_in_the_output() {
     let file = place.path("out/20260630.parquet");
     let good = fs::read(&file).unwrap();
     fs::write(&file, &good[1..]).unwrap();
-    let ran = place.run("verify store --output out").failed(1, &["transect: error: ", "20260630.parquet"]);
+    let ran = place.run("verify store --output out").failed(6, &["transect: error: ", "20260630.parquet"]);
     assert!(ran.stdout.contains("every checksum matches") && ran.stdout.contains("1 difference"), "{ran:?}");
     fs::write(&file, &good).unwrap();
     place.run("verify store --output out").done();
@@ -838,10 +892,10 @@ fn verify_finds_damage_in_the_store_and_in_the_output() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&segment, bytes).unwrap();
-    place.run("verify store -q").failed(1, &["damaged", "checksum"]);
-    let ran = place.run("verify store --output out --json").failed(1, &[]);
+    place.run("verify store -q").failed(6, &["damaged", "checksum"]);
+    let ran = place.run("verify store --output out --json").failed(6, &[]);
     let report = ran.json();
-    assert_eq!((&report["ok"], &report["exit_code"]), (&false.into(), &1.into()));
+    assert_eq!((&report["ok"], &report["exit_code"]), (&false.into(), &6.into()));
     assert_eq!(report["checksums"]["damages"].as_array().unwrap().len(), 1);
 }
 
@@ -859,7 +913,7 @@ fn verify_compares_the_store_with_its_source() {
     fs::remove_file(place.path("panel/WORSE.parquet")).unwrap();
     place.run("verify store --source panel").done();
     fs::copy(place.path("panel/000001.SZ.parquet"), place.path("panel/000002.SZ.parquet")).unwrap();
-    let ran = place.run("verify store --source panel --json").failed(1, &["panel differs from the store"]);
+    let ran = place.run("verify store --source panel --json").failed(6, &["panel differs from the store"]);
     let report = ran.json();
     assert_eq!((&report["ok"], &report["checksums"]["damages"]), (&false.into(), &Value::Array(Vec::new())));
     assert!(report["source"]["difference_count"].as_u64().unwrap() > 0);
@@ -928,7 +982,7 @@ fn an_update_says_what_it_changed_and_a_second_one_that_there_is_nothing() {
     write_closes(&place, "C", &["20240104"], &[7.0]);
     let refused = place.run("update store --refuse-restatement");
     let refused =
-        refused.failed(1, &["nothing was published", "1 of 4 rows would be restated or removed; at most 0 may be"]);
+        refused.failed(4, &["nothing was published", "1 of 4 rows would be restated or removed; at most 0 may be"]);
     assert!(refused.stdout.contains("version 1 stays"), "{}", refused.stdout);
     let told = place.run("update store").done().stdout;
     assert_eq!(
@@ -1055,7 +1109,7 @@ fn an_interrupted_transpose_leaves_whole_files_and_can_be_run_again() {
     for (path, bytes) in place.files("out") {
         assert!(ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).is_ok(), "{}", path.display());
     }
-    place.run("verify store --output out").failed(1, &["did not complete"]);
+    place.run("verify store --output out").failed(6, &["did not complete"]);
     place.run("transpose store out -q").done();
     place.run("verify store --output out").done();
 }

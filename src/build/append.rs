@@ -9,6 +9,7 @@ use super::align::{Rule, Unread};
 use super::appended::Appended;
 use super::assemble::{Assembly, assemble};
 use super::gather::{Block, Frame};
+use super::guard::{Guard, Guards};
 use super::lane::{DictionaryBuilder, Lane};
 use super::report::known_file;
 use super::revision::{Given, Revision};
@@ -46,6 +47,7 @@ pub struct Append<'a> {
     replace: bool,
     max_restated: Option<MaxRestated>,
     keep: Option<u32>,
+    allowed: Vec<Guard>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -69,6 +71,7 @@ impl<'a> Append<'a> {
             replace: false,
             max_restated: None,
             keep: None,
+            allowed: Vec::new(),
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -84,6 +87,12 @@ impl<'a> Append<'a> {
     /// have changed.
     pub fn max_restated(mut self, most: MaxRestated) -> Self {
         self.max_restated = Some(most);
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
         self
     }
 
@@ -202,12 +211,14 @@ impl<'a> Append<'a> {
         let revision = Revision::new(sealer, (before, &settings.appended), &snapshot, given, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, before)?;
-        if report.changes_anything() || keep != before.keep() {
+        report.judge(self.max_restated, before.row_count(), Guards::new(&self.allowed));
+        let is_news = report.changes_anything() || keep != before.keep();
+        if is_news && !report.is_stopped() {
             let mut appended = settings.appended.clone();
             note_files(&mut appended, &settings.source, &snapshot, stages, |code| reread.contains_key(code))?;
             appended.follow(changes.appended.iter().cloned());
             snapshot.settings = Settings { command: "append".to_owned(), appended, ..settings }.encode()?;
-            revision.publish(stages, writer, &changes, snapshot, &mut report, "append", self.max_restated)?;
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "append")?;
         }
         Ok(report)
     }

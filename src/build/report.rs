@@ -3,6 +3,7 @@
 use arrow_array::Array;
 use serde::Serialize;
 
+use super::guard::{EXAMPLES, Guard, GuardMet, Guards, is_many};
 use super::intake::Gathered;
 use super::spelling::date_note;
 use crate::error::Error;
@@ -16,8 +17,12 @@ use crate::store::{Snapshot, SourceEntry};
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct BuildReport {
-    /// The version published.
+    /// The live version.
     pub version: u64,
+    /// Whether the build made it.
+    pub published: bool,
+    /// The guards that were met. One that was not allowed stopped the build.
+    pub guards: Vec<GuardMet>,
     /// Rows in the store.
     pub rows: u64,
     /// Stocks with a row.
@@ -116,11 +121,23 @@ pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
     Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
 }
 
+/// Notes where too many of a build's files were skipped.
+pub(super) fn guard_skipped(sources: &[SourceEntry], guards: &mut Guards) {
+    let skipped = || sources.iter().filter(|source| source.status == SourceStatus::Skipped);
+    let (count, all) = (skipped().count() as u64, sources.len() as u64);
+    if is_many(count, all) {
+        let examples = skipped().take(EXAMPLES).map(|source| source.path.clone()).collect();
+        guards.meet(Guard::SkippedFiles, (count, all), format!("{count} of {all} files would be skipped"), examples);
+    }
+}
+
+/// What a build of `snapshot` did.
 pub(super) fn report(
     survey: &Survey,
     gathered: &Gathered,
     snapshot: &Snapshot,
     sections: &[(Date, u32)],
+    guards: Guards,
 ) -> BuildReport {
     let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
@@ -128,6 +145,8 @@ pub(super) fn report(
     notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
     BuildReport {
         version: snapshot.version,
+        published: true,
+        guards: guards.into_met(),
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
         stocks: snapshot.dictionaries[0].len() as u64,
         dates: sections.len() as u64,

@@ -14,7 +14,7 @@ use super::plan;
 use super::rows::{Before, Origin, Piece, Walk};
 use super::seal::Sealer;
 use super::stages::{NewSection, Stages};
-use super::update_report::{MaxRestated, UpdateReport};
+use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::store::{Snapshot, SnapshotSection, Store, StoreWriter};
@@ -74,12 +74,10 @@ impl<'a> Revision<'a> {
         Revision { sealer, before, reread, ranks, dates, appended, given, codes }
     }
 
-    /// Makes `snapshot`, which has all but sections and history, the next version, unless `most` forbids it; the report
-    /// says which.
+    /// Makes `snapshot`, which has all but sections and history, the next version.
     ///
     /// # Errors
     /// When a file cannot be written, the version before is damaged, no row would be left, or the observer cancels.
-    #[expect(clippy::too_many_arguments, reason = "each is one stage's result, used once, here")]
     pub(super) fn publish(
         &self,
         stages: &Stages,
@@ -88,13 +86,7 @@ impl<'a> Revision<'a> {
         mut snapshot: Snapshot,
         report: &mut UpdateReport,
         command: &str,
-        most: Option<MaxRestated>,
     ) -> Result<()> {
-        let restated = report.restated + report.removed;
-        report.refused = most.and_then(|most| most.refusal(restated, self.before.row_count()));
-        if report.refused.is_some() {
-            return Ok(());
-        }
         self.seal(stages, writer, changes, &mut snapshot)?;
         snapshot.history = writer.history()?;
         snapshot.history.push(report.history_entry(writer, &snapshot, command));

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::assemble::{Assembly, assemble};
+use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::plan;
-use super::report::{BuildReport, nothing_to_store, report, source_entries};
+use super::report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
@@ -41,6 +42,7 @@ pub struct Build<'a> {
     workers: Option<usize>,
     force: bool,
     keep: Option<u32>,
+    allowed: Vec<Guard>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -56,6 +58,7 @@ impl<'a> Build<'a> {
             workers: None,
             force: false,
             keep: None,
+            allowed: Vec::new(),
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -93,6 +96,12 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -105,7 +114,8 @@ impl<'a> Build<'a> {
         self
     }
 
-    /// Builds and publishes. Files that cannot be used are skipped, with reasons in the report.
+    /// Builds and publishes, unless a guard is met that is not [allowed](Build::allow): then the report says so. Files
+    /// that cannot be used are skipped, with reasons in the report.
     ///
     /// # Errors
     /// When no file can be used, the store cannot be written, or the observer cancels; then the version that was live
@@ -122,6 +132,11 @@ impl<'a> Build<'a> {
             let _ = writer.clear_unpublished();
         }
         let mut report = result?;
+        if !report.published {
+            writer.clear_unpublished()?;
+            report.seconds = started.elapsed().as_secs_f64();
+            return Ok(report);
+        }
         // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
         if let Err(why) = writer.collect(|_, _| true) {
             report.notes.push(format!("files of earlier versions could not be removed: {why}"));
@@ -141,6 +156,8 @@ impl<'a> Build<'a> {
             assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
         snapshot.settings = Settings::new("build", &self.source, &self.options).encode()?;
         snapshot.sources = source_entries(survey, &gathered);
+        let mut guards = Guards::new(&self.allowed);
+        guard_skipped(&snapshot.sources, &mut guards);
 
         let (sealed, sections) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
@@ -149,6 +166,9 @@ impl<'a> Build<'a> {
             let sections = plan::sections(gathering.days());
             if sections.is_empty() {
                 return Err(nothing_to_store(survey, &snapshot));
+            }
+            if guards.stop() {
+                return Ok((Vec::new(), sections));
             }
             let sealer = Sealer { gathering, columns };
             let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, syncs, |walk, date| {
@@ -159,6 +179,14 @@ impl<'a> Build<'a> {
         })?;
         let dates = sections.iter().map(|&(date, _)| date);
         snapshot.set_date_form(date_form(survey, &gathered.read, dates));
+        if guards.stop() {
+            let version = writer.before().map_or(0, Store::version);
+            return Ok(BuildReport {
+                version,
+                published: false,
+                ..report(survey, &gathered, &snapshot, &sections, guards)
+            });
+        }
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
         // What stood before may be too damaged to say what it was.
         snapshot.history = writer.history().unwrap_or_default();
@@ -177,6 +205,6 @@ impl<'a> Build<'a> {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
-        Ok(report(survey, &gathered, &snapshot, &sections))
+        Ok(report(survey, &gathered, &snapshot, &sections, guards))
     }
 }

@@ -10,6 +10,7 @@ use super::align::{Rule, Unread};
 use super::appended::Appended;
 use super::assemble::{Assembly, assemble};
 use super::changes::Changes;
+use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::plan;
 use super::report::{known_file, source_entries};
@@ -48,6 +49,7 @@ pub struct Update<'a> {
     prune: bool,
     max_restated: Option<MaxRestated>,
     keep: Option<u32>,
+    allowed: Vec<Guard>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -64,6 +66,7 @@ impl<'a> Update<'a> {
             prune: false,
             max_restated: None,
             keep: None,
+            allowed: Vec::new(),
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -91,6 +94,12 @@ impl<'a> Update<'a> {
     /// have changed.
     pub fn max_restated(mut self, most: MaxRestated) -> Self {
         self.max_restated = Some(most);
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
         self
     }
 
@@ -153,6 +162,7 @@ impl<'a> Update<'a> {
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
         report.describe_scan(&scan);
+        let guards = Guards::new(&self.allowed);
         let is_missing = |entry: &&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
         let missing: Vec<&SourceEntry> = sources.iter().filter(is_missing).collect();
         // An empty file that is gone leaves nothing behind.
@@ -198,9 +208,11 @@ impl<'a> Update<'a> {
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
         snapshot.settings = settings_now.encode()?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
+        report.judge(self.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
-        if !(same_rows && same_settings && same_files(&sources, &snapshot.sources)) {
-            revision.publish(stages, writer, &changes, snapshot, &mut report, "update", self.max_restated)?;
+        let is_news = !(same_rows && same_settings && same_files(&sources, &snapshot.sources));
+        if is_news && !report.is_stopped() {
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
         }
         Ok(report)
     }

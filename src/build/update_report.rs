@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::changes::{Changes, DirtyDate, RowChange};
+use super::guard::{GuardMet, Guards};
 use super::intake::Gathered;
 use super::spelling::date_note;
 use crate::error::Result;
@@ -25,6 +26,8 @@ pub struct UpdateReport {
     pub published: bool,
     /// Why nothing was published, where a limit on restatements stopped it.
     pub refused: Option<String>,
+    /// The guards that were met. One that was not allowed stopped the change.
+    pub guards: Vec<GuardMet>,
     /// Rows that the version before does not have.
     pub added: u64,
     /// Rows that the version before has with other values, in the columns that it has.
@@ -218,6 +221,18 @@ impl UpdateReport {
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
         self.notes.extend(date_note(survey, &gathered.read, date_form));
+    }
+
+    /// Decides whether the change may be published: not with more rows restated or removed than `most` of the `rows`
+    /// there were, nor when a guard was met that is not allowed.
+    pub(super) fn judge(&mut self, most: Option<MaxRestated>, rows: u64, guards: Guards) {
+        self.refused = most.and_then(|most| most.refusal(self.restated + self.removed, rows));
+        self.guards = guards.into_met();
+    }
+
+    /// Whether a limit or a guard stopped the change.
+    pub fn is_stopped(&self) -> bool {
+        self.refused.is_some() || self.guards.iter().any(|met| !met.allowed)
     }
 
     /// Whether rows or columns are not as they were.

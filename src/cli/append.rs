@@ -10,7 +10,8 @@ use super::update::tell;
 pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut append = Append::new(&args.store, args.files).replace(args.replace).observer(&watch);
+        let mut append = Append::new(&args.store, args.files).replace(args.replace).allow(args.allowed.allow);
+        append = append.observer(&watch);
         if let Some(most) = args.limits.max_restated() {
             append = append.max_restated(most);
         }

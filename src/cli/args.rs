@@ -12,8 +12,8 @@ use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 use transect::synth::Preset;
 
-use super::exit;
-use super::groups::{At, Limits, RUNNING, Running};
+use super::exit::{self, Exit};
+use super::groups::{Allowed, At, Limits, RUNNING, Running};
 use super::words::{StocksArg, age, at_least_one, byte_len, one_of};
 
 /// Turns a panel of per-stock Parquet files into one file per date
@@ -26,7 +26,7 @@ use super::words::{StocksArg, age, at_least_one, byte_len, one_of};
     version,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = format!("Start with `transect demo`.\n\n{}", exit::help()),
+    after_help = format!("Start with `transect demo`.\n\n{}", exit::help(&Exit::ALL)),
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -60,7 +60,7 @@ pub enum Command {
 /// Read per-stock Parquet files into a store
 ///
 /// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
-/// info`); the exit code is then 3. A file without rows is an empty series and no failure. Nothing is published before
+/// info`); the exit code is then 3. Where more than a tenth of the files are skipped, nothing is built (see --allow). A file without rows is an empty series and no failure. Nothing is published before
 /// everything is on disk: a build that fails or is interrupted leaves the store that was there before.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -137,6 +137,9 @@ pub struct BuildArgs {
     #[arg(long)]
     pub strict: bool,
 
+    #[command(flatten)]
+    pub allowed: Allowed,
+
     /// How many versions the store keeps when it is updated, the live one among them
     ///
     /// By default 7, or as many as the store that is replaced.
@@ -196,6 +199,9 @@ pub struct UpdateArgs {
     pub prune: bool,
 
     #[command(flatten)]
+    pub allowed: Allowed,
+
+    #[command(flatten)]
     pub limits: Limits,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
@@ -233,6 +239,9 @@ pub struct AppendArgs {
     /// Also remove the rows that the store has on these dates and the files lack
     #[arg(long)]
     pub replace: bool,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
 
     #[command(flatten)]
     pub limits: Limits,
@@ -404,7 +413,7 @@ pub struct InfoArgs {
 /// Check every checksum of a store, and compare it with its input and output
 ///
 /// Reads every byte of one version, the live one unless --version or --as-of name another. Anything that is not as it
-/// was written is named, and the exit code is 1.
+/// was written is named, and the exit code is 6.
 ///
 /// With --source, each file is read as an update would read it, and each row and value that differs is named. Rows that
 /// the store keeps although SRC does not have them (their file is gone or cannot be read, or append brought them) are

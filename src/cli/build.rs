@@ -7,7 +7,9 @@ use transect::{Build, BuildReport};
 use super::args::BuildArgs;
 use super::bar::Watch;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::output::{self, Lines};
+use super::stop::{Stop, allowed};
 
 /// Empty files that are named in the report.
 const NAMED: usize = 3;
@@ -16,6 +18,8 @@ const NAMED: usize = 3;
 struct Json<'a> {
     source: String,
     store: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
     #[serde(flatten)]
     report: &'a BuildReport,
 }
@@ -23,7 +27,8 @@ struct Json<'a> {
 pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut build = Build::new(&args.source, &args.store).memory(args.memory).force(args.force).observer(&watch);
+        let mut build = Build::new(&args.source, &args.store).memory(args.memory).force(args.force);
+        build = build.allow(args.allowed.allow.iter().copied()).observer(&watch);
         if let Some(count) = args.running.workers() {
             build = build.workers(count);
         }
@@ -36,11 +41,20 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let (source, store) = (output::path(&args.source), output::path(&args.store));
     let info = format!("`transect info {} --json` lists all", output::quoted(&store));
     output::say_skipped(&report.skipped, report.files, &info);
-    let exit = if report.skipped.is_empty() { Exit::Done } else { Exit::Skipped };
+    let stop = Stop::new(&report.guards, None);
+    let exit = match (&stop, report.skipped.is_empty()) {
+        (Some(_), _) => Exit::Stopped,
+        (None, true) => Exit::Done,
+        (None, false) => Exit::Skipped,
+    };
     if args.running.json {
-        output::print_json("build", exit, &Json { source, store, report: &report })?;
+        let error = stop.as_ref().map(|stop| stop.failure(&store));
+        output::print_json("build", exit, &Json { source, store, error, report: &report })?;
     } else if !quiet {
         output::print(&lines(&store, &report).to_string())?;
+    }
+    if let Some(stop) = stop {
+        stop.say();
     }
     Ok(exit)
 }
@@ -67,16 +81,19 @@ fn lines(store: &str, report: &BuildReport) -> Lines {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),
     };
-    lines.add("store", format!("{store}, version {}", report.version));
+    let state = match report.published {
+        true => format!("{store}, version {}", report.version),
+        false => format!("{store}, nothing published; this would be in it:"),
+    };
+    lines.add("store", state);
     lines.add("rows", output::count(report.rows));
     lines.add("stocks", output::count(report.stocks));
     lines.add("dates", format!("{}{range}", output::count(report.dates)));
     lines.add("columns", format!("{}, dates as {}", output::count(report.columns), report.date_form));
     let files = output::counted(read, "file", "files");
-    lines.add(
-        "bytes",
-        format!("{} in {files} -> {}", output::bytes(report.source_bytes), output::bytes(report.store_bytes)),
-    );
+    let store_bytes =
+        if report.published { format!(" -> {}", output::bytes(report.store_bytes)) } else { String::new() };
+    lines.add("bytes", format!("{} in {files}{store_bytes}", output::bytes(report.source_bytes)));
     lines.add("time", output::pace(report.seconds, report.rows));
     lines.add_some("merged", report.merged_rows, |count| {
         format!("{count} rows with the date of another row of the file")
@@ -86,6 +103,7 @@ fn lines(store: &str, report: &BuildReport) -> Lines {
     lines.add_some("skipped", report.skipped.len() as u64, |count| {
         format!("{count} of {}, named on stderr", output::counted(report.files, "input", "inputs"))
     });
+    allowed(&report.guards, &mut lines);
     for note in &report.notes {
         lines.add("note", note);
     }

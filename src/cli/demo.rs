@@ -91,7 +91,7 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
     let verified = verify::verify(&store, Some(&places.source), Some(&places.out), VERIFY_MEMORY, &workers, &watch)?;
     drop(watch);
     verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out));
-    let exit = if verified.ok { Exit::Done } else { Exit::Failed };
+    let exit = if verified.ok { Exit::Done } else { Exit::Damaged };
     let verdict = if verified.ok { "every row is the same in input, store and output" } else { "differences found" };
     tell("verify", verified.seconds, verdict.to_owned())?;
 

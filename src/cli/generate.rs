@@ -3,14 +3,13 @@
 use std::fs;
 
 use anyhow::Context;
-use clap::CommandFactory;
 
-use super::args::{Cli, Generate, GenerateArgs};
+use super::args::{Generate, GenerateArgs};
 use super::exit::Exit;
 use super::output;
 
 pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
-    let mut command = Cli::command();
+    let mut command = super::command();
     match &args.what {
         Generate::Completions { shell } => {
             let mut script = Vec::new();

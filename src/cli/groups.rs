@@ -3,23 +3,34 @@
 use std::path::Path;
 
 use clap::Args;
-use transect::{MaxRestated, Store};
+use transect::{Guard, MaxRestated, Store};
 
 use super::output;
-use super::words::instant;
+use super::words::{guard, instant};
+
+/// What may look broken and goes through all the same.
+#[derive(Debug, Clone, Args)]
+pub struct Allowed {
+    /// Publish although these guards are met
+    ///
+    /// What looks like a broken night is stopped, and the report says by which guards: nothing is published, and the
+    /// exit code is 4. Once it is right, allow it by those words. What was accepted once does not stop the next night.
+    #[arg(long, value_name = "WORD,WORD", value_delimiter = ',', value_parser = guard())]
+    pub allow: Vec<Guard>,
+}
 
 /// What a change to a store may do, and what it leaves.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Limits {
     /// Publish nothing if a row would be restated or removed
     ///
-    /// The report says what would change, and the exit code is 1.
+    /// The report says what would change, and the exit code is 4.
     #[arg(long, conflicts_with = "max_restated")]
     refuse_restatement: bool,
 
     /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
     ///
-    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 1.
+    /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 4.
     #[arg(long, value_name = "N|P%")]
     max_restated: Option<MaxRestated>,
 
@@ -50,7 +61,8 @@ pub struct Running {
 
     /// Print the report as one JSON object
     ///
-    /// On stdout, also when the run fails: then the object has `error`. It always has `exit_code`.
+    /// On stdout, also when the run fails: then the object has `error`, with kind, path, message and hint. It always has
+    /// `exit_code`.
     #[arg(long, help_heading = RUNNING)]
     pub json: bool,
 }

@@ -8,6 +8,7 @@ mod cells;
 mod demo;
 mod diff;
 mod exit;
+mod failure;
 mod gc;
 mod generate;
 mod groups;
@@ -16,6 +17,7 @@ mod log;
 mod output;
 mod rows;
 mod show;
+mod stop;
 mod synth;
 mod table;
 mod transpose;
@@ -26,7 +28,7 @@ mod words;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -35,21 +37,21 @@ use exit::Exit;
 pub fn main() -> std::process::ExitCode {
     // A file beyond the limit of `ulimit -f` is an error to tell of, not a reason to die.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let quiet = cli.quiet;
-    let json = match &cli.command {
-        Command::Build(args) => args.running.json,
-        Command::Update(args) => args.running.json,
-        Command::Append(args) => args.running.json,
-        Command::Transpose(args) => args.running.json,
-        Command::Info(args) => args.json,
-        Command::Log(args) => args.json,
-        Command::Diff(args) => args.running.json,
-        Command::Gc(args) => args.json,
-        Command::Verify(args) => args.running.json,
-        Command::Synth(args) => args.running.json,
-        Command::Demo(args) => args.json,
-        Command::Show(_) | Command::Generate(_) => false,
+    let (subject, json) = match &cli.command {
+        Command::Build(args) => (output::path(&args.store), args.running.json),
+        Command::Update(args) => (output::path(&args.store), args.running.json),
+        Command::Append(args) => (output::path(&args.store), args.running.json),
+        Command::Transpose(args) => (output::path(&args.store), args.running.json),
+        Command::Info(args) => (output::path(&args.store), args.json),
+        Command::Log(args) => (output::path(&args.store), args.json),
+        Command::Diff(args) => (output::path(&args.store), args.running.json),
+        Command::Gc(args) => (output::path(&args.store), args.json),
+        Command::Verify(args) => (output::path(&args.store), args.running.json),
+        Command::Synth(args) => (output::path(&args.dir), args.running.json),
+        Command::Demo(args) => (args.dir.as_deref().map(output::path).unwrap_or_default(), args.json),
+        Command::Show(_) | Command::Generate(_) => (String::new(), false),
     };
     let result = match cli.command {
         Command::Build(args) => build::run(args, quiet),
@@ -66,12 +68,17 @@ pub fn main() -> std::process::ExitCode {
         Command::Demo(args) => demo::run(args, quiet),
         Command::Generate(args) => generate::run(&args),
     };
-    result.unwrap_or_else(|error| output::fail(&error, json)).into()
+    result.unwrap_or_else(|error| failure::fail(&error, &subject, json)).into()
+}
+
+/// What can be typed, with all of its help.
+fn command() -> clap::Command {
+    exit::explained(Cli::command())
 }
 
 /// Ends the process as clap does for arguments of `command` that cannot be right.
 fn usage(command: &str, message: impl std::fmt::Display) -> ! {
-    let mut cli = Cli::command();
+    let mut cli = self::command();
     cli.build();
     cli.find_subcommand(command).cloned().unwrap_or(cli).error(ErrorKind::ValueValidation, message).exit()
 }

@@ -101,47 +101,8 @@ pub fn print_json(command: &'static str, exit: Exit, report: &impl Serialize) ->
     print(&(serde_json::to_string(&envelope).context("cannot write the report as JSON")? + "\n"))
 }
 
-/// Tells of an error, once, and how the run ends.
-pub fn fail(error: &anyhow::Error, json: bool) -> Exit {
-    let is_cancelled = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref::<transect::Error>(), Some(transect::Error::Cancelled))
-    };
-    let left_out = error.chain().find_map(|cause| match cause.downcast_ref::<transect::Error>() {
-        Some(transect::Error::Inputs { what, skipped }) => Some((what, skipped)),
-        _ => None,
-    });
-    let (exit, message) = if error.chain().any(is_cancelled) {
-        (Exit::Interrupted, "interrupted; nothing half-written stands under a final name".to_owned())
-    } else {
-        (Exit::Failed, escape(&format!("{error:#}")))
-    };
-    if json {
-        #[derive(Serialize)]
-        struct Failure<'a> {
-            error: &'a str,
-            exit_code: u8,
-            #[serde(skip_serializing_if = "<[Skipped]>::is_empty")]
-            skipped: &'a [Skipped],
-        }
-        let skipped = left_out.map_or(&[][..], |(_, skipped)| skipped);
-        let failure = Failure { error: &message, exit_code: exit as u8, skipped };
-        let text = serde_json::to_string(&failure).unwrap_or_default();
-        // That stdout is gone must not hide the error itself, which is printed below.
-        let _ = print(&(text + "\n"));
-    }
-    if let Some((what, skipped)) = left_out {
-        say(format_args!("transect: {} {}:", red("error:"), escape(what)));
-        say_grouped(skipped, "--json lists all");
-        return exit;
-    }
-    match exit {
-        Exit::Interrupted => say(format_args!("transect: {message}")),
-        _ => say(format_args!("transect: {} {message}", red("error:"))),
-    }
-    exit
-}
-
-fn red(text: &str) -> String {
+/// `text` as errors begin, in colour where there may be some.
+pub fn red(text: &str) -> String {
     if has_colour(&io::stderr()) { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
 }
 
@@ -154,7 +115,8 @@ pub fn say_skipped(skipped: &[Skipped], of: u64, rest: &str) {
     say_grouped(skipped, rest);
 }
 
-fn say_grouped(skipped: &[Skipped], rest: &str) {
+/// Lists inputs that were skipped, by reason.
+pub fn say_grouped(skipped: &[Skipped], rest: &str) {
     let groups = grouped(skipped);
     say_listed(groups.iter().map(ToString::to_string), rest);
     if groups.len() < skipped.len() && groups.len() <= LISTED {

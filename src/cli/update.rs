@@ -9,7 +9,9 @@ use super::args::UpdateArgs;
 use super::bar::Watch;
 use super::build::empty_files;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::output::{self, Lines};
+use super::stop::{Stop, allowed};
 
 /// Columns and examples that are named in the report.
 const NAMED: usize = 5;
@@ -17,6 +19,8 @@ const NAMED: usize = 5;
 #[derive(Serialize)]
 struct Json<'a> {
     store: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
     #[serde(flatten)]
     report: &'a UpdateReport,
 }
@@ -27,6 +31,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         let mut update = Update::new(&args.store)
             .check_content(args.check_content)
             .prune(args.prune)
+            .allow(args.allowed.allow.iter().copied())
             .memory(args.memory)
             .observer(&watch);
         if let Some(source) = &args.source {
@@ -57,18 +62,20 @@ pub fn tell(
 ) -> anyhow::Result<Exit> {
     let store = output::path(store);
     output::say_skipped(&report.skipped, files(report), "--json lists all");
-    let exit = match (&report.refused, report.skipped.is_empty()) {
-        (Some(_), _) => Exit::Failed,
+    let stop = Stop::new(&report.guards, report.refused.as_deref());
+    let exit = match (&stop, report.skipped.is_empty()) {
+        (Some(_), _) => Exit::Stopped,
         (None, true) => Exit::Done,
         (None, false) => Exit::Skipped,
     };
     if json {
-        output::print_json(command, exit, &Json { store, report })?;
+        let error = stop.as_ref().map(|stop| stop.failure(&store));
+        output::print_json(command, exit, &Json { store, error, report })?;
     } else if !quiet {
         output::print(&lines(&store, report).to_string())?;
     }
-    if let Some(refused) = &report.refused {
-        output::say_wrong("nothing was published", std::slice::from_ref(refused), "");
+    if let Some(stop) = stop {
+        stop.say();
     }
     Ok(exit)
 }
@@ -81,10 +88,10 @@ fn files(report: &UpdateReport) -> u64 {
 
 fn lines(store: &str, report: &UpdateReport) -> Lines {
     let mut lines = Lines::default();
-    let state = match (report.published, &report.refused) {
+    let state = match (report.published, report.is_stopped()) {
         (true, _) => "",
-        (false, None) => ", nothing changed",
-        (false, Some(_)) => " stays; this would have changed:",
+        (false, false) => ", nothing changed",
+        (false, true) => " stays; this would have changed:",
     };
     lines.add("store", format!("{store}, version {}{state}", report.version));
     let rows = |number| output::counted(number, "row", "rows");
@@ -137,6 +144,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     if report.skipped.iter().any(|skipped| skipped.reason.contains("--")) {
         lines.add("note", "options that the reasons name are those of `transect build`, which the store goes by");
     }
+    allowed(&report.guards, &mut lines);
     for note in &report.notes {
         lines.add("note", note);
     }

@@ -47,7 +47,7 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
 
     say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref());
     let exit = match &verified {
-        Verified { ok: false, .. } => Exit::Failed,
+        Verified { ok: false, .. } => Exit::Damaged,
         Verified { source: Some(source), .. } if !source.is_complete() => Exit::Skipped,
         _ => Exit::Done,
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use transect::Guard;
 
 /// Which stocks were named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,11 @@ where
     T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(WordError))
+}
+
+/// The word of a guard.
+pub fn guard() -> impl TypedValueParser<Value = Guard> {
+    PossibleValuesParser::new(Guard::ALL.map(Guard::word)).try_map(|word| word.parse::<Guard>().map_err(WordError))
 }
 
 /// What `FromStr` says, as the error that clap asks for.

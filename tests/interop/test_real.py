@@ -23,6 +23,7 @@ def real(request, tmp_path_factory):
         pytest.skip(f"{source} is absent; set TRANSECT_DATA to the folder that holds it")
     date, options = SETS[request.param]
     home = tmp_path_factory.mktemp(request.param)
+    options = [*options, "--allow", "skipped-files"]
     report = transect.build(source, home / "store", *options, expect=(transect.DONE, transect.SKIPPED))
     transect.transpose(home / "store", home / "out")
     return source, home / "store", home / "out", date, set(transect.skipped(report))

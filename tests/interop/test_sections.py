@@ -150,5 +150,5 @@ def test_verify_finds_nothing_wrong_and_finds_a_changed_output(panel, out, tmp_p
     table = pq.read_table(victim)
     assert CODE in table.column_names
     pq.write_table(table.slice(1), victim)
-    done = transect.run("verify", panel.store, "--output", tmp_path / "out", "--json", expect=transect.FAILED)
+    done = transect.run("verify", panel.store, "--output", tmp_path / "out", "--json", expect=transect.DAMAGED)
     assert "20260626" in (done.stdout.decode() + done.stderr).replace("-", "")

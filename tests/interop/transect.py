@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = (Path.cwd() / os.environ.get("TRANSECT_BIN", ROOT / "target" / "release" / "transect")).resolve()
 DATA = (Path.cwd() / os.environ.get("TRANSECT_DATA", ROOT.parent / "shared" / "data")).resolve()
 
-DONE, FAILED, USAGE, SKIPPED = 0, 1, 2, 3
+DONE, FAILED, USAGE, SKIPPED, STOPPED, BUSY, DAMAGED = 0, 1, 2, 3, 4, 5, 6
 
 
 class Run:

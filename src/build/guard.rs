@@ -1,0 +1,149 @@
+//! The guards: what stops a night that looks broken, by the words that allow it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// Something that a change may do only when somebody has allowed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Guard {
+    /// Many files are gone.
+    MissingFiles,
+    /// A column is gone from many files that had it.
+    ColumnsGone,
+    /// Many values of a column become null.
+    TurnedNull,
+    /// Many files are skipped.
+    SkippedFiles,
+    /// Another folder has few of the codes that are known.
+    FewCodes,
+    /// Many rows are to be removed.
+    PrunedRows,
+}
+
+impl Guard {
+    /// All of them.
+    pub const ALL: [Guard; 6] = [
+        Guard::MissingFiles,
+        Guard::ColumnsGone,
+        Guard::TurnedNull,
+        Guard::SkippedFiles,
+        Guard::FewCodes,
+        Guard::PrunedRows,
+    ];
+
+    /// The word by which it is told and allowed.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Guard::MissingFiles => "missing-files",
+            Guard::ColumnsGone => "columns-gone",
+            Guard::TurnedNull => "turned-null",
+            Guard::SkippedFiles => "skipped-files",
+            Guard::FewCodes => "few-codes",
+            Guard::PrunedRows => "pruned-rows",
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Guard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Guard, String> {
+        let words = || Guard::ALL.map(Guard::word).join(", ");
+        Guard::ALL
+            .into_iter()
+            .find(|guard| guard.word() == text)
+            .ok_or_else(|| format!("{text:?} is no guard; the guards are {}", words()))
+    }
+}
+
+impl Serialize for Guard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// A guard that a change met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GuardMet {
+    /// Which.
+    pub guard: Guard,
+    /// Whether it was allowed. If not, nothing was published.
+    pub allowed: bool,
+    /// How many files, values, codes or rows it is about.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// What it is, in words and figures.
+    pub what: String,
+    /// Some of those.
+    pub examples: Vec<String>,
+}
+
+/// The guards that one change meets.
+#[derive(Debug, Default)]
+pub(super) struct Guards {
+    allowed: Vec<Guard>,
+    met: Vec<GuardMet>,
+}
+
+impl Guards {
+    /// Guards of which these are allowed.
+    pub(super) fn new(allowed: &[Guard]) -> Guards {
+        Guards { allowed: allowed.to_vec(), met: Vec::new() }
+    }
+
+    /// Notes that `guard` is met.
+    pub(super) fn meet(&mut self, guard: Guard, (count, of): (u64, u64), what: String, examples: Vec<String>) {
+        let allowed = self.allowed.contains(&guard);
+        self.met.push(GuardMet { guard, allowed, count, of, what, examples });
+    }
+
+    /// Whether one was met that is not allowed.
+    pub(super) fn stop(&self) -> bool {
+        self.met.iter().any(|met| !met.allowed)
+    }
+
+    /// All that were met.
+    pub(super) fn into_met(self) -> Vec<GuardMet> {
+        self.met
+    }
+}
+
+/// How many are named as examples.
+pub(super) const EXAMPLES: usize = 3;
+
+/// Whether `count` of `all` are more than a tenth, which looks like a broken night. One alone never does: one bad file
+/// must not stop the others.
+pub(super) fn is_many(count: u64, all: u64) -> bool {
+    count > 1 && u128::from(count) * 10 > u128::from(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_is_read_from_its_word() {
+        for guard in Guard::ALL {
+            assert_eq!(guard.word().parse(), Ok(guard));
+        }
+        let error = "pruned".parse::<Guard>().unwrap_err();
+        assert!(error.starts_with("\"pruned\" is no guard; the guards are missing-files, columns-gone,"), "{error}");
+    }
+
+    #[test]
+    fn more_than_a_tenth_is_many_unless_it_is_one() {
+        assert!(!is_many(0, 0) && !is_many(1, 1) && !is_many(1, 3) && !is_many(2, 20));
+        assert!(is_many(2, 19) && is_many(2, 2) && is_many(37, 60) && is_many(u64::MAX, u64::MAX));
+    }
+}

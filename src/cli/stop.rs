@@ -1,0 +1,55 @@
+//! How it is told that a guard or a limit stopped a change, and how to let it through.
+
+use transect::GuardMet;
+
+use super::failure::Failure;
+use super::output::{self, Lines};
+
+/// Why nothing was published.
+#[derive(Debug)]
+pub struct Stop {
+    reasons: Vec<String>,
+    /// The option that lets it through.
+    way_out: Option<String>,
+}
+
+impl Stop {
+    /// What of `guards`, and of a limit that was `refused`, stopped a change; `None` if nothing did.
+    pub fn new(guards: &[GuardMet], refused: Option<&str>) -> Option<Stop> {
+        let stopping = || guards.iter().filter(|met| !met.allowed);
+        let mut words: Vec<&str> = guards.iter().map(|met| met.guard.word()).collect();
+        words.dedup();
+        let way_out = stopping().next().map(|_| format!("--allow {}", words.join(",")));
+        let reasons: Vec<String> = stopping().map(told).chain(refused.map(str::to_owned)).collect();
+        (!reasons.is_empty()).then_some(Stop { reasons, way_out })
+    }
+
+    /// As scripts read it.
+    pub fn failure(&self, store: &str) -> Failure {
+        Failure::stopped(store, self.reasons.join("; "), self.way_out.clone())
+    }
+
+    /// Says it on stderr.
+    pub fn say(&self) {
+        output::say_wrong("nothing was published", &self.reasons, "");
+        if let Some(way_out) = &self.way_out {
+            output::say(format_args!("  if all this is right, run it again with {way_out}"));
+        }
+    }
+}
+
+/// Lists the guards that were met and allowed.
+pub fn allowed(guards: &[GuardMet], lines: &mut Lines) {
+    for met in guards.iter().filter(|met| met.allowed) {
+        lines.add("allowed", told(met));
+    }
+}
+
+/// `missing-files: 253 of 256 files are gone, such as A.parquet, B.parquet`.
+fn told(met: &GuardMet) -> String {
+    let examples = match met.examples.as_slice() {
+        [] => String::new(),
+        examples => format!(", such as {}", examples.join(", ")),
+    };
+    format!("{}: {}{examples}", met.guard, met.what)
+}
