@@ -52,6 +52,11 @@ pub fn listed<T: Display>(items: &[T]) -> String {
     }
 }
 
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// `text` as a shell takes it for one word.
 pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_./=,:@%+-".contains(c);

@@ -80,7 +80,8 @@ pub struct BuildArgs {
 
     /// Where a stock's file lies below SRC, with {code} once
     ///
-    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet'.
+    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet'. The
+    /// value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
     #[arg(long, value_name = "PATTERN", default_value_t)]
     pub pattern: Pattern,
 

@@ -1,13 +1,16 @@
 //! Finds the files that match the pattern and takes the codes from their paths. Opens none of them.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::pattern::Pattern;
+use super::advice::nothing;
+use super::beside::{Beside, odd_codes};
+use super::naming::{NULL_PARTITION, is_hidden, shown};
+use super::options::SourceOptions;
 use crate::error::{Error, Result};
+pub(super) use crate::hint::counted;
 use crate::skipped::{Reason, Skipped};
 
 /// The file at `path`, relative to the source directory, is left out.
@@ -16,42 +19,60 @@ pub(super) fn skip(path: &Path, reason: impl Into<Reason>) -> Skipped {
 }
 
 /// What lies in the source directory.
+#[derive(Default)]
 pub(super) struct Found {
     /// Code and relative path, by code. A code names one path, so codes are unique.
     pub(super) files: Vec<(String, PathBuf)>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<String>,
+    /// Relative paths that would match if their names were not hidden by convention.
+    pub(super) hidden: Vec<PathBuf>,
 }
 
-/// The files below `root` that match `pattern`.
+/// The files below `root` that match the pattern of `options`.
 ///
 /// # Errors
 /// [`Error::Io`] when a directory cannot be read, [`Error::Refused`] when `root` is a file or nothing matches.
-pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
+pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
         return Err(Error::Refused(format!(
             "{} is a file; give the directory that holds one Parquet file per stock",
             root.display()
         )));
     }
+    let pattern = &options.pattern;
     let directory = root.join(pattern.before());
-    let mut found = Found { files: Vec::new(), skipped: Vec::new(), notes: Vec::new() };
+    let mut found = Found::default();
+    let mut beside = Beside::default();
     if pattern.before().as_os_str().is_empty() || directory.is_dir() {
-        let mut others = Vec::new();
+        beside.look_above(root, pattern.before());
         for entry in fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
             let name = entry.map_err(Error::io("read", &directory))?.file_name();
-            let path = pattern.before().join(&name).join(pattern.after());
             // Joining an empty path would leave a slash at the end.
-            let path = if pattern.after().as_os_str().is_empty() { pattern.before().join(&name) } else { path };
-            let mut code = pattern.code(name.as_bytes());
-            if code.is_some() && !pattern.after().as_os_str().is_empty() {
+            let path = match pattern.after() {
+                none if none.as_os_str().is_empty() => pattern.before().join(&name),
+                after => pattern.before().join(&name).join(after),
+            };
+            let code = pattern.code(name.as_bytes());
+            if is_hidden(&name) && !pattern.asks_for_hidden() {
+                if code.is_some() {
+                    found.hidden.push(path);
+                }
+                continue;
+            }
+            let Some(code) = code else {
+                beside.add(root, pattern.before().join(&name));
+                continue;
+            };
+            if !pattern.after().as_os_str().is_empty() {
                 match fs::symlink_metadata(root.join(&path)) {
-                    Ok(_) => {}
+                    Ok(_) => beside.look(root, &pattern.before().join(&name), &path),
                     Err(error)
                         if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
                             && !is_dangling(&directory.join(&name)) =>
                     {
-                        code = None;
+                        beside.add(root, pattern.before().join(&name));
+                        continue;
                     }
                     // It may be a stock's file, and silence would lose the stock.
                     Err(error) => {
@@ -60,91 +81,45 @@ pub(super) fn discover(root: &Path, pattern: &Pattern) -> Result<Found> {
                     }
                 }
             }
-            match code.map(std::str::from_utf8) {
-                None => others.push(name),
-                Some(Err(_)) => found.skipped.push(skip(&path, "its name is not UTF-8, so it gives no code")),
-                Some(Ok("")) => found.skipped.push(skip(&path, "its name leaves nothing for the code")),
-                Some(Ok(code)) => found.files.push((code.to_owned(), path)),
+            match std::str::from_utf8(&code) {
+                Err(_) => found.skipped.push(skip(&path, "its name is not UTF-8, so it gives no code")),
+                Ok("") => found.skipped.push(skip(&path, "its name leaves nothing for the code")),
+                Ok(NULL_PARTITION) if pattern.is_encoded() => {
+                    found.skipped.push(skip(&path, "its name gives no code, but says that its rows have none"));
+                }
+                Ok(code) => found.files.push((code.to_owned(), path)),
             }
         }
-        if let Some(example) = others.iter().min() {
-            let (entries, example) = (counted(others.len(), "entry does", "entries do"), shown(example));
-            found.notes.push(format!("{entries} not match the pattern {pattern}, such as {example}"));
-        }
-    }
-    if found.files.is_empty() && found.skipped.is_empty() {
-        return Err(Error::Refused(nothing(root, pattern)?));
     }
     found.files.sort_unstable();
+    refuse_twins(&mut found);
+    let is_file = |(_, path): &(String, PathBuf)| !root.join(path).is_dir();
+    if found.skipped.is_empty() && !found.files.iter().any(is_file) {
+        return Err(Error::Refused(nothing(root, options)?));
+    }
+    found.notes = beside.notes(pattern);
+    found.notes.extend(odd_codes(&found.files, pattern));
     found.skipped.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// Leaves out files that have one code, which escapes make possible: nobody can say which one is the stock's.
+fn refuse_twins(found: &mut Found) {
+    let mut files = std::mem::take(&mut found.files);
+    for twins in files.chunk_by_mut(|a, b| a.0 == b.0) {
+        let [(code, path)] = twins else {
+            for (at, (code, path)) in twins.iter().enumerate() {
+                let other = shown(twins[usize::from(at == 0)].1.as_os_str());
+                let reason = format!("gives the code {code:?}, as {other} does; rename one of them");
+                found.skipped.push(skip(path, reason));
+            }
+            continue;
+        };
+        found.files.push((std::mem::take(code), std::mem::take(path)));
+    }
 }
 
 /// Whether `path` is a link to what is not there, such as a volume that is not mounted.
 fn is_dangling(path: &Path) -> bool {
     path.is_symlink() && !path.exists()
-}
-
-/// Says that nothing matches, what lies there instead, and which pattern may be meant.
-fn nothing(root: &Path, pattern: &Pattern) -> Result<String> {
-    let mut entries = list(root)?;
-    entries.sort_unstable();
-    let mut message = format!("no file in {} matches the pattern {pattern}; ", root.display());
-    if entries.is_empty() {
-        message.push_str("the directory is empty");
-        return Ok(message);
-    }
-    let names: Vec<String> = entries.iter().take(5).map(|name| shown(name)).collect();
-    let more = if entries.len() > names.len() { ", ..." } else { "" };
-    message.push_str(&format!("there are {}: {}{more}", counted(entries.len(), "entry", "entries"), names.join(", ")));
-    // A few sub-directories tell as much as all of them.
-    for name in entries.iter().filter(|name| root.join(name).is_dir()).take(20) {
-        let Ok(mut inner) = list(&root.join(name)) else { continue };
-        inner.retain(|file| Path::new(file).extension().is_some_and(|extension| extension == "parquet"));
-        let (Some(file), name) = (inner.iter().min(), shown(name)) else { continue };
-        let suggestion = match name.split_once('=') {
-            _ if inner.len() > 1 => format!("{name}/{{code}}.parquet"),
-            Some((key, _)) => format!("{key}={{code}}/{}", shown(file)),
-            None => format!("{{code}}/{}", shown(file)),
-        };
-        message.push_str(&format!("; {name} holds Parquet files: --pattern '{suggestion}' may be what you want"));
-        return Ok(message);
-    }
-    let parquet = entries.iter().find_map(|name| {
-        let extension = Path::new(name).extension()?.to_str()?;
-        matches!(extension.to_ascii_lowercase().as_str(), "parquet" | "parq" | "pq").then_some(extension)
-    });
-    match parquet {
-        Some(extension) => message.push_str(&format!("; --pattern '{{code}}.{extension}' may be what you want")),
-        None => message.push_str("; give the directory with one Parquet file per stock, or a --pattern"),
-    }
-    Ok(message)
-}
-
-fn list(directory: &Path) -> Result<Vec<std::ffi::OsString>> {
-    fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
-        .map_err(Error::io("read", directory))
-}
-
-/// `1 entry`, `2 entries`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// `text` with everything escaped that a terminal might take for a command or cannot show.
-pub(super) fn shown(text: &OsStr) -> String {
-    let mut out = String::with_capacity(text.len());
-    for chunk in text.as_bytes().utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                c if c.is_control() => out.extend(c.escape_default()),
-                c => out.push(c),
-            }
-        }
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    out
 }

@@ -3,7 +3,9 @@
 //! What is wrong with one file is a reason in words (of a [`Skipped`], or the `Err` of [`Survey::open`] and
 //! [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
 
+mod advice;
 mod agree;
+mod beside;
 mod constant;
 mod content;
 mod convert;
@@ -12,6 +14,7 @@ mod decode;
 mod discover;
 mod exact;
 mod footer;
+mod naming;
 mod nesting;
 mod options;
 mod order;

@@ -1,10 +1,15 @@
 //! The path of a stock's file below the source directory, with the code left open.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use super::naming::{is_hidden, percent_decoded};
 
 const CODE: &str = "{code}";
 
@@ -32,9 +37,31 @@ impl Pattern {
         &self.after
     }
 
-    /// What stands between prefix and suffix in the bytes of an entry's name; `None` if the name has another shape.
-    pub(super) fn code<'a>(&self, name: &'a [u8]) -> Option<&'a [u8]> {
-        name.strip_prefix(self.prefix.as_bytes())?.strip_suffix(self.suffix.as_bytes())
+    /// The code that an entry's name gives, in bytes; `None` if the name has another shape. It is what stands between
+    /// prefix and suffix, decoded where that is the value of a `key=value` directory.
+    pub(super) fn code<'n>(&self, name: &'n [u8]) -> Option<Cow<'n, [u8]>> {
+        let code = name.strip_prefix(self.prefix.as_bytes())?.strip_suffix(self.suffix.as_bytes())?;
+        Some(if self.is_encoded() { percent_decoded(code).into() } else { code.into() })
+    }
+
+    /// Whether the code is the value of a `key=value` directory. Those who write such directories escape what a name
+    /// cannot hold, as in `symbol=BTC%2FUSDT`; nobody does so in the names of files.
+    pub(super) fn is_encoded(&self) -> bool {
+        let is_key = self.prefix.strip_suffix('=').is_some_and(|key| !key.is_empty());
+        is_key && self.suffix.is_empty() && !self.after.as_os_str().is_empty()
+    }
+
+    /// Whether the pattern itself asks for names that would not be looked at.
+    pub(super) fn asks_for_hidden(&self) -> bool {
+        is_hidden(OsStr::new(&format!("{}x{}", self.prefix, self.suffix)))
+    }
+
+    /// The code that the pattern takes from this path, in bytes.
+    pub(super) fn code_of(&self, path: &Path) -> Option<Vec<u8>> {
+        let rest = path.strip_prefix(&self.before).ok()?;
+        let name = rest.components().next()?.as_os_str();
+        let fits = rest.components().skip(1).eq(self.after.components());
+        self.code(name.as_bytes()).filter(|_| fits).map(Cow::into_owned)
     }
 }
 

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, Stamp};
-use super::discover::discover;
+use super::discover::{counted, discover};
 use super::options::SourceOptions;
 use crate::error::{Error, Result};
+use crate::hint::listed;
 use crate::progress::Observer;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
@@ -78,7 +79,7 @@ pub fn scan(
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Scan> {
-    let found = discover(root, &options.pattern)?;
+    let found = discover(root, options)?;
     let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
     let look = |path: &Path, known: KnownFile| {
         let path = root.join(path);
@@ -113,6 +114,13 @@ pub fn scan(
     // What cannot be looked at has not disappeared.
     for skipped in &scan.skipped {
         gone.remove(skipped.path.as_str());
+    }
+    // Those that an earlier transect took for stocks.
+    let hidden: Vec<String> = found.hidden.iter().map(|path| path.display().to_string()).collect();
+    let hidden: Vec<&String> = hidden.iter().filter(|path| gone.contains(path.as_str())).collect();
+    if !hidden.is_empty() {
+        let files = counted(hidden.len(), "file that the store knows is", "files that the store knows are");
+        scan.notes.push(format!("{files} hidden by its name, and counts as missing: {}", listed(&hidden)));
     }
     for ((code, path), (shown, look)) in found.files.into_iter().zip(looks) {
         gone.remove(shown.as_str());

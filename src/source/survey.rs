@@ -157,7 +157,7 @@ struct Candidate {
 /// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
 /// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
-    let found = discover(root, &options.pattern)?;
+    let found = discover(root, options)?;
     look_at(root, found, None, options, workers, observer)
 }
 
@@ -177,6 +177,7 @@ pub fn survey_again(
         files: std::mem::take(&mut scan.changed),
         skipped: std::mem::take(&mut scan.skipped),
         notes: std::mem::take(&mut scan.notes),
+        ..Found::default()
     };
     look_at(root, found, Some(prior), options, workers, observer)
 }
@@ -190,7 +191,7 @@ fn look_at(
     observer: &dyn Observer,
 ) -> Result<Survey> {
     let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
-    let Found { files, mut skipped, mut notes } = found;
+    let Found { files, mut skipped, mut notes, .. } = found;
     let interner = Interner::new(options);
     observer.begin("survey", "files", files.len() as u64);
     let looked = workers.try_map(files.len(), |n| {

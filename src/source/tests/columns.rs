@@ -39,7 +39,7 @@ fn columns_and_exclude_choose() {
 }
 
 #[test]
-fn unknown_names_are_refused_with_the_columns_there_are() {
+fn unknown_names_are_refused_with_the_nearest_column() {
     for change in [
         |options: &mut SourceOptions| options.columns = Some(vec!["Y".into()]),
         |options: &mut SourceOptions| options.exclude = vec!["Y".into()],
@@ -48,7 +48,7 @@ fn unknown_names_are_refused_with_the_columns_there_are() {
         let mut source = Source::new();
         source.add("a", &[("date", day()), ("x", ints(&[1])), ("y", ints(&[3]))]);
         source.options(change);
-        assert_mentions(&source.refused(), &["\"Y\"", "date, x, y"]);
+        assert_mentions(&source.refused(), &["\"Y\"", "did you mean y?"]);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which files are found, what becomes of their names, and what is said of the others.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::progress::Observer;
-use crate::source::Pattern;
+use crate::source::{KnownFile, Pattern, scan};
 
 fn day() -> Vec<(&'static str, ArrayRef)> {
     vec![("trade_date", texts(&["20240102"])), ("x", ints(&[1]))]
@@ -18,7 +19,7 @@ fn codes(survey: &Survey) -> Vec<&str> {
 #[test]
 fn codes_come_from_names_in_byte_order() {
     let source = Source::new();
-    let names = ["b", "B", "平安银行", "ARE&M", "ABR_A", "BRK.B", "a b", "x\ny", "..x", "{code}"];
+    let names = ["b", "B", "平安银行", "ARE&M", "ABR_A", "BRK.B", "a b", "x\ny", "{code}"];
     for name in names {
         source.add(name, &day());
     }
@@ -32,7 +33,7 @@ fn codes_come_from_names_in_byte_order() {
 #[test]
 fn names_that_give_no_code_are_skipped_by_name() {
     let source = Source::new();
-    source.add("a", &day()).add("", &day());
+    source.add("a", &day());
     let odd = source.path().join(OsStr::from_bytes(b"\xff\x1b.parquet"));
     if fs::write(odd, encoded(&day())).is_err() {
         eprintln!("skipped in part: this file system takes UTF-8 names only");
@@ -41,15 +42,106 @@ fn names_that_give_no_code_are_skipped_by_name() {
     let survey = source.survey();
     assert_eq!(codes(&survey), ["a"]);
     let paths: Vec<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
-    assert_eq!(paths, [".parquet", "\\xff\\u{1b}.parquet"]);
-    assert_mentions(&survey.skipped[1].reason, &["UTF-8"]);
+    assert_eq!(paths, ["\\xff\\u{1b}.parquet"]);
+    assert_mentions(&survey.skipped[0].reason, &["UTF-8"]);
+}
+
+#[test]
+fn names_that_are_hidden_by_convention_are_not_looked_at() {
+    let mut source = Source::new();
+    source.add("a", &day()).add("", &day()).add(".b", &day()).add("._a", &day()).add("~$a", &day()).add("_c", &day());
+    source.write("_SUCCESS", b"").write("a.parquet.crc", b"").write(".git/x.parquet", b"");
+    let survey = source.survey();
+    assert_eq!(codes(&survey), ["_c", "a"]);
+    assert_eq!((survey.skipped.len(), survey.notes.len()), (0, 0));
+    source.options(|options| options.pattern = ".{code}.parquet".parse().unwrap());
+    assert_eq!(codes(&source.survey()), ["_a", "b"], "they are asked for");
+}
+
+#[test]
+fn a_hidden_file_that_is_known_is_told_of() {
+    let source = Source::new();
+    source.add("a", &day()).add(".b", &day());
+    let known = KnownFile { byte_len: 1, modified_ns: 1, content_hash: 1 };
+    let known = HashMap::from([(".b.parquet".to_owned(), known)]);
+    let workers = Workers::new(Some(1)).unwrap();
+    let scan = scan(source.path(), &SourceOptions::default(), &known, false, &workers, &Silent).unwrap();
+    assert_eq!(scan.missing, [".b.parquet"]);
+    assert_eq!(scan.notes, ["1 file that the store knows is hidden by its name, and counts as missing: .b.parquet"]);
+}
+
+#[test]
+fn keys_of_directories_are_decoded_and_names_of_files_are_not() {
+    let mut source = Source::new();
+    source.options(|options| options.pattern = "symbol={code}/x.parquet".parse().unwrap());
+    for name in ["BTC%2FUSDT", "100%", "A%20B", "%E5%B9%B3", "%FF", "__HIVE_DEFAULT_PARTITION__", "T%25", "T%"] {
+        source.add_at(&format!("symbol={name}/x.parquet"), &day());
+    }
+    let survey = source.survey();
+    assert_eq!(codes(&survey), ["100%", "A B", "BTC/USDT", "平"]);
+    let skipped = |name: &str| {
+        let path = format!("symbol={name}/x.parquet");
+        survey.skipped.iter().find(|skipped| skipped.path == path).unwrap().reason.to_string()
+    };
+    assert_eq!(survey.skipped.len(), 4);
+    assert_mentions(&skipped("%FF"), &["not UTF-8"]);
+    assert_mentions(&skipped("__HIVE_DEFAULT_PARTITION__"), &["gives no code"]);
+    let twin = "gives the code \"T%\", as symbol=T%25/x.parquet does; rename one of them";
+    assert_eq!(skipped("T%"), twin);
+    assert_eq!(skipped("T%25"), twin.replace("T%25/", "T%/"));
+
+    let source = Source::new();
+    source.add("BTC%2FUSDT", &day());
+    let survey = source.survey();
+    assert_eq!(codes(&survey), ["BTC%2FUSDT"]);
+    assert_eq!(
+        survey.notes,
+        ["1 code has a percent sign in it, which is decoded in key=value directories only: BTC%2FUSDT"]
+    );
+}
+
+#[test]
+fn what_looks_like_more_of_the_same_is_named() {
+    let mut source = Source::new();
+    for path in ["s=A/0.parquet", "s=A/1.parquet", "s=B/0.parquet", "s=B/old/0.parquet", "s=C/2.parquet"] {
+        source.add_at(path, &day());
+    }
+    source.write("s=B/README", b"");
+    source.options(|options| options.pattern = "s={code}/0.parquet".parse().unwrap());
+    let survey = source.survey();
+    assert_eq!(codes(&survey), ["A", "B"]);
+    assert_eq!(
+        survey.notes,
+        [
+            "the pattern s={code}/0.parquet reads one file a stock and leaves out 2 that lie beside: s=A/1.parquet and \
+             s=B/old",
+            "1 folder with Parquet files does not match the pattern s={code}/0.parquet: s=C",
+            "1 entry does not match the pattern s={code}/0.parquet: s=B/README",
+        ]
+    );
+    let source = Source::new();
+    for name in ["A", "A (1)", "part-0001"] {
+        source.add(name, &day());
+    }
+    source.add_at("B.PARQUET", &day()).add_at("C.pq", &day()).add_at("2023/A.parquet", &day());
+    source.write("D.parquet.gz", b"").write("a.csv", b"");
+    assert_eq!(
+        source.survey().notes,
+        [
+            "3 Parquet files by their names do not match the pattern {code}.parquet: B.PARQUET, C.pq and D.parquet.gz",
+            "1 folder with Parquet files does not match the pattern {code}.parquet: 2023",
+            "1 entry does not match the pattern {code}.parquet: a.csv",
+            "1 stock looks like a copy of another: A (1)",
+            "1 stock looks like a part of one data set: part-0001",
+        ]
+    );
 }
 
 #[test]
 fn other_entries_are_counted_in_a_note() {
     let source = Source::new();
     source.add("a", &day()).write("README.md", b"hello").write("notes/x.txt", b"");
-    assert_eq!(source.survey().notes, ["2 entries do not match the pattern {code}.parquet, such as README.md"]);
+    assert_eq!(source.survey().notes, ["2 entries do not match the pattern {code}.parquet: README.md and notes"]);
 }
 
 #[test]
@@ -101,14 +193,48 @@ fn options_survive_json() {
 fn where_nothing_matches_the_message_says_what_is_there() {
     let source = Source::new();
     assert_mentions(&source.refused(), &["no file", "{code}.parquet", "is empty"]);
-    source.write("trade_date=20240102/part.parquet", b"");
-    assert_mentions(&source.refused(), &["1 entry: trade_date=20240102", "--pattern 'trade_date={code}/part.parquet'"]);
+    let advice = |files: &[&str]| {
+        let source = Source::new();
+        for path in files {
+            source.add_at(path, &day());
+        }
+        let message = source.refused();
+        if let Some((_, pattern)) = message.split_once("--pattern '") {
+            let pattern = pattern.split('\'').next().unwrap().to_owned();
+            let mut source = source;
+            source.options(|options| options.pattern = pattern.parse().unwrap());
+            return (pattern, codes(&source.survey()).join(" "));
+        }
+        (message, String::new())
+    };
+    let fits = |files: &[&str], pattern: &str, codes: &str| {
+        assert_eq!(advice(files), (pattern.to_owned(), codes.to_owned()), "{files:?}");
+    };
+    fits(&["daily/A.parquet", "daily/B.parquet"], "daily/{code}.parquet", "A B");
+    fits(&["A.pq"], "{code}.pq", "A");
+    fits(&["A.PARQUET", "B.PARQUET"], "{code}.PARQUET", "A B");
+    fits(&["A/data.parquet", "B/data.parquet"], "{code}/data.parquet", "A B");
+    fits(&["A/data.parquet"], "{code}/data.parquet", "A");
+    fits(&["code=A/0.parquet", "code=B/0.parquet"], "code={code}/0.parquet", "A B");
+    fits(&["x/code=A/y=1/0.parquet", "x/code=B/y=1/0.parquet"], "x/code={code}/y=1/0.parquet", "A B");
+    fits(&["A.parquet/part-0.parquet", "B.parquet/part-0.parquet"], "{code}.parquet/part-0.parquet", "A B");
+    let several = "several files a stock are not read yet";
+    for files in [
+        &["AAPL/2023.parquet", "AAPL/2024.parquet", "MSFT/2023.parquet", "MSFT/2024.parquet"][..],
+        &["AAPL/2023.parquet", "AAPL/2024.parquet"],
+        &["2023/AAPL.parquet", "2024/AAPL.parquet"],
+        &["2023/A.parquet", "2023/B.parquet", "2024/A.parquet"],
+        &["s=A/x-1.parquet", "s=B/x-2.parquet"],
+    ] {
+        assert_mentions(&advice(files).0, &[several]);
+    }
+    let dates = ["trade_date=20240102/0.parquet", "trade_date=20240103/0.parquet"];
+    assert_mentions(&advice(&dates).0, &["are by date", "transect append"]);
     let source = Source::new();
-    source.write("daily/a.parquet", b"").write("daily/b.parquet", b"");
-    assert_mentions(&source.refused(), &["--pattern 'daily/{code}.parquet'"]);
-    let source = Source::new();
-    source.write("a.pq", b"");
-    assert_mentions(&source.refused(), &["--pattern '{code}.pq'"]);
+    source.write("a.csv", b"").write("b.csv", b"");
+    assert_mentions(&source.refused(), &["there are 2 entries: a.csv and b.csv", "reads Parquet, and not .csv"]);
+    source.write("x/a.parquet", b"no");
+    assert_mentions(&source.refused(), &["x/a.parquet, is not a Parquet file"]);
 }
 
 #[test]
@@ -122,7 +248,7 @@ fn a_path_that_cannot_be_examined_is_skipped_and_not_taken_for_no_match() {
     assert_eq!((survey.inputs.len(), survey.skipped.len()), (1, 1));
     assert_eq!(survey.skipped[0].path, "loop/day.parquet");
     assert_mentions(&survey.skipped[0].reason, &["cannot be examined", "symbolic links"]);
-    assert_mentions(&survey.notes[0], &["2 entries do not match", "such as b"]);
+    assert_mentions(&survey.notes[0], &["2 entries do not match", ": b and c"]);
 }
 
 #[test]

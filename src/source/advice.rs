@@ -1,0 +1,168 @@
+//! What to say where nothing matches the pattern: what lies there instead, and a pattern that was tried and fits.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::content;
+use super::footer::{Interner, survey_footer};
+use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
+use super::options::SourceOptions;
+use super::pattern::Pattern;
+use crate::error::{Error, Result};
+use crate::hint::{counted, listed, quoted};
+
+/// How many steps below the source Parquet files are looked for.
+const DEPTH: usize = 5;
+/// How many files and directories are looked at; as many tell what a larger source is like.
+const LOOKED_AT: usize = 50_000;
+/// Endings of tables that are not Parquet.
+const OTHER_TABLES: [&str; 10] = ["csv", "gz", "feather", "arrow", "ipc", "h5", "hdf5", "pkl", "json", "xlsx"];
+
+/// Says that nothing below `root` matches the pattern of `options`, what lies there instead, and which pattern would
+/// read it.
+///
+/// # Errors
+/// [`Error::Io`] when the directory cannot be read.
+pub(super) fn nothing(root: &Path, options: &SourceOptions) -> Result<String> {
+    let names = names_in(root).map_err(Error::io("read", root))?;
+    let mut message = format!("no file in {} matches the pattern {}; ", root.display(), options.pattern);
+    if names.is_empty() {
+        return Ok(message + "the directory is empty");
+    }
+    if root.join("CURRENT").is_file() && root.join("segment").is_dir() {
+        return Ok(message + "that is a store; give the directory that holds one Parquet file per stock");
+    }
+    let shown_names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    message += &format!("there {are} {}: {}; ", counted(names.len(), "entry", "entries"), listed(&shown_names));
+    let mut files = Vec::new();
+    let mut left = LOOKED_AT;
+    collect(root, Path::new(""), DEPTH, &mut left, &mut files);
+    Ok(message + &advice(root, &files, &names.iter().map(PathBuf::from).collect::<Vec<_>>(), options))
+}
+
+/// Collects the Parquet files below `root`, by their names.
+fn collect(root: &Path, below: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) {
+    for name in names_in(&root.join(below)).unwrap_or_default() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        let path = below.join(&name);
+        let is_directory = fs::metadata(root.join(&path)).is_ok_and(|metadata| metadata.is_dir());
+        if is_directory && depth > 1 {
+            collect(root, &path, depth - 1, left, files);
+        } else if !is_directory && parquet_ending(&name).is_some() {
+            files.push(path);
+        }
+    }
+}
+
+fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceOptions) -> String {
+    let Some(first) = files.first() else {
+        return match usual_ending(entries) {
+            Some(ending) => format!("transect reads Parquet, and not .{ending}; write the files as Parquet first"),
+            None => "give the directory with one Parquet file per stock, or a --pattern".to_owned(),
+        };
+    };
+    // Of one that is damaged nobody asks how it is found.
+    let Some(readable) = files.iter().take(20).find(|file| footer(&root.join(file), options).is_ok()) else {
+        let reason = footer(&root.join(first), options).err().unwrap_or_default();
+        return format!("the first file that is Parquet by its name, {}, {reason}", shown(first.as_os_str()));
+    };
+    // Which pattern reads most of the files; the first candidate, where several do.
+    let seeds = [readable, &files[files.len() / 2], &files[files.len() - 1]];
+    let reads = |pattern: &Pattern| files.iter().filter_map(|path| pattern.code_of(path)).collect::<Vec<_>>();
+    let are_times = |codes: &[Vec<u8>]| codes.iter().all(|code| std::str::from_utf8(code).is_ok_and(is_time));
+    let candidates = seeds.into_iter().flat_map(|file| candidates(file));
+    let tried: Vec<(Pattern, Vec<Vec<u8>>)> = candidates.map(|pattern| (pattern.clone(), reads(&pattern))).collect();
+    let stocks = tried.iter().filter(|(_, codes)| !are_times(codes));
+    let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
+    if let Some((pattern, codes)) = best.filter(|(_, codes)| codes.len() * 10 >= files.len() * 9) {
+        let pattern = quoted(&pattern.to_string());
+        return match files.len() - codes.len() {
+            0 => format!("--pattern {pattern} reads the Parquet files there"),
+            _ => format!("--pattern {pattern} reads {} of the {} Parquet files there", codes.len(), files.len()),
+        };
+    }
+    let are_dates = |codes: &[Vec<u8>]| codes.iter().all(|code| is_date(&String::from_utf8_lossy(code)));
+    if tried.iter().any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
+        return "its Parquet files are by date; build reads a file per stock, and `transect append STORE FILE...` \
+                adds dates to a store that is there"
+            .to_owned();
+    }
+    several_files_a_stock(files)
+}
+
+/// Patterns that read `file`, the likelier ones first: the code is the value of a key, or the name of the file, or that
+/// of a directory.
+fn candidates(file: &Path) -> Vec<Pattern> {
+    let steps: Vec<&str> = file.iter().filter_map(OsStr::to_str).collect();
+    let Some((name, directories)) = steps.split_last() else { return Vec::new() };
+    let with = |at: usize, step: String| {
+        let steps: Vec<String> =
+            steps.iter().enumerate().map(|(n, own)| if n == at { step.clone() } else { (*own).to_owned() }).collect();
+        steps.join("/").parse::<Pattern>().ok()
+    };
+    let keys = directories.iter().enumerate().filter_map(|(at, step)| {
+        let (key, _) = step.split_once('=')?;
+        with(at, format!("{key}={{code}}"))
+    });
+    let ending = parquet_ending(OsStr::new(name)).unwrap_or_default();
+    let file_name = with(directories.len(), format!("{{code}}.{ending}"));
+    let plain = directories.iter().enumerate().filter(|(_, step)| !step.contains('='));
+    let plain = plain.filter_map(|(at, step)| match parquet_ending(OsStr::new(step)) {
+        Some(ending) => with(at, format!("{{code}}.{ending}")),
+        None => with(at, "{code}".to_owned()),
+    });
+    // A directory's only file is named after nothing.
+    let alone = directories.len() == 1 && ["data", "part", "0"].iter().any(|begins| name.starts_with(begins));
+    let mut found: Vec<Pattern> = keys.collect();
+    if alone {
+        found.extend(plain);
+        found.extend(file_name);
+    } else {
+        found.extend(file_name);
+        found.extend(plain);
+    }
+    found
+}
+
+/// What can be said where no pattern gives each stock one file.
+fn several_files_a_stock(files: &[PathBuf]) -> String {
+    let mut folders: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
+    for file in files {
+        let name = shown(file.file_name().unwrap_or_default());
+        folders.entry(file.parent().unwrap_or(Path::new(""))).or_default().push(name);
+    }
+    let count = counted(files.len(), "Parquet file", "Parquet files");
+    let most = folders.iter().max_by_key(|(folder, names)| (names.len(), std::cmp::Reverse(**folder)));
+    let example = most.map_or_else(String::new, |(folder, names)| {
+        format!(", such as {} with {}", shown(folder.as_os_str()), listed(names))
+    });
+    let folders = counted(folders.len(), "folder", "folders");
+    format!(
+        "its {count} lie in {folders}{example}, and no pattern finds one file a stock: several files a stock are not \
+         read yet; write one Parquet file for each stock first, such as AAPL.parquet"
+    )
+}
+
+/// The ending that most files have among those of tables that are no Parquet.
+fn usual_ending(entries: &[PathBuf]) -> Option<String> {
+    let mut endings: BTreeMap<String, usize> = BTreeMap::new();
+    for path in entries {
+        let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+        if let Some(ending) = ending.filter(|ending| OTHER_TABLES.contains(&ending.as_str())) {
+            *endings.entry(ending).or_default() += 1;
+        }
+    }
+    endings.into_iter().max_by_key(|(_, count)| *count).map(|(ending, _)| ending)
+}
+
+/// Whether the file at `path` is Parquet, by its footer.
+fn footer(path: &Path, options: &SourceOptions) -> Result<(), String> {
+    let (file, stamp) = content::open(path)?;
+    content::guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options))).map(drop)
+}
