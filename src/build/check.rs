@@ -14,7 +14,7 @@ use super::gather::Frame;
 use super::plan;
 use super::settings::Settings;
 use super::stages::LEAST_MEMORY;
-use super::update::exact_in_store;
+use super::update::{exact_in_store, has_value_in_store};
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
@@ -73,6 +73,7 @@ fn compare_in_batches(
         date_form: &panel.date_form,
         columns: &panel.columns,
         exact: &exact,
+        has_value: &|name| has_value_in_store(store, name),
     };
     let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
     survey.whole_file_limit(whole_len);

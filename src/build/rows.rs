@@ -161,7 +161,7 @@ impl<'a> Before<'a> {
     pub(super) fn new(section: Section<'a>, columns: &[SegmentColumn]) -> Result<Before<'a>> {
         let converted = columns[2..].iter().enumerate().map(|(index, column)| {
             let serves = section.raw(index).is_none_or(|raw| serves(raw.logical, &column.logical));
-            if serves {
+            if serves || !section.has_value(index) {
                 return Ok(None);
             }
             let array = section.column_as(index, &column.logical, 0..section.row_count())?;
@@ -191,7 +191,7 @@ impl<'a> Before<'a> {
                 codes: None,
             });
         }
-        let raw = self.section.raw(index).filter(|raw| *raw.logical != DataType::Null)?;
+        let raw = self.section.raw(index).filter(|_| self.section.has_value(index))?;
         Some(ColumnRows { stored: raw.stored, values: raw.values, validity: raw.validity, codes: None })
     }
 }

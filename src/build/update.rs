@@ -184,6 +184,7 @@ impl<'a> Update<'a> {
             date_form: &panel.date_form,
             columns: &panel.columns,
             exact: &exact,
+            has_value: &|name| has_value_in_store(before, name),
         };
         let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
@@ -274,6 +275,18 @@ pub(super) fn exact_in_store(
         Ok(check_values(&values, to).map_err(|why| format!("{}, {why}", section.date())))
     })?;
     Ok(answers.into_iter().find(Result::is_err).unwrap_or(Ok(())))
+}
+
+/// Whether a column of `store` has a value.
+pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
+    let panel = store.schema()?;
+    let Some(index) = panel.index_of(name) else { return Ok(false) };
+    for at in 0..store.dates()?.len() {
+        if store.section_at(at)?.has_value(index) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read

@@ -1,17 +1,17 @@
 //! Agrees on one schema for all files: which columns there are, where their types meet, and which files are refused
-//! because theirs do not. Pure but for one question it may ask: whether the values of a file's column are exact in
-//! another type.
+//! because theirs do not. Pure but for what it may ask about the values of a column: see [`Question`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::DataType;
 
+use super::conflict::{Conflict, advise, tell};
 use super::convert::surely_exact;
 use super::discover::counted;
-use super::footer::FileSchema;
+use super::footer::{FileSchema, Value};
 use super::survey::Prior;
-use super::types::{is_text, join};
+use super::types::join;
 use crate::error::Result;
 use crate::panel::Column;
 
@@ -30,132 +30,159 @@ pub(super) struct Agreement {
     pub(super) refused: Vec<Option<String>>,
 }
 
-/// Tells for each of some files whether all values of their column are exact in another type; an `Err` says why not.
-pub(super) type Exact<'a> = dyn Fn(&[usize], &str, &DataType) -> Result<Vec<Result<(), String>>> + 'a;
-
-/// Files that share a schema and are not refused, in first-seen order.
-struct Group<'a> {
-    schema: &'a Arc<FileSchema>,
-    filled: Vec<usize>,
+/// What may be asked about the values that a file has in a column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Question {
+    /// Whether there is no value at all. pandas writes a column of nulls as doubles, whatever it is elsewhere.
+    Empty,
+    /// Whether each is exact in another type.
+    Exact(DataType),
+    /// Whether each can be read as another type by a user's decision.
+    Readable(DataType),
 }
+
+/// Answers a question for each of some files; an `Err` says why not.
+pub(super) type Ask<'a> = dyn Fn(&[usize], &str, &Question) -> Result<Vec<Result<(), String>>> + 'a;
 
 /// Agrees on the columns of `members`, which are in the order of their codes. The columns of a panel that was there
 /// before come first, and its types are never given up for those of a file.
 ///
 /// # Errors
-/// Only those of `exact` and of `prior`.
-pub(super) fn agree(members: &[Member], prior: Option<&Prior>, exact: &Exact) -> Result<Agreement> {
+/// Only those of `ask` and of `prior`.
+pub(super) fn agree(members: &[Member], prior: Option<&Prior>, ask: &Ask) -> Result<Agreement> {
     let mut refused: Vec<Option<String>> = vec![None; members.len()];
-    let mut asked = HashMap::new();
+    let mut answers = Answers { prior, ask, known: HashMap::new() };
     // Each round that does not end refuses at least one more file.
-    'round: loop {
-        let groups = group(members, &refused);
-        let mut columns = Vec::new();
-        for name in union(&groups, prior) {
-            match settle(&name, &groups, prior, exact, &mut asked)? {
-                Settled::Type(data_type) => columns.push(Column { name, data_type }),
-                Settled::Refused(files) => {
-                    for (file, reason) in files {
-                        refused[file] = Some(reason);
+    loop {
+        let columns = columns(members, &refused, prior);
+        let mut agreed = Vec::with_capacity(columns.len());
+        // The files of the first conflict are refused, and what else is in their way is told with it.
+        let mut conflicts: HashMap<usize, Vec<Conflict>> = HashMap::new();
+        for Uses { name, before, types } in columns {
+            match settle(name, before, types, &mut answers)? {
+                Settled::Type(data_type) => agreed.push(Column { name: name.to_owned(), data_type }),
+                Settled::Conflict(conflict, files) => {
+                    let is_first = conflicts.is_empty();
+                    for file in files {
+                        if is_first || conflicts.contains_key(&file) {
+                            conflicts.entry(file).or_default().push(conflict.clone());
+                        }
                     }
-                    continue 'round;
                 }
             }
         }
-        return Ok(Agreement { columns, refused });
+        if conflicts.is_empty() {
+            return Ok(Agreement { columns: agreed, refused });
+        }
+        for (file, conflicts) in conflicts {
+            refused[file] = Some(tell(&conflicts));
+        }
     }
 }
 
-fn group<'a>(members: &'a [Member], refused: &[Option<String>]) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group> = Vec::new();
+/// Types in first-seen order, each as one file has it, with those of its files that have rows.
+pub(super) type Types<'a> = Vec<(&'a Value, Vec<usize>)>;
+
+/// What files say of one column.
+struct Uses<'a> {
+    name: &'a str,
+    /// Its type in the panel that was there before.
+    before: Option<&'a DataType>,
+    types: Types<'a>,
+}
+
+/// The columns of the files that are not refused: those of the panel before, then the others as they are first seen.
+fn columns<'a>(members: &'a [Member], refused: &[Option<String>], prior: Option<&Prior<'a>>) -> Vec<Uses<'a>> {
+    let mut schemas: Vec<(&FileSchema, Vec<usize>)> = Vec::new();
     let mut known = HashMap::new();
     for (file, member) in members.iter().enumerate().filter(|(file, _)| refused[*file].is_none()) {
         let at = *known.entry(Arc::as_ptr(&member.schema)).or_insert_with(|| {
-            groups.push(Group { schema: &member.schema, filled: Vec::new() });
-            groups.len() - 1
+            schemas.push((&member.schema, Vec::new()));
+            schemas.len() - 1
         });
         if member.has_rows {
-            groups[at].filled.push(file);
+            schemas[at].1.push(file);
         }
     }
-    groups
-}
-
-fn union(groups: &[Group], prior: Option<&Prior>) -> Vec<String> {
-    let mut known = HashMap::new();
-    let mut names: Vec<String> = Vec::new();
-    let before = prior.into_iter().flat_map(|prior| prior.columns).map(|column| &column.name);
-    for name in before.chain(groups.iter().flat_map(|group| &group.schema.values).map(|value| &value.name)) {
-        known.entry(name.as_str()).or_insert_with(|| names.push(name.clone()));
+    let mut columns: Vec<Uses> = Vec::new();
+    let mut places = HashMap::new();
+    for Column { name, data_type } in prior.into_iter().flat_map(|prior| prior.columns) {
+        places.insert(name.as_str(), columns.len());
+        let before = Some(data_type).filter(|data_type| **data_type != DataType::Null);
+        columns.push(Uses { name, before, types: Vec::new() });
     }
-    names
+    for (schema, files) in &schemas {
+        for value in &schema.values {
+            let at = *places.entry(value.name.as_str()).or_insert_with(|| {
+                columns.push(Uses { name: &value.name, before: None, types: Vec::new() });
+                columns.len() - 1
+            });
+            if value.logical == DataType::Null {
+                continue;
+            }
+            let types = &mut columns[at].types;
+            match types.iter_mut().find(|(known, _)| known.logical == value.logical) {
+                Some((_, all)) => all.extend(files),
+                None => types.push((value, files.clone())),
+            }
+        }
+    }
+    columns
 }
 
 enum Settled {
     Type(DataType),
-    Refused(Vec<(usize, String)>),
+    /// The types do not meet, and these files have the rarer one.
+    Conflict(Conflict, Vec<usize>),
 }
 
-/// What is known of a column in a type: file, or `None` for the panel that was there before; column, type.
-type Asked = HashMap<(Option<usize>, String, DataType), Result<(), String>>;
-
 /// Where the types of the column `name` meet, or the files of the rarer type where they do not.
-fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, asked: &mut Asked) -> Result<Settled> {
-    // Types in first-seen order, each with its files that have rows.
-    let mut uses: Vec<(DataType, Vec<usize>)> = Vec::new();
-    for group in groups {
-        let Some(value) = group.schema.values.iter().find(|value| value.name == name) else { continue };
-        if value.logical == DataType::Null {
-            continue;
-        }
-        match uses.iter_mut().find(|(data_type, _)| *data_type == value.logical) {
-            Some((_, files)) => files.extend(&group.filled),
-            None => uses.push((value.logical.clone(), group.filled.clone())),
-        }
-    }
+fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut Answers) -> Result<Settled> {
     // Most files first; the sort is stable, so that of two equally common types the one seen later is the rarer.
-    uses.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
-    let before = prior.and_then(|prior| prior.columns.iter().find(|column| column.name == name));
-    let before = before.map(|column| &column.data_type).filter(|data_type| **data_type != DataType::Null);
+    types.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
+    let all = types.clone();
+    let (before, types) = with_values(name, before, types, answers)?;
     let mut accepted: Vec<DataType> = before.cloned().into_iter().collect();
     let mut target = before.cloned().unwrap_or(DataType::Null);
-    for (n, (data_type, files)) in uses.iter().enumerate() {
+    for (n, (Value { logical: data_type, .. }, files)) in types.iter().enumerate() {
         // A type that only empty files have widens nothing that files with rows have agreed on.
         if files.is_empty() && !accepted.is_empty() {
             continue;
         }
         let with: Vec<DataType> = accepted.iter().chain([data_type]).cloned().collect();
-        let common = || match before {
+        let common = match before {
             Some(_) => format!("{target} in the store"),
-            None => format!("{target} in {}", counted(uses[0].1.len(), "file", "files")),
+            None => format!("{target} in {}", counted(types[0].1.len(), "file", "files")),
+        };
+        let conflict = |why: String, suspects: &[usize], answers: &mut Answers| {
+            let advice = advise(name, data_type, &target, before, &all, answers)?;
+            let refused = answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
+            let own = data_type.clone();
+            let conflict = Conflict { column: name.to_owned(), own, common: common.clone(), why, advice };
+            Ok(Settled::Conflict(conflict, refused))
         };
         let Some(joined) = join(&with) else {
-            let reason = conflict(name, data_type, &common(), &target, "no type holds the values of both exactly");
-            return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
+            return conflict("no type holds the values of both exactly".to_owned(), files, answers);
         };
         // Values of a file are looked at once more when it is read; those of the store must be looked at now.
-        if let (Some(prior), Some(before)) = (prior, before)
+        if let Some(before) = before
             && (!surely_exact(before, &joined.target) || joined.checked.contains(before))
-            && let Err(why) = exact_before(prior, name, &joined.target, asked)?
+            && let Err(why) = answers.exact_before(name, &joined.target)?
         {
             let why = format!("{} cannot hold all values of the store: {why}", joined.target);
-            let reason = conflict(name, data_type, &common(), &target, &why);
-            return Ok(Settled::Refused(files.iter().map(|&file| (file, reason.clone())).collect()));
+            return conflict(why, files, answers);
         }
         for checked in &joined.checked {
-            let of_type = uses[..=n].iter().find(|(data_type, _)| data_type == checked);
+            let of_type = types[..=n].iter().find(|(value, _)| value.logical == *checked);
             let suspects = of_type.map_or(&[][..], |(_, files)| files);
-            let inexact = inexact(suspects, name, &joined.target, exact, asked)?;
+            let inexact = answers.no(suspects, name, &Question::Exact(joined.target.clone()))?;
             let Some((_, example)) = inexact.first() else { continue };
-            let refused = if checked == data_type {
-                let reason = |why: &String| conflict(name, data_type, &common(), &target, why);
-                inexact.iter().map(|(file, why)| (*file, reason(why))).collect()
-            } else {
-                let why = format!("{} cannot hold all values of a {target} file: {example}", joined.target);
-                let reason = conflict(name, data_type, &common(), &target, &why);
-                files.iter().map(|&file| (file, reason.clone())).collect()
-            };
-            return Ok(Settled::Refused(refused));
+            if checked == data_type {
+                let inexact_files: Vec<usize> = inexact.iter().map(|(file, _)| *file).collect();
+                return conflict(example.clone(), &inexact_files, answers);
+            }
+            let why = format!("{} cannot hold all values of a {target} file: {example}", joined.target);
+            return conflict(why, files, answers);
         }
         target = joined.target;
         accepted = with;
@@ -163,40 +190,86 @@ fn settle(name: &str, groups: &[Group], prior: Option<&Prior>, exact: &Exact, as
     Ok(Settled::Type(target))
 }
 
-/// Whether the column of the panel that was there before is exact in `to`. Asks once, since that reads the whole column.
-fn exact_before(prior: &Prior, name: &str, to: &DataType, asked: &mut Asked) -> Result<Result<(), String>> {
-    let key = (None, name.to_owned(), to.clone());
-    if let Some(known) = asked.get(&key) {
-        return Ok(known.clone());
-    }
-    let answer = (prior.exact)(name, to)?;
-    asked.insert(key, answer.clone());
-    Ok(answer)
-}
-
-/// Those of `files` whose column is not exact in `to`, with the reason. Asks only about what is not yet known.
-fn inexact(
-    files: &[usize],
+/// Of types that differ those of which some file, or the store, has a value: nulls have no say in their type. All of
+/// them where nobody has a value.
+fn with_values<'a, 'v>(
     name: &str,
-    to: &DataType,
-    exact: &Exact,
-    asked: &mut Asked,
-) -> Result<Vec<(usize, String)>> {
-    let key = |file: usize| (Some(file), name.to_owned(), to.clone());
-    let unknown: Vec<usize> = files.iter().copied().filter(|&file| !asked.contains_key(&key(file))).collect();
-    let answers = exact(&unknown, name, to)?;
-    asked.extend(unknown.into_iter().map(key).zip(answers));
-    Ok(files.iter().filter_map(|&file| Some((file, asked.get(&key(file))?.as_ref().err()?.clone()))).collect())
+    before: Option<&'a DataType>,
+    types: Types<'v>,
+    answers: &mut Answers,
+) -> Result<(Option<&'a DataType>, Types<'v>)> {
+    let different: HashSet<&DataType> =
+        types.iter().filter(|(_, files)| !files.is_empty()).map(|(value, _)| &value.logical).chain(before).collect();
+    if different.len() < 2 {
+        return Ok((before, types));
+    }
+    let mut kept = Vec::with_capacity(types.len());
+    for (value, files) in &types {
+        if answers.has_value(files, name)? {
+            kept.push((*value, files.clone()));
+        }
+    }
+    let before_has = before.is_some() && answers.has_value_before(name)?;
+    match (before_has, kept.is_empty()) {
+        (true, _) => Ok((before, kept)),
+        (false, false) => Ok((None, kept)),
+        (false, true) if before.is_some() => Ok((before, Vec::new())),
+        (false, true) => Ok((None, types.into_iter().take(1).collect())),
+    }
 }
 
-/// Says that a file's type does not meet that of the panel, and which cast would help.
-fn conflict(name: &str, own: &DataType, common: &str, target: &DataType, why: &str) -> String {
-    // Text that is numbers becomes numbers; numbers that do not meet become the wider kind.
-    let help = match (is_text(own), is_text(target)) {
-        (true, false) => target,
-        (false, true) => own,
-        _ if own.is_numeric() && target.is_numeric() => &DataType::Float64,
-        _ => target,
-    };
-    format!("its column {name:?} is {own}, but {common}; {why}; --cast '{name}={help}' decides on one type")
+/// What has been asked so far; a question is asked once, since its answer may take the reading of a whole column.
+pub(super) struct Answers<'a> {
+    pub(super) prior: Option<&'a Prior<'a>>,
+    ask: &'a Ask<'a>,
+    /// By file, or `None` for the panel that was there before.
+    known: HashMap<(Option<usize>, String, Question), Result<(), String>>,
+}
+
+impl Answers<'_> {
+    /// Those of `files` of whose column the answer is no, with the reason.
+    pub(super) fn no(&mut self, files: &[usize], name: &str, question: &Question) -> Result<Vec<(usize, String)>> {
+        let key = |file: usize| (Some(file), name.to_owned(), question.clone());
+        let unknown: Vec<usize> = files.iter().copied().filter(|&file| !self.known.contains_key(&key(file))).collect();
+        let answers = (self.ask)(&unknown, name, question)?;
+        self.known.extend(unknown.into_iter().map(key).zip(answers));
+        Ok(files.iter().filter_map(|&file| Some((file, self.known.get(&key(file))?.as_ref().err()?.clone()))).collect())
+    }
+
+    /// Whether one of `files` has a value in its column. Asks more and more of them at a time: the first is likely to.
+    fn has_value(&mut self, files: &[usize], name: &str) -> Result<bool> {
+        let (mut at, mut count) = (0, 1);
+        while at < files.len() {
+            let some = &files[at..(at + count).min(files.len())];
+            if !self.no(some, name, &Question::Empty)?.is_empty() {
+                return Ok(true);
+            }
+            (at, count) = (at + some.len(), count * 2);
+        }
+        Ok(false)
+    }
+
+    /// Whether the panel that was there before has a value in the column.
+    fn has_value_before(&mut self, name: &str) -> Result<bool> {
+        let Some(prior) = self.prior else { return Ok(false) };
+        let key = (None, name.to_owned(), Question::Empty);
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.is_err());
+        }
+        let has_value = (prior.has_value)(name)?;
+        self.known.insert(key, if has_value { Err(String::new()) } else { Ok(()) });
+        Ok(has_value)
+    }
+
+    /// Whether the column of the panel that was there before is exact in `to`.
+    pub(super) fn exact_before(&mut self, name: &str, to: &DataType) -> Result<Result<(), String>> {
+        let Some(prior) = self.prior else { return Ok(Ok(())) };
+        let key = (None, name.to_owned(), Question::Exact(to.clone()));
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
+        }
+        let answer = (prior.exact)(name, to)?;
+        self.known.insert(key, answer.clone());
+        Ok(answer)
+    }
 }

@@ -18,6 +18,9 @@ use crate::panel::show;
 /// The first row (from 1) whose value `to` does not hold, as a reason.
 pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<ArrayRef, String> {
     let from = array.data_type();
+    if has_no_value(array) {
+        return Ok(new_null_array(to, array.len()));
+    }
     if let (DataType::Int64 | DataType::UInt64, DataType::Float64) = (from, to) {
         // Null slots may hold anything.
         let inexact = |row: &usize| {
@@ -44,6 +47,11 @@ pub(super) fn widen(array: &ArrayRef, to: &DataType, before: usize) -> Result<Ar
     }
 }
 
+/// Whether there are but nulls, which are the same in every type.
+fn has_no_value(array: &ArrayRef) -> bool {
+    array.logical_null_count() == array.len()
+}
+
 /// Whether every value of `array` is exact in type `to`.
 ///
 /// # Errors
@@ -68,7 +76,7 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
     if from == to {
         return Ok(array.clone());
     }
-    if *from == DataType::Null {
+    if has_no_value(array) {
         return Ok(new_null_array(to, array.len()));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };

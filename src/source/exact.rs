@@ -1,34 +1,45 @@
-//! Answers, for the agreement on types, whether all integers of a file's column are exact in a float.
+//! Answers, for the agreement on types, what it asks about the values of a file's column.
 
 use std::path::Path;
 use std::sync::OnceLock;
 
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::can_cast_types;
 use arrow_schema::DataType;
 use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
 use parquet::file::statistics::Statistics;
 
+use super::agree::Question;
 use super::content::{Content, Stamp, guarded};
-use super::convert::widen;
-use super::decode::Parquet;
+use super::convert::{convert, widen};
+use super::decode::{Parquet, undecodable};
 use super::footer::{FileSchema, Value};
+use super::types::shown_type;
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
 /// question often comes for many columns of a file.
 pub(super) type Small = OnceLock<Vec<usize>>;
 
-/// Whether every value of a file's column is exact in `to`: by the statistics in the footer if they tell, else by
-/// decoding the column. Statistics may be wrong; the reader looks at each value again.
-pub(super) fn check_exact(
+/// Answers `question` about a file's column by decoding it, as far as the answer needs it. Only whether integers are
+/// small is taken from the statistics in the footer, if they tell: they may be wrong, but the reader looks at each value
+/// again.
+pub(super) fn answer(
     path: &Path,
     stamp: Stamp,
     schema: &FileSchema,
     small: &Small,
     name: &str,
-    to: &DataType,
+    question: &Question,
 ) -> Result<(), String> {
     let Some(value) = schema.values.iter().find(|value| value.name == name) else { return Ok(()) };
-    let by_statistics = |value: &Value| value.raw == DataType::Int64 && *to == DataType::Float64;
-    if by_statistics(value) && small.get().is_some_and(|small| small.contains(&value.leaf)) {
+    if let Question::Readable(to) = question
+        && !can_cast_types(&value.raw, to)
+    {
+        return Err(format!("{} cannot be cast to {to}", shown_type(&value.raw)));
+    }
+    let is_by_statistics =
+        |value: &Value| value.raw == DataType::Int64 && matches!(question, Question::Exact(DataType::Float64));
+    if is_by_statistics(value) && small.get().is_some_and(|small| small.contains(&value.leaf)) {
         return Ok(());
     }
     // Not read whole: the footer and one column are little of a file.
@@ -36,17 +47,26 @@ pub(super) fn check_exact(
     guarded(|| {
         let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll)?;
         let small = small.get_or_init(|| small_leaves(parquet.metadata.metadata()));
-        if by_statistics(value) && small.contains(&value.leaf) {
+        if is_by_statistics(value) && small.contains(&value.leaf) {
             return Ok(());
         }
         let mut row_count = 0;
         for batch in parquet.batches(&[value.root])? {
-            let batch = batch?;
-            widen(batch.column(0), to, row_count)?;
+            let batch = batch.map_err(undecodable)?;
+            check(batch.column(0), question, row_count)?;
             row_count += batch.num_rows();
         }
         Ok(())
     })
+}
+
+fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), String> {
+    match question {
+        Question::Empty if array.logical_null_count() == array.len() => Ok(()),
+        Question::Empty => Err("it has values".to_owned()),
+        Question::Exact(to) => widen(array, to, before).map(drop),
+        Question::Readable(to) => convert(array, to).map(drop),
+    }
 }
 
 fn small_leaves(metadata: &ParquetMetaData) -> Vec<usize> {

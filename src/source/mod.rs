@@ -6,6 +6,7 @@
 mod advice;
 mod agree;
 mod beside;
+mod conflict;
 mod constant;
 mod content;
 mod convert;

@@ -10,7 +10,7 @@ use super::agree::{Agreement, Member, agree};
 use super::content::{self, Stamp, WHOLE, guarded};
 use super::dates::{Format, can_be_date};
 use super::discover::{Found, counted, discover, skip};
-use super::exact::{Small, check_exact};
+use super::exact::{Small, answer};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::options::SourceOptions;
 use super::scan::Scan;
@@ -135,6 +135,15 @@ pub struct Prior<'a> {
     pub columns: &'a [Column],
     /// Whether all values of the column with that name are exact in another type; the inner error says why not.
     pub exact: &'a Exactness<'a>,
+    /// Whether the column with that name has a value.
+    pub has_value: &'a dyn Fn(&str) -> Result<bool>,
+}
+
+impl Prior<'_> {
+    /// Whether the panel has a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
 }
 
 /// See [`Prior::exact`].
@@ -228,14 +237,14 @@ fn look_at(
             has_rows: candidate.footer.row_count > 0,
         })
         .collect();
-    let Agreement { columns, refused } = agree(&members, prior, &|files, name, to| {
+    let Agreement { columns, refused } = agree(&members, prior, &|files, name, question| {
         workers.try_map(files.len(), |n| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let candidate = &candidates[files[n]];
             let path = root.join(&candidate.path);
-            Ok(check_exact(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, to))
+            Ok(answer(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, question))
         })
     })?;
     let mut refused = refused.into_iter();

@@ -236,6 +236,12 @@ impl<'a> Section<'a> {
         ChunkLayout::new(self.open.columns[position].stored, self.record.row_count, record.null_count)
     }
 
+    /// Whether the `index`-th of the panel's columns has a value, by its record.
+    pub(crate) fn has_value(&self, index: usize) -> bool {
+        let position = self.open.position(index);
+        position.is_some_and(|position| self.null_count(position) < self.record.row_count)
+    }
+
     pub(super) fn null_count(&self, position: usize) -> u32 {
         self.chunks[position].null_count
     }
