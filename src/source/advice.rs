@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::content;
+use super::content::{self, Content};
 use super::footer::{Interner, survey_footer};
 use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
 use super::options::SourceOptions;
@@ -164,5 +165,6 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
 /// Whether the file at `path` is Parquet, by its footer.
 fn footer(path: &Path, options: &SourceOptions) -> Result<(), String> {
     let (file, stamp) = content::open(path)?;
-    content::guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options))).map(drop)
+    let content = Content::Disk(Arc::new(file), stamp);
+    content::guarded(|| survey_footer(&content, &Interner::new(options))).map(drop)
 }

@@ -11,7 +11,7 @@ use super::convert::surely_exact;
 use super::discover::counted;
 use super::footer::{FileSchema, Value};
 use super::survey::Prior;
-use super::types::join;
+use super::types::{Joined, join};
 use crate::error::Result;
 use crate::panel::Column;
 
@@ -161,33 +161,58 @@ fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut
             let conflict = Conflict { column: name.to_owned(), own, common: common.clone(), why, advice };
             Ok(Settled::Conflict(conflict, refused))
         };
-        let Some(joined) = join(&with) else {
-            return conflict("no type holds the values of both exactly".to_owned(), files, answers);
-        };
-        // Values of a file are looked at once more when it is read; those of the store must be looked at now.
-        if let Some(before) = before
-            && (!surely_exact(before, &joined.target) || joined.checked.contains(before))
-            && let Err(why) = answers.exact_before(name, &joined.target)?
-        {
-            let why = format!("{} cannot hold all values of the store: {why}", joined.target);
-            return conflict(why, files, answers);
-        }
-        for checked in &joined.checked {
-            let of_type = types[..=n].iter().find(|(value, _)| value.logical == *checked);
-            let suspects = of_type.map_or(&[][..], |(_, files)| files);
-            let inexact = answers.no(suspects, name, &Question::Exact(joined.target.clone()))?;
-            let Some((_, example)) = inexact.first() else { continue };
-            if checked == data_type {
-                let inexact_files: Vec<usize> = inexact.iter().map(|(file, _)| *file).collect();
-                return conflict(example.clone(), &inexact_files, answers);
+        // Who is refused where no choice holds all values, the best choice decides.
+        let (mut found, mut refused) = (None, None);
+        for joined in join(&with) {
+            match refuse(name, &joined, &types[..=n], &target, before, answers)? {
+                None => {
+                    found = Some(joined);
+                    break;
+                }
+                some => refused = refused.or(some),
             }
-            let why = format!("{} cannot hold all values of a {target} file: {example}", joined.target);
-            return conflict(why, files, answers);
         }
+        let Some(joined) = found else {
+            let (why, suspects) =
+                refused.unwrap_or_else(|| ("no type holds the values of both exactly".to_owned(), files.clone()));
+            return conflict(why, &suspects, answers);
+        };
         target = joined.target;
         accepted = with;
     }
     Ok(Settled::Type(target))
+}
+
+/// Why the last of `types` cannot join those before it, which have met at `target`, in the type `joined`, and which of
+/// its files cannot; `None` if all can.
+fn refuse(
+    name: &str,
+    joined: &Joined,
+    types: &[(&Value, Vec<usize>)],
+    target: &DataType,
+    before: Option<&DataType>,
+    answers: &mut Answers,
+) -> Result<Option<(String, Vec<usize>)>> {
+    let Some((value, files)) = types.last() else { return Ok(None) };
+    // Values of a file are looked at once more when it is read; those of the store must be looked at now.
+    if let Some(before) = before
+        && (!surely_exact(before, &joined.target) || joined.checked.contains(before))
+        && let Err(why) = answers.exact_before(name, &joined.target)?
+    {
+        return Ok(Some((format!("{} cannot hold all values of the store: {why}", joined.target), files.clone())));
+    }
+    for checked in &joined.checked {
+        let of_type = types.iter().find(|(value, _)| value.logical == *checked);
+        let suspects = of_type.map_or(&[][..], |(_, files)| files);
+        let inexact = answers.no(suspects, name, &Question::Exact(joined.target.clone()))?;
+        let Some((_, example)) = inexact.first() else { continue };
+        if *checked == value.logical {
+            return Ok(Some((example.clone(), inexact.iter().map(|(file, _)| *file).collect())));
+        }
+        let why = format!("{} cannot hold all values of a {target} file: {example}", joined.target);
+        return Ok(Some((why, files.clone())));
+    }
+    Ok(None)
 }
 
 /// Of types that differ those of which some file, or the store, has a value: nulls have no say in their type. All of

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::agree::{Answers, Question};
 use super::footer::Value;
-use super::types::{is_text, join};
+use super::types::{is_text, join, meets_beyond_nanoseconds};
 use crate::error::Result;
 use crate::hint::quoted;
 
@@ -59,7 +59,7 @@ pub(super) fn advise(
         // A store's column may become wider, and nothing else.
         if let Some(before) = before
             && to != *before
-            && (join(&[before.clone(), to.clone()]).is_none_or(|joined| joined.target != to)
+            && (!join(&[before.clone(), to.clone()]).iter().any(|joined| joined.target == to)
                 || answers.exact_before(name, &to)?.is_err())
         {
             continue;
@@ -67,7 +67,8 @@ pub(super) fn advise(
         let all: Vec<usize> = files.iter().flat_map(|(_, files)| files).copied().collect();
         match answers.no(&all, name, &Question::Readable(to.clone()))?.into_iter().next() {
             None => {
-                let is_rounded = to.is_floating() && !answers.no(&all, name, &Question::Exact(to.clone()))?.is_empty();
+                let may_round = to.is_floating() || meets_beyond_nanoseconds(own, target);
+                let is_rounded = may_round && !answers.no(&all, name, &Question::Exact(to.clone()))?.is_empty();
                 let effect = match () {
                     () if is_rounded => Effect::Rounds,
                     () if is_text(&to) && !(is_text(own) && is_text(target)) => Effect::Spells,
@@ -93,6 +94,8 @@ fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> V
             vec![DataType::Timestamp(finer(*a, *b), zone.clone())]
         }
         _ if own.is_numeric() && target.is_numeric() => vec![DataType::Float64],
+        // Nanoseconds end in 2262.
+        _ if meets_beyond_nanoseconds(own, target) => vec![DataType::Timestamp(TimeUnit::Microsecond, None)],
         _ => vec![target.clone(), own.clone()],
     };
     // Of a number and its text in another file, one of the two may be a fraction.

@@ -124,6 +124,7 @@ pub(super) fn surely_exact(from: &DataType, to: &DataType) -> bool {
     use DataType::*;
     match (from, to) {
         (from, to) if from == to || (from.is_integer() && to.is_integer()) => true,
+        (Null, _) => true,
         (Int8 | Int16 | UInt8 | UInt16, Float32) => true,
         (from, Float64) if from.is_integer() => from.primitive_width().is_some_and(|width| width <= 4),
         (from, to) if is_text(from) && is_text(to) => true,

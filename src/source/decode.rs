@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, TimeUnit};
 use arrow_select::concat::concat;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -13,8 +14,9 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::constant::constant;
-use super::content::{CHANGED, Content};
-use super::footer::{FileSchema, Value, read_footer};
+use super::content::Content;
+use super::footer::{FileColumn, FileSchema, Value, read_footer};
+use super::meaning::take_as;
 use super::pages::check_pages;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
@@ -27,29 +29,22 @@ const CHECKSUM: &str = "Page CRC checksum mismatch";
 /// The decoder over one file, its footer parsed once.
 pub(super) struct Parquet {
     content: Content,
+    schema: Arc<FileSchema>,
     pub(super) metadata: ArrowReaderMetadata,
 }
 
 impl Parquet {
+    /// A decoder over `content`, whose footer was surveyed as `schema`.
     pub(super) fn new(
         content: Content,
-        schema: &FileSchema,
+        schema: &Arc<FileSchema>,
         statistics: ParquetStatisticsPolicy,
     ) -> Result<Parquet, String> {
-        let metadata = read_footer(&content, statistics)?;
-        let metadata =
-            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()).map_err(undecodable)?;
-        let fields = metadata.schema().fields();
-        let date = schema.date.iter().map(|date| (date.root, &date.name, &date.raw));
-        let values = schema.values.iter().map(|value| (value.root, &value.name, &value.raw));
-        let mut known = values.chain(date);
-        // The decoder goes by this footer, everything else by the surveyed one.
-        let same = fields.len() == schema.names.len()
-            && known.all(|(root, name, raw)| fields[root].name() == name && fields[root].data_type() == raw);
-        if !same {
-            return Err(CHANGED.to_owned());
-        }
-        Ok(Parquet { content, metadata })
+        let metadata = read_footer(&content, &schema.leaves, statistics)?;
+        let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
+        let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(undecodable)?;
+        Ok(Parquet { content, schema: Arc::clone(schema), metadata })
     }
 
     /// Whether all that was read so far is of one state of the file.
@@ -64,22 +59,53 @@ impl Parquet {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
 
-    /// Reads the columns at `roots` (ascending) batch by batch.
+    /// Reads the columns at `leaves` (ascending) batch by batch, each in its own type.
     pub(super) fn batches(
         &self,
-        roots: &[usize],
-    ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
-        let reader = self.reader(roots)?;
-        let roots = roots.to_vec();
-        Ok(reader.map(move |batch| batch.map_err(|error| self.blame(&roots, &error.to_string()))))
+        leaves: &[usize],
+    ) -> Result<impl Iterator<Item = Result<Vec<ArrayRef>, String>> + use<'_>, String> {
+        let columns: Vec<&FileColumn> =
+            self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
+        let mut before = 0;
+        Ok(self.stored(leaves)?.map(move |batch| {
+            let batch = batch?;
+            if batch.num_columns() != columns.len() {
+                return Err("is damaged: it does not have all of its columns".to_owned());
+            }
+            let turn = |(column, array): (&&FileColumn, &ArrayRef)| {
+                let raw = column.raw.as_ref().map_err(|kind| format!("its column {:?} is {kind}", column.name))?;
+                take_as(array, raw, before, column.may_round).map_err(|why| {
+                    let FileColumn { name, is_instant, .. } = column;
+                    // No type of a panel holds all instants that such a column may have.
+                    let cut = match raw {
+                        DataType::Timestamp(TimeUnit::Microsecond, None) if *is_instant => {
+                            format!("; --cast '{name}=timestamp[us]' cuts what is finer")
+                        }
+                        _ => String::new(),
+                    };
+                    format!("its column {name:?}, {why}{cut}")
+                })
+            };
+            let arrays = columns.iter().zip(batch.columns()).map(turn).collect();
+            before += batch.num_rows();
+            arrays
+        }))
     }
 
-    fn reader(&self, roots: &[usize]) -> Result<ParquetRecordBatchReader, String> {
+    /// As [`batches`](Self::batches), but the bare numbers and bytes that the pages hold.
+    pub(super) fn stored(
+        &self,
+        leaves: &[usize],
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
+        let reader = self.reader(leaves)?;
+        let leaves = leaves.to_vec();
+        Ok(reader.map(move |batch| batch.map_err(|error| self.blame(&leaves, &error.to_string()))))
+    }
+
+    fn reader(&self, leaves: &[usize]) -> Result<ParquetRecordBatchReader, String> {
         let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
-        let descriptor = self.metadata.parquet_schema();
-        let wanted = |leaf| roots.contains(&descriptor.get_column_root_idx(leaf));
-        check_pages(&self.content, self.metadata.metadata(), wanted)?;
-        let mask = ProjectionMask::roots(descriptor, roots.iter().copied());
+        check_pages(&self.content, self.metadata.metadata(), |leaf| leaves.binary_search(&leaf).is_ok())?;
+        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves.iter().copied());
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.content.clone(), self.metadata.clone())
             .with_batch_size(rows)
             .with_projection(mask)
@@ -89,17 +115,17 @@ impl Parquet {
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
     /// them side by side and does not say which.
-    fn blame(&self, roots: &[usize], error: &str) -> String {
-        let fails = |root: &&usize| match self.reader(std::slice::from_ref(*root)) {
+    fn blame(&self, leaves: &[usize], error: &str) -> String {
+        let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf)) {
             Ok(mut reader) => reader.any(|batch| batch.is_err()),
             Err(_) => true,
         };
-        let Some(&root) = roots.iter().find(fails) else { return undecodable(error) };
-        let name = self.metadata.schema().field(root).name();
+        let Some(&leaf) = leaves.iter().find(fails) else { return undecodable(error) };
+        let column = self.metadata.parquet_schema().column(leaf);
         if error.contains(CHECKSUM) {
-            return format!("is damaged: its column {name:?} has a page whose checksum does not match");
+            return format!("is damaged: its column {:?} has a page whose checksum does not match", column.name());
         }
-        undecodable(format_args!("its column {name:?}: {error}"))
+        undecodable(format_args!("its column {:?}: {error}", column.name()))
     }
 
     /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
@@ -107,34 +133,32 @@ impl Parquet {
         constant(&self.content, self.metadata.metadata(), column.leaf, &column.raw, row_count)
     }
 
-    /// The columns at `roots` (ascending) whole, each `row_count` long.
-    pub(super) fn columns(&self, roots: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, String> {
-        if roots.is_empty() {
+    /// The columns at `leaves` (ascending) whole, each `row_count` long.
+    pub(super) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, String> {
+        if leaves.is_empty() {
             return Ok(Vec::new());
         }
-        let mut batches: Vec<RecordBatch> = Vec::new();
+        let mut batches: Vec<Vec<ArrayRef>> = Vec::new();
         let mut found = 0;
-        for batch in self.batches(roots)? {
+        for batch in self.batches(leaves)? {
             let batch = batch?;
-            found += batch.num_rows();
-            if found > row_count || batch.num_columns() != roots.len() {
+            found += batch[0].len();
+            if found > row_count {
                 break;
             }
             batches.push(batch);
         }
-        let whole = batches.iter().all(|batch| batch.num_columns() == roots.len());
-        if found != row_count || !whole {
+        if found != row_count {
             return Err(format!("is damaged: its columns have {found} and {row_count} rows"));
         }
-        match &batches[..] {
-            [batch] => Ok(batch.columns().to_vec()),
-            batches => (0..roots.len())
-                .map(|n| {
-                    let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(n).as_ref()).collect();
-                    concat(&parts).map_err(undecodable)
-                })
-                .collect(),
+        if let [batch] = &mut batches[..] {
+            return Ok(std::mem::take(batch));
         }
+        let whole = |n: usize| {
+            let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
+            concat(&parts).map_err(undecodable)
+        };
+        (0..leaves.len()).map(whole).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers, for the agreement on types, what it asks about the values of a file's column.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::can_cast_types;
@@ -12,7 +12,7 @@ use parquet::file::statistics::Statistics;
 use super::agree::Question;
 use super::content::{Content, Stamp, guarded};
 use super::convert::{convert, widen};
-use super::decode::{Parquet, undecodable};
+use super::decode::Parquet;
 use super::footer::{FileSchema, Value};
 use super::types::shown_type;
 
@@ -26,7 +26,7 @@ pub(super) type Small = OnceLock<Vec<usize>>;
 pub(super) fn answer(
     path: &Path,
     stamp: Stamp,
-    schema: &FileSchema,
+    schema: &Arc<FileSchema>,
     small: &Small,
     name: &str,
     question: &Question,
@@ -51,10 +51,10 @@ pub(super) fn answer(
             return Ok(());
         }
         let mut row_count = 0;
-        for batch in parquet.batches(&[value.root])? {
-            let batch = batch.map_err(undecodable)?;
-            check(batch.column(0), question, row_count)?;
-            row_count += batch.num_rows();
+        for batch in parquet.batches(&[value.leaf])? {
+            let array = &batch?[0];
+            check(array, question, row_count)?;
+            row_count += array.len();
         }
         Ok(())
     })

@@ -1,23 +1,27 @@
 //! Reads footers: what a file holds by its own account, and which of its columns play which part. Equal schemas are
 //! kept once, since thousands of files share one.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_cast::can_cast_types;
-use arrow_schema::DataType;
-use parquet::arrow::parquet_to_arrow_schema;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Schema};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
+use parquet::file::reader::Length;
 
-use super::content::Content;
-use super::nesting::check_nesting;
+use super::content::{CHANGED, Content};
+use super::declared::{Declared, Flat, Physical, Shape, declared};
+use super::meaning::{Leaves, meaning};
 use super::options::SourceOptions;
 use super::types::{is_text, logical, shown_type};
-use parquet::file::reader::Length;
+use crate::hint::quoted;
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
 /// notes has 10 KiB.
@@ -28,12 +32,24 @@ pub(super) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
 /// Where pandas puts an index without a name.
 pub(super) const INDEX_NAME: &str = "__index_level_0__";
 
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FileColumn {
+    pub(super) name: String,
+    /// The leaf that holds it, or the first of them.
+    pub(super) leaf: usize,
+    /// The type of its values; `Err` says what it is if they cannot be read.
+    pub(super) raw: Result<DataType, String>,
+    /// Whether it holds instants of 96 bits, whose unit is not in the footer.
+    pub(super) is_instant: bool,
+    /// Whether a user decided its type in the panel, so that it may lose precision.
+    pub(super) may_round: bool,
+}
+
 /// A column that takes part in the panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value {
     pub(super) name: String,
-    /// Where it stands among the file's columns.
-    pub(super) root: usize,
     /// The leaf that holds it.
     pub(super) leaf: usize,
     pub(super) raw: DataType,
@@ -41,11 +57,12 @@ pub(super) struct Value {
     pub(super) logical: DataType,
 }
 
-/// The date column of a file.
+/// The date column of a file, or the one of its codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DateColumn {
+pub(super) struct KeyColumn {
     pub(super) name: String,
-    pub(super) root: usize,
+    /// The leaf that holds it.
+    pub(super) leaf: usize,
     pub(super) raw: DataType,
 }
 
@@ -53,16 +70,27 @@ pub(super) struct DateColumn {
 #[derive(Debug)]
 pub(super) struct FileSchema {
     /// All columns, excluded ones too.
-    pub(super) names: Vec<String>,
+    pub(super) columns: Vec<FileColumn>,
     /// `Err` says why files with rows cannot do with this schema.
-    pub(super) date: Result<DateColumn, String>,
-    /// The column of the code, if there is one; its position and type.
-    pub(super) code: Option<(usize, DataType)>,
+    pub(super) date: Result<KeyColumn, String>,
+    pub(super) code: Option<KeyColumn>,
     pub(super) values: Vec<Value>,
     /// Whether an index of integers is left out.
     pub(super) drops_index: bool,
     /// Why every file of this schema is refused, if it is.
     pub(super) refusal: Option<String>,
+    /// How a Parquet file is decoded.
+    pub(super) leaves: Arc<Leaves>,
+}
+
+impl FileSchema {
+    /// The leaves of columns that take part and hold instants of 96 bits, ascending.
+    pub(super) fn instants(&self) -> impl Iterator<Item = usize> + use<'_> {
+        let date = self.date.iter().map(|date| date.leaf);
+        let taken: HashSet<usize> = self.values.iter().map(|value| value.leaf).chain(date).collect();
+        let instants = self.columns.iter().filter(|column| column.is_instant).map(|column| column.leaf);
+        instants.filter(move |leaf| self.refusal.is_none() && taken.contains(leaf))
+    }
 }
 
 /// What a footer says.
@@ -73,137 +101,187 @@ pub(super) struct Footer {
     pub(super) text_len: u64,
 }
 
-/// All that the parts of columns depend on: their names and types, and the first leaf of each. Not the writer's notes
-/// beside them, since pandas puts the length of the index there and so differs in every file.
-type Columns = (Vec<(String, DataType)>, Vec<usize>);
-
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
-    known: Mutex<HashMap<Columns, Arc<FileSchema>>>,
+    leaves: Mutex<HashMap<Vec<Declared>, Arc<Leaves>>>,
+    schemas: Mutex<HashMap<Columns, Arc<FileSchema>>>,
 }
+
+/// All that the parts of columns depend on: the leaves, by their address, since they are kept once themselves, and what
+/// the columns hold. Not the writer's notes beside them, since pandas puts the length of the index there and so differs
+/// in every file.
+type Columns = (usize, Vec<FileColumn>);
 
 impl<'a> Interner<'a> {
     pub(super) fn new(options: &'a SourceOptions) -> Interner<'a> {
-        Interner { options, known: Mutex::default() }
+        Interner { options, leaves: Mutex::default(), schemas: Mutex::default() }
     }
 
-    /// The parts that the columns of this file play.
-    pub(super) fn intern(&self, metadata: &ParquetMetaData) -> Result<Arc<FileSchema>, String> {
-        let file = metadata.file_metadata();
-        let descriptor = file.schema_descr();
-        let schema = parquet_to_arrow_schema(descriptor, file.key_value_metadata()).map_err(damaged)?;
-        let mut leaves = vec![usize::MAX; schema.fields().len()];
-        for leaf in (0..descriptor.num_columns()).rev() {
-            let root = descriptor.get_column_root_idx(leaf);
-            *leaves.get_mut(root).ok_or("is damaged: its schema contradicts itself")? = leaf;
-        }
-        let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone()));
-        let key = (columns.collect(), leaves);
+    /// The leaves of a footer of these bytes.
+    fn leaves(&self, footer: &[u8]) -> Result<Arc<Leaves>, String> {
+        let (declared, count) = declared(footer)?;
         // A panic under the lock leaves the map as it was.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(schema) = known.get(&key) {
-            return Ok(Arc::clone(schema));
+        let mut known = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(leaves) = known.get(&declared) {
+            return Ok(Arc::clone(leaves));
         }
-        let schema = Arc::new(cast_parts(&key.0, &key.1, self.options));
+        let leaves = Arc::new(Leaves::new(declared.clone(), count).map_err(damaged)?);
+        known.insert(declared, Arc::clone(&leaves));
+        Ok(leaves)
+    }
+
+    /// The columns of a file, of the types that its footer and the Arrow schema among its notes give them.
+    fn columns(&self, leaves: &Leaves, hints: Option<&Schema>) -> Vec<FileColumn> {
+        let hints: HashMap<&str, &DataType> = hints.map_or_else(HashMap::new, |hints| {
+            hints.fields().iter().map(|field| (field.name().as_str(), field.data_type())).collect()
+        });
+        let column = |declared: &Declared| FileColumn {
+            name: declared.name.clone(),
+            leaf: declared.leaf,
+            raw: meaning(&declared.shape, hints.get(declared.name.as_str()).copied()),
+            is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
+            may_round: self.options.cast(&declared.name).is_some(),
+        };
+        leaves.declared.iter().map(column).collect()
+    }
+
+    /// The parts that the columns of a file play.
+    pub(super) fn intern(&self, leaves: &Arc<Leaves>, columns: Vec<FileColumn>) -> Arc<FileSchema> {
+        let key = (Arc::as_ptr(leaves) as usize, columns);
+        let mut known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known.get(&key) {
+            return Arc::clone(schema);
+        }
+        let schema = Arc::new(cast_parts(Arc::clone(leaves), key.1.clone(), self.options));
         known.insert(key, Arc::clone(&schema));
-        Ok(schema)
+        schema
     }
 }
 
 /// Says which part each column plays.
-pub(super) fn cast_parts(columns: &[(String, DataType)], leaves: &[usize], options: &SourceOptions) -> FileSchema {
-    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-    let present: Vec<usize> = (0..names.len()).filter(|&root| !options.excludes(&names[root])).collect();
-    let twice = present.iter().enumerate().find(|&(n, &root)| present[..n].iter().any(|&o| names[o] == names[root]));
-    let mut refusal = twice.map(|(_, &root)| format!("has two columns named {:?}", names[root]));
+pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options: &SourceOptions) -> FileSchema {
+    let present: Vec<usize> = (0..columns.len()).filter(|&at| !options.excludes(&columns[at].name)).collect();
+    let mut known = HashSet::new();
+    let twice = present.iter().find(|&&at| !known.insert(columns[at].name.as_str()));
+    let mut refusal = twice.map(|&at| format!("has two columns named {:?}", columns[at].name));
 
-    let code = present.iter().find(|&&root| names[root] == options.code_column);
-    let code = code.map(|&root| (root, columns[root].1.clone()));
-    if let Some((_, data_type)) = &code
-        && !is_text(data_type)
-        && *data_type != DataType::Null
+    let code = present.iter().copied().find(|&at| columns[at].name == options.code_column);
+    if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
+        && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
     {
         refusal.get_or_insert_with(|| {
-            let name = &options.code_column;
             format!(
                 "its column {name:?} is {}, but a code is text; --exclude {name} leaves it out, and --code-column \
                  gives the codes another name",
-                shown_type(data_type)
+                shown_raw(raw)
             )
         });
     }
-    let is_code = |root: usize| code.as_ref().is_some_and(|(code, _)| *code == root);
-    let candidates: Vec<usize> = present.iter().copied().filter(|&root| !is_code(root)).collect();
-    let (chosen, apart) = choose_date(columns, &candidates, options);
-    let date = chosen.and_then(|root| {
-        let (name, raw) = &columns[root];
-        let value = match raw {
-            DataType::Dictionary(_, value) => value.as_ref(),
-            plain => plain,
+    let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
+    let (chosen, apart) = choose_date(&columns, &candidates, options);
+    let key = |column: &FileColumn, raw: &DataType| KeyColumn {
+        name: column.name.clone(),
+        leaf: column.leaf,
+        raw: raw.clone(),
+    };
+    let date = chosen.and_then(|at| {
+        let FileColumn { name, raw, .. } = &columns[at];
+        let fits = |raw: &DataType| {
+            let value = match raw {
+                DataType::Dictionary(_, value) => value.as_ref(),
+                plain => plain,
+            };
+            let is_day =
+                matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+            is_text(raw) || value.is_integer() || is_day
         };
-        let fits = is_text(raw)
-            || value.is_integer()
-            || matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
-        if fits {
-            Ok(DateColumn { name: name.clone(), root, raw: raw.clone() })
-        } else {
-            let kind = shown_type(raw);
-            Err(format!("its date column {name:?} is {kind}, which is no date; --date-column names another"))
+        match raw {
+            Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
+            _ => {
+                let kind = shown_raw(raw);
+                Err(format!("its date column {name:?} is {kind}, which is no date; --date-column names another"))
+            }
         }
     });
+    let code = code.and_then(|at| Some(key(&columns[at], columns[at].raw.as_ref().ok()?)));
 
     let mut drops_index = false;
     let mut values = Vec::new();
-    for root in candidates {
-        let (name, raw) = &columns[root];
-        if apart.contains(&root) {
+    for at in candidates {
+        let FileColumn { name, leaf, raw, .. } = &columns[at];
+        if apart.contains(&at) {
             continue;
         }
-        if name == INDEX_NAME && raw.is_integer() {
+        if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {
             drops_index = true;
             continue;
         }
         if !options.keeps(name) {
             continue;
         }
-        let cast = options.cast(name);
-        let type_in_panel = match cast {
-            Some(to) if raw.is_nested() || !can_cast_types(raw, to) => {
-                refusal.get_or_insert_with(|| {
-                    format!("its column {name:?} is {}, which cannot be cast to {to}", shown_type(raw))
-                });
-                continue;
+        let type_in_panel = match (raw, options.cast(name)) {
+            (Ok(raw), Some(to)) if !raw.is_nested() && can_cast_types(raw, to) => Ok((raw, to.clone())),
+            (Ok(raw), None) => logical(raw).map(|to| (raw, to)).ok_or_else(|| unheld(name, raw)),
+            (Err(kind), None) => {
+                Err(format!("its column {name:?} is {kind}, which a panel cannot hold; --exclude {name} leaves it out"))
             }
-            Some(to) => Some(to.clone()),
-            None => logical(raw),
+            (_, Some(to)) => Err(format!(
+                "its column {name:?} is {}, which cannot be cast to {to}; --exclude {} leaves it out",
+                shown_raw(raw),
+                quoted(name)
+            )),
         };
         match type_in_panel {
-            Some(logical) => {
-                values.push(Value { name: name.clone(), root, leaf: leaves[root], raw: raw.clone(), logical });
+            Ok((raw, logical)) => {
+                values.push(Value { name: name.clone(), leaf: *leaf, raw: raw.clone(), logical });
             }
-            None => {
-                refusal.get_or_insert_with(|| {
-                    let kind = shown_type(raw);
-                    format!("its column {name:?} is {kind}, which a panel cannot hold; --exclude {name} leaves it out")
-                });
+            Err(reason) => {
+                refusal.get_or_insert(reason);
             }
         }
     }
-    FileSchema { names, date, code, values, drops_index, refusal }
+    FileSchema { columns, date, code, values, drops_index, refusal, leaves }
+}
+
+/// A column's type for a message.
+fn shown_raw(raw: &Result<DataType, String>) -> String {
+    match raw {
+        Ok(raw) => shown_type(raw),
+        Err(kind) => kind.clone(),
+    }
+}
+
+/// Says that a panel has no type for a column, and which cast keeps its values.
+fn unheld(name: &str, raw: &DataType) -> String {
+    let kept = match raw {
+        DataType::Float16 => Some("float32".to_owned()),
+        DataType::FixedSizeBinary(_) => Some("binary".to_owned()),
+        DataType::Duration(_) => Some("int64".to_owned()),
+        DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
+            Some(format!("decimal128({precision},{scale})"))
+        }
+        _ => None,
+    };
+    let kept = kept.map(|to| format!("--cast '{name}={to}' keeps its values, ")).unwrap_or_default();
+    format!(
+        "its column {name:?} is {}, which a panel cannot hold; {kept}--exclude {} leaves it out",
+        shown_type(raw),
+        quoted(name)
+    )
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
 fn choose_date(
-    columns: &[(String, DataType)],
+    columns: &[FileColumn],
     candidates: &[usize],
     options: &SourceOptions,
 ) -> (Result<usize, String>, Vec<usize>) {
     let listed = || {
-        let names: Vec<String> = columns.iter().map(|(name, _)| format!("{name:?}")).collect();
+        let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
         if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", names.join(", ")) }
     };
-    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].0 == *wanted);
+    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].name == *wanted);
     if !options.date_columns.is_empty() {
         return match options.date_columns.iter().find_map(position) {
             Some(root) => (Ok(root), vec![root]),
@@ -214,11 +292,13 @@ fn choose_date(
         };
     }
     let is_date = |name: &str| DATE_NAMES.iter().any(|date| name.eq_ignore_ascii_case(date));
-    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].0)).collect();
+    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].name)).collect();
     match dates[..] {
         [root] => (Ok(root), dates),
         // An index of integers counts rows: it would be refused for its values, and hide that there is no date.
-        [] => match position(&INDEX_NAME.to_owned()).filter(|&root| !columns[root].1.is_integer()) {
+        [] => match position(&INDEX_NAME.to_owned())
+            .filter(|&root| !columns[root].raw.as_ref().is_ok_and(DataType::is_integer))
+        {
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let dates = DATE_NAMES.join(", ");
@@ -234,38 +314,66 @@ fn choose_date(
 }
 
 /// The footer of a file on disk. Reads the end of the file, and nothing else unless the footer is long.
-pub(super) fn survey_footer(file: &File, byte_len: u64, interner: &Interner) -> Result<Footer, String> {
-    let read = |start: u64, len: u64| -> Result<Vec<u8>, String> {
-        let mut buffer = vec![0; len as usize];
-        file.read_exact_at(&mut buffer, start).map_err(|error| format!("cannot be read: {error}"))?;
-        Ok(buffer)
-    };
-    let mut tail = read(byte_len - byte_len.min(TAIL), byte_len.min(TAIL))?;
-    let len = match footer_len(&tail, byte_len) {
-        Ok(len) => len,
-        Err(reason) => return Err(reason.unwrap_or_else(|| without_magic(read(0, byte_len.min(4)).ok()))),
-    };
-    if len + 8 > tail.len() as u64 {
-        tail = read(byte_len - len - 8, len + 8)?;
-    }
-    let footer = &tail[tail.len() - len as usize - 8..tail.len() - 8];
-    let metadata = parse(footer, ParquetStatisticsPolicy::SkipAll)?;
-    let schema = interner.intern(&metadata)?;
+pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, String> {
+    let footer = footer_bytes(content, TAIL)?;
+    let leaves = interner.leaves(&footer)?;
+    let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
+    let hints = arrow_schema(&metadata)?;
+    let schema = interner.intern(&leaves, interner.columns(&leaves, hints.as_ref()));
     let row_count = row_count(&metadata)?;
     let text_len = text_len(&metadata, &schema, row_count);
     Ok(Footer { schema, row_count, text_len })
 }
 
-/// The footer of a file whose bytes are at hand, with or without the statistics of its chunks.
-pub(super) fn read_footer(content: &Content, statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let byte_len = content.len();
-    let tail = content.range(byte_len - byte_len.min(8), byte_len.min(8) as usize).map_err(unreadable)?;
-    let len = footer_len(&tail, byte_len).map_err(|reason| reason.unwrap_or_else(|| without_magic(None)))?;
-    let footer = content.range(byte_len - len - 8, len as usize).map_err(unreadable)?;
-    let metadata = parse(&footer, statistics)?;
+/// The footer of a file that was surveyed, with or without the statistics of its chunks.
+pub(super) fn read_footer(
+    content: &Content,
+    leaves: &Leaves,
+    statistics: ParquetStatisticsPolicy,
+) -> Result<ParquetMetaData, String> {
+    let footer = footer_bytes(content, 8)?;
+    // The decoder goes by the leaves of the surveyed footer.
+    if declared(&footer)?.0 != leaves.declared {
+        return Err(CHANGED.to_owned());
+    }
+    let metadata = parse(&footer, leaves, statistics)?;
     row_count(&metadata)?;
     Ok(metadata)
+}
+
+/// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it.
+fn footer_bytes(content: &Content, tail: u64) -> Result<Bytes, String> {
+    let read =
+        |start: u64, len: u64| content.range(start, len as usize).map_err(|error| format!("cannot be read: {error}"));
+    let byte_len = content.len();
+    let tail = read(byte_len - byte_len.min(tail), byte_len.min(tail))?;
+    let len = match footer_len(&tail, byte_len) {
+        Ok(len) => len,
+        Err(reason) => return Err(reason.unwrap_or_else(|| without_magic(read(0, byte_len.min(4)).ok()))),
+    };
+    match (tail.len() as u64).checked_sub(len + 8) {
+        Some(start) => Ok(tail.slice(start as usize..tail.len() - 8)),
+        None => read(byte_len - len - 8, len),
+    }
+}
+
+/// The Arrow schema among a file's notes, which says what Parquet's types cannot.
+fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, String> {
+    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let Some(encoded) = notes.find(|note| note.key == ARROW_SCHEMA_META_KEY).and_then(|note| note.value.as_ref())
+    else {
+        return Ok(None);
+    };
+    let damaged = |why: &dyn std::fmt::Display| format!("is damaged: the Arrow schema in its footer: {why}");
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| damaged(&error))?;
+    // The length comes first, behind a marker that the oldest writers left out.
+    let message = match bytes.split_at_checked(8) {
+        Some(([0xff, 0xff, 0xff, 0xff, ..], message)) => message,
+        _ => &bytes[..],
+    };
+    let message = arrow_ipc::root_as_message(message).map_err(|error| damaged(&error))?;
+    let schema = message.header_as_schema().ok_or_else(|| damaged(&"it is none"))?;
+    try_fb_to_schema(schema).map(Some).map_err(|error| damaged(&error))
 }
 
 /// The length that the last eight bytes give for the footer. `Err(None)` where the file does not end as it should.
@@ -286,7 +394,7 @@ fn footer_len(tail: &[u8], byte_len: u64) -> Result<u64, Option<String>> {
 pub(super) const NOT_PARQUET: &str = "is not a Parquet file";
 
 /// What a file is that does not end as Parquet does, by its first bytes.
-fn without_magic(head: Option<Vec<u8>>) -> String {
+fn without_magic(head: Option<Bytes>) -> String {
     match head.as_deref() {
         Some(b"PAR1") => "is truncated: it begins as a Parquet file but does not end as one",
         Some(b"PARE") => "is encrypted, and truncated",
@@ -299,9 +407,8 @@ fn damaged(error: impl std::fmt::Display) -> String {
     format!("is damaged or of a kind that cannot be read: {error}")
 }
 
-fn parse(footer: &[u8], statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
-    check_nesting(footer)?;
-    let mut options = ParquetMetaDataOptions::new();
+fn parse(footer: &[u8], leaves: &Leaves, statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
+    let mut options = ParquetMetaDataOptions::new().with_schema(Arc::clone(&leaves.plain));
     options.set_column_stats_policy(statistics);
     options.set_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);
     let metadata = ParquetMetaDataReader::decode_metadata_with_options(footer, Some(&options)).map_err(damaged)?;

@@ -187,7 +187,7 @@ pub(super) struct Thrift<'a> {
 }
 
 impl Thrift<'_> {
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.bytes.split_first()?;
         self.bytes = rest;
         Some(first)
@@ -221,6 +221,14 @@ impl Thrift<'_> {
             delta => last.checked_add(i64::from(delta))?,
         };
         Some(Some((*last, head & 15)))
+    }
+
+    /// Bytes or a text.
+    pub(super) fn binary(&mut self) -> Option<&[u8]> {
+        let len = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.bytes.split_at_checked(len)?;
+        self.bytes = rest;
+        Some(bytes)
     }
 
     /// The number of a list's elements, and their kind.

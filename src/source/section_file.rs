@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
@@ -20,7 +20,9 @@ use super::content::{self, Content, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, Format};
 use super::decode::{Parquet, undecodable};
-use super::footer::{FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
+use super::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
+use super::instants::settle_instants;
+use super::meaning::Leaves;
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
 use crate::key::Date;
@@ -48,13 +50,15 @@ pub struct SectionFile {
 /// # Errors
 /// The reason why the file cannot be used.
 pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -> Result<SectionFile, String> {
-    let (file, stamp) = content::open(path)?;
+    let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, u64::MAX)?;
     let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
     let (schema, batch) = if is_arrow {
         guarded(|| read_arrow(&content, options))?
     } else {
-        let footer = guarded(|| survey_footer(&file, stamp.byte_len, &Interner::new(options)));
+        let interner = Interner::new(options);
+        let footer = guarded(|| survey_footer(&content, &interner));
+        let footer = footer.and_then(|footer| settle_instants(&content, footer, &interner));
         let footer = footer.map_err(|reason| match reason.as_str() {
             NOT_PARQUET => "is neither a Parquet nor an Arrow file".to_owned(),
             _ => reason,
@@ -68,18 +72,16 @@ pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -
 /// The columns of a file, by their place in it.
 type Columns = HashMap<usize, ArrayRef>;
 
-fn read_parquet(content: Content, schema: &FileSchema) -> Result<Columns, String> {
-    let mut roots: Vec<usize> =
-        schema.values.iter().filter(|value| value.raw != DataType::Null).map(|value| value.root).collect();
-    roots.extend(schema.date.iter().map(|date| date.root));
-    roots.extend(schema.code.as_ref().map(|code| code.0));
-    roots.sort_unstable();
+fn read_parquet(content: Content, schema: &Arc<FileSchema>) -> Result<Columns, String> {
+    let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
+    leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
+    leaves.sort_unstable();
     let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll)?;
     let rows = usize::try_from(parquet.row_count()).map_err(|_| "has more rows than one section".to_owned())?;
     if rows == 0 {
         return Err(NO_ROWS.to_owned());
     }
-    Ok(roots.iter().copied().zip(parquet.columns(&roots, rows)?).collect())
+    Ok(leaves.iter().copied().zip(parquet.columns(&leaves, rows)?).collect())
 }
 
 fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSchema>, Columns), String> {
@@ -94,10 +96,20 @@ fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSch
         text => undecodable(text),
     })?;
     let batch = concat_batches(&schema, &batches).map_err(undecodable)?;
-    let columns: Vec<(String, DataType)> =
-        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
-    let leaves: Vec<usize> = (0..columns.len()).collect();
-    let parts = Arc::new(cast_parts(&columns, &leaves, options));
+    let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
+        name: field.name().clone(),
+        leaf,
+        raw: if field.data_type().is_nested() {
+            Err(shown_type(field.data_type()))
+        } else {
+            Ok(field.data_type().clone())
+        },
+        is_instant: false,
+        may_round: false,
+    };
+    let columns = schema.fields().iter().enumerate().map(column).collect();
+    let leaves = Leaves::new(Vec::new(), 0).map_err(undecodable)?;
+    let parts = Arc::new(cast_parts(Arc::new(leaves), columns, options));
     Ok((parts, batch.columns().iter().cloned().enumerate().collect()))
 }
 
@@ -112,7 +124,7 @@ fn section(
         return Err(refusal.clone());
     }
     let code_name = &panel.code.name;
-    let code = schema.code.as_ref().and_then(|(root, _)| columns.get(root));
+    let code = schema.code.as_ref().and_then(|code| columns.get(&code.leaf));
     let code = code.ok_or_else(|| format!("has no column {code_name:?}, which holds the codes"))?;
     let codes = cast(code, &DataType::Utf8).map_err(undecodable)?;
     let codes = codes.as_string::<i32>();
@@ -133,7 +145,7 @@ fn section(
         Ok(date) => {
             let format = options.date_format.as_deref().map(Format::new).transpose()?;
             let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
-            dates.push(columns.get(&date.root).ok_or("its date column cannot be read")?)?;
+            dates.push(columns.get(&date.leaf).ok_or("its date column cannot be read")?)?;
             let first = dates.days[0];
             if let Some(row) = dates.days.iter().position(|&day| day != first) {
                 return Err(format!("has several dates: row {} differs from row 1", row + 1));
@@ -161,7 +173,7 @@ fn section(
     for column in &panel.columns {
         let value = schema.values.iter().find(|value| value.name == column.name);
         let value = value.ok_or_else(|| format!("lacks the column {:?}", column.name))?;
-        let array = match columns.get(&value.root) {
+        let array = match columns.get(&value.leaf) {
             Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
                 let (own, panels) = (shown_type(&value.raw), &column.data_type);
                 format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)

@@ -86,17 +86,17 @@ impl SeriesReader {
         let bad_dates = survey.options.bad_dates;
         let mut dates = DateReader::new(&date.name, &date.raw, survey.format.as_ref(), bad_dates);
         guarded(|| {
-            let mut roots: Vec<usize> =
-                [date.root].into_iter().chain(schema.code.as_ref().map(|code| code.0)).collect();
-            roots.sort_unstable();
-            let place = |root: usize| roots.iter().position(|other| *other == root);
-            for batch in parquet.batches(&roots)? {
+            let mut leaves: Vec<usize> =
+                [date.leaf].into_iter().chain(schema.code.as_ref().map(|code| code.leaf)).collect();
+            leaves.sort_unstable();
+            let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
+            for batch in parquet.batches(&leaves)? {
                 let batch = batch?;
-                if let Some((root, _)) = &schema.code {
-                    let codes = batch.column(place(*root).unwrap_or(0));
+                if let Some(code) = &schema.code {
+                    let codes = &batch[place(code.leaf)];
                     check_codes(codes, &input.code, &survey.code.name, dates.days.len())?;
                 }
-                dates.push(batch.column(place(date.root).unwrap_or(0)))?;
+                dates.push(&batch[place(date.leaf)])?;
                 if dates.days.len() as u64 > input.row_count.min(u64::from(u32::MAX)) {
                     return Err(format!("has more rows than its footer says or than fit one series ({})", u32::MAX));
                 }
@@ -206,18 +206,17 @@ impl SeriesReader {
         })
     }
 
-    /// These columns as the file has them, whole; `None` for those of type null and in files without rows.
+    /// These columns as the file has them, whole; `None` in files without rows.
     fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, String> {
         let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
         let mut columns: Vec<Option<SeriesColumn>> =
             values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
-        let wanted = values.iter().zip(&columns);
-        let wanted = wanted.filter(|(value, column)| column.is_none() && value.raw != DataType::Null);
-        let mut roots: Vec<usize> = wanted.map(|(value, _)| value.root).collect();
-        roots.sort_unstable();
-        let arrays = parquet.columns(&roots, self.file_rows)?;
+        let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
+        let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
+        leaves.sort_unstable();
+        let arrays = parquet.columns(&leaves, self.file_rows)?;
         for (value, column) in values.iter().zip(&mut columns) {
-            if let Ok(place) = roots.binary_search(&value.root) {
+            if let Ok(place) = leaves.binary_search(&value.leaf) {
                 *column = Some(SeriesColumn::Rows(arrays[place].clone()));
             }
         }

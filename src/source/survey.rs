@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::agree::{Agreement, Member, agree};
-use super::content::{self, Stamp, WHOLE, guarded};
+use super::content::{self, Content, Stamp, WHOLE, guarded};
 use super::dates::{Format, can_be_date};
 use super::discover::{Found, counted, discover, skip};
 use super::exact::{Small, answer};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
+use super::instants::settle_instants;
 use super::options::SourceOptions;
 use super::scan::Scan;
 use super::series::SeriesReader;
@@ -298,7 +299,9 @@ fn look_at(
 
 fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), String> {
     let (file, stamp) = content::open(path)?;
-    let footer = guarded(|| survey_footer(&file, stamp.byte_len, interner))?;
+    let content = Content::Disk(Arc::new(file), stamp);
+    let footer = guarded(|| survey_footer(&content, interner))?;
+    let footer = settle_instants(&content, footer, interner)?;
     Ok((stamp, footer))
 }
 
@@ -319,9 +322,10 @@ fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
 /// Refuses names in the options that no file has.
 fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> {
     let mut names: Vec<&str> = Vec::new();
-    for name in schemas(candidates).into_iter().flat_map(|schema| &schema.names) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
+    let mut known = std::collections::HashSet::new();
+    for column in schemas(candidates).into_iter().flat_map(|schema| &schema.columns) {
+        if known.insert(column.name.as_str()) {
+            names.push(&column.name);
         }
     }
     if names.is_empty() {
@@ -368,7 +372,7 @@ fn date_name(options: &SourceOptions, candidates: &[Candidate], notes: &mut Vec<
 }
 
 fn code_column(options: &SourceOptions, prior: Option<&Prior>, candidates: &[Candidate]) -> Result<Column> {
-    let types = schemas(candidates).into_iter().filter_map(|schema| Some(schema.code.as_ref()?.1.clone()));
+    let types = schemas(candidates).into_iter().filter_map(|schema| Some(schema.code.as_ref()?.raw.clone()));
     let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
     let texts = types.filter(is_text).filter_map(|data_type| super::types::logical(&data_type));
     let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });

@@ -1,5 +1,7 @@
 //! The logical types a panel may have, their names, and where differing types meet.
 
+use std::sync::Arc;
+
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 
 /// Reads the name of a type a panel may have: Arrow's (`Float64`, `Timestamp(ns)`) or a usual short one (`float64`,
@@ -145,12 +147,12 @@ pub(super) struct Joined {
     pub(super) checked: Vec<DataType>,
 }
 
-/// Where `types` meet; `None` where no type holds the values of all of them exactly.
-pub(super) fn join(types: &[DataType]) -> Option<Joined> {
+/// Where `types` may meet, the best choice first; none where no type holds the values of all of them exactly.
+pub(super) fn join(types: &[DataType]) -> Vec<Joined> {
     let types: Vec<&DataType> = types.iter().filter(|data_type| **data_type != DataType::Null).collect();
     let all = |is: &dyn Fn(&DataType) -> bool| types.iter().all(|data_type| is(data_type));
-    let Some(&first) = types.first() else { return Some(Joined { target: DataType::Null, checked: Vec::new() }) };
-    let sure = |target: DataType| Some(Joined { target, checked: Vec::new() });
+    let Some(&first) = types.first() else { return vec![Joined { target: DataType::Null, checked: Vec::new() }] };
+    let sure = |target: DataType| vec![Joined { target, checked: Vec::new() }];
     if all(&|data_type| data_type == first) {
         sure(first.clone())
     } else if all(&is_text) {
@@ -159,22 +161,16 @@ pub(super) fn join(types: &[DataType]) -> Option<Joined> {
         let has = |wanted: &DataType| types.contains(&wanted);
         sure(if has(&DataType::LargeBinary) { DataType::LargeBinary } else { DataType::BinaryView })
     } else if all(&|data_type| data_type.is_numeric()) {
-        join_numbers(&types)
+        join_numbers(&types).into_iter().collect()
+    } else if all(&|data_type| matches!(data_type, DataType::Date32 | DataType::Date64)) {
+        sure(DataType::Date64)
     } else if all(&|data_type| instant_unit(data_type).is_some()) {
-        if all(&|data_type| matches!(data_type, DataType::Date32 | DataType::Date64)) {
-            return sure(DataType::Date64);
-        }
-        let finest = types.iter().filter_map(|data_type| instant_unit(data_type)).max_by_key(fineness)?;
-        sure(DataType::Timestamp(finest, None))
+        join_instants(&types, None)
     } else if let DataType::Timestamp(_, zone) = first {
-        let units: Option<Vec<TimeUnit>> = types
-            .iter()
-            .map(|data_type| match data_type {
-                DataType::Timestamp(unit, other) if other == zone => Some(*unit),
-                _ => None,
-            })
-            .collect();
-        sure(DataType::Timestamp(units?.into_iter().max_by_key(fineness)?, zone.clone()))
+        match all(&|data_type| matches!(data_type, DataType::Timestamp(_, other) if other == zone)) {
+            true => join_instants(&types, zone.as_ref()),
+            false => Vec::new(),
+        }
     } else {
         let units: Option<Vec<TimeUnit>> = types
             .iter()
@@ -183,10 +179,41 @@ pub(super) fn join(types: &[DataType]) -> Option<Joined> {
                 _ => None,
             })
             .collect();
-        match units?.into_iter().max_by_key(fineness)? {
-            coarse @ (TimeUnit::Second | TimeUnit::Millisecond) => sure(DataType::Time32(coarse)),
-            fine => sure(DataType::Time64(fine)),
+        match units.and_then(|units| units.into_iter().max_by_key(fineness)) {
+            None => Vec::new(),
+            Some(coarse @ (TimeUnit::Second | TimeUnit::Millisecond)) => sure(DataType::Time32(coarse)),
+            Some(fine) => sure(DataType::Time64(fine)),
         }
+    }
+}
+
+/// Where instants of several units meet: at the finest. Nanoseconds end in 2262, and days such as 9999-12-31 are common,
+/// so where they do not reach every value, microseconds may hold all of them.
+fn join_instants(types: &[&DataType], zone: Option<&Arc<str>>) -> Vec<Joined> {
+    let units = types.iter().filter_map(|data_type| unit_of(data_type));
+    let Some(finest) = units.max_by_key(fineness) else { return Vec::new() };
+    let of = |is_fine: bool| {
+        let is_ns = |data_type: &&&DataType| unit_of(data_type) == Some(TimeUnit::Nanosecond);
+        types.iter().filter(|data_type| is_ns(data_type) == is_fine).map(|data_type| (*data_type).clone()).collect()
+    };
+    let at = |unit, checked| Joined { target: DataType::Timestamp(unit, zone.cloned()), checked };
+    match finest {
+        TimeUnit::Nanosecond => vec![at(TimeUnit::Nanosecond, of(false)), at(TimeUnit::Microsecond, of(true))],
+        coarser => vec![at(coarser, Vec::new())],
+    }
+}
+
+/// Whether two types of instants without a zone differ, of which one is in nanoseconds: it ends in 2262.
+pub(super) fn meets_beyond_nanoseconds(a: &DataType, b: &DataType) -> bool {
+    let units = [instant_unit(a), instant_unit(b)];
+    units.iter().all(Option::is_some) && units[0] != units[1] && units.contains(&Some(TimeUnit::Nanosecond))
+}
+
+/// The unit of a timestamp, or that in which a day counts.
+fn unit_of(data_type: &DataType) -> Option<TimeUnit> {
+    match data_type {
+        DataType::Timestamp(unit, _) => Some(*unit),
+        day => instant_unit(day),
     }
 }
 

@@ -56,7 +56,7 @@ fn unknown_names_are_refused_with_the_nearest_column() {
 fn columns_that_a_panel_cannot_hold_refuse_the_file_unless_excluded() {
     let mut source = Source::new();
     source.add("a", &[("date", day()), ("tags", list()), ("x", ints(&[1]))]);
-    assert_mentions(&source.reason(), &["\"tags\"", "List", "--exclude tags"]);
+    assert_mentions(&source.reason(), &["\"tags\"", "is a list", "--exclude tags"]);
     source.options(|options| options.exclude = vec!["tags".into()]);
     let survey = source.survey();
     assert_eq!(names(&survey), ["x"]);

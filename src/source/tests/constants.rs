@@ -14,7 +14,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use super::*;
 use crate::source::content::{Content, guarded};
 use crate::source::decode::Parquet;
-use crate::source::footer::{FileSchema, Value};
+use crate::source::footer::{Interner, survey_footer};
 
 const ROWS: usize = 1000;
 
@@ -31,16 +31,12 @@ fn file(array: &ArrayRef, is_optional: bool, properties: WriterProperties) -> Ve
 
 /// What the pages tell without decoding, and what decoding gives.
 fn found(bytes: Vec<u8>, data_type: &DataType) -> Result<(Option<ArrayRef>, Result<ArrayRef, String>), String> {
-    let value = Value { name: "x".to_owned(), root: 0, leaf: 0, raw: data_type.clone(), logical: data_type.clone() };
-    let schema = FileSchema {
-        names: vec!["x".to_owned()],
-        date: Err(String::new()),
-        code: None,
-        values: vec![value],
-        drops_index: false,
-        refusal: None,
-    };
     let content = Content::Memory(bytes.into());
+    let options = SourceOptions { date_columns: vec!["none".to_owned()], ..SourceOptions::default() };
+    let schema = guarded(|| survey_footer(&content, &Interner::new(&options)))?.schema;
+    if schema.values.first().is_none_or(|value| value.raw != *data_type) {
+        return Err("is of another type".to_owned());
+    }
     let parquet = guarded(|| Parquet::new(content, &schema, ParquetStatisticsPolicy::SkipAll))?;
     let rows = parquet.row_count() as usize;
     let decoded = guarded(|| Ok(parquet.columns(&[0], rows)?.remove(0)));

@@ -5,6 +5,7 @@ mod columns;
 mod constants;
 mod dates;
 mod files;
+mod meaning;
 mod real;
 mod types;
 

@@ -220,7 +220,15 @@ fn a_value_that_does_not_survive_a_widening_refuses_the_file() {
     assert_mentions(&reason, &["row 1", "no exact value in Float64"]);
     let late = one(Date32Array::from(vec![2_000_000]));
     let source = source_of(&[late, one(arrow_array::TimestampNanosecondArray::from(vec![1]))]);
-    assert!(read_all(&source.survey(), 0).is_err());
+    let skipped = skipped(&source);
+    assert_eq!((skipped.len(), skipped[0].0.as_str()), (1, "1.parquet"));
+    assert_mentions(&skipped[0].1, &["Timestamp(ns) cannot hold all values of a Date32 file: row 1: 7445-"]);
+    // Where no nanosecond is lost, microseconds hold both.
+    let late = one(Date32Array::from(vec![2_000_000]));
+    assert_meet(
+        &[late, one(arrow_array::TimestampNanosecondArray::from(vec![1_000]))],
+        &DataType::Timestamp(TimeUnit::Microsecond, None),
+    );
 }
 
 #[test]
