@@ -87,7 +87,7 @@ mod transpose;
 pub mod workers;
 
 pub use build::{
-    Append, Build, BuildReport, Differs, FilledColumn, Guard, GuardMet, Kept, KeptRows, MaxRestated, RestatedColumn,
+    Append, Build, BuildReport, Differs, FilledColumn, Guard, GuardMet, Kept, KeptRows, Limit, RestatedColumn,
     RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use error::{Damage, Error, Result};

@@ -11,6 +11,8 @@ use super::assemble::{Assembly, assemble};
 use super::gather::{Block, Frame};
 use super::guard::{Guard, Guards};
 use super::lane::{DictionaryBuilder, Lane};
+use super::limit::Limit;
+use super::night::{guard_nulls, guard_pruned};
 use super::report::known_file;
 use super::revision::{Given, Revision};
 use super::rows::Gathering;
@@ -18,7 +20,7 @@ use super::seal::Sealer;
 use super::settings::Settings;
 use super::spill::{Shelf, Spill};
 use super::stages::{DEFAULT_MEMORY, Stages};
-use super::update_report::{MaxRestated, UpdateReport};
+use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -45,7 +47,7 @@ pub struct Append<'a> {
     files: Vec<PathBuf>,
     workers: Option<usize>,
     replace: bool,
-    max_restated: Option<MaxRestated>,
+    max_restated: Option<Limit>,
     keep: Option<u32>,
     allowed: Vec<Guard>,
     observer: &'a dyn Observer,
@@ -85,7 +87,7 @@ impl<'a> Append<'a> {
 
     /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
     /// have changed.
-    pub fn max_restated(mut self, most: MaxRestated) -> Self {
+    pub fn max_restated(mut self, most: Limit) -> Self {
         self.max_restated = Some(most);
         self
     }
@@ -211,7 +213,10 @@ impl<'a> Append<'a> {
         let revision = Revision::new(sealer, (before, &settings.appended), &snapshot, given, &reread, dates);
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, before)?;
-        report.judge(self.max_restated, before.row_count(), Guards::new(&self.allowed));
+        let mut guards = Guards::new(&self.allowed);
+        guard_nulls(before, &changes, &mut guards)?;
+        guard_pruned(&changes, changes.rows_before, &mut guards);
+        report.judge(self.max_restated, before.row_count(), guards);
         let is_news = report.changes_anything() || keep != before.keep();
         if is_news && !report.is_stopped() {
             let mut appended = settings.appended.clone();

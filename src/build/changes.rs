@@ -30,6 +30,12 @@ pub(super) struct Changes {
     /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
     /// where the column was not.
     pub(super) columns: Vec<u64>,
+    /// For each panel column, what was lost of it.
+    pub(super) lost_values: Vec<Lost>,
+    /// Rows that are gone because they were to go: with their file, or because others take the place of their date's.
+    pub(super) pruned: u64,
+    /// Rows of the dates compared that were there before.
+    pub(super) rows_before: u64,
     /// The first changes.
     pub(super) examples: Vec<RowChange>,
     /// The appended rows of each date that has or had some.
@@ -38,6 +44,39 @@ pub(super) struct Changes {
     pub(super) stayed: Found,
     /// Rows that are gone from dates on which others were appended.
     pub(super) lost: Found,
+}
+
+/// What was lost of a column.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Lost {
+    /// Values that turned null.
+    pub(super) turned_null: u64,
+    /// One bit for each stock, by number: whether it had such a value.
+    stocks: Vec<u64>,
+}
+
+impl Lost {
+    /// Whether a value of the stock turned null.
+    pub(super) fn is_of(&self, stock: u32) -> bool {
+        self.stocks.get(stock as usize / 64).is_some_and(|bits| bits >> (stock % 64) & 1 == 1)
+    }
+
+    fn note(&mut self, stock: u32) {
+        self.turned_null += 1;
+        let word = stock as usize / 64;
+        if self.stocks.len() <= word {
+            self.stocks.resize(word + 1, 0);
+        }
+        self.stocks[word] |= 1 << (stock % 64);
+    }
+
+    fn extend(&mut self, more: &Lost) {
+        self.turned_null += more.turned_null;
+        if self.stocks.len() < more.stocks.len() {
+            self.stocks.resize(more.stocks.len(), 0);
+        }
+        self.stocks.iter_mut().zip(&more.stocks).for_each(|(bits, more)| *bits |= more);
+    }
 }
 
 /// Some rows.
@@ -79,6 +118,13 @@ pub struct RowChange {
     pub now: Option<String>,
 }
 
+impl Changes {
+    /// No change of so many columns.
+    fn none(columns: usize) -> Changes {
+        Changes { columns: vec![0; columns], lost_values: vec![Lost::default(); columns], ..Changes::default() }
+    }
+}
+
 impl Found {
     fn extend(&mut self, more: Found) {
         self.count += more.count;
@@ -98,8 +144,11 @@ impl<'a> Revision<'a> {
         let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
         let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], observer))?;
         observer.end();
-        let mut all = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
+        let mut all = Changes::none(self.sealer.columns.len() - 2);
         for part in parts {
+            all.lost_values.iter_mut().zip(&part.lost_values).for_each(|(all, part)| all.extend(part));
+            all.pruned += part.pruned;
+            all.rows_before += part.rows_before;
             all.dirty.extend(part.dirty);
             all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
             all.examples.extend(part.examples);
@@ -112,7 +161,7 @@ impl<'a> Revision<'a> {
     }
 
     fn compare_dates(&self, dates: &[Date], observer: &dyn Observer) -> Result<Changes> {
-        let mut changes = Changes { columns: vec![0; self.sealer.columns.len() - 2], ..Changes::default() };
+        let mut changes = Changes::none(self.sealer.columns.len() - 2);
         let columns_before = self.before.schema()?.columns.len();
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
@@ -130,12 +179,19 @@ impl<'a> Revision<'a> {
             let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
             let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
             let mut first_columns = Vec::new();
+            let stocks = before.as_ref().map_or(&[][..], Before::stock_numbers);
+            changes.rows_before += stocks.len() as u64;
+            changes.pruned += alignment.removed.iter().filter(|&&row| self.goes(stocks[row])).count() as u64;
             for (column, count) in changes.columns.iter_mut().enumerate() {
+                let lost = &mut changes.lost_values[column];
                 let differing = if column < columns_before { &mut restated } else { &mut filled };
                 let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
                 let of_before = before.as_ref().and_then(|before| before.column(column));
                 let of_block = |block| self.sealer.gathering.column(block, column);
-                for_each_difference(of_before, of_block, &alignment.pairs, signed, |row| {
+                for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, pair, n| {
+                    if of_block(pair.block).is_none_or(|now| !now.is_valid(pair.row + n)) {
+                        lost.note(stocks[pair.before + n]);
+                    }
                     differing[row] = true;
                     *count += 1;
                     if first_columns.len() < EXAMPLES {

@@ -8,14 +8,14 @@ use super::align::Pair;
 use super::rows::ColumnRows;
 use crate::format::Stored;
 
-/// Calls `differs` with the place, counted over all `pairs`, of each row whose value is not the same in both. `block`
-/// gives the column of a block.
+/// Calls `differs` for each row whose value is not the same in both, with its place, counted over all `pairs`, its pair
+/// and its place within that. `block` gives the column of a block.
 pub(super) fn for_each_difference<'a>(
     before: Option<ColumnRows<'a>>,
     block: impl Fn(usize) -> Option<ColumnRows<'a>>,
     pairs: &[Pair],
     signed: bool,
-    mut differs: impl FnMut(usize),
+    mut differs: impl FnMut(usize, &Pair, usize),
 ) {
     let mut at = 0;
     for pairs in pairs.chunk_by(|a, b| a.block == b.block) {
@@ -27,7 +27,7 @@ pub(super) fn for_each_difference<'a>(
         for pair in pairs {
             for n in 0..pair.len {
                 if !equal(before, pair.before + n, now, pair.row + n, signed) {
-                    differs(at + n);
+                    differs(at + n, pair, n);
                 }
             }
             at += pair.len;

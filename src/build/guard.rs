@@ -108,6 +108,11 @@ impl Guards {
         self.met.push(GuardMet { guard, allowed, count, of, what, examples });
     }
 
+    /// Those that were met so far.
+    pub(super) fn met(&self) -> &[GuardMet] {
+        &self.met
+    }
+
     /// Whether one was met that is not allowed.
     pub(super) fn stop(&self) -> bool {
         self.met.iter().any(|met| !met.allowed)
@@ -122,10 +127,15 @@ impl Guards {
 /// How many are named as examples.
 pub(super) const EXAMPLES: usize = 3;
 
-/// Whether `count` of `all` are more than a tenth, which looks like a broken night. One alone never does: one bad file
-/// must not stop the others.
-pub(super) fn is_many(count: u64, all: u64) -> bool {
-    count > 1 && u128::from(count) * 10 > u128::from(all)
+/// A file that never stops a night on its own: one that is bad must not stop the others.
+pub(super) const ONE: u64 = 1;
+
+/// So many are no sign of a broken night, whatever their share.
+pub(super) const FEW: u64 = 10;
+
+/// Whether `count` of `all` are more than a tenth, and more than `few`: that looks like a broken night.
+pub(super) fn is_many(count: u64, all: u64, few: u64) -> bool {
+    count > few && u128::from(count) * 10 > u128::from(all)
 }
 
 #[cfg(test)]
@@ -142,8 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_tenth_is_many_unless_it_is_one() {
-        assert!(!is_many(0, 0) && !is_many(1, 1) && !is_many(1, 3) && !is_many(2, 20));
-        assert!(is_many(2, 19) && is_many(2, 2) && is_many(37, 60) && is_many(u64::MAX, u64::MAX));
+    fn more_than_a_tenth_is_many_unless_it_is_few() {
+        let none = [(0, 0, ONE), (1, 1, ONE), (1, 3, ONE), (2, 20, ONE), (10, 10, FEW), (11, 110, FEW)];
+        assert!(none.into_iter().all(|(count, all, few)| !is_many(count, all, few)));
+        let many = [(2, 19, ONE), (2, 2, ONE), (37, 60, ONE), (u64::MAX, u64::MAX, ONE), (11, 109, FEW)];
+        assert!(many.into_iter().all(|(count, all, few)| is_many(count, all, few)));
     }
 }

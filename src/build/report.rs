@@ -3,8 +3,9 @@
 use arrow_array::Array;
 use serde::Serialize;
 
-use super::guard::{EXAMPLES, Guard, GuardMet, Guards, is_many};
+use super::guard::{EXAMPLES, Guard, GuardMet, Guards, ONE, is_many};
 use super::intake::Gathered;
+use super::limit::Limit;
 use super::spelling::date_note;
 use crate::error::Error;
 use crate::format::SourceStatus;
@@ -23,6 +24,8 @@ pub struct BuildReport {
     pub published: bool,
     /// The guards that were met. One that was not allowed stopped the build.
     pub guards: Vec<GuardMet>,
+    /// How many skipped files are usual, if somebody has said so.
+    pub max_skipped: Option<Limit>,
     /// Rows in the store.
     pub rows: u64,
     /// Stocks with a row.
@@ -55,6 +58,13 @@ pub struct BuildReport {
     pub notes: Vec<String>,
     /// Wall-clock seconds.
     pub seconds: f64,
+}
+
+impl BuildReport {
+    /// Whether no more files were skipped than is usual.
+    pub fn skips_are_usual(&self) -> bool {
+        self.max_skipped.unwrap_or(Limit::Count(0)).allows(self.skipped.len() as u64, self.files)
+    }
 }
 
 /// What the store remembers of each file, by path.
@@ -122,10 +132,10 @@ pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
 }
 
 /// Notes where too many of a build's files were skipped.
-pub(super) fn guard_skipped(sources: &[SourceEntry], guards: &mut Guards) {
+pub(super) fn guard_skipped(sources: &[SourceEntry], usual: Option<Limit>, guards: &mut Guards) {
     let skipped = || sources.iter().filter(|source| source.status == SourceStatus::Skipped);
     let (count, all) = (skipped().count() as u64, sources.len() as u64);
-    if is_many(count, all) {
+    if is_many(count, all, ONE) && !usual.is_some_and(|usual| usual.allows(count, all)) {
         let examples = skipped().take(EXAMPLES).map(|source| source.path.clone()).collect();
         guards.meet(Guard::SkippedFiles, (count, all), format!("{count} of {all} files would be skipped"), examples);
     }
@@ -137,7 +147,7 @@ pub(super) fn report(
     gathered: &Gathered,
     snapshot: &Snapshot,
     sections: &[(Date, u32)],
-    guards: Guards,
+    (guards, max_skipped): (Guards, Option<Limit>),
 ) -> BuildReport {
     let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
@@ -147,6 +157,7 @@ pub(super) fn report(
         version: snapshot.version,
         published: true,
         guards: guards.into_met(),
+        max_skipped,
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
         stocks: snapshot.dictionaries[0].len() as u64,
         dates: sections.len() as u64,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::assemble::{Assembly, assemble};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
+use super::limit::Limit;
 use super::plan;
 use super::report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
 use super::rows::Gathering;
@@ -43,6 +44,7 @@ pub struct Build<'a> {
     force: bool,
     keep: Option<u32>,
     allowed: Vec<Guard>,
+    max_skipped: Option<Limit>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -59,6 +61,7 @@ impl<'a> Build<'a> {
             force: false,
             keep: None,
             allowed: Vec::new(),
+            max_skipped: None,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -99,6 +102,12 @@ impl<'a> Build<'a> {
     /// Guards that stop nothing; by default each does.
     pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
         self.allowed.extend(guards);
+        self
+    }
+
+    /// How many skipped files are usual: up to so many are no reason to look, nor for a guard to stop.
+    pub fn max_skipped(mut self, most: Limit) -> Self {
+        self.max_skipped = Some(most);
         self
     }
 
@@ -154,10 +163,13 @@ impl<'a> Build<'a> {
         let inputs = codes_of(survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
-        snapshot.settings = Settings::new("build", &self.source, &self.options).encode()?;
+        let settings_before = writer.before().and_then(|before| Settings::of(before).ok());
+        let max_skipped = self.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
+        let settings = Settings { max_skipped, ..Settings::new("build", &self.source, &self.options) };
+        snapshot.settings = settings.encode()?;
         snapshot.sources = source_entries(survey, &gathered);
         let mut guards = Guards::new(&self.allowed);
-        guard_skipped(&snapshot.sources, &mut guards);
+        guard_skipped(&snapshot.sources, max_skipped, &mut guards);
 
         let (sealed, sections) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
@@ -184,7 +196,7 @@ impl<'a> Build<'a> {
             return Ok(BuildReport {
                 version,
                 published: false,
-                ..report(survey, &gathered, &snapshot, &sections, guards)
+                ..report(survey, &gathered, &snapshot, &sections, (guards, max_skipped))
             });
         }
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
@@ -205,6 +217,6 @@ impl<'a> Build<'a> {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
-        Ok(report(survey, &gathered, &snapshot, &sections, guards))
+        Ok(report(survey, &gathered, &snapshot, &sections, (guards, max_skipped)))
     }
 }

@@ -1,10 +1,12 @@
 //! What a store remembers of how it was built, so that it can be checked and updated the same way.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::appended::Appended;
+use super::limit::Limit;
 use crate::error::{Error, Result};
 use crate::source::SourceOptions;
 use crate::store::Store;
@@ -21,6 +23,15 @@ pub(super) struct Settings {
     /// The rows that appends brought.
     #[serde(default, skip_serializing_if = "Appended::is_empty")]
     pub(super) appended: Appended,
+    /// Files that are gone although the store has rows of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) missing: BTreeSet<String>,
+    /// Files that could not be used although the store has rows of them, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) skipped: BTreeMap<String, String>,
+    /// How many skipped files are usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_skipped: Option<Limit>,
 }
 
 impl Settings {
@@ -32,6 +43,9 @@ impl Settings {
             source: source.display().to_string(),
             options: options.clone(),
             appended: Appended::default(),
+            missing: BTreeSet::new(),
+            skipped: BTreeMap::new(),
+            max_skipped: None,
         }
     }
 

@@ -12,6 +12,8 @@ use super::assemble::{Assembly, assemble};
 use super::changes::Changes;
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
+use super::limit::Limit;
+use super::night::{Night, guard_columns, guard_nulls, guard_pruned};
 use super::plan;
 use super::report::{known_file, source_entries};
 use super::revision::{Given, Revision};
@@ -19,7 +21,7 @@ use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
 use super::stages::{DEFAULT_MEMORY, Stages};
-use super::update_report::{MaxRestated, UpdateReport};
+use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::{SourceStatus, Stored};
@@ -47,9 +49,10 @@ pub struct Update<'a> {
     workers: Option<usize>,
     check_content: bool,
     prune: bool,
-    max_restated: Option<MaxRestated>,
+    max_restated: Option<Limit>,
     keep: Option<u32>,
     allowed: Vec<Guard>,
+    max_skipped: Option<Limit>,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -67,6 +70,7 @@ impl<'a> Update<'a> {
             max_restated: None,
             keep: None,
             allowed: Vec::new(),
+            max_skipped: None,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -92,7 +96,7 @@ impl<'a> Update<'a> {
 
     /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
     /// have changed.
-    pub fn max_restated(mut self, most: MaxRestated) -> Self {
+    pub fn max_restated(mut self, most: Limit) -> Self {
         self.max_restated = Some(most);
         self
     }
@@ -119,6 +123,12 @@ impl<'a> Update<'a> {
     /// calling thread. What is written does not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
+        self
+    }
+
+    /// How many skipped files are usual, from now on: up to so many are no reason to look, nor for a guard to stop.
+    pub fn max_skipped(mut self, most: Limit) -> Self {
+        self.max_skipped = Some(most);
         self
     }
 
@@ -162,7 +172,9 @@ impl<'a> Update<'a> {
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
         report.describe_scan(&scan);
-        let guards = Guards::new(&self.allowed);
+        let night = Night::new(&sources, &settings);
+        let mut guards = Guards::new(&self.allowed);
+        night.guard_missing(&scan.missing, &mut guards);
         let is_missing = |entry: &&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
         let missing: Vec<&SourceEntry> = sources.iter().filter(is_missing).collect();
         // An empty file that is gone leaves nothing behind.
@@ -171,8 +183,16 @@ impl<'a> Update<'a> {
         report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
         let mut settings_now = Settings::new("update", &source, &settings.options);
-        let same_settings = settings_now.source == settings.source && keep == before.keep();
-        if same_settings && scan.changed.is_empty() && pruned.is_empty() {
+        settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
+        report.max_skipped = settings_now.max_skipped;
+        if settings_now.source != settings.source {
+            night.guard_codes(&scan, &mut guards);
+        }
+        let same_settings = settings_now.source == settings.source
+            && settings_now.max_skipped == settings.max_skipped
+            && keep == before.keep();
+        let is_as_it_was = scan.changed.is_empty() && !scan.skipped.iter().any(|skipped| night.has(&skipped.path));
+        if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {
             return Ok(report);
         }
 
@@ -207,11 +227,23 @@ impl<'a> Update<'a> {
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, before)?;
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
+        if !report.skips_are_usual() {
+            night.guard_skipped(&report.skipped, &mut guards);
+        }
+        guard_columns(&survey, &revision.sealer.gathering.stocks, &changes, report.file_count(), &mut guards);
+        guard_nulls(before, &changes, &mut guards)?;
+        guard_pruned(&changes, before.row_count(), &mut guards);
+        settings_now.missing = report.missing_files.iter().cloned().collect();
+        let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
+        let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
+        settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.to_string())).collect();
         snapshot.settings = settings_now.encode()?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
         report.judge(self.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
-        let is_news = !(same_rows && same_settings && same_files(&sources, &snapshot.sources));
+        // What was allowed is remembered, so that it stops no other night.
+        let is_known = same_rows && same_settings && report.guards.is_empty();
+        let is_news = !(is_known && same_files(&sources, &snapshot.sources));
         if is_news && !report.is_stopped() {
             revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
         }

@@ -1,13 +1,11 @@
-//! What an update tells, and the tripwire that stops one.
-
-use std::fmt;
-use std::str::FromStr;
+//! What an update tells, and what stops one.
 
 use serde::Serialize;
 
 use super::changes::{Changes, DirtyDate, RowChange};
 use super::guard::{GuardMet, Guards};
 use super::intake::Gathered;
+use super::limit::Limit;
 use super::spelling::date_note;
 use crate::error::Result;
 use crate::format::SourceStatus;
@@ -28,6 +26,8 @@ pub struct UpdateReport {
     pub refused: Option<String>,
     /// The guards that were met. One that was not allowed stopped the change.
     pub guards: Vec<GuardMet>,
+    /// How many skipped files are usual, if somebody has said so.
+    pub max_skipped: Option<Limit>,
     /// Rows that the version before does not have.
     pub added: u64,
     /// Rows that the version before has with other values, in the columns that it has.
@@ -225,14 +225,29 @@ impl UpdateReport {
 
     /// Decides whether the change may be published: not with more rows restated or removed than `most` of the `rows`
     /// there were, nor when a guard was met that is not allowed.
-    pub(super) fn judge(&mut self, most: Option<MaxRestated>, rows: u64, guards: Guards) {
-        self.refused = most.and_then(|most| most.refusal(self.restated + self.removed, rows));
+    pub(super) fn judge(&mut self, most: Option<Limit>, rows: u64, guards: Guards) {
+        let count = self.restated + self.removed;
+        self.refused = most
+            .filter(|most| !most.allows(count, rows))
+            .map(|most| format!("{count} of {rows} rows would be restated or removed; at most {most} may be"));
         self.guards = guards.into_met();
     }
 
     /// Whether a limit or a guard stopped the change.
     pub fn is_stopped(&self) -> bool {
         self.refused.is_some() || self.guards.iter().any(|met| !met.allowed)
+    }
+
+    /// How many files there were, those that were skipped included.
+    pub fn file_count(&self) -> u64 {
+        let listed = self.empty_files.len() + self.skipped.len();
+        self.read_files + self.unchanged_files + self.touched_files + listed as u64
+    }
+
+    /// Whether no more files were skipped than is usual.
+    pub fn skips_are_usual(&self) -> bool {
+        let (count, all) = (self.skipped.len() as u64, self.file_count());
+        self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all)
     }
 
     /// Whether rows or columns are not as they were.
@@ -263,66 +278,5 @@ impl UpdateReport {
         self.dates = snapshot.sections.len() as u64;
         let new = snapshot.segments.iter().filter(|segment| segment.temporary.is_some());
         self.written_bytes = new.map(|segment| segment.record.file_len).sum();
-    }
-}
-
-/// The most rows that an update may restate or remove.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MaxRestated {
-    /// So many.
-    Rows(u64),
-    /// So many of each hundred rows that the store has.
-    Percent(f64),
-}
-
-impl MaxRestated {
-    /// Why `count` of `all` rows are too many, if they are.
-    pub(super) fn refusal(self, count: u64, all: u64) -> Option<String> {
-        let is_over = match self {
-            MaxRestated::Rows(most) => count > most,
-            MaxRestated::Percent(most) => count as f64 * 100.0 > most * all as f64,
-        };
-        is_over.then(|| format!("{count} of {all} rows would be restated or removed; at most {self} may be"))
-    }
-}
-
-impl fmt::Display for MaxRestated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MaxRestated::Rows(most) => write!(f, "{most}"),
-            MaxRestated::Percent(most) => write!(f, "{most}%"),
-        }
-    }
-}
-
-impl FromStr for MaxRestated {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<MaxRestated, String> {
-        let wrong = || format!("{text:?} is neither a number of rows such as 1000 nor a share such as 0.5%");
-        match text.strip_suffix('%') {
-            None => text.parse().map(MaxRestated::Rows).map_err(|_| wrong()),
-            Some(share) => {
-                let share: f64 = share.trim_end().parse().map_err(|_| wrong())?;
-                if (0.0..=100.0).contains(&share) { Ok(MaxRestated::Percent(share)) } else { Err(wrong()) }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_is_passed_by_one_row_more() {
-        let refuses = |limit: &str, count, all| limit.parse::<MaxRestated>().unwrap().refusal(count, all).is_some();
-        assert!(!refuses("0", 0, 10) && refuses("0", 1, 10));
-        assert!(!refuses("10", 10, 100) && refuses("10", 11, 100));
-        assert!(!refuses("0.5%", 5, 1000) && refuses("0.5%", 6, 1000));
-        assert!(!refuses("0%", 0, 0) && !refuses("100%", 10, 10));
-        for bad in ["", "-1", "1.5", "x", "101%", "-1%", "NaN%", "%"] {
-            assert!(bad.parse::<MaxRestated>().is_err(), "{bad}");
-        }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use transect::Date;
 use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 use transect::synth::Preset;
+use transect::{Date, Limit};
 
 use super::exit::{self, Exit};
 use super::groups::{Allowed, At, Limits, RUNNING, Running};
@@ -60,8 +60,10 @@ pub enum Command {
 /// Read per-stock Parquet files into a store
 ///
 /// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
-/// info`); the exit code is then 3. Where more than a tenth of the files are skipped, nothing is built (see --allow). A file without rows is an empty series and no failure. Nothing is published before
-/// everything is on disk: a build that fails or is interrupted leaves the store that was there before.
+/// info`); the exit code is then 3, unless so many are usual (see --max-skipped). Where more than a tenth of the files
+/// would be skipped, and more than one, nothing is built (see --allow). A file without rows is an empty series and no
+/// failure. Nothing is published before everything is on disk: a build that fails or is interrupted leaves the store
+/// that was there before.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -138,6 +140,13 @@ pub struct BuildArgs {
     #[arg(long)]
     pub strict: bool,
 
+    /// How many skipped files are usual: a number, or a share of all files
+    ///
+    /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
+    /// files are named all the same. The store remembers it for its updates.
+    #[arg(long, value_name = "N|P%")]
+    pub max_skipped: Option<Limit>,
+
     #[command(flatten)]
     pub allowed: Allowed,
 
@@ -198,6 +207,13 @@ pub struct UpdateArgs {
     /// Without this they stay, and the files are named.
     #[arg(long)]
     pub prune: bool,
+
+    /// How many skipped files are usual: a number, or a share of all files
+    ///
+    /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
+    /// files are named all the same. The store remembers it from now on.
+    #[arg(long, value_name = "N|P%")]
+    pub max_skipped: Option<Limit>,
 
     #[command(flatten)]
     pub allowed: Allowed,

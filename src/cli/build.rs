@@ -32,6 +32,9 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(count) = args.running.workers() {
             build = build.workers(count);
         }
+        if let Some(most) = args.max_skipped {
+            build = build.max_skipped(most);
+        }
         if let Some(versions) = args.keep {
             build = build.keep(versions);
         }
@@ -42,7 +45,7 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let info = format!("`transect info {} --json` lists all", output::quoted(&store));
     output::say_skipped(&report.skipped, report.files, &info);
     let stop = Stop::new(&report.guards, None);
-    let exit = match (&stop, report.skipped.is_empty()) {
+    let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
         (None, true) => Exit::Done,
         (None, false) => Exit::Skipped,

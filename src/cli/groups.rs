@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use transect::{Guard, MaxRestated, Store};
+use transect::{Guard, Limit, Store};
 
 use super::output;
 use super::words::{guard, instant};
@@ -32,7 +32,7 @@ pub struct Limits {
     ///
     /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 4.
     #[arg(long, value_name = "N|P%")]
-    max_restated: Option<MaxRestated>,
+    max_restated: Option<Limit>,
 
     /// How many versions the store keeps from now on
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -41,8 +41,8 @@ pub struct Limits {
 
 impl Limits {
     /// The most rows that may be restated or removed, if there is a limit.
-    pub fn max_restated(self) -> Option<MaxRestated> {
-        self.max_restated.or(self.refuse_restatement.then_some(MaxRestated::Rows(0)))
+    pub fn max_restated(self) -> Option<Limit> {
+        self.max_restated.or(self.refuse_restatement.then_some(Limit::Count(0)))
     }
 }
 

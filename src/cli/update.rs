@@ -40,6 +40,9 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(most) = args.limits.max_restated() {
             update = update.max_restated(most);
         }
+        if let Some(most) = args.max_skipped {
+            update = update.max_skipped(most);
+        }
         if let Some(versions) = args.limits.keep {
             update = update.keep(versions);
         }
@@ -61,9 +64,9 @@ pub fn tell(
     quiet: bool,
 ) -> anyhow::Result<Exit> {
     let store = output::path(store);
-    output::say_skipped(&report.skipped, files(report), "--json lists all");
+    output::say_skipped(&report.skipped, report.file_count(), "--json lists all");
     let stop = Stop::new(&report.guards, report.refused.as_deref());
-    let exit = match (&stop, report.skipped.is_empty()) {
+    let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
         (None, true) => Exit::Done,
         (None, false) => Exit::Skipped,
@@ -78,12 +81,6 @@ pub fn tell(
         stop.say();
     }
     Ok(exit)
-}
-
-/// How many files there were.
-fn files(report: &UpdateReport) -> u64 {
-    let listed = report.empty_files.len() + report.skipped.len();
-    report.read_files + report.unchanged_files + report.touched_files + listed as u64
 }
 
 fn lines(store: &str, report: &UpdateReport) -> Lines {

@@ -194,6 +194,15 @@ impl Store {
         Ok(segments.iter().map(|segment| (segment.version, segment.ordinal)).collect())
     }
 
+    /// For each column, code and date included, how many values it has. Costs a look at each chunk's record.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn value_counts(&self) -> Result<Vec<u64>> {
+        let columns = self.column_infos(self.schema()?.columns.len() + 2)?;
+        Ok(columns.iter().map(|column| self.row_count().saturating_sub(column.nulls)).collect())
+    }
+
     fn column_infos(&self, count: usize) -> Result<Vec<ColumnInfo>> {
         let mut nulls = vec![0u64; count];
         let mut stored = vec![None; count];

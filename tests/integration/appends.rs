@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::sink::Format;
-use transect::{Append, Build, MaxRestated, Shape, Store, Transpose, Update, UpdateReport};
+use transect::{Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
 
 use super::model::{Files, days};
 use super::panels::{Place, assert_no_leftovers, assert_whole, batch, sections, small_panel, write_parquet};
@@ -88,7 +88,7 @@ proptest! {
         assert_no_leftovers(&place.store());
         // As an update with the same rows does.
         days[0].write(&place);
-        let report = Update::new(&updated).run().unwrap();
+        let report = Update::new(&updated).allow(Guard::ALL).run().unwrap();
         prop_assert_eq!(report.added, store.row_count() - before);
         let updated = Store::open(&updated).unwrap();
         if dated {
@@ -352,7 +352,7 @@ fn an_append_keeps_to_the_limit_on_restatements() {
     let place = two_by_two();
     let path = place.path("20240103.parquet");
     write_parquet(&path, &section(&["A", "B"], &[11.0, 99.0]));
-    let limited = || Append::new(place.store(), [&path]).max_restated(MaxRestated::Rows(0)).run().unwrap();
+    let limited = || Append::new(place.store(), [&path]).max_restated(Limit::Count(0)).run().unwrap();
     let report = limited();
     assert_eq!((report.restated, report.published, report.refused.is_some()), (1, false, true));
     assert_eq!(Store::open(place.store()).unwrap().version(), 1);
@@ -362,6 +362,6 @@ fn an_append_keeps_to_the_limit_on_restatements() {
     small_panel(&place, 0);
     let new = place.path("20240104.parquet");
     write_parquet(&new, &section(&["A", "B"], &[11.0, 12.0]));
-    let report = Append::new(place.store(), [&path, &new]).max_restated(MaxRestated::Rows(0)).run().unwrap();
+    let report = Append::new(place.store(), [&path, &new]).max_restated(Limit::Count(0)).run().unwrap();
     assert_eq!((report.added, report.restated, report.published), (2, 0, true));
 }

@@ -17,7 +17,7 @@ use proptest::test_runner::FileFailurePersistence;
 use transect::panel::Column;
 use transect::progress::Silent;
 use transect::source::SourceOptions;
-use transect::{Build, Date, MaxRestated, Store, Transpose, Update, UpdateReport, verify_output};
+use transect::{Build, Date, Guard, Limit, Store, Transpose, Update, UpdateReport, verify_output};
 
 use super::model::{Files, Rows, days};
 use super::panels::{
@@ -140,7 +140,7 @@ proptest! {
             }
             state.files.extend(day.files.clone());
             let expected = state.rows();
-            let result = Update::new(place.store()).prune(prune).workers(workers).run();
+            let result = Update::new(place.store()).prune(prune).workers(workers).allow(Guard::ALL).run();
             if expected.is_empty() {
                 prop_assert!(result.is_err());
                 return Ok(());
@@ -166,7 +166,7 @@ proptest! {
             assert_turned(&store, &place);
             schema = store.schema().unwrap().clone();
             // Nothing is left to do.
-            let again = Update::new(place.store()).prune(prune).workers(workers).run().unwrap();
+            let again = Update::new(place.store()).prune(prune).workers(workers).allow(Guard::ALL).run().unwrap();
             prop_assert!(!again.published && again.read_files == 0, "{again:?}");
         }
         for (version, rows) in &versions {
@@ -349,7 +349,7 @@ fn a_limit_on_restatements_publishes_nothing_and_says_what_would_change() {
     let all = rows_of(&open(&place));
     small_panel(&place, 2);
     let limited = |most| Update::new(place.store()).max_restated(most).run().unwrap();
-    for most in [MaxRestated::Rows(0), MaxRestated::Rows(7), MaxRestated::Percent(99.0)] {
+    for most in [Limit::Count(0), Limit::Count(7), Limit::Percent(99.0)] {
         let report = limited(most);
         assert!(report.refused.is_some_and(|why| why.starts_with("8 of 8 rows")), "{most}");
         assert_eq!((report.published, report.version, report.restated), (false, 1, 8));
@@ -357,11 +357,11 @@ fn a_limit_on_restatements_publishes_nothing_and_says_what_would_change() {
         assert_eq!(rows_of(&open(&place)), all);
         assert_no_leftovers(&place.store());
     }
-    assert!(limited(MaxRestated::Rows(8)).published);
+    assert!(limited(Limit::Count(8)).published);
     // New rows are no restatement.
     let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240105"]));
     place.add("new", &batch(&[("trade_date", dates), ("size", Arc::new(Float64Array::from(vec![1.0])))]));
-    let report = limited(MaxRestated::Rows(0));
+    let report = limited(Limit::Count(0));
     assert_eq!((report.published, report.added, report.new_stocks), (true, 1, 1));
 }
 

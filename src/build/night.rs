@@ -1,0 +1,149 @@
+//! A night's files and values beside those of the version before, as the guards see them.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use super::changes::Changes;
+use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many};
+use super::settings::Settings;
+use crate::error::Result;
+use crate::format::SourceStatus;
+use crate::skipped::Skipped;
+use crate::source::{Scan, Survey};
+use crate::store::{SourceEntry, Store};
+
+/// Columns that are named.
+const COLUMNS: usize = 5;
+
+/// The files of the version before that were there and could be read.
+pub(super) struct Night<'a> {
+    there: Vec<&'a SourceEntry>,
+    paths: HashSet<&'a str>,
+}
+
+impl<'a> Night<'a> {
+    /// The night of the version with these files and settings.
+    pub(super) fn new(files: &'a [SourceEntry], settings: &Settings) -> Night<'a> {
+        let is_there = |entry: &&SourceEntry| {
+            entry.status != SourceStatus::Skipped
+                && !settings.missing.contains(&entry.path)
+                && !settings.skipped.contains_key(&entry.path)
+        };
+        let there: Vec<&SourceEntry> = files.iter().filter(is_there).collect();
+        let paths = there.iter().map(|entry| entry.path.as_str()).collect();
+        Night { there, paths }
+    }
+
+    /// Whether the file was there and could be read.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Notes where many files are gone.
+    pub(super) fn guard_missing(&self, missing: &[String], guards: &mut Guards) {
+        let gone: Vec<&String> = missing.iter().filter(|path| self.has(path)).collect();
+        let (count, all) = (gone.len() as u64, self.there.len() as u64);
+        if is_many(count, all, FEW) {
+            let examples = gone.into_iter().take(EXAMPLES).cloned().collect();
+            guards.meet(Guard::MissingFiles, (count, all), format!("{count} of {all} files are gone"), examples);
+        }
+    }
+
+    /// Notes where many files are skipped that could be read.
+    pub(super) fn guard_skipped(&self, skipped: &[Skipped], guards: &mut Guards) {
+        let fell: Vec<&Skipped> = skipped.iter().filter(|skipped| self.has(&skipped.path)).collect();
+        let (count, all) = (fell.len() as u64, self.there.len() as u64);
+        if is_many(count, all, ONE) {
+            let examples = fell.into_iter().take(EXAMPLES).map(|skipped| skipped.path.clone()).collect();
+            let what = format!("{count} of {all} files that were read last time would be skipped");
+            guards.meet(Guard::SkippedFiles, (count, all), what, examples);
+        }
+    }
+
+    /// Notes where another folder, which `scan` looked at, has few of the known codes.
+    pub(super) fn guard_codes(&self, scan: &Scan, guards: &mut Guards) {
+        let known: HashSet<&str> = self.there.iter().filter_map(|entry| entry.code.as_deref()).collect();
+        let is_gone = |entry: &&&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
+        let stays = self.there.iter().filter(|entry| !is_gone(entry)).filter_map(|entry| entry.code.as_deref());
+        let read = scan.changed.iter().map(|(code, _)| code.as_str());
+        let found: HashSet<&str> = stays.chain(read).collect();
+        let (count, all) = (known.intersection(&found).count() as u64, known.len() as u64);
+        if count * 2 >= all {
+            return;
+        }
+        let some = |these: &HashSet<&str>, others: &HashSet<&str>| {
+            let mut codes: Vec<&str> = these.difference(others).copied().collect();
+            codes.sort_unstable();
+            codes.truncate(EXAMPLES);
+            codes.join(", ")
+        };
+        let mut what = format!("{count} of {all} known codes are in the folder; known are {}", some(&known, &found));
+        let news = some(&found, &known);
+        if !news.is_empty() {
+            what += &format!(", and there are {news}");
+        }
+        guards.meet(Guard::FewCodes, (count, all), what, Vec::new());
+    }
+}
+
+/// Notes where many files of `survey`, among `file_count` of the source, have lost a column that they had.
+/// `stocks` has the number of each input's stock.
+pub(super) fn guard_columns(survey: &Survey, stocks: &[u32], changes: &Changes, file_count: u64, guards: &mut Guards) {
+    let inputs = || survey.inputs.iter().zip(stocks);
+    let lost = |index: usize| {
+        let lost = &changes.lost_values[index];
+        let files = inputs().filter(|(input, stock)| !input.has_column(index) && lost.is_of(**stock));
+        files.map(|(input, _)| input.path.display().to_string()).collect::<Vec<_>>()
+    };
+    let with_losses = (0..survey.columns.len()).filter(|&index| changes.lost_values[index].turned_null > 0);
+    let gone = with_losses.map(|index| (survey.columns[index].name.as_str(), lost(index)));
+    let mut gone: Vec<(&str, Vec<String>)> =
+        gone.filter(|(_, files)| is_many(files.len() as u64, file_count, ONE)).collect();
+    gone.sort_by_key(|(_, files)| Reverse(files.len()));
+    let Some((_, files)) = gone.first() else { return };
+    let count = files.len() as u64;
+    let examples = files.iter().take(EXAMPLES).cloned().collect();
+    let columns = gone.iter().map(|(name, files)| format!("{name:?} is gone from {} files", files.len()));
+    let what = format!("{}, of {file_count}", listed(columns));
+    guards.meet(Guard::ColumnsGone, (count, file_count), what, examples);
+}
+
+/// Notes where many values of a column, of those that `before` has, become null.
+///
+/// # Errors
+/// When the version before is damaged.
+pub(super) fn guard_nulls(before: &Store, changes: &Changes, guards: &mut Guards) -> Result<()> {
+    if changes.lost_values.iter().all(|lost| lost.turned_null <= FEW) {
+        return Ok(());
+    }
+    let values = before.value_counts()?;
+    let columns = before.schema()?.columns.iter().zip(&values[2..]).zip(&changes.lost_values);
+    let figures = columns.map(|((column, &values), lost)| (column.name.as_str(), lost.turned_null, values));
+    let mut many: Vec<(&str, u64, u64)> = figures.filter(|&(_, count, all)| is_many(count, all, FEW)).collect();
+    many.sort_by_key(|&(_, count, _)| Reverse(count));
+    let Some(&(_, count, all)) = many.first() else { return Ok(()) };
+    let columns = many.iter().map(|(name, count, all)| format!("{count} of {all} values of {name:?}"));
+    let what = format!("{} would become null", listed(columns));
+    guards.meet(Guard::TurnedNull, (count, all), what, Vec::new());
+    Ok(())
+}
+
+/// Notes where many of `all` rows are to go.
+pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
+    let count = changes.pruned;
+    if is_many(count, all, FEW) {
+        let examples = changes.examples.iter().filter(|change| change.change == "removed").take(EXAMPLES);
+        let examples = examples.map(|change| format!("{} {}", change.date, change.code)).collect();
+        guards.meet(Guard::PrunedRows, (count, all), format!("{count} of {all} rows would be removed"), examples);
+    }
+}
+
+/// The first of these, and how many more there are.
+fn listed(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(COLUMNS);
+    let mut text = all.take(COLUMNS).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text += &format!(" and {more} more columns");
+    }
+    text
+}
