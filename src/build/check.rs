@@ -21,7 +21,7 @@ use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::Observer;
 use crate::skipped::Skipped;
-use crate::source::{Input, Prior, SeriesReader, Survey, scan, survey_again};
+use crate::source::{Input, Prior, SeriesReader, Survey, Trust, scan, survey_again};
 use crate::store::{Section, Store, differing_rows};
 use crate::workers::Workers;
 
@@ -65,7 +65,7 @@ fn compare_in_batches(
 ) -> Result<SourceReport> {
     let settings = Settings::of(store)?;
     let panel = store.schema()?;
-    let mut scan = scan(source, &settings.options, &HashMap::new(), false, workers, observer)?;
+    let mut scan = scan(source, &settings.options, &HashMap::new(), Trust::Nothing, workers, observer)?;
     let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
     let prior = Prior {
         code: &panel.code,
@@ -73,6 +73,7 @@ fn compare_in_batches(
         date_form: &panel.date_form,
         columns: &panel.columns,
         exact: &exact,
+        changes: None,
         has_value: &|name| has_value_in_store(store, name),
     };
     let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;

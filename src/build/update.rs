@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
-use crate::source::{KnownFile, Prior, check_values, scan, survey_again};
+use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
 use crate::workers::Workers;
 
@@ -49,6 +49,7 @@ pub struct Update<'a> {
     workers: Option<usize>,
     check_content: bool,
     prune: bool,
+    changes: OptionChanges,
     max_restated: Option<Limit>,
     keep: Option<u32>,
     allowed: Vec<Guard>,
@@ -67,6 +68,7 @@ impl<'a> Update<'a> {
             workers: None,
             check_content: false,
             prune: false,
+            changes: OptionChanges::default(),
             max_restated: None,
             keep: None,
             allowed: Vec::new(),
@@ -85,6 +87,12 @@ impl<'a> Update<'a> {
     /// Whether to read every file and compare its bytes with a hash of those last read, whatever its time says.
     pub fn check_content(mut self, check: bool) -> Self {
         self.check_content = check;
+        self
+    }
+
+    /// What is to be read otherwise than before, from now on: the store remembers it. Every file is read again then.
+    pub fn options(mut self, changes: OptionChanges) -> Self {
+        self.changes = changes;
         self
     }
 
@@ -168,7 +176,14 @@ impl<'a> Update<'a> {
         let known = |entry: &SourceEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.observer);
-        let mut scan = scan(&source, &settings.options, &known, self.check_content, workers, observer)?;
+        let options = self.changes.apply(&settings.options);
+        self.changes.check(before.schema()?)?;
+        let trust = match (options != settings.options, self.check_content) {
+            (true, _) => Trust::Nothing,
+            (false, true) => Trust::Content,
+            (false, false) => Trust::Stamp,
+        };
+        let mut scan = scan(&source, &options, &known, trust, workers, observer)?;
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
         report.describe_scan(&scan);
@@ -182,13 +197,14 @@ impl<'a> Update<'a> {
         let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
         report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
         report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
-        let mut settings_now = Settings::new("update", &source, &settings.options);
+        let mut settings_now = Settings::new("update", &source, &options);
         settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
         report.max_skipped = settings_now.max_skipped;
         if settings_now.source != settings.source {
             night.guard_codes(&scan, &mut guards);
         }
         let same_settings = settings_now.source == settings.source
+            && options == settings.options
             && settings_now.max_skipped == settings.max_skipped
             && keep == before.keep();
         let is_as_it_was = scan.changed.is_empty() && !scan.skipped.iter().any(|skipped| night.has(&skipped.path));
@@ -204,12 +220,19 @@ impl<'a> Update<'a> {
             date_form: &panel.date_form,
             columns: &panel.columns,
             exact: &exact,
+            changes: Some(&self.changes),
             has_value: &|name| has_value_in_store(before, name),
         };
-        let mut survey = survey_again(&source, &mut scan, &prior, &settings.options, workers, observer)?;
+        let mut survey = survey_again(&source, &mut scan, &prior, &options, workers, observer)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
-        let gathered = stages.gather(&mut survey, &spill, settings.options.strict)?;
+        let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);
+        if let Some(date) = before.dates()?.iter().find(|date| !panel.date_form.holds(**date)) {
+            let form = &panel.date_form;
+            return Err(Error::Refused(format!(
+                "the store's date {date} has no place in {form}; choose another --cast"
+            )));
+        }
         let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;

@@ -57,6 +57,9 @@ pub enum Command {
     Generate(GenerateArgs),
 }
 
+/// Heading of options that decide how a store reads its files.
+const READING: &str = "Reading the files, from now on";
+
 /// Read per-stock Parquet files into a store
 ///
 /// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
@@ -214,6 +217,35 @@ pub struct UpdateArgs {
     /// files are named all the same. The store remembers it from now on.
     #[arg(long, value_name = "N|P%")]
     pub max_skipped: Option<Limit>,
+
+    /// The date column from now on, or alternatives for it
+    ///
+    /// The first one present in a file is its date column; the output's column keeps its name. As with all options under
+    /// this heading, the store remembers it, and every file is read again with it.
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', help_heading = READING)]
+    pub date_column: Vec<String>,
+
+    /// How dates in text are spelt from now on, if not in a usual way
+    #[arg(long, value_name = "FORMAT", help_heading = READING)]
+    pub date_format: Option<String>,
+
+    /// What to do from now on where a file has two differing rows for one date
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
+    pub duplicates: Option<Duplicates>,
+
+    /// What to do from now on with a row whose date is null or unreadable
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<BadDates>(&["error", "drop"]), help_heading = READING)]
+    pub bad_dates: Option<BadDates>,
+
+    /// Leave these columns out, too, which the store does not have
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',', help_heading = READING)]
+    pub exclude: Vec<String>,
+
+    /// Decide on a column's type from now on; may be repeated
+    ///
+    /// A column that the store has may only become wider. The type of the dates may be any that holds them.
+    #[arg(long, value_name = "COL=TYPE", help_heading = READING)]
+    pub cast: Vec<Cast>,
 
     #[command(flatten)]
     pub allowed: Allowed,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use transect::source::OptionChanges;
 use transect::{RowChange, Update, UpdateReport};
 
 use super::args::UpdateArgs;
@@ -31,6 +32,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         let mut update = Update::new(&args.store)
             .check_content(args.check_content)
             .prune(args.prune)
+            .options(changes(args))
             .allow(args.allowed.allow.iter().copied())
             .memory(args.memory)
             .observer(&watch);
@@ -53,6 +55,17 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
 
     tell("update", &args.store, &report, args.running.json, quiet)
+}
+
+fn changes(args: &UpdateArgs) -> OptionChanges {
+    OptionChanges {
+        date_columns: args.date_column.clone(),
+        date_format: args.date_format.clone(),
+        duplicates: args.duplicates,
+        bad_dates: args.bad_dates,
+        exclude: args.exclude.clone(),
+        casts: args.cast.clone(),
+    }
 }
 
 /// Tells what a change to the store did; how the run ends.
@@ -138,9 +151,6 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     lines.add_some("skipped", skipped, |_| {
         format!("{}, named on stderr; rows that the store has of them stay", output::counted(skipped, "file", "files"))
     });
-    if report.skipped.iter().any(|skipped| skipped.reason.contains("--")) {
-        lines.add("note", "options that the reasons name are those of `transect build`, which the store goes by");
-    }
     allowed(&report.guards, &mut lines);
     for note in &report.notes {
         lines.add("note", note);

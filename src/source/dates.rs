@@ -250,6 +250,7 @@ impl<'a> DateReader<'a> {
             return Ok(());
         }
         let hint = match array.data_type() {
+            _ if array.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) => "a row needs one",
             text if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, others with --date-format",
             integer if integer.is_integer() => "integers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",

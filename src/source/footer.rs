@@ -21,7 +21,7 @@ use super::declared::{Declared, Flat, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::options::SourceOptions;
 use super::types::{is_text, logical, shown_type};
-use crate::hint::quoted;
+use crate::hint::{listed, quoted};
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
 /// notes has 10 KiB.
@@ -200,7 +200,7 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
             Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
             _ => {
                 let kind = shown_raw(raw);
-                Err(format!("its date column {name:?} is {kind}, which is no date; --date-column names another"))
+                Err(format!("its date column {name:?} is {kind}, which is no date"))
             }
         }
     });
@@ -277,9 +277,9 @@ fn choose_date(
     candidates: &[usize],
     options: &SourceOptions,
 ) -> (Result<usize, String>, Vec<usize>) {
-    let listed = || {
+    let columns_are = || {
         let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
-        if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", names.join(", ")) }
+        if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", listed(&names)) }
     };
     let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].name == *wanted);
     if !options.date_columns.is_empty() {
@@ -287,7 +287,7 @@ fn choose_date(
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let wanted = options.date_columns.join(", ");
-                (Err(format!("has none of the date columns {wanted}; {}", listed())), Vec::new())
+                (Err(format!("has none of the date columns {wanted}; {}", columns_are())), Vec::new())
             }
         };
     }
@@ -302,13 +302,13 @@ fn choose_date(
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let dates = DATE_NAMES.join(", ");
-                let reason = format!("has no date column ({dates}); {}; --date-column names it", listed());
+                let reason = format!("has no date column ({dates}); {}", columns_are());
                 (Err(reason), Vec::new())
             }
         },
         _ => {
-            let reason = format!("has several date columns; {}; --date-column chooses one", listed());
-            (Err(reason), dates)
+            let names: Vec<String> = dates.iter().map(|&root| format!("{:?}", columns[root].name)).collect();
+            (Err(format!("has several date columns, {}", listed(&names))), dates)
         }
     }
 }

@@ -7,7 +7,9 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use super::types::parse_type;
+use super::types::{join, parse_type};
+use crate::error::{Error, Result};
+use crate::panel::PanelSchema;
 
 /// How to find, choose and read the input files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,62 @@ impl SourceOptions {
     /// The type decided by hand for the column `name`.
     pub(super) fn cast(&self, name: &str) -> Option<&DataType> {
         self.casts.iter().find(|cast| cast.column == name).map(|cast| &cast.to)
+    }
+}
+
+/// What a user decides anew about the input of a store, beside what the store remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OptionChanges {
+    /// As [`SourceOptions::date_columns`], if not empty.
+    pub date_columns: Vec<String>,
+    /// As [`SourceOptions::date_format`].
+    pub date_format: Option<String>,
+    /// As [`SourceOptions::duplicates`].
+    pub duplicates: Option<Duplicates>,
+    /// As [`SourceOptions::bad_dates`].
+    pub bad_dates: Option<BadDates>,
+    /// More columns to treat as if no file had them.
+    pub exclude: Vec<String>,
+    /// Types decided by hand, which replace those of the same columns.
+    pub casts: Vec<Cast>,
+}
+
+impl OptionChanges {
+    /// `options` with these changes.
+    pub(crate) fn apply(&self, options: &SourceOptions) -> SourceOptions {
+        let mut options = options.clone();
+        if !self.date_columns.is_empty() {
+            options.date_columns.clone_from(&self.date_columns);
+        }
+        options.date_format = self.date_format.clone().or(options.date_format);
+        options.duplicates = self.duplicates.unwrap_or(options.duplicates);
+        options.bad_dates = self.bad_dates.unwrap_or(options.bad_dates);
+        let excluded: Vec<String> = self.exclude.iter().filter(|name| !options.excludes(name)).cloned().collect();
+        options.exclude.extend(excluded);
+        options.casts.retain(|cast| self.casts.iter().all(|other| other.column != cast.column));
+        options.casts.extend(self.casts.iter().cloned());
+        options
+    }
+
+    /// Refuses what an update cannot do to a store of this panel: make a column of its narrower, or leave it out.
+    pub(crate) fn check(&self, panel: &PanelSchema) -> Result<()> {
+        if let Some(name) = self.exclude.iter().find(|name| panel.index_of(name).is_some()) {
+            return Err(Error::Refused(format!(
+                "--exclude {name}: the store has this column, and an update cannot remove it; build another store \
+                 without it"
+            )));
+        }
+        for cast @ Cast { column, to } in &self.casts {
+            let Some(index) = panel.index_of(column) else { continue };
+            let ours = &panel.columns[index].data_type;
+            if !join(&[ours.clone(), to.clone()]).iter().any(|joined| joined.target == *to) {
+                return Err(Error::Refused(format!(
+                    "--cast {cast}: the store has {ours}, which an update can only make wider; build another store with \
+                     that type"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -58,6 +58,17 @@ pub struct Scan {
     pub notes: Vec<String>,
 }
 
+/// What tells that a file is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Its size and time.
+    Stamp,
+    /// Its bytes.
+    Content,
+    /// Nothing: it is to be read again.
+    Nothing,
+}
+
 /// What a look at one file says.
 enum Look {
     Unchanged,
@@ -66,7 +77,7 @@ enum Look {
 }
 
 /// Looks at each file below `root`. One with the size and the time of the `known` file of its path (relative, as text)
-/// is unchanged, and not opened, unless `check_content`; one of the same size and another time is read to see whether
+/// is unchanged, and not opened, where `trust` goes by those; one of the same size and another time is read to see whether
 /// its bytes are the known ones.
 ///
 /// # Errors
@@ -75,19 +86,22 @@ pub fn scan(
     root: &Path,
     options: &SourceOptions,
     known: &HashMap<String, KnownFile>,
-    check_content: bool,
+    trust: Trust,
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Scan> {
     let found = discover(root, options)?;
     let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
     let look = |path: &Path, known: KnownFile| {
+        if trust == Trust::Nothing {
+            return Look::Changed;
+        }
         let path = root.join(path);
         // What is wrong with a file is found again, and told, when it is read.
         let Ok(metadata) = fs::metadata(&path) else { return Look::Changed };
         let now = Stamp::of(&metadata);
         let as_known = now == known.stamp();
-        if as_known && !check_content {
+        if as_known && trust == Trust::Stamp {
             return Look::Unchanged;
         }
         let same_bytes = now.byte_len == known.byte_len

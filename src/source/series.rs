@@ -246,7 +246,7 @@ impl SeriesReader {
             self.order.dates.get(place)
         });
         Err(format!(
-            "has differing rows for {}: {name:?} is {} in row {} and {} in row {}; --duplicates first or last chooses",
+            "has differing rows for {}: {name:?} is {} in row {} and {} in row {}; --duplicates first keeps the one, --duplicates last the other",
             date.map_or_else(|| "one date".to_owned(), Date::to_string),
             shown_value(array, a),
             a + 1,

@@ -1,6 +1,6 @@
 //! Looks at every input once, by its footer, and agrees on what the panel will be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use arrow_schema::DataType;
 
 use super::agree::{Agreement, Member, agree};
 use super::content::{self, Content, Stamp, WHOLE, guarded};
+use super::date_advice::DateAdvice;
 use super::dates::{Format, can_be_date};
 use super::discover::{Found, counted, discover, skip};
 use super::exact::{Small, answer};
 use super::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::instants::settle_instants;
-use super::options::SourceOptions;
+use super::options::{OptionChanges, SourceOptions};
 use super::scan::Scan;
 use super::series::SeriesReader;
 use super::types::{is_text, join_text};
@@ -23,6 +24,9 @@ use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
+
+/// Schemas without a date of which one file each is looked into for an advice.
+const LOOKED_INTO: usize = 20;
 
 /// What the source holds: the agreed columns, the files to read and those left out.
 #[derive(Debug)]
@@ -136,6 +140,8 @@ pub struct Prior<'a> {
     pub columns: &'a [Column],
     /// Whether all values of the column with that name are exact in another type; the inner error says why not.
     pub exact: &'a Exactness<'a>,
+    /// What was decided anew for this survey.
+    pub changes: Option<&'a OptionChanges>,
     /// Whether the column with that name has a value.
     pub has_value: &'a dyn Fn(&str) -> Result<bool>,
 }
@@ -222,14 +228,29 @@ fn look_at(
         }
     }
     // Of names in the options, those that no changed file has may stand in the others.
-    if prior.is_none() {
-        check_names(options, &candidates)?;
+    match prior {
+        None => check_names(options, &candidates)?,
+        Some(prior) => check_changed_names(prior, &candidates)?,
     }
-    candidates.retain(|candidate| {
-        let reason = refusal(&candidate.footer);
-        skipped.extend(reason.map(|reason| skip(&candidate.path, reason)));
-        reason.is_none()
-    });
+    let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
+        candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
+    candidates = usable;
+    let advice = DateAdvice::new(options, format.as_ref(), prior.map(|prior| prior.date_name), schemas(&candidates));
+    let mut advices: HashMap<*const FileSchema, String> = HashMap::new();
+    for Candidate { path, stamp, footer, .. } in refused {
+        let Some(reason) = refusal(&footer) else { continue };
+        if footer.schema.refusal.is_some() {
+            skipped.push(skip(&path, reason));
+            continue;
+        }
+        // Of files with one schema the first is looked into, and not each where all differ.
+        let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
+        if is_first {
+            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(&path), stamp, &footer.schema));
+        }
+        let advice = advices.get(&Arc::as_ptr(&footer.schema)).map(|advice| format!("; {advice}"));
+        skipped.push(skip(&path, format!("{reason}{}", advice.unwrap_or_default())));
+    }
 
     let members: Vec<Member> = candidates
         .iter()
@@ -347,6 +368,26 @@ fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Refuses names in what is decided anew that neither the panel before nor any file has.
+fn check_changed_names(prior: &Prior, candidates: &[Candidate]) -> Result<()> {
+    let Some(OptionChanges { exclude, casts, .. }) = prior.changes else { return Ok(()) };
+    let names: HashSet<&str> =
+        schemas(candidates).into_iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str()).collect();
+    let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
+    let casts = casts.iter().map(|cast| ("--cast", &cast.column));
+    match exclude
+        .iter()
+        .map(|name| ("--exclude", name))
+        .chain(casts)
+        .find(|(_, name)| !is_known(name) && !names.contains(name.as_str()))
+    {
+        Some((option, name)) => {
+            Err(Error::Refused(format!("{option} names {name:?}, which neither the store nor a file has")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The output's name for the date column: the first of the user's list, else the best name in any file.

@@ -185,7 +185,7 @@ fn the_automatic_date_column_is_the_only_candidate_in_any_case() {
 fn several_candidates_or_none_list_the_columns() {
     let mut source = Source::new();
     source.add("a", &[("date", texts(&["20240102"])), ("trade_date", texts(&["20240102"]))]);
-    assert_mentions(&source.reason(), &["several", "\"date\", \"trade_date\"", "--date-column"]);
+    assert_mentions(&source.reason(), &["several", "\"date\" and \"trade_date\"", "--date-column"]);
     source.options(|options| options.exclude = vec!["date".into()]);
     assert!(read_all(&source.survey(), 0).is_ok());
     let source = Source::new();
@@ -229,7 +229,7 @@ fn an_unnamed_index_is_the_date_only_where_nothing_else_is() {
 fn an_unnamed_index_of_integers_is_the_date_only_by_hand() {
     let mut source = Source::new();
     source.add("a", &[("x", ints(&[1])), ("__index_level_0__", ints(&[20_240_102]))]);
-    assert_mentions(&source.reason(), &["has no date column", "its columns are \"x\", \"__index_level_0__\""]);
+    assert_mentions(&source.reason(), &["has no date column", "its columns are \"x\" and \"__index_level_0__\""]);
     source.options(|options| options.date_columns = vec!["__index_level_0__".into()]);
     assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["20240102"]);
 }

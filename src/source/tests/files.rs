@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::progress::Observer;
-use crate::source::{KnownFile, Pattern, scan};
+use crate::source::{KnownFile, Pattern, Trust, scan};
 
 fn day() -> Vec<(&'static str, ArrayRef)> {
     vec![("trade_date", texts(&["20240102"])), ("x", ints(&[1]))]
@@ -65,7 +65,7 @@ fn a_hidden_file_that_is_known_is_told_of() {
     let known = KnownFile { byte_len: 1, modified_ns: 1, content_hash: 1 };
     let known = HashMap::from([(".b.parquet".to_owned(), known)]);
     let workers = Workers::new(Some(1)).unwrap();
-    let scan = scan(source.path(), &SourceOptions::default(), &known, false, &workers, &Silent).unwrap();
+    let scan = scan(source.path(), &SourceOptions::default(), &known, Trust::Stamp, &workers, &Silent).unwrap();
     assert_eq!(scan.missing, [".b.parquet"]);
     assert_eq!(scan.notes, ["1 file that the store knows is hidden by its name, and counts as missing: .b.parquet"]);
 }
