@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use rustix::fs::OFlags;
+
 use crate::error::{Error, Result};
 
 /// One operation about to happen; what a test's hook sees.
@@ -101,6 +103,15 @@ impl Disk {
         }
     }
 
+    /// Writes over what `file`, which is at `path`, has from its start, and syncs it: for few bytes, and as many as
+    /// before.
+    pub(crate) fn rewrite(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.before(Operation::Write(path, 0, bytes))
+            .and_then(|()| file.write_all_at(bytes, 0))
+            .map_err(Error::io("write", path))?;
+        self.before(Operation::Sync(path)).and_then(|()| file.sync_all()).map_err(Error::io("sync", path))
+    }
+
     /// Makes the names in `path` survive a crash.
     pub(crate) fn sync_dir(&self, path: &Path) -> Result<()> {
         self.before(Operation::SyncDir(path))
@@ -116,15 +127,33 @@ impl Disk {
     }
 }
 
-/// Opens a file to read. Under the name of one there may be something else, such as a FIFO, whose writer would be
-/// waited for.
+/// Opens a file to read. Under the name of one there may be something else: a link to a file that is not ours, or a
+/// FIFO, whose writer would be waited for.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(link_named).and_then(regular)
+}
+
+/// The file, if it is one.
+pub(crate) fn regular(file: File) -> io::Result<File> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     Ok(file)
+}
+
+/// The error of opening a link, which is not followed, in words.
+pub(crate) fn link_named(error: io::Error) -> io::Error {
+    match rustix::io::Errno::from_io_error(&error) {
+        Some(rustix::io::Errno::LOOP) => link(),
+        _ => error,
+    }
+}
+
+/// What is wrong with a link that leads out of a directory of ours.
+pub(crate) fn link() -> io::Error {
+    let what = "it is a link, which is not followed; put what it points to in its place";
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 fn gone(result: io::Result<()>) -> io::Result<()> {

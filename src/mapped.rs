@@ -2,12 +2,12 @@
 //! crate is here.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_buffer::Buffer;
 use memmap2::{Mmap, MmapMut};
 use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, pread};
@@ -27,8 +27,9 @@ pub enum Access {
     /// it by SIGBUS.
     #[default]
     Map,
-    /// Read files whole to the heap: for file systems where that rule cannot be promised. Memory use is the size of
-    /// the files used.
+    /// Read what is asked for to the heap, each time: for file systems where that rule cannot be promised, such as
+    /// network file systems. What was read is checked, and stays as it is; a file that was cut short meanwhile is an
+    /// error. A section is read whole, whatever is wanted of it.
     Read,
 }
 
@@ -41,14 +42,8 @@ pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Buffer> {
     match access {
         // A mapping of no bytes is an error to the system, an empty buffer to us.
         Access::Map if len > 0 => map(file, path),
-        _ => read(file, path, len),
+        _ => read_at(file, path, 0, len),
     }
-}
-
-fn read(mut file: &File, path: &Path, len: usize) -> Result<Buffer> {
-    let mut bytes = MutableBuffer::from_len_zeroed(len);
-    file.read_exact(bytes.as_slice_mut()).map_err(Error::io("read", path))?;
-    Ok(bytes.into())
 }
 
 /// `len` bytes of `file` from `offset` on, on the heap, aligned to 64 bytes: for those who look at bytes once and then
@@ -102,6 +97,40 @@ pub(crate) fn zeroed(len: usize) -> Option<MmapMut> {
     }
     Some(memory)
 }
+
+/// What the network file system that `path` lies on is called; `None` for a local one, and where nobody knows. On such
+/// a file system another machine may change a file that is mapped here.
+pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    #[cfg(target_os = "linux")]
+    {
+        let magic = rustix::fs::statfs(path).ok()?.f_type as u32;
+        NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// Magic numbers of statfs, as Linux and those file systems define them. FUSE has local ones, too, but nobody can tell.
+#[cfg(target_os = "linux")]
+const NETWORK_FILE_SYSTEMS: [(u32, &str); 14] = [
+    (0x6969, "nfs"),
+    (0x517b, "smb"),
+    (0xff53_4d42, "cifs"),
+    (0xfe53_4d42, "smb2"),
+    (0x0102_1997, "9p"),
+    (0x6573_5546, "fuse"),
+    (0x0bd0_0bd0, "lustre"),
+    (0x4750_4653, "gpfs"),
+    (0x00c3_6400, "ceph"),
+    (0x1983_0326, "beegfs"),
+    (0x5346_414f, "afs"),
+    (0x7461_636f, "ocfs2"),
+    (0x786f_4256, "vboxsf"),
+    (0xbacb_acbc, "vmhgfs"),
+];
 
 #[cfg(test)]
 mod tests {

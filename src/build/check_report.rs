@@ -46,7 +46,7 @@ pub struct SourceReport {
     pub differences: Vec<SourceDifference>,
     /// How many differences are not listed.
     pub not_listed: u64,
-    /// Stocks whose rows in the store were not compared, because the source has no readable file of theirs.
+    /// Rows that were not compared, by stock, because the store keeps to what it has whatever the source says.
     pub kept: Vec<KeptRows>,
     /// Files that could not be used, other than those that were skipped when the store was made as well.
     pub skipped: Vec<Skipped>,
@@ -141,8 +141,10 @@ pub enum Kept {
     Missing,
     /// Their file cannot be read now.
     Skipped,
-    /// `append` brought them.
+    /// `append` brought them, and their file has not had them since.
     Appended,
+    /// `append --replace` removed them, and their file has not changed since. These are not in the store.
+    Removed,
 }
 
 /// What one part of the comparison found: its stocks are no other part's.

@@ -13,7 +13,7 @@ use transect::synth::Preset;
 use transect::{Date, Limit};
 
 use super::exit::{self, Exit};
-use super::groups::{Allowed, At, Limits, RUNNING, Running};
+use super::groups::{Allowed, At, Limits, RUNNING, Reading, Running};
 use super::words::{StocksArg, age, at_least_one, byte_len, one_of};
 
 /// Turns a panel of per-stock Parquet files into one file per date
@@ -471,6 +471,7 @@ pub struct InfoArgs {
 #[command(after_long_help = "\
 Examples:
   transect verify panel.store
+  transect verify panel.store --all-versions
   transect verify panel.store --source features --output by_date")]
 pub struct VerifyArgs {
     /// The store
@@ -479,6 +480,12 @@ pub struct VerifyArgs {
 
     #[command(flatten)]
     pub at: At,
+
+    /// Check every version that the store keeps
+    ///
+    /// What they share is read once.
+    #[arg(long, conflicts_with_all = ["version", "as_of"])]
+    pub all_versions: bool,
 
     /// Also compare every row with the files in SRC
     #[arg(long, value_name = "SRC")]
@@ -506,6 +513,9 @@ pub struct LogArgs {
     /// The store
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
+
+    #[command(flatten)]
+    pub reading: Reading,
 
     /// Print it as one JSON object
     #[arg(long)]
@@ -548,6 +558,9 @@ pub struct DiffArgs {
     pub format: Option<RowFormat>,
 
     #[command(flatten)]
+    pub reading: Reading,
+
+    #[command(flatten)]
     pub running: Running,
 }
 
@@ -576,6 +589,13 @@ pub struct GcArgs {
     /// The store can still be read --as-of any instant since. Without --keep, however many versions stay.
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub older_than: Option<Duration>,
+
+    /// Which version is live, where CURRENT names another than the one that went live last
+    ///
+    /// A CURRENT that was restored from a copy hides the versions that went live since. Nothing is written to such a store
+    /// before this chooses: the newer version, and nothing is lost; or CURRENT's, and what came later is given up.
+    #[arg(long, value_name = "N")]
+    pub live: Option<u64>,
 
     /// Remove nothing; say what would be removed
     #[arg(long)]

@@ -88,7 +88,8 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
         format!("{} files of {out}/, {}; {rate} rows/s", output::count(turned.written), output::bytes(turned.bytes)),
     )?;
 
-    let verified = verify::verify(&store, Some(&places.source), Some(&places.out), VERIFY_MEMORY, &workers, &watch)?;
+    let verified =
+        verify::verify(&store, false, Some(&places.source), Some(&places.out), VERIFY_MEMORY, &workers, &watch)?;
     drop(watch);
     verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out));
     let exit = if verified.ok { Exit::Done } else { Exit::Damaged };

@@ -32,11 +32,9 @@ struct Json<'a> {
 }
 
 pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let newer = match args.newer {
-        Some(version) => Store::open_version(&args.store, version)?,
-        None => Store::open(&args.store)?,
-    };
-    let older = Store::open_version(&args.store, args.older.map_or_else(|| version_before(&newer), Ok)?)?;
+    let live = args.reading.open(&args.store, quiet)?;
+    let newer = live.other_version(args.newer.unwrap_or(live.version()))?;
+    let older = live.other_version(args.older.map_or_else(|| version_before(&newer), Ok)?)?;
     let diff = newer.diff(&older)?;
     let watch = Watch::new(quiet)?;
     let workers = Workers::new(args.running.workers())?;

@@ -23,6 +23,9 @@ pub fn run(args: &GcArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let Some(age) = args.older_than {
         collect = collect.older_than(age);
     }
+    if let Some(version) = args.live {
+        collect = collect.live(version);
+    }
     let report = collect.run()?;
     let store = output::path(&args.store);
     if args.json {

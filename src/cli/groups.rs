@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use transect::mapped::{Access, network_file_system};
 use transect::{Guard, Limit, Store};
 
 use super::output;
@@ -74,6 +75,43 @@ impl Running {
     }
 }
 
+/// How a store's files reach memory.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Reading {
+    /// map: pages of the files as they lie on the disk; read: copies of what is asked for
+    ///
+    /// A file that somebody cuts short while it is mapped ends the command by SIGBUS, and one that is written over may be
+    /// seen half changed. Where that can happen, such as on a network file system, read.
+    #[arg(long, value_name = "HOW", default_value = "map", value_enum, help_heading = RUNNING)]
+    io: Io,
+}
+
+/// What `--io` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Io {
+    Map,
+    Read,
+}
+
+impl Reading {
+    /// Opens the live version of the store at `path`; unless `quiet`, warns of a network file system.
+    pub fn open(self, path: &Path, quiet: bool) -> transect::Result<Store> {
+        let access = match self.io {
+            Io::Map => Access::Map,
+            Io::Read => Access::Read,
+        };
+        let store = Store::open_with(path, access)?;
+        if let (Access::Map, false, Some(name)) = (access, quiet, network_file_system(path)) {
+            output::say(format_args!(
+                "transect: note: {} lies on a network file system ({name}); if another machine cuts a file short, this \
+                 command ends by SIGBUS; --io read reads copies",
+                output::path(path)
+            ));
+        }
+        Ok(store)
+    }
+}
+
 /// Which version of a store to read.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct At {
@@ -87,22 +125,26 @@ pub struct At {
     /// later is not seen. Which version that is goes to stderr.
     #[arg(long, value_name = "DATETIME", value_parser = instant)]
     pub as_of: Option<i64>,
+
+    #[command(flatten)]
+    reading: Reading,
 }
 
 impl At {
     /// Opens that version of the store at `path`; unless `quiet`, says which one a time chose.
     pub fn open(self, path: &Path, quiet: bool) -> transect::Result<Store> {
+        let live = self.reading.open(path, quiet)?;
         match (self.version, self.as_of) {
-            (Some(version), _) => Store::open_version(path, version),
+            (Some(version), _) => live.other_version(version),
             (None, Some(instant_ns)) => {
-                let store = Store::open_as_of(path, instant_ns)?;
+                let store = live.version_as_of(instant_ns)?;
                 if !quiet {
                     let (version, made) = (store.version(), output::instant(store.created_ns()));
                     output::say(format_args!("version {version} of {}, made {made}", output::path(path)));
                 }
                 Ok(store)
             }
-            (None, None) => Store::open(path),
+            (None, None) => Ok(live),
         }
     }
 

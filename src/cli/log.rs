@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal};
 
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
-use transect::Store;
 use transect::store::VersionEntry;
 
 use super::args::LogArgs;
@@ -28,8 +27,8 @@ struct Entry {
     kept: bool,
 }
 
-pub fn run(args: &LogArgs) -> anyhow::Result<Exit> {
-    let store = Store::open(&args.store)?;
+pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let store = args.reading.open(&args.store, quiet)?;
     let kept = store.kept_versions()?;
     let entries = store.history()?.into_iter();
     let entries = entries.map(|entry| Entry {

@@ -60,7 +60,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args, quiet),
-        Command::Log(args) => log::run(&args),
+        Command::Log(args) => log::run(&args, quiet),
         Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),
         Command::Verify(args) => verify::run(&args, quiet),

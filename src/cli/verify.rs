@@ -42,7 +42,8 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     let verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;
-        verify(&store, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
+        let all = args.all_versions;
+        verify(&store, all, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
     };
 
     say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref());
@@ -56,7 +57,8 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         output::print_json("verify", exit, &Json { store: path, verified: &verified })?;
     } else if !quiet {
         let mut lines = Lines::default();
-        lines.add("store", format!("{path}, version {}: {}", store.version(), store_line(&verified.checksums)));
+        let versions = output::versions(&verified.checksums.versions);
+        lines.add("store", format!("{path}, {versions}: {}", store_line(&verified.checksums)));
         if let Some(source) = &args.source {
             lines.add("source", format!("{}: {}", output::path(source), source_line(verified.source.as_ref())));
         }
@@ -69,9 +71,10 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Compares the store with itself, then with the files it came from and those made from it.
+/// Compares the store, or all its versions, with itself; then with the files it came from and those made from it.
 pub fn verify(
     store: &Store,
+    all_versions: bool,
     source: Option<&Path>,
     out: Option<&Path>,
     memory: u64,
@@ -79,8 +82,11 @@ pub fn verify(
     watch: &Watch,
 ) -> anyhow::Result<Verified> {
     let started = Instant::now();
-    let mut verified =
-        Verified { ok: true, checksums: store.verify(workers, watch)?, source: None, output: None, seconds: 0.0 };
+    let checksums = match all_versions {
+        true => store.verify_all(workers, watch)?,
+        false => store.verify(workers, watch)?,
+    };
+    let mut verified = Verified { ok: true, checksums, source: None, output: None, seconds: 0.0 };
     verified.ok = verified.checksums.damages.is_empty();
     // What is compared with a damaged store says nothing.
     if verified.ok {
@@ -137,14 +143,15 @@ fn say_kept(report: &SourceReport, rest: &str) {
     for (why, heading) in [
         (Kept::Missing, "their files are gone (update --prune removes such rows)"),
         (Kept::Skipped, "their files cannot be read now"),
-        (Kept::Appended, "no file of the source has these stocks (append brought them)"),
+        (Kept::Appended, "append brought them, and they stay until their file has them"),
+        (Kept::Removed, "append --replace removed them, and their file has not changed since"),
     ] {
         let kept: Vec<_> = report.kept.iter().filter(|kept| kept.why == why).collect();
         if kept.is_empty() {
             continue;
         }
         let rows = output::counted(kept.iter().map(|kept| kept.rows).sum(), "row", "rows");
-        output::say(format_args!("transect: {rows} of the store not compared; {heading}:"));
+        output::say(format_args!("transect: {rows} not compared; {heading}:"));
         let line = |kept: &&transect::KeptRows| {
             let rows = output::counted(kept.rows, "row", "rows");
             format!("{}: {rows} of {}", kept.path.as_deref().unwrap_or("no file"), kept.code)
@@ -182,7 +189,7 @@ fn source_line(report: Option<&SourceReport>) -> String {
     }
     let kept = report.kept.iter().map(|kept| kept.rows).sum();
     if kept > 0 {
-        line.push_str(&format!("; {} of the store not compared", output::counted(kept, "row", "rows")));
+        line.push_str(&format!("; {} not compared", output::counted(kept, "row", "rows")));
     }
     if !report.skipped_before.is_empty() {
         let files = output::counted(report.skipped_before.len() as u64, "file", "files");

@@ -39,6 +39,26 @@ pub enum Table {
     History = 13,
 }
 
+impl Table {
+    /// All of them, by number.
+    pub const ALL: [Table; TABLE_COUNT] = [
+        Table::Strings,
+        Table::Settings,
+        Table::Columns,
+        Table::Dictionaries,
+        Table::DictionaryOffsets,
+        Table::DictionaryBytes,
+        Table::StockOrder,
+        Table::StockRanks,
+        Table::Segments,
+        Table::SegmentColumns,
+        Table::Dates,
+        Table::Sections,
+        Table::Sources,
+        Table::History,
+    ];
+}
+
 /// How many tables there are.
 pub const TABLE_COUNT: usize = 14;
 

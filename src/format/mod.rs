@@ -12,6 +12,7 @@ mod catalog;
 mod checksum;
 mod chunk;
 mod current;
+mod lock;
 mod names;
 mod record;
 
@@ -19,6 +20,7 @@ pub use catalog::{CatalogBytes, Header, NotACatalog, TABLE_COUNT, Table, TableRe
 pub use checksum::{SectionIdentity, checksum};
 pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;
+pub use lock::LockNote;
 pub use names::{
     CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,

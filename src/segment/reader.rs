@@ -21,8 +21,9 @@ const TRAILER_LEN: usize = 10;
 /// The bytes of one segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    bytes: Buffer,
-    access: Access,
+    /// `None` where its bytes are read when they are asked for.
+    mapped: Option<Buffer>,
+    byte_len: u64,
     path: PathBuf,
 }
 
@@ -32,24 +33,23 @@ impl Segment {
     /// # Errors
     /// When it cannot be read, or has another length.
     pub(crate) fn open(path: &Path, file_len: u64, access: Access) -> Result<Segment> {
-        let file = durable::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
-            _ => Error::io("open", path)(error),
-        })?;
-        let got = file.metadata().map_err(Error::io("read", path))?.len();
-        if got != file_len {
-            return Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: file_len, got } });
-        }
-        Segment::load(&file, path, access)
+        let file = open(path, file_len)?;
+        let mapped = (access == Access::Map).then(|| load(&file, path, access)).transpose()?;
+        Ok(Segment { mapped, byte_len: file_len, path: path.to_owned() })
     }
 
-    pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Segment> {
-        Ok(Segment { bytes: load(file, path, access)?, access, path: path.to_owned() })
+    /// The segment that was just written to `file`, mapped.
+    ///
+    /// # Errors
+    /// When it cannot be mapped.
+    pub(crate) fn of_file(file: &File, path: &Path) -> Result<Segment> {
+        let mapped = load(file, path, Access::Map)?;
+        Ok(Segment { byte_len: mapped.len() as u64, mapped: Some(mapped), path: path.to_owned() })
     }
 
     /// Length of the file.
     pub(crate) fn byte_len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.byte_len
     }
 
     /// Where the file is.
@@ -57,16 +57,25 @@ impl Segment {
         &self.path
     }
 
-    /// `len` bytes at `offset`, in place.
+    /// `len` bytes at `offset`: in place where it is mapped, else on the heap.
     ///
     /// # Errors
-    /// When they lie outside the file.
+    /// When they lie outside the file, or reading fails.
     pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Buffer> {
-        let end = offset.checked_add(len);
-        if end.is_none_or(|end| end > self.byte_len()) {
+        match &self.mapped {
+            Some(bytes) => {
+                self.check_range(offset, len)?;
+                Ok(bytes.slice_with_length(offset as usize, len as usize))
+            }
+            None => self.read(offset, len),
+        }
+    }
+
+    fn check_range(&self, offset: u64, len: u64) -> Result<()> {
+        if offset.checked_add(len).is_none_or(|end| end > self.byte_len) {
             return Err(Error::structure(&self.path, format!("bytes {offset} to {offset}+{len} lie outside it")));
         }
-        Ok(self.bytes.slice_with_length(offset as usize, len as usize))
+        Ok(())
     }
 
     /// `len` bytes at `offset`, on the heap. Opens the file each time: a store may have more segments than a process
@@ -75,11 +84,8 @@ impl Segment {
     /// # Errors
     /// When they lie outside the file, or reading fails.
     pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
-        let bytes = self.slice(offset, len)?;
-        if self.access == Access::Read {
-            return Ok(bytes);
-        }
-        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        self.check_range(offset, len)?;
+        let file = open(&self.path, self.byte_len)?;
         read_at(&file, &self.path, offset, len as usize)
     }
 
@@ -90,12 +96,13 @@ impl Segment {
     pub(crate) fn footer_bodies(&self) -> Result<Vec<(u64, u64)>> {
         let damaged = |why: &dyn std::fmt::Display| Error::structure(&self.path, format!("its Arrow footer: {why}"));
         let trailer_start =
-            self.bytes.len().checked_sub(TRAILER_LEN).ok_or_else(|| damaged(&"the file is too short"))?;
+            self.byte_len.checked_sub(TRAILER_LEN as u64).ok_or_else(|| damaged(&"the file is too short"))?;
         let mut trailer = [0; TRAILER_LEN];
-        trailer.copy_from_slice(&self.bytes[trailer_start..]);
+        trailer.copy_from_slice(&self.slice(trailer_start, TRAILER_LEN as u64)?);
         let footer_len = read_footer_length(trailer).map_err(|error| damaged(&error))?;
-        let footer_start = trailer_start.checked_sub(footer_len).ok_or_else(|| damaged(&"it is too long"))?;
-        let footer = root_as_footer(&self.bytes[footer_start..trailer_start]).map_err(|error| damaged(&error))?;
+        let footer_start = trailer_start.checked_sub(footer_len as u64).ok_or_else(|| damaged(&"it is too long"))?;
+        let footer = self.slice(footer_start, footer_len as u64)?;
+        let footer = root_as_footer(&footer).map_err(|error| damaged(&error))?;
         let blocks = footer.recordBatches().ok_or_else(|| damaged(&"it lists no record batches"))?;
         blocks
             .iter()
@@ -125,5 +132,17 @@ impl Segment {
         let rest = rest.ok_or_else(|| Error::structure(&self.path, "a section lies outside it"))?;
         hasher.write(&self.slice(at, rest)?);
         Ok(hasher.finish())
+    }
+}
+
+/// Opens the segment at `path`, which must be `byte_len` bytes long.
+fn open(path: &Path, byte_len: u64) -> Result<File> {
+    let file = durable::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
+        _ => Error::io("open", path)(error),
+    })?;
+    match file.metadata().map_err(Error::io("read", path))?.len() {
+        got if got == byte_len => Ok(file),
+        got => Err(Error::Corrupt { path: path.to_owned(), damage: Damage::Length { expected: byte_len, got } }),
     }
 }

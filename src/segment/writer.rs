@@ -13,7 +13,6 @@ use crate::durable::{AlignedWriter, Disk, Syncs};
 use crate::error::{Error, Result};
 use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
 use crate::key::Date;
-use crate::mapped::Access;
 
 /// Which segment of which store.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +128,7 @@ impl SegmentWriter {
         syncs.sync(file)?;
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
-        let segment = Segment::load(&reopened, &path, Access::Map)?;
+        let segment = Segment::of_file(&reopened, &path)?;
         let mut sections = self.sections;
         let bodies = segment.footer_bodies()?;
         if bodies.len() != sections.len() {

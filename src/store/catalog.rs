@@ -55,10 +55,6 @@ impl Catalog {
         &self.header
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Length of the file.
     pub(super) fn byte_len(&self) -> u64 {
         self.header.file_len
@@ -77,6 +73,12 @@ impl Catalog {
             self.verified[which as usize].get_or_init(|| ());
         }
         Ok(records)
+    }
+
+    /// What is wrong with its tables, each by itself.
+    pub(super) fn damaged_tables(&self) -> Vec<Error> {
+        let damages = Table::ALL.into_iter().map(|which| self.table::<u8>(which).map(drop));
+        damages.filter_map(Result::err).collect()
     }
 
     /// One record of a table.

@@ -11,7 +11,7 @@ use crate::error::{Damage, Error, Result};
 use crate::format::{
     ChunkFileHeader, ChunkRecord, FORMAT_VERSION, MAGIC, SEGMENT_DIR, SegmentRecord, checksum, chunks_name,
 };
-use crate::mapped::{Access, load};
+use crate::mapped::{Access, load, read_at};
 
 /// Length of a record, and of the header.
 const RECORD_LEN: u64 = size_of::<ChunkRecord>() as u64;
@@ -21,7 +21,7 @@ const RECORD_LEN: u64 = size_of::<ChunkRecord>() as u64;
 pub(super) struct Chunks {
     bytes: Buffer,
     path: PathBuf,
-    /// One bit a chunk.
+    /// One bit a chunk; none where nothing is remembered.
     checked: Box<[AtomicU64]>,
 }
 
@@ -36,8 +36,9 @@ impl Chunks {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
         })?;
-        let all = load(&file, &path, access)?;
-        let header = all.get(..RECORD_LEN as usize).map(bytemuck::pod_read_unaligned::<ChunkFileHeader>);
+        let len = file.metadata().map_err(Error::io("read", &path))?.len();
+        let header = (len >= RECORD_LEN).then(|| read_at(&file, &path, 0, RECORD_LEN as usize)).transpose()?;
+        let header = header.map(|bytes| bytemuck::pod_read_unaligned::<ChunkFileHeader>(&bytes));
         match header {
             Some(header) if header == HEADER => {}
             Some(header) if header.magic == MAGIC && header.format_version != FORMAT_VERSION => {
@@ -49,15 +50,20 @@ impl Chunks {
             let end = start.checked_add(segment.chunk_count)?.checked_mul(RECORD_LEN)?;
             Some((start.checked_mul(RECORD_LEN)?, end))
         });
-        let Some((start, end)) = range.filter(|(_, end)| *end <= all.len() as u64) else {
+        let Some((start, end)) = range.filter(|(_, end)| *end <= len) else {
             return Err(Error::structure(&path, "it is too short for the chunks that the catalog looks for"));
         };
-        let bytes = all.slice_with_length(start as usize, (end - start) as usize);
+        let bytes = match access {
+            Access::Map => load(&file, &path, access)?.slice_with_length(start as usize, (end - start) as usize),
+            Access::Read => read_at(&file, &path, start, (end - start) as usize)?,
+        };
         if checksum(&bytes) != segment.chunk_checksum {
             let what = format!("the chunks of segment {}", segment.ordinal);
             return Err(Error::Corrupt { path, damage: Damage::Checksum { what } });
         }
-        let checked = (0..segment.chunk_count.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        // Bytes that are read anew each time are checked each time.
+        let words = if access == Access::Map { segment.chunk_count.div_ceil(64) } else { 0 };
+        let checked = (0..words).map(|_| AtomicU64::new(0)).collect();
         Ok(Chunks { bytes, path, checked })
     }
 

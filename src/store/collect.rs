@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use super::layout::names;
 use super::publish::{Opening, StoreWriter};
+use super::stale::Stale;
 use super::{Store, VersionEntry};
-use crate::durable::Disk;
+use crate::durable::{self, Disk};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_catalog_name, parse_chunks_name, parse_segment_name,
 };
+use crate::mapped::Access;
 
 /// Removes old versions of a store, and the files that only they use.
 ///
@@ -27,6 +29,7 @@ pub struct Collect {
     keep: Option<u32>,
     older_than: Option<Duration>,
     dry_run: bool,
+    live: Option<u64>,
     disk: Disk,
 }
 
@@ -49,7 +52,7 @@ pub struct CollectReport {
 impl Collect {
     /// Collects in the store at `store`, which keeps as many versions as it says itself.
     pub fn new(store: impl Into<PathBuf>) -> Collect {
-        Collect { store: store.into(), keep: None, older_than: None, dry_run: false, disk: Disk::default() }
+        Collect { store: store.into(), keep: None, older_than: None, dry_run: false, live: None, disk: Disk::default() }
     }
 
     /// Keeps the newest `versions`, the live one among them, instead of as many as the store says; at least 1.
@@ -72,6 +75,13 @@ impl Collect {
         self
     }
 
+    /// Which version is live, where CURRENT names another than the one that went live last: a newer one, and CURRENT
+    /// names it from now on; or CURRENT's, and what came later goes. Refused where the two agree.
+    pub fn live(mut self, version: u64) -> Self {
+        self.live = Some(version);
+        self
+    }
+
     /// The disk to remove files from; a test's may fail.
     pub fn disk(mut self, disk: Disk) -> Self {
         self.disk = disk;
@@ -81,8 +91,8 @@ impl Collect {
     /// Collects. Costs a look at both directories and at the catalogs of the versions that stay.
     ///
     /// # Errors
-    /// When the live version cannot be read, another writer is at work, or a file cannot be removed; the live version
-    /// is whole all the same, and collecting again goes on where this stopped.
+    /// When the live version cannot be read, a newer one went live than CURRENT names, another writer is at work, or a
+    /// file cannot be removed; the live version is whole all the same, and collecting again goes on where this stopped.
     pub fn run(self) -> Result<CollectReport> {
         let live = Store::open(&self.store)?;
         let newest = match (self.keep, self.older_than) {
@@ -96,10 +106,17 @@ impl Collect {
         });
         let goes = |newer: usize, replaced_ns: i64| newer >= newest as usize && replaced_ns < since;
         if self.dry_run {
-            return Ok(Plan::of(&live, goes)?.report);
+            return match (Stale::find(&self.store)?, self.live) {
+                (Some(stale), None) => Err(stale.refusal(&self.store)),
+                (Some(stale), Some(version)) if version != stale.current => {
+                    Ok(Plan::of(&Store::open_catalog(&self.store, version, Access::Map)?, goes)?.report)
+                }
+                _ => Ok(Plan::of(&live, goes)?.report),
+            };
         }
         drop(live);
-        let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
+        let opening = self.live.map_or(Opening::Change, Opening::Settle);
+        let mut writer = StoreWriter::begin(&self.store, &self.disk, opening)?;
         writer.collect(goes)
     }
 }
@@ -153,7 +170,7 @@ impl Plan {
             // A catalog that the live version's history does not know was written and never made live.
             if version != live.version() && known.is_none_or(|at| goes(newer, replaced_ns(at))) {
                 let path = catalog_path(live.path(), version);
-                let file = match File::open(&path) {
+                let file = match durable::open(&path) {
                     // In a dry run, a writer may remove it meanwhile.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     opened => opened.map_err(Error::io("open", &path))?,
@@ -202,7 +219,7 @@ fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<PathBuf>> {
     // Of a version that cannot be read, anything up to its own number may be in use.
     let mut unknown_up_to = 0;
     for &version in kept {
-        match Store::open_catalog(root, version).and_then(|store| store.segment_names()) {
+        match Store::open_catalog(root, version, Access::Map).and_then(|store| store.segment_names()) {
             Ok(segments) => used.extend(segments),
             Err(_) => unknown_up_to = version,
         }

@@ -207,7 +207,7 @@ impl Store {
         let mut nulls = vec![0u64; count];
         let mut stored = vec![None; count];
         for index in 0..self.dates()?.len() {
-            let section = self.section_at(index)?;
+            let section = self.outline_at(index)?;
             let open: &OpenSegment = section.segment();
             let mut absent = vec![true; count];
             for (position, column) in open.columns.iter().enumerate() {

@@ -30,6 +30,19 @@ pub(super) fn is_store(root: &Path) -> Result<bool> {
     Ok(root.join(LOCK_NAME).exists() && names(root)?.iter().all(is_ours))
 }
 
+/// Refuses a store whose directories are links: what lies behind them is not the store's, and would be read, or removed.
+///
+/// # Errors
+/// Naming the link.
+pub(super) fn refuse_links(root: &Path) -> Result<()> {
+    for path in [CATALOG_DIR, SEGMENT_DIR].map(|dir| root.join(dir)) {
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(Error::io("open", &path)(durable::link()));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the directory `root` is empty.
 ///
 /// # Errors

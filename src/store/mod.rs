@@ -10,12 +10,14 @@ mod diff;
 mod history;
 mod info;
 mod layout;
+mod lock;
 mod logical;
 mod matrix;
 mod publish;
 mod section;
 mod series;
 mod snapshot;
+mod stale;
 mod strings;
 #[cfg(test)]
 mod tests;

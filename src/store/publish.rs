@@ -1,19 +1,17 @@
 //! Writing to a store: one writer at a time, and the commit that makes a version live.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::layout::{self, names};
+use super::lock::Lock;
+use super::stale::Stale;
 use super::view::published_before;
 use super::{Snapshot, Store, VersionEntry};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
+    CATALOG_DIR, CURRENT_NAME, Current, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
 
@@ -26,6 +24,8 @@ pub(crate) enum Opening {
     Replace,
     /// A store to change.
     Change,
+    /// A store to change whose live version is this one: CURRENT's, or a newer one that CURRENT does not know of.
+    Settle(u64),
 }
 
 /// A new version being written, by the one writer of the store: the lock goes with it.
@@ -36,7 +36,7 @@ pub(crate) struct StoreWriter {
     store_id: [u8; 16],
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
     pub(super) before: Option<Store>,
-    _lock: File,
+    lock: Lock,
 }
 
 impl StoreWriter {
@@ -45,7 +45,8 @@ impl StoreWriter {
     ///
     /// # Errors
     /// [`Error::Refused`] when something stands there that must not be replaced, [`Error::Locked`] when another writer
-    /// is at work; for [`Opening::Change`] also what [`Store::open`] says.
+    /// is at work; for a store that is to be changed also what [`Store::open`] says, and [`Error::Refused`] when newer
+    /// versions than CURRENT's went live.
     pub(crate) fn begin(root: &Path, disk: &Disk, opening: Opening) -> Result<StoreWriter> {
         let refuse_existing = || {
             if opening != Opening::Create {
@@ -66,7 +67,8 @@ impl StoreWriter {
                 None => Ok(()),
             }
         };
-        if opening == Opening::Change {
+        let changes = matches!(opening, Opening::Change | Opening::Settle(_));
+        if changes {
             // Whatever is wrong with it is said before anything is written there.
             Store::open(root)?;
         } else if root.exists() {
@@ -79,19 +81,23 @@ impl StoreWriter {
             refuse_existing()?;
         }
         make_root(root, disk)?;
-        let lock = lock(root)?;
+        let lock = Lock::take(root)?;
         // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT,
         // since whoever published the live version may have died before its name was safe, and the version before it
         // goes next.
         disk.sync_dir(root)?;
         // Another writer may have published between the first look and the lock.
         refuse_existing()?;
+        layout::refuse_links(root)?;
         for dir in [CATALOG_DIR, SEGMENT_DIR] {
             disk.create_dir(&root.join(dir))?;
         }
+        if changes {
+            settle(root, disk, &lock, opening)?;
+        }
         let before = match Store::open(root) {
             // What cannot be read now may be whole.
-            Err(error) if opening == Opening::Change || matches!(error, Error::Io { .. }) => return Err(error),
+            Err(error) if changes || matches!(error, Error::Io { .. }) => return Err(error),
             // A store too damaged to open is replaced by a new one.
             before => before.ok(),
         };
@@ -100,10 +106,10 @@ impl StoreWriter {
             Some(before) => store_id = before.id().to_le_bytes(),
             None => getrandom::fill(&mut store_id).map_err(Error::failed("draw a random number"))?,
         }
-        let version = newest_version(root)?.checked_add(1).ok_or_else(|| {
+        let version = newest_version(root)?.max(lock.note().last).checked_add(1).ok_or_else(|| {
             Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))
         })?;
-        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, _lock: lock };
+        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, lock };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -177,11 +183,12 @@ impl StoreWriter {
         self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
         self.disk.sync_dir(&self.root)?;
-        self.put(&self.root, CURRENT_NAME, &Current { version: self.version }.encode())
+        put_current(&self.root, &self.disk, self.version)?;
+        self.lock.set_live(self.version, self.version, &self.disk)
     }
 
     fn put(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-        self.disk.put(&dir.join(format!("{TEMP_PREFIX}{name}")), &dir.join(name), bytes)
+        put(dir, &self.disk, name, bytes)
     }
 
     /// Removes temporary files, for a writer that gives up.
@@ -223,24 +230,29 @@ fn newest_version(root: &Path) -> Result<u64> {
     Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))
 }
 
-/// Takes the write lock and notes in it who has it, for those who come second.
-fn lock(root: &Path) -> Result<File> {
-    let path = root.join(LOCK_NAME);
-    let failed = || Error::io("lock", &path);
-    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-    let mut file = open.map_err(Error::io("create", &path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            file.set_len(0).and_then(|()| file.rewind()).map_err(failed())?;
-            writeln!(file, "{}", std::process::id()).map_err(failed())?;
-            Ok(file)
+fn put(dir: &Path, disk: &Disk, name: &str, bytes: &[u8]) -> Result<()> {
+    disk.put(&dir.join(format!("{TEMP_PREFIX}{name}")), &dir.join(name), bytes)
+}
+
+fn put_current(root: &Path, disk: &Disk, version: u64) -> Result<()> {
+    put(root, disk, CURRENT_NAME, &Current { version }.encode())
+}
+
+/// Sees that CURRENT names the version that went live last, or that somebody chose another.
+fn settle(root: &Path, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
+    match (Stale::find(root)?, opening) {
+        (None, Opening::Settle(version)) => Err(Error::Refused(format!(
+            "CURRENT of {} names the version that went live last, and nothing is to be chosen; leave out --live {version}",
+            root.display()
+        ))),
+        (Some(stale), Opening::Settle(version)) if version == stale.current => {
+            lock.set_live(version, stale.newest, disk)
         }
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut holder = String::new();
-            // What it says is a courtesy: it may be empty, or the holder may just have changed.
-            let _ = file.read_to_string(&mut holder);
-            Err(Error::Locked { path, holder: holder.trim().parse().ok() })
+        (Some(stale), Opening::Settle(version)) if Some(version) == stale.whole => {
+            put_current(root, disk, version)?;
+            lock.set_live(version, stale.newest, disk)
         }
-        Err(errno) => Err(failed()(errno.into())),
+        (Some(stale), _) => Err(stale.refusal(root)),
+        (None, _) => Ok(()),
     }
 }

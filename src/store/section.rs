@@ -52,7 +52,7 @@ impl<'a> Section<'a> {
             end
         });
         let starts: Box<[usize]> = std::iter::once(0).chain(ends).collect();
-        if end != body.len() {
+        if end as u64 != record.body_len {
             return Err(store.catalog.structure(format!("the section of {date} has another length than its columns")));
         }
         Ok(Section { store, date, record, open, body, chunks, starts })

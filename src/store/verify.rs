@@ -1,10 +1,16 @@
 //! Reads every byte of a store and says what is not as it was written.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
+use super::stale::Stale;
 use super::{Section, Store};
 use crate::error::{Damage, Error, Result};
-use crate::format::{ColumnRecord, DictionaryRecord, SectionRecord, SourceRecord, Table};
+use crate::format::{
+    ColumnRecord, DictionaryRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, Table,
+    TypeRecord, checksum,
+};
 use crate::progress::Observer;
 use crate::segment::Segment;
 use crate::workers::Workers;
@@ -13,105 +19,217 @@ use crate::workers::Workers;
 #[derive(Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
+    /// The versions checked, ascending.
+    pub versions: Vec<u64>,
     /// Sections read.
     pub sections: u64,
     /// Rows in them.
     pub rows: u64,
-    /// Bytes of catalog and segments.
+    /// Bytes of catalogs and segments.
     pub bytes: u64,
     /// Everything that is damaged, one message each.
     pub damages: Vec<String>,
 }
 
+/// What was read for one version and need not be read again for another: sections and frames, by all that their check
+/// depends on.
+#[derive(Default)]
+struct Seen {
+    sections: HashSet<u64>,
+    frames: HashSet<u64>,
+    damages: HashSet<String>,
+}
+
+impl VerifyReport {
+    fn add(&mut self, seen: &mut Seen, error: &Error) {
+        self.add_text(seen, message(error));
+    }
+
+    /// Adds a damage, unless it was told before: many parts may miss the same one.
+    fn add_text(&mut self, seen: &mut Seen, text: String) {
+        if seen.damages.insert(text.clone()) {
+            self.damages.push(text);
+        }
+    }
+}
+
 impl Store {
     /// Compares every checksum of this version, and checks that its parts agree: both doors to the segments, row
-    /// counts, the order of codes. Reads every byte of the store once.
+    /// counts, the order of codes. Reads every byte that the version uses once.
     ///
     /// # Errors
     /// Only when it cannot go on; damage is in the report.
     pub fn verify(&self, workers: &Workers, observer: &dyn Observer) -> Result<VerifyReport> {
-        let mut report = VerifyReport { bytes: self.catalog.byte_len(), ..VerifyReport::default() };
-        if let Err(damage) = self.verify_tables() {
-            // Nothing below can be found without the tables.
-            report.damages.push(message(&damage));
-            return Ok(report);
-        }
-        let dates = self.dates()?;
-        observer.begin("verify", "sections", dates.len() as u64);
-        let results = workers.try_map(dates.len(), |index| {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let result = self.section_at(index).and_then(|section| section.verify());
-            observer.advance(1);
-            match result {
-                Ok(rows) => Ok((rows, Vec::new())),
-                Err(Error::Cancelled) => Err(Error::Cancelled),
-                Err(damage) => Ok((0, vec![message(&damage)])),
-            }
-        })?;
-        observer.end();
-        report.sections = dates.len() as u64;
-        for (rows, damages) in results {
-            report.rows += rows;
-            report.damages.extend(damages);
-        }
-        for index in 0..self.segment_count() as u32 {
-            match self.verify_frame(index) {
-                Ok(len) => report.bytes += len,
-                Err(damage) => report.damages.push(message(&damage)),
-            }
-        }
-        if report.damages.is_empty() && report.rows != self.row_count() {
-            report.damages.push(format!(
-                "{}: it counts {} rows, its sections have {}",
-                self.catalog.path().display(),
-                self.row_count(),
-                report.rows
-            ));
-        }
-        report.damages.dedup();
+        let (mut report, mut seen) = (VerifyReport::default(), Seen::default());
+        self.verify_current(&mut report, &mut seen);
+        self.verify_version(&mut report, &mut seen, workers, observer)?;
         Ok(report)
     }
 
-    /// Every table's checksum, and whether the tables fit together.
-    fn verify_tables(&self) -> Result<()> {
-        let wrong = |why: &str| Err(self.catalog.structure(why));
-        if !self.catalog.padding_is_zero() {
-            return wrong("the bytes between its tables are not zero");
+    /// As [`verify`](Store::verify), of every version that the store keeps. What they share is read once.
+    ///
+    /// # Errors
+    /// As [`verify`](Store::verify); also when the live version's history is damaged.
+    pub fn verify_all(&self, workers: &Workers, observer: &dyn Observer) -> Result<VerifyReport> {
+        let (mut report, mut seen) = (VerifyReport::default(), Seen::default());
+        self.verify_current(&mut report, &mut seen);
+        // Oldest first: dictionaries grow, so that a code that lies in the oldest lies in all.
+        for version in self.kept_versions()? {
+            match self.other_version(version) {
+                Ok(store) => store.verify_version(&mut report, &mut seen, workers, observer)?,
+                // It was collected meanwhile.
+                Err(Error::NotFound { .. }) => {}
+                Err(damage) => {
+                    report.versions.push(version);
+                    report.add(&mut seen, &damage);
+                }
+            }
         }
-        self.catalog.table::<u8>(Table::Settings)?;
-        self.catalog.table::<u8>(Table::Strings)?;
-        for source in self.catalog.table::<SourceRecord>(Table::Sources)? {
-            self.catalog.string(source.path)?;
-            self.catalog.string(source.reason)?;
+        Ok(report)
+    }
+
+    /// Whether CURRENT names the version that went live last. Nothing is said where another version went live since this
+    /// one was opened.
+    fn verify_current(&self, report: &mut VerifyReport, seen: &mut Seen) {
+        let stale = Stale::find(self.path());
+        if let Ok(Some(stale)) = stale {
+            report.add_text(seen, format!("{}: {}", self.path().display(), stale.told()));
         }
-        self.history()?;
-        let columns: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
-        let dictionaries: &[DictionaryRecord] = self.catalog.table(Table::Dictionaries)?;
-        self.catalog.table::<i32>(Table::DictionaryOffsets)?;
-        self.catalog.table::<u8>(Table::DictionaryBytes)?;
-        for column in 0..columns.len() {
-            self.dictionary(column)?;
+    }
+
+    fn verify_version(
+        &self,
+        report: &mut VerifyReport,
+        seen: &mut Seen,
+        workers: &Workers,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        report.versions.push(self.version());
+        report.bytes += self.catalog.byte_len();
+        for damage in self.verify_tables() {
+            report.add(seen, &damage);
         }
-        let stocks = self.stocks()?;
-        let ranks = self.ranks()?;
-        if !stocks.is_sorted_by(|a, b| a < b) || dictionaries.first().map_or(0, |d| d.count as usize) != ranks.len() {
-            return wrong("its stocks are out of order");
+        // Without the dates nothing below can be found; what else is damaged hides no more than what needs it.
+        let Ok(dates) = self.dates() else { return Ok(()) };
+        let mut fresh = Vec::new();
+        for index in 0..dates.len() {
+            // What cannot be identified is damaged, and its check says how.
+            if self.section_identity(index).is_none_or(|identity| seen.sections.insert(identity)) {
+                fresh.push(index);
+            }
         }
-        let order: &[u32] = self.catalog.table(Table::StockOrder)?;
-        if order.iter().enumerate().any(|(rank, &stock)| ranks.get(stock as usize) != Some(&(rank as u32))) {
-            return wrong("the order and the ranks of its stocks contradict each other");
+        observer.begin("verify", "sections", fresh.len() as u64);
+        let results = workers.try_map(fresh.len(), |at| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let result = self.section_at(fresh[at]).map(|section| (section.row_count() as u64, section.verify()));
+            observer.advance(1);
+            Ok(result.unwrap_or_else(|damage| (0, vec![damage])))
+        })?;
+        observer.end();
+        report.sections += fresh.len() as u64;
+        for (rows, damages) in results {
+            report.rows += rows;
+            damages.iter().for_each(|damage| report.add(seen, damage));
         }
-        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
-        if sections.len() != self.dates()?.len() {
-            return wrong("it does not have one section for each date");
+        for index in 0..self.segment_count() as u32 {
+            match self.verify_frame(index, seen) {
+                Ok(len) => report.bytes += len,
+                Err(damage) => report.add(seen, &damage),
+            }
         }
         Ok(())
     }
 
-    /// The bytes of a segment outside its sections, and its other door.
-    fn verify_frame(&self, index: u32) -> Result<u64> {
+    /// A checksum of all that the check of a section depends on, besides the bytes of segments and chunk files.
+    fn section_identity(&self, index: usize) -> Option<u64> {
+        let record: SectionRecord = self.catalog.record(Table::Sections, index).ok()?;
+        let segment: SegmentRecord = self.catalog.record(Table::Segments, record.segment as usize).ok()?;
+        let mut identity = self.segment_identity(&segment)?;
+        // Where the segment stands in this catalog, and since when the rows are what they are, says nothing of the bytes.
+        identity.extend(bytemuck::bytes_of(&SectionRecord { segment: 0, changed: 0, ..record }));
+        identity.extend(self.dates().ok()?.get(index)?.days().to_le_bytes());
+        Some(checksum(&identity))
+    }
+
+    /// The records of a segment and its columns.
+    fn segment_identity(&self, segment: &SegmentRecord) -> Option<Vec<u8>> {
+        let columns: &[SegmentColumnRecord] =
+            self.catalog.records(Table::SegmentColumns, segment.column_start, segment.column_count as usize).ok()?;
+        let mut identity = bytemuck::bytes_of(&SegmentRecord { column_start: 0, ..*segment }).to_vec();
+        for column in columns {
+            // The zone's name, and not where it lies in this catalog's strings.
+            let zone = self.catalog.string(column.logical.zone).ok()?;
+            let nowhere = StrRef { offset: 0, byte_len: 0 };
+            let logical = TypeRecord { zone: nowhere, ..column.logical };
+            identity.extend(bytemuck::bytes_of(&SegmentColumnRecord { logical, ..*column }));
+            identity.extend(zone.as_bytes());
+        }
+        Some(identity)
+    }
+
+    /// Every table's checksum, and whether the tables fit together.
+    fn verify_tables(&self) -> Vec<Error> {
+        let mut damages = self.catalog.damaged_tables();
+        if !self.catalog.padding_is_zero() {
+            damages.push(self.catalog.structure("the bytes between its tables are not zero"));
+        }
+        if damages.is_empty() {
+            // Whether whole tables contradict each other.
+            let checks: [&dyn Fn() -> Result<()>; 5] = [
+                &|| self.verify_sources(),
+                &|| self.history().map(drop),
+                &|| self.verify_dictionaries(),
+                &|| self.verify_stocks(),
+                &|| self.verify_sections(),
+            ];
+            damages.extend(checks.into_iter().filter_map(|check| check().err()));
+        }
+        damages
+    }
+
+    fn verify_sources(&self) -> Result<()> {
+        for source in self.catalog.table::<SourceRecord>(Table::Sources)? {
+            self.catalog.string(source.path)?;
+            self.catalog.string(source.reason)?;
+        }
+        Ok(())
+    }
+
+    fn verify_dictionaries(&self) -> Result<()> {
+        let columns: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
+        (0..columns.len()).try_for_each(|column| self.dictionary(column).map(drop))
+    }
+
+    fn verify_stocks(&self) -> Result<()> {
+        let dictionaries: &[DictionaryRecord] = self.catalog.table(Table::Dictionaries)?;
+        let (stocks, ranks) = (self.stocks()?, self.ranks()?);
+        if !stocks.is_sorted_by(|a, b| a < b) || dictionaries.first().map_or(0, |d| d.count as usize) != ranks.len() {
+            return Err(self.catalog.structure("its stocks are out of order"));
+        }
+        let order: &[u32] = self.catalog.table(Table::StockOrder)?;
+        if order.iter().enumerate().any(|(rank, &stock)| ranks.get(stock as usize) != Some(&(rank as u32))) {
+            return Err(self.catalog.structure("the order and the ranks of its stocks contradict each other"));
+        }
+        Ok(())
+    }
+
+    fn verify_sections(&self) -> Result<()> {
+        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        if sections.len() != self.dates()?.len() {
+            return Err(self.catalog.structure("it does not have one section for each date"));
+        }
+        let rows: u64 = sections.iter().map(|section| u64::from(section.row_count)).sum();
+        if rows != self.row_count() {
+            let counted = self.row_count();
+            return Err(self.catalog.structure(format!("it counts {counted} rows, its sections have {rows}")));
+        }
+        Ok(())
+    }
+
+    /// The bytes of a segment outside its sections, and its other door; its length, where it was not seen before.
+    fn verify_frame(&self, index: u32, seen: &mut Seen) -> Result<u64> {
         let open = self.segment(index)?;
         let segment: &Segment = &open.segment;
         let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
@@ -120,6 +238,10 @@ impl Store {
         // Sections that later versions replaced stay in the footer.
         if !bodies.all(|record| listed.binary_search(&(record.body_offset, record.body_len)).is_ok()) {
             return Err(Error::structure(segment.path(), "its Arrow footer and the catalog name other sections"));
+        }
+        let identity = self.segment_identity(&open.record).map(|identity| checksum(&identity));
+        if identity.is_some_and(|identity| !seen.frames.insert(identity)) {
+            return Ok(0);
         }
         if segment.frame_checksum(&listed)? != open.record.frame_checksum {
             return Err(Error::Corrupt {
@@ -132,12 +254,19 @@ impl Store {
 }
 
 impl Section<'_> {
-    /// Every chunk's checksum and the order of the rows; the number of rows.
-    fn verify(&self) -> Result<u64> {
-        let wrong = |why: String| Err(self.damaged(Damage::Structure(why)));
-        for position in 0..self.segment().columns.len() {
-            self.chunk(position)?;
+    /// Every chunk's checksum and the order of the rows; all that is wrong.
+    fn verify(&self) -> Vec<Error> {
+        let chunks = (0..self.segment().columns.len()).map(|position| self.chunk(position).map(drop));
+        let mut damages: Vec<Error> = chunks.filter_map(Result::err).collect();
+        if damages.is_empty() {
+            damages.extend(self.verify_keys().err());
         }
+        damages
+    }
+
+    /// The codes' order, and the date in every row.
+    fn verify_keys(&self) -> Result<()> {
+        let wrong = |why: String| Err(self.damaged(Damage::Structure(why)));
         if !self.codes()?.is_sorted_by(|a, b| a < b) {
             return wrong(format!("the codes of {} are out of order", self.date()));
         }
@@ -147,7 +276,7 @@ impl Section<'_> {
         if !days.is_some_and(right) || self.null_count(0) + self.null_count(1) != 0 {
             return wrong(format!("rows of {} carry another date", self.date()));
         }
-        Ok(self.row_count() as u64)
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use super::catalog::Catalog;
 use super::chunks::Chunks;
 use super::collect::catalog_versions;
-use super::{Section, absent, dictionary, layout, logical};
+use super::{Section, absent, dictionary, layout, lock, logical};
 use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
@@ -87,6 +87,7 @@ impl Store {
     pub fn open_with(path: impl AsRef<Path>, access: Access) -> Result<Store> {
         let root = path.as_ref();
         let mut current = read_current(root)?;
+        layout::refuse_links(root)?;
         let catalog = loop {
             let path = root.join(CATALOG_DIR).join(catalog_name(current.version));
             match Catalog::open(&path, access) {
@@ -109,12 +110,16 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is no such version, or it was collected; else as [`open`](Store::open).
     pub fn open_version(path: impl AsRef<Path>, version: u64) -> Result<Store> {
-        let root = path.as_ref();
-        let live = Store::open(root)?;
-        if version == live.version() {
-            return Ok(live);
-        }
-        let kept = live.kept_versions()?;
+        Store::open(path)?.other_version(version)
+    }
+
+    /// Opens another version of this store, which is open in its live one, to be read in the same way.
+    ///
+    /// # Errors
+    /// As [`open_version`](Store::open_version).
+    pub fn other_version(&self, version: u64) -> Result<Store> {
+        let root = &self.root;
+        let kept = self.kept_versions()?;
         let missing = || Error::NotFound {
             what: format!("version {version} of {}", root.display()),
             hint: match kept[..] {
@@ -125,7 +130,7 @@ impl Store {
         if !kept.contains(&version) {
             return Err(missing());
         }
-        match Store::open_catalog(root, version) {
+        match Store::open_catalog(root, version, self.access) {
             // It was collected at this moment.
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Err(missing()),
             opened => opened,
@@ -133,9 +138,9 @@ impl Store {
     }
 
     /// Opens the catalog of `version`, live or not.
-    pub(super) fn open_catalog(root: &Path, version: u64) -> Result<Store> {
+    pub(super) fn open_catalog(root: &Path, version: u64, access: Access) -> Result<Store> {
         let path = root.join(CATALOG_DIR).join(catalog_name(version));
-        Store::of_catalog(root, Catalog::open(&path, Access::Map)?, version, Access::Map)
+        Store::of_catalog(root, Catalog::open(&path, access)?, version, access)
     }
 
     /// Opens the version of the store at `path` that was live at an instant, in nanoseconds since 1970, if it is still
@@ -145,13 +150,19 @@ impl Store {
     /// [`Error::NotFound`] when the store did not exist then, or the version was collected; else as
     /// [`open`](Store::open).
     pub fn open_as_of(path: impl AsRef<Path>, instant_ns: i64) -> Result<Store> {
-        let root = path.as_ref();
-        let live = Store::open(root)?;
-        let history = live.history()?;
-        match history.iter().rfind(|entry| entry.created_ns <= instant_ns) {
-            Some(entry) => Store::open_version(root, entry.version),
+        Store::open(path)?.version_as_of(instant_ns)
+    }
+
+    /// Opens the version that was live at an instant of this store, which is open in its live one, to be read in the
+    /// same way.
+    ///
+    /// # Errors
+    /// As [`open_as_of`](Store::open_as_of).
+    pub fn version_as_of(&self, instant_ns: i64) -> Result<Store> {
+        match self.history()?.iter().rfind(|entry| entry.created_ns <= instant_ns) {
+            Some(entry) => self.other_version(entry.version),
             None => Err(Error::NotFound {
-                what: format!("a version of {} from that time", root.display()),
+                what: format!("a version of {} from that time", self.root.display()),
                 hint: "its first version is younger; `transect log` lists them".to_owned(),
             }),
         }
@@ -315,6 +326,11 @@ impl Store {
         self.section_by(index, Segment::slice)
     }
 
+    /// As [`section_at`](Store::section_at), without its bytes: for those who ask for no row of it.
+    pub(super) fn outline_at(&self, index: usize) -> Result<Section<'_>> {
+        self.section_by(index, |_, _, _| Ok(Buffer::default()))
+    }
+
     /// As [`section_at`](Store::section_at), with its bytes read to the heap and not mapped: for a writer, before whom
     /// nobody collects the version, that looks at many sections and at each of them once.
     pub(crate) fn read_section_at(&self, index: usize) -> Result<Section<'_>> {
@@ -457,15 +473,16 @@ impl Store {
     }
 }
 
-/// A version of the store at `root` that was live for certain, whether or not CURRENT is there: the history of a later
-/// one lists it. Builds that did not complete leave catalogs, too, but each of them knows itself alone.
+/// A version of the store at `root` that was live for certain, whether or not CURRENT is there: LOCK notes it, or the
+/// history of a later one lists it. Builds that did not complete leave catalogs, too, but each of them knows itself alone.
 pub(super) fn published_before(root: &Path) -> Option<u64> {
-    let versions = catalog_versions(root).ok()?;
+    let noted = Some(lock::note(root).last).filter(|&version| version > 0);
     let before = |version| {
-        let history = Store::open_catalog(root, version).and_then(|store| store.history()).ok()?;
+        let history = Store::open_catalog(root, version, Access::Map).and_then(|store| store.history()).ok()?;
         history.iter().rev().nth(1).map(|entry| entry.version)
     };
-    versions.into_iter().rev().find_map(before)
+    let listed = || catalog_versions(root).ok()?.into_iter().rev().find_map(before);
+    noted.or_else(listed)
 }
 
 /// More bytes than CURRENT has in any version of the format.

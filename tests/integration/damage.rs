@@ -321,7 +321,9 @@ fn refused_everywhere(store: &Store) {
             batch.map(|_| "a batch")
         );
     }
-    assert_eq!(verify(store).damages.len(), store.dates().unwrap().len());
+    let damages = verify(store).damages;
+    let names = |date: &Date| damages.iter().any(|damage| damage.contains(&format!("on {date} does not match")));
+    assert!(store.dates().unwrap().iter().all(names), "{damages:?}");
 }
 
 #[test]
@@ -417,6 +419,8 @@ fn what_is_missing_is_named() {
 
     let store = copy("current-is-missing");
     fs::remove_file(store.join("CURRENT")).unwrap();
+    corrupt(Store::open(&store), &store.join("CURRENT"));
+    fs::write(store.join("LOCK"), "").unwrap();
     assert!(matches!(Store::open(&store), Err(Error::Unfinished { path }) if path == store));
     fs::remove_file(store.join("LOCK")).unwrap();
     assert!(matches!(Store::open(&store), Err(Error::NotAStore { .. })));
@@ -541,6 +545,63 @@ fn what_is_wrong_with_one_segment_hides_nothing_that_is_wrong_with_another() {
         let path = path.display().to_string();
         assert!(damages.iter().any(|damage| damage.contains(&path)), "{path} is not among {damages:?}");
     }
+}
+
+#[test]
+fn all_that_is_damaged_is_named_with_its_place() {
+    let (place, _) = small_store();
+    let (segment, catalog) = (segment_path(&place.store()), catalog_path(&place));
+    let mut bytes = fs::read(&catalog).unwrap();
+    let header = parse_header(&bytes).unwrap();
+    let records: Vec<SectionRecord> = table(&bytes, &header, Table::Sections).unwrap().to_vec();
+    let mut damaged = fs::read(&segment).unwrap();
+    for record in &records {
+        damaged[record.body_offset as usize..][..record.body_len as usize].iter_mut().for_each(|byte| *byte ^= 0x40);
+    }
+    damaged[8] ^= 1;
+    fs::write(&segment, damaged).unwrap();
+    for which in [Table::Sources, Table::Settings] {
+        bytes[header.tables[which as usize].offset as usize] ^= 1;
+    }
+    fs::write(&catalog, bytes).unwrap();
+    let damages = verify(&Store::open(place.store()).unwrap()).damages;
+    for what in ["table Settings", "table Sources", "schema, dictionaries, batch headers and footer"] {
+        let named = damages.iter().filter(|damage| damage.contains(what)).count();
+        assert_eq!(named, 1, "{what} in {damages:?}");
+    }
+    // Nine columns on each of three dates.
+    let columns = damages.iter().filter(|damage| damage.contains("checksum of column")).count();
+    assert_eq!((columns, damages.len()), (27, 30), "{damages:?}");
+}
+
+/// For disks that others write to: nothing is mapped, what was read stays, and what is read is compared each time.
+#[test]
+fn what_is_read_and_not_mapped_is_right_or_an_error_whatever_becomes_of_the_file() {
+    let (place, answers) = small_store();
+    let path = segment_path(&place.store());
+    let good = fs::read(&path).unwrap();
+    let store = Store::open_with(place.store(), Access::Read).unwrap();
+    answers.compare(&store, "whole");
+    assert_eq!(sections(&store), answers.sections);
+    assert_eq!(verify(&store).damages, Vec::<String>::new());
+    let section = store.section(answers.dates[0]).unwrap();
+    for len in (0..good.len()).step_by(97) {
+        fs::write(&path, &good[..len]).unwrap();
+        match store.series("000001.SZ") {
+            Err(Error::Corrupt { damage: Damage::Length { expected, got }, .. }) => {
+                assert_eq!((expected, got), (good.len() as u64, len as u64));
+            }
+            other => panic!("{len} bytes: {other:?}"),
+        }
+        answers.compare(&store, &format!("{len} bytes"));
+    }
+    fs::write(&path, vec![0; good.len()]).unwrap();
+    answers.compare(&store, "zeros");
+    assert!(store.series("000001.SZ").is_err() && store.section(answers.dates[0]).unwrap().batch().is_err());
+    assert_eq!(contents(&section.batch().unwrap()), answers.sections[0].1);
+    fs::remove_file(&path).unwrap();
+    answers.compare(&store, "gone");
+    assert!(store.section(answers.dates[0]).is_err());
 }
 
 /// Whoever opens a FIFO waits for its writer; a store has none.

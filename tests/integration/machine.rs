@@ -104,7 +104,7 @@ impl Recorder {
 pub struct Machine {
     base: PathBuf,
     nodes: Vec<Node>,
-    /// The files that were made, by their first names, which they are written by.
+    /// The files, by their first names, which they are written by.
     open: HashMap<PathBuf, usize>,
 }
 
@@ -149,6 +149,7 @@ impl Machine {
                 self.load(node, &path);
             } else {
                 self.nodes.push(Node::File { safe: fs::read(&path).unwrap(), pending: Vec::new() });
+                self.open.insert(path.clone(), node);
             }
             let Node::Dir { safe, .. } = &mut self.nodes[dir] else { unreachable!() };
             safe.insert(name, node);

@@ -10,6 +10,7 @@ mod faults;
 mod golden;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;
+mod links;
 mod lookups;
 mod machine;
 mod model;
@@ -20,5 +21,6 @@ mod real;
 mod reruns;
 mod scene;
 mod spec;
+mod stale;
 mod updates;
 mod versions;

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::durable::{Disk, Operation};
+use transect::progress::Silent;
 use transect::store::{Collect, CollectReport};
 use transect::{Build, Error, Store, Update};
 
-use super::panels::{Contents, Place, assert_whole, copy_dir, entries, sections, small_panel};
+use super::panels::{Contents, Place, assert_whole, batch, copy_dir, entries, sections, small_panel, verify, workers};
 
 /// Publishes `count` versions of the small panel, each with other values. A build collects what nobody reads, so the
 /// readers that are returned keep them all.
@@ -177,7 +179,7 @@ fn the_newest_versions_stay_whole_and_nothing_is_left_of_the_others() {
         ]
     );
     let gone = Store::open_version(place.store(), 2).unwrap_err();
-    assert!(gone.to_string().ends_with("versions 3, 4 are kept"), "{gone}");
+    assert!(gone.to_string().ends_with("versions 3 and 4 are kept"), "{gone}");
     assert!(is_missing(Store::open_as_of(place.store(), since)), "never another version than was live");
     assert_eq!(numbers(&collect(&place).keep(2).run().unwrap()), [&[][..], &[], &[3, 4]]);
 }
@@ -266,6 +268,46 @@ fn a_version_that_never_became_live_goes_and_its_number_is_not_used_again() {
     assert_eq!(numbers(&collect(&place).run().unwrap()), [&[2][..], &[], &[1]]);
     assert_eq!(entries(&place.store()).len(), 7);
     assert_eq!(sections(&open(&place, 1)), right);
+}
+
+/// Nobody reads an old version before it is needed, and then it should be there.
+#[test]
+fn every_version_is_verified_and_what_they_share_is_read_once() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240103"]));
+    for salt in 1..4 {
+        let x: ArrayRef = Arc::new(Float64Array::from(vec![f64::from(salt)]));
+        place.add("more", &batch(&[("date", dates.clone()), ("size", x)]));
+        assert!(Update::new(place.store()).run().unwrap().published);
+    }
+    let all = |store: &Store| store.verify_all(&workers(2), &Silent).unwrap();
+    let live = open(&place, 4);
+    let report = all(&live);
+    assert_eq!((report.versions, report.damages), (vec![1, 2, 3, 4], vec![]));
+    // Three dates of the first version, and one more section for each later one.
+    assert_eq!(report.sections, 6);
+    assert_eq!(verify(&live).sections, 3);
+
+    // The section that version 3 replaced is version 2's alone.
+    let segment = place.store().join("segment/00000002-0000.arrow");
+    let good = fs::read(&segment).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&segment, &bad).unwrap();
+        let report = all(&Store::open(place.store()).unwrap());
+        assert!(!report.damages.is_empty(), "byte {at}");
+        assert!(report.damages.iter().all(|damage| damage.contains("00000002-0000.arrow")), "{:?}", report.damages);
+    }
+    assert_eq!(verify(&Store::open(place.store()).unwrap()).damages, Vec::<String>::new());
+    fs::write(&segment, &good).unwrap();
+    let catalog = place.store().join("catalog/0000000003");
+    fs::write(&catalog, &fs::read(&catalog).unwrap()[..100]).unwrap();
+    let report = all(&live);
+    assert_eq!((report.versions, report.damages.len()), (vec![1, 2, 3, 4], 1));
+    assert!(report.damages[0].contains("catalog/0000000003"), "{:?}", report.damages);
 }
 
 /// Which segments a damaged catalog names, nobody knows; so none that it could name may go.

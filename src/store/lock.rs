@@ -1,0 +1,90 @@
+//! The one writer's lock, and what its text notes for the next one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use crate::durable::{self, Disk};
+use crate::error::{Error, Result};
+use crate::format::{LOCK_NAME, LockNote};
+
+/// More bytes than LOCK has.
+const LONGEST: u64 = 4096;
+
+/// The write lock of a store, held until it is dropped.
+pub(super) struct Lock {
+    file: File,
+    path: PathBuf,
+    /// What it said when it was taken.
+    note: LockNote,
+}
+
+impl Lock {
+    /// Takes the lock of the store at `root`, and notes in it who has it, for those who come second.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another writer has it.
+    pub(super) fn take(root: &Path) -> Result<Lock> {
+        let path = root.join(LOCK_NAME);
+        // Whoever put a link or a FIFO there would have another file written, or be waited for.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let open =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).custom_flags(flags).open(&path);
+        let file = open.and_then(durable::regular).map_err(durable::link_named).map_err(Error::io("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Locked { holder: holder(&file), path }),
+            Err(errno) => return Err(Error::io("lock", &path)(errno.into())),
+        }
+        let note = LockNote::parse(&text(&file)).unwrap_or_default();
+        let lock = Lock { file, path, note };
+        // Nothing but the process is new, and that is a courtesy: no sync.
+        lock.put(&lock.noting(note.live, note.last).encode()).map_err(Error::io("write", &lock.path))?;
+        Ok(lock)
+    }
+
+    /// What it said when it was taken.
+    pub(super) fn note(&self) -> LockNote {
+        self.note
+    }
+
+    /// Notes for good that `version` is live, and that numbers up to `newest` are used.
+    ///
+    /// # Errors
+    /// When it cannot be written and synced.
+    pub(super) fn set_live(&self, version: u64, newest: u64, disk: &Disk) -> Result<()> {
+        disk.rewrite(&self.file, &self.path, &self.noting(version, newest.max(self.note.last)).encode())
+    }
+
+    fn noting(&self, live: u64, last: u64) -> LockNote {
+        LockNote { process: std::process::id(), live, last }
+    }
+
+    fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.write_all_at(bytes, 0)?;
+        self.file.set_len(bytes.len() as u64)
+    }
+}
+
+/// What the LOCK of the store at `root` notes; zeros where it notes nothing that can be read.
+pub(super) fn note(root: &Path) -> LockNote {
+    let file = durable::open(&root.join(LOCK_NAME)).ok();
+    file.and_then(|file| LockNote::parse(&text(&file))).unwrap_or_default()
+}
+
+/// What it says is a courtesy: it may be empty, or the holder may just have changed.
+fn holder(file: &File) -> Option<u32> {
+    LockNote::parse(&text(file)).map(|note| note.process)
+}
+
+/// The file's text, as far as it can be read.
+fn text(file: &File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match file.take(LONGEST).read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Vec::new(),
+        _ => bytes,
+    }
+}
