@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
+use super::appended::Appended;
 use super::check_report::{Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::gather::Frame;
 use super::plan;
@@ -81,7 +82,7 @@ fn compare_in_batches(
     let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };
     compare_types(panel, &survey, &mut report);
 
-    let origins = Origins::new(store, &survey)?;
+    let origins = Origins::new(store, &survey, &settings.appended)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
     let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
     let mut tasks: Vec<Range<usize>> =
@@ -150,10 +151,14 @@ struct Origins<'a> {
     codes: Vec<&'a str>,
     /// For each, why its rows stay, and their file; `None` where a file is to be compared.
     kept: Vec<Option<(Kept, Option<String>)>>,
+    /// The rows that were appended.
+    appended: &'a Appended,
+    /// What the store remembers of the files' contents, by path.
+    contents: HashMap<String, u128>,
 }
 
 impl<'a> Origins<'a> {
-    fn new(store: &'a Store, survey: &Survey) -> Result<Origins<'a>> {
+    fn new(store: &'a Store, survey: &Survey, appended: &'a Appended) -> Result<Origins<'a>> {
         let compared: HashSet<&str> = survey.inputs.iter().map(|input| input.code.as_str()).collect();
         let skipped: HashSet<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
         let sources = store.sources()?;
@@ -169,7 +174,19 @@ impl<'a> Origins<'a> {
         };
         let codes = store.stocks()?;
         let kept = codes.iter().map(|code| why(code)).collect();
-        Ok(Origins { codes, kept })
+        let was_read = sources.iter().filter(|source| source.status != SourceStatus::Skipped);
+        let contents = was_read.map(|source| (source.path.clone(), source.content_hash)).collect();
+        Ok(Origins { codes, kept, appended, contents })
+    }
+
+    /// From which version on what was appended to a stock stands, whatever the file of `input` says, which holds these
+    /// bytes now; as an update has it.
+    fn stands_since(&self, input: &Input, content_hash: u128) -> u64 {
+        let path = input.path.display().to_string();
+        if self.contents.get(&path) == Some(&content_hash) {
+            return 1;
+        }
+        self.appended.unchanged_since(&path, content_hash).unwrap_or(u64::MAX)
     }
 }
 
@@ -190,7 +207,15 @@ struct Matched {
     theirs: Range<usize>,
 }
 
-/// The files of one task that could be read.
+/// A file that was read.
+struct Series {
+    input: u32,
+    dates: Vec<Date>,
+    /// See [`Origins::stands_since`].
+    stands_since: u64,
+}
+
+/// The rows of one task's files, in the order of dates and codes.
 struct Rows {
     inputs: Vec<u32>,
     order: UInt32Array,
@@ -218,7 +243,11 @@ impl Comparison<'_> {
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
                     part.report.files += 1;
                     part.report.rows += reader.dates().len() as u64;
-                    series.push((index as u32, reader.dates().to_vec()));
+                    series.push(Series {
+                        input: index as u32,
+                        dates: reader.dates().to_vec(),
+                        stands_since: self.origins.stands_since(&self.survey.inputs[index], reader.content_hash()),
+                    });
                     if group(0).len() < count {
                         readers.push(reader);
                     }
@@ -226,7 +255,7 @@ impl Comparison<'_> {
                 Err(reason) => part.report.skipped.push(self.skipped(index, reason)),
             }
         }
-        let rows = self.line_up(&series, codes, &mut part)?;
+        let rows = self.line_up(series, codes, &mut part)?;
         self.compare(group(0), arrays, &rows, &mut part)?;
         for start in (group(0).end..count).step_by(self.columns_at_once) {
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
@@ -240,7 +269,7 @@ impl Comparison<'_> {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
                         part.report.skipped.push(self.skipped(range.start, reason));
-                        self.line_up(&[], codes, &mut part)?;
+                        self.line_up(Vec::new(), codes, &mut part)?;
                         return Ok(part);
                     }
                 }
@@ -268,32 +297,29 @@ impl Comparison<'_> {
 
     /// Lays the rows of `series` beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
     /// are differences, unless they stay by rule.
-    fn line_up(
-        &self,
-        series: &[(u32, Vec<Date>)],
-        codes: (Option<&str>, Option<&str>),
-        part: &mut Part,
-    ) -> Result<Rows> {
-        let frame = Frame::new(series);
-        let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
-        let (dates, row_starts) = frame.into_dates();
+    fn line_up(&self, series: Vec<Series>, codes: (Option<&str>, Option<&str>), part: &mut Part) -> Result<Rows> {
         let names = &self.origins.codes;
         let rank = |code: &str| names.partition_point(|stock| *stock < code) as u32;
         let ranks = codes.0.map_or(0, rank)..codes.1.map_or(names.len() as u32, rank);
         // For each input from the first on, twice its place among the store's stocks, and one more where they have it.
-        let first = series.first().map_or(0, |(input, _)| *input);
-        let mut places = vec![0; series.last().map_or(0, |(input, _)| (input - first) as usize + 1)];
+        let first = series.first().map_or(0, |series| series.input);
+        let input_count = series.last().map_or(0, |series| (series.input - first) as usize + 1);
+        let (mut places, mut stands_since) = (vec![0; input_count], vec![0; input_count]);
         let mut was_read = vec![false; ranks.len()];
-        for &(input, _) in series {
-            let code = self.survey.inputs[input as usize].code.as_str();
+        for series in &series {
+            let code = self.survey.inputs[series.input as usize].code.as_str();
             let rank = rank(code);
             let is_known = names.get(rank as usize) == Some(&code);
-            places[(input - first) as usize] = 2 * u64::from(rank) + u64::from(is_known);
+            places[(series.input - first) as usize] = 2 * u64::from(rank) + u64::from(is_known);
+            stands_since[(series.input - first) as usize] = series.stands_since;
             if is_known {
                 was_read[(rank - ranks.start) as usize] = true;
             }
         }
-        let mut kept: BTreeMap<u32, u64> = BTreeMap::new();
+        let frame = Frame::new(&series.into_iter().map(|series| (series.input, series.dates)).collect::<Vec<_>>());
+        let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
+        let (dates, row_starts) = frame.into_dates();
+        let mut kept: BTreeMap<(&str, Option<Kept>), u64> = BTreeMap::new();
         let mut matched = Vec::new();
         let mut next = 0;
         let code_of = |row: usize| self.survey.inputs[inputs[row] as usize].code.as_str();
@@ -312,6 +338,7 @@ impl Comparison<'_> {
             let section = self.store.section_at(index)?;
             let theirs = section.rows_between(ranks.clone())?;
             let their_ranks = section.ranks_at(theirs.clone())?;
+            let marks = self.origins.appended.marks(date, section.row_count());
             let (mut i, mut j) = (0, 0);
             loop {
                 let our_place = (i < ours.len()).then(|| places[(inputs[ours.start + i] - first) as usize]);
@@ -320,6 +347,11 @@ impl Comparison<'_> {
                     (None, None) => break,
                     (Some(a), Some(b)) if a == b => {
                         let (our_row, their_row) = (ours.start + i, theirs.start + j);
+                        (i, j) = (i + 1, j + 1);
+                        if marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize] {
+                            *kept.entry((code_of(our_row), Some(Kept::Appended))).or_default() += 1;
+                            continue;
+                        }
                         match matched.last_mut() {
                             Some(Matched { date, ours, theirs })
                                 if (*date, ours.end, theirs.end) == (index, our_row, their_row) =>
@@ -332,18 +364,23 @@ impl Comparison<'_> {
                                 theirs: their_row..their_row + 1,
                             }),
                         }
-                        (i, j) = (i + 1, j + 1);
                     }
                     (Some(a), b) if b.is_none_or(|b| a < b) => {
-                        part.add_row(code_of(ours.start + i), date, false);
+                        let row = ours.start + i;
                         i += 1;
+                        if marks.replaced >= stands_since[(inputs[row] - first) as usize] {
+                            *kept.entry((code_of(row), Some(Kept::Removed))).or_default() += 1;
+                        } else {
+                            part.add_row(code_of(row), date, false);
+                        }
                     }
                     _ => {
-                        let rank = their_ranks[j];
-                        if was_read.get(rank.wrapping_sub(ranks.start) as usize) == Some(&true) {
-                            part.add_row(names[rank as usize], date, true);
-                        } else {
-                            *kept.entry(rank).or_default() += 1;
+                        let code = names[their_ranks[j] as usize];
+                        let is_read = was_read.get(their_ranks[j].wrapping_sub(ranks.start) as usize) == Some(&true);
+                        match is_read {
+                            true if marks.of_row(theirs.start + j) == 0 => part.add_row(code, date, true),
+                            true => *kept.entry((code, Some(Kept::Appended))).or_default() += 1,
+                            false => *kept.entry((code, None)).or_default() += 1,
                         }
                         j += 1;
                     }
@@ -354,20 +391,25 @@ impl Comparison<'_> {
             let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
             rows.for_each(|row| part.add_row(code_of(row), dates[date], false));
         }
-        let kept = kept.into_iter().map(|(rank, rows)| self.kept(rank as usize, rows));
+        let kept = kept.into_iter().map(|((code, why), rows)| self.kept(code, why, rows));
         part.report.kept.extend(kept);
         Ok(Rows { inputs, order, matched })
     }
 
-    /// The rows of the stock at this place in code order, which were not compared.
-    fn kept(&self, rank: usize, rows: u64) -> KeptRows {
-        let code = self.origins.codes[rank].to_owned();
-        // A file that was to be compared and could not be read when its turn came.
-        let (why, path) = self.origins.kept[rank].clone().unwrap_or_else(|| {
+    /// So many rows of a stock that were not compared; without a reason, because its file was not read.
+    fn kept(&self, code: &str, why: Option<Kept>, rows: u64) -> KeptRows {
+        let file = || {
             let path = |input: &Input| input.path.display().to_string();
-            (Kept::Skipped, self.survey.inputs.iter().find(|input| input.code == code).map(path))
-        });
-        KeptRows { code, path, why, rows }
+            self.survey.inputs.iter().find(|input| input.code == code).map(path)
+        };
+        let rank = self.origins.codes.partition_point(|stock| *stock < code);
+        let (why, path) = match (why, self.origins.kept.get(rank).cloned().flatten()) {
+            (Some(why), _) => (why, file()),
+            (None, Some(origin)) => origin,
+            // Its file was to be compared and could not be read when its turn came.
+            (None, None) => (Kept::Skipped, file()),
+        };
+        KeptRows { code: code.to_owned(), path, why, rows }
     }
 
     /// Compares the values of `columns`, of which `arrays` has one part an input.

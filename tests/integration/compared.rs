@@ -169,6 +169,53 @@ fn stocks_that_only_append_brought_are_no_differences() {
     assert_eq!((&*report.kept[0].code, report.kept[0].why, report.kept[0].rows), ("Z", Kept::Appended, 1));
 }
 
+/// The store keeps to them until a changed file says otherwise, and so does whoever compares.
+#[test]
+fn rows_that_append_brought_or_took_away_are_no_differences_until_the_file_changes() {
+    let place = Place::new();
+    sizes(&place, "A", &[("20240102", 0.0), ("20240103", 1.0)]);
+    sizes(&place, "B", &[("20240102", 0.0), ("20240103", 1.0)]);
+    place.build();
+    let file = |name: &str, day: &str, rows: &[(&str, f64)]| {
+        let codes: ArrayRef = Arc::new(StringArray::from(rows.iter().map(|row| row.0).collect::<Vec<_>>()));
+        let values: Vec<Option<f64>> = rows.iter().map(|row| Some(row.1)).collect();
+        let path = place.path(name);
+        let days = dates(&vec![day; rows.len()]);
+        write_parquet(&path, &batch(&[("ts_code", codes), ("date", days), ("size", doubles(&values))]));
+        path
+    };
+    let added = file("20240104.parquet", "20240104", &[("A", 2.0), ("B", 2.0)]);
+    assert!(Append::new(place.store(), [added]).run().unwrap().published);
+    // A is restated, and B is taken away.
+    let replacing = file("20240103.parquet", "20240103", &[("A", 9.0)]);
+    let guards = transect::Guard::ALL;
+    assert!(Append::new(place.store(), [replacing]).replace(true).allow(guards).run().unwrap().published);
+    let report = compare(&place);
+    assert_eq!((report.difference_count, report.is_complete()), (0, false), "{report:?}");
+    let kept = |report: &SourceReport| -> Vec<(String, Kept, u64)> {
+        report.kept.iter().map(|kept| (kept.code.clone(), kept.why, kept.rows)).collect()
+    };
+    let both = [("A", Kept::Appended, 2), ("B", Kept::Appended, 1), ("B", Kept::Removed, 1)];
+    assert_eq!(kept(&report), both.map(|(code, why, rows)| (code.to_owned(), why, rows)));
+    // What an update would find: A's and B's own rows of 20240103.
+    sizes(&place, "A", &[("20240102", 0.5), ("20240103", 1.0)]);
+    sizes(&place, "B", &[("20240102", 0.5), ("20240103", 1.0)]);
+    let report = compare(&place);
+    assert_eq!(
+        told(&report),
+        [
+            "A 20240102 \"size\": 0.0 in the store, 0.5 in the source",
+            "A 20240103 \"size\": 9.0 in the store, 1.0 in the source",
+            "B 20240102 \"size\": 0.0 in the store, 0.5 in the source",
+            "B 20240103 the source has a row, the store has none",
+        ]
+    );
+    assert_eq!(kept(&report).len(), 2);
+    Update::new(place.store()).allow(guards).run().unwrap();
+    let report = compare(&place);
+    assert_eq!((report.difference_count, kept(&report).len()), (0, 2), "{report:?}");
+}
+
 #[test]
 fn a_column_that_the_store_lacks_is_named_with_each_of_its_values() {
     let report = after(|place| {
