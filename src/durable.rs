@@ -15,6 +15,10 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
 
+mod dir;
+
+pub(crate) use dir::Dir;
+
 /// One operation about to happen; what a test's hook sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation<'a> {

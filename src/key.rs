@@ -13,6 +13,8 @@ pub struct Date(i32);
 impl Date {
     /// 0000-01-01.
     pub const MIN: Date = Date(-719_528);
+    /// 1 January 1970.
+    pub(crate) const EPOCH: Date = Date(0);
     /// 9999-12-31.
     pub const MAX: Date = Date(2_932_896);
 

@@ -301,8 +301,8 @@ pub struct AppendArgs {
 
 /// Write one file per date from a store
 ///
-/// Each file appears whole or not at all. OUT also gets a small ledger, a file named .transect with the ending of the
-/// others, that knows which files are transect's and what they were made from. Run again, transpose writes only files
+/// Each file appears whole or not at all. OUT also gets a small hidden ledger, .transect.parquet mostly, which readers
+/// take for an empty file. It knows which files are transect's and what they were made from. Run again, transpose writes only files
 /// whose date or columns changed in the store, or that somebody changed or removed, and removes those whose dates are
 /// gone. Files under other names are never touched.
 #[derive(Debug, Args)]
@@ -328,7 +328,9 @@ pub struct TransposeArgs {
 
     /// Where a date's file lies below OUT, with {date} once
     ///
-    /// {date} is spelt YYYYMMDD. By default {date}.parquet, or {date}.arrow.
+    /// By default {date}.parquet, or {date}.arrow. {date} is spelt YYYYMMDD; in a directory trade_date={date}, of the
+    /// date column's own name, as the column spells it: YYYY-MM-DD unless that is digits. Files in such a directory have
+    /// no date column of their own.
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<NamePattern>,
 
@@ -343,6 +345,13 @@ pub struct TransposeArgs {
     /// Leave the date column out
     #[arg(long)]
     pub no_date: bool,
+
+    /// Keep the date column in files whose path carries it as column={date}
+    ///
+    /// Such files do without it otherwise: most readers of the directory take it from the path, and some refuse to have
+    /// it twice.
+    #[arg(long, conflicts_with = "no_date")]
+    pub keep_date: bool,
 
     /// The first date to write, as 20240102 or 2024-01-02
     #[arg(long, value_name = "DATE")]
@@ -381,7 +390,8 @@ pub struct TransposeArgs {
 
     /// Write into a directory with other files, or with files of ours in another shape
     ///
-    /// Never replaces or deletes a file under a name that transect did not use.
+    /// Where the ledger was lost, files that are byte for byte what transect writes are taken over. Never replaces or
+    /// deletes a file that transect did not write.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }

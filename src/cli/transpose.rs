@@ -85,7 +85,7 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
         name: args.name.clone(),
         columns,
         exclude: args.exclude.clone(),
-        date: !args.no_date,
+        date: if args.no_date { Some(false) } else { args.keep_date.then_some(true) },
         stocks,
     })
 }
@@ -143,6 +143,9 @@ fn lines(out: &str, report: &TransposeReport) -> Lines {
         lines.add("bytes", output::bytes(report.bytes));
         lines.add("time", output::pace(report.seconds, report.rows));
     }
+    lines.add_some("taken over", report.taken_over, |count| {
+        format!("{count} files that no ledger listed, and that are what transect writes")
+    });
     lines.add_some("removed", report.removed, |count| format!("{count} files of earlier runs that are out of date"));
     lines.add_some("left", report.left, |count| {
         format!("{count} files that are out of date, but that somebody has changed since transect wrote them")

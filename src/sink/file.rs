@@ -3,9 +3,8 @@
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
-use crate::durable::Disk;
+use crate::durable::Dir;
 use crate::error::{Error, Result};
 use crate::format::{TEMP_PREFIX, checksum};
 
@@ -19,42 +18,41 @@ pub(crate) struct Written {
     pub(crate) modified_ns: i64,
 }
 
-/// Writes `bytes` to `path` by way of a temporary name in the same directory, which must exist.
+/// Writes `bytes` to the file `name` of `dir` by way of a temporary name beside it.
 ///
 /// The file is not synced: output can be written again from the store at any time, and thousands of syncs would cost
 /// more than that. After a power failure, `verify --output` tells.
 ///
 /// # Errors
 /// When the system refuses; then nothing stands under the final name that did not before.
-pub(crate) fn write_whole(disk: &Disk, path: &Path, bytes: &[u8]) -> Result<Written> {
-    let temporary = temporary_path(path);
-    let file = match disk.create(temporary.clone()) {
+pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> Result<Written> {
+    let temporary = temporary_name(name);
+    let file = match dir.create(&temporary) {
         // A run that was killed left it. To ask first would take the directory's lock once more for each file.
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
-            disk.remove(&temporary)?;
-            disk.create(temporary.clone())?
+            dir.remove(&temporary)?;
+            dir.create(&temporary)?
         }
         created => created?,
     };
     let written = file.write_at(bytes, 0).and_then(|()| {
-        let metadata = file.file().metadata().map_err(Error::io("read", &temporary))?;
-        disk.rename(&temporary, path)?;
+        let metadata = file.file().metadata().map_err(Error::io("read", file.path()))?;
+        dir.rename(&temporary, name)?;
         Ok(Written { byte_len: bytes.len() as u64, checksum: checksum(bytes), modified_ns: modified_ns(&metadata) })
     });
     if written.is_err() {
         // The first error says more than one about the leftover.
-        let _ = disk.remove(&temporary);
+        let _ = dir.remove(&temporary);
     }
     written
 }
 
 /// Modification time in nanoseconds since 1970.
-pub(crate) fn modified_ns(metadata: &Metadata) -> i64 {
+fn modified_ns(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
-/// Where `path` is written before it gets its name.
-pub(crate) fn temporary_path(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{TEMP_PREFIX}{name}"))
+/// Under which name the file `name` is written before it gets its own.
+pub(crate) fn temporary_name(name: &str) -> String {
+    format!("{TEMP_PREFIX}{name}")
 }

@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::key::Date;
-
 /// The placeholder in a [`NamePattern`].
 const PLACEHOLDER: &str = "{date}";
 
 /// Where a date's file lies below the output directory, such as `trade_date={date}/data.parquet`.
+///
+/// Readers of folders take a directory `column=value` for a column. Where the date column's own name has `{date}` as its
+/// value, the date is spelt as the column spells it (`2024-01-02` where that has no digits alone), and files do without
+/// the column unless [`Shape::date`](crate::Shape::date) asks for it. Everywhere else it is `20240102`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NamePattern {
@@ -19,14 +21,9 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// The path of the file of `date`.
-    pub fn path(&self, date: Date) -> String {
+    /// The path of a file whose date is spelt like this.
+    pub(crate) fn path(&self, date: &str) -> String {
         format!("{}{date}{}", self.before, self.after)
-    }
-
-    /// Whether files lie in sub-directories.
-    pub(crate) fn makes_dirs(&self) -> bool {
-        self.before.contains('/') || self.after.contains('/')
     }
 }
 
@@ -44,8 +41,8 @@ impl FromStr for NamePattern {
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return wrong("it has an empty component, or . or ..");
         }
-        if text.split('/').any(|part| part.starts_with('.')) {
-            return wrong("a component starts with a dot, and readers of folders skip such files");
+        if text.split('/').any(|part| part.starts_with(['.', '_'])) {
+            return wrong("a component starts with a dot or an underscore, and readers of folders skip such files");
         }
         Ok(NamePattern { before: before.to_owned(), after: after.to_owned() })
     }
@@ -180,12 +177,22 @@ mod tests {
 
     #[test]
     fn names_that_leave_the_directory_are_refused() {
-        for bad in ["x.parquet", "{date}{date}", "../{date}", "/{date}", "a//{date}", "{date}/", "./{date}", ".{date}"]
-        {
+        for bad in [
+            "x.parquet",
+            "{date}{date}",
+            "../{date}",
+            "/{date}",
+            "a//{date}",
+            "{date}/",
+            "./{date}",
+            ".{date}",
+            "_{date}",
+            "_d={date}/x.parquet",
+        ] {
             assert!(bad.parse::<NamePattern>().is_err(), "{bad}");
         }
         let name: NamePattern = "trade_date={date}/data.parquet".parse().unwrap();
-        assert_eq!(name.path("20240102".parse().unwrap()), "trade_date=20240102/data.parquet");
+        assert_eq!(name.path("20240102"), "trade_date=20240102/data.parquet");
         assert_eq!(name.to_string().parse(), Ok(name));
     }
 

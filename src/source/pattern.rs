@@ -57,7 +57,7 @@ impl Pattern {
     }
 
     /// The code that the pattern takes from this path, in bytes.
-    pub(super) fn code_of(&self, path: &Path) -> Option<Vec<u8>> {
+    pub(crate) fn code_of(&self, path: &Path) -> Option<Vec<u8>> {
         let rest = path.strip_prefix(&self.before).ok()?;
         let name = rest.components().next()?.as_os_str();
         let fits = rest.components().skip(1).eq(self.after.components());

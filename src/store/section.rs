@@ -85,9 +85,34 @@ impl<'a> Section<'a> {
         codes.ok_or_else(|| self.store.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
     }
 
-    /// The code column as it is stored.
-    pub(crate) fn code_column(&self) -> Result<StoredColumn> {
-        Ok(StoredColumn { stored: self.chunk(0)?, logical: self.store.schema()?.code.data_type.clone() })
+    /// The code column as it is stored, a dictionary of stock numbers, without comparing its checksum.
+    pub(crate) fn unchecked_code(&self) -> Result<StoredColumn> {
+        let stored = self.unchecked_chunk(0)?;
+        match stored.as_dictionary_opt::<Int32Type>() {
+            Some(_) => Ok(StoredColumn { stored, logical: self.store.schema()?.code.data_type.clone() }),
+            None => Err(self.store.catalog.structure("the first column of a segment is not the code")),
+        }
+    }
+
+    /// As [`column_at`](Section::column_at), without comparing its checksum.
+    pub(crate) fn unchecked_column(&self, index: usize) -> Result<StoredColumn> {
+        let logical = self.store.panel_type(index)?;
+        let stored = match self.open.position(index) {
+            Some(position) => self.unchecked_chunk(position)?,
+            // The column came to the panel after this segment was written.
+            None => new_null_array(logical, self.row_count()),
+        };
+        Ok(StoredColumn { stored, logical: logical.clone() })
+    }
+
+    /// Compares the checksums of the code column and of the panel's columns at `columns`. Whoever does it after their
+    /// values were used knows that those were right, whatever another program did to a mapped file meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], naming the first column whose checksum does not match.
+    pub(crate) fn check_columns(&self, columns: &[usize]) -> Result<()> {
+        let positions = columns.iter().filter_map(|&index| self.open.position(index));
+        std::iter::once(0).chain(positions).try_for_each(|position| self.check_chunk(position))
     }
 
     /// The section's date, once, as the date column's type spells it.
@@ -118,13 +143,9 @@ impl<'a> Section<'a> {
     /// # Errors
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
-        let logical = self.store.panel_type(index)?;
-        let stored = match self.open.position(index) {
-            Some(position) => self.chunk(position)?,
-            // The column came to the panel after this segment was written.
-            None => new_null_array(logical, self.row_count()),
-        };
-        Ok(StoredColumn { stored, logical: logical.clone() })
+        self.store.panel_type(index)?;
+        self.open.position(index).map_or(Ok(()), |position| self.check_chunk(position))?;
+        self.unchecked_column(index)
     }
 
     /// All rows and columns in their logical types: code, date, then the rest. Columns that are stored in their logical
@@ -159,8 +180,12 @@ impl<'a> Section<'a> {
 
     /// The chunk of the segment's `position`-th column, verified.
     pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
-        let (column, record) = (&self.open.columns[position], &self.chunks[position]);
         self.check_chunk(position)?;
+        self.unchecked_chunk(position)
+    }
+
+    fn unchecked_chunk(&self, position: usize) -> Result<ArrayRef> {
+        let (column, record) = (&self.open.columns[position], &self.chunks[position]);
         let bytes = self.chunk_buffer(position);
         chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
     }

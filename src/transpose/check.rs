@@ -1,7 +1,6 @@
 //! Compares the files of an output directory with the store they came from.
 
-use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 use std::path::Path;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -12,9 +11,10 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
-use super::ledger::{Ledger, LedgerFile};
+use super::encode::use_columns;
+use super::ledger::{Ledger, LedgerFile, read_file};
 use super::plan::Plan;
-use super::run::section_columns;
+use crate::durable::{Dir, Disk};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
@@ -41,10 +41,15 @@ pub struct OutputReport {
 /// # Errors
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
 pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
-    let ledger = Ledger::read(out)?.ok_or_else(|| Error::NotFound {
+    let no_ledger = || Error::NotFound {
         what: format!("transect's ledger in {}", out.display()),
         hint: "a directory written by `transect transpose` has one".to_owned(),
-    })?;
+    };
+    let dir = match Dir::open(&Disk::default(), out) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(no_ledger()),
+        opened => opened?,
+    };
+    let ledger = Ledger::read(&dir)?.ok_or_else(no_ledger)?;
     if ledger.store != format!("{:032x}", store.id()) {
         return Err(Error::Refused(format!(
             "{} was written from another store than {}; transpose again, or name that store",
@@ -60,10 +65,9 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
             return Err(Error::Cancelled);
         }
         let (date, path, file) = &files[at];
-        let path = out.join(path);
-        let difference = compare(store, &path, *date, file, &plan, ledger.shape.format);
+        let difference = compare(store, &dir, path, *date, file, &plan, ledger.shape.format);
         observer.advance(1);
-        Ok(difference.err().map(|why| format!("{}: {why}", path.display())))
+        Ok(difference.err().map(|why| format!("{}: {why}", out.join(path).display())))
     })?;
     observer.end();
     let mut differences: Vec<String> = results.into_iter().flatten().collect();
@@ -80,13 +84,14 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
 
 fn compare(
     store: &Store,
-    path: &Path,
+    out: &Dir,
+    path: &str,
     date: Date,
     file: &LedgerFile,
     plan: &Plan,
     format: Format,
 ) -> Result<(), String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = read_file(out, path).map_err(|error| error.to_string())?.ok_or("it is gone")?;
     let section = store.section(date).map_err(|error| error.to_string())?;
     let expected = expected(&section, plan).map_err(|error| error.to_string())?;
     let expected = expected.ok_or("the store has no rows for it")?;
@@ -102,9 +107,11 @@ fn compare(
 
 /// What a file should hold; `None` when it should not be there.
 fn expected(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
-    let Some((columns, row_count)) = section_columns(section, plan)? else { return Ok(None) };
-    let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
-    RecordBatch::try_new(plan.schema.clone(), arrays).map(Some).map_err(Error::failed("make a record batch"))
+    use_columns(section, plan, |columns, row_count| {
+        let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
+        let batch = RecordBatch::try_new(plan.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
+        section.check_columns(&plan.columns).map(|()| batch)
+    })
 }
 
 fn read(bytes: Bytes, format: Format) -> Result<RecordBatch, ArrowError> {

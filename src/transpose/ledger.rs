@@ -1,30 +1,30 @@
 //! The ledger: a small file in an output directory that says which files there are ours, and what they hold.
 //!
-//! It is JSON. Beside files of one directory it travels in the metadata of a file of their own format without rows, so
-//! that a reader of the directory finds nothing strange; where `--name` makes sub-directories, it is a file by itself.
+//! It is JSON. It travels in the metadata of a file of their own format without rows, so that a reader of the directory
+//! finds nothing strange; where that lies is for [`Names`] to say. Earlier versions had a file of bare JSON.
 //!
 //! What a file was made from is recorded beside its size and time, so that the next run can tell which files are
 //! current without reading one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::io::Read;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, Shape};
-use crate::durable::Disk;
+use super::names::{LEDGER_DIR, LEDGER_STEM, Names};
+use super::plan::Shape;
+use crate::durable::Dir;
 use crate::error::{Error, Result};
-use crate::format::checksum;
+use crate::format::{TEMP_PREFIX, checksum};
 use crate::key::Date;
-use crate::sink::{Encoder, Format, modified_ns, read_note, temporary_path};
+use crate::sink::{Encoder, read_note, temporary_name};
 
-/// The ledger's file name without its ending. Most programs that read a folder skip names with a leading dot.
-const LEDGER_STEM: &str = ".transect";
+/// Endings of a ledger beside the files of an output directory.
+const ENDINGS: [&str; 3] = ["parquet", "arrow", "json"];
 
-/// What a ledger is wrapped in; `None` is bare JSON.
-const WRAPPINGS: [Option<Format>; 3] = [Some(Format::Parquet), Some(Format::Arrow), None];
+/// How deep a ledger may lie in a directory of its own: deeper than any path of ours.
+const LEDGER_DEPTH: usize = 32;
 
 /// Version of the ledger's format.
 const LEDGER_VERSION: u32 = 1;
@@ -40,6 +40,9 @@ pub(super) struct Ledger {
     pub(super) version: u64,
     /// What the files are like.
     pub(super) shape: Shape,
+    /// Whether dates in paths are spelt `2024-01-02`.
+    #[serde(default)]
+    pub(super) dashes: bool,
     /// [`Plan::fields`] of every file whose `changed_ns` is not 0.
     pub(super) schema: Vec<(String, String)>,
     /// What is known of each date.
@@ -72,19 +75,20 @@ impl LedgerFile {
         LedgerFile { changed_ns, rows: 0, bytes: 0, checksum: 0, modified_ns: 0 }
     }
 
-    /// Whether the file at `path` is as it was written, by its size and modification time.
+    /// Whether the file at `path` below `out` is as it was written, by its size and modification time.
     ///
     /// # Errors
     /// When it cannot be examined.
-    pub(super) fn stands_at(&self, path: &Path) -> Result<bool> {
-        match fs::symlink_metadata(path) {
-            Ok(found) => Ok(self.rows > 0
-                && found.is_file()
-                && found.len() == self.bytes
-                && modified_ns(&found) == self.modified_ns),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(self.rows == 0),
-            Err(error) => Err(Error::io("examine", path)(error)),
-        }
+    pub(super) fn stands_at(&self, out: &Dir, path: &str) -> Result<bool> {
+        Ok(match out.look_below(path)? {
+            Some(found) => {
+                self.rows > 0
+                    && found.is_file()
+                    && found.byte_len == self.bytes
+                    && found.modified_ns == self.modified_ns
+            }
+            None => self.rows == 0,
+        })
     }
 
     /// Whether `bytes` are what was written.
@@ -92,97 +96,105 @@ impl LedgerFile {
         bytes.len() as u64 == self.bytes && checksum(bytes) == self.checksum
     }
 
-    /// Whether the file at `path` holds what was written, whatever its time.
+    /// Whether the file at `path` below `out` holds what was written, whatever its time.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn holds_at(&self, path: &Path) -> Result<bool> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() && found.len() == self.bytes => {
-                fs::read(path).map(|bytes| self.has_content(&bytes)).map_err(Error::io("read", path))
+    pub(super) fn holds_at(&self, out: &Dir, path: &str) -> Result<bool> {
+        match out.look_below(path)? {
+            Some(found) if found.is_file() && found.byte_len == self.bytes => {
+                read_file(out, path).map(|bytes| bytes.is_some_and(|bytes| self.has_content(&bytes)))
             }
             _ => Ok(false),
         }
     }
 }
 
+/// The bytes of the file at `path` below `out`; `None` where there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read_file(out: &Dir, path: &str) -> Result<Option<Vec<u8>>> {
+    let Some(mut file) = out.open_file(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &out.path().join(path)))?;
+    Ok(Some(bytes))
+}
+
 impl Ledger {
     /// A ledger without files.
-    pub(super) fn new(store: String, version: u64, shape: Shape, schema: Vec<(String, String)>) -> Ledger {
+    pub(super) fn new(
+        store: String,
+        version: u64,
+        shape: Shape,
+        names: &Names,
+        schema: Vec<(String, String)>,
+    ) -> Ledger {
         Ledger {
             ledger: LEDGER_VERSION,
             store,
             version,
             shape,
+            dashes: names.dashes(),
             schema,
             files: BTreeMap::new(),
             pending: BTreeSet::new(),
         }
     }
 
+    /// Where its files lie.
+    pub(super) fn names(&self) -> Names {
+        Names::new(self.shape.file_name(), self.dashes)
+    }
+
     /// The ledger in `out`; `None` where there is none.
     ///
     /// # Errors
     /// When it cannot be read, or is none of ours.
-    pub(super) fn read(out: &Path) -> Result<Option<Ledger>> {
-        let exists = |wrapping: &&Option<Format>| ledger_path(out, **wrapping).exists();
-        let ledger = WRAPPINGS.iter().find(exists).map(|&wrapping| Ledger::read_wrapped(out, wrapping)).transpose();
-        ledger.map_err(|error| match error {
+    pub(super) fn read(out: &Dir) -> Result<Option<Ledger>> {
+        let path = Standing::of(out)?.ledgers.into_iter().next();
+        path.map(|path| Ledger::read_at(out, &path)).transpose().map_err(|error| match error {
             // Not what is said of a store: no copy of an output is needed.
             Error::Corrupt { path, damage } => Error::Refused(format!(
                 "{} is damaged: {damage}; it says which files in there are transect's, so remove {} and transpose again",
                 path.display(),
-                out.display()
+                out.path().display()
             )),
             other => other,
         })
     }
 
-    /// The ledger in `out` that is wrapped so.
-    fn read_wrapped(out: &Path, wrapping: Option<Format>) -> Result<Ledger> {
-        let path = ledger_path(out, wrapping);
-        let text = match wrapping {
-            Some(format) => read_note(format, &path)?,
-            None => fs::read_to_string(&path).map_err(Error::io("read", &path))?,
-        };
-        let ledger: Ledger = serde_json::from_str(&text).map_err(|error| Error::structure(&path, error.to_string()))?;
+    /// The ledger at `path` below `out`.
+    fn read_at(out: &Dir, path: &str) -> Result<Ledger> {
+        let at = out.path().join(path);
+        let file = out.open_file(path)?.ok_or_else(|| Error::structure(&at, "it has just been removed"))?;
+        let text = read_note(file, &at)?;
+        let ledger: Ledger = serde_json::from_str(&text).map_err(|error| Error::structure(&at, error.to_string()))?;
         if ledger.ledger != LEDGER_VERSION {
-            return Err(Error::WrongVersion { path, found: ledger.ledger, supported: LEDGER_VERSION });
+            return Err(Error::WrongVersion { path: at, found: ledger.ledger, supported: LEDGER_VERSION });
         }
         let is_below = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         // A path of the ledger may be removed, so it must not lead out of the directory.
         if let Some(outside) = ledger.pending.iter().find(|path| !is_below(path)) {
-            return Err(Error::structure(&path, format!("{outside:?} does not lie below its directory")));
+            return Err(Error::structure(&at, format!("{outside:?} does not lie below its directory")));
         }
         Ok(ledger)
     }
 
-    /// Writes the ledger to `out`, in place of an older one; `plan` and `encoder` are those of its shape.
+    /// Writes the ledger to `out`, in place of an older one; `encoder` is that of its shape.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn write(&self, disk: &Disk, out: &Path, plan: &Plan, encoder: &Encoder) -> Result<()> {
+    pub(super) fn write(&self, out: &Dir, encoder: &Encoder) -> Result<()> {
         let text = serde_json::to_string(self).map_err(Error::failed("write the ledger"))?;
-        let wrapping = (!plan.name.makes_dirs()).then_some(self.shape.format);
-        let bytes = match wrapping {
-            Some(_) => encoder.encode_note(text)?,
-            None => text.into_bytes(),
-        };
+        let path = self.names().ledger(self.shape.format);
+        let (dir, name) = out.make_holder(&path)?;
         // Synced, unlike the files it lists: after a power failure it must say what was about to be written.
-        let path = ledger_path(out, wrapping);
-        disk.put(&temporary_path(&path), &path, &bytes).inspect_err(|_| {
-            // The first error says more than one about the leftover.
-            let _ = disk.remove(&temporary_path(&path));
-        })?;
-        for other in WRAPPINGS.into_iter().filter(|&other| other != wrapping) {
-            let path = ledger_path(out, other);
-            let temporary = temporary_path(&path);
-            if temporary.exists() {
-                disk.remove(&temporary)?;
-            }
-            // A file of this name that is no ledger is somebody else's.
-            if Ledger::read_wrapped(out, other).is_ok() {
-                disk.remove(&path)?;
+        dir.put(&temporary_name(name), name, &encoder.encode_note(text)?)?;
+        out.sync_dirs(&path)?;
+        for stray in Standing::of(out)?.strays(out, &path) {
+            if let Some((dir, name)) = out.holder(&stray)? {
+                dir.remove(name)?;
             }
         }
         Ok(())
@@ -190,9 +202,9 @@ impl Ledger {
 
     /// The files that stand in the directory as far as the ledger knows: dates, paths below it, and records.
     pub(super) fn files(&self) -> impl Iterator<Item = (Date, String, &LedgerFile)> {
-        let name = self.shape.file_name();
+        let names = self.names();
         let files = self.files.iter().filter(|(_, file)| file.rows > 0);
-        files.map(move |(&date, file)| (date, name.path(date), file))
+        files.map(move |(&date, file)| (date, names.path(date), file))
     }
 }
 
@@ -250,11 +262,54 @@ mod hexadecimal {
     }
 }
 
-/// Whether a run was killed while it wrote a ledger to `out`.
-pub(super) fn has_leftover(out: &Path) -> bool {
-    WRAPPINGS.into_iter().any(|wrapping| temporary_path(&ledger_path(out, wrapping)).exists())
+/// Ledgers in an output directory, and what a run left that was killed while it wrote one.
+pub(super) struct Standing {
+    ledgers: Vec<String>,
+    temporary: Vec<String>,
 }
 
-fn ledger_path(out: &Path, wrapping: Option<Format>) -> PathBuf {
-    out.join(format!("{LEDGER_STEM}.{}", wrapping.map_or("json", Format::extension)))
+impl Standing {
+    /// What stands in `out`. Costs a few looks, not a list of the directory.
+    ///
+    /// # Errors
+    /// When a link stands on the way, or the system refuses.
+    pub(super) fn of(out: &Dir) -> Result<Standing> {
+        let mut standing = Standing { ledgers: Vec::new(), temporary: Vec::new() };
+        for name in ENDINGS.map(|ending| format!("{LEDGER_STEM}.{ending}")) {
+            let temporary = temporary_name(&name);
+            if out.look(&name)?.is_some() {
+                standing.ledgers.push(name);
+            }
+            if out.look(&temporary)?.is_some() {
+                standing.temporary.push(temporary);
+            }
+        }
+        if let Some(dir) = out.enter(LEDGER_DIR)? {
+            standing.walk(&dir, LEDGER_DIR, LEDGER_DEPTH)?;
+        }
+        Ok(standing)
+    }
+
+    fn walk(&mut self, dir: &Dir, path: &str, depth: usize) -> Result<()> {
+        for name in dir.names()? {
+            let path = format!("{path}/{name}");
+            if name.starts_with(TEMP_PREFIX) {
+                self.temporary.push(path);
+            } else if name.strip_prefix(LEDGER_STEM).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+                self.ledgers.push(path);
+            } else if let Some(below) = dir.enter(&name)?
+                && depth > 0
+            {
+                self.walk(&below, &path, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Paths of all that should go where the ledger lies at `own`. A file of a ledger's name that is none is somebody
+    /// else's.
+    pub(super) fn strays(self, out: &Dir, own: &str) -> Vec<String> {
+        let is_stray = |path: &String| path != own && Ledger::read_at(out, path).is_ok();
+        self.ledgers.into_iter().filter(is_stray).chain(self.temporary).collect()
+    }
 }

@@ -1,7 +1,11 @@
 //! Store to sink: brings one file per date up to date, and keeps the ledger of what was written.
 
 mod check;
+mod claim;
+mod encode;
 mod ledger;
+mod names;
+mod place;
 mod plan;
 mod run;
 mod work;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use super::names::{Names, carries, columns};
+use crate::error::{Error, Result};
 use crate::key::Date;
+use crate::panel::PanelSchema;
 use crate::sink::{Compression, Format, NamePattern};
 use crate::store::Store;
 
 /// What each output file is like. All files of one output directory share it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shape {
     /// File format.
@@ -25,35 +27,41 @@ pub struct Shape {
     pub columns: Option<Vec<String>>,
     /// Panel columns to leave out.
     pub exclude: Vec<String>,
-    /// Whether files have the date column.
-    pub date: bool,
+    /// Whether files have the date column; `None` is yes, unless their path carries it as `column=value`.
+    pub date: Option<bool>,
     /// The stocks to write; `None` writes all.
     pub stocks: Option<Vec<String>>,
 }
 
-impl Default for Shape {
-    fn default() -> Shape {
-        Shape {
-            format: Format::default(),
-            compression: Compression::default(),
-            name: None,
-            columns: None,
-            exclude: Vec::new(),
-            date: true,
-            stocks: None,
-        }
-    }
-}
-
 impl Shape {
-    /// The same shape, spelt in one way: the order in which names were given says nothing.
-    pub(super) fn canonical(mut self) -> Shape {
+    /// The same shape for this panel, spelt in one way: the order in which names were given says nothing.
+    pub(super) fn canonical(mut self, panel: &PanelSchema) -> Shape {
         for names in self.columns.iter_mut().chain(self.stocks.iter_mut()).chain([&mut self.exclude]) {
             names.sort_unstable();
             names.dedup();
         }
         self.name = self.name.take().filter(|name| *name != self.format.default_name());
+        self.date = Some(self.has_date(panel));
         self
+    }
+
+    /// In what another shape differs from this one, in words.
+    pub(super) fn differences(&self, other: &Shape) -> String {
+        let differs = [
+            ("format", self.format != other.format),
+            ("compression", self.compression != other.compression),
+            ("names", self.name != other.name),
+            ("columns", (&self.columns, &self.exclude) != (&other.columns, &other.exclude)),
+            ("date column", self.date != other.date),
+            ("stocks", self.stocks != other.stocks),
+        ];
+        let names: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|&(name, _)| name).collect();
+        names.join(", ")
+    }
+
+    /// Whether files have the date column.
+    fn has_date(&self, panel: &PanelSchema) -> bool {
+        self.date.unwrap_or_else(|| !carries(&self.file_name(), &panel.date_name))
     }
 
     /// Where each file lies below the directory.
@@ -107,7 +115,7 @@ pub(super) struct Plan {
     /// The numbers of the stocks to write; `None` writes all.
     pub(super) stocks: Option<HashSet<i32>>,
     /// Where each file lies.
-    pub(super) name: NamePattern,
+    pub(super) names: Names,
 }
 
 impl Plan {
@@ -125,10 +133,12 @@ impl Plan {
         };
         let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
         let all = panel.arrow();
-        let kept = [0].into_iter().chain(shape.date.then_some(1)).chain(columns.iter().map(|index| index + 2));
+        let date = shape.has_date(panel);
+        let kept = [0].into_iter().chain(date.then_some(1)).chain(columns.iter().map(|index| index + 2));
         let schema = Schema::new(kept.map(|index| all.field(index).clone()).collect::<Vec<Field>>());
+        refuse_twice(shape, panel, &schema)?;
         let spelt = |(place, field): (usize, &FieldRef)| {
-            let is_date = shape.date && place == 1;
+            let is_date = date && place == 1;
             let kind = if is_date { panel.date_form.to_string() } else { field.data_type().to_string() };
             (field.name().clone(), kind)
         };
@@ -140,9 +150,29 @@ impl Plan {
             columns,
             schema: Arc::new(schema),
             fields,
-            date: shape.date,
+            date,
             stocks: stocks.transpose()?,
-            name: shape.file_name(),
+            names: Names::of(shape, panel),
         })
     }
+}
+
+/// A column that is in the files and in their path would be two to some readers, and no two read the same.
+fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<()> {
+    let pattern = shape.file_name();
+    let text = pattern.to_string();
+    // That the path carries the date is no accident; whoever wants the column too has asked for it.
+    let is_asked = |name: &str| *name == panel.date_name && carries(&pattern, name);
+    let names = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !is_asked(name));
+    let twice = |name: &&str| columns(&text).any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let Some(name) = names.into_iter().find(twice) else { return Ok(()) };
+    let way_out = match name {
+        code if *code == panel.code.name => String::new(),
+        date if *date == panel.date_name => ", or leave the date column out (--no-date)".to_owned(),
+        other => format!(", or leave the column out (--exclude {other:?})"),
+    };
+    Err(Error::Refused(format!(
+        "readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too; give the \
+         directory another name{way_out}"
+    )))
 }

@@ -1,25 +1,26 @@
 //! Runs a transpose: each worker takes a section, encodes it and puts its file in place.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use arrow_array::BooleanArray;
-use arrow_select::filter::filter;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::ledger::{Ledger, LedgerFile, has_leftover};
+use super::claim::Claims;
+use super::encode::encode_section;
+use super::ledger::{Ledger, LedgerFile, Standing};
+use super::place::refuse_collision;
 use super::plan::{Plan, Selection, Shape};
 use super::work::{Check, Work};
-use crate::durable::Disk;
+use crate::durable::{Dir, Disk};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::progress::{Observer, Silent};
-use crate::sink::{Encoder, OutputColumn, Scratch, temporary_path, write_whole};
-use crate::store::{Section, Store, StoredColumn};
+use crate::sink::{Encoder, Scratch, temporary_name, write_whole};
+use crate::store::Store;
 use crate::workers::Workers;
 
 /// Writes one file per date from a store, and no file again that is current.
@@ -59,6 +60,8 @@ pub struct TransposeReport {
     pub written: u64,
     /// Files of selected dates that were current, and so were left as they are.
     pub unchanged: u64,
+    /// Files that no ledger listed, but that are byte for byte what the store has, now or in a version that it keeps.
+    pub taken_over: u64,
     /// Files of earlier runs that were removed: their dates are gone, or they had another shape.
     pub removed: u64,
     /// Files that were to be removed too, but that somebody else has changed since; they are left and forgotten.
@@ -112,8 +115,9 @@ impl<'a> Transpose<'a> {
         self
     }
 
-    /// Whether to write into a directory that has other files, or files of ours in another shape. Files that transect
-    /// did not write are never touched.
+    /// Whether to write into a directory that has other files, or files of ours in another shape, and to take over files
+    /// that no ledger lists but that are byte for byte what transect writes. Files that transect did not write are never
+    /// touched.
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
         self
@@ -147,53 +151,74 @@ impl<'a> Transpose<'a> {
     /// cancels.
     pub fn run(mut self) -> Result<TransposeReport> {
         let started = Instant::now();
-        self.shape = self.shape.canonical();
+        self.shape = self.shape.canonical(self.store.schema()?);
         let workers = Workers::new(self.workers)?;
         let plan = Plan::new(self.store, &self.shape)?;
+        let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
         let selected = self.selection.resolve(self.store)?;
 
-        self.refuse_the_store()?;
+        refuse_collision(self.store, &self.out, &plan.names)?;
         self.disk.create_dir(&self.out)?;
         let _lock = self.lock()?;
-        let before = self.take_directory()?;
-        let ledger = Ledger::new(self.store_name(), self.store.version(), self.shape.clone(), plan.fields.clone());
+        let out = Dir::open(&self.disk, &self.out)?;
+        let before = Ledger::read(&out)?;
+        let refusal = self.refusal(before.as_ref(), &out)?;
+        let has_ledger = before.is_some();
+        let (name, fields) = (self.store_name(), plan.fields.clone());
+        let ledger = Ledger::new(name, self.store.version(), self.shape.clone(), &plan.names, fields);
         let check = Check {
             store: self.store,
-            out: &self.out,
+            out: &out,
             plan: &plan,
             content: self.check_content,
             workers: &workers,
             observer: self.observer,
         };
-        let work = Work::new(&check, before, ledger, &selected)?;
+        let mut work = Work::new(&check, before, ledger, &selected)?;
+        // Without a ledger, files of other dates may be transect's too.
+        let places = if has_ledger { work.write.clone() } else { (0..self.store.dates()?.len()).collect() };
+        let claims = Claims::new(&check, &self.shape, &encoder, &work, &places)?;
+        self.refuse_foreign_files(&claims, &work, &plan)?;
+        if !self.force {
+            self.refuse_unforced(&claims, &plan, refusal)?;
+        }
+        work.take_over(&claims, &plan, self.store.dates()?);
+
         let mut report = TransposeReport {
             version: self.store.version(),
             unchanged: work.unchanged,
+            taken_over: work.taken_over,
             without_rows: work.without_rows,
             columns: plan.schema.fields().len() as u64,
             notes: work.note.iter().cloned().collect(),
             ..TransposeReport::default()
         };
-        if !work.is_none() || has_leftover(&self.out) {
-            self.refuse_foreign_files(&work, &plan)?;
-            self.work(work, &plan, &workers, &mut report)?;
+        let own = plan.names.ledger(self.shape.format);
+        if !work.is_none() || !Standing::of(&out)?.strays(&out, &own).is_empty() {
+            self.work(work, &out, &plan, &encoder, &workers, &mut report)?;
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn work(&self, work: Work, plan: &Plan, workers: &Workers, report: &mut TransposeReport) -> Result<()> {
+    fn work(
+        &self,
+        work: Work,
+        out: &Dir,
+        plan: &Plan,
+        encoder: &Encoder,
+        workers: &Workers,
+        report: &mut TransposeReport,
+    ) -> Result<()> {
         let dates = self.store.dates()?;
-        let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
-        work.ledger.write(&self.disk, &self.out, plan, &encoder)?;
-        self.create_dirs(&work, plan)?;
+        work.ledger.write(out, encoder)?;
 
         self.observer.begin("transpose", "dates", work.write.len() as u64);
         let written = workers.try_map_with(work.write.len(), Scratch::default, |scratch, at| {
             if self.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let file = self.write_section(plan, &encoder, scratch, work.write[at])?;
+            let file = self.write_section(out, plan, encoder, scratch, work.write[at])?;
             self.observer.advance(1);
             Ok(file)
         })?;
@@ -204,7 +229,7 @@ impl<'a> Transpose<'a> {
         for (file, &index) in written.into_iter().zip(&work.write) {
             if file.rows == 0 {
                 report.without_rows += 1;
-                removable.insert(plan.name.path(dates[index]));
+                removable.insert(plan.names.path(dates[index]));
             } else {
                 report.written += 1;
                 report.rows += file.rows;
@@ -213,34 +238,20 @@ impl<'a> Transpose<'a> {
             ledger.files.insert(dates[index], file);
         }
         for path in &removable {
-            let at = self.out.join(path);
-            if at.symlink_metadata().is_ok() {
-                if work.may_remove(path, &at)? {
-                    self.disk.remove(&at)?;
+            let Some((dir, name)) = out.holder(path)? else { continue };
+            if dir.look(name)?.is_some() {
+                if work.may_remove(out, path)? {
+                    dir.remove(name)?;
                     report.removed += 1;
                 } else {
                     report.left += 1;
                 }
             }
             // A run that was killed while it wrote the file left this.
-            self.disk.remove(&temporary_path(&at))?;
+            dir.remove(&temporary_name(name))?;
         }
         ledger.pending = BTreeSet::new();
-        ledger.write(&self.disk, &self.out, plan, &encoder)
-    }
-
-    /// A store's directory holds what is of the store, and nothing else.
-    fn refuse_the_store(&self) -> Result<()> {
-        let out = std::path::absolute(&self.out).map_err(Error::io("find", &self.out))?;
-        // What is there of it; the rest will be made below.
-        let out = out.ancestors().find_map(|path| path.canonicalize().ok());
-        let store = self.store.path().canonicalize().ok();
-        match out.zip(store).is_some_and(|(out, store)| out.starts_with(store)) {
-            true => {
-                Err(Error::Refused(format!("{} lies in the store; name a directory elsewhere", self.out.display())))
-            }
-            false => Ok(()),
-        }
+        ledger.write(out, encoder)
     }
 
     /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself
@@ -254,25 +265,25 @@ impl<'a> Transpose<'a> {
         }
     }
 
-    /// What an earlier run left in the output directory; an error where it must not be written to.
-    fn take_directory(&self) -> Result<Option<Ledger>> {
-        let out = self.out.display();
-        let ledger = Ledger::read(&self.out)?;
-        match &ledger {
-            Some(ledger) if ledger.store != self.store_name() && !self.force => Err(Error::Refused(format!(
-                "{out} holds files of another store; name another directory, or use --force to replace them"
-            ))),
-            Some(ledger) if ledger.shape != self.shape && !self.force => Err(Error::Refused(format!(
-                "{out} holds files of another shape (format, compression, names, columns or stocks); name another \
-                 directory, or use --force to replace them"
-            ))),
-            Some(_) => Ok(ledger),
-            None if self.force || self.is_unused()? => Ok(None),
-            None => Err(Error::Refused(format!(
-                "{out} is not empty and was not written by transect; name another directory, or use --force to write \
+    /// Why a run that is not forced must not write to the output directory; `None` where it may.
+    fn refusal(&self, ledger: Option<&Ledger>, out: &Dir) -> Result<Option<String>> {
+        let name = self.out.display();
+        Ok(match ledger {
+            Some(ledger) if ledger.store != self.store_name() => Some(format!(
+                "{name} holds files of another store; name another directory, or use --force to replace them"
+            )),
+            Some(ledger) if ledger.shape != self.shape => Some(format!(
+                "{name} holds files of another shape ({}); name another directory, or use --force to replace them",
+                self.shape.differences(&ledger.shape)
+            )),
+            Some(_) => None,
+            // What a run that was stopped at once left is nothing.
+            None if out.names()?.iter().all(|name| name.starts_with(TEMP_PREFIX)) => None,
+            None => Some(format!(
+                "{name} is not empty and was not written by transect; name another directory, or use --force to write \
                  beside what is there"
-            ))),
-        }
+            )),
+        })
     }
 
     /// The store as ledgers name it.
@@ -280,85 +291,67 @@ impl<'a> Transpose<'a> {
         format!("{:032x}", self.store.id())
     }
 
-    /// Whether the output directory holds nothing, or only what a run that was stopped at once left.
-    fn is_unused(&self) -> Result<bool> {
-        let entries = fs::read_dir(&self.out).map_err(Error::io("read directory", &self.out))?;
-        for entry in entries {
-            let entry = entry.map_err(Error::io("read directory", &self.out))?;
-            if !entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// No file that transect did not write is replaced, with --force or without.
-    fn refuse_foreign_files(&self, work: &Work, plan: &Plan) -> Result<()> {
+    fn refuse_foreign_files(&self, claims: &Claims, work: &Work, plan: &Plan) -> Result<()> {
         let dates = self.store.dates()?;
-        let paths = work.write.iter().map(|&index| plan.name.path(dates[index]));
-        let mut foreign = paths.filter(|path| !work.owns(path)).map(|path| self.out.join(path));
-        match foreign.find(|path| path.symlink_metadata().is_ok()) {
-            Some(path) => Err(Error::Refused(format!(
+        let foreign = claims.foreign.iter().filter(|index| work.write.binary_search(index).is_ok());
+        let mut paths = foreign.map(|&index| self.out.join(plan.names.path(dates[index])));
+        let Some(first) = paths.next() else { return Ok(()) };
+        Err(Error::Refused(match paths.count() {
+            0 => format!(
                 "{} was not written by transect and is in the way; move it, or name another directory",
-                path.display()
-            ))),
-            None => Ok(()),
-        }
+                first.display()
+            ),
+            more => format!(
+                "{} was not written by transect and is in the way, as {more} more {}; move them, or name another \
+                 directory",
+                first.display(),
+                if more == 1 { "file is" } else { "files are" }
+            ),
+        }))
     }
 
-    fn create_dirs(&self, work: &Work, plan: &Plan) -> Result<()> {
+    /// What takes --force, where that will work.
+    fn refuse_unforced(&self, claims: &Claims, plan: &Plan, refusal: Option<String>) -> Result<()> {
         let dates = self.store.dates()?;
-        let paths = work.write.iter().map(|&index| self.out.join(plan.name.path(dates[index])));
-        let dirs: BTreeSet<PathBuf> = paths.filter_map(|path| path.parent().map(Path::to_owned)).collect();
-        dirs.iter().filter(|dir| **dir != self.out).try_for_each(|dir| self.disk.create_dir(dir))
-    }
-
-    fn write_section(&self, plan: &Plan, encoder: &Encoder, scratch: &mut Scratch, index: usize) -> Result<LedgerFile> {
-        let section = self.store.section_at(index)?;
-        let changed_ns = self.store.changed_ns(index)?;
-        let Some((columns, row_count)) = section_columns(&section, plan)? else {
-            return Ok(LedgerFile::without_rows(changed_ns));
+        let mut own = claims.current.iter().chain(&claims.older);
+        let Some(&(index, _)) = own.next() else {
+            return refusal.map_or(Ok(()), |refusal| Err(Error::Refused(refusal)));
         };
-        let path = self.out.join(plan.name.path(section.date()));
-        let written = encoder.encode(&columns, row_count, scratch, |bytes| write_whole(&self.disk, &path, bytes))?;
-        Ok(LedgerFile {
-            changed_ns,
-            rows: row_count as u64,
-            bytes: written.byte_len,
-            checksum: written.checksum,
-            modified_ns: written.modified_ns,
-        })
+        let path = self.out.join(plan.names.path(dates[index]));
+        let whose = match own.count() {
+            0 => "is".to_owned(),
+            1 => "and 1 more file are".to_owned(),
+            more => format!("and {more} more files are"),
+        };
+        Err(Error::Refused(format!(
+            "{} {whose} byte for byte what transect writes, but no ledger says that transect wrote them; use --force \
+             to take them over, or name another directory",
+            path.display()
+        )))
     }
-}
 
-/// The columns and the number of rows of `section` that `plan` selects; `None` when no row is left.
-pub(super) fn section_columns(section: &Section<'_>, plan: &Plan) -> Result<Option<(Vec<OutputColumn>, usize)>> {
-    // First of all, because with few stocks most sections end here.
-    let chosen: Option<BooleanArray> = match &plan.stocks {
-        None => None,
-        Some(stocks) => Some(section.stock_numbers()?.iter().map(|stock| Some(stocks.contains(stock))).collect()),
-    };
-    if chosen.as_ref().is_some_and(|chosen| chosen.true_count() == 0) {
-        return Ok(None);
+    fn write_section(
+        &self,
+        out: &Dir,
+        plan: &Plan,
+        encoder: &Encoder,
+        scratch: &mut Scratch,
+        index: usize,
+    ) -> Result<LedgerFile> {
+        let changed_ns = self.store.changed_ns(index)?;
+        let path = plan.names.path(self.store.dates()?[index]);
+        let file = encode_section(self.store, index, plan, encoder, scratch, |bytes, row_count| {
+            let (dir, name) = out.make_holder(&path)?;
+            let written = write_whole(&dir, name, bytes)?;
+            Ok(LedgerFile {
+                changed_ns,
+                rows: row_count as u64,
+                bytes: written.byte_len,
+                checksum: written.checksum,
+                modified_ns: written.modified_ns,
+            })
+        })?;
+        Ok(file.unwrap_or(LedgerFile::without_rows(changed_ns)))
     }
-    let mut columns = Vec::with_capacity(plan.schema.fields().len());
-    let stored = |column: StoredColumn, distinct| OutputColumn::Stored {
-        array: column.stored().clone(),
-        logical: column.logical_type().clone(),
-        distinct,
-    };
-    columns.push(stored(section.code_column()?, true));
-    if plan.date {
-        columns.push(OutputColumn::Constant(section.date_value()?));
-    }
-    for &index in &plan.columns {
-        columns.push(stored(section.column_at(index)?, false));
-    }
-    let Some(chosen) = chosen else { return Ok(Some((columns, section.row_count()))) };
-    for column in &mut columns {
-        if let OutputColumn::Stored { array, .. } = column {
-            *array = filter(array, &chosen).map_err(Error::failed("choose stocks"))?;
-        }
-    }
-    Ok(Some((columns, chosen.true_count())))
 }

@@ -2,10 +2,11 @@
 //! here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
+use super::claim::Claims;
 use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
+use crate::durable::Dir;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
@@ -22,6 +23,8 @@ pub(super) struct Work {
     pub(super) unchanged: u64,
     /// Selected dates that are known to need no file.
     pub(super) without_rows: u64,
+    /// Files that no ledger listed, and that are taken over as they are.
+    pub(super) taken_over: u64,
     /// Paths of files that must go.
     pub(super) stale: BTreeSet<String>,
     /// The ledger while the run goes on: old files stay listed until they are replaced.
@@ -34,7 +37,7 @@ pub(super) struct Work {
 /// How to find out which files are current.
 pub(super) struct Check<'a> {
     pub(super) store: &'a Store,
-    pub(super) out: &'a Path,
+    pub(super) out: &'a Dir,
     pub(super) plan: &'a Plan,
     /// Whether to read files of the right size and time as well.
     pub(super) content: bool,
@@ -53,12 +56,13 @@ impl Work {
     /// When the store is damaged, a file cannot be examined, or the observer cancels.
     pub(super) fn new(check: &Check<'_>, before: Option<Ledger>, ledger: Ledger, selected: &[usize]) -> Result<Work> {
         let dates = check.store.dates()?;
-        let path = |index: usize| check.plan.name.path(dates[index]);
+        let path = |index: usize| check.plan.names.path(dates[index]);
         let mut work = Work {
             write: Vec::new(),
             note: None,
             unchanged: 0,
             without_rows: 0,
+            taken_over: 0,
             stale: BTreeSet::new(),
             ledger,
             before: BTreeMap::new(),
@@ -100,16 +104,16 @@ impl Work {
     /// written again.
     fn take(&mut self, before: Ledger, dates: &[Date]) -> Vec<usize> {
         let same_store = before.store == self.ledger.store;
-        let same_shape = before.shape == self.ledger.shape;
+        let same_shape = self.has_shape_of(&before);
         let same_schema = before.schema == self.ledger.schema;
-        let name = before.shape.file_name();
+        let names = before.names();
         let mut again = Vec::new();
         for (date, mut file) in before.files {
             let place = dates.binary_search(&date).ok().filter(|_| same_store);
             if let Some(place) = place
                 && same_shape
             {
-                if !same_schema || (!before.pending.is_empty() && before.pending.contains(&name.path(date))) {
+                if !same_schema || (!before.pending.is_empty() && before.pending.contains(&names.path(date))) {
                     file.changed_ns = 0;
                 }
                 if file.changed_ns == 0 {
@@ -118,7 +122,7 @@ impl Work {
                 self.ledger.files.insert(date, file);
             } else if file.rows > 0 {
                 again.extend(place);
-                self.before.insert(name.path(date), Some(file));
+                self.before.insert(names.path(date), Some(file));
             }
         }
         self.before.extend(before.pending.into_iter().map(|path| (path, None)));
@@ -126,9 +130,14 @@ impl Work {
         again
     }
 
+    /// Whether files of another ledger lie where this run's do, and are like them.
+    fn has_shape_of(&self, other: &Ledger) -> bool {
+        other.shape == self.ledger.shape && other.dashes == self.ledger.dashes
+    }
+
     /// What makes files of dates that are not selected contradict the others.
     fn why_again(&self, before: &Ledger) -> String {
-        if before.shape != self.ledger.shape {
+        if !self.has_shape_of(before) {
             return "all files in a directory have one shape".to_owned();
         }
         let changes = changes(&before.schema, &self.ledger.schema);
@@ -139,9 +148,32 @@ impl Work {
         }
     }
 
+    /// Takes over files that no ledger listed: as they are, or to be written again.
+    pub(super) fn take_over(&mut self, claims: &Claims, plan: &Plan, dates: &[Date]) {
+        for &(index, file) in &claims.current {
+            let place = self.write.binary_search(&index);
+            if let Ok(place) = place {
+                self.write.remove(place);
+                self.ledger.pending.remove(&plan.names.path(dates[index]));
+                self.unchanged += 1;
+            }
+            self.ledger.files.insert(dates[index], file);
+        }
+        for &(index, file) in &claims.older {
+            let path = plan.names.path(dates[index]);
+            if let Err(place) = self.write.binary_search(&index) {
+                self.write.insert(place, index);
+                self.ledger.pending.insert(path.clone());
+            }
+            self.ledger.files.insert(dates[index], file);
+            self.before.insert(path, Some(file));
+        }
+        self.taken_over = (claims.current.len() + claims.older.len()) as u64;
+    }
+
     /// Whether nothing is to be written or removed.
     pub(super) fn is_none(&self) -> bool {
-        self.write.is_empty() && self.stale.is_empty()
+        self.write.is_empty() && self.stale.is_empty() && self.taken_over == 0
     }
 
     /// Whether transect may replace what stands at `path`: it has put a file there, though somebody may have changed
@@ -150,16 +182,16 @@ impl Work {
         self.before.contains_key(path)
     }
 
-    /// Whether transect may remove the file at `path`, which is `at`: it is the one that was put there, or may be the
-    /// one of an unfinished run. Costs reading it where its time differs.
+    /// Whether transect may remove the file at `path` below `out`: it is the one that was put there, or may be the one
+    /// of an unfinished run. Costs reading it where its time differs.
     ///
     /// # Errors
     /// When it cannot be examined.
-    pub(super) fn may_remove(&self, path: &str, at: &Path) -> Result<bool> {
+    pub(super) fn may_remove(&self, out: &Dir, path: &str) -> Result<bool> {
         match self.before.get(path) {
             None => Ok(false),
             Some(None) => Ok(true),
-            Some(Some(file)) => Ok(file.stands_at(at)? || file.holds_at(at)?),
+            Some(Some(file)) => Ok(file.stands_at(out, path)? || file.holds_at(out, path)?),
         }
     }
 }
@@ -190,8 +222,8 @@ impl Check<'_> {
         let current = self.workers.try_map(selected.len(), |at| {
             let index = selected[at];
             let Some(file) = ledger.files.get(&dates[index]) else { return Ok(false) };
-            let path = self.out.join(self.plan.name.path(dates[index]));
-            let is_current = file.changed_ns == self.store.changed_ns(index)? && file.stands_at(&path)?;
+            let path = self.plan.names.path(dates[index]);
+            let is_current = file.changed_ns == self.store.changed_ns(index)? && file.stands_at(self.out, &path)?;
             if !self.content {
                 return Ok(is_current);
             }
@@ -199,7 +231,7 @@ impl Check<'_> {
                 return Err(Error::Cancelled);
             }
             self.observer.advance(1);
-            Ok(is_current && (file.rows == 0 || file.holds_at(&path)?))
+            Ok(is_current && (file.rows == 0 || file.holds_at(self.out, &path)?))
         })?;
         if self.content {
             self.observer.end();

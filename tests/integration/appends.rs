@@ -56,7 +56,7 @@ proptest! {
         whole.build();
         let format = if arrow { Format::Arrow } else { Format::Parquet };
         let name = in_dirs.then(|| "day={date}/data.x".parse().unwrap());
-        let shape = Shape { format, name, date: dated, ..Shape::default() };
+        let shape = Shape { format, name, date: Some(dated), ..Shape::default() };
         let store = Store::open(whole.store()).unwrap();
         Transpose::new(&store, whole.path("out")).shape(shape).run().unwrap();
         let files = outputs(&whole.path("out"));

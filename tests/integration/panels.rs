@@ -13,6 +13,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaDataReader;
 use tempfile::TempDir;
 use transect::progress::Silent;
 use transect::store::VerifyReport;
@@ -240,6 +241,18 @@ pub fn entries(root: &Path) -> Vec<String> {
     }
     found.sort_unstable();
     found
+}
+
+/// Makes the ledger of an output directory one that a test can read and change: bare JSON, as earlier versions had it.
+pub fn bare_ledger(out: &Path) -> PathBuf {
+    let wrapped = out.join(".transect.parquet");
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(&wrapped).unwrap()).unwrap();
+    let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+    let text = pairs.iter().find(|pair| pair.key == "transect").unwrap().value.clone().unwrap();
+    fs::remove_file(wrapped).unwrap();
+    let path = out.join(".transect.json");
+    fs::write(&path, text).unwrap();
+    path
 }
 
 /// Asserts that nothing temporary is left below `root`.

@@ -17,7 +17,8 @@ use transect::sink::Format;
 use transect::{Build, Error, Guard, Selection, Shape, Store, Transpose, TransposeReport, Update, verify_output};
 
 use super::panels::{
-    Place, SMALL_DATES, assert_no_leftovers, batch, copy_dir, date, entries, read_parquet, small_panel, workers,
+    Place, SMALL_DATES, assert_no_leftovers, bare_ledger, batch, copy_dir, date, entries, read_parquet, small_panel,
+    workers,
 };
 
 fn small_store() -> (Place, Store) {
@@ -93,7 +94,7 @@ fn another_shape_is_refused_and_replaces_all_files_under_force() {
     run(&store, &out, Selection::default());
     let shapes = [
         Shape { format: Format::Arrow, ..Shape::default() },
-        Shape { date: false, ..Shape::default() },
+        Shape { date: Some(false), ..Shape::default() },
         Shape { exclude: vec!["size".to_owned()], ..Shape::default() },
         Shape { name: Some("date={date}/part.parquet".parse().unwrap()), ..Shape::default() },
         Shape { stocks: Some(vec!["BRK.B".to_owned()]), ..Shape::default() },
@@ -108,8 +109,7 @@ fn another_shape_is_refused_and_replaces_all_files_under_force() {
         assert_clean(&store, &out);
         // The ledger is one more file of the format.
         let files = entries(&out).into_iter().filter(|path| path.ends_with("parquet") || path.ends_with("arrow"));
-        let ledgers = u64::from(shape.name.is_none());
-        assert_eq!(files.count() as u64, report.written + ledgers, "old files are left: {:?}", entries(&out));
+        assert_eq!(files.count() as u64, report.written + 1, "old files are left: {:?}", entries(&out));
     }
 }
 
@@ -118,7 +118,7 @@ fn a_forced_run_over_some_dates_brings_all_files_to_the_new_shape() {
     let (place, store) = small_store();
     let out = place.path("out");
     run(&store, &out, Selection::default());
-    let shape = Shape { date: false, ..Shape::default() };
+    let shape = Shape { date: Some(false), ..Shape::default() };
     let report =
         Transpose::new(&store, &out).shape(shape).selection(only(&SMALL_DATES[..1])).force(true).run().unwrap();
     assert_eq!(counts(&report), (3, 0, 0));
@@ -185,7 +185,7 @@ fn chosen_stocks_and_columns_are_all_that_is_written() {
     let shape = Shape {
         stocks: Some(vec!["平安".to_owned(), "000001.SZ".to_owned()]),
         columns: Some(vec!["price".to_owned(), "size".to_owned()]),
-        date: false,
+        date: Some(false),
         ..Shape::default()
     };
     let report = Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap();
@@ -335,17 +335,16 @@ fn an_arrow_file_holds_the_texts_of_its_rows_alone() {
 fn a_ledger_that_leads_out_of_its_directory_is_refused() {
     let (place, store) = small_store();
     let out = place.path("out");
-    // With sub-directories the ledger is bare JSON, which a test can forge.
     let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
     Transpose::new(&store, &out).shape(shape).workers(1).run().unwrap();
     fs::write(place.path("precious.parquet"), "mine").unwrap();
-    let ledger = out.join(".transect.json");
+    let ledger = bare_ledger(&out);
     let good = fs::read_to_string(&ledger).unwrap();
     for path in ["../precious.parquet", "a/../../precious.parquet", "/precious.parquet", "."] {
         let bad = good.replace("\"pending\":[]", &format!("\"pending\":[{path:?}]"));
         assert_ne!(bad, good);
         fs::write(&ledger, bad).unwrap();
-        let shape = Shape { date: false, ..Shape::default() };
+        let shape = Shape { date: Some(false), ..Shape::default() };
         let result = Transpose::new(&store, &out).shape(shape).force(true).workers(1).run();
         assert!(says_to_remove(&result, &out), "{path}: {result:?}");
         assert_eq!(fs::read_to_string(place.path("precious.parquet")).unwrap(), "mine");
@@ -427,7 +426,7 @@ fn over_current_files_nothing_at_all_is_written() {
     let (place, store) = small_store();
     let shapes = [
         Shape::default(),
-        Shape { format: Format::Arrow, date: false, ..Shape::default() },
+        Shape { format: Format::Arrow, date: Some(false), ..Shape::default() },
         Shape { name: Some("date={date}/part.parquet".parse().unwrap()), ..Shape::default() },
         Shape { columns: Some(vec!["price".to_owned(), "size".to_owned()]), ..Shape::default() },
         // Two of the dates have no such stock, which must not be found out again each time.
@@ -517,11 +516,11 @@ fn files_follow_the_version_forward_and_back() {
     }
 }
 
-/// A ledger whose text a test can change: with sub-directories it is bare JSON.
+/// A ledger whose text a test can change.
 fn open_ledger(store: &Store, out: &Path) -> impl Fn(&str, &str) {
     let shape = Shape { name: Some("{date}/data.parquet".parse().unwrap()), ..Shape::default() };
     Transpose::new(store, out).shape(shape).workers(1).run().unwrap();
-    let path = out.join(".transect.json");
+    let path = bare_ledger(out);
     move |from, to| {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");

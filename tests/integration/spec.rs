@@ -17,7 +17,7 @@ use transect::format::{
     TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header, table,
 };
 
-use super::panels::{Place, batch, small_panel};
+use super::panels::{Place, bare_ledger, batch, small_panel};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("formats/store.md");
@@ -399,11 +399,9 @@ fn the_ledger_has_the_keys_of_the_page() {
     small_panel(&place, 0);
     place.build();
     let store = Store::open(place.store()).unwrap();
-    let name = Some("{date}/data.parquet".parse().unwrap());
-    let shape = transect::Shape { name, ..transect::Shape::default() };
-    transect::Transpose::new(&store, place.path("out")).shape(shape).workers(1).run().unwrap();
+    transect::Transpose::new(&store, place.path("out")).workers(1).run().unwrap();
     let ledger: serde_json::Value =
-        serde_json::from_slice(&fs::read(place.path("out").join(".transect.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(bare_ledger(&place.path("out"))).unwrap()).unwrap();
     let keys = |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     let file = ledger["files"].as_object().unwrap().values().next().unwrap();
     let page = page();

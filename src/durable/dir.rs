@@ -1,0 +1,329 @@
+//! A directory held open. What lies in it is reached from there, one name after the other and never through a symbolic
+//! link: whatever another program puts below it, nothing outside is read, replaced or removed.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::{Disk, DiskFile, Operation};
+use crate::error::{Error, Result};
+
+/// How a directory below another is opened.
+const BELOW: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A directory held open. Paths below it are relative, with `/` between names.
+#[derive(Clone)]
+pub(crate) struct Dir {
+    disk: Disk,
+    handle: Arc<OwnedFd>,
+    path: PathBuf,
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) kind: FileType,
+    pub(crate) byte_len: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub(crate) modified_ns: i64,
+}
+
+impl Found {
+    fn of(stat: &Stat) -> Found {
+        let modified_ns = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
+        Found { kind: FileType::from_raw_mode(stat.st_mode), byte_len: stat.st_size as u64, modified_ns }
+    }
+
+    pub(crate) fn is_file(self) -> bool {
+        self.kind == FileType::RegularFile
+    }
+}
+
+impl Dir {
+    /// Opens the directory at `path`. The path itself may lead through links: it is what the user named.
+    ///
+    /// # Errors
+    /// When it is not there, is no directory, or the system refuses.
+    pub(crate) fn open(disk: &Disk, path: &Path) -> Result<Dir> {
+        let flags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open", path))?;
+        Ok(Dir { disk: disk.clone(), handle: Arc::new(handle), path: path.to_owned() })
+    }
+
+    /// Where it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory that holds the file at `path` below this one, and the file's name in it; `None` where there is no
+    /// such directory.
+    ///
+    /// # Errors
+    /// When a link stands on the way, or the system refuses.
+    pub(crate) fn holder<'p>(&self, path: &'p str) -> Result<Option<(Dir, &'p str)>> {
+        let (dirs, name) = split(path);
+        let mut dir = self.clone();
+        for part in dirs {
+            match dir.enter(part)? {
+                Some(below) => dir = below,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some((dir, name)))
+    }
+
+    /// As [`holder`](Dir::holder), where missing directories are made.
+    ///
+    /// # Errors
+    /// When a link or a file stands on the way, or the system refuses.
+    pub(crate) fn make_holder<'p>(&self, path: &'p str) -> Result<(Dir, &'p str)> {
+        let (dirs, name) = split(path);
+        let mut dir = self.clone();
+        for part in dirs {
+            dir = match dir.enter(part)? {
+                Some(below) => below,
+                None => dir.make(part)?,
+            };
+        }
+        Ok((dir, name))
+    }
+
+    /// The directory `name`; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it is a link, or the system refuses.
+    pub(crate) fn enter(&self, name: &str) -> Result<Option<Dir>> {
+        let path = self.path.join(name);
+        match rustix::fs::openat(&self.handle, name, BELOW, Mode::empty()) {
+            Ok(handle) => Ok(Some(Dir { disk: self.disk.clone(), handle: Arc::new(handle), path })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => match self.look(name)? {
+                Some(found) if found.kind == FileType::Symlink => Err(is_link(&path)),
+                Some(found) if found.kind != FileType::Directory => Ok(None),
+                _ => Err(failed("open", &path)(errno)),
+            },
+        }
+    }
+
+    /// Makes the directory `name`, unless somebody else just did.
+    fn make(&self, name: &str) -> Result<Dir> {
+        let path = self.path.join(name);
+        self.disk.before(Operation::CreateDir(&path)).map_err(Error::io("create directory", &path))?;
+        match rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed("create directory", &path)(errno)),
+        }
+        self.enter(name)?.ok_or_else(|| failed("create directory", &path)(Errno::NOTDIR))
+    }
+
+    /// What stands under `name`; `None` where nothing does. A link is not followed.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn look(&self, name: &str) -> Result<Option<Found>> {
+        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Found::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed("examine", &self.path.join(name))(errno)),
+        }
+    }
+
+    /// As [`look`](Dir::look), for a path below this directory.
+    ///
+    /// # Errors
+    /// As [`holder`](Dir::holder).
+    pub(crate) fn look_below(&self, path: &str) -> Result<Option<Found>> {
+        self.holder(path)?.map_or(Ok(None), |(dir, name)| dir.look(name))
+    }
+
+    /// The names of what is in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let refused = || failed("read directory", &self.path);
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refused())? {
+            let name = entry.map_err(refused())?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Opens the file at `path` below this directory to read it; `None` where nothing is.
+    ///
+    /// # Errors
+    /// When it is no regular file, a link stands on the way, or the system refuses.
+    pub(crate) fn open_file(&self, path: &str) -> Result<Option<File>> {
+        let Some((dir, name)) = self.holder(path)? else { return Ok(None) };
+        let at = dir.path.join(name);
+        // Under the name there may be a FIFO, whose writer would be waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&dir.handle, name, flags, Mode::empty()) {
+            Ok(handle) => File::from(handle),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(is_link(&at)),
+            Err(errno) => return Err(failed("open", &at)(errno)),
+        };
+        match file.metadata().map_err(Error::io("examine", &at))?.is_file() {
+            true => Ok(Some(file)),
+            false => Err(Error::Refused(format!("{} is not a regular file; remove it", at.display()))),
+        }
+    }
+
+    /// Makes the file `name`, which must not exist yet.
+    ///
+    /// # Errors
+    /// When it exists, or the system refuses.
+    pub(crate) fn create(&self, name: &str) -> Result<DiskFile> {
+        let path = self.path.join(name);
+        self.disk.before(Operation::Create(&path)).map_err(Error::io("create", &path))?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.handle, name, flags, Mode::from_raw_mode(0o666));
+        let file = File::from(handle.map_err(failed("create", &path))?);
+        Ok(DiskFile { disk: self.disk.clone(), file, path })
+    }
+
+    /// Gives `from` the name `to`, replacing what stands there; a link itself, not where it leads.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (path, target) = (self.path.join(from), self.path.join(to));
+        self.disk.before(Operation::Rename(&path, &target)).map_err(Error::io("rename to", &target))?;
+        rustix::fs::renameat(&self.handle, from, &self.handle, to).map_err(failed("rename to", &target))
+    }
+
+    /// Removes the file `name`; that it is gone already is no error.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        self.disk.before(Operation::Remove(&path)).map_err(Error::io("remove", &path))?;
+        match rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(failed("remove", &path)(errno)),
+        }
+    }
+
+    /// Writes one file so that it survives a crash: under the name `temporary`, then synced, renamed, and the directory
+    /// synced. What stands under either name is replaced.
+    ///
+    /// # Errors
+    /// When the system refuses; then `temporary` is gone.
+    pub(crate) fn put(&self, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
+        self.remove(temporary)?;
+        let file = self.create(temporary)?;
+        let written = file.write_at(bytes, 0).and_then(|()| file.sync()).and_then(|()| self.rename(temporary, name));
+        written.inspect_err(|_| {
+            // The first error says more than one about the leftover.
+            let _ = self.remove(temporary);
+        })?;
+        self.sync()
+    }
+
+    /// Makes the names of the directories on the way to `path` survive a crash.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn sync_dirs(&self, path: &str) -> Result<()> {
+        let mut dir = self.clone();
+        for part in split(path).0 {
+            dir.sync()?;
+            match dir.enter(part)? {
+                Some(below) => dir = below,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes its names survive a crash.
+    fn sync(&self) -> Result<()> {
+        self.disk.before(Operation::SyncDir(&self.path)).map_err(Error::io("sync directory", &self.path))?;
+        rustix::fs::fsync(&self.handle).map_err(failed("sync directory", &self.path))
+    }
+}
+
+/// The directories of a relative path, and its last name.
+fn split(path: &str) -> (impl Iterator<Item = &str>, &str) {
+    let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (dirs.split('/').filter(|part| !part.is_empty()), name)
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
+    move |errno| Error::io(action, path)(errno.into())
+}
+
+fn is_link(path: &Path) -> Error {
+    Error::Refused(format!(
+        "{} is a symbolic link, and transect follows none within an output directory; remove it, or give the directory \
+         that it leads to as an output directory of its own",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A directory, and a link in it that leads out.
+    fn linked() -> (tempfile::TempDir, Dir) {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["out", "elsewhere"] {
+            fs::create_dir(place.path().join(name)).unwrap();
+        }
+        fs::write(place.path().join("elsewhere/x"), "mine").unwrap();
+        symlink("../elsewhere", place.path().join("out/link")).unwrap();
+        symlink("../elsewhere/x", place.path().join("out/file")).unwrap();
+        let dir = Dir::open(&Disk::default(), &place.path().join("out")).unwrap();
+        (place, dir)
+    }
+
+    #[test]
+    fn no_link_below_is_followed() {
+        let (place, dir) = linked();
+        for refused in [
+            dir.holder("link/x").map(drop),
+            dir.make_holder("link/new/x").map(drop),
+            dir.look_below("link/x").map(drop),
+            dir.open_file("link/x").map(drop),
+            dir.open_file("file").map(drop),
+        ] {
+            let Err(Error::Refused(why)) = refused else { panic!("{refused:?}") };
+            assert!(why.contains("is a symbolic link"), "{why}");
+        }
+        dir.put("t", "file", b"new").unwrap();
+        assert_eq!(fs::read(place.path().join("out/file")).unwrap(), b"new");
+        dir.remove("link").unwrap();
+        assert_eq!(fs::read(place.path().join("elsewhere/x")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_directory_that_is_named_by_a_link_is_opened() {
+        let (place, _) = linked();
+        let dir = Dir::open(&Disk::default(), &place.path().join("out/link")).unwrap();
+        assert_eq!(dir.names().unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn missing_directories_are_made_and_files_in_their_place_are_told() {
+        let (place, dir) = linked();
+        assert!(dir.holder("a/b/x").unwrap().is_none());
+        let (made, name) = dir.make_holder("a/b/x").unwrap();
+        assert_eq!((made.path(), name), (&*place.path().join("out/a/b"), "x"));
+        fs::write(place.path().join("out/flat"), "mine").unwrap();
+        assert!(dir.holder("flat/x").unwrap().is_none());
+        assert!(matches!(dir.make_holder("flat/x"), Err(Error::Io { .. })));
+    }
+}

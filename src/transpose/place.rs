@@ -1,0 +1,82 @@
+//! Where an output directory must not lie: in a store, or where its files would be taken for a store's input.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::names::Names;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::source::Pattern;
+use crate::store::Store;
+
+/// What a store's settings say of where it comes from.
+#[derive(Deserialize)]
+struct Origin {
+    source: PathBuf,
+    options: OriginOptions,
+}
+
+#[derive(Deserialize)]
+struct OriginOptions {
+    pattern: Pattern,
+}
+
+/// Refuses an output directory whose files would meet those of `store`, of another store, or of the folder that `store`
+/// was built from, whatever is forced.
+///
+/// # Errors
+/// [`Error::Refused`] where they would meet.
+pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Result<()> {
+    let refuse = |why: String| Err(Error::Refused(format!("{} {why}; name a directory elsewhere", out.display())));
+    let real_out = real(out)?;
+    let file = real_out.join(names.path(Date::EPOCH));
+    if let Ok(root) = store.path().canonicalize()
+        && (real_out.starts_with(&root) || file.starts_with(&root))
+    {
+        return refuse("lies in the store".to_owned());
+    }
+    if Store::open(&real_out).is_ok() {
+        return refuse("is a store".to_owned());
+    }
+    // A store of an unknown origin has nothing that files could meet.
+    let Ok(origin) = serde_json::from_str::<Origin>(&store.settings()?) else { return Ok(()) };
+    let Ok(source) = origin.source.canonicalize() else { return Ok(()) };
+    if real_out == source {
+        return refuse(format!("is the folder that {} is built from", store.path().display()));
+    }
+    match file.strip_prefix(&source) {
+        Ok(below) if origin.options.pattern.code_of(below).is_some() => refuse(format!(
+            "lies where {} is built from, and its files would be taken for stocks",
+            store.path().display()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `path` without links, also where its last parts are not there yet.
+fn real(path: &Path) -> Result<PathBuf> {
+    let mut known = std::path::absolute(path).map_err(Error::io("find", path))?;
+    let mut rest = Vec::new();
+    let mut real = loop {
+        match known.canonicalize() {
+            Ok(real) => break real,
+            Err(_) => match known.components().next_back() {
+                Some(last @ (Component::Normal(_) | Component::ParentDir)) => {
+                    rest.push(last.as_os_str().to_owned());
+                    known.pop();
+                }
+                _ => break known,
+            },
+        }
+    };
+    for part in rest.into_iter().rev() {
+        if part == ".." {
+            real.pop()
+        } else {
+            real.push(part);
+            true
+        };
+    }
+    Ok(real)
+}
