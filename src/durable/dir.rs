@@ -264,8 +264,8 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
 
 fn is_link(path: &Path) -> Error {
     Error::Refused(format!(
-        "{} is a symbolic link, and transect follows none within an output directory; remove it, or give the directory \
-         that it leads to as an output directory of its own",
+        "{} is a symbolic link, and transect follows none within an output directory; remove the link, or name another \
+         directory",
         path.display()
     ))
 }
