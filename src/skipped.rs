@@ -82,6 +82,8 @@ pub enum Kind {
     Changed,
     /// Its bytes contradict themselves or cannot be decoded.
     Damaged,
+    /// It would take more memory than there is.
+    TooLarge,
     /// Its name gives no code.
     NoCode,
     /// Its own codes are not that of its name.
@@ -119,7 +121,7 @@ pub enum Kind {
 }
 
 /// Each kind's words, as they stand in its reasons outside quotes; the first that fits counts.
-const WORDS: [(Kind, &[&str]); 24] = [
+const WORDS: [(Kind, &[&str]); 25] = [
     (Kind::ZeroBytes, &["has zero bytes"]),
     (Kind::Encrypted, &["encrypted"]),
     (Kind::Truncated, &["is truncated"]),
@@ -127,6 +129,7 @@ const WORDS: [(Kind, &[&str]); 24] = [
     (Kind::NotAFile, &["is a directory", "is not a regular file"]),
     (Kind::Changed, &["changed since", "changed while"]),
     (Kind::Damaged, &["is damaged", "does not match"]),
+    (Kind::TooLarge, &["more than a quarter of --memory"]),
     (Kind::NoCode, &["gives no code", "nothing for the code", "has no code"]),
     (Kind::OtherCode, &["by the file's name"]),
     (Kind::CodeType, &["but a code is text"]),

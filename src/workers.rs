@@ -18,7 +18,11 @@ pub(crate) fn available() -> usize {
 /// Runs a list of work items, in parallel unless there is one worker; results come back in the order of the items.
 pub struct Workers {
     pool: Option<rayon::ThreadPool>,
+    memory: u64,
 }
+
+/// Anonymous memory a run may use, unless told otherwise: 512 MiB.
+pub(crate) const DEFAULT_MEMORY: u64 = 512 << 20;
 
 impl Workers {
     /// `count` workers; `None` means one per core. One worker starts no thread: the calling thread does the work.
@@ -28,14 +32,24 @@ impl Workers {
     pub fn new(count: Option<usize>) -> Result<Workers> {
         let count = count.unwrap_or_else(available);
         if count <= 1 {
-            return Ok(Workers { pool: None });
+            return Ok(Workers { pool: None, memory: DEFAULT_MEMORY });
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|n| format!("transect-{n}"))
             .build()
             .map_err(|error| Error::Refused(format!("cannot start {count} worker threads ({error}); ask for fewer")))?;
-        Ok(Workers { pool: Some(pool) })
+        Ok(Workers { pool: Some(pool), memory: DEFAULT_MEMORY })
+    }
+
+    /// The same workers, which together hold so many bytes, 512 MiB unless set.
+    pub fn within(self, memory: u64) -> Workers {
+        Workers { memory, ..self }
+    }
+
+    /// The bytes that they may hold together.
+    pub fn memory(&self) -> u64 {
+        self.memory
     }
 
     /// How many work at once.

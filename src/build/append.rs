@@ -19,7 +19,7 @@ use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
 use super::spill::{Shelf, Spill};
-use super::stages::{DEFAULT_MEMORY, Stages};
+use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -27,8 +27,9 @@ use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::skipped::Skipped;
-use crate::source::{KnownFile, SectionFile, read_section};
+use crate::source::{Allowance, KnownFile, SectionFile, read_section};
 use crate::store::{Opening, Snapshot, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
 /// those that it has.
@@ -144,12 +145,13 @@ impl<'a> Append<'a> {
         let panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
+        let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
         stages.observer.begin("read", "files", self.files.len() as u64);
         let read = stages.workers.try_map(self.files.len(), |at| {
             if stages.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let read = match read_section(&self.files[at], &settings.options, &panel) {
+            let read = match read_section(&self.files[at], &settings.options, &panel, &allowance) {
                 Ok(file) => Ok(Section::new(file, &known, &panel, &spill)?),
                 Err(reason) => Err(reason),
             };

@@ -13,12 +13,13 @@ use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
 use super::spelling::date_form;
-use super::stages::{DEFAULT_MEMORY, NewSection, Stages};
+use super::stages::{NewSection, Stages};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::progress::{Observer, Silent};
 use crate::source::{SourceOptions, Survey, survey};
 use crate::store::{Opening, Store, StoreWriter, VersionEntry};
+use crate::workers::DEFAULT_MEMORY;
 
 /// Versions a store keeps, unless told otherwise.
 const DEFAULT_KEEP: u32 = 7;

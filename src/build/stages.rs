@@ -17,9 +17,6 @@ use crate::source::Survey;
 use crate::store::StoreWriter;
 use crate::workers::{Workers, available};
 
-/// Anonymous memory a run may use, unless told otherwise: 512 MiB.
-pub(super) const DEFAULT_MEMORY: u64 = 512 << 20;
-
 /// The least memory a run can work with.
 pub(super) const LEAST_MEMORY: u64 = 64 << 20;
 
@@ -36,7 +33,6 @@ const WORKER_MEMORY: u64 = 16 << 20;
 /// What runs the stages.
 pub(super) struct Stages<'a> {
     pub(super) workers: Workers,
-    memory: u64,
     pub(super) observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -67,8 +63,8 @@ impl<'a> Stages<'a> {
             )));
         }
         let asked = workers.unwrap_or_else(available);
-        let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?;
-        Ok(Stages { workers, memory, observer, disk: disk.clone() })
+        let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
+        Ok(Stages { workers, observer, disk: disk.clone() })
     }
 
     /// Intermediate files of `writer`'s, for rows that take about so many bytes.
@@ -77,7 +73,7 @@ impl<'a> Stages<'a> {
     /// When a file cannot be made.
     pub(super) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
         // What fits the memory is not worth giving back by bands.
-        let band_count = if byte_len > self.memory { BANDS } else { 1 };
+        let band_count = if byte_len > self.workers.memory() { BANDS } else { 1 };
         let worker_count = self.workers.count().min(SPILLING_WORKERS);
         Spill::create(&self.disk, worker_count, band_count, |number| writer.spill_path(number))
     }
@@ -87,10 +83,10 @@ impl<'a> Stages<'a> {
     /// # Errors
     /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
     pub(super) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
-        survey.whole_file_limit(self.memory / 8 / self.workers.count() as u64);
+        survey.whole_file_limit(self.workers.memory() / 8 / self.workers.count() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
-        let intake = Intake::new(survey, spill, self.observer, self.memory, self.workers.count());
+        let intake = Intake::new(survey, spill, self.observer, self.workers.memory(), self.workers.count());
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
         // what a block takes, and blocks of half a share serve as well as larger ones.

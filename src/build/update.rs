@@ -20,7 +20,7 @@ use super::revision::{Given, Revision};
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
-use super::stages::{DEFAULT_MEMORY, Stages};
+use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
-use crate::workers::Workers;
+use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// Brings a store up to date with the files it was built from.
 ///

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::allowance::Allowance;
 use super::content::{self, Content};
 use super::footer::{Interner, survey_footer};
 use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
@@ -13,6 +14,7 @@ use super::options::SourceOptions;
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
 use crate::hint::{counted, listed, quoted};
+use crate::workers::DEFAULT_MEMORY;
 
 /// How many steps below the source Parquet files are looked for.
 const DEPTH: usize = 5;
@@ -166,5 +168,6 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
 fn footer(path: &Path, options: &SourceOptions) -> Result<(), String> {
     let (file, stamp) = content::open(path)?;
     let content = Content::Disk(Arc::new(file), stamp);
-    content::guarded(|| survey_footer(&content, &Interner::new(options))).map(drop)
+    let allowance = Allowance::new(DEFAULT_MEMORY, 1);
+    content::guarded(|| survey_footer(&content, &Interner::new(options, &allowance))).map(drop)
 }

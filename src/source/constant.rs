@@ -13,14 +13,17 @@ use arrow_array::types::{
 use arrow_array::{ArrayRef, PrimitiveArray};
 use arrow_schema::DataType;
 use bytemuck::Pod;
-use parquet::basic::{CompressionCodec, Type as PhysicalType};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::basic::{Encoding, Type as PhysicalType};
+use parquet::column::page::Page;
+use parquet::file::metadata::ParquetMetaData;
 
+use super::chunks::extent;
 use super::content::Content;
-use super::pages::{Encoding, Page, PageKind, check_chunk, page_header};
+use super::contents::split;
+use super::pages::{Extent, PageKind, Pages, page_header};
 
-/// Unpacked bytes of a page, at most: two counts and two values are enough for any number of equal rows.
-const PAGE: usize = 256;
+/// Bytes of a page, at most: two counts and two values are enough for any number of equal rows.
+const PAGE: u64 = 512;
 
 /// The one value of a flat column of numbers, as an array of one row of the column's type; `None` where rows differ,
 /// one is null, or only the decoder can tell.
@@ -49,11 +52,10 @@ pub(super) fn constant(
     if descriptor.physical_type() != physical || descriptor.max_rep_level() > 0 || descriptor.max_def_level() > 1 {
         return None;
     }
-    let is_optional = descriptor.max_def_level() == 1;
     let mut entry: Option<Vec<u8>> = None;
     let mut rows = 0;
     for group in metadata.row_groups() {
-        let (found, count) = constant_chunk(content, group.columns().get(leaf)?, is_optional)?;
+        let (found, count) = constant_chunk(content, extent(group, leaf)?)?;
         if entry.as_ref().is_some_and(|known| *known != found) {
             return None;
         }
@@ -76,70 +78,30 @@ fn narrow<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(entry: &[u8]) -> Option<A
 }
 
 /// The bytes of the one value of a chunk, and its number of rows.
-fn constant_chunk(content: &Content, chunk: &ColumnChunkMetaData, is_optional: bool) -> Option<(Vec<u8>, usize)> {
-    let (start, len) = chunk.byte_range();
-    let end = start.checked_add(len)?;
-    let codec = chunk.compression_codec();
-    let mut unpacked = [0; PAGE];
-
-    let dictionary = page_header(content, start, end)?;
-    if dictionary.kind != PageKind::Dictionary || dictionary.values != 1 || dictionary.encoding == Encoding::Other {
+fn constant_chunk(content: &Content, chunk: Extent) -> Option<(Vec<u8>, usize)> {
+    let header = page_header(content, chunk.start, chunk.end)?;
+    if !matches!(header.kind, PageKind::Dictionary { values: 1, .. }) {
         return None;
     }
-    let mut at = start + dictionary.header_len;
-    let entry = body(content, &dictionary, at, codec, &mut unpacked)?.to_vec();
-    at += u64::try_from(dictionary.compressed).ok()?;
-
-    let total = usize::try_from(chunk.num_values()).ok()?;
-    let mut rows = 0;
-    while rows < total {
-        let page = page_header(content, at, end)?;
-        if page.kind != PageKind::Data || page.encoding != Encoding::Dictionary || !page.has_plain_levels {
+    let mut pages = Pages::new(content.clone(), chunk);
+    let mut next = || pages.next(|held| held <= PAGE).ok()?.map(|checked| checked.page);
+    let Page::DictionaryPage { buf: entry, .. } = next()? else { return None };
+    let rows = usize::try_from(chunk.rows).ok()?;
+    let mut left = rows;
+    while left > 0 {
+        let Page::DataPage { buf, num_values, encoding, .. } = next()? else { return None };
+        if !matches!(encoding, Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) {
             return None;
         }
-        let count = usize::try_from(page.values).ok()?;
-        let mut rest = body(content, &page, at + page.header_len, codec, &mut unpacked)?;
-        if is_optional {
-            let (len, levels) = rest.split_first_chunk()?;
-            let (levels, values) = levels.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-            if !all_are(levels, 1, true, count) {
-                return None;
-            }
-            rest = values;
-        }
-        let (&width, indices) = rest.split_first()?;
-        if !all_are(indices, width, false, count) {
+        let (levels, indices) = split(chunk.leaf, &buf)?;
+        let count = num_values as usize;
+        let (&width, indices) = indices.split_first()?;
+        if chunk.leaf.is_optional && !all_are(levels, 1, true, count) || !all_are(indices, width, false, count) {
             return None;
         }
-        rows += count;
-        at = at.checked_add(page.header_len)?.checked_add(u64::try_from(page.compressed).ok()?)?;
+        left = left.checked_sub(count)?;
     }
-    check_chunk(content, chunk).ok()?;
-    // What follows is the decoder's to judge.
-    (rows == total && at == end).then_some((entry, rows))
-}
-
-/// The bytes of a page, unpacked. `None` also where they do not match their checksum.
-fn body<'a>(
-    content: &Content,
-    page: &Page,
-    at: u64,
-    codec: CompressionCodec,
-    unpacked: &'a mut [u8; PAGE],
-) -> Option<&'a [u8]> {
-    let len = usize::try_from(page.uncompressed).ok().filter(|len| *len <= PAGE)?;
-    let packed = content.range(at, usize::try_from(page.compressed).ok().filter(|len| *len <= 2 * PAGE)?).ok()?;
-    if page.checksum.is_some_and(|checksum| checksum != crc32fast::hash(&packed)) {
-        return None;
-    }
-    match codec {
-        CompressionCodec::UNCOMPRESSED if packed.len() == len => unpacked[..len].copy_from_slice(&packed),
-        CompressionCodec::SNAPPY if snap::raw::decompress_len(&packed) == Ok(len) => {
-            snap::raw::Decoder::new().decompress(&packed, &mut unpacked[..len]).ok()?;
-        }
-        _ => return None,
-    }
-    Some(&unpacked[..len])
+    Some((entry.to_vec(), rows))
 }
 
 /// Whether `count` numbers of `width` bits, coded as runs and packed groups, are all `1`, or else all `0`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
+use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
 use super::dates::{DateReader, Format};
 use super::decode::Parquet;
@@ -24,6 +25,7 @@ pub(super) struct DateAdvice<'a> {
     /// The names that mean a date today, that of the output first.
     names: Vec<&'a str>,
     working: Vec<&'a FileSchema>,
+    allowance: &'a Arc<Allowance>,
 }
 
 impl<'a> DateAdvice<'a> {
@@ -33,6 +35,7 @@ impl<'a> DateAdvice<'a> {
         format: Option<&'a Format>,
         before: Option<&'a str>,
         working: Vec<&'a FileSchema>,
+        allowance: &'a Arc<Allowance>,
     ) -> DateAdvice<'a> {
         let mut used: Vec<&str> =
             working.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str())).collect();
@@ -47,7 +50,7 @@ impl<'a> DateAdvice<'a> {
                 names.push(name);
             }
         }
-        DateAdvice { options, format, names, working }
+        DateAdvice { options, format, names, working, allowance }
     }
 
     /// What to say to the file at `path`.
@@ -75,9 +78,7 @@ impl<'a> DateAdvice<'a> {
                 .find(|name| schema.columns.iter().any(|other| other.name == *name) && self.is_free(name))
         };
         let keeps = |other: &&FileSchema| other.date.as_ref().is_ok_and(|date| chosen(other) == Some(&date.name));
-        !list.iter().any(|name| name.contains(','))
-            && chosen(schema) == Some(column)
-            && self.working.iter().all(keeps)
+        !list.iter().any(|name| name.contains(',')) && chosen(schema) == Some(column) && self.working.iter().all(keeps)
     }
 
     fn is_free(&self, name: &str) -> bool {
@@ -86,7 +87,8 @@ impl<'a> DateAdvice<'a> {
 
     /// The columns of a file in which each row has a date: those with a name that means one before the others.
     fn dates_of(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Result<Vec<String>, String> {
-        let parquet = Parquet::new(Content::load(path, stamp, 0)?, schema, ParquetStatisticsPolicy::SkipAll)?;
+        let content = Content::load(path, stamp, 0)?;
+        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, self.allowance)?;
         let rank = |name: &str| {
             let usual = |known: &&str| known.eq_ignore_ascii_case(name);
             self.names.iter().chain(&DATE_NAMES).position(usual).unwrap_or(usize::MAX)

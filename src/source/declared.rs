@@ -1,7 +1,7 @@
 //! The columns that a Parquet footer declares, read from its own bytes: the `parquet` crate's reader of schemas follows
 //! columns within columns by recursion, and gives a whole file up for one column that it does not know.
 
-use super::pages::Thrift;
+use super::thrift::Thrift;
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

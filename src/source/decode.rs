@@ -2,35 +2,35 @@
 //!
 //! Everything here may panic on damaged bytes and is to be called under [`guarded`](super::content::guarded).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use arrow_select::concat::concat;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
+use super::allowance::{Allowance, Meter};
+use super::chunks::Chunks;
 use super::constant::constant;
 use super::content::Content;
 use super::footer::{FileColumn, FileSchema, Value, read_footer};
 use super::meaning::take_as;
-use super::pages::check_pages;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
 const BATCH_ROWS: usize = 65_536;
 
-/// What the decoder calls a page that does not match its checksum.
-const CHECKSUM: &str = "Page CRC checksum mismatch";
+/// Bytes that a row takes beside its columns while a file is read: its date, its place, and the place it comes from.
+const ROW_LEN: u64 = 16;
 
 /// The decoder over one file, its footer parsed once.
 pub(super) struct Parquet {
     content: Content,
     schema: Arc<FileSchema>,
     pub(super) metadata: ArrowReaderMetadata,
+    meter: Arc<Meter>,
 }
 
 impl Parquet {
@@ -39,12 +39,18 @@ impl Parquet {
         content: Content,
         schema: &Arc<FileSchema>,
         statistics: ParquetStatisticsPolicy,
+        allowance: &Arc<Allowance>,
     ) -> Result<Parquet, String> {
         let metadata = read_footer(&content, &schema.leaves, statistics)?;
+        let (rows, most) = (metadata.file_metadata().num_rows(), allowance.most());
+        if let Some(bytes) = u64::try_from(rows).ok().map(|rows| rows.saturating_mul(ROW_LEN)).filter(|len| *len > most)
+        {
+            return Err(allowance.refusal(&format!("has {rows} rows, whose dates alone"), bytes));
+        }
         let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
         let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(undecodable)?;
-        Ok(Parquet { content, schema: Arc::clone(schema), metadata })
+        Ok(Parquet { content, schema: Arc::clone(schema), metadata, meter: Meter::new(allowance) })
     }
 
     /// Whether all that was read so far is of one state of the file.
@@ -97,34 +103,40 @@ impl Parquet {
         &self,
         leaves: &[usize],
     ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
-        let reader = self.reader(leaves)?;
+        let (reader, reason) = self.reader(leaves)?;
         let leaves = leaves.to_vec();
-        Ok(reader.map(move |batch| batch.map_err(|error| self.blame(&leaves, &error.to_string()))))
+        let why = move |error: ArrowError| reason.get().cloned().unwrap_or_else(|| self.blame(&leaves, &error));
+        Ok(reader.map(move |batch| batch.map_err(&why)))
     }
 
-    fn reader(&self, leaves: &[usize]) -> Result<ParquetRecordBatchReader, String> {
+    /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
+    fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<String>>), String> {
         let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
-        check_pages(&self.content, self.metadata.metadata(), |leaf| leaves.binary_search(&leaf).is_ok())?;
-        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves.iter().copied());
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.content.clone(), self.metadata.clone())
-            .with_batch_size(rows)
-            .with_projection(mask)
-            .build()
-            .map_err(undecodable)
+        let descriptor = self.metadata.parquet_schema();
+        let mask = ProjectionMask::leaves(descriptor, leaves.iter().copied());
+        let levels = parquet_to_arrow_field_levels(descriptor, mask, Some(self.metadata.schema().fields()));
+        self.meter.start(self.row_count().saturating_mul(ROW_LEN));
+        let chunks = Chunks {
+            content: self.content.clone(),
+            metadata: Arc::clone(self.metadata.metadata()),
+            meter: Arc::clone(&self.meter),
+            leaves: leaves.into(),
+            reason: Arc::default(),
+        };
+        let levels = levels.map_err(undecodable)?;
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, rows, None);
+        Ok((reader.map_err(undecodable)?, chunks.reason))
     }
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
     /// them side by side and does not say which.
-    fn blame(&self, leaves: &[usize], error: &str) -> String {
+    fn blame(&self, leaves: &[usize], error: &ArrowError) -> String {
         let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf)) {
-            Ok(mut reader) => reader.any(|batch| batch.is_err()),
+            Ok((mut reader, _)) => reader.any(|batch| batch.is_err()),
             Err(_) => true,
         };
         let Some(&leaf) = leaves.iter().find(fails) else { return undecodable(error) };
         let column = self.metadata.parquet_schema().column(leaf);
-        if error.contains(CHECKSUM) {
-            return format!("is damaged: its column {:?} has a page whose checksum does not match", column.name());
-        }
         undecodable(format_args!("its column {:?}: {error}", column.name()))
     }
 

@@ -10,6 +10,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
 use parquet::file::statistics::Statistics;
 
 use super::agree::Question;
+use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
 use super::convert::{convert, widen};
 use super::decode::Parquet;
@@ -30,6 +31,7 @@ pub(super) fn answer(
     small: &Small,
     name: &str,
     question: &Question,
+    allowance: &Arc<Allowance>,
 ) -> Result<(), String> {
     let Some(value) = schema.values.iter().find(|value| value.name == name) else { return Ok(()) };
     if let Question::Readable(to) = question
@@ -45,7 +47,7 @@ pub(super) fn answer(
     // Not read whole: the footer and one column are little of a file.
     let content = Content::load(path, stamp, 0)?;
     guarded(|| {
-        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll)?;
+        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll, allowance)?;
         let small = small.get_or_init(|| small_leaves(parquet.metadata.metadata()));
         if is_by_statistics(value) && small.contains(&value.leaf) {
             return Ok(());

@@ -16,10 +16,13 @@ use parquet::file::metadata::{
 };
 use parquet::file::reader::Length;
 
+use super::allowance::{Allowance, Meter};
+use super::chunks::check_places;
 use super::content::{CHANGED, Content};
 use super::declared::{Declared, Flat, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::options::SourceOptions;
+use super::outline::decoded_len;
 use super::types::{is_text, logical, shown_type};
 use crate::hint::{listed, quoted};
 
@@ -104,6 +107,7 @@ pub(super) struct Footer {
 /// Keeps each schema once.
 pub(super) struct Interner<'a> {
     options: &'a SourceOptions,
+    pub(super) allowance: Arc<Allowance>,
     leaves: Mutex<HashMap<Vec<Declared>, Arc<Leaves>>>,
     schemas: Mutex<HashMap<Columns, Arc<FileSchema>>>,
 }
@@ -114,8 +118,8 @@ pub(super) struct Interner<'a> {
 type Columns = (usize, Vec<FileColumn>);
 
 impl<'a> Interner<'a> {
-    pub(super) fn new(options: &'a SourceOptions) -> Interner<'a> {
-        Interner { options, leaves: Mutex::default(), schemas: Mutex::default() }
+    pub(super) fn new(options: &'a SourceOptions, allowance: &Arc<Allowance>) -> Interner<'a> {
+        Interner { options, allowance: Arc::clone(allowance), leaves: Mutex::default(), schemas: Mutex::default() }
     }
 
     /// The leaves of a footer of these bytes.
@@ -315,7 +319,16 @@ fn choose_date(
 
 /// The footer of a file on disk. Reads the end of the file, and nothing else unless the footer is long.
 pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, String> {
-    let footer = footer_bytes(content, TAIL)?;
+    let meter = Meter::new(&interner.allowance);
+    let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
+        true => Ok(()),
+        false => Err(interner.allowance.refusal("its footer", len.saturating_mul(2))),
+    })?;
+    let decoded_len = decoded_len(&footer).ok_or("is damaged: its footer cannot be read")?;
+    if !meter.take(decoded_len, 0) {
+        let needed = meter.used().saturating_add(decoded_len);
+        return Err(interner.allowance.refusal("its footer, decoded,", needed));
+    }
     let leaves = interner.leaves(&footer)?;
     let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
     let hints = arrow_schema(&metadata)?;
@@ -331,18 +344,24 @@ pub(super) fn read_footer(
     leaves: &Leaves,
     statistics: ParquetStatisticsPolicy,
 ) -> Result<ParquetMetaData, String> {
-    let footer = footer_bytes(content, 8)?;
+    let footer = footer_bytes(content, 8, |_| Ok(()))?;
     // The decoder goes by the leaves of the surveyed footer.
     if declared(&footer)?.0 != leaves.declared {
         return Err(CHANGED.to_owned());
     }
     let metadata = parse(&footer, leaves, statistics)?;
     row_count(&metadata)?;
+    let is_flat = |leaf: usize| match leaves.declared.binary_search_by_key(&leaf, |column| column.leaf) {
+        Ok(at) => matches!(leaves.declared[at].shape, Shape::Flat(_)),
+        Err(_) => false,
+    };
+    check_places(&metadata, content.len() - footer.len() as u64 - 8, is_flat)?;
     Ok(metadata)
 }
 
-/// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it.
-fn footer_bytes(content: &Content, tail: u64) -> Result<Bytes, String> {
+/// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it; asks
+/// whether so many `may` be read.
+fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), String>) -> Result<Bytes, String> {
     let read =
         |start: u64, len: u64| content.range(start, len as usize).map_err(|error| format!("cannot be read: {error}"));
     let byte_len = content.len();
@@ -351,6 +370,7 @@ fn footer_bytes(content: &Content, tail: u64) -> Result<Bytes, String> {
         Ok(len) => len,
         Err(reason) => return Err(reason.unwrap_or_else(|| without_magic(read(0, byte_len.min(4)).ok()))),
     };
+    may(len)?;
     match (tail.len() as u64).checked_sub(len + 8) {
         Some(start) => Ok(tail.slice(start as usize..tail.len() - 8)),
         None => read(byte_len - len - 8, len),

@@ -114,7 +114,8 @@ pub(super) fn settle_instants(content: &Content, footer: Footer, interner: &Inte
         return Ok(footer);
     }
     guarded(|| {
-        let parquet = Parquet::new(content.clone(), &footer.schema, ParquetStatisticsPolicy::SkipAll)?;
+        let parquet =
+            Parquet::new(content.clone(), &footer.schema, ParquetStatisticsPolicy::SkipAll, &interner.allowance)?;
         let mut fits: Vec<Fit> = leaves.iter().map(|_| Fit { in_range: [true; 4], whole: [true; 4] }).collect();
         for batch in parquet.stored(&leaves)? {
             let batch = batch?;

@@ -16,6 +16,8 @@ use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
+use super::allowance::Allowance;
+use super::arrow_file::check_arrow;
 use super::content::{self, Content, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, Format};
@@ -49,14 +51,19 @@ pub struct SectionFile {
 ///
 /// # Errors
 /// The reason why the file cannot be used.
-pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -> Result<SectionFile, String> {
+pub fn read_section(
+    path: &Path,
+    options: &SourceOptions,
+    panel: &PanelSchema,
+    allowance: &Arc<Allowance>,
+) -> Result<SectionFile, String> {
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, u64::MAX)?;
     let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
     let (schema, batch) = if is_arrow {
         guarded(|| read_arrow(&content, options))?
     } else {
-        let interner = Interner::new(options);
+        let interner = Interner::new(options, allowance);
         let footer = guarded(|| survey_footer(&content, &interner));
         let footer = footer.and_then(|footer| settle_instants(&content, footer, &interner));
         let footer = footer.map_err(|reason| match reason.as_str() {
@@ -64,7 +71,7 @@ pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -
             _ => reason,
         })?;
         let schema = footer.schema;
-        guarded(|| read_parquet(content, &schema)).map(|columns| (schema, columns))?
+        guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, columns))?
     };
     guarded(|| section(path, &schema, &batch, options, panel))
 }
@@ -72,11 +79,11 @@ pub fn read_section(path: &Path, options: &SourceOptions, panel: &PanelSchema) -
 /// The columns of a file, by their place in it.
 type Columns = HashMap<usize, ArrayRef>;
 
-fn read_parquet(content: Content, schema: &Arc<FileSchema>) -> Result<Columns, String> {
+fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allowance>) -> Result<Columns, String> {
     let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
     leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
     leaves.sort_unstable();
-    let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll)?;
+    let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
     let rows = usize::try_from(parquet.row_count()).map_err(|_| "has more rows than one section".to_owned())?;
     if rows == 0 {
         return Err(NO_ROWS.to_owned());
@@ -86,15 +93,10 @@ fn read_parquet(content: Content, schema: &Arc<FileSchema>) -> Result<Columns, S
 
 fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSchema>, Columns), String> {
     let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(undecodable)?;
+    check_arrow(&bytes)?;
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(undecodable)?;
     let schema = reader.schema();
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(|error| match error.to_string() {
-        // Arrow would believe whatever size such a file claims, and allocate it.
-        text if text.contains("IPC decompression requires") => {
-            "is a compressed Arrow file; write it uncompressed, or as Parquet".to_owned()
-        }
-        text => undecodable(text),
-    })?;
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(undecodable)?;
     let batch = concat_batches(&schema, &batches).map_err(undecodable)?;
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),

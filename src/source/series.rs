@@ -79,7 +79,7 @@ impl SeriesReader {
             return Ok(reader);
         }
         let date = schema.date.as_ref().map_err(String::clone)?;
-        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll))?;
+        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
         if parquet.row_count() != input.row_count {
             return Err(CHANGED.to_owned());
         }

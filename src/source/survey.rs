@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::agree::{Agreement, Member, agree};
+use super::allowance::Allowance;
 use super::content::{self, Content, Stamp, WHOLE, guarded};
 use super::date_advice::DateAdvice;
 use super::dates::{Format, can_be_date};
@@ -51,6 +52,7 @@ pub struct Survey {
     date_form: Option<DateForm>,
     /// Files up to this size are read whole.
     pub(super) whole_len: u64,
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// One file that takes part.
@@ -208,7 +210,8 @@ fn look_at(
 ) -> Result<Survey> {
     let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
     let Found { files, mut skipped, mut notes, .. } = found;
-    let interner = Interner::new(options);
+    let allowance = Allowance::new(workers.memory(), workers.count());
+    let interner = Interner::new(options, &allowance);
     observer.begin("survey", "files", files.len() as u64);
     let looked = workers.try_map(files.len(), |n| {
         if observer.cancelled() {
@@ -235,7 +238,8 @@ fn look_at(
     let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
     candidates = usable;
-    let advice = DateAdvice::new(options, format.as_ref(), prior.map(|prior| prior.date_name), schemas(&candidates));
+    let before = prior.map(|prior| prior.date_name);
+    let advice = DateAdvice::new(options, format.as_ref(), before, schemas(&candidates), &allowance);
     let mut advices: HashMap<*const FileSchema, String> = HashMap::new();
     for Candidate { path, stamp, footer, .. } in refused {
         let Some(reason) = refusal(&footer) else { continue };
@@ -266,7 +270,7 @@ fn look_at(
             }
             let candidate = &candidates[files[n]];
             let path = root.join(&candidate.path);
-            Ok(answer(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, question))
+            Ok(answer(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, question, &allowance))
         })
     })?;
     let mut refused = refused.into_iter();
@@ -315,6 +319,7 @@ fn look_at(
         date_cast,
         date_form,
         whole_len: WHOLE,
+        allowance,
     })
 }
 

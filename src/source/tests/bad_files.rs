@@ -190,7 +190,7 @@ fn a_page_that_claims_more_than_its_bytes_can_hold_is_refused_before_it_is_decod
     whole[at + 3..at + 6].copy_from_slice(&[0xfe, 0xff, 0x7f]);
     let source = Source::new();
     source.write("a.parquet", &whole);
-    assert_mentions(&source.reason(), &["a page of \"x\" claims a size that it cannot have"]);
+    assert_mentions(&source.reason(), &["its column \"x\" has a page that claims a size that it cannot have"]);
 }
 
 #[test]
@@ -246,8 +246,11 @@ fn page_headers_lead_from_the_first_page_of_a_column_to_its_end() {
             let (end, mut values) = (at + len, 0);
             while at < end {
                 let page = page_header(&content, at, end).unwrap();
-                at += page.header_len + page.compressed as u64;
-                values += if page.kind == PageKind::Dictionary { 0 } else { page.values };
+                at += page.header_len + u64::from(page.compressed);
+                values += match page.kind {
+                    PageKind::Data { values, .. } | PageKind::DataV2 { values, .. } => i64::from(values),
+                    PageKind::Dictionary { .. } | PageKind::Other => 0,
+                };
             }
             assert_eq!((at, values), (end, chunk.num_values()));
         }

@@ -1,0 +1,104 @@
+//! How much memory one file may take: little beside others, more when it is the only large one, and no more than that.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// What one file may take of the memory: a quarter. What it is turned into, and blocks of other files, take the rest.
+const QUARTER: u64 = 4;
+
+/// The memory of one run, as far as files that are read are concerned.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    memory: u64,
+    /// What each worker's file may take beside those of the others.
+    free: u64,
+    /// Whether a file takes more than that at the moment.
+    is_taken: Mutex<bool>,
+    given_back: Condvar,
+}
+
+impl Allowance {
+    /// For a run within `memory` bytes that reads `workers` files at once.
+    pub(crate) fn new(memory: u64, workers: usize) -> Arc<Allowance> {
+        let free = memory / 8 / workers.max(1) as u64;
+        Arc::new(Allowance { memory, free, is_taken: Mutex::new(false), given_back: Condvar::new() })
+    }
+
+    /// The most that one file may take.
+    pub(super) fn most(&self) -> u64 {
+        self.memory / QUARTER
+    }
+
+    /// Why a file is refused that takes `bytes`, `as_what`.
+    pub(super) fn refusal(&self, what: &str, bytes: u64) -> String {
+        format!(
+            "{what} would take {}, more than a quarter of --memory {}; --memory {} allows it",
+            shown(bytes),
+            shown(self.memory).replace(' ', ""),
+            shown(bytes.saturating_mul(QUARTER)).replace(' ', ""),
+        )
+    }
+}
+
+/// Bytes in whole units, rounded up.
+fn shown(bytes: u64) -> String {
+    if bytes >= 10 << 30 {
+        format!("{} GiB", bytes.div_ceil(1 << 30))
+    } else {
+        format!("{} MiB", bytes.div_ceil(1 << 20))
+    }
+}
+
+/// What one file takes at the moment.
+#[derive(Debug)]
+pub(super) struct Meter {
+    pub(super) allowance: Arc<Allowance>,
+    used: AtomicU64,
+    is_large: AtomicBool,
+}
+
+impl Meter {
+    pub(super) fn new(allowance: &Arc<Allowance>) -> Arc<Meter> {
+        let (used, is_large) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Meter { allowance: Arc::clone(allowance), used, is_large })
+    }
+
+    /// Sets what is taken already.
+    pub(super) fn start(&self, bytes: u64) {
+        self.used.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes `kept` bytes, and `passing` ones for as long as they are copied. Waits where other files are large.
+    /// `false`, and nothing taken, where it is too much.
+    pub(super) fn take(&self, kept: u64, passing: u64) -> bool {
+        let used = self.used.load(Ordering::Relaxed).saturating_add(kept);
+        let peak = used.saturating_add(passing);
+        if peak > self.allowance.most() {
+            return false;
+        }
+        if peak > self.allowance.free && !self.is_large.swap(true, Ordering::Relaxed) {
+            // What the lock guards is one word, which no panic leaves half changed.
+            let mut is_taken = self.allowance.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
+            while *is_taken {
+                is_taken = self.allowance.given_back.wait(is_taken).unwrap_or_else(PoisonError::into_inner);
+            }
+            *is_taken = true;
+        }
+        self.used.store(used, Ordering::Relaxed);
+        true
+    }
+
+    /// What is taken.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if *self.is_large.get_mut() {
+            *self.allowance.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+            self.allowance.given_back.notify_one();
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Looks over an Arrow file before it is decoded: its blocks and buffers must lie where the format lets them, each
+//! apart from the others. The decoder allocates by what the footer says, copies what is out of place, and shares what
+//! overlaps.
+
+use std::ops::Range;
+
+use arrow_ipc::{Block, MessageHeader, RecordBatch, root_as_footer, root_as_message};
+
+/// Bytes before the first message.
+const HEAD: usize = 8;
+/// Bytes after the footer: its length, and the magic.
+const TAIL: usize = 10;
+
+/// Checks a whole file.
+///
+/// # Errors
+/// The reason to skip it.
+pub(super) fn check_arrow(bytes: &[u8]) -> Result<(), String> {
+    let damaged = |what: &str| format!("is damaged: {what}");
+    let truncated = "is truncated or damaged: it does not end as an Arrow file does";
+    let len = bytes.len().checked_sub(TAIL).ok_or(truncated)?;
+    let (tail, magic) = bytes[len..].split_at(4);
+    if magic != b"ARROW1" {
+        return Err(truncated.to_owned());
+    }
+    let footer_len = i32::from_le_bytes(tail.try_into().unwrap_or_default());
+    let footer_len = usize::try_from(footer_len).ok().filter(|len| *len > 0);
+    let start = footer_len.and_then(|footer| len.checked_sub(footer)).filter(|start| *start >= HEAD);
+    let start = start.ok_or_else(|| damaged("its footer cannot be that long"))?;
+    let footer = root_as_footer(&bytes[start..len]).map_err(|error| damaged(&format!("its footer: {error}")))?;
+    let mut places: Vec<Range<usize>> = Vec::new();
+    let dictionaries = footer.dictionaries().into_iter().flatten().map(|block| (block, true));
+    let batches = footer.recordBatches().into_iter().flatten().map(|block| (block, false));
+    for (n, (block, is_dictionary)) in dictionaries.chain(batches).enumerate() {
+        let place = place(block, start).ok_or_else(|| damaged(&format!("block {n} lies out of place")))?;
+        check_block(&bytes[place.clone()], block, is_dictionary).map_err(|why| match why {
+            COMPRESSED => COMPRESSED.to_owned(),
+            why => damaged(&format!("block {n} {why}")),
+        })?;
+        places.push(place);
+    }
+    places.sort_unstable_by_key(|place| place.start);
+    match places.windows(2).find(|pair| pair[0].end > pair[1].start) {
+        Some(_) => Err(damaged("two of its blocks lie in the same bytes")),
+        None => Ok(()),
+    }
+}
+
+/// Arrow would believe whatever size such a file claims, and allocate it.
+const COMPRESSED: &str = "is a compressed Arrow file; write it uncompressed, or as Parquet";
+
+/// Where a block lies, before `end`; each part begins at a multiple of eight.
+fn place(block: &Block, end: usize) -> Option<Range<usize>> {
+    let part = |len: i64| usize::try_from(len).ok().filter(|len| len.is_multiple_of(8));
+    let start = part(block.offset()).filter(|start| *start >= HEAD)?;
+    let len = part(block.metaDataLength().into()).filter(|len| *len > HEAD)?.checked_add(part(block.bodyLength())?)?;
+    Some(start..start.checked_add(len).filter(|to| *to <= end)?)
+}
+
+/// Checks the message of a block, which is all of `bytes`.
+fn check_block(bytes: &[u8], block: &Block, is_dictionary: bool) -> Result<(), &'static str> {
+    let metadata_len = block.metaDataLength() as usize;
+    // Before the message stands its length, and before that, in all but old files, a mark.
+    let head = if bytes[..4] == [0xff; 4] { 8 } else { 4 };
+    let len = bytes[head - 4..head].try_into().map(i32::from_le_bytes).unwrap_or_default();
+    if usize::try_from(len).ok().and_then(|len| len.checked_add(head)) != Some(metadata_len) {
+        return Err("has a message of another length than its footer says");
+    }
+    let message = root_as_message(&bytes[head..metadata_len]).map_err(|_| "has a message that cannot be read")?;
+    if message.bodyLength() != block.bodyLength() {
+        return Err("has a body of another length than its footer says");
+    }
+    let batch = match message.header_type() {
+        MessageHeader::RecordBatch if !is_dictionary => message.header_as_record_batch(),
+        MessageHeader::DictionaryBatch if is_dictionary => {
+            message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data())
+        }
+        _ => None,
+    };
+    check_batch(batch.ok_or("has a message of another kind than its footer says")?, block.bodyLength())
+}
+
+fn check_batch(batch: RecordBatch, body_len: i64) -> Result<(), &'static str> {
+    if batch.compression().is_some() {
+        return Err(COMPRESSED);
+    }
+    let mut nodes = batch.nodes().into_iter().flatten();
+    if batch.length() < 0 || !nodes.all(|node| (0..=node.length()).contains(&node.null_count())) {
+        return Err("has a column of fewer rows than nulls");
+    }
+    let mut end = 0;
+    for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() != 0) {
+        if buffer.offset() < end {
+            return Err("has buffers in the same bytes, or out of order");
+        }
+        end = buffer.offset().checked_add(buffer.length()).unwrap_or(i64::MAX);
+        if buffer.offset() % 8 != 0 || buffer.length() < 0 || end > body_len {
+            return Err("has a buffer out of place");
+        }
+    }
+    Ok(())
+}

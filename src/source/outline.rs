@@ -1,0 +1,181 @@
+//! Walks a footer before it is decoded: each field must be of the format's type, and what the decoder would make of it
+//! must fit the memory. A million row groups take a few bytes each in the file, and a kilobyte each decoded.
+
+use super::thrift::{BINARY, FALSE, I16, I32, I64, LIST, STRUCT, TRUE, Thrift};
+
+/// A kind of value.
+enum Kind {
+    I16,
+    I32,
+    I64,
+    Binary,
+    List(&'static Kind),
+    Struct(&'static Shape),
+    /// A struct or a list of them whose inside does not matter here.
+    Group,
+}
+
+/// A struct: the bytes that it takes decoded, about, and its fields from 1 on.
+struct Shape {
+    len: u64,
+    fields: &'static [Kind],
+}
+
+const FILE: Shape = Shape {
+    len: 0,
+    fields: &[
+        Kind::I32,
+        Kind::List(&Kind::Struct(&SCHEMA_ELEMENT)),
+        Kind::I64,
+        Kind::List(&Kind::Struct(&ROW_GROUP)),
+        Kind::List(&Kind::Struct(&KEY_VALUE)),
+        Kind::Binary,
+        Kind::Group,
+        Kind::Group,
+        Kind::Binary,
+    ],
+};
+
+const SCHEMA_ELEMENT: Shape = Shape {
+    // Many may be of one column, of which little is kept.
+    len: 150,
+    fields: &[
+        Kind::I32,
+        Kind::I32,
+        Kind::I32,
+        Kind::Binary,
+        Kind::I32,
+        Kind::I32,
+        Kind::I32,
+        Kind::I32,
+        Kind::I32,
+        Kind::Group,
+    ],
+};
+
+const ROW_GROUP: Shape = Shape {
+    len: 160,
+    fields: &[
+        Kind::List(&Kind::Struct(&COLUMN_CHUNK)),
+        Kind::I64,
+        Kind::I64,
+        Kind::Group,
+        Kind::I64,
+        Kind::I64,
+        Kind::I16,
+    ],
+};
+
+const COLUMN_CHUNK: Shape = Shape {
+    len: 450,
+    fields: &[
+        Kind::Binary,
+        Kind::I64,
+        Kind::Struct(&COLUMN),
+        Kind::I64,
+        Kind::I32,
+        Kind::I64,
+        Kind::I32,
+        Kind::Group,
+        Kind::Binary,
+    ],
+};
+
+const COLUMN: Shape = Shape {
+    len: 0,
+    fields: &[
+        Kind::I32,
+        Kind::List(&Kind::I32),
+        Kind::List(&Kind::Binary),
+        Kind::I32,
+        Kind::I64,
+        Kind::I64,
+        Kind::I64,
+        Kind::List(&Kind::Struct(&KEY_VALUE)),
+        Kind::I64,
+        Kind::I64,
+        Kind::I64,
+        Kind::Group,
+        Kind::Group,
+        Kind::I64,
+        Kind::I32,
+        Kind::Group,
+        Kind::Group,
+    ],
+};
+
+const KEY_VALUE: Shape = Shape { len: 64, fields: &[Kind::Binary, Kind::Binary] };
+
+/// The bytes that a footer takes decoded, at most about; `None` where it is no footer.
+pub(super) fn decoded_len(footer: &[u8]) -> Option<u64> {
+    let mut walk = Walk { thrift: Thrift { bytes: footer }, len: 0 };
+    walk.shape(&FILE)?;
+    Some(walk.len)
+}
+
+struct Walk<'a> {
+    thrift: Thrift<'a>,
+    len: u64,
+}
+
+impl Walk<'_> {
+    fn shape(&mut self, shape: &Shape) -> Option<()> {
+        self.len += shape.len;
+        let mut last = 0;
+        while let Some((id, kind)) = self.thrift.field(&mut last)? {
+            match usize::try_from(id).ok().and_then(|id| shape.fields.get(id.checked_sub(1)?)) {
+                Some(field) => self.value(field, kind)?,
+                None => self.thrift.skip(kind, 0)?,
+            }
+        }
+        Some(())
+    }
+
+    fn value(&mut self, field: &Kind, kind: u8) -> Option<()> {
+        match (field, kind) {
+            (Kind::I16, I16) | (Kind::I32, I32) | (Kind::I64, I64) => self.thrift.integer().map(drop),
+            // Texts are copied.
+            (Kind::Binary, BINARY) => self.thrift.binary().map(|bytes| self.len += 2 * bytes.len() as u64),
+            (Kind::Struct(shape), STRUCT) => self.shape(shape),
+            (Kind::List(element), LIST) => {
+                let (count, kind) = self.thrift.list()?;
+                (0..count).try_for_each(|_| self.value(element, kind))
+            }
+            (Kind::Group, LIST) => {
+                let before = self.thrift.bytes.len();
+                self.thrift.skip(LIST, 0)?;
+                // An element takes a byte at least, and some words decoded.
+                self.len += 32 * (before - self.thrift.bytes.len()) as u64;
+                Some(())
+            }
+            (Kind::Group, STRUCT | TRUE | FALSE) => self.thrift.skip(kind, 0),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_another_type_is_no_footer() {
+        // Version, no schema, no rows, no row groups.
+        let footer = [0x15, 2, 0x19, 0x0c, 0x16, 0, 0x19, 0x0c, 0];
+        assert_eq!(decoded_len(&footer), Some(0));
+        for (at, byte) in [(0, 0x16), (2, 0x15), (4, 0x15), (6, 0x1c)] {
+            let mut wrong = footer;
+            wrong[at] = byte;
+            assert_eq!(decoded_len(&wrong), None, "{at}");
+        }
+        assert_eq!(decoded_len(&footer[..8]), None, "the end is missing");
+    }
+
+    #[test]
+    fn row_groups_are_weighed_as_they_will_be_decoded() {
+        let mut footer = vec![0x15, 2, 0x19, 0x0c, 0x16, 0, 0x19, 0xfc, 0xc0, 0x84, 0x3d];
+        footer.extend(vec![0; 1_000_000]);
+        footer.push(0);
+        assert_eq!(decoded_len(&footer), Some(160_000_000));
+    }
+}
