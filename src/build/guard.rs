@@ -21,17 +21,20 @@ pub enum Guard {
     FewCodes,
     /// Many rows are to be removed.
     PrunedRows,
+    /// Nearly no cell of a large panel can have a value.
+    SparseColumns,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Guard; 6] = [
+    pub const ALL: [Guard; 7] = [
         Guard::MissingFiles,
         Guard::ColumnsGone,
         Guard::TurnedNull,
         Guard::SkippedFiles,
         Guard::FewCodes,
         Guard::PrunedRows,
+        Guard::SparseColumns,
     ];
 
     /// The word by which it is told and allowed.
@@ -43,6 +46,7 @@ impl Guard {
             Guard::SkippedFiles => "skipped-files",
             Guard::FewCodes => "few-codes",
             Guard::PrunedRows => "pruned-rows",
+            Guard::SparseColumns => "sparse-columns",
         }
     }
 }

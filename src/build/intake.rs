@@ -8,6 +8,7 @@ use super::lane::{DictionaryBuilder, Lane};
 use super::spelling::Spelt;
 use super::spill::Spill;
 use crate::error::{Error, Result};
+use crate::hint::{listed, quoted};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
 use crate::source::{SeriesReader, Survey};
@@ -53,6 +54,8 @@ pub(super) struct Intake<'a> {
     /// Bytes that the texts of all blocks together may take.
     text_limit: usize,
     text_len: AtomicUsize,
+    /// Bytes that the texts of each column take.
+    text_lens: Vec<AtomicUsize>,
 }
 
 impl<'a> Intake<'a> {
@@ -73,6 +76,7 @@ impl<'a> Intake<'a> {
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
             text_limit: (memory / 4) as usize,
             text_len: AtomicUsize::new(0),
+            text_lens: survey.columns.iter().map(|_| AtomicUsize::new(0)).collect(),
         }
     }
 
@@ -123,19 +127,39 @@ impl<'a> Intake<'a> {
     /// `blocks` of the same stocks, whose texts stay in memory until the dictionaries are joined.
     fn counted(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
         let columns = blocks.first().map_or(&[][..], |block| &block.columns);
-        for (column, panel_column) in columns.iter().zip(&self.survey.columns) {
+        for (column, own_len) in columns.iter().zip(&self.text_lens) {
             let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
             let len: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
+            own_len.fetch_add(len, Ordering::Relaxed);
             if self.text_len.fetch_add(len, Ordering::Relaxed) + len > self.text_limit {
-                return Err(Error::Refused(format!(
-                    "the distinct texts of {:?} and other columns take more than a quarter of the memory ({} MiB); \
-                     leave such columns out with --exclude, or raise --memory",
-                    panel_column.name,
-                    self.text_limit >> 20
-                )));
+                return Err(self.too_many_texts());
             }
         }
         Ok(blocks)
+    }
+
+    /// Names the columns that have the texts: the one that came last need not be one of them.
+    fn too_many_texts(&self) -> Error {
+        const NAMED: usize = 3;
+        let lens = self.text_lens.iter().map(|len| len.load(Ordering::Relaxed));
+        let mut columns: Vec<(usize, &str)> =
+            lens.zip(&self.survey.columns).map(|(len, column)| (len, column.name.as_str())).collect();
+        columns.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
+        columns.retain(|&(len, _)| len > self.text_limit / 10);
+        columns.truncate(NAMED);
+        let told: Vec<String> =
+            columns.iter().map(|(len, name)| format!("{name:?} ({} MiB so far)", len >> 20)).collect();
+        let names: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
+        let (what, without) = match names.as_slice() {
+            [] => ("many columns".to_owned(), String::new()),
+            names => {
+                (listed(&told), format!(", or build without such columns: --exclude {}", quoted(&names.join(","))))
+            }
+        };
+        Error::Refused(format!(
+            "the distinct texts of {what} take more than a quarter of the memory ({} MiB); raise --memory{without}",
+            self.text_limit >> 20
+        ))
     }
 
     /// Reads one input into the block being collected; the inner error is the reason for skipping it.

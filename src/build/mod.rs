@@ -23,6 +23,7 @@ mod rows;
 mod run;
 mod seal;
 mod settings;
+mod sparse;
 mod spelling;
 mod spill;
 mod stages;

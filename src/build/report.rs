@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::guard::{EXAMPLES, Guard, GuardMet, Guards, ONE, is_many};
 use super::intake::Gathered;
 use super::limit::Limit;
+use super::sparse::lone_note;
 use super::spelling::date_note;
 use crate::error::Error;
 use crate::format::SourceStatus;
@@ -152,6 +153,7 @@ pub(super) fn report(
     let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
+    notes.extend(lone_note(survey));
     notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
     BuildReport {
         version: snapshot.version,

@@ -12,6 +12,7 @@ use super::report::{BuildReport, guard_skipped, nothing_to_store, report, source
 use super::rows::Gathering;
 use super::seal::Sealer;
 use super::settings::Settings;
+use super::sparse::guard_sparse;
 use super::spelling::date_form;
 use super::stages::{NewSection, Stages};
 use crate::durable::Disk;
@@ -171,6 +172,7 @@ impl<'a> Build<'a> {
         snapshot.sources = source_entries(survey, &gathered);
         let mut guards = Guards::new(&self.allowed);
         guard_skipped(&snapshot.sources, max_skipped, &mut guards);
+        guard_sparse(survey, &mut guards);
 
         let (sealed, sections) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.

@@ -71,7 +71,7 @@ const READING: &str = "Reading the files, from now on";
 #[command(after_long_help = "\
 Examples:
   transect build features panel.store
-  transect build features panel.store --force --json            # a nightly rebuild
+  transect build features panel.store --json                    # every night after, `transect update panel.store`
   transect build lake panel.store --pattern 'code={code}/data.parquet'
   transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64")]
 pub struct BuildArgs {
@@ -170,8 +170,9 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub running: Running,
 
-    /// Replace a store that exists, with its earlier versions
+    /// Replace a store that exists, and erase all its versions
     ///
+    /// Not for every night: `transect update` keeps the versions, and reads only what changed.
     /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever
     /// has it open keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]

@@ -95,6 +95,11 @@ impl Input {
     pub fn has_column(&self, column: usize) -> bool {
         self.layout.slots[column].is_some()
     }
+
+    /// How many of the survey's columns the file has.
+    pub fn column_count(&self) -> u64 {
+        self.layout.schema.values.len() as u64
+    }
 }
 
 impl Survey {
@@ -113,6 +118,19 @@ impl Survey {
     /// before, or one of a type that a user decided on.
     pub fn date_form(&self) -> Option<&DateForm> {
         self.date_form.as_ref()
+    }
+
+    /// For each column, how many of the inputs have it.
+    pub fn file_counts(&self) -> Vec<u64> {
+        let places: HashMap<&str, usize> =
+            self.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
+        let mut counts = vec![0; self.columns.len()];
+        for value in self.inputs.iter().flat_map(|input| &input.layout.schema.values) {
+            if let Some(&place) = places.get(value.name.as_str()) {
+                counts[place] += 1;
+            }
+        }
+        counts
     }
 
     /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
