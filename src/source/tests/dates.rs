@@ -190,7 +190,7 @@ fn several_candidates_or_none_list_the_columns() {
     assert!(read_all(&source.survey(), 0).is_ok());
     let source = Source::new();
     source.add("a", &[("when", texts(&["20240102"])), ("x", ints(&[1]))]);
-    assert_mentions(&source.reason(), &["no date column", "\"when\", \"x\""]);
+    assert_mentions(&source.reason(), &["no date column", "\"when\" and \"x\""]);
     let source = Source::new();
     source.add("a", &[("date", floats(&[1.0]))]);
     assert_mentions(&source.reason(), &["\"date\" is Float64"]);
