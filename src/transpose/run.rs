@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::claim::Claims;
 use super::encode::encode_section;
 use super::ledger::{Ledger, LedgerFile, Standing};
+use super::names::LEDGER_DIR;
 use super::place::refuse_collision;
 use super::plan::{Plan, Selection, Shape};
 use super::work::{Check, Work};
@@ -278,7 +279,7 @@ impl<'a> Transpose<'a> {
             )),
             Some(_) => None,
             // What a run that was stopped at once left is nothing.
-            None if out.names()?.iter().all(|name| name.starts_with(TEMP_PREFIX)) => None,
+            None if out.names()?.iter().all(|name| name.starts_with(TEMP_PREFIX) || name == LEDGER_DIR) => None,
             None => Some(format!(
                 "{name} is not empty and was not written by transect; name another directory, or use --force to write \
                  beside what is there"

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rustix::io::Errno;
 use transect::durable::Disk;
-use transect::{Build, Store, Transpose};
+use transect::{Build, Shape, Store, Transpose};
 
 use super::machine::{Loss, Machine, Recorder, Step, Tree};
 use super::panels::{Place, assert_no_leftovers, entries, sections, small_panel};
@@ -104,8 +104,7 @@ impl Scene {
 
 /// Its files are not synced one by one, and many may be lost or empty. What must hold is that the next run sees that,
 /// and that neither it nor its user has to clear anything away.
-#[test]
-fn a_transpose_after_a_power_failure_makes_the_output_whole() {
+fn is_whole_after_a_power_failure(shape: &Shape) {
     let place = Place::in_memory();
     let store = |salt| {
         small_panel(&place, salt);
@@ -113,7 +112,7 @@ fn a_transpose_after_a_power_failure_makes_the_output_whole() {
         Store::open(place.store()).unwrap()
     };
     let transpose = |store: &Store, out: &Path, disk| {
-        Transpose::new(store, out).check_content(true).workers(1).disk(disk).run().unwrap();
+        Transpose::new(store, out).shape(shape.clone()).check_content(true).workers(1).disk(disk).run().unwrap();
     };
     let fresh = |path: &str| {
         let path = place.path(path);
@@ -121,7 +120,7 @@ fn a_transpose_after_a_power_failure_makes_the_output_whole() {
         path
     };
     let contents = |out: &Path| -> BTreeMap<String, Vec<u8>> {
-        let files = entries(out).into_iter().filter(|name| !name.starts_with('.'));
+        let files = entries(out).into_iter().filter(|name| !name.starts_with('.') && out.join(name).is_file());
         files.map(|name| (name.clone(), fs::read(out.join(name)).unwrap())).collect()
     };
     let (before, after) = (store(0), store(1));
@@ -154,6 +153,18 @@ fn a_transpose_after_a_power_failure_makes_the_output_whole() {
             }
         }
     }
+}
+
+#[test]
+fn a_transpose_after_a_power_failure_makes_the_output_whole() {
+    is_whole_after_a_power_failure(&Shape::default());
+}
+
+/// The ledger lies in a directory of its own there, whose names must be safe, too.
+#[test]
+fn a_transpose_into_directories_after_a_power_failure_makes_the_output_whole() {
+    let name = Some("trade_date={date}/data.parquet".parse().unwrap());
+    is_whole_after_a_power_failure(&Shape { name, ..Shape::default() });
 }
 
 #[test]
