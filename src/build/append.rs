@@ -23,6 +23,7 @@ use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
+use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
@@ -239,9 +240,10 @@ fn note_files(
     stages: &Stages,
     is_given: impl Fn(&str) -> bool,
 ) -> Result<()> {
-    let files = snapshot.sources.iter().filter(|entry| entry.code.as_deref().is_some_and(&is_given));
+    let with_rows = snapshot.sources.iter().filter(|entry| entry.status == SourceStatus::Read);
+    let given = with_rows.filter(|entry| entry.code.as_deref().is_some_and(&is_given));
     let files: Vec<(&str, KnownFile)> =
-        files.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
+        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
     stages.observer.begin("look", "files", files.len() as u64);
     let found = stages.workers.try_map(files.len(), |at| {
         if stages.observer.cancelled() {

@@ -293,7 +293,9 @@ fn rules<'e>(
         (entry, Rule { appended_stands_since, unread: Unread::StaysIfAppended })
     });
     let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
-    let rules = of_read.chain(pruned.iter().map(|entry| (*entry, goes)));
+    // A file without rows leaves none behind; those of its stock were appended.
+    let pruned = pruned.iter().filter(|entry| entry.status == SourceStatus::Read);
+    let rules = of_read.chain(pruned.map(|entry| (*entry, goes)));
     rules.filter_map(|(entry, rule)| Some((entry.code.as_deref()?, rule))).collect()
 }
 

@@ -162,7 +162,7 @@ fn stock(place: &Place, code: &str, rows: &[(&str, f64)], note: &str) {
 }
 
 /// The same rows in a file of other bytes.
-fn noted(batch: RecordBatch, note: &str) -> RecordBatch {
+pub(super) fn noted(batch: RecordBatch, note: &str) -> RecordBatch {
     let metadata = HashMap::from([("note".to_owned(), note.to_owned())]);
     let schema = batch.schema().as_ref().clone().with_metadata(metadata);
     batch.with_schema(Arc::new(schema)).unwrap()

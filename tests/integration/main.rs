@@ -14,6 +14,7 @@ mod links;
 mod lookups;
 mod machine;
 mod model;
+mod nights;
 mod outputs;
 mod panels;
 mod power;
