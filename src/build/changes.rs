@@ -42,7 +42,7 @@ pub(super) struct Changes {
     pub(super) appended: Vec<(Date, AppendedDate)>,
     /// Appended rows that stay although the files lack them.
     pub(super) stayed: Found,
-    /// Rows that are gone from dates on which others were appended.
+    /// Rows that are gone from dates that had appended rows.
     pub(super) lost: Found,
 }
 

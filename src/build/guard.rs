@@ -23,11 +23,13 @@ pub enum Guard {
     PrunedRows,
     /// Nearly no cell of a large panel can have a value.
     SparseColumns,
+    /// Rows are to be removed of dates on which rows were appended.
+    AppendedRows,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Guard; 7] = [
+    pub const ALL: [Guard; 8] = [
         Guard::MissingFiles,
         Guard::ColumnsGone,
         Guard::TurnedNull,
@@ -35,6 +37,7 @@ impl Guard {
         Guard::FewCodes,
         Guard::PrunedRows,
         Guard::SparseColumns,
+        Guard::AppendedRows,
     ];
 
     /// The word by which it is told and allowed.
@@ -47,6 +50,7 @@ impl Guard {
             Guard::FewCodes => "few-codes",
             Guard::PrunedRows => "pruned-rows",
             Guard::SparseColumns => "sparse-columns",
+            Guard::AppendedRows => "appended-rows",
         }
     }
 }

@@ -138,6 +138,17 @@ pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
     }
 }
 
+/// Notes rows that are to go from dates on which rows were appended: who appended them may have meant these, too.
+pub(super) fn guard_appended(changes: &Changes, all: u64, guards: &mut Guards) {
+    let count = changes.lost.count;
+    if count > 0 {
+        let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
+        let what = format!("{rows} would be removed from dates on which rows were appended since");
+        let examples = changes.lost.examples.iter().take(EXAMPLES).cloned().collect();
+        guards.meet(Guard::AppendedRows, (count, all), what, examples);
+    }
+}
+
 /// The first of these, and how many more there are.
 fn listed(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = all.len().saturating_sub(COLUMNS);

@@ -13,7 +13,7 @@ use super::changes::Changes;
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
-use super::night::{Night, guard_columns, guard_nulls, guard_pruned};
+use super::night::{Night, guard_appended, guard_columns, guard_nulls, guard_pruned};
 use super::plan;
 use super::report::{known_file, source_entries};
 use super::revision::{Given, Revision};
@@ -256,6 +256,7 @@ impl<'a> Update<'a> {
         guard_columns(&survey, &revision.sealer.gathering.stocks, &changes, report.file_count(), &mut guards);
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
+        guard_appended(&changes, before.row_count(), &mut guards);
         settings_now.missing = report.missing_files.iter().cloned().collect();
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));

@@ -189,8 +189,16 @@ fn a_row_that_append_brought_stays_until_its_stocks_file_changes_and_has_it() {
     // B's row is its file's now, and goes with it; A's still is not.
     stock(&place, "A", &[("20240102", 1.0)], "");
     stock(&place, "B", &[("20240102", 2.0), ("20240103", 12.0)], "");
-    let report = Update::new(place.store()).run().unwrap();
-    assert_eq!((report.removed, report.kept), (1, 1));
+    let update = || Update::new(place.store());
+    let report = update().run().unwrap();
+    assert_eq!((report.removed, report.kept, report.published), (1, 1, false));
+    let met = &report.guards[0];
+    assert_eq!(
+        (met.guard, met.allowed, met.examples.as_slice()),
+        (Guard::AppendedRows, false, &["20240104 B".to_owned()][..])
+    );
+    let report = update().allow([Guard::AppendedRows]).run().unwrap();
+    assert_eq!((report.removed, report.kept, report.published), (1, 1, true));
     assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
 }
 

@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
-use transect::{Append, Build, Store, Update, UpdateReport};
+use transect::{Append, Build, Guard, Store, Update, UpdateReport};
 
 use super::appends::noted;
 use super::model::Rows;
@@ -52,6 +52,7 @@ enum Step {
     },
     Update {
         prune: bool,
+        allow: bool,
     },
 }
 
@@ -78,7 +79,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => code().prop_map(Step::Remove),
         4 => (day(), prop::collection::btree_map(code(), values(), 1..4), prop::bool::weighted(0.3))
             .prop_map(|(day, rows, replace)| Step::Append { day, rows, replace }),
-        6 => prop::bool::weighted(0.2).prop_map(|prune| Step::Update { prune }),
+        6 => (prop::bool::weighted(0.2), any::<bool>()).prop_map(|(prune, allow)| Step::Update { prune, allow }),
     ];
     prop::collection::vec(step, 1..16)
 }
@@ -304,16 +305,29 @@ fn live(first: BTreeMap<usize, File>, steps: Vec<Step>, workers: usize) {
                 }
                 write_parquet(&path, &batch(&all));
                 let publishes = model.append(&files, day, &rows, replace);
-                let report = Append::new(place.store(), [path]).replace(replace).workers(workers).run().unwrap();
+                let report = Append::new(place.store(), [path])
+                    .replace(replace)
+                    .allow(Guard::ALL)
+                    .workers(workers)
+                    .run()
+                    .unwrap();
                 Some((report, publishes, 0))
             }
-            Step::Update { prune } => {
+            Step::Update { prune, allow } => {
                 let mut next = model.clone();
                 let (publishes, kept) = next.update(&files, prune);
-                let result = Update::new(place.store()).prune(prune).workers(workers).run();
-                if files.is_empty() || next.rows.is_empty() {
+                let gone = model.rows.keys().filter(|key| !next.rows.contains_key(key));
+                let stops = !allow && gone.into_iter().any(|key| model.marked(key.0));
+                let allowed = Guard::ALL.into_iter().filter(|guard| allow || *guard != Guard::AppendedRows);
+                let result = Update::new(place.store()).prune(prune).allow(allowed).workers(workers).run();
+                if files.is_empty() || (next.rows.is_empty() && !stops) {
                     assert!(result.is_err(), "nothing would be left");
                     return;
+                }
+                if stops {
+                    let report = result.unwrap();
+                    assert!(!report.published && report.is_stopped(), "{report:?}");
+                    continue;
                 }
                 model = next;
                 Some((result.unwrap(), publishes, kept))
