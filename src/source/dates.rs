@@ -148,7 +148,8 @@ impl<'a> DateReader<'a> {
             DataType::Timestamp(unit, Some(name)) => {
                 let zone = parse_zone(name).ok_or_else(|| {
                     format!(
-                        "{:?} is in the time zone {name}, which is unknown; use --cast to give it another",
+                        "{:?} is in the time zone {name}, which is unknown; write the file anew in a zone such as \
+                         Asia/Shanghai or +08:00",
                         self.name
                     )
                 })?;

@@ -15,8 +15,9 @@ use super::allowance::{Allowance, Meter};
 use super::chunks::Chunks;
 use super::constant::constant;
 use super::content::Content;
-use super::footer::{FileColumn, FileSchema, Value, read_footer};
+use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
 use super::meaning::take_as;
+use crate::hint::quoted;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
@@ -103,9 +104,12 @@ impl Parquet {
         &self,
         leaves: &[usize],
     ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
-        let (reader, reason) = self.reader(leaves)?;
+        let (reader, reason) = self.reader(leaves).map_err(|why| self.encrypted(leaves).unwrap_or(why))?;
         let leaves = leaves.to_vec();
-        let why = move |error: ArrowError| reason.get().cloned().unwrap_or_else(|| self.blame(&leaves, &error));
+        let why = move |error: ArrowError| {
+            let known = self.encrypted(&leaves).or_else(|| reason.get().cloned());
+            known.unwrap_or_else(|| self.blame(&leaves, &error))
+        };
         Ok(reader.map(move |batch| batch.map_err(&why)))
     }
 
@@ -126,6 +130,14 @@ impl Parquet {
         let levels = levels.map_err(undecodable)?;
         let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, rows, None);
         Ok((reader.map_err(undecodable)?, chunks.reason))
+    }
+
+    /// Why these columns cannot be read, if it is that one of them is encrypted: its pages look like damaged ones.
+    fn encrypted(&self, leaves: &[usize]) -> Option<String> {
+        let leaf = encrypted_leaf(&self.content, leaves)?;
+        let column = self.metadata.parquet_schema().column(leaf);
+        let name = column.name();
+        Some(format!("its column {name:?} is encrypted; --exclude {} leaves it out", quoted(name)))
     }
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_cast::can_cast_types;
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Schema};
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use parquet::arrow::ARROW_SCHEMA_META_KEY;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, PARQUET_FIELD_ID_META_KEY};
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
@@ -19,10 +19,11 @@ use parquet::file::reader::Length;
 use super::allowance::{Allowance, Meter};
 use super::chunks::check_places;
 use super::content::{CHANGED, Content};
-use super::declared::{Declared, Flat, Physical, Shape, declared};
+use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::options::SourceOptions;
 use super::outline::decoded_len;
+use super::thrift::Thrift;
 use super::types::{is_text, logical, shown_type};
 use crate::hint::{listed, quoted};
 
@@ -47,6 +48,8 @@ pub(super) struct FileColumn {
     pub(super) is_instant: bool,
     /// Whether a user decided its type in the panel, so that it may lose precision.
     pub(super) may_round: bool,
+    /// What the writer said of it that a panel does not keep.
+    pub(super) loss: Option<String>,
 }
 
 /// A column that takes part in the panel.
@@ -102,6 +105,8 @@ pub(super) struct Footer {
     pub(super) row_count: u64,
     /// Upper estimate of the bytes that the texts and binaries take once decoded.
     pub(super) text_len: u64,
+    /// Whether pandas' own attributes of the whole table stand among the notes.
+    pub(super) has_attrs: bool,
 }
 
 /// Keeps each schema once.
@@ -137,15 +142,19 @@ impl<'a> Interner<'a> {
 
     /// The columns of a file, of the types that its footer and the Arrow schema among its notes give them.
     fn columns(&self, leaves: &Leaves, hints: Option<&Schema>) -> Vec<FileColumn> {
-        let hints: HashMap<&str, &DataType> = hints.map_or_else(HashMap::new, |hints| {
-            hints.fields().iter().map(|field| (field.name().as_str(), field.data_type())).collect()
+        let hints: HashMap<&str, &Field> = hints.map_or_else(HashMap::new, |hints| {
+            hints.fields().iter().map(|field| (field.name().as_str(), field.as_ref())).collect()
         });
-        let column = |declared: &Declared| FileColumn {
-            name: declared.name.clone(),
-            leaf: declared.leaf,
-            raw: meaning(&declared.shape, hints.get(declared.name.as_str()).copied()),
-            is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
-            may_round: self.options.cast(&declared.name).is_some(),
+        let column = |declared: &Declared| {
+            let hint = hints.get(declared.name.as_str()).copied();
+            FileColumn {
+                name: declared.name.clone(),
+                leaf: declared.leaf,
+                raw: meaning(&declared.shape, hint.map(Field::data_type)),
+                is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
+                may_round: self.options.cast(&declared.name).is_some(),
+                loss: loss(&declared.shape, hint),
+            }
         };
         leaves.declared.iter().map(column).collect()
     }
@@ -161,6 +170,30 @@ impl<'a> Interner<'a> {
         known.insert(key, Arc::clone(&schema));
         schema
     }
+}
+
+/// What a writer says of a column that a panel does not keep: an output has its values, and not this.
+fn loss(shape: &Shape, hint: Option<&Field>) -> Option<String> {
+    let mark = match shape {
+        Shape::Flat(Flat { mark: Mark::Geometry, .. }) => Some("the mark of a geometry"),
+        Shape::Flat(Flat { mark: Mark::Geography, .. }) => Some("the mark of a geography"),
+        Shape::Flat(Flat { mark: Mark::Bson, .. }) => Some("the mark of BSON"),
+        Shape::Flat(Flat { mark: Mark::Json, .. }) => Some("the mark of JSON"),
+        Shape::Flat(Flat { mark: Mark::Enum, .. }) => Some("the mark of an enumeration"),
+        Shape::Flat(Flat { mark: Mark::Other, .. }) => Some("a mark of its type that is unknown here"),
+        _ => None,
+    };
+    let extension = hint.and_then(Field::extension_type_name).map(|name| format!("its extension type {name}"));
+    let is_ordered = matches!(hint.map(Field::data_type), Some(DataType::Dictionary(..)))
+        && hint.and_then(Field::dict_is_ordered) == Some(true);
+    let order = is_ordered.then(|| "the order of its categories".to_owned());
+    let own = |field: &Field| {
+        let mut keys: Vec<&str> = field.metadata().keys().map(String::as_str).collect();
+        keys.retain(|key| !key.starts_with("ARROW:extension:") && *key != PARQUET_FIELD_ID_META_KEY);
+        keys.sort_unstable();
+        (!keys.is_empty()).then(|| format!("its metadata ({})", listed(&keys)))
+    };
+    extension.or(mark.map(str::to_owned)).or(order).or_else(|| hint.and_then(own))
 }
 
 /// Says which part each column plays.
@@ -335,7 +368,8 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<Fo
     let schema = interner.intern(&leaves, interner.columns(&leaves, hints.as_ref()));
     let row_count = row_count(&metadata)?;
     let text_len = text_len(&metadata, &schema, row_count);
-    Ok(Footer { schema, row_count, text_len })
+    let has_attrs = has_attrs(&metadata);
+    Ok(Footer { schema, row_count, text_len, has_attrs })
 }
 
 /// The footer of a file that was surveyed, with or without the statistics of its chunks.
@@ -375,6 +409,61 @@ fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), St
         Some(start) => Ok(tail.slice(start as usize..tail.len() - 8)),
         None => read(byte_len - len - 8, len),
     }
+}
+
+/// Whether pandas noted attributes of the whole table. Its notes are not parsed: those of thousands of files are long.
+fn has_attrs(metadata: &ParquetMetaData) -> bool {
+    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    notes.any(|note| match note.key.as_str() {
+        "PANDAS_ATTRS" => note.value.as_deref().is_some_and(|attrs| attrs != "{}"),
+        "pandas" => note.value.as_deref().is_some_and(|notes| notes.contains("\"attributes\": {\"")),
+        _ => false,
+    })
+}
+
+/// The first of `leaves` (ascending) whose pages are encrypted in some row group, where the footer is not.
+pub(super) fn encrypted_leaf(content: &Content, leaves: &[usize]) -> Option<usize> {
+    let footer = footer_bytes(content, 8, |_| Ok(())).ok()?;
+    let mut thrift = Thrift { bytes: &footer };
+    let mut encrypted = None;
+    let mut last = 0;
+    while let Some(field) = thrift.field(&mut last)? {
+        match field {
+            (4, 9) => {
+                for _ in 0..thrift.list()?.0 {
+                    let found = encrypted_chunk(&mut thrift, leaves)?;
+                    encrypted = encrypted.into_iter().chain(found).min();
+                }
+            }
+            (_, kind) => thrift.skip(kind, 0)?,
+        }
+    }
+    encrypted
+}
+
+/// As [`encrypted_leaf`], of one RowGroup; `None` where it cannot be read.
+fn encrypted_chunk(thrift: &mut Thrift, leaves: &[usize]) -> Option<Option<usize>> {
+    let mut encrypted = None;
+    let mut last = 0;
+    while let Some(field) = thrift.field(&mut last)? {
+        match field {
+            (1, 9) => {
+                let count = thrift.list()?.0;
+                for leaf in 0..usize::try_from(count).ok()? {
+                    let mut last = 0;
+                    while let Some((id, kind)) = thrift.field(&mut last)? {
+                        // How the chunk is encrypted, and its metadata if they are.
+                        if matches!(id, 8 | 9) && leaves.binary_search(&leaf).is_ok() {
+                            encrypted = encrypted.or(Some(leaf));
+                        }
+                        thrift.skip(kind, 0)?;
+                    }
+                }
+            }
+            (_, kind) => thrift.skip(kind, 0)?,
+        }
+    }
+    Some(encrypted)
 }
 
 /// The Arrow schema among a file's notes, which says what Parquet's types cannot.

@@ -108,6 +108,7 @@ fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSch
         },
         is_instant: false,
         may_round: false,
+        loss: None,
     };
     let columns = schema.fields().iter().enumerate().map(column).collect();
     let leaves = Leaves::new(Vec::new(), 0).map_err(undecodable)?;

@@ -1,6 +1,6 @@
 //! Looks at every input once, by its footer, and agrees on what the panel will be.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::scan::Scan;
 use super::series::SeriesReader;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
-use crate::hint::instead;
+use crate::hint::{instead, listed};
 use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::skipped::Skipped;
@@ -250,7 +250,7 @@ fn look_at(
     }
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
-        None => check_names(options, &candidates)?,
+        None => check_names(options, &candidates, !skipped.is_empty(), &mut notes)?,
         Some(prior) => check_changed_names(prior, &candidates)?,
     }
     let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
@@ -318,6 +318,7 @@ fn look_at(
         (None, None) => None,
     };
     check_unique(&code.name, &date_name, &columns)?;
+    notes.extend(losses(&candidates));
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
         let files = counted(dropping, "file", "files");
@@ -358,15 +359,45 @@ fn refusal(footer: &Footer) -> Option<&str> {
 
 /// The schemas among `candidates`, each once, in first-seen order.
 fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
     schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
 }
 
+/// What the columns of `candidates` say of themselves that outputs do not carry.
+fn losses(candidates: &[Candidate]) -> Vec<String> {
+    let mut columns: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for schema in schemas(candidates) {
+        let taken: HashSet<&str> = schema.values.iter().map(|value| value.name.as_str()).collect();
+        for column in &schema.columns {
+            if let Some(loss) = column.loss.as_deref().filter(|_| taken.contains(column.name.as_str())) {
+                columns.entry(loss).or_default().insert(&column.name);
+            }
+        }
+    }
+    let mut notes: Vec<String> = Vec::new();
+    for (loss, names) in columns {
+        let names: Vec<&str> = names.into_iter().collect();
+        let (noun, verb) = if names.len() == 1 { ("column", "comes") } else { ("columns", "come") };
+        notes.push(format!("the {noun} {} {verb} out without {loss}", listed(&names)));
+    }
+    let with_attrs = candidates.iter().filter(|candidate| candidate.footer.has_attrs).count();
+    if with_attrs > 0 {
+        let files = counted(with_attrs, "file has", "files have");
+        notes.push(format!("{files} attributes of pandas (attrs), which outputs do not carry"));
+    }
+    notes
+}
+
 /// Refuses names in the options that no file has.
-fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> {
+fn check_names(
+    options: &SourceOptions,
+    candidates: &[Candidate],
+    some_are_unread: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     let mut names: Vec<&str> = Vec::new();
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     for column in schemas(candidates).into_iter().flat_map(|schema| &schema.columns) {
         if known.insert(column.name.as_str()) {
             names.push(&column.name);
@@ -380,7 +411,12 @@ fn check_names(options: &SourceOptions, candidates: &[Candidate]) -> Result<()> 
     let chosen = options.columns.iter().flatten().map(|name| ("--columns", name));
     let excluded = options.exclude.iter().map(|name| ("--exclude", name));
     let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
-    if let Some((option, name)) = chosen.chain(excluded).chain(cast).find(|(_, name)| unknown(name)) {
+    for (option, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
+        // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
+        if some_are_unread && option != "--columns" {
+            notes.push(format!("{option} names {name:?}, which no file has that can be read"));
+            continue;
+        }
         let whole = format!("build without {option}, and `transect info` lists them");
         let instead = instead(name, &names, "the columns are", &whole);
         return Err(Error::Refused(format!("{option} names {name:?}, which no file has; {instead}")));
