@@ -76,7 +76,7 @@ pub enum Error {
         damage: Damage,
     },
     /// Another process holds the write lock of a store or an output directory.
-    #[error("{} is being written by {}; wait for it to finish", path.display(), by(*holder))]
+    #[error("{} is being written by {}; try again later, or wait for it with --wait 10m", path.display(), by(*holder))]
     Locked {
         /// The lock file, or the directory.
         path: PathBuf,

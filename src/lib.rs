@@ -74,6 +74,7 @@ pub mod error;
 pub mod format;
 pub mod hint;
 pub mod key;
+mod lock;
 pub mod mapped;
 pub mod panel;
 pub mod progress;

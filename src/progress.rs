@@ -15,6 +15,11 @@ pub trait Observer: Sync {
     /// The current stage is over.
     fn end(&self) {}
 
+    /// The run waits for somebody else; `why` says for whom.
+    fn waits(&self, why: &str) {
+        let _ = why;
+    }
+
     /// Whether the run should stop. Asked between items; the run then ends with [`Error::Cancelled`](crate::Error).
     fn cancelled(&self) -> bool {
         false

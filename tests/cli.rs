@@ -236,6 +236,8 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "gc store --older-than 30",
         "build panel s2 --keep 0",
         "build panel s2 --allow everything",
+        "build panel s2 --wait soon",
+        "build panel s2 --max-skipped some",
         "synth p2 --stocks 0",
         "synth p2 --preset none",
         "verify store --nonsense",
@@ -386,6 +388,40 @@ fn skipped_inputs_are_named_and_end_with_3() {
     assert!(["BAD.parquet: ", "DIR.parquet: "].iter().all(|name| info.stdout.contains(name)), "{info:?}");
 
     place.run("build panel strict --strict").failed(1, &["--strict"]);
+}
+
+#[test]
+fn who_comes_second_is_told_or_waits() {
+    let place = Place::with_store();
+    place.run("transpose store out -q").done();
+    let hold = |path: &str| {
+        let file = fs::File::open(place.path(path)).unwrap();
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        file
+    };
+    let (store, out) = (hold("store/LOCK"), hold("out"));
+    for line in [
+        "build panel store --force",
+        "update store",
+        "update store --dry-run",
+        "append store x.parquet",
+        "gc store",
+        "transpose store out",
+    ] {
+        place.run(line).failed(5, &["is being written by ", "; try again later, or wait for it with --wait 10m"]);
+    }
+    let error = &place.run("update store --json").failed(5, &[]).json()["error"];
+    assert_eq!((&error["kind"], &error["path"]), (&"locked".into(), &"store/LOCK".into()));
+    assert_eq!(error["hint"], "try again later, or wait for it with --wait 10m");
+    place.run("update store --wait 0s").failed(5, &["written by"]);
+    place.run("update store --wait 1s").failed(5, &["written by", "; waiting for it\n"]);
+    assert!(!place.run("update store --wait 1s -q").failed(5, &[]).stderr.contains("waiting"));
+    let waiting = ["update store --wait 10m", "gc store --wait 10m", "transpose store out --wait 10m"];
+    let waiting = waiting.map(|line| place.start(line));
+    drop((store, out));
+    for child in waiting {
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    }
 }
 
 #[test]

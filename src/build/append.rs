@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::align::{Rule, Unread};
 use super::appended::Appended;
@@ -25,6 +25,7 @@ use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
+use crate::lock::wait;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::skipped::Skipped;
@@ -52,6 +53,8 @@ pub struct Append<'a> {
     max_restated: Option<Limit>,
     keep: Option<u32>,
     allowed: Vec<Guard>,
+    dry_run: bool,
+    wait: Duration,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -76,6 +79,8 @@ impl<'a> Append<'a> {
             max_restated: None,
             keep: None,
             allowed: Vec::new(),
+            dry_run: false,
+            wait: Duration::ZERO,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -112,6 +117,18 @@ impl<'a> Append<'a> {
         self
     }
 
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -133,7 +150,9 @@ impl<'a> Append<'a> {
     pub fn run(self) -> Result<UpdateReport> {
         let started = Instant::now();
         let stages = Stages::new(self.workers, DEFAULT_MEMORY, self.observer, &self.disk)?;
-        let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
         let result = self.write(&stages, &writer);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
@@ -163,6 +182,7 @@ impl<'a> Append<'a> {
 
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
+        report.dry_run = self.dry_run;
         let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
         for (path, read) in self.files.iter().zip(read) {
             let refused = match read {
@@ -221,7 +241,8 @@ impl<'a> Append<'a> {
         guard_pruned(&changes, changes.rows_before, &mut guards);
         report.judge(self.max_restated, before.row_count(), guards);
         let is_news = report.changes_anything() || keep != before.keep();
-        if is_news && !report.is_stopped() {
+        report.refuse_empty()?;
+        if is_news && !report.is_stopped() && !self.dry_run {
             let mut appended = settings.appended.clone();
             note_files(&mut appended, &settings.source, &snapshot, stages, |code| reread.contains_key(code))?;
             appended.follow(changes.appended.iter().cloned());

@@ -157,9 +157,6 @@ impl<'a> Revision<'a> {
         let sealed = stages.synced(|syncs| stages.seal(writer, columns, gathering, &written, syncs, section))?;
         snapshot.add_kept(segments, &kept);
         sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
-        if snapshot.sections.is_empty() {
-            return Err(Error::Refused("no row would be left; remove the store instead".to_owned()));
-        }
         Ok(())
     }
 

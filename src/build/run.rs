@@ -1,7 +1,7 @@
 //! Runs a build: survey, gather, seal, publish.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::assemble::{Assembly, assemble};
 use super::guard::{Guard, Guards};
@@ -17,6 +17,7 @@ use super::spelling::date_form;
 use super::stages::{NewSection, Stages};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
+use crate::lock::wait;
 use crate::progress::{Observer, Silent};
 use crate::source::{SourceOptions, Survey, survey};
 use crate::store::{Opening, Store, StoreWriter, VersionEntry};
@@ -47,6 +48,7 @@ pub struct Build<'a> {
     keep: Option<u32>,
     allowed: Vec<Guard>,
     max_skipped: Option<Limit>,
+    wait: Duration,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -64,6 +66,7 @@ impl<'a> Build<'a> {
             keep: None,
             allowed: Vec::new(),
             max_skipped: None,
+            wait: Duration::ZERO,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -113,6 +116,12 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -136,7 +145,8 @@ impl<'a> Build<'a> {
         let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
         let mut survey = survey(&self.source, &self.options, &stages.workers, self.observer)?;
         let opening = if self.force { Opening::Replace } else { Opening::Create };
-        let mut writer = StoreWriter::begin(&self.store, &self.disk, opening)?;
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
         let result = self.write(&stages, &mut survey, &writer);
         if result.is_err() {
             // The error that stopped the build says more than one about its leftovers.

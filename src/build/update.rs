@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow_schema::DataType;
 
@@ -26,6 +26,7 @@ use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
+use crate::lock::wait;
 use crate::progress::{Observer, Silent};
 use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
@@ -54,6 +55,8 @@ pub struct Update<'a> {
     keep: Option<u32>,
     allowed: Vec<Guard>,
     max_skipped: Option<Limit>,
+    dry_run: bool,
+    wait: Duration,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -73,6 +76,8 @@ impl<'a> Update<'a> {
             keep: None,
             allowed: Vec::new(),
             max_skipped: None,
+            dry_run: false,
+            wait: Duration::ZERO,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -140,6 +145,18 @@ impl<'a> Update<'a> {
         self
     }
 
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -161,7 +178,9 @@ impl<'a> Update<'a> {
     pub fn run(self) -> Result<UpdateReport> {
         let started = Instant::now();
         let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
-        let mut writer = StoreWriter::begin(&self.store, &self.disk, Opening::Change)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
         let result = self.write(&stages, &writer);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
@@ -186,6 +205,7 @@ impl<'a> Update<'a> {
         let mut scan = scan(&source, &options, &known, trust, workers, observer)?;
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
+        report.dry_run = self.dry_run;
         report.describe_scan(&scan);
         let night = Night::new(&sources, &settings);
         let mut guards = Guards::new(&self.allowed);
@@ -268,7 +288,8 @@ impl<'a> Update<'a> {
         // What was allowed is remembered, so that it stops no other night.
         let is_known = same_rows && same_settings && report.guards.is_empty();
         let is_news = !(is_known && same_files(&sources, &snapshot.sources));
-        if is_news && !report.is_stopped() {
+        report.refuse_empty()?;
+        if is_news && !report.is_stopped() && !self.dry_run {
             revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
         }
         Ok(report)

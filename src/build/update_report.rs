@@ -7,7 +7,7 @@ use super::guard::{GuardMet, Guards};
 use super::intake::Gathered;
 use super::limit::Limit;
 use super::spelling::date_note;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::panel::DateForm;
 use crate::skipped::Skipped;
@@ -22,6 +22,8 @@ pub struct UpdateReport {
     pub version: u64,
     /// Whether the update made it.
     pub published: bool,
+    /// Whether nothing was to be published.
+    pub dry_run: bool,
     /// Why nothing was published, where a limit on restatements stopped it.
     pub refused: Option<String>,
     /// The guards that were met. One that was not allowed stopped the change.
@@ -233,6 +235,14 @@ impl UpdateReport {
         self.guards = guards.into_met();
     }
 
+    /// Refuses a change that leaves no row.
+    pub(super) fn refuse_empty(&self) -> Result<()> {
+        match self.rows + self.added > self.removed {
+            true => Ok(()),
+            false => Err(Error::Refused("no row would be left; remove the store instead".to_owned())),
+        }
+    }
+
     /// Whether a limit or a guard stopped the change.
     pub fn is_stopped(&self) -> bool {
         self.refused.is_some() || self.guards.iter().any(|met| !met.allowed)
@@ -251,7 +261,7 @@ impl UpdateReport {
     }
 
     /// Whether rows or columns are not as they were.
-    pub(super) fn changes_anything(&self) -> bool {
+    pub fn changes_anything(&self) -> bool {
         self.dirty_dates > 0 || self.schema_changed
     }
 

@@ -13,7 +13,7 @@ use transect::synth::Preset;
 use transect::{Date, Limit};
 
 use super::exit::{self, Exit};
-use super::groups::{Allowed, At, Limits, RUNNING, Reading, Running};
+use super::groups::{Allowed, At, Limits, RUNNING, Reading, Running, Waiting};
 use super::words::{StocksArg, age, at_least_one, byte_len, one_of};
 
 /// Turns a panel of per-stock Parquet files into one file per date
@@ -168,6 +168,9 @@ pub struct BuildArgs {
     pub memory: u64,
 
     #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
     pub running: Running,
 
     /// Replace a store that exists, and erase all its versions
@@ -259,6 +262,9 @@ pub struct UpdateArgs {
     pub memory: u64,
 
     #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
     pub running: Running,
 }
 
@@ -295,6 +301,9 @@ pub struct AppendArgs {
 
     #[command(flatten)]
     pub limits: Limits,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     #[command(flatten)]
     pub running: Running,
@@ -379,6 +388,9 @@ pub struct TransposeArgs {
     /// arrow is an uncompressed Arrow IPC file, also called Feather version 2.
     #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow"]))]
     pub format: Format,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     #[command(flatten)]
     pub running: Running,
@@ -611,6 +623,9 @@ pub struct GcArgs {
     /// Remove nothing; say what would be removed
     #[arg(long)]
     pub dry_run: bool,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
 
     /// Print the report as one JSON object
     #[arg(long)]

@@ -15,6 +15,7 @@ use super::output;
 /// Watches one run: a progress bar where a person looks, and the signals that end it.
 pub struct Watch {
     interrupted: Arc<AtomicBool>,
+    is_quiet: bool,
     is_shown: bool,
     bar: Mutex<Option<ProgressBar>>,
 }
@@ -34,7 +35,7 @@ impl Watch {
             .context("cannot watch for signals")?;
         }
         let is_shown = !quiet && std::io::stderr().is_terminal() && !output::is_dumb();
-        Ok(Watch { interrupted, is_shown, bar: Mutex::new(None) })
+        Ok(Watch { interrupted, is_quiet: quiet, is_shown, bar: Mutex::new(None) })
     }
 
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
@@ -78,6 +79,12 @@ impl Observer for Watch {
 
     fn end(&self) {
         self.clear();
+    }
+
+    fn waits(&self, why: &str) {
+        if !self.is_quiet {
+            output::say(format_args!("transect: {}; waiting for it", output::escape(why)));
+        }
     }
 
     fn cancelled(&self) -> bool {

@@ -28,7 +28,7 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
         let mut build = Build::new(&args.source, &args.store).memory(args.memory).force(args.force);
-        build = build.allow(args.allowed.allow.iter().copied()).observer(&watch);
+        build = build.wait(args.waiting.patience()).allow(args.allowed.allow.iter().copied()).observer(&watch);
         if let Some(count) = args.running.workers() {
             build = build.workers(count);
         }

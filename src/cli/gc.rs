@@ -4,6 +4,7 @@ use serde::Serialize;
 use transect::store::{Collect, CollectReport};
 
 use super::args::GcArgs;
+use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
 
@@ -16,7 +17,8 @@ struct Json<'a> {
 }
 
 pub fn run(args: &GcArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let mut collect = Collect::new(&args.store).dry_run(args.dry_run);
+    let watch = Watch::new(quiet)?;
+    let mut collect = Collect::new(&args.store).dry_run(args.dry_run).wait(args.waiting.patience()).observer(&watch);
     if let Some(versions) = args.keep {
         collect = collect.keep(versions);
     }

@@ -1,13 +1,14 @@
 //! Groups of arguments that several commands have.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use transect::mapped::{Access, network_file_system};
 use transect::{Guard, Limit, Store};
 
 use super::output;
-use super::words::{guard, instant};
+use super::words::{duration, guard, instant};
 
 /// What may look broken and goes through all the same.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +19,23 @@ pub struct Allowed {
     /// exit code is 4. Once it is right, allow it by those words. What was accepted once does not stop the next night.
     #[arg(long, value_name = "WORD,WORD", value_delimiter = ',', value_parser = guard())]
     pub allow: Vec<Guard>,
+}
+
+/// Whether to wait for somebody else who is writing.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Waiting {
+    /// How long to wait for somebody else who is writing, such as 30s, 10m or 2h
+    ///
+    /// Without it the command ends at once, with exit code 5.
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = RUNNING)]
+    wait: Option<Duration>,
+}
+
+impl Waiting {
+    /// The time to wait.
+    pub fn patience(self) -> Duration {
+        self.wait.unwrap_or_default()
+    }
 }
 
 /// What a change to a store may do, and what it leaves.
@@ -34,6 +52,10 @@ pub struct Limits {
     /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 4.
     #[arg(long, value_name = "N|P%")]
     max_restated: Option<Limit>,
+
+    /// Publish nothing; report what would change, with the exit code that it would have
+    #[arg(long)]
+    pub dry_run: bool,
 
     /// How many versions the store keeps from now on
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

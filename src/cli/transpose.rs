@@ -46,6 +46,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
             .selection(selection)
             .force(args.force)
             .check_content(args.check_content)
+            .wait(args.waiting.patience())
             .observer(&watch);
         if let Some(count) = args.running.workers() {
             transpose = transpose.workers(count);

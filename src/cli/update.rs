@@ -33,6 +33,8 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
             .check_content(args.check_content)
             .prune(args.prune)
             .options(changes(args))
+            .dry_run(args.limits.dry_run)
+            .wait(args.waiting.patience())
             .allow(args.allowed.allow.iter().copied())
             .memory(args.memory)
             .observer(&watch);
@@ -100,6 +102,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     let mut lines = Lines::default();
     let state = match (report.published, report.is_stopped()) {
         (true, _) => "",
+        (false, false) if report.dry_run && report.changes_anything() => " stays (--dry-run); this would change:",
         (false, false) => ", nothing changed",
         (false, true) => " stays; this would have changed:",
     };

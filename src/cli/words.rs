@@ -68,6 +68,21 @@ pub fn age(text: &str) -> Result<Duration, String> {
     count.checked_mul(hours * 3600).map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// Reads `30s`, `10m`, `2h` or `1d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write it as 30s, 10m or 2h");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let seconds = match &text[split..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..split].parse().map_err(|_| wrong())?;
+    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// Reads a date, or a date and a time, as nanoseconds since 1970. Without an offset it is on this machine's clocks; a
 /// date alone is the last instant of that day.
 pub fn instant(text: &str) -> Result<i64, String> {

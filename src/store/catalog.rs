@@ -1,6 +1,5 @@
 //! One catalog, opened: its header is checked at once, each table at its first use.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,12 +7,11 @@ use std::sync::OnceLock;
 
 use arrow_buffer::Buffer;
 use bytemuck::Pod;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::retry_on_intr;
 
 use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
+use crate::lock::FileLock;
 use crate::mapped::{Access, load};
 
 /// The bytes of one catalog, trusted table by table.
@@ -23,8 +21,8 @@ pub(crate) struct Catalog {
     header: Header,
     path: PathBuf,
     verified: [OnceLock<()>; TABLE_COUNT],
-    /// Holds the shared lock that keeps garbage collection away; the kernel drops it with the process.
-    _locked: File,
+    /// Keeps garbage collection away.
+    _lock: FileLock,
 }
 
 impl Catalog {
@@ -35,20 +33,20 @@ impl Catalog {
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
         let file = durable::open(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
-        retry_on_intr(|| flock(&file, FlockOperation::LockShared))
-            .map_err(|errno| Error::io("lock", path)(errno.into()))?;
+        let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
+        let file = lock.file();
         // It may have done so, and removed the segments, between opening and locking.
         if file.metadata().map_err(Error::io("read", path))?.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }
-        let bytes = load(&file, path, access)?;
+        let bytes = load(file, path, access)?;
         let header = parse_header(&bytes).map_err(|why| match why {
             NotACatalog::Version(found) => {
                 Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }
             }
             NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
         })?;
-        Ok(Catalog { bytes, header, path: path.to_owned(), verified: Default::default(), _locked: file })
+        Ok(Catalog { bytes, header, path: path.to_owned(), verified: Default::default(), _lock: lock })
     }
 
     pub(super) fn header(&self) -> &Header {

@@ -1,12 +1,11 @@
 //! Garbage collection: removes versions that are no longer wanted, and the files that only they used.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
 use super::layout::names;
@@ -18,18 +17,22 @@ use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_catalog_name, parse_chunks_name, parse_segment_name,
 };
+use crate::lock::{FileLock, wait};
 use crate::mapped::Access;
+use crate::progress::{Observer, Silent};
 
 /// Removes old versions of a store, and the files that only they use.
 ///
 /// The live version always stays. So does a version that a reader has open, with all that it uses: it goes the next
 /// time.
-pub struct Collect {
+pub struct Collect<'a> {
     store: PathBuf,
     keep: Option<u32>,
     older_than: Option<Duration>,
     dry_run: bool,
     live: Option<u64>,
+    wait: Duration,
+    observer: &'a dyn Observer,
     disk: Disk,
 }
 
@@ -49,10 +52,19 @@ pub struct CollectReport {
     pub bytes: u64,
 }
 
-impl Collect {
+impl<'a> Collect<'a> {
     /// Collects in the store at `store`, which keeps as many versions as it says itself.
-    pub fn new(store: impl Into<PathBuf>) -> Collect {
-        Collect { store: store.into(), keep: None, older_than: None, dry_run: false, live: None, disk: Disk::default() }
+    pub fn new(store: impl Into<PathBuf>) -> Collect<'a> {
+        Collect {
+            store: store.into(),
+            keep: None,
+            older_than: None,
+            dry_run: false,
+            live: None,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
     }
 
     /// Keeps the newest `versions`, the live one among them, instead of as many as the store says; at least 1.
@@ -79,6 +91,18 @@ impl Collect {
     /// names it from now on; or CURRENT's, and what came later goes. Refused where the two agree.
     pub fn live(mut self, version: u64) -> Self {
         self.live = Some(version);
+        self
+    }
+
+    /// How long to wait for somebody else who is writing to the store; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches, and may end the waiting.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -116,7 +140,8 @@ impl Collect {
         }
         drop(live);
         let opening = self.live.map_or(Opening::Change, Opening::Settle);
-        let mut writer = StoreWriter::begin(&self.store, &self.disk, opening)?;
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
         writer.collect(goes)
     }
 }
@@ -152,7 +177,7 @@ impl StoreWriter {
 /// What goes and what stays.
 struct Plan {
     /// Catalogs that go, each with an exclusive lock: no reader has them, and none gets them before they are gone.
-    catalogs: Vec<(PathBuf, File)>,
+    catalogs: Vec<(PathBuf, FileLock)>,
     /// Segments and chunk files that go.
     segments: Vec<PathBuf>,
     report: CollectReport,
@@ -175,8 +200,8 @@ impl Plan {
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     opened => opened.map_err(Error::io("open", &path))?,
                 };
-                if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                    plan.catalogs.push((path, file));
+                if let Ok(Ok(lock)) = FileLock::exclusive(file) {
+                    plan.catalogs.push((path, lock));
                     report.versions.push(version);
                     continue;
                 }

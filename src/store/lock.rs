@@ -5,18 +5,19 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
 
 use crate::durable::{self, Disk};
 use crate::error::{Error, Result};
 use crate::format::{LOCK_NAME, LockNote};
+use crate::lock::FileLock;
 
 /// More bytes than LOCK has.
 const LONGEST: u64 = 4096;
 
 /// The write lock of a store, held until it is dropped.
 pub(super) struct Lock {
-    file: File,
+    file: FileLock,
     path: PathBuf,
     /// What it said when it was taken.
     note: LockNote,
@@ -34,12 +35,8 @@ impl Lock {
         let open =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).custom_flags(flags).open(&path);
         let file = open.and_then(durable::regular).map_err(durable::link_named).map_err(Error::io("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Locked { holder: holder(&file), path }),
-            Err(errno) => return Err(Error::io("lock", &path)(errno.into())),
-        }
-        let note = LockNote::parse(&text(&file)).unwrap_or_default();
+        let file = take(file, &path)?;
+        let note = LockNote::parse(&text(file.file())).unwrap_or_default();
         let lock = Lock { file, path, note };
         // Nothing but the process is new, and that is a courtesy: no sync.
         lock.put(&lock.noting(note.live, note.last).encode()).map_err(Error::io("write", &lock.path))?;
@@ -56,7 +53,7 @@ impl Lock {
     /// # Errors
     /// When it cannot be written and synced.
     pub(super) fn set_live(&self, version: u64, newest: u64, disk: &Disk) -> Result<()> {
-        disk.rewrite(&self.file, &self.path, &self.noting(version, newest.max(self.note.last)).encode())
+        disk.rewrite(self.file.file(), &self.path, &self.noting(version, newest.max(self.note.last)).encode())
     }
 
     fn noting(&self, live: u64, last: u64) -> LockNote {
@@ -64,8 +61,27 @@ impl Lock {
     }
 
     fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
-        self.file.write_all_at(bytes, 0)?;
-        self.file.set_len(bytes.len() as u64)
+        self.file.file().write_all_at(bytes, 0)?;
+        self.file.file().set_len(bytes.len() as u64)
+    }
+}
+
+/// Takes the lock of `file` at `path`.
+fn take(file: File, path: &Path) -> Result<FileLock> {
+    let taken = FileLock::exclusive(file).map_err(Error::io("lock", path))?;
+    taken.map_err(|file| Error::Locked { holder: holder(&file), path: path.to_owned() })
+}
+
+/// Sees that nobody is writing to the store at `root`, and leaves LOCK as it is.
+///
+/// # Errors
+/// [`Error::Locked`] when somebody is.
+pub(super) fn look(root: &Path) -> Result<()> {
+    let path = root.join(LOCK_NAME);
+    match durable::open(&path) {
+        Ok(file) => take(file, &path).map(drop),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("open", &path)(error)),
     }
 }
 

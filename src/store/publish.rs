@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::layout::{self, names};
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::stale::Stale;
 use super::view::published_before;
 use super::{Snapshot, Store, VersionEntry};
@@ -26,6 +26,8 @@ pub(crate) enum Opening {
     Change,
     /// A store to change whose live version is this one: CURRENT's, or a newer one that CURRENT does not know of.
     Settle(u64),
+    /// A store to say of what would change, and to leave as it is.
+    Look,
 }
 
 /// A new version being written, by the one writer of the store: the lock goes with it.
@@ -36,7 +38,8 @@ pub(crate) struct StoreWriter {
     store_id: [u8; 16],
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
     pub(super) before: Option<Store>,
-    lock: Lock,
+    /// `None` where nothing is to be published.
+    lock: Option<Lock>,
 }
 
 impl StoreWriter {
@@ -67,6 +70,9 @@ impl StoreWriter {
                 None => Ok(()),
             }
         };
+        if opening == Opening::Look {
+            return StoreWriter::look(root, disk);
+        }
         let changes = matches!(opening, Opening::Change | Opening::Settle(_));
         if changes {
             // Whatever is wrong with it is said before anything is written there.
@@ -106,12 +112,23 @@ impl StoreWriter {
             Some(before) => store_id = before.id().to_le_bytes(),
             None => getrandom::fill(&mut store_id).map_err(Error::failed("draw a random number"))?,
         }
-        let version = newest_version(root)?.max(lock.note().last).checked_add(1).ok_or_else(|| {
-            Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))
-        })?;
+        let version = next_version(root, lock.note().last)?;
+        let lock = Some(lock);
         let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, lock };
         writer.clear_unpublished()?;
         Ok(writer)
+    }
+
+    /// One that publishes nothing and leaves nothing behind. It keeps no writer away, but does not begin beside one.
+    fn look(root: &Path, disk: &Disk) -> Result<StoreWriter> {
+        let before = Store::open(root)?;
+        lock::look(root)?;
+        if let Some(stale) = Stale::find(root)? {
+            return Err(stale.refusal(root));
+        }
+        let (root, disk, store_id) = (root.to_owned(), disk.clone(), before.id().to_le_bytes());
+        let version = next_version(&root, lock::note(&root).last)?;
+        Ok(StoreWriter { root, disk, version, store_id, before: Some(before), lock: None })
     }
 
     /// The version being written.
@@ -160,7 +177,11 @@ impl StoreWriter {
 
     /// A name for an intermediate file.
     pub(crate) fn spill_path(&self, number: usize) -> PathBuf {
-        self.root.join(format!("{SPILL_PREFIX}{number}"))
+        match self.lock {
+            Some(_) => self.root.join(format!("{SPILL_PREFIX}{number}")),
+            // Beside a writer's.
+            None => self.root.join(format!("{SPILL_PREFIX}{}-{number}", std::process::id())),
+        }
     }
 
     /// Makes `snapshot` the live version. Its segments are synced already. When this returns, the version survives a
@@ -184,7 +205,7 @@ impl StoreWriter {
         // The directories' own names must be there before CURRENT refers to what is in them.
         self.disk.sync_dir(&self.root)?;
         put_current(&self.root, &self.disk, self.version)?;
-        self.lock.set_live(self.version, self.version, &self.disk)
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.set_live(self.version, self.version, &self.disk))
     }
 
     fn put(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
@@ -196,6 +217,9 @@ impl StoreWriter {
     /// # Errors
     /// When a file cannot be removed.
     pub(crate) fn clear_unpublished(&self) -> Result<()> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
         for dir in [self.root.clone(), self.root.join(CATALOG_DIR), self.segment_dir()] {
             for name in names(&dir)? {
                 if name.starts_with(TEMP_PREFIX) || name.starts_with(SPILL_PREFIX) {
@@ -218,6 +242,13 @@ fn make_root(root: &Path, disk: &Disk) -> Result<()> {
     let to_sync: Vec<PathBuf> = std::iter::once(root).chain(missing_parents).filter_map(parent).collect();
     disk.create_dir(root)?;
     to_sync.iter().try_for_each(|dir| disk.sync_dir(dir))
+}
+
+/// The number of a version to come, later than the `last` that LOCK notes.
+fn next_version(root: &Path, last: u64) -> Result<u64> {
+    newest_version(root)?.max(last).checked_add(1).ok_or_else(|| {
+        Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))
+    })
 }
 
 /// The highest version that any file's name mentions, published or not: its names must not be used again.

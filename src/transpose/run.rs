@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::Serialize;
 
 use super::claim::Claims;
@@ -19,6 +17,7 @@ use super::work::{Check, Work};
 use crate::durable::{Dir, Disk};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
+use crate::lock::{FileLock, wait};
 use crate::progress::{Observer, Silent};
 use crate::sink::{Encoder, Scratch, temporary_name, write_whole};
 use crate::store::Store;
@@ -47,6 +46,7 @@ pub struct Transpose<'a> {
     workers: Option<usize>,
     force: bool,
     check_content: bool,
+    wait: Duration,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -92,6 +92,7 @@ impl<'a> Transpose<'a> {
             workers: None,
             force: false,
             check_content: false,
+            wait: Duration::ZERO,
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -131,6 +132,12 @@ impl<'a> Transpose<'a> {
         self
     }
 
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
     /// Who watches.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -160,7 +167,7 @@ impl<'a> Transpose<'a> {
 
         refuse_collision(self.store, &self.out, &plan.names)?;
         self.disk.create_dir(&self.out)?;
-        let _lock = self.lock()?;
+        let _lock = wait(self.wait, self.observer, || self.lock())?;
         let out = Dir::open(&self.disk, &self.out)?;
         let before = Ledger::read(&out)?;
         let refusal = self.refusal(before.as_ref(), &out)?;
@@ -255,15 +262,12 @@ impl<'a> Transpose<'a> {
         ledger.write(out, encoder)
     }
 
-    /// Keeps other runs out of the output directory; the kernel drops the lock with the process. The directory itself
+    /// Keeps other runs out of the output directory; the directory itself
     /// is locked, so that no file of ours is in a reader's way.
-    fn lock(&self) -> Result<File> {
+    fn lock(&self) -> Result<FileLock> {
         let directory = File::open(&self.out).map_err(Error::io("open", &self.out))?;
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(directory),
-            Err(Errno::WOULDBLOCK) => Err(Error::Locked { path: self.out.clone(), holder: None }),
-            Err(errno) => Err(Error::io("lock", &self.out)(errno.into())),
-        }
+        let lock = FileLock::exclusive(directory).map_err(Error::io("lock", &self.out))?;
+        lock.map_err(|_| Error::Locked { path: self.out.clone(), holder: None })
     }
 
     /// Why a run that is not forced must not write to the output directory; `None` where it may.

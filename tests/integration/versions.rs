@@ -28,7 +28,7 @@ pub fn publish_versions(place: &Place, count: i64) -> Vec<Store> {
     (0..count).map(publish).collect()
 }
 
-fn collect(place: &Place) -> Collect {
+fn collect(place: &Place) -> Collect<'_> {
     Collect::new(place.store())
 }
 
