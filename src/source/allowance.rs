@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
 /// What one file may take of the memory: a quarter. What it is turned into, and blocks of other files, take the rest.
 const QUARTER: u64 = 4;
@@ -12,8 +13,8 @@ pub(crate) struct Allowance {
     memory: u64,
     /// What each worker's file may take beside those of the others.
     free: u64,
-    /// Whether a file takes more than that at the moment.
-    is_taken: Mutex<bool>,
+    /// The thread whose files take more than that at the moment, and how many they are.
+    taken: Mutex<Option<(ThreadId, usize)>>,
     given_back: Condvar,
 }
 
@@ -21,7 +22,7 @@ impl Allowance {
     /// For a run within `memory` bytes that reads `workers` files at once.
     pub(crate) fn new(memory: u64, workers: usize) -> Arc<Allowance> {
         let free = memory / 8 / workers.max(1) as u64;
-        Arc::new(Allowance { memory, free, is_taken: Mutex::new(false), given_back: Condvar::new() })
+        Arc::new(Allowance { memory, free, taken: Mutex::default(), given_back: Condvar::new() })
     }
 
     /// The most that one file may take.
@@ -77,12 +78,13 @@ impl Meter {
             return false;
         }
         if peak > self.allowance.free && !self.is_large.swap(true, Ordering::Relaxed) {
-            // What the lock guards is one word, which no panic leaves half changed.
-            let mut is_taken = self.allowance.is_taken.lock().unwrap_or_else(PoisonError::into_inner);
-            while *is_taken {
-                is_taken = self.allowance.given_back.wait(is_taken).unwrap_or_else(PoisonError::into_inner);
+            let this = thread::current().id();
+            let mut taken = self.allowance.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            // Several files of one thread do not wait for one another: that would be for ever.
+            while taken.is_some_and(|(thread, _)| thread != this) {
+                taken = self.allowance.given_back.wait(taken).unwrap_or_else(PoisonError::into_inner);
             }
-            *is_taken = true;
+            *taken = Some((this, taken.map_or(1, |(_, files)| files + 1)));
         }
         self.used.store(used, Ordering::Relaxed);
         true
@@ -97,7 +99,8 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         if *self.is_large.get_mut() {
-            *self.allowance.is_taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+            let mut taken = self.allowance.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            *taken = taken.and_then(|(thread, files)| (files > 1).then_some((thread, files - 1)));
             self.allowance.given_back.notify_one();
         }
     }

@@ -35,6 +35,11 @@ pub(super) fn check_places(
                 let (values, rows) = (chunk.num_values(), group.num_rows());
                 return Err(format!("is damaged: {:?} has {values} values in {rows} rows", name()));
             }
+            let levels = chunk.definition_level_histogram().map(|counts| counts.len());
+            let most = usize::try_from(chunk.column_descr().max_def_level()).unwrap_or(0) + 1;
+            if is_flat(leaf) && levels.is_some_and(|levels| levels != most && levels != 0) {
+                return Err(format!("is damaged: {:?} counts other levels than it has", name()));
+            }
             places.push((start, end));
         }
     }

@@ -114,7 +114,7 @@ fn indexed(leaf: Leaf, bytes: &[u8], count: u64, dictionary: &Dictionary) -> Opt
         return Some(0);
     }
     let (&width, bytes) = bytes.split_first()?;
-    let runs = Runs::new(bytes, width)?;
+    let runs = Runs::of_indices(bytes, width)?;
     let is_text = leaf.physical == PhysicalType::BYTE_ARRAY;
     let (mut highest, mut len) = (0u32, 0u64);
     // The decoder looks at each index of a number itself.

@@ -154,7 +154,7 @@ impl Element {
             match field {
                 (1, 5) => kind = Some(thrift.integer()?),
                 (2, 5) => length = i32::try_from(thrift.integer()?).ok()?,
-                (3, 5) => repetition = thrift.integer()?,
+                (3, 5) => repetition = thrift.integer().filter(|kind| (0..=2).contains(kind))?,
                 (4, 8) => name = Some(String::from_utf8(thrift.binary()?.to_vec()).ok()?),
                 (5, 5) => children = u64::try_from(thrift.integer()?).ok()?,
                 (6, 5) => converted = Some(thrift.integer()?),

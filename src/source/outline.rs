@@ -18,11 +18,14 @@ enum Kind {
 /// A struct: the bytes that it takes decoded, about, and its fields from 1 on.
 struct Shape {
     len: u64,
+    /// The fields that must be there, where the decoder does not ask for them.
+    required: &'static [i64],
     fields: &'static [Kind],
 }
 
 const FILE: Shape = Shape {
     len: 0,
+    required: &[],
     fields: &[
         Kind::I32,
         Kind::List(&Kind::Struct(&SCHEMA_ELEMENT)),
@@ -39,6 +42,7 @@ const FILE: Shape = Shape {
 const SCHEMA_ELEMENT: Shape = Shape {
     // Many may be of one column, of which little is kept.
     len: 150,
+    required: &[],
     fields: &[
         Kind::I32,
         Kind::I32,
@@ -55,6 +59,7 @@ const SCHEMA_ELEMENT: Shape = Shape {
 
 const ROW_GROUP: Shape = Shape {
     len: 160,
+    required: &[],
     fields: &[
         Kind::List(&Kind::Struct(&COLUMN_CHUNK)),
         Kind::I64,
@@ -68,6 +73,7 @@ const ROW_GROUP: Shape = Shape {
 
 const COLUMN_CHUNK: Shape = Shape {
     len: 450,
+    required: &[],
     fields: &[
         Kind::Binary,
         Kind::I64,
@@ -83,6 +89,7 @@ const COLUMN_CHUNK: Shape = Shape {
 
 const COLUMN: Shape = Shape {
     len: 0,
+    required: &[],
     fields: &[
         Kind::I32,
         Kind::List(&Kind::I32),
@@ -96,7 +103,7 @@ const COLUMN: Shape = Shape {
         Kind::I64,
         Kind::I64,
         Kind::Group,
-        Kind::Group,
+        Kind::List(&Kind::Struct(&ENCODING_STATS)),
         Kind::I64,
         Kind::I32,
         Kind::Group,
@@ -104,7 +111,9 @@ const COLUMN: Shape = Shape {
     ],
 };
 
-const KEY_VALUE: Shape = Shape { len: 64, fields: &[Kind::Binary, Kind::Binary] };
+const KEY_VALUE: Shape = Shape { len: 64, required: &[1], fields: &[Kind::Binary, Kind::Binary] };
+
+const ENCODING_STATS: Shape = Shape { len: 32, required: &[1, 2, 3], fields: &[Kind::I32, Kind::I32, Kind::I32] };
 
 /// The bytes that a footer takes decoded, at most about; `None` where it is no footer.
 pub(super) fn decoded_len(footer: &[u8]) -> Option<u64> {
@@ -121,14 +130,15 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn shape(&mut self, shape: &Shape) -> Option<()> {
         self.len += shape.len;
-        let mut last = 0;
+        let (mut last, mut missing) = (0, shape.required.len());
         while let Some((id, kind)) = self.thrift.field(&mut last)? {
+            missing -= usize::from(missing > 0 && shape.required.contains(&id));
             match usize::try_from(id).ok().and_then(|id| shape.fields.get(id.checked_sub(1)?)) {
                 Some(field) => self.value(field, kind)?,
                 None => self.thrift.skip(kind, 0)?,
             }
         }
-        Some(())
+        (missing == 0).then_some(())
     }
 
     fn value(&mut self, field: &Kind, kind: u8) -> Option<()> {

@@ -4,6 +4,8 @@
 pub(super) struct Runs<'a> {
     bytes: &'a [u8],
     width: u8,
+    /// Whether the last group may be cut off where its numbers end, as some writers do.
+    may_be_cut: bool,
 }
 
 /// A stretch of numbers.
@@ -15,9 +17,9 @@ pub(super) enum Run<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// Numbers of `width` bits, 32 at most.
-    pub(super) fn new(bytes: &'a [u8], width: u8) -> Option<Runs<'a>> {
-        (width <= 32).then_some(Runs { bytes, width })
+    /// Indices of `width` bits, 32 at most.
+    pub(super) fn of_indices(bytes: &'a [u8], width: u8) -> Option<Runs<'a>> {
+        (width <= 32).then_some(Runs { bytes, width, may_be_cut: true })
     }
 
     /// The next run; `None` where the bytes hold no more, or none that is whole.
@@ -39,8 +41,11 @@ impl<'a> Runs<'a> {
             self.bytes = rest;
             return Some(Run::Equal(count, value));
         }
-        // Some writers cut the last group off where its numbers end.
-        let len = (count * u64::from(self.width)).min(rest.len() as u64);
+        let whole = count * u64::from(self.width);
+        let len = whole.min(rest.len() as u64);
+        if len < whole && !self.may_be_cut {
+            return None;
+        }
         let (packed, rest) = rest.split_at(len as usize);
         self.bytes = rest;
         let held = if self.width == 0 { count * 8 } else { (len * 8 / u64::from(self.width)).min(count * 8) };
@@ -70,7 +75,7 @@ impl<'a> Runs<'a> {
 /// How many of the first `count` bits are set; `None` where there are fewer.
 pub(super) fn count_ones(bytes: &[u8], count: u64) -> Option<u64> {
     let mut ones = 0;
-    Runs::new(bytes, 1)?.cover(count, |run| match run {
+    Runs { bytes, width: 1, may_be_cut: false }.cover(count, |run| match run {
         Run::Equal(held, value) => ones += held * u64::from(value),
         Run::Packed(held, bytes) => {
             let (whole, rest) = bytes.split_at((held / 8) as usize);
@@ -121,8 +126,8 @@ mod tests {
         assert_eq!(count_ones(&[5, 0xff, 0x0f], 16), Some(12));
         assert_eq!(count_ones(&[5, 0xff, 0x0f], 11), Some(11));
         assert_eq!(count_ones(&[20, 1, 3, 0x3f], 16), Some(16));
-        // The last group may be cut off where its numbers end.
-        assert_eq!(count_ones(&[7, 0xff, 0xff], 16), Some(16));
+        // Not so where the last group is cut off: other readers refuse it.
+        assert_eq!(count_ones(&[7, 0xff, 0xff], 16), None);
         for (bytes, count) in [(&[0xd0, 0x0f, 1][..], 1001), (&[7, 0xff, 0xff], 17), (&[2, 2], 1), (&[0, 1], 1)] {
             assert_eq!(count_ones(bytes, count), None, "{bytes:?}");
         }

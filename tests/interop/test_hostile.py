@@ -1,0 +1,167 @@
+"""Files whose bytes lie, in their thousands, with pyarrow as the oracle.
+
+What pyarrow refuses must not become rows, and what both read must be the same values. A good file lies beside each
+mutant and must come out exact. TRANSECT_MUTANTS (375) and TRANSECT_SEED choose; tools/torture asks for more.
+"""
+
+import math
+import multiprocessing
+import os
+import random
+import struct
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+
+import mutants
+import transect
+
+COUNT = int(os.environ.get("TRANSECT_MUTANTS", "375"))
+SEED = int(os.environ.get("TRANSECT_SEED", "11"))
+BATCH = 100
+
+
+def plain(value):
+    """A value that is equal to another only where both have the same bits."""
+    return struct.pack("<d", value) if isinstance(value, float) else value
+
+
+def number(column):
+    """A column of dates or times as its numbers: Python's do not reach as far."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not pa.types.is_temporal(column.type):
+        return column
+    return column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
+
+
+def rows_of(table, key):
+    """The rows of a table by `key`, as dictionaries without nulls; whatever type a column has."""
+    table.validate(full=True)
+    table = pa.table([number(column) for column in table.columns], names=table.column_names)
+    rows = {}
+    for row in table.to_pylist():
+        shown = {name: plain(value) for name, value in row.items() if value is not None and name != key}
+        rows.setdefault(row[key], []).append(shown)
+    return rows
+
+
+def parquet_rows(path):
+    return rows_of(pq.ParquetFile(path).read(), "trade_date")
+
+
+def arrow_rows(path):
+    with pa.OSFile(str(path)) as file:
+        return rows_of(pa.ipc.open_file(file).read_all(), "ts_code")
+
+
+def judged(read, path):
+    """What pyarrow makes of a file, in a process of its own: it may abort. An error is a text."""
+
+    def work(sender):
+        # Too little for a bomb, and enough for any file here.
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        try:
+            sender.send(read(path))
+        except BaseException as error:
+            sender.send(f"{type(error).__name__}: {error}"[:300])
+
+    receiver, sender = multiprocessing.Pipe(False)
+    process = multiprocessing.get_context("fork").Process(target=work, args=(sender,))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        return "pyarrow died"
+    finally:
+        process.join()
+
+
+def difference(found, expected, ignored):
+    """Where the rows that transect has differ from pyarrow's; None where they do not. A row of the same key and
+    values as another is one row."""
+    if isinstance(expected, str):
+        return f"pyarrow refuses it: {expected}"
+    if set(found) != set(expected):
+        return f"keys {sorted(map(str, set(found) ^ set(expected)))[:5]}"
+    for key, rows in expected.items():
+        for row in rows:
+            theirs = {name: value for name, value in row.items() if name not in ignored}
+            ours = {name: value for name, value in found[key][0].items() if name not in ignored}
+            if ours != theirs:
+                return f"{key}: {ours} where pyarrow has {theirs}"
+    return None
+
+
+def kept(name, path):
+    """A finding is kept where TRANSECT_FINDINGS says."""
+    if where := os.environ.get("TRANSECT_FINDINGS"):
+        with open(os.path.join(where, name + path.suffix), "wb") as file:
+            file.write(path.read_bytes())
+
+
+@pytest.mark.parametrize("batch", range(math.ceil(COUNT * 4 / 5 / BATCH)))
+def test_what_pyarrow_refuses_of_parquet_is_refused_and_all_else_is_the_same(batch, tmp_path):
+    rng = random.Random(f"parquet {SEED} {batch}")
+    seeds, source = mutants.seeds(), tmp_path / "source"
+    source.mkdir()
+    good = rng.choice(seeds)
+    (source / "good.parquet").write_bytes(good)
+    for n in range(BATCH):
+        (source / f"m{n:03}.parquet").write_bytes(mutants.parquet(rng, rng.choice(seeds)))
+    store = tmp_path / "store"
+    built = transect.run("build", source, store, "--json", "--memory", "64MiB", expect=(transect.DONE, transect.SKIPPED, 4))
+    if built.code == 4:
+        built = transect.run("build", source, store, "--json", "--allow", "skipped-files", expect=transect.SKIPPED)
+    skipped = transect.skipped(built.report)
+    assert "good.parquet" not in skipped, skipped["good.parquet"]
+    findings = []
+    for path in sorted(source.iterdir()):
+        if path.name in skipped:
+            continue
+        shown = transect.run("show", store, "--stock", path.stem, "--format", "parquet", expect=(0, 1))
+        if shown.code == 1:
+            # Without a row of its own a file is no stock.
+            found = {}
+        else:
+            found = rows_of(pq.read_table(pa.BufferReader(shown.stdout)).drop_columns(["ts_code"]), "trade_date")
+        if why := difference(found, judged(parquet_rows, path), {"ts_code"}):
+            kept(f"{SEED}-{batch}-{path.stem}", path)
+            findings.append(f"{path.name}: {why}")
+    assert not findings, "\n".join(findings)
+
+
+def test_what_pyarrow_refuses_of_arrow_is_refused_and_all_else_is_the_same(tmp_path):
+    rng = random.Random(f"arrow {SEED}")
+    seeds, source = mutants.arrow_seeds(), tmp_path / "source"
+    source.mkdir()
+    table = pa.ipc.open_file(pa.BufferReader(seeds[0])).read_all()
+    dates = ["19000101"]
+    for n, code in enumerate(table["ts_code"].to_pylist()):
+        row = table.slice(n, 1).drop_columns(["ts_code"]).add_column(0, "trade_date", pa.array(dates))
+        pq.write_table(row, source / f"{code}.parquet")
+    store = tmp_path / "store"
+    transect.build(source, store)
+    findings, paths = [], []
+    for n in range(COUNT // 5):
+        path = tmp_path / f"{2000 + n // 336}{1 + n // 28 % 12:02}{1 + n % 28:02}.arrow"
+        path.write_bytes(mutants.arrow(rng, rng.choice(seeds)))
+        paths.append(path)
+    skipped = {}
+    for start in range(0, len(paths), BATCH):
+        run = transect.run("append", store, *paths[start : start + BATCH], "--json", expect=(0, 3, 4))
+        skipped |= transect.skipped(run.report)
+    for path in paths:
+        if any(name.endswith(path.name) for name in skipped):
+            continue
+        shown = transect.run("show", store, "--date", path.stem, "--format", "parquet", expect=(0, 1))
+        found = rows_of(pq.read_table(pa.BufferReader(shown.stdout)), "ts_code") if shown.code == 0 else {}
+        if why := difference(found, judged(arrow_rows, path), {"trade_date"}):
+            kept(f"{SEED}-{path.stem}", path)
+            findings.append(f"{path.name}: {why}")
+    assert not findings, "\n".join(findings)
