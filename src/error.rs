@@ -83,6 +83,17 @@ pub enum Error {
         /// The process that holds it, where it says so.
         holder: Option<u32>,
     },
+    /// A version is live, and a step after that failed.
+    #[error("version {version} of {} is live, but a power failure may bring back the one before", path.display())]
+    Live {
+        /// The version.
+        version: u64,
+        /// The store.
+        path: PathBuf,
+        /// What failed.
+        #[source]
+        source: Box<Error>,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -166,6 +177,7 @@ impl Error {
             Error::Unfinished { .. } => "unfinished",
             Error::Corrupt { .. } => "damaged",
             Error::Locked { .. } => "locked",
+            Error::Live { .. } => "live",
             Error::Io { .. } => "io",
             Error::Failed { .. } => "failed",
             Error::Cancelled => "interrupted",
@@ -180,6 +192,7 @@ impl Error {
             | Error::Unfinished { path }
             | Error::Corrupt { path, .. }
             | Error::Locked { path, .. }
+            | Error::Live { path, .. }
             | Error::Io { path, .. } => Some(path),
             Error::NotFound { .. }
             | Error::Refused(_)

@@ -29,7 +29,7 @@ use crate::lock::wait;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::skipped::Skipped;
-use crate::source::{Allowance, KnownFile, SectionFile, read_section};
+use crate::source::{Allowance, KnownFile, SectionFile, check_machine, read_section};
 use crate::store::{Opening, Snapshot, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
@@ -173,7 +173,10 @@ impl<'a> Append<'a> {
             }
             let read = match read_section(&self.files[at], &settings.options, &panel, &allowance) {
                 Ok(file) => Ok(Section::new(file, &known, &panel, &spill)?),
-                Err(reason) => Err(reason),
+                Err(reason) => {
+                    check_machine(&self.files[at])?;
+                    Err(reason)
+                }
             };
             stages.observer.advance(1);
             Ok(read)

@@ -22,7 +22,7 @@ use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::Observer;
 use crate::skipped::Skipped;
-use crate::source::{Input, Prior, SeriesReader, Survey, Trust, scan, survey_again};
+use crate::source::{Input, Prior, SeriesReader, Survey, Trust, check_machine, scan, survey_again};
 use crate::store::{Section, Store, differing_rows};
 use crate::workers::Workers;
 
@@ -252,7 +252,7 @@ impl Comparison<'_> {
                         readers.push(reader);
                     }
                 }
-                Err(reason) => part.report.skipped.push(self.skipped(index, reason)),
+                Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
             }
         }
         let rows = self.line_up(series, codes, &mut part)?;
@@ -268,7 +268,7 @@ impl Comparison<'_> {
                     Err(reason) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
-                        part.report.skipped.push(self.skipped(range.start, reason));
+                        part.report.skipped.push(self.skipped(range.start, reason)?);
                         self.line_up(Vec::new(), codes, &mut part)?;
                         return Ok(part);
                     }
@@ -279,8 +279,10 @@ impl Comparison<'_> {
         Ok(part)
     }
 
-    fn skipped(&self, index: usize, reason: String) -> Skipped {
-        Skipped { path: self.survey.inputs[index].path.display().to_string(), reason: reason.into() }
+    fn skipped(&self, index: usize, reason: String) -> Result<Skipped> {
+        let path = &self.survey.inputs[index].path;
+        check_machine(&self.survey.root.join(path))?;
+        Ok(Skipped { path: path.display().to_string(), reason: reason.into() })
     }
 
     /// Columns of one input, of nulls where it has none.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::hint::{listed, quoted};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
-use crate::source::{SeriesReader, Survey};
+use crate::source::{SeriesReader, Survey, check_machine};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -108,7 +108,10 @@ impl<'a> Intake<'a> {
             };
             match outcome {
                 Ok(read) => gathered.read.push(read),
-                Err(reason) => gathered.skipped.push((index, reason)),
+                Err(reason) => {
+                    check_machine(&self.survey.root.join(&self.survey.inputs[index].path))?;
+                    gathered.skipped.push((index, reason));
+                }
             }
             self.observer.advance(1);
         }

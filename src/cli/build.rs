@@ -1,5 +1,6 @@
 //! `transect build`
 
+use anyhow::Context;
 use serde::Serialize;
 use transect::source::SourceOptions;
 use transect::{Build, BuildReport};
@@ -50,11 +51,14 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         (None, true) => Exit::Done,
         (None, false) => Exit::Skipped,
     };
+    let live = stop.is_none().then_some(report.version);
     if args.running.json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
-        output::print_json("build", exit, &Json { source, store, error, report: &report })?;
+        let json = Json { source, store: store.clone(), error, report: &report };
+        output::print_json("build", exit, &json).with_context(|| output::untold(&store, live))?;
     } else if !quiet {
-        output::print(&lines(&store, &report).to_string())?;
+        let lines = lines(&store, &report);
+        output::print(&lines.to_string()).with_context(|| output::untold(&store, live))?;
     }
     if let Some(stop) = stop {
         stop.say();

@@ -64,6 +64,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     out.finish(result)
 }
 
+/// What stands, where the report of a change cannot be printed.
+pub fn untold(store: &str, live: Option<u64>) -> String {
+    match live {
+        Some(version) => format!("version {version} of {store} is live, but the report could not be printed"),
+        None => format!("nothing was published in {store}, and the report could not be printed"),
+    }
+}
+
 /// Prints a line on stderr. Where nobody reads it, nothing is to be done.
 pub fn say(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use serde::Serialize;
 use transect::source::OptionChanges;
 use transect::{RowChange, Update, UpdateReport};
@@ -88,9 +89,11 @@ pub fn tell(
     };
     if json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
-        output::print_json(command, exit, &Json { store, error, report })?;
+        let json = Json { store: store.clone(), error, report };
+        output::print_json(command, exit, &json).with_context(|| output::untold(&store, Some(report.version)))?;
     } else if !quiet {
-        output::print(&lines(&store, report).to_string())?;
+        let lines = lines(&store, report);
+        output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;
     }
     if let Some(stop) = stop {
         stop.say();

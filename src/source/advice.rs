@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::allowance::Allowance;
-use super::content::{self, Content};
+use super::content::{Content, guarded};
 use super::footer::{Interner, survey_footer};
 use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
 use super::options::SourceOptions;
@@ -166,8 +165,7 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
 
 /// Whether the file at `path` is Parquet, by its footer.
 fn footer(path: &Path, options: &SourceOptions) -> Result<(), String> {
-    let (file, stamp) = content::open(path)?;
-    let content = Content::Disk(Arc::new(file), stamp);
+    let (content, _) = Content::open(path)?;
     let allowance = Allowance::new(DEFAULT_MEMORY, 1);
-    content::guarded(|| survey_footer(&content, &Interner::new(options, &allowance))).map(drop)
+    guarded(|| survey_footer(&content, &Interner::new(options, &allowance))).map(drop)
 }

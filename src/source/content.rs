@@ -2,17 +2,21 @@
 //! decoder's panics into reasons.
 
 use std::cell::Cell;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use twox_hash::XxHash3_128;
+
+use super::trouble;
 
 /// Files up to this size are read into memory whole; ordinary ones have 0.3 to 3 MB.
 pub(super) const WHOLE: u64 = 64 << 20;
@@ -31,12 +35,48 @@ impl Stamp {
     }
 }
 
+/// A file's state as the system tells it, beyond what a store remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    stamp: Stamp,
+    /// When its bytes, or what is known of it, last changed; nobody can set it.
+    changed_ns: i64,
+}
+
+impl State {
+    fn of(file: &File) -> Result<State, String> {
+        let metadata = file.metadata().map_err(unreadable)?;
+        let changed_ns = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
+        Ok(State { stamp: Stamp::of(&metadata), changed_ns })
+    }
+
+    /// Whether the file was written to so short a time ago that its times do not tell whether it still is.
+    fn is_fresh(self) -> bool {
+        now_ns().saturating_sub(self.changed_ns) < FRESH_NS
+    }
+
+    /// Waits until nothing has written to the file for a while, or until that would show in its times.
+    fn wait_for_quiet(self) {
+        let left = self.changed_ns.saturating_add(QUIET_NS).saturating_sub(now_ns());
+        thread::sleep(Duration::from_nanos(left.clamp(0, QUIET_NS) as u64));
+    }
+}
+
+/// For how long nothing may have written to a file that is taken for whole. Times of files stand still for 10 ms between
+/// two ticks of the system's clock; a writer in the midst of a file may have to wait for a core longer than that.
+const QUIET_NS: i64 = 100_000_000;
+/// One long write keeps the time at which it began. After so long it is over.
+const FRESH_NS: i64 = 2_000_000_000;
+/// How often a file that changes is read again.
+const TRIES: usize = 4;
+
+fn now_ns() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
+}
+
 /// Opens a regular file that is not empty. The error is a reason to skip it.
 pub(super) fn open(path: &Path) -> Result<(File, Stamp), String> {
-    // Without O_NONBLOCK opening a FIFO would wait for a writer, forever if none comes.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
-    let file = match opened {
+    let file = match trouble::open(path) {
         Ok(file) => file,
         // A socket cannot be opened at all.
         Err(error) => {
@@ -46,7 +86,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Stamp), String> {
             });
         }
     };
-    let metadata = file.metadata().map_err(|error| format!("cannot be examined: {error}"))?;
+    let metadata = file.metadata().map_err(|error| format!("cannot be examined: {}", trouble::note(error)))?;
     if !metadata.is_file() {
         return Err(kind(&metadata));
     }
@@ -65,13 +105,30 @@ fn kind(metadata: &Metadata) -> String {
 #[derive(Clone)]
 pub(super) enum Content {
     Memory(Bytes),
-    Disk(Arc<File>, Stamp),
+    Disk(Arc<OnDisk>),
+}
+
+/// A file that is read piece by piece.
+pub(super) struct OnDisk {
+    file: File,
+    state: State,
+    /// The hash of its bytes, where the file was so fresh that it has to be compared afterwards.
+    fresh_hash: OnceLock<u128>,
 }
 
 /// Why a file is skipped that is not as it was.
 pub(super) const CHANGED: &str = "changed since it was surveyed; run again when nothing writes to it";
+/// Why a file is skipped that is being written to.
+const CHANGING: &str = "changed while it was read; run again when nothing writes to it";
 
 impl Content {
+    /// Opens the file at `path` to read it piece by piece, whatever it is.
+    pub(super) fn open(path: &Path) -> Result<(Content, Stamp), String> {
+        let (file, stamp) = open(path)?;
+        let state = State::of(&file)?;
+        Ok((Content::Disk(Arc::new(OnDisk { file, state, fresh_hash: OnceLock::new() })), stamp))
+    }
+
     /// Opens the file at `path` and takes its bytes, all at once if there are at most `whole`. `expected` is what the
     /// survey saw.
     pub(super) fn load(path: &Path, expected: Stamp, whole: u64) -> Result<Content, String> {
@@ -79,14 +136,27 @@ impl Content {
         if stamp != expected {
             return Err(CHANGED.to_owned());
         }
+        let state = State::of(&file)?;
         if stamp.byte_len > whole {
-            return Ok(Content::Disk(Arc::new(file), stamp));
+            return Ok(Content::Disk(Arc::new(OnDisk { file, state, fresh_hash: OnceLock::new() })));
         }
-        let mut bytes = Vec::with_capacity(stamp.byte_len as usize + 1);
-        // One byte more than there should be, to see growth.
-        (&file).take(stamp.byte_len + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let now = Stamp::of(&file.metadata().map_err(unreadable)?);
-        if bytes.len() as u64 != stamp.byte_len || now != expected {
+        let mut bytes = read_whole(&file, stamp.byte_len)?;
+        if state.is_fresh() {
+            // Its times may be those of a write that is not over: only what is read twice alike is whole.
+            let mut is_same = false;
+            for _ in 0..TRIES {
+                state.wait_for_quiet();
+                is_same = holds(&file, &bytes)?;
+                if is_same {
+                    break;
+                }
+                bytes = read_whole(&file, stamp.byte_len)?;
+            }
+            if !is_same {
+                return Err(CHANGING.to_owned());
+            }
+        }
+        if bytes.len() as u64 != stamp.byte_len || State::of(&file)? != state || stamp != state.stamp {
             return Err(CHANGED.to_owned());
         }
         Ok(Content::Memory(Bytes::from(bytes)))
@@ -98,30 +168,27 @@ impl Content {
     /// # Errors
     /// A reason to skip the file, when it has changed.
     pub(super) fn check_unchanged(&self) -> Result<(), String> {
-        match self {
-            Content::Memory(_) => Ok(()),
-            Content::Disk(file, stamp) => {
-                let now = Stamp::of(&file.metadata().map_err(unreadable)?);
-                if now == *stamp { Ok(()) } else { Err(CHANGED.to_owned()) }
+        let Content::Disk(disk) = self else { return Ok(()) };
+        if let Some(&before) = disk.fresh_hash.get() {
+            disk.state.wait_for_quiet();
+            if disk.hash()? != before {
+                return Err(CHANGING.to_owned());
             }
         }
+        if State::of(&disk.file)? == disk.state { Ok(()) } else { Err(CHANGED.to_owned()) }
     }
 
     /// XXH3-128 of all bytes.
     pub(super) fn hash(&self) -> Result<u128, String> {
         match self {
             Content::Memory(bytes) => Ok(XxHash3_128::oneshot(bytes)),
-            Content::Disk(file, Stamp { byte_len, .. }) => {
-                let mut hasher = XxHash3_128::new();
-                let mut buffer = vec![0; 1 << 20];
-                let mut at = 0;
-                while at < *byte_len {
-                    let part = (*byte_len - at).min(buffer.len() as u64) as usize;
-                    file.read_exact_at(&mut buffer[..part], at).map_err(unreadable)?;
-                    hasher.write(&buffer[..part]);
-                    at += part as u64;
+            Content::Disk(disk) => {
+                let is_fresh = disk.state.is_fresh();
+                let hash = disk.hash()?;
+                if is_fresh {
+                    disk.fresh_hash.get_or_init(|| hash);
                 }
-                Ok(hasher.finish_128())
+                Ok(hash)
             }
         }
     }
@@ -132,24 +199,76 @@ impl Content {
         let end = start.checked_add(len as u64).filter(|end| *end <= self.len()).ok_or_else(beyond)?;
         match self {
             Content::Memory(bytes) => Ok(bytes.slice(start as usize..end as usize)),
-            Content::Disk(file, _) => {
+            Content::Disk(disk) => {
                 let mut buffer = vec![0; len];
-                file.read_exact_at(&mut buffer, start)?;
+                disk.file.read_exact_at(&mut buffer, start).map_err(trouble::note)?;
                 Ok(Bytes::from(buffer))
             }
         }
     }
 }
 
-fn unreadable(error: io::Error) -> String {
-    format!("cannot be read: {error}")
+/// XXH3-128 of all bytes of the file at `path`, which looks like `expected`.
+pub(super) fn hash_of(path: &Path, expected: Stamp) -> Result<u128, String> {
+    let content = Content::load(path, expected, 0)?;
+    let hash = content.hash()?;
+    content.check_unchanged()?;
+    Ok(hash)
+}
+
+impl OnDisk {
+    fn hash(&self) -> Result<u128, String> {
+        let mut hasher = XxHash3_128::new();
+        for_each_part(&self.file, self.state.stamp.byte_len, |part, _| {
+            hasher.write(part);
+            true
+        })?;
+        Ok(hasher.finish_128())
+    }
+}
+
+/// All bytes of a file of this length, and one more if it has grown.
+fn read_whole(mut file: &File, byte_len: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(byte_len as usize + 1);
+    trouble::injected("read").map_or(Ok(()), Err).map_err(unreadable)?;
+    file.seek(io::SeekFrom::Start(0))
+        .and_then(|_| file.take(byte_len + 1).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Whether the file still begins with `bytes`.
+fn holds(file: &File, bytes: &[u8]) -> Result<bool, String> {
+    for_each_part(file, bytes.len() as u64, |part, at| part == &bytes[at as usize..][..part.len()])
+}
+
+/// Calls `each` with the bytes of a file part by part and where each begins, until it says no; what it said last.
+fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) -> bool) -> Result<bool, String> {
+    let mut buffer = vec![0; byte_len.min(1 << 20) as usize];
+    let mut at = 0;
+    while at < byte_len {
+        let part = (byte_len - at).min(buffer.len() as u64) as usize;
+        match file.read_exact_at(&mut buffer[..part], at) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            read => read.map_err(unreadable)?,
+        }
+        if !each(&buffer[..part], at) {
+            return Ok(false);
+        }
+        at += part as u64;
+    }
+    Ok(true)
+}
+
+pub(super) fn unreadable(error: io::Error) -> String {
+    format!("cannot be read: {}", trouble::note(error))
 }
 
 impl Length for Content {
     fn len(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
-            Content::Disk(_, stamp) => stamp.byte_len,
+            Content::Disk(disk) => disk.state.stamp.byte_len,
         }
     }
 }
@@ -163,7 +282,7 @@ impl ChunkReader for Content {
                 let len = self.len().saturating_sub(start) as usize;
                 Ok(Cursor::Memory(self.range(start, len)?.reader()))
             }
-            Content::Disk(file, _) => Ok(Cursor::Disk(io::BufReader::new(At { file: Arc::clone(file), at: start }))),
+            Content::Disk(disk) => Ok(Cursor::Disk(io::BufReader::new(At { disk: Arc::clone(disk), at: start }))),
         }
     }
 
@@ -189,13 +308,13 @@ impl Read for Cursor {
 
 /// A place in a file. Positioned reads leave the file's own offset alone, which all readers share.
 pub(super) struct At {
-    file: Arc<File>,
+    disk: Arc<OnDisk>,
     at: u64,
 }
 
 impl Read for At {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at)?;
+        let count = self.disk.file.read_at(buffer, self.at).map_err(trouble::note)?;
         self.at += count as u64;
         Ok(count)
     }

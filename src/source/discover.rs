@@ -9,6 +9,7 @@ use super::advice::nothing;
 use super::beside::{Beside, odd_codes};
 use super::naming::{NULL_PARTITION, is_hidden, shown};
 use super::options::SourceOptions;
+use super::trouble::is_of_file;
 use crate::error::{Error, Result};
 pub(super) use crate::hint::counted;
 use crate::skipped::{Reason, Skipped};
@@ -74,6 +75,7 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
                         beside.add(root, pattern.before().join(&name));
                         continue;
                     }
+                    Err(error) if !is_of_file(&error) => return Err(Error::io("read", &root.join(&path))(error)),
                     // It may be a stock's file, and silence would lose the stock.
                     Err(error) => {
                         found.skipped.push(skip(&path, format!("cannot be examined: {error}")));

@@ -18,7 +18,7 @@ use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter};
 use super::chunks::check_places;
-use super::content::{CHANGED, Content};
+use super::content::{CHANGED, Content, unreadable};
 use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::options::SourceOptions;
@@ -396,8 +396,7 @@ pub(super) fn read_footer(
 /// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it; asks
 /// whether so many `may` be read.
 fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), String>) -> Result<Bytes, String> {
-    let read =
-        |start: u64, len: u64| content.range(start, len as usize).map_err(|error| format!("cannot be read: {error}"));
+    let read = |start: u64, len: u64| content.range(start, len as usize).map_err(unreadable);
     let byte_len = content.len();
     let tail = read(byte_len - byte_len.min(tail), byte_len.min(tail))?;
     let len = match footer_len(&tail, byte_len) {

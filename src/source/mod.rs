@@ -37,6 +37,7 @@ mod section_file;
 mod series;
 mod survey;
 mod thrift;
+mod trouble;
 mod types;
 
 pub(crate) use allowance::Allowance;
@@ -48,6 +49,7 @@ pub(crate) use section_file::{SectionFile, read_section};
 pub use series::{SeriesColumn, SeriesReader};
 pub use survey::{Input, Survey, survey};
 pub(crate) use survey::{Prior, survey_again};
+pub(crate) use trouble::check_machine;
 pub use types::parse_type;
 
 #[cfg(test)]

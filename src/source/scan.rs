@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::content::{Content, Stamp};
+use super::content::{self, Stamp};
 use super::discover::{counted, discover};
 use super::options::SourceOptions;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ impl KnownFile {
         if now == self.stamp() {
             return Some(self);
         }
-        let content_hash = Content::load(path, now, 0).and_then(|content| content.hash()).ok()?;
+        let content_hash = content::hash_of(path, now).ok()?;
         Some(KnownFile { byte_len: now.byte_len, modified_ns: now.modified_ns, content_hash })
     }
 }
@@ -104,8 +104,7 @@ pub fn scan(
         if as_known && trust == Trust::Stamp {
             return Look::Unchanged;
         }
-        let same_bytes = now.byte_len == known.byte_len
-            && Content::load(&path, now, 0).and_then(|content| content.hash()) == Ok(known.content_hash);
+        let same_bytes = now.byte_len == known.byte_len && content::hash_of(&path, now) == Ok(known.content_hash);
         match (same_bytes, as_known) {
             (false, _) => Look::Changed,
             (true, true) => Look::Unchanged,

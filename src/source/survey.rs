@@ -8,7 +8,7 @@ use arrow_schema::DataType;
 
 use super::agree::{Agreement, Member, agree};
 use super::allowance::Allowance;
-use super::content::{self, Content, Stamp, WHOLE, guarded};
+use super::content::{Content, Stamp, WHOLE, guarded};
 use super::date_advice::DateAdvice;
 use super::dates::{Format, can_be_date};
 use super::discover::{Found, counted, discover, skip};
@@ -18,6 +18,7 @@ use super::instants::settle_instants;
 use super::options::{OptionChanges, SourceOptions};
 use super::scan::Scan;
 use super::series::SeriesReader;
+use super::trouble::check_machine;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
 use crate::hint::{instead, listed};
@@ -235,7 +236,11 @@ fn look_at(
         if observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        let result = look(&root.join(&files[n].1), &interner);
+        let path = root.join(&files[n].1);
+        let result = look(&path, &interner);
+        if result.is_err() {
+            check_machine(&path)?;
+        }
         observer.advance(1);
         Ok(result)
     })?;
@@ -288,7 +293,12 @@ fn look_at(
             }
             let candidate = &candidates[files[n]];
             let path = root.join(&candidate.path);
-            Ok(answer(&path, candidate.stamp, &candidate.footer.schema, &candidate.small, name, question, &allowance))
+            let Candidate { stamp, footer, small, .. } = candidate;
+            let answer = answer(&path, *stamp, &footer.schema, small, name, question, &allowance);
+            if answer.is_err() {
+                check_machine(&path)?;
+            }
+            Ok(answer)
         })
     })?;
     let mut refused = refused.into_iter();
@@ -343,8 +353,7 @@ fn look_at(
 }
 
 fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), String> {
-    let (file, stamp) = content::open(path)?;
-    let content = Content::Disk(Arc::new(file), stamp);
+    let (content, stamp) = Content::open(path)?;
     let footer = guarded(|| survey_footer(&content, interner))?;
     let footer = settle_instants(&content, footer, interner)?;
     Ok((stamp, footer))

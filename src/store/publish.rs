@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::layout::{self, names};
 use super::lock::{self, Lock};
 use super::stale::Stale;
-use super::view::published_before;
+use super::view::{published_before, read_current};
 use super::{Snapshot, Store, VersionEntry};
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -188,7 +188,7 @@ impl StoreWriter {
     /// crash; before CURRENT is renamed, readers see the version before.
     ///
     /// # Errors
-    /// When any step fails; then the version before stays live, unless the failure is the very last sync.
+    /// When any step fails; then the version before stays live, unless it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
         let segment_dir = self.segment_dir();
         for segment in &snapshot.segments {
@@ -204,8 +204,16 @@ impl StoreWriter {
         self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
         self.disk.sync_dir(&self.root)?;
-        put_current(&self.root, &self.disk, self.version)?;
-        self.lock.as_ref().map_or(Ok(()), |lock| lock.set_live(self.version, self.version, &self.disk))
+        let put = put_current(&self.root, &self.disk, self.version).and_then(|()| {
+            let lock = self.lock.as_ref();
+            lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, &self.disk))
+        });
+        put.map_err(|why| match read_current(&self.root) {
+            Ok(current) if current.version == self.version => {
+                Error::Live { version: self.version, path: self.root.clone(), source: Box::new(why) }
+            }
+            _ => why,
+        })
     }
 
     fn put(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {

@@ -488,7 +488,7 @@ pub(super) fn published_before(root: &Path) -> Option<u64> {
 /// More bytes than CURRENT has in any version of the format.
 const LONGEST_CURRENT: u64 = 4096;
 
-fn read_current(root: &Path) -> Result<Current> {
+pub(super) fn read_current(root: &Path) -> Result<Current> {
     let path = root.join(CURRENT_NAME);
     let read = durable::open(&path).and_then(|file| {
         let mut bytes = Vec::new();

@@ -24,5 +24,7 @@ mod reruns;
 mod scene;
 mod spec;
 mod stale;
+#[cfg(feature = "cli")]
+mod trouble;
 mod updates;
 mod versions;
