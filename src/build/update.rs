@@ -28,6 +28,7 @@ use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
 use crate::lock::wait;
 use crate::progress::{Observer, Silent};
+use crate::skipped::{Kind, Reason, Skipped};
 use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
 use crate::workers::{DEFAULT_MEMORY, Workers};
@@ -227,7 +228,8 @@ impl<'a> Update<'a> {
             && options == settings.options
             && settings_now.max_skipped == settings.max_skipped
             && keep == before.keep();
-        let is_as_it_was = scan.changed.is_empty() && !scan.skipped.iter().any(|skipped| night.has(&skipped.path));
+        let skips_before = skips_of(&sources, &settings);
+        let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
         if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {
             return Ok(report);
         }
@@ -287,7 +289,8 @@ impl<'a> Update<'a> {
         let same_rows = !report.changes_anything();
         // What was allowed is remembered, so that it stops no other night.
         let is_known = same_rows && same_settings && report.guards.is_empty();
-        let is_news = !(is_known && same_files(&sources, &snapshot.sources));
+        let is_news =
+            !(is_known && same_files(&sources, &snapshot.sources) && same_skips(&skips_before, &report.skipped));
         report.refuse_empty()?;
         if is_news && !report.is_stopped() && !self.dry_run {
             revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
@@ -392,6 +395,21 @@ fn sources_now(
         }
     }
     now.into_values().collect()
+}
+
+/// The files that the version with these files and settings skipped, and the kind of reason.
+fn skips_of(sources: &[SourceEntry], settings: &Settings) -> BTreeMap<String, Kind> {
+    let skipped = sources.iter().filter(|entry| entry.status == SourceStatus::Skipped);
+    let without_rows = skipped.map(|entry| (&entry.path, &entry.reason));
+    let all = without_rows.chain(&settings.skipped);
+    all.map(|(path, reason)| (path.clone(), Reason::from(reason.as_str()).kind())).collect()
+}
+
+/// Whether the same files are skipped for the same kinds of reasons: a version says what its update skipped. Other words
+/// are no news; they count other files.
+fn same_skips(before: &BTreeMap<String, Kind>, now: &[Skipped]) -> bool {
+    let now = now.iter().map(|skipped| (skipped.path.clone(), skipped.reason.kind()));
+    *before == now.collect::<BTreeMap<String, Kind>>()
 }
 
 /// Whether both lists hold the same files as far as they were read. Other times and bytes of files that hold the same

@@ -186,9 +186,10 @@ pub struct BuildArgs {
 ///
 /// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
 /// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
-/// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older versions stay as they are, as many as the store keeps. Nothing is published if nothing
-/// differs (a file that was only touched is hashed again each time until something does), and an update that fails or
-/// is interrupted changes nothing.
+/// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older
+/// versions stay as they are, as many as the store keeps. Nothing is published if nothing differs, the files that are
+/// skipped included (a file that was only touched is hashed again each time until something does), and an update that
+/// fails or is interrupted changes nothing.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

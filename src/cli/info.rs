@@ -78,7 +78,8 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
         .add_some("merged", info.merged_rows, |count| format!("{count} rows with the date of another row of the file"));
     lines.add_some("dropped", info.dropped_rows, |count| format!("{count} rows without a readable date"));
     lines.add_some("empty", info.empty_files.len() as u64, |_| super::build::empty_files(&info.empty_files));
-    lines.add_some("skipped", info.skipped_files.len() as u64, |count| format!("{count} inputs, named below"));
+    let skipped = info.skipped_files.len() as u64;
+    lines.add_some("skipped", skipped, |_| format!("{}, named below", output::counted(skipped, "input", "inputs")));
     lines
 }
 

@@ -56,7 +56,7 @@ pub struct StoreInfo {
     pub read_files: u64,
     /// Source files without rows.
     pub empty_files: Vec<String>,
-    /// Source files that could not be used.
+    /// Source files that could not be used, by an update those included whose earlier rows stay.
     pub skipped_files: Vec<Skipped>,
     /// Rows left out because another row has the same key.
     pub merged_rows: u64,
@@ -121,6 +121,17 @@ impl Store {
         let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(sections_of(segment)));
         let sources = self.sources()?;
         let paths = |status| sources.iter().filter(move |source| source.status == status);
+        let settings: serde_json::Value = serde_json::from_str(&self.settings()?).unwrap_or_default();
+        let mut skipped_files: Vec<Skipped> = paths(SourceStatus::Skipped)
+            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
+            .collect();
+        // An update skipped these, and their rows are those of an earlier time.
+        let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
+        skipped_files.extend(
+            with_rows
+                .filter_map(|(path, reason)| Some(Skipped { path: path.clone(), reason: reason.as_str()?.into() })),
+        );
+        skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(StoreInfo {
             version: self.version(),
             live_version: live.version(),
@@ -140,12 +151,10 @@ impl Store {
             replaced_sections: written.saturating_sub(sections.len() as u64),
             unused_bytes: live.unused_bytes()?,
             columns: self.column_infos(schema.columns.len() + 2)?,
-            settings: serde_json::from_str(&self.settings()?).unwrap_or_default(),
+            settings,
             read_files: paths(SourceStatus::Read).count() as u64,
             empty_files: paths(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
-            skipped_files: paths(SourceStatus::Skipped)
-                .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
-                .collect(),
+            skipped_files,
             merged_rows: sources.iter().map(|source| source.merged).sum(),
             dropped_rows: sources.iter().map(|source| source.dropped).sum(),
         })
