@@ -97,7 +97,10 @@ pub(super) fn decoded_len(
             count_ones(rest.get(..u32::from_le_bytes(*len) as usize)?, count).map(|_| 0)
         }
         // The stream says itself how many values it has, and the decoder believes it.
-        Encoding::DELTA_BINARY_PACKED => (Deltas::new(bytes)?.left == count).then_some(0),
+        Encoding::DELTA_BINARY_PACKED => {
+            let numbers = Deltas::new(bytes).filter(|numbers| numbers.left == count)?;
+            numbers.pass(if leaf.width == 4 { 32 } else { 64 }).map(|()| 0)
+        }
         Encoding::DELTA_LENGTH_BYTE_ARRAY => {
             // Their lengths are held beside the texts.
             (Deltas::new(bytes)?.left == count).then_some(bytes.len() as u64 + 4 * count)

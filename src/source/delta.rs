@@ -58,9 +58,10 @@ impl<'a> Deltas<'a> {
                 self.min_delta = zigzag(varint(&mut self.bytes)?);
                 (self.widths, self.bytes) = self.bytes.split_at_checked(usize::try_from(self.blocks).ok()?)?;
             }
+            // "We pad the miniblock so that its length is always the number of values in a full miniblock times the bit
+            // width."
             let len = u64::from(self.widths[0]) * self.per_block / 8;
-            // The last block may be cut off where its numbers end.
-            (self.block, self.bytes) = self.bytes.split_at((len as usize).min(self.bytes.len()));
+            (self.block, self.bytes) = self.bytes.split_at_checked(len as usize)?;
             self.read = 0;
         }
         let width = u64::from(self.widths[0]);
@@ -75,6 +76,26 @@ impl<'a> Deltas<'a> {
         // Lengths are of 32 bits, in which the decoder adds.
         self.next = i64::from(self.next.wrapping_add(self.min_delta).wrapping_add(delta as i64) as i32);
         Some(self.next)
+    }
+
+    /// Passes all numbers, none of which takes more than `most` bits besides its block's smallest, without looking at each.
+    /// `None` where the bytes do not hold them.
+    pub(super) fn pass(mut self, most: u8) -> Option<()> {
+        let mut left = self.left.saturating_sub(1);
+        while left > 0 {
+            varint(&mut self.bytes)?;
+            let (widths, mut rest) = self.bytes.split_at_checked(usize::try_from(self.blocks).ok()?)?;
+            for &width in widths {
+                if left == 0 {
+                    break;
+                }
+                let len = u64::from(width) * self.per_block / 8;
+                rest = rest.get(len as usize..).filter(|_| width <= most)?;
+                left = left.saturating_sub(self.per_block);
+            }
+            self.bytes = rest;
+        }
+        Some(())
     }
 
     /// What follows the stream, once all its numbers are read. Blocks of the last group that hold no number have no
@@ -143,5 +164,25 @@ mod tests {
         }
         // Fewer bytes than the numbers take.
         assert_eq!(read(&[0x80, 1, 4, 8, 14, 3, 64, 0, 0, 0, 1]), None);
+    }
+
+    #[test]
+    fn blocks_are_whole_though_their_last_numbers_mean_nothing() {
+        let is_whole = |bytes: &[u8], most| Deltas::new(bytes).unwrap().pass(most).is_some();
+        // Eight numbers in a block of 32, two bits each; the blocks after it hold none, whatever their widths.
+        let bytes = [0x80, 1, 4, 8, 14, 3, 2, 99, 99, 99, 0b1100_0000, 0b0011_1111, 0, 0, 0, 0, 0, 0];
+        assert!(is_whole(&bytes, 32) && is_whole(&bytes, 2));
+        assert!(!is_whole(&bytes, 1), "a width beyond the type's");
+        // The rest of the block is cut off; pyarrow refuses that, too.
+        assert!(!is_whole(&bytes[..17], 32));
+        assert_eq!(read(&bytes[..17]), None);
+        // One number stands in the header; none need not even that.
+        assert!(is_whole(&[0x80, 1, 4, 1, 14], 32) && is_whole(&[0x80, 1, 4, 0, 14], 32));
+        assert!(!is_whole(&[0x80, 1, 4, 2, 14], 32));
+        // Numbers that go on in the next group.
+        let mut groups = vec![0x80, 1, 4, 0x81, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(is_whole(&groups, 32));
+        groups.pop();
+        assert!(!is_whole(&groups, 32));
     }
 }

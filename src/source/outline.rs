@@ -13,6 +13,14 @@ enum Kind {
     Struct(&'static Shape),
     /// A struct or a list of them whose inside does not matter here.
     Group,
+    /// The type of a column in the schema.
+    Declared,
+    /// How many children the schema's element has; one that has some is no column.
+    Children,
+    /// Where a chunk's metadata was once written; each chunk has it, and before its type.
+    Place,
+    /// The type of a column by its chunk.
+    Found,
 }
 
 /// A struct: the bytes that it takes decoded, about, and its fields from 1 on.
@@ -44,11 +52,11 @@ const SCHEMA_ELEMENT: Shape = Shape {
     len: 150,
     required: &[],
     fields: &[
-        Kind::I32,
+        Kind::Declared,
         Kind::I32,
         Kind::I32,
         Kind::Binary,
-        Kind::I32,
+        Kind::Children,
         Kind::I32,
         Kind::I32,
         Kind::I32,
@@ -76,7 +84,7 @@ const COLUMN_CHUNK: Shape = Shape {
     required: &[],
     fields: &[
         Kind::Binary,
-        Kind::I64,
+        Kind::Place,
         Kind::Struct(&COLUMN),
         Kind::I64,
         Kind::I32,
@@ -89,9 +97,9 @@ const COLUMN_CHUNK: Shape = Shape {
 
 const COLUMN: Shape = Shape {
     len: 0,
-    required: &[],
+    required: &[1, 2, 3, 4, 5, 6, 7, 9],
     fields: &[
-        Kind::I32,
+        Kind::Found,
         Kind::List(&Kind::I32),
         Kind::List(&Kind::Binary),
         Kind::I32,
@@ -117,7 +125,7 @@ const ENCODING_STATS: Shape = Shape { len: 32, required: &[1, 2, 3], fields: &[K
 
 /// The bytes that a footer takes decoded, at most about; `None` where it is no footer.
 pub(super) fn decoded_len(footer: &[u8]) -> Option<u64> {
-    let mut walk = Walk { thrift: Thrift { bytes: footer }, len: 0 };
+    let mut walk = Walk { thrift: Thrift { bytes: footer }, len: 0, declared: Vec::new(), has_type: false, chunks: 0 };
     walk.shape(&FILE)?;
     Some(walk.len)
 }
@@ -125,11 +133,18 @@ pub(super) fn decoded_len(footer: &[u8]) -> Option<u64> {
 struct Walk<'a> {
     thrift: Thrift<'a>,
     len: u64,
+    /// The types of the schema's columns.
+    declared: Vec<i64>,
+    /// Whether the last of them is of the element that is being read.
+    has_type: bool,
+    /// How many chunks there were.
+    chunks: usize,
 }
 
 impl Walk<'_> {
     fn shape(&mut self, shape: &Shape) -> Option<()> {
         self.len += shape.len;
+        self.has_type = false;
         let (mut last, mut missing) = (0, shape.required.len());
         while let Some((id, kind)) = self.thrift.field(&mut last)? {
             missing -= usize::from(missing > 0 && shape.required.contains(&id));
@@ -144,6 +159,27 @@ impl Walk<'_> {
     fn value(&mut self, field: &Kind, kind: u8) -> Option<()> {
         match (field, kind) {
             (Kind::I16, I16) | (Kind::I32, I32) | (Kind::I64, I64) => self.thrift.integer().map(drop),
+            (Kind::Declared, I32) => {
+                let number = self.thrift.integer()?;
+                self.declared.push(number);
+                self.has_type = true;
+                Some(())
+            }
+            (Kind::Children, I32) => {
+                if self.thrift.integer()? > 0 && self.has_type {
+                    self.declared.pop();
+                }
+                Some(())
+            }
+            (Kind::Place, I64) => {
+                self.chunks += 1;
+                self.thrift.integer().map(drop)
+            }
+            // The decoder goes by the schema alone.
+            (Kind::Found, I32) => {
+                let column = self.chunks.checked_sub(1)?.checked_rem(self.declared.len())?;
+                (self.thrift.integer()? == self.declared[column]).then_some(())
+            }
             // Texts are copied.
             (Kind::Binary, BINARY) => self.thrift.binary().map(|bytes| self.len += 2 * bytes.len() as u64),
             (Kind::Struct(shape), STRUCT) => self.shape(shape),
@@ -179,6 +215,27 @@ mod tests {
             assert_eq!(decoded_len(&wrong), None, "{at}");
         }
         assert_eq!(decoded_len(&footer[..8]), None, "the end is missing");
+    }
+
+    #[test]
+    fn a_chunk_is_of_its_columns_type_and_has_all_that_it_must() {
+        // A schema of a root with two columns, of types 2 and 5, and one row group.
+        let footer = |second: u8, has_path: bool| {
+            let schema =
+                [0x15, 2, 0x19, 0x3c, 0x48, 0, 0x15, 4, 0, 0x15, 4, 0x38, 1, b'a', 0, 0x15, 10, 0x38, 1, b'b', 0];
+            let mut footer = [&schema[..], &[0x16, 2, 0x19, 0x1c, 0x19, 0x2c]].concat();
+            for of in [4, second] {
+                let path: &[u8] = if has_path { &[0x19, 0x18, 1, b'x', 0x15, 0] } else { &[0x25, 0] };
+                footer.extend(
+                    [&[0x26, 0, 0x1c, 0x15, of, 0x19, 5][..], path, &[0x16, 2, 0x16, 2, 0x16, 2, 0x26, 8, 0, 0]]
+                        .concat(),
+                );
+            }
+            [&footer[..], &[0x16, 2, 0x16, 2, 0, 0]].concat()
+        };
+        assert!(decoded_len(&footer(10, true)).is_some());
+        assert_eq!(decoded_len(&footer(8, true)), None, "FLOAT where the schema says DOUBLE");
+        assert_eq!(decoded_len(&footer(10, false)), None, "no path");
     }
 
     #[test]
