@@ -20,6 +20,7 @@ use super::seal::Sealer;
 use super::settings::Settings;
 use super::spill::{Shelf, Spill};
 use super::stages::Stages;
+use super::texts::Texts;
 use super::update_report::UpdateReport;
 use crate::durable::Disk;
 use crate::error::{Error, Result};
@@ -38,7 +39,8 @@ use crate::workers::DEFAULT_MEMORY;
 ///
 /// Each file holds stocks of one date. Rows that the store has on that date and the file has not stay, unless the file is
 /// to [`replace`](Append::replace) the date. Rows that were appended stay as they are when their stocks are updated,
-/// until a stock's file changes and has the row itself. Each file is held in memory while it is read.
+/// until a stock's file changes and has the row itself. Each file is held in memory while it is read; one that would take
+/// more than a quarter of [`memory`](Append::memory) is skipped.
 ///
 /// ```no_run
 /// let report = transect::Append::new("panel.store", ["20240103.parquet"]).run()?;
@@ -48,6 +50,7 @@ use crate::workers::DEFAULT_MEMORY;
 pub struct Append<'a> {
     store: PathBuf,
     files: Vec<PathBuf>,
+    memory: u64,
     workers: Option<usize>,
     replace: bool,
     max_restated: Option<Limit>,
@@ -74,6 +77,7 @@ impl<'a> Append<'a> {
         Append {
             store: store.into(),
             files: files.into_iter().map(Into::into).collect(),
+            memory: DEFAULT_MEMORY,
             workers: None,
             replace: false,
             max_restated: None,
@@ -111,7 +115,14 @@ impl<'a> Append<'a> {
         self
     }
 
-    /// Worker threads; one per core by default. One runs on the calling thread. What is written does not depend on it.
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. What is written does not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
         self
@@ -149,7 +160,7 @@ impl<'a> Append<'a> {
     /// before stays live.
     pub fn run(self) -> Result<UpdateReport> {
         let started = Instant::now();
-        let stages = Stages::new(self.workers, DEFAULT_MEMORY, self.observer, &self.disk)?;
+        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
@@ -166,13 +177,14 @@ impl<'a> Append<'a> {
         let spill = stages.spill(writer, 0)?;
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
         let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
+        let texts = Texts::new(&panel.columns, stages.workers.memory(), "");
         stages.observer.begin("read", "files", self.files.len() as u64);
         let read = stages.workers.try_map(self.files.len(), |at| {
             if stages.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let read = match read_section(&self.files[at], &settings.options, &panel, &allowance) {
-                Ok(file) => Ok(Section::new(file, &known, &panel, &spill)?),
+                Ok(file) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
                 Err(reason) => {
                     check_machine(&self.files[at])?;
                     Err(reason)
@@ -294,6 +306,7 @@ impl Section {
         known: &Mutex<HashMap<String, u32>>,
         panel: &PanelSchema,
         spill: &Spill,
+        texts: &Texts,
     ) -> Result<Section> {
         // One series whose rows all have the same date: they stay in the order of their codes.
         let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
@@ -303,7 +316,7 @@ impl Section {
             let lane = Lane::of_rows(&array, &mut dictionary)?;
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
-        let blocks = frame.finish(columns, spill)?;
+        let blocks = texts.counted(frame.finish(columns, spill)?)?;
         // Where the lock is poisoned the run has failed.
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let number = |code| {

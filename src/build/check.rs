@@ -236,10 +236,14 @@ impl Comparison<'_> {
                 return Err(Error::Cancelled);
             }
             let read = self.survey.open(&self.survey.inputs[index]);
-            let read = read.and_then(|reader| Ok((self.read(&reader, group(0))?, reader)));
+            let read = read.map(|reader| (self.read(&reader, group(0)), reader));
             observer.advance(1);
             match read {
-                Ok((found, reader)) => {
+                Ok((Err(_), reader)) if self.may_do_with_fewer(&reader) => {
+                    drop((reader, readers, arrays));
+                    return self.one_at_a_time().run(range, codes, observer);
+                }
+                Ok((Ok(found), reader)) => {
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
                     part.report.files += 1;
                     part.report.rows += reader.dates().len() as u64;
@@ -252,7 +256,7 @@ impl Comparison<'_> {
                         readers.push(reader);
                     }
                 }
-                Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
+                Ok((Err(reason), _)) | Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
             }
         }
         let rows = self.line_up(series, codes, &mut part)?;
@@ -265,6 +269,10 @@ impl Comparison<'_> {
                 }
                 match self.read(reader, group(start)) {
                     Ok(found) => arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array)),
+                    Err(_) if self.may_do_with_fewer(reader) => {
+                        drop((readers, arrays));
+                        return self.one_at_a_time().run(range, codes, observer);
+                    }
                     Err(reason) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
@@ -277,6 +285,15 @@ impl Comparison<'_> {
             self.compare(group(start), arrays, &rows, &mut part)?;
         }
         Ok(part)
+    }
+
+    /// Whether a file could not be read because its columns were too many to be read at once, by more than one.
+    fn may_do_with_fewer(&self, reader: &SeriesReader) -> bool {
+        self.columns_at_once > 1 && reader.was_too_large()
+    }
+
+    fn one_at_a_time(&self) -> Comparison<'_> {
+        Comparison { columns_at_once: 1, ..*self }
     }
 
     fn skipped(&self, index: usize, reason: String) -> Result<Skipped> {

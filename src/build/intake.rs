@@ -1,14 +1,13 @@
 //! Reads inputs one after the other and collects them in blocks; says what became of each.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather::{Block, BlockBuilder, Frame};
 use super::lane::{DictionaryBuilder, Lane};
 use super::spelling::Spelt;
 use super::spill::Spill;
+use super::texts::Texts;
 use crate::error::{Error, Result};
-use crate::hint::{listed, quoted};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
 use crate::source::{SeriesReader, Survey, check_machine};
@@ -21,9 +20,6 @@ const FIXED_MEMORY: u64 = 16 << 20;
 
 /// The largest block: its rows are counted in 32 bits, and each takes 16 bytes at least.
 const MOST_SHARE: usize = (u32::MAX as usize) << 4;
-
-/// Bytes a text takes beside its own: its place in the list, and the allocator's.
-const TEXT_OVERHEAD: usize = 32;
 
 /// What one task found: blocks in code order, and what became of each input.
 #[derive(Default)]
@@ -51,11 +47,7 @@ pub(super) struct Intake<'a> {
     observer: &'a dyn Observer,
     /// Bytes of one block.
     share: usize,
-    /// Bytes that the texts of all blocks together may take.
-    text_limit: usize,
-    text_len: AtomicUsize,
-    /// Bytes that the texts of each column take.
-    text_lens: Vec<AtomicUsize>,
+    texts: Texts<'a>,
 }
 
 impl<'a> Intake<'a> {
@@ -74,9 +66,7 @@ impl<'a> Intake<'a> {
             // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
             // whatever the memory.
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
-            text_limit: (memory / 4) as usize,
-            text_len: AtomicUsize::new(0),
-            text_lens: survey.columns.iter().map(|_| AtomicUsize::new(0)).collect(),
+            texts: Texts::new(&survey.columns, memory, ", or build without such columns: --exclude "),
         }
     }
 
@@ -101,10 +91,13 @@ impl<'a> Intake<'a> {
             if decoded_len.saturating_add(builder.byte_len() as u64) > self.share as u64 {
                 builder = self.flush(builder, &mut gathered.blocks)?;
             }
-            let outcome = if decoded_len > self.share as u64 {
-                self.gather_large(index, &mut gathered.blocks)?
-            } else {
-                self.add(index, &mut builder)?
+            let is_small = decoded_len <= self.share as u64;
+            let outcome = match if is_small { self.add(index, &mut builder)? } else { None } {
+                Some(outcome) => outcome,
+                None => {
+                    builder = self.flush(builder, &mut gathered.blocks)?;
+                    self.gather_large(index, &mut gathered.blocks)?
+                }
             };
             match outcome {
                 Ok(read) => gathered.read.push(read),
@@ -122,66 +115,32 @@ impl<'a> Intake<'a> {
     /// Gathers what `builder` collected; a new builder.
     fn flush(&self, builder: BlockBuilder, blocks: &mut Vec<Block>) -> Result<BlockBuilder> {
         if !builder.is_empty() {
-            blocks.extend(self.counted(builder.gather(self.spill)?)?);
+            blocks.extend(self.texts.counted(builder.gather(self.spill)?)?);
         }
         Ok(BlockBuilder::new(&self.survey.columns))
     }
 
-    /// `blocks` of the same stocks, whose texts stay in memory until the dictionaries are joined.
-    fn counted(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
-        let columns = blocks.first().map_or(&[][..], |block| &block.columns);
-        for (column, own_len) in columns.iter().zip(&self.text_lens) {
-            let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
-            let len: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
-            own_len.fetch_add(len, Ordering::Relaxed);
-            if self.text_len.fetch_add(len, Ordering::Relaxed) + len > self.text_limit {
-                return Err(self.too_many_texts());
-            }
-        }
-        Ok(blocks)
-    }
-
-    /// Names the columns that have the texts: the one that came last need not be one of them.
-    fn too_many_texts(&self) -> Error {
-        const NAMED: usize = 3;
-        let lens = self.text_lens.iter().map(|len| len.load(Ordering::Relaxed));
-        let mut columns: Vec<(usize, &str)> =
-            lens.zip(&self.survey.columns).map(|(len, column)| (len, column.name.as_str())).collect();
-        columns.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
-        columns.retain(|&(len, _)| len > self.text_limit / 10);
-        columns.truncate(NAMED);
-        let told: Vec<String> =
-            columns.iter().map(|(len, name)| format!("{name:?} ({} MiB so far)", len >> 20)).collect();
-        let names: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
-        let (what, without) = match names.as_slice() {
-            [] => ("many columns".to_owned(), String::new()),
-            names => {
-                (listed(&told), format!(", or build without such columns: --exclude {}", quoted(&names.join(","))))
-            }
+    /// Reads one input into the block being collected; the inner error is the reason for skipping it. `None` where it
+    /// turns out larger than its footer lets it seem, too large to be read at once.
+    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, String>>> {
+        let reader = match self.survey.open(&self.survey.inputs[index]) {
+            Ok(reader) => reader,
+            Err(reason) => return Ok(Some(Err(reason))),
         };
-        Error::Refused(format!(
-            "the distinct texts of {what} take more than a quarter of the memory ({} MiB); raise --memory{without}",
-            self.text_limit >> 20
-        ))
-    }
-
-    /// Reads one input into the block being collected; the inner error is the reason for skipping it.
-    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Result<Read, String>> {
-        let read = self.survey.open(&self.survey.inputs[index]).and_then(|reader| {
-            let columns = reader.read(0..self.survey.columns.len())?;
-            Ok((Read::new(index, &reader), reader.dates().to_vec(), columns))
-        });
-        let (read, dates, columns) = match read {
-            Ok(read) => read,
-            Err(reason) => return Ok(Err(reason)),
+        let columns = match reader.read(0..self.survey.columns.len()) {
+            Ok(columns) => columns,
+            Err(_) if reader.was_too_large() => return Ok(None),
+            Err(reason) => return Ok(Some(Err(reason))),
         };
-        if !dates.is_empty() {
-            builder.push(index as u32, dates, columns)?;
+        let read = Read::new(index, &reader);
+        if !reader.dates().is_empty() {
+            builder.push(index as u32, reader.dates().to_vec(), columns)?;
         }
-        Ok(Ok(read))
+        Ok(Some(Ok(read)))
     }
 
-    /// Reads an input that is too large for a block a few columns at a time, as a block of its own.
+    /// Reads an input that is too large for a block a few columns at a time, or one where those are too many, as a block
+    /// of its own.
     fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, String>> {
         let reader = match self.survey.open(&self.survey.inputs[index]) {
             Ok(reader) => reader,
@@ -194,10 +153,15 @@ impl<'a> Intake<'a> {
         let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
         let count = self.survey.columns.len();
         let mut columns = Vec::with_capacity(count);
-        for start in (0..count).step_by(COLUMNS_AT_ONCE) {
-            let group = start..(start + COLUMNS_AT_ONCE).min(count);
+        let mut at_once = COLUMNS_AT_ONCE;
+        while columns.len() < count {
+            let group = columns.len()..(columns.len() + at_once).min(count);
             let found = match reader.read(group.clone()) {
                 Ok(found) => found,
+                Err(_) if at_once > 1 && reader.was_too_large() => {
+                    at_once = 1;
+                    continue;
+                }
                 Err(reason) => return Ok(Err(reason)),
             };
             for (values, column) in found.into_iter().zip(&self.survey.columns[group]) {
@@ -208,7 +172,7 @@ impl<'a> Intake<'a> {
                 columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
             }
         }
-        blocks.extend(self.counted(frame.finish(columns, self.spill)?)?);
+        blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?)?);
         Ok(Ok(read))
     }
 }

@@ -27,6 +27,7 @@ mod sparse;
 mod spelling;
 mod spill;
 mod stages;
+mod texts;
 mod update;
 mod update_report;
 

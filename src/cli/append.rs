@@ -11,7 +11,7 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
         let mut append = Append::new(&args.store, args.files).replace(args.replace).allow(args.allowed.allow);
-        append = append.dry_run(args.limits.dry_run).wait(args.waiting.patience()).observer(&watch);
+        append = append.memory(args.memory).dry_run(args.limits.dry_run).wait(args.waiting.patience()).observer(&watch);
         if let Some(most) = args.limits.max_restated() {
             append = append.max_restated(most);
         }

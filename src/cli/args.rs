@@ -303,6 +303,10 @@ pub struct AppendArgs {
     #[command(flatten)]
     pub limits: Limits,
 
+    /// Anonymous memory to use at most, such as 512MiB or 2GB; a file may take a quarter of it
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
     #[command(flatten)]
     pub waiting: Waiting,
 

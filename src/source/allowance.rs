@@ -30,6 +30,11 @@ impl Allowance {
         self.memory / QUARTER
     }
 
+    /// What a file may take beside those of all other workers.
+    pub(super) fn free(&self) -> u64 {
+        self.free
+    }
+
     /// Why a file is refused that takes `bytes`, `as_what`.
     pub(super) fn refusal(&self, what: &str, bytes: u64) -> String {
         format!(
@@ -56,12 +61,17 @@ pub(super) struct Meter {
     pub(super) allowance: Arc<Allowance>,
     used: AtomicU64,
     is_large: AtomicBool,
+    was_exceeded: AtomicBool,
 }
 
 impl Meter {
     pub(super) fn new(allowance: &Arc<Allowance>) -> Arc<Meter> {
-        let (used, is_large) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Meter { allowance: Arc::clone(allowance), used, is_large })
+        Arc::new(Meter {
+            allowance: Arc::clone(allowance),
+            used: AtomicU64::new(0),
+            is_large: AtomicBool::new(false),
+            was_exceeded: AtomicBool::new(false),
+        })
     }
 
     /// Sets what is taken already.
@@ -75,6 +85,7 @@ impl Meter {
         let used = self.used.load(Ordering::Relaxed).saturating_add(kept);
         let peak = used.saturating_add(passing);
         if peak > self.allowance.most() {
+            self.was_exceeded.store(true, Ordering::Relaxed);
             return false;
         }
         if peak > self.allowance.free && !self.is_large.swap(true, Ordering::Relaxed) {
@@ -88,6 +99,11 @@ impl Meter {
         }
         self.used.store(used, Ordering::Relaxed);
         true
+    }
+
+    /// Whether more was asked for than there is, ever.
+    pub(super) fn was_exceeded(&self) -> bool {
+        self.was_exceeded.load(Ordering::Relaxed)
     }
 
     /// What is taken.

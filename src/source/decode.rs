@@ -24,7 +24,7 @@ use crate::hint::quoted;
 const BATCH_ROWS: usize = 65_536;
 
 /// Bytes that a row takes beside its columns while a file is read: its date, its place, and the place it comes from.
-const ROW_LEN: u64 = 16;
+pub(super) const ROW_LEN: u64 = 16;
 
 /// The decoder over one file, its footer parsed once.
 pub(super) struct Parquet {
@@ -60,6 +60,11 @@ impl Parquet {
     /// A reason to skip the file.
     pub(super) fn check_unchanged(&self) -> Result<(), String> {
         self.content.check_unchanged()
+    }
+
+    /// Whether something that was read took more memory than the file may.
+    pub(super) fn was_too_large(&self) -> bool {
+        self.meter.was_exceeded()
     }
 
     pub(super) fn row_count(&self) -> u64 {

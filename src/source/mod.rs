@@ -39,6 +39,7 @@ mod survey;
 mod thrift;
 mod trouble;
 mod types;
+mod weight;
 
 pub(crate) use allowance::Allowance;
 pub(crate) use convert::check_values;

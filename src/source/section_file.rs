@@ -16,17 +16,18 @@ use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
-use super::allowance::Allowance;
+use super::allowance::{Allowance, Meter};
 use super::arrow_file::check_arrow;
-use super::content::{self, Content, guarded};
+use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, Format};
-use super::decode::{Parquet, undecodable};
+use super::decode::{Parquet, ROW_LEN, undecodable};
 use super::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
 use super::instants::settle_instants;
 use super::meaning::Leaves;
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
+use super::weight::written_out;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 
@@ -42,12 +43,14 @@ pub struct SectionFile {
     pub codes: Vec<String>,
     /// The panel's columns in its types, in the order of the codes.
     pub columns: Vec<ArrayRef>,
+    /// What it takes of the memory, for as long as it is there.
+    _meter: Arc<Meter>,
 }
 
 /// Reads the Parquet or Arrow file at `path` as a section of `panel`, which was made with `options`. The date comes
 /// from the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both
-/// say it, they must agree. The file must have every column of the panel and no other. Holds the file and its columns
-/// in memory.
+/// say it, they must agree. The file must have every column of the panel and no other. Holds its columns in memory, and
+/// the file, as far as `allowance` lets it.
 ///
 /// # Errors
 /// The reason why the file cannot be used.
@@ -58,10 +61,13 @@ pub fn read_section(
     allowance: &Arc<Allowance>,
 ) -> Result<SectionFile, String> {
     let (_, stamp) = content::open(path)?;
-    let content = Content::load(path, stamp, u64::MAX)?;
+    let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    // What is read piece by piece is compared with this afterwards.
+    content.hash()?;
+    let meter = Meter::new(allowance);
     let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
-    let (schema, batch) = if is_arrow {
-        guarded(|| read_arrow(&content, options))?
+    let (schema, columns) = if is_arrow {
+        guarded(|| read_arrow(content, options, &meter))?
     } else {
         let interner = Interner::new(options, allowance);
         let footer = guarded(|| survey_footer(&content, &interner));
@@ -73,7 +79,7 @@ pub fn read_section(
         let schema = footer.schema;
         guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, columns))?
     };
-    guarded(|| section(path, &schema, &batch, options, panel))
+    guarded(|| section(path, &schema, columns, options, panel, meter))
 }
 
 /// The columns of a file, by their place in it.
@@ -88,11 +94,19 @@ fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allo
     if rows == 0 {
         return Err(NO_ROWS.to_owned());
     }
-    Ok(leaves.iter().copied().zip(parquet.columns(&leaves, rows)?).collect())
+    let columns = parquet.columns(&leaves, rows)?;
+    parquet.check_unchanged()?;
+    Ok(leaves.iter().copied().zip(columns).collect())
 }
 
-fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSchema>, Columns), String> {
+/// Copies of an Arrow file that are held at once: its bytes, its batches, and these joined.
+const ARROW_COPIES: u64 = 3;
+
+fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Result<(Arc<FileSchema>, Columns), String> {
+    hold(meter, "read, it", content.len(), content.len().saturating_mul(ARROW_COPIES - 1))?;
     let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(undecodable)?;
+    content.check_unchanged()?;
+    drop(content);
     check_arrow(&bytes)?;
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(undecodable)?;
     let schema = reader.schema();
@@ -116,16 +130,52 @@ fn read_arrow(content: &Content, options: &SourceOptions) -> Result<(Arc<FileSch
     Ok((parts, batch.columns().iter().cloned().enumerate().collect()))
 }
 
+/// Takes memory for `kept` bytes, and for `passing` ones for a while.
+///
+/// # Errors
+/// A refusal with the figure, where it is too much.
+fn hold(meter: &Meter, what: &str, kept: u64, passing: u64) -> Result<(), String> {
+    if meter.take(kept, passing) {
+        return Ok(());
+    }
+    let bytes = meter.used().saturating_add(kept).saturating_add(passing);
+    Err(meter.allowance.refusal(what, bytes))
+}
+
+/// Takes memory for a section of these columns, each value of which is written out in the types of `panel`; the one that
+/// is being made is there twice.
+fn hold_section(schema: &FileSchema, columns: &Columns, panel: &PanelSchema, meter: &Meter) -> Result<(), String> {
+    let rows = columns.values().map(|array| array.len() as u64).max().unwrap_or(0);
+    // The bytes of the file are gone by now.
+    meter.start(0);
+    // Counting the texts takes memory for each row.
+    hold(meter, &format!("has {rows} rows, which"), rows.saturating_mul(ROW_LEN), 0)?;
+    // The codes are there as an array and one by one.
+    let keys = schema.code.iter().chain(&schema.code).chain(&schema.date);
+    let mut lens: Vec<u64> =
+        keys.filter_map(|key| columns.get(&key.leaf)).map(|array| written_out(array, &DataType::Utf8)).collect();
+    for value in &schema.values {
+        let column = panel.columns.iter().find(|column| column.name == value.name);
+        if let Some((array, column)) = columns.get(&value.leaf).zip(column) {
+            lens.push(written_out(array, &column.data_type));
+        }
+    }
+    let held: u64 = columns.values().map(|array| array.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum();
+    hold(meter, "with its values written out, it", held + lens.iter().sum::<u64>(), lens.into_iter().max().unwrap_or(0))
+}
+
 fn section(
     path: &Path,
     schema: &FileSchema,
-    columns: &Columns,
+    mut columns: Columns,
     options: &SourceOptions,
     panel: &PanelSchema,
+    meter: Arc<Meter>,
 ) -> Result<SectionFile, String> {
     if let Some(refusal) = &schema.refusal {
         return Err(refusal.clone());
     }
+    hold_section(schema, &columns, panel, &meter)?;
     let code_name = &panel.code.name;
     let code = schema.code.as_ref().and_then(|code| columns.get(&code.leaf));
     let code = code.ok_or_else(|| format!("has no column {code_name:?}, which holds the codes"))?;
@@ -176,8 +226,8 @@ fn section(
     for column in &panel.columns {
         let value = schema.values.iter().find(|value| value.name == column.name);
         let value = value.ok_or_else(|| format!("lacks the column {:?}", column.name))?;
-        let array = match columns.get(&value.leaf) {
-            Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
+        let array = match columns.remove(&value.leaf) {
+            Some(array) => widen(&array, &column.data_type, 0).map_err(|why| {
                 let (own, panels) = (shown_type(&value.raw), &column.data_type);
                 format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)
             })?,
@@ -186,7 +236,7 @@ fn section(
         arrays.push(take(&array, &order, None).map_err(undecodable)?);
     }
     let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
-    Ok(SectionFile { date, codes, columns: arrays })
+    Ok(SectionFile { date, codes, columns: arrays, _meter: meter })
 }
 
 /// The date in a file's name or in the directory it lies in, `key=` before it or not.

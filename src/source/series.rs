@@ -185,6 +185,12 @@ impl SeriesReader {
         })
     }
 
+    /// Whether [`read`](Self::read) failed because the columns together take more memory than one file may; fewer of
+    /// them may do.
+    pub fn was_too_large(&self) -> bool {
+        self.parquet.as_ref().is_some_and(Parquet::was_too_large)
+    }
+
     /// One decoded column in its panel type and in the order of the dates.
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, String> {
         let convert = |array: &ArrayRef| {

@@ -13,6 +13,7 @@ mod kill;
 mod links;
 mod lookups;
 mod machine;
+mod memory;
 mod model;
 mod nights;
 mod outputs;

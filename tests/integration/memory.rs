@@ -1,0 +1,107 @@
+//! A file that is small on disk and large in memory: what fits is read, in as few columns at a time as it takes, and
+//! what does not is refused by name.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use transect::progress::Silent;
+use transect::{Append, Build, Error, Store, verify_source};
+
+use super::panels::{Place, batch, workers, write_parquet};
+
+const MEMORY: u64 = 64 << 20;
+
+/// `count` columns that each say one text of 4 KiB in `rows` rows, beside `keys`: a few KiB as a file.
+fn repetitive(keys: (&str, Vec<String>), count: usize, rows: usize) -> RecordBatch {
+    let names: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
+    let mut columns: Vec<(&str, ArrayRef)> = vec![(keys.0, Arc::new(StringArray::from(keys.1)))];
+    for name in &names {
+        let text = name.repeat(2048);
+        columns.push((name, Arc::new(StringArray::from(vec![text.as_str(); rows]))));
+    }
+    batch(&columns)
+}
+
+fn dates(rows: usize) -> Vec<String> {
+    (0..rows).map(|row| format!("{}{:02}{:02}", 2000 + row / 336, 1 + row / 28 % 12, 1 + row % 28)).collect()
+}
+
+#[test]
+fn columns_that_are_too_many_at_once_are_read_one_at_a_time() {
+    let place = Place::new();
+    // 8 MiB a column: two are a quarter of the memory, and more than that with their rows.
+    write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(2000)), 6, 2000));
+    write_parquet(&place.source().join("B.parquet"), &repetitive(("date", dates(3)), 6, 3));
+    let report = Build::new(place.source(), place.store()).memory(MEMORY).workers(1).run().unwrap();
+    assert_eq!((report.skipped.len(), report.rows), (0, 2003));
+    let store = Store::open(place.store()).unwrap();
+    let report = verify_source(&store, &place.source(), MEMORY, &workers(1), &Silent).unwrap();
+    assert_eq!((report.skipped.len(), report.differences.len(), report.rows), (0, 0, 2003));
+}
+
+#[test]
+fn a_column_that_is_too_large_alone_is_refused_with_the_memory_that_holds_it() {
+    let place = Place::new();
+    write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(5000)), 1, 5000));
+    write_parquet(&place.source().join("B.parquet"), &repetitive(("date", dates(3)), 1, 3));
+    let build = |memory| Build::new(place.source(), place.store()).memory(memory).workers(1).run().unwrap();
+    let refused = build(MEMORY);
+    let reason = refused.skipped[0].reason.to_string();
+    let expected = "decoded, it would take 20 MiB, more than a quarter of --memory 64MiB; --memory ";
+    assert!(reason.starts_with(expected), "{reason}");
+    let advised = reason.split("; --memory ").nth(1).unwrap().strip_suffix("MiB allows it").unwrap();
+    let place = Place::new();
+    write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(5000)), 1, 5000));
+    let memory = advised.parse::<u64>().unwrap() << 20;
+    assert!(Build::new(place.source(), place.store()).memory(memory).workers(1).run().unwrap().skipped.is_empty());
+}
+
+#[test]
+fn an_appended_file_is_refused_with_the_memory_that_holds_it() {
+    let place = Place::new();
+    write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(3)), 1, 3));
+    Build::new(place.source(), place.store()).run().unwrap();
+    let codes = |rows| ("ts_code", (0..rows).map(|row| format!("{row:06}")).collect());
+    let (large, small) = (place.source().join("20240103.parquet"), place.source().join("20240104.parquet"));
+    write_parquet(&large, &repetitive(codes(3000), 1, 3000));
+    write_parquet(&small, &repetitive(codes(2), 1, 2));
+    let append = |memory| Append::new(place.store(), [&large, &small]).memory(memory).workers(1).run().unwrap();
+    let report = append(MEMORY);
+    assert_eq!((report.added, report.skipped.len()), (2, 1));
+    let reason = report.skipped[0].reason.to_string();
+    assert!(reason.contains("more than a quarter of --memory 64MiB; --memory "), "{reason}");
+    let advised = reason.split("; --memory ").nth(1).unwrap().strip_suffix("MiB allows it").unwrap();
+    let report = append(advised.parse::<u64>().unwrap() << 20);
+    assert_eq!((report.added, report.skipped.len()), (3000, 0), "at {advised} MiB");
+}
+
+#[test]
+fn texts_that_differ_in_all_appended_files_are_counted_together() {
+    let place = Place::new();
+    write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(3)), 1, 3));
+    Build::new(place.source(), place.store()).run().unwrap();
+    // 3 MiB a file, all different.
+    let files: Vec<_> = (0..8)
+        .map(|day| {
+            let path = place.source().join(format!("2024020{}.parquet", day + 1));
+            let texts: Vec<String> =
+                (0..750).map(|row| format!("{day} {row} ").repeat(1024)[..4096].to_owned()).collect();
+            let codes: Vec<String> = (0..750).map(|row| format!("{row:06}")).collect();
+            write_parquet(
+                &path,
+                &batch(&[
+                    ("ts_code", Arc::new(StringArray::from(codes)) as ArrayRef),
+                    ("s0", Arc::new(StringArray::from(texts)) as ArrayRef),
+                ]),
+            );
+            path
+        })
+        .collect();
+    let append = |memory| Append::new(place.store(), files.clone()).memory(memory).workers(1).run();
+    let Err(Error::Refused(why)) = append(MEMORY) else { panic!("24 MiB of texts within 16") };
+    assert_eq!(
+        why,
+        "the distinct texts of \"s0\" (17 MiB so far) take more than a quarter of the memory (16 MiB); raise --memory"
+    );
+    assert_eq!(append(2 * MEMORY).unwrap().added, 6000);
+}
