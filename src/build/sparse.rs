@@ -20,8 +20,8 @@ pub(super) fn lone_note(survey: &Survey) -> Option<String> {
     }
     // Code and date are columns, too.
     let all = survey.columns.len() + 2;
-    let are = if lone.len() == 1 { "column is" } else { "columns are" };
-    Some(format!("{} of {all} {are} in one file each: {}", lone.len(), listed(&lone)))
+    let are = if lone.len() == 1 { "is in one file" } else { "are in one file each" };
+    Some(format!("{} of {all} columns {are}: {}", lone.len(), listed(&lone)))
 }
 
 /// Notes where nearly no cell of a large panel can have a value.

@@ -43,9 +43,12 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
 
     let (source, store) = (output::path(&args.source), output::path(&args.store));
-    let info = format!("`transect info {} --json` lists all", output::quoted(&store));
-    output::say_skipped(&report.skipped, report.files, &info);
     let stop = Stop::new(&report.guards, None);
+    let all = match stop {
+        Some(_) => "--json lists all".to_owned(),
+        None => format!("`transect info {} --json` lists all", output::quoted(&store)),
+    };
+    output::say_skipped(&report.skipped, report.files, &all);
     let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
         (None, true) => Exit::Done,
@@ -102,9 +105,7 @@ fn lines(store: &str, report: &BuildReport) -> Lines {
         if report.published { format!(" -> {}", output::bytes(report.store_bytes)) } else { String::new() };
     lines.add("bytes", format!("{} in {files}{store_bytes}", output::bytes(report.source_bytes)));
     lines.add("time", output::pace(report.seconds, report.rows));
-    lines.add_some("merged", report.merged_rows, |count| {
-        format!("{count} rows with the date of another row of the file")
-    });
+    lines.add_some("left out", report.merged_rows, output::merged);
     lines.add_some("dropped", report.dropped_rows, |count| format!("{count} rows without a readable date"));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
     lines.add_some("skipped", report.skipped.len() as u64, |count| {

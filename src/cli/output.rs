@@ -193,6 +193,11 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// What to tell of rows that gave way to another row of their date, identical or not.
+pub fn merged(count: String) -> String {
+    format!("{count} rows whose date another row of the file has")
+}
+
 /// A rate to three digits: `1,850,000`, `12.3`.
 pub fn rounded(number: f64) -> String {
     if !number.is_finite() {
