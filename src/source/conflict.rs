@@ -93,6 +93,8 @@ fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> V
         | (DataType::Timestamp(a, _), DataType::Timestamp(b, zone @ Some(_))) => {
             vec![DataType::Timestamp(finer(*a, *b), zone.clone())]
         }
+        // The twenty digits of the largest unsigned number, and a sign.
+        _ if own.is_integer() && target.is_integer() => vec![DataType::Decimal128(20, 0)],
         _ if own.is_numeric() && target.is_numeric() => vec![DataType::Float64],
         // Nanoseconds end in 2262.
         _ if meets_beyond_nanoseconds(own, target) => vec![DataType::Timestamp(TimeUnit::Microsecond, None)],
