@@ -53,6 +53,7 @@ pub struct Append<'a> {
     memory: u64,
     workers: Option<usize>,
     replace: bool,
+    exclude: Vec<String>,
     max_restated: Option<Limit>,
     keep: Option<u32>,
     allowed: Vec<Guard>,
@@ -80,6 +81,7 @@ impl<'a> Append<'a> {
             memory: DEFAULT_MEMORY,
             workers: None,
             replace: false,
+            exclude: Vec::new(),
             max_restated: None,
             keep: None,
             allowed: Vec::new(),
@@ -93,6 +95,12 @@ impl<'a> Append<'a> {
     /// Whether rows that the store has on a date and its file has not go. They stay by default.
     pub fn replace(mut self, replace: bool) -> Self {
         self.replace = replace;
+        self
+    }
+
+    /// Columns of the files to leave out, beside those that the store leaves out.
+    pub fn exclude<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.exclude.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -173,6 +181,8 @@ impl<'a> Append<'a> {
     fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
         let before = writer.live()?;
         let settings = Settings::of(before)?;
+        let mut options = settings.options.clone();
+        options.exclude.extend_from_slice(&self.exclude);
         let panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
@@ -183,7 +193,7 @@ impl<'a> Append<'a> {
             if stages.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let read = match read_section(&self.files[at], &settings.options, &panel, &allowance) {
+            let read = match read_section(&self.files[at], &options, &panel, &allowance) {
                 Ok(file) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
                 Err(reason) => {
                     check_machine(&self.files[at])?;

@@ -2,16 +2,22 @@
 
 use transect::Append;
 
+use super::advice::name_update;
 use super::args::AppendArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::update::tell;
 
 pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let report = {
+    let mut report = {
         let watch = Watch::new(quiet)?;
         let mut append = Append::new(&args.store, args.files).replace(args.replace).allow(args.allowed.allow);
-        append = append.memory(args.memory).dry_run(args.limits.dry_run).wait(args.waiting.patience()).observer(&watch);
+        append = append
+            .dry_run(args.limits.dry_run)
+            .wait(args.waiting.patience())
+            .exclude(args.exclude)
+            .memory(args.memory)
+            .observer(&watch);
         if let Some(most) = args.limits.max_restated() {
             append = append.max_restated(most);
         }
@@ -23,5 +29,6 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
         }
         append.run()?
     };
+    name_update(&mut report.skipped, "append", &args.store);
     tell("append", &args.store, &report, args.running.json, quiet)
 }

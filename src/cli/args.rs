@@ -297,6 +297,10 @@ pub struct AppendArgs {
     #[arg(long)]
     pub replace: bool,
 
+    /// Leave these columns of the files out, which the store does not have
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
     #[command(flatten)]
     pub allowed: Allowed,
 

@@ -1,5 +1,6 @@
 //! Parses the command line, runs one sub-command and turns its outcome into an exit code.
 
+mod advice;
 mod append;
 mod args;
 mod bar;

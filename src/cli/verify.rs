@@ -8,6 +8,7 @@ use transect::store::VerifyReport;
 use transect::workers::Workers;
 use transect::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 
+use super::advice::name_update;
 use super::args::VerifyArgs;
 use super::bar::Watch;
 use super::exit::Exit;
@@ -39,13 +40,16 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         );
     }
     let store = args.at.open(&args.store, quiet)?;
-    let verified = {
+    let mut verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;
         let all = args.all_versions;
         verify(&store, all, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
     };
 
+    if let Some(source) = &mut verified.source {
+        name_update(&mut source.skipped, "verify", &args.store);
+    }
     say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref());
     let exit = match &verified {
         Verified { ok: false, .. } => Exit::Damaged,

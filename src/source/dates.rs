@@ -18,6 +18,9 @@ use super::types::{is_text, logical};
 use crate::key::{Date, days_in_month};
 use crate::panel::{DateForm, Spelling, midnight, parse_zone, ticks_per_day};
 
+/// The way out where a date cannot be read.
+pub(super) const LEAVES_OUT: &str = "; --bad-dates drop leaves such rows out";
+
 /// `ticks` in units of `unit`, if that comes out even.
 fn whole(ticks: i64, unit: i64) -> Option<i64> {
     (ticks.rem_euclid(unit) == 0).then(|| ticks.div_euclid(unit))
@@ -257,7 +260,7 @@ impl<'a> DateReader<'a> {
             _ => "the years 0000 to 9999 are read",
         };
         Err(format!(
-            "row {} of {:?}: {} is no date; {hint}; --bad-dates drop leaves such rows out",
+            "row {} of {:?}: {} is no date; {hint}{LEAVES_OUT}",
             self.days.len() + 1,
             self.name,
             shown_value(array, row)

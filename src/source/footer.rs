@@ -209,9 +209,9 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
     {
         refusal.get_or_insert_with(|| {
             format!(
-                "its column {name:?} is {}, but a code is text; --exclude {name} leaves it out, and --code-column \
-                 gives the codes another name",
-                shown_raw(raw)
+                "its column {name:?} is {}, but a code is text; --exclude {} leaves it out",
+                shown_raw(raw),
+                quoted(name)
             )
         });
     }
@@ -261,7 +261,10 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
             (Ok(raw), Some(to)) if !raw.is_nested() && can_cast_types(raw, to) => Ok((raw, to.clone())),
             (Ok(raw), None) => logical(raw).map(|to| (raw, to)).ok_or_else(|| unheld(name, raw)),
             (Err(kind), None) => {
-                Err(format!("its column {name:?} is {kind}, which a panel cannot hold; --exclude {name} leaves it out"))
+                let excluded = quoted(name);
+                Err(format!(
+                    "its column {name:?} is {kind}, which a panel cannot hold; --exclude {excluded} leaves it out"
+                ))
             }
             (_, Some(to)) => Err(format!(
                 "its column {name:?} is {}, which cannot be cast to {to}; --exclude {} leaves it out",

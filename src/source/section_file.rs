@@ -20,7 +20,7 @@ use super::allowance::{Allowance, Meter};
 use super::arrow_file::check_arrow;
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
-use super::dates::{DateReader, Format};
+use super::dates::{DateReader, Format, LEAVES_OUT};
 use super::decode::{Parquet, ROW_LEN, undecodable};
 use super::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
 use super::instants::settle_instants;
@@ -28,6 +28,7 @@ use super::meaning::Leaves;
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
 use super::weight::written_out;
+use crate::hint::quoted;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 
@@ -198,7 +199,9 @@ fn section(
         Ok(date) => {
             let format = options.date_format.as_deref().map(Format::new).transpose()?;
             let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
-            dates.push(columns.get(&date.leaf).ok_or("its date column cannot be read")?)?;
+            let column = columns.get(&date.leaf).ok_or("its date column cannot be read")?;
+            // That is for the stocks' files: a date is given as a whole.
+            dates.push(column).map_err(|why| why.strip_suffix(LEAVES_OUT).unwrap_or(&why).to_owned())?;
             let first = dates.days[0];
             if let Some(row) = dates.days.iter().position(|&day| day != first) {
                 return Err(format!("has several dates: row {} differs from row 1", row + 1));
@@ -219,7 +222,10 @@ fn section(
 
     let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
     if let Some(other) = schema.values.iter().find(|value| !known(&value.name)) {
-        return Err(format!("has a column {:?}, which the store does not have", other.name));
+        let (name, excluded) = (&other.name, quoted(&other.name));
+        return Err(format!(
+            "has a column {name:?}, which the store does not have; --exclude {excluded} leaves it out"
+        ));
     }
     let order = UInt32Array::from(order);
     let mut arrays = Vec::with_capacity(panel.columns.len());
