@@ -147,7 +147,9 @@ fn lines(out: &str, report: &TransposeReport) -> Lines {
     lines.add_some("taken over", report.taken_over, |count| {
         format!("{count} files that no ledger listed, and that are what transect writes")
     });
-    lines.add_some("removed", report.removed, |count| format!("{count} files of earlier runs that are out of date"));
+    lines.add_some("removed", report.removed, |_| {
+        format!("{} of earlier runs", output::counted(report.removed, "file", "files"))
+    });
     lines.add_some("left", report.left, |count| {
         format!("{count} files that are out of date, but that somebody has changed since transect wrote them")
     });

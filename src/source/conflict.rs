@@ -1,6 +1,7 @@
 //! What helps a file whose types do not meet those of the others. Only what was tried on all files is recommended.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
 
@@ -9,6 +10,7 @@ use super::footer::Value;
 use super::types::{is_text, join, meets_beyond_nanoseconds};
 use crate::error::Result;
 use crate::hint::quoted;
+use crate::panel::parse_zone;
 
 /// Columns that a reason names.
 const NAMED: usize = 5;
@@ -89,9 +91,11 @@ fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> V
     let mut candidates = match (own, target) {
         _ if is_text(own) && !is_text(target) => vec![target.clone()],
         _ if is_text(target) && !is_text(own) => vec![own.clone()],
-        (DataType::Timestamp(a, zone @ Some(_)), DataType::Timestamp(b, _))
-        | (DataType::Timestamp(a, _), DataType::Timestamp(b, zone @ Some(_))) => {
-            vec![DataType::Timestamp(finer(*a, *b), zone.clone())]
+        (DataType::Timestamp(a, Some(zone)), DataType::Timestamp(b, _))
+        | (DataType::Timestamp(a, _), DataType::Timestamp(b, Some(zone))) => {
+            // On clocks that nobody here knows nothing can be read; instants are the same on all others.
+            let zone = if parse_zone(zone).is_some() { Arc::clone(zone) } else { "UTC".into() };
+            vec![DataType::Timestamp(finer(*a, *b), Some(zone))]
         }
         // The twenty digits of the largest unsigned number, and a sign.
         _ if own.is_integer() && target.is_integer() => vec![DataType::Decimal128(20, 0)],
