@@ -147,7 +147,7 @@ fn say_kept(report: &SourceReport, rest: &str) {
     for (why, heading) in [
         (Kept::Missing, "their files are gone (update --prune removes such rows)"),
         (Kept::Skipped, "their files cannot be read now"),
-        (Kept::Appended, "append brought them, and they stay until their file has them"),
+        (Kept::Appended, "append gave them, and they stay until their file changes and has them"),
         (Kept::Removed, "append --replace removed them, and their file has not changed since"),
     ] {
         let kept: Vec<_> = report.kept.iter().filter(|kept| kept.why == why).collect();
