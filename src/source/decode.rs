@@ -17,7 +17,7 @@ use super::constant::constant;
 use super::content::Content;
 use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
 use super::meaning::take_as;
-use crate::hint::quoted;
+use crate::hint::excluding;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
@@ -142,7 +142,7 @@ impl Parquet {
         let leaf = encrypted_leaf(&self.content, leaves)?;
         let column = self.metadata.parquet_schema().column(leaf);
         let name = column.name();
-        Some(format!("its column {name:?} is encrypted; --exclude {} leaves it out", quoted(name)))
+        Some(format!("its column {name:?} is encrypted; {}", excluding(&[name])))
     }
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes

@@ -25,7 +25,7 @@ use super::options::SourceOptions;
 use super::outline::decoded_len;
 use super::thrift::Thrift;
 use super::types::{is_text, logical, shown_type};
-use crate::hint::{listed, quoted};
+use crate::hint::{excluding, listed, quoted};
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
 /// notes has 10 KiB.
@@ -208,11 +208,7 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
         && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
     {
         refusal.get_or_insert_with(|| {
-            format!(
-                "its column {name:?} is {}, but a code is text; --exclude {} leaves it out",
-                shown_raw(raw),
-                quoted(name)
-            )
+            format!("its column {name:?} is {}, but a code is text; {}", shown_raw(raw), excluding(&[name]))
         });
     }
     let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
@@ -245,6 +241,7 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
 
     let mut drops_index = false;
     let mut values = Vec::new();
+    let mut unheld: Vec<(&str, String, Option<String>)> = Vec::new();
     for at in candidates {
         let FileColumn { name, leaf, raw, .. } = &columns[at];
         if apart.contains(&at) {
@@ -259,17 +256,21 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
         }
         let type_in_panel = match (raw, options.cast(name)) {
             (Ok(raw), Some(to)) if !raw.is_nested() && can_cast_types(raw, to) => Ok((raw, to.clone())),
-            (Ok(raw), None) => logical(raw).map(|to| (raw, to)).ok_or_else(|| unheld(name, raw)),
+            (Ok(raw), None) => match logical(raw) {
+                Some(to) => Ok((raw, to)),
+                None => {
+                    unheld.push((name.as_str(), shown_type(raw), cast_that_keeps(name, raw)));
+                    continue;
+                }
+            },
             (Err(kind), None) => {
-                let excluded = quoted(name);
-                Err(format!(
-                    "its column {name:?} is {kind}, which a panel cannot hold; --exclude {excluded} leaves it out"
-                ))
+                unheld.push((name.as_str(), kind.clone(), None));
+                continue;
             }
             (_, Some(to)) => Err(format!(
-                "its column {name:?} is {}, which cannot be cast to {to}; --exclude {} leaves it out",
+                "its column {name:?} is {}, which cannot be cast to {to}; {}",
                 shown_raw(raw),
-                quoted(name)
+                excluding(&[name])
             )),
         };
         match type_in_panel {
@@ -281,6 +282,7 @@ pub(super) fn cast_parts(leaves: Arc<Leaves>, columns: Vec<FileColumn>, options:
             }
         }
     }
+    let refusal = refusal.or_else(|| tell_unheld(&unheld));
     FileSchema { columns, date, code, values, drops_index, refusal, leaves }
 }
 
@@ -292,23 +294,35 @@ fn shown_raw(raw: &Result<DataType, String>) -> String {
     }
 }
 
-/// Says that a panel has no type for a column, and which cast keeps its values.
-fn unheld(name: &str, raw: &DataType) -> String {
-    let kept = match raw {
-        DataType::Float16 => Some("float32".to_owned()),
-        DataType::FixedSizeBinary(_) => Some("binary".to_owned()),
-        DataType::Duration(_) => Some("int64".to_owned()),
+/// The cast that keeps the values of a column for which a panel has no type.
+fn cast_that_keeps(name: &str, raw: &DataType) -> Option<String> {
+    let to = match raw {
+        DataType::Float16 => "float32".to_owned(),
+        DataType::FixedSizeBinary(_) => "binary".to_owned(),
+        DataType::Duration(_) => "int64".to_owned(),
         DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
-            Some(format!("decimal128({precision},{scale})"))
+            format!("decimal128({precision},{scale})")
         }
-        _ => None,
+        _ => return None,
     };
-    let kept = kept.map(|to| format!("--cast '{name}={to}' keeps its values, ")).unwrap_or_default();
-    format!(
-        "its column {name:?} is {}, which a panel cannot hold; {kept}--exclude {} leaves it out",
-        shown_type(raw),
-        quoted(name)
-    )
+    Some(format!("--cast {}", quoted(&format!("{name}={to}"))))
+}
+
+/// Says that a panel has no type for these columns: their names, their types, and the casts that keep them.
+fn tell_unheld(unheld: &[(&str, String, Option<String>)]) -> Option<String> {
+    let ((name, kind, cast), others) = unheld.split_first()?;
+    let names: Vec<&str> = unheld.iter().map(|(name, ..)| *name).collect();
+    let out = excluding(&names);
+    let mut text = format!("its column {name:?} is {kind}, which a panel cannot hold; ");
+    match (cast, others) {
+        (Some(cast), []) => text += &format!("{cast} keeps its values, {out}"),
+        (None, []) => text += &out,
+        _ => {
+            let others: Vec<String> = others.iter().map(|(name, ..)| format!("{name:?}")).collect();
+            text += &format!("nor can it hold {}; {out}", listed(&others));
+        }
+    }
+    Some(text)
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.

@@ -28,7 +28,7 @@ use super::meaning::Leaves;
 use super::options::{BadDates, SourceOptions};
 use super::types::shown_type;
 use super::weight::written_out;
-use crate::hint::quoted;
+use crate::hint::excluding;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 
@@ -222,10 +222,8 @@ fn section(
 
     let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
     if let Some(other) = schema.values.iter().find(|value| !known(&value.name)) {
-        let (name, excluded) = (&other.name, quoted(&other.name));
-        return Err(format!(
-            "has a column {name:?}, which the store does not have; --exclude {excluded} leaves it out"
-        ));
+        let (name, out) = (&other.name, excluding(&[&other.name]));
+        return Err(format!("has a column {name:?}, which the store does not have; {out}"));
     }
     let order = UInt32Array::from(order);
     let mut arrays = Vec::with_capacity(panel.columns.len());

@@ -194,8 +194,11 @@ impl SeriesReader {
     /// One decoded column in its panel type and in the order of the dates.
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, String> {
         let convert = |array: &ArrayRef| {
-            let turned =
-                if target.is_decided { convert(array, &target.data_type) } else { widen(array, &target.data_type, 0) };
+            let turned = match target.is_decided {
+                true => convert(array, &target.data_type)
+                    .map_err(|why| format!("{why}; write the file anew with another value there")),
+                false => widen(array, &target.data_type, 0),
+            };
             let turned = turned.and_then(|turned| check_midnight(array, turned));
             turned.map_err(|why| format!("its column {:?}, {why}", value.name))
         };

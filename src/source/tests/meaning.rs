@@ -16,6 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
+use crate::hint::quoted;
 
 /// A file of one date a row and a column `x` that is declared so; `hint` is what the Arrow schema says of `x`.
 fn add<T: physical::DataType>(source: &Source, code: &str, declared: &str, values: &[T::T], hint: Option<DataType>) {
@@ -212,7 +213,8 @@ fn types_without_a_place_in_a_panel_are_named_and_the_way_out_works() {
         ("FIXED_LEN_BYTE_ARRAY(12) x (INTERVAL)", &[7; 12], "an interval of months, days and milliseconds", None),
     ] {
         add::<Bytes>(&source, "a", declared, &[fixed(bytes)], None);
-        let kept = cast.map(|to| format!("--cast 'x={to}' keeps its values, ")).unwrap_or_default();
+        let kept =
+            cast.map(|to| format!("--cast {} keeps its values, ", quoted(&format!("x={to}")))).unwrap_or_default();
         assert_eq!(
             source.reason(),
             format!("its column \"x\" is {kind}, which a panel cannot hold; {kept}--exclude x leaves it out")
