@@ -117,6 +117,11 @@ pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out:
         let path = output::path(path);
         output::say_wrong(format_args!("{path} differs from the store: {}", differing(report)), &lines, &rest);
         output::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, all);
+        if !report.skipped_before.is_empty() {
+            let files = output::counted(report.skipped_before.len() as u64, "file", "files");
+            output::say(format_args!("transect: {files} skipped, as before:"));
+            output::say_grouped(&report.skipped_before, all);
+        }
         say_kept(report, all);
     }
     if let (Some(path), Some(report)) = (out, &verified.output) {
@@ -197,7 +202,7 @@ fn source_line(report: Option<&SourceReport>) -> String {
     }
     if !report.skipped_before.is_empty() {
         let files = output::counted(report.skipped_before.len() as u64, "file", "files");
-        line.push_str(&format!("; {files} skipped, as when the store was made"));
+        line.push_str(&format!("; {files} skipped, as before"));
     }
     line
 }
