@@ -1,0 +1,272 @@
+//! What can be typed to make a store and to change it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use transect::Limit;
+use transect::source::{BadDates, Cast, Duplicates, Pattern};
+
+use super::super::groups::{Allowed, Limits, RUNNING, Running, Waiting};
+use super::super::words::{at_least_one, byte_len, one_of};
+
+/// Heading of options that decide how a store reads its files.
+const READING: &str = "Reading the files, from now on";
+
+/// Read per-stock Parquet files into a store
+///
+/// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
+/// info`); the exit code is then 3, unless so many are usual (see --max-skipped). Where more than a tenth of the files
+/// would be skipped, and more than one, nothing is built (see --allow). A file without rows is an empty series and no
+/// failure. Nothing is published before everything is on disk: a build that fails or is interrupted leaves the store
+/// that was there before.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect build features panel.store
+  transect build features panel.store --json                    # every night after, `transect update panel.store`
+  transect build lake panel.store --pattern 'code={code}/data.parquet'
+  transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64")]
+pub struct BuildArgs {
+    /// The directory with one Parquet file per stock
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+
+    /// The store to make, a directory
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Where a stock's file lies below SRC, with {code} once
+    ///
+    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet'. The
+    /// value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
+    #[arg(long, value_name = "PATTERN", default_value_t)]
+    pub pattern: Pattern,
+
+    /// Name of the output's column for the code
+    ///
+    /// A file that has this column must agree with its name, else it is skipped.
+    #[arg(long, value_name = "NAME", default_value = "ts_code", value_parser = NonEmptyStringValueParser::new())]
+    pub code_column: String,
+
+    /// The date column, or alternatives for it
+    ///
+    /// The first one present in a file is its date column; the first of the list names the output's column. Without
+    /// this, the date is trade_date, date or datetime in any case, or a pandas index of dates.
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    pub date_column: Vec<String>,
+
+    /// How dates in text are spelt, if not in a usual way
+    ///
+    /// A strftime format such as '%d-%b-%Y'. Text as 20240102, 2024-01-02 or 2024/01/02, integers as 20240102, dates
+    /// and timestamps at midnight are read without it. The output spells dates as most files do, as date32 where two
+    /// ways are as usual; --cast COL=TYPE decides on another type, and text is then spelt as in the files that have
+    /// text, else 2024-01-02.
+    #[arg(long, value_name = "FORMAT")]
+    pub date_format: Option<String>,
+
+    /// What to do where a file has two differing rows for one date
+    ///
+    /// error skips the file; first and last keep that row in file order. Identical rows are always merged and counted.
+    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
+    pub duplicates: Duplicates,
+
+    /// What to do with a row whose date is null or unreadable
+    ///
+    /// error skips the file; drop leaves the row out and counts it.
+    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<BadDates>(&["error", "drop"]))]
+    pub bad_dates: BadDates,
+
+    /// Keep only these columns, besides code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// Leave these columns out
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
+    /// Decide on a column's type by hand; may be repeated
+    ///
+    /// For columns whose types differ between files in a way that loses nothing only by your word: --cast
+    /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'.
+    #[arg(long, value_name = "COL=TYPE")]
+    pub cast: Vec<Cast>,
+
+    /// Build nothing if any input would be skipped
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How many skipped files are usual: a number, or a share of all files
+    ///
+    /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
+    /// files are named all the same. The store remembers it for its updates.
+    #[arg(long, value_name = "N|P%")]
+    pub max_skipped: Option<Limit>,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    /// How many versions the store keeps when it is updated, the live one among them
+    ///
+    /// By default 7, or as many as the store that is replaced.
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
+    pub keep: Option<u32>,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB, and 64MiB at least
+    ///
+    /// Whatever the panel's size; there is one worker for each 16 MiB at most. Mapped files come on top in a process's
+    /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that
+    /// this bounds.
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+
+    /// Replace a store that exists, and erase all its versions
+    ///
+    /// Not for every night: `transect update` keeps the versions, and reads only what changed.
+    /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever
+    /// has it open keeps reading the version they opened. A directory that is no store is refused all the same.
+    #[arg(long, help_heading = RUNNING)]
+    pub force: bool,
+}
+
+/// Bring a store up to date with the files it was built from
+///
+/// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
+/// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
+/// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older
+/// versions stay as they are, as many as the store keeps. Nothing is published if nothing differs, the files that are
+/// skipped included (a file that was only touched is hashed again each time until something does), and an update that
+/// fails or is interrupted changes nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect update panel.store                                # every night
+  transect update panel.store --max-restated 5%              # unless far too much would change
+  transect update panel.store --refuse-restatement           # history must not move
+  transect update panel.store features2 --check-content      # from a copy")]
+pub struct UpdateArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The directory with one Parquet file per stock [default: the one of last time]
+    #[arg(value_name = "SRC")]
+    pub source: Option<PathBuf>,
+
+    /// Read every file and compare its bytes with a hash, whatever its time says
+    #[arg(long)]
+    pub check_content: bool,
+
+    /// Remove the rows of files that have disappeared
+    ///
+    /// Without this they stay, and the files are named.
+    #[arg(long)]
+    pub prune: bool,
+
+    /// How many skipped files are usual: a number, or a share of all files
+    ///
+    /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
+    /// files are named all the same. The store remembers it from now on.
+    #[arg(long, value_name = "N|P%")]
+    pub max_skipped: Option<Limit>,
+
+    /// The date column from now on, or alternatives for it
+    ///
+    /// The first one present in a file is its date column; the output's column keeps its name. As with all options under
+    /// this heading, the store remembers it, and every file is read again with it.
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', help_heading = READING)]
+    pub date_column: Vec<String>,
+
+    /// How dates in text are spelt from now on, if not in a usual way
+    #[arg(long, value_name = "FORMAT", help_heading = READING)]
+    pub date_format: Option<String>,
+
+    /// What to do from now on where a file has two differing rows for one date
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
+    pub duplicates: Option<Duplicates>,
+
+    /// What to do from now on with a row whose date is null or unreadable
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<BadDates>(&["error", "drop"]), help_heading = READING)]
+    pub bad_dates: Option<BadDates>,
+
+    /// Leave these columns out, too, which the store does not have
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',', help_heading = READING)]
+    pub exclude: Vec<String>,
+
+    /// Decide on a column's type from now on; may be repeated
+    ///
+    /// A column that the store has may only become wider. The type of the dates may be any that holds them.
+    #[arg(long, value_name = "COL=TYPE", help_heading = READING)]
+    pub cast: Vec<Cast>,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Add rows to a store from per-date files, or restate them
+///
+/// Each FILE, Parquet or uncompressed Arrow, holds stocks of one date, in the shape that `transect transpose` writes: a
+/// column with the codes and every other column of the store. The date is that of its date column, or of its name, such
+/// as 20240103.parquet. Its rows come beside those that the store has on that date, or take their place; rows that the
+/// file lacks stay, unless --replace removes them. A file that cannot be used is skipped, and its date stays as it is.
+///
+/// `transect update` leaves rows that were appended as they are, until the file of their stock changes and has the row
+/// itself.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect append panel.store today/20240103.parquet
+  transect append panel.store by_date/202401*.parquet --refuse-restatement
+  transect append panel.store corrected/20240103.parquet --replace    # and what it lacks goes")]
+pub struct AppendArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The files, one for each date
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Also remove the rows that the store has on these dates and the files lack
+    #[arg(long)]
+    pub replace: bool,
+
+    /// Leave these columns of the files out, which the store does not have
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB; a file may take a quarter of it
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}

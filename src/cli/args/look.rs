@@ -1,0 +1,288 @@
+//! What can be typed to write a store's files, to look into it and to check it.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use transect::Date;
+use transect::sink::{Compression, Format, NamePattern};
+
+use super::super::groups::{At, RUNNING, Reading, Running, Waiting};
+use super::super::words::{StocksArg, byte_len, one_of};
+
+/// Write one file per date from a store
+///
+/// Each file appears whole or not at all. OUT also gets a small hidden ledger, .transect.parquet mostly, which readers
+/// take for an empty file. It knows which files are transect's and what they were made from. Run again, transpose writes only files
+/// whose date or columns changed in the store, or that somebody changed or removed, and removes those whose dates are
+/// gone. Files under other names are never touched.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect transpose panel.store by_date
+  transect transpose panel.store by_date --from 20240101
+  transect transpose panel.store styles --columns size,beta,momentum --no-date
+  transect transpose panel.store lake --name 'trade_date={date}/data.parquet' --compression zstd:3
+  transect transpose panel.store hs300 --stocks @hs300.txt
+  transect transpose panel.store by_date --check-content")]
+pub struct TransposeArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The directory to write to
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    /// Where a date's file lies below OUT, with {date} once
+    ///
+    /// By default {date}.parquet, or {date}.arrow. {date} is spelt YYYYMMDD; in a directory trade_date={date}, of the
+    /// date column's own name, as the column spells it: YYYY-MM-DD unless that is digits. Files in such a directory have
+    /// no date column of their own.
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Option<NamePattern>,
+
+    /// Write only these columns, besides code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// Leave these columns out
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+
+    /// Leave the date column out
+    #[arg(long)]
+    pub no_date: bool,
+
+    /// Keep the date column in files whose path carries it as column={date}
+    ///
+    /// Such files do without it otherwise: most readers of the directory take it from the path, and some refuse to have
+    /// it twice.
+    #[arg(long, conflicts_with = "no_date")]
+    pub keep_date: bool,
+
+    /// The first date to write, as 20240102 or 2024-01-02
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+
+    /// The last date to write
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+
+    /// Write exactly these dates; the store must have each
+    #[arg(long, value_name = "DATE,DATE", value_delimiter = ',', conflicts_with_all = ["from", "to"])]
+    pub dates: Vec<Date>,
+
+    /// Write only these stocks: CODE,CODE or @FILE with one code per line
+    #[arg(long, value_name = "LIST|@FILE")]
+    pub stocks: Option<StocksArg>,
+
+    /// Compression of Parquet files: snappy, zstd, zstd:1 to zstd:22, lz4 or none [default: snappy]
+    #[arg(long, value_name = "CODEC", hide_default_value = true)]
+    pub compression: Option<Compression>,
+
+    /// Format of the files
+    ///
+    /// arrow is an uncompressed Arrow IPC file, also called Feather version 2.
+    #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow"]))]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+
+    /// Also read the files that seem current, and write again those that are not as they were written
+    ///
+    /// Otherwise a file that still has the size and the time at which it was written is taken for that file.
+    #[arg(long, help_heading = RUNNING)]
+    pub check_content: bool,
+
+    /// Write into a directory with other files, or with files of ours in another shape
+    ///
+    /// Where the ledger was lost, files that are byte for byte what transect writes are taken over. Never replaces or
+    /// deletes a file that transect did not write.
+    #[arg(long, help_heading = RUNNING)]
+    pub force: bool,
+}
+
+/// Look into a store: one date, one stock, or both
+///
+/// With neither --date nor --stock, shows the latest date. A table leaves out the middle of what does not fit and
+/// rounds floats; the other formats are complete and exact.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Null, NaN and the empty text stay apart:
+  csv   null is an empty field, NaN is NaN, the empty text is \"\"
+  json  null is null; NaN and the infinities are \"NaN\", \"Infinity\" and \"-Infinity\"
+
+Examples:
+  transect show panel.store
+  transect show panel.store --date 20240102 --columns size,beta
+  transect show panel.store --stock 000001.SZ --format json | head
+  transect show panel.store --date 20240102 --format parquet > 20240102.parquet")]
+pub struct ShowArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    /// The date to show, as 20240102 or 2024-01-02
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<Date>,
+
+    /// The stock to show, by its code
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub stock: Option<String>,
+
+    /// Show only these columns, in this order, after code and date
+    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+
+    /// How to print [default: table on a terminal, csv in a pipe]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<RowFormat>,
+}
+
+/// How `show` and `diff --rows` print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// A table of at most 40 rows
+    Table,
+    /// Comma-separated values with a header
+    Csv,
+    /// One JSON object per line
+    Json,
+    /// A Parquet file
+    Parquet,
+    /// An Arrow IPC file
+    Arrow,
+}
+
+/// Say what a store holds
+///
+/// Rows, stocks, dates, columns with logical and stored type and share of nulls, bytes, how it was built, and which
+/// inputs were skipped and why.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Check every checksum of a store, and compare it with its input and output
+///
+/// Reads every byte of one version, the live one unless --version or --as-of name another. Anything that is not as it
+/// was written is named, and the exit code is 6.
+///
+/// With --source, each file is read as an update would read it, and each row and value that differs is named. Rows that
+/// the store keeps although SRC does not have them (their file is gone or cannot be read, or append brought them) are
+/// named as that; where nothing differs the exit code is then 3.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect verify panel.store
+  transect verify panel.store --all-versions
+  transect verify panel.store --source features --output by_date")]
+pub struct VerifyArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    /// Check every version that the store keeps
+    ///
+    /// What they share is read once.
+    #[arg(long, conflicts_with_all = ["version", "as_of"])]
+    pub all_versions: bool,
+
+    /// Also compare every row with the files in SRC
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<PathBuf>,
+
+    /// Also compare every file that transpose wrote to OUT
+    #[arg(long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+
+    /// Anonymous memory to use at most for comparing with SRC, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// List a store's versions: when each was made, and what it changed
+///
+/// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against
+/// the version before; a build starts afresh. A version that is live or kept can be read with --version or --as-of, one
+/// that is gone was collected. In a pipe numbers are plain and times in UTC.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub reading: Reading,
+
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Say what changed between two versions of a store
+///
+/// Rows added (only B has their date and stock), restated (both have them, with other values) and removed, by date, and
+/// restated values by column. Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that
+/// one version lacks is null there.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+With --rows, each restated value is a row with its date, stock, column, old and new value, and each row that was added or
+removed is one without a column. The values are text in every format, because each column has a type of its own.
+
+Examples:
+  transect diff panel.store
+  transect diff panel.store 3 7 --json
+  transect diff panel.store --rows --format parquet > changes.parquet")]
+pub struct DiffArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The version to compare with [default: the newest kept one before B]
+    #[arg(value_name = "A")]
+    pub older: Option<u64>,
+
+    /// The version to look at [default: the live one]
+    #[arg(value_name = "B")]
+    pub newer: Option<u64>,
+
+    /// List every change
+    #[arg(long, conflicts_with = "json")]
+    pub rows: bool,
+
+    /// How to print the list [default: table on a terminal, csv in a pipe]
+    #[arg(long, value_name = "FORMAT", requires = "rows")]
+    pub format: Option<RowFormat>,
+
+    #[command(flatten)]
+    pub reading: Reading,
+
+    #[command(flatten)]
+    pub running: Running,
+}

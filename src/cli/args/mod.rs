@@ -1,0 +1,182 @@
+//! What can be typed. The doc comments are the help: their first paragraph is the short one of `-h`.
+//!
+//! What the arguments mean is for the file of each sub-command.
+
+mod change;
+mod look;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use transect::synth::Preset;
+
+use super::exit::{self, Exit};
+use super::groups::{Running, Waiting};
+use super::words::{age, at_least_one, one_of};
+
+pub use change::{AppendArgs, BuildArgs, UpdateArgs};
+pub use look::{DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
+
+/// Turns a panel of per-stock Parquet files into one file per date
+///
+/// Reads one Parquet file per stock once, into a memory-mapped store, and writes from the store one file per trading
+/// date, as often as you like. Every value comes out as it went in, bit for bit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "transect",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = format!("Start with `transect demo`.\n\n{}", exit::help(&Exit::ALL)),
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say nothing but errors and skipped inputs
+    ///
+    /// No progress bar, no report and no notes; `--json` still prints its report.
+    #[arg(short, long, global = true, display_order = 900)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Build(BuildArgs),
+    Update(UpdateArgs),
+    Append(AppendArgs),
+    Transpose(TransposeArgs),
+    Show(ShowArgs),
+    Info(InfoArgs),
+    Verify(VerifyArgs),
+    Log(LogArgs),
+    Diff(DiffArgs),
+    Gc(GcArgs),
+    Synth(SynthArgs),
+    Demo(DemoArgs),
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// Remove old versions of a store, and what only they use
+///
+/// Without options, keeps as many versions as the store says (see `transect build --keep`). The live version stays, and
+/// so does one that a reader has open. A version that is removed cannot be read again; what it shares with others
+/// stays.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect gc panel.store --dry-run
+  transect gc panel.store --keep 1
+  transect gc panel.store --older-than 30d --keep 3             # at least the newest 3 stay")]
+pub struct GcArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Keep the newest N versions, the live one among them
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
+    pub keep: Option<u32>,
+
+    /// Remove only versions that were replaced longer ago than this, such as 30d, 2w or 12h
+    ///
+    /// The store can still be read --as-of any instant since. Without --keep, however many versions stay.
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<Duration>,
+
+    /// Which version is live, where CURRENT names another than the one that went live last
+    ///
+    /// A CURRENT that was restored from a copy hides the versions that went live since. Nothing is written to such a store
+    /// before this chooses: the newer version, and nothing is lost; or CURRENT's, and what came later is given up.
+    #[arg(long, value_name = "N")]
+    pub live: Option<u64>,
+
+    /// Remove nothing; say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Make up a panel to try and to measure with
+///
+/// Writes one Parquet file per stock, the same for the same seed on any machine.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// The directory to make; it must not exist, or be empty
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// How many stocks
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one::<usize>())]
+    pub stocks: usize,
+
+    /// How many trading dates
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one::<usize>())]
+    pub dates: usize,
+
+    /// Where the random numbers begin
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Which columns: barra has 10 style factors and 30 industry dummies, ohlcv daily prices
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = one_of::<Preset>(&["barra", "ohlcv"]))]
+    pub preset: Preset,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Try it all on a made-up panel
+///
+/// Makes up 300 stocks by 500 dates, builds, transposes, verifies, says how long each step took and what to try next.
+/// What it made stays there to be looked at.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The directory to make [default: a new one among the system's temporary files]
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write shell completions or man pages
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    #[command(subcommand)]
+    pub what: Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, one per command, to a directory
+    Man {
+        /// The directory, made if it is missing
+        dir: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}
