@@ -43,7 +43,8 @@ impl<'a> Runs<'a> {
         }
         let whole = count * u64::from(self.width);
         let len = whole.min(rest.len() as u64);
-        if len < whole && !self.may_be_cut {
+        // A group has as many bytes as a number has bits.
+        if len < whole && (!self.may_be_cut || whole - len >= u64::from(self.width)) {
             return None;
         }
         let (packed, rest) = rest.split_at(len as usize);
@@ -135,6 +136,15 @@ mod tests {
             assert_eq!(count_ones(damaged, 10), None, "{damaged:?}");
         }
         assert_eq!(count_ones(&[], 0), Some(0));
+    }
+
+    #[test]
+    fn only_the_last_group_of_indices_may_be_cut_off() {
+        // Two groups of three bits a number, and fewer bytes than their six.
+        let held = |bytes: &[u8]| Runs::of_indices(bytes, 3).and_then(|runs| runs.cover(9, |_| {})).is_some();
+        assert!(held(&[5, 0, 0, 0, 0, 0, 0]) && held(&[5, 0, 0, 0, 0]));
+        assert!(!held(&[5, 0, 0, 0]), "nine numbers take 27 bits");
+        assert!(!held(&[7, 0, 0, 0, 0, 0]), "three groups, of which more than one is not there");
     }
 
     #[test]
