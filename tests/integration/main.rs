@@ -3,6 +3,7 @@
 mod appends;
 mod compared;
 mod crash;
+mod crates;
 mod damage;
 mod diff;
 mod doors;
@@ -23,6 +24,7 @@ mod readers;
 mod real;
 mod reruns;
 mod scene;
+mod seeded;
 mod spec;
 mod stale;
 #[cfg(feature = "cli")]
