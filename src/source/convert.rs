@@ -3,13 +3,18 @@
 use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, new_null_array};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_array::timezone::Tz;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date64Type, Float32Type, Float64Type, Int32Type, Int64Type, Time64NanosecondType,
+    TimestampSecondType, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, new_null_array};
+use arrow_cast::{CastOptions, can_cast_types, cast, cast_with_options};
 use arrow_ord::ord::make_comparator;
-use arrow_schema::{DataType, SortOptions};
+use arrow_schema::{DataType, SortOptions, TimeUnit};
+use chrono::TimeZone;
 
-use super::types::{is_text, logical};
+use super::types::{is_text, logical, per_tick};
 use crate::panel::show;
 
 /// `array` as `to`, where the values stay exactly the same; `before` rows of the file come before it.
@@ -79,36 +84,56 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Strin
     if has_no_value(array) {
         return Ok(new_null_array(to, array.len()));
     }
+    if let Some(step) = step(array, to)? {
+        return convert(&step, to);
+    }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let out = match cast_with_options(array, to, &strict) {
         Ok(out) => out,
         Err(error) => {
-            // The strict cast does not say which row it was; the lenient one leaves a null there.
-            let lenient = CastOptions { safe: true, ..CastOptions::default() };
-            let lost = cast_with_options(array, to, &lenient).ok().and_then(|out| newly_null(array, &out));
+            // The strict cast does not say which row it was. The lenient one leaves a null there, or fails as well.
+            let fails = |row: &usize| cast_with_options(&array.slice(*row, 1), to, &strict).is_err();
+            let lost = match lenient(array, to) {
+                Some(out) => newly_null(array, &out),
+                None if can_cast_types(from, to) => (0..array.len()).find(fails),
+                None => None,
+            };
             return Err(match lost {
-                Some(row) => format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row)),
+                Some(row) => unreadable(array, row, to),
                 None => format!("cannot be cast from {from} to {to}: {error}"),
             });
         }
     };
-    let cut = || if from.is_floating() && to.is_integer() { first_fraction(array) } else { None };
-    match newly_null(array, &out).or_else(cut) {
-        Some(row) => Err(format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))),
+    match newly_null(array, &out).or_else(|| first_lost(array, &out)) {
+        Some(row) => Err(unreadable(array, row, to)),
         None => Ok(out),
     }
 }
 
-/// The first row of a column of floats that is no whole number.
-fn first_fraction(array: &ArrayRef) -> Option<usize> {
-    let is_fraction = |row: &usize| {
-        array.is_valid(*row)
-            && match array.as_primitive_opt::<Float32Type>() {
-                Some(singles) => singles.value(*row).fract() != 0.0,
-                None => array.as_primitive_opt::<Float64Type>().is_some_and(|floats| floats.value(*row).fract() != 0.0),
-            }
-    };
-    (0..array.len()).find(is_fraction)
+fn unreadable(array: &ArrayRef, row: usize, to: &DataType) -> String {
+    format!("row {}: {} cannot be read as {to}", row + 1, shown_value(array, row))
+}
+
+fn lenient(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
+}
+
+/// `array` in a type on the way to `to`, where one stride would go wrong unseen.
+fn step(array: &ArrayRef, to: &DataType) -> Result<Option<ArrayRef>, String> {
+    use DataType::*;
+    Ok(match (array.data_type(), to) {
+        (Dictionary(_, value), _) if !is_text(value) => Some(cast(array, value).map_err(|error| error.to_string())?),
+        (from, Timestamp(..)) if from.is_numeric() && *from != Int64 => Some(convert(array, &Int64)?),
+        (Timestamp(fine, zone), Timestamp(coarse, _)) if per_tick(*coarse) > per_tick(*fine) => {
+            // Towards the past on both sides of 1970, as instants of 96 bits are cut.
+            let ticks = i64::try_from(per_tick(*coarse) / per_tick(*fine)).unwrap_or(i64::MAX);
+            let numbers = cast(array, &Int64).map_err(|error| error.to_string())?;
+            let numbers = numbers.as_primitive::<Int64Type>().unary::<_, Int64Type>(|tick| tick.div_euclid(ticks));
+            Some(cast(&numbers, &Timestamp(*coarse, zone.clone())).map_err(|error| error.to_string())?)
+        }
+        (Date32 | Date64, Timestamp(unit, Some(_))) => Some(convert(array, &Timestamp(*unit, None))?),
+        _ => None,
+    })
 }
 
 fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {
@@ -117,6 +142,75 @@ fn newly_null(before: &ArrayRef, after: &ArrayRef) -> Option<usize> {
     }
     let (before, after) = (before.logical_nulls(), after.logical_nulls()?);
     (0..after.len()).find(|&row| after.is_null(row) && before.as_ref().is_none_or(|nulls| nulls.is_valid(row)))
+}
+
+/// The first row whose value `out` does not have, although the cast found nothing wrong with it.
+fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
+    use DataType::*;
+    let found = |is_lost: &dyn Fn(usize) -> bool| (0..array.len()).find(|&row| array.is_valid(row) && is_lost(row));
+    match (array.data_type(), out.data_type()) {
+        (from, to) if from.is_floating() && to.is_integer() => {
+            let doubles = lenient(array, &Float64)?;
+            found(&|row| doubles.as_primitive::<Float64Type>().value(row).fract() != 0.0)
+        }
+        (from, to) if from.is_decimal() && to.is_integer() => first_changed(array, out),
+        (from, Boolean) if from.is_numeric() => first_changed(array, out),
+        (Date64, Date32 | Timestamp(TimeUnit::Second, _)) => first_changed(array, out),
+        (from, Date32) if is_text(from) => {
+            let times = lenient(array, &Date64)?;
+            let times = times.as_primitive::<Date64Type>();
+            found(&|row| times.is_valid(row) && times.value(row).rem_euclid(86_400_000) != 0)
+        }
+        (Timestamp(..), Date32 | Date64) => {
+            // By the clock of its zone.
+            let times = lenient(array, &Time64(TimeUnit::Nanosecond))?;
+            let times = times.as_primitive::<Time64NanosecondType>();
+            found(&|row| times.is_null(row) || times.value(row) != 0)
+        }
+        // It would lose its day.
+        (Timestamp(..), Time32(_) | Time64(_)) => found(&|_| true),
+        (Int32 | Int64, Time32(unit) | Time64(unit)) => {
+            let day = 86_400_000_000_000 / per_tick(*unit);
+            found(&|row| {
+                !(0..day).contains(&match array.as_primitive_opt::<Int32Type>() {
+                    Some(numbers) => i128::from(numbers.value(row)),
+                    None => i128::from(array.as_primitive::<Int64Type>().value(row)),
+                })
+            })
+        }
+        (Timestamp(_, None), Timestamp(_, Some(zone))) => {
+            let zone: Tz = zone.parse().ok()?;
+            let seconds = convert(array, &Timestamp(TimeUnit::Second, None)).ok()?;
+            let seconds = seconds.as_primitive::<TimestampSecondType>();
+            // What no clock of the zone showed, or showed twice.
+            found(&|row| {
+                let shown = chrono::DateTime::from_timestamp(seconds.value(row), 0);
+                shown.is_none_or(|shown| zone.offset_from_local_datetime(&shown.naive_utc()).single().is_none())
+            })
+        }
+        (_, Float32) => first_infinite(array, out.as_primitive::<Float32Type>(), f32::is_infinite),
+        (_, Float64) => first_infinite(array, out.as_primitive::<Float64Type>(), f64::is_infinite),
+        _ => None,
+    }
+}
+
+/// The first row that does not come back from `out` as it is in `array`.
+fn first_changed(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
+    first_difference(array, &lenient(out, array.data_type())?).ok()?
+}
+
+/// The first row that is beyond the type and became infinite, rather than being so.
+fn first_infinite<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    out: &PrimitiveArray<T>,
+    is_infinite: fn(T::Native) -> bool,
+) -> Option<usize> {
+    let became = |row: &usize| {
+        array.is_valid(*row)
+            && is_infinite(out.value(*row))
+            && !shown_value(array, *row).to_ascii_lowercase().contains("inf")
+    };
+    (0..out.len()).find(became)
 }
 
 /// Whether a cast between these is exact for every value there is, or reports those for which it is not.

@@ -11,6 +11,7 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 use super::content::{Content, guarded};
 use super::decode::Parquet;
 use super::footer::{Footer, Interner};
+use super::types::per_tick;
 
 /// Bytes of an instant.
 pub(super) const INSTANT: i32 = 12;
@@ -24,15 +25,6 @@ fn nanoseconds(bytes: &[u8]) -> Option<i128> {
     let (time, day) = bytes.split_first_chunk::<8>()?;
     let (time, day) = (i64::from_le_bytes(*time), i32::from_le_bytes(day.try_into().ok()?));
     Some((i128::from(day) - i128::from(EPOCH)) * 86_400_000_000_000 + i128::from(time))
-}
-
-fn per_tick(unit: TimeUnit) -> i128 {
-    match unit {
-        TimeUnit::Second => 1_000_000_000,
-        TimeUnit::Millisecond => 1_000_000,
-        TimeUnit::Microsecond => 1_000,
-        TimeUnit::Nanosecond => 1,
-    }
 }
 
 /// The ticks of a unit; `None` beyond its range. What is left of a tick is cut.

@@ -73,6 +73,16 @@ fn unit(text: &str) -> Option<TimeUnit> {
     }
 }
 
+/// Nanoseconds of one tick.
+pub(super) fn per_tick(unit: TimeUnit) -> i128 {
+    match unit {
+        TimeUnit::Second => 1_000_000_000,
+        TimeUnit::Millisecond => 1_000_000,
+        TimeUnit::Microsecond => 1_000,
+        TimeUnit::Nanosecond => 1,
+    }
+}
+
 /// The logical type of a column that a file has as `raw`; `None` where a panel cannot hold it.
 ///
 /// Dictionaries of text keep 32-bit keys whatever the file has: a section joins the strings of all stocks, which

@@ -88,7 +88,11 @@ pub struct BuildArgs {
     /// Decide on a column's type by hand; may be repeated
     ///
     /// For columns whose types differ between files in a way that loses nothing only by your word: --cast
-    /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'.
+    /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'. Values are rounded to what TYPE
+    /// holds: digits of a float or after a decimal's point, and what is finer than the unit of a time is cut. A value
+    /// that TYPE does not hold refuses its file: one beyond its range, a fraction as an integer, a time of day as a date,
+    /// a clock time that a zone skips or shows twice. Without a zone, times are those of UTC; integers as dates and times
+    /// count days or units since 1970.
     #[arg(long, value_name = "COL=TYPE")]
     pub cast: Vec<Cast>,
 

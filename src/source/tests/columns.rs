@@ -53,6 +53,32 @@ fn unknown_names_are_refused_with_the_nearest_column() {
 }
 
 #[test]
+fn an_option_for_a_column_that_may_stand_in_an_unreadable_file_is_a_note() {
+    for (change, expected) in [
+        (
+            (|options| options.exclude = vec!["Y".into()]) as fn(&mut SourceOptions),
+            "--exclude names \"Y\", which no file has that can be read",
+        ),
+        (
+            |options| options.casts = vec!["Y=int64".parse().unwrap()],
+            "--cast names \"Y\", which no file has that can be read",
+        ),
+    ] {
+        let mut source = Source::new();
+        source.add("a", &[("date", day()), ("x", ints(&[1]))]);
+        let torn = encoded(&[("date", day()), ("Y", ints(&[1]))]);
+        source.write("b.parquet", &torn[..torn.len() - 5]);
+        source.options(change);
+        let survey = source.survey();
+        assert_eq!(names(&survey), ["x"]);
+        assert!(survey.notes.iter().any(|note| note == expected), "{:?}", survey.notes);
+        // What is to be kept must be there.
+        source.options(|options| options.columns = Some(vec!["Y".into()]));
+        assert_mentions(&source.refused(), &["--columns names \"Y\", which no file has"]);
+    }
+}
+
+#[test]
 fn columns_that_a_panel_cannot_hold_refuse_the_file_unless_excluded() {
     let mut source = Source::new();
     source.add("a", &[("date", day()), ("tags", list()), ("x", ints(&[1]))]);

@@ -112,6 +112,19 @@ fn midnights_of_a_zone_with_a_history_are_days_and_restored() {
 }
 
 #[test]
+fn a_zone_that_is_unknown_is_named_and_another_column_is_a_way_out() {
+    for zone in ["UTC+8", "CST", "tzlocal()", "China Standard Time", "+8"] {
+        let stamps = TimestampMicrosecondArray::from(vec![1_704_124_800_000_000]).with_timezone(zone);
+        let mut source = Source::new();
+        source.add("a", &[("date", Arc::new(stamps)), ("day", texts(&["20240102"]))]);
+        assert_mentions(&source.reason(), &[&format!("in the time zone {zone}, which is unknown"), "+08:00"]);
+        source.options(|options| options.date_columns = vec!["day".into()]);
+        let survey = source.survey();
+        assert_eq!(survey.open(&survey.inputs[0]).unwrap().dates().len(), 1, "{zone}");
+    }
+}
+
+#[test]
 fn other_text_needs_a_format_and_is_restored_if_it_reads_back() {
     let mut source = source_of(texts(&["02-Jan-2024", "03-Jan-2024"]));
     assert_mentions(&source.reason(), &["row 1 of \"date\"", "\"02-Jan-2024\"", "--date-format"]);

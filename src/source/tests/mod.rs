@@ -1,6 +1,7 @@
 //! The input as users have it: every habit of real files, and every way for one to be bad.
 
 mod bad_files;
+mod casts;
 mod columns;
 mod constants;
 mod dates;
