@@ -205,8 +205,12 @@ impl Error {
     /// The way out: the end of the message, where it names one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            // What is wrong with each is in its reason.
-            Error::Inputs { .. } => None,
+            // The usual reason's, where an option helps.
+            Error::Inputs { skipped, .. } => {
+                let usual = grouped(skipped).into_iter().next()?;
+                let (_, hint) = usual.example.reason.rsplit_once("; ").filter(|(_, hint)| hint.contains("--"))?;
+                Some(hint.to_owned())
+            }
             _ => self.to_string().rsplit_once("; ").map(|(_, hint)| hint.to_owned()),
         }
     }

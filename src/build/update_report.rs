@@ -239,7 +239,9 @@ impl UpdateReport {
     pub(super) fn refuse_empty(&self) -> Result<()> {
         match self.rows + self.added > self.removed {
             true => Ok(()),
-            false => Err(Error::Refused("no row would be left; remove the store instead".to_owned())),
+            false => Err(Error::Refused(
+                "no row of the store would be left; look whether the source is what it should be".to_owned(),
+            )),
         }
     }
 

@@ -259,12 +259,21 @@ impl<'a> DateReader<'a> {
             integer if integer.is_integer() => "integers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",
         };
+        let (others, way_out) =
+            if self.has_dates(array) { ("", LEAVES_OUT) } else { (", nor has another row one", "") };
         Err(format!(
-            "row {} of {:?}: {} is no date; {hint}{LEAVES_OUT}",
+            "row {} of {:?}: {} is no date{others}; {hint}{way_out}",
             self.days.len() + 1,
             self.name,
             shown_value(array, row)
         ))
+    }
+
+    /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
+    /// leave no row.
+    fn has_dates(&self, array: &ArrayRef) -> bool {
+        let mut others = DateReader::new(self.name, self.raw, self.format, BadDates::Drop);
+        !self.days.is_empty() || (others.push(array).is_ok() && others.days.iter().any(|&day| day != NO_DAY))
     }
 
     /// The one form of all dates seen; `None` if there are several or none.
