@@ -32,8 +32,6 @@ pub(super) struct Changes {
     pub(super) columns: Vec<u64>,
     /// For each panel column, what was lost of it.
     pub(super) lost_values: Vec<Lost>,
-    /// Rows that are gone because they were to go: with their file, or because others take the place of their date's.
-    pub(super) pruned: u64,
     /// Rows of the dates compared that were there before.
     pub(super) rows_before: u64,
     /// The first changes.
@@ -147,7 +145,6 @@ impl<'a> Revision<'a> {
         let mut all = Changes::none(self.sealer.columns.len() - 2);
         for part in parts {
             all.lost_values.iter_mut().zip(&part.lost_values).for_each(|(all, part)| all.extend(part));
-            all.pruned += part.pruned;
             all.rows_before += part.rows_before;
             all.dirty.extend(part.dirty);
             all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
@@ -181,7 +178,6 @@ impl<'a> Revision<'a> {
             let mut first_columns = Vec::new();
             let stocks = before.as_ref().map_or(&[][..], Before::stock_numbers);
             changes.rows_before += stocks.len() as u64;
-            changes.pruned += alignment.removed.iter().filter(|&&row| self.goes(stocks[row])).count() as u64;
             for (column, count) in changes.columns.iter_mut().enumerate() {
                 let lost = &mut changes.lost_values[column];
                 let differing = if column < columns_before { &mut restated } else { &mut filled };

@@ -128,9 +128,9 @@ pub(super) fn guard_nulls(before: &Store, changes: &Changes, guards: &mut Guards
     Ok(())
 }
 
-/// Notes where many of `all` rows are to go.
+/// Notes where many of `all` rows are to go: with their file, out of it, or because others take the place of their date's.
 pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
-    let count = changes.pruned;
+    let count = changes.dirty.iter().map(|dirty| dirty.removed).sum();
     if is_many(count, all, FEW) {
         let examples = changes.examples.iter().filter(|change| change.change == "removed").take(EXAMPLES);
         let examples = examples.map(|change| format!("{} {}", change.date, change.code)).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 
-use super::align::{Alignment, Reread, Rule, Unread};
+use super::align::{Alignment, Reread, Rule};
 use super::appended::{Appended, Marks};
 use super::changes::Changes;
 use super::merge::merged;
@@ -35,8 +35,6 @@ pub(super) struct Revision<'a> {
     pub(super) given: Given,
     /// Code of each stock, by stock number.
     codes: ArrayRef,
-    /// The stocks of which rows go that were not read again.
-    going: HashSet<u32>,
 }
 
 /// Whose rows were read again.
@@ -69,18 +67,11 @@ impl<'a> Revision<'a> {
             let rule = *reread.get(codes.value(stock as usize))?;
             Some(Reread { stock, rank: ranks[stock as usize], rule })
         });
-        let reread: Vec<Reread> = reread.collect();
-        let going = reread.iter().filter(|reread| reread.rule.unread == Unread::Goes);
-        let going = going.map(|reread| reread.stock).collect();
+        let reread = reread.collect();
         dates.sort_unstable();
         dates.dedup();
         let codes = Arc::clone(&snapshot.dictionaries[0]);
-        Revision { sealer, before, reread, ranks, dates, appended, given, codes, going }
-    }
-
-    /// Whether rows of the stock go that were not read again.
-    pub(super) fn goes(&self, stock: u32) -> bool {
-        self.going.contains(&stock)
+        Revision { sealer, before, reread, ranks, dates, appended, given, codes }
     }
 
     /// Makes `snapshot`, which has all but sections and history, the next version.
