@@ -1,7 +1,7 @@
 //! The input: finds the per-stock files, agrees on one schema for all of them, and reads one series at a time.
 //!
-//! What is wrong with one file is a reason in words (of a [`Skipped`], or the `Err` of [`Survey::open`] and
-//! [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
+//! What is wrong with one file is a reason in words (of a [`Skipped`](crate::skipped::Skipped), or the `Err` of
+//! [`Survey::open`] and [`SeriesReader::read`]), never an [`Error`](crate::Error): the other files go on.
 
 mod advice;
 mod agree;

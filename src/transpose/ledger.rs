@@ -43,7 +43,7 @@ pub(super) struct Ledger {
     /// Whether dates in paths are spelt `2024-01-02`.
     #[serde(default)]
     pub(super) dashes: bool,
-    /// [`Plan::fields`] of every file whose `changed_ns` is not 0.
+    /// `Plan::fields` of every file whose `changed_ns` is not 0.
     pub(super) schema: Vec<(String, String)>,
     /// What is known of each date.
     #[serde(with = "by_date")]

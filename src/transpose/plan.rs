@@ -85,7 +85,7 @@ impl Selection {
     /// The places of the selected dates among the store's, ascending.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) for a named date that the store lacks, with the nearest ones.
+    /// [`Error::NotFound`] for a named date that the store lacks, with the nearest ones.
     pub(super) fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
         let all = store.dates()?;
         let mut named = HashSet::new();
@@ -122,7 +122,7 @@ impl Plan {
     /// Resolves `shape`.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) for a column or a stock that the store lacks.
+    /// [`Error::NotFound`] for a column or a stock that the store lacks.
     pub(super) fn new(store: &Store, shape: &Shape) -> Result<Plan> {
         let panel = store.schema()?;
         for name in shape.columns.iter().flatten().chain(&shape.exclude) {
