@@ -52,7 +52,7 @@
 //! # Trust and damage
 //!
 //! Files of a store are written once, published by a rename, and never changed; mapping relies on that (see
-//! [`mapped::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the
+//! [`storage::Access`], also for the way without mapping). [`Store::open`] checks the catalog's header and costs the
 //! same for any size. A chunk's checksum is compared each time it is handed out; by [`Store::series`], which takes
 //! single rows of many chunks, the first time. [`Store::verify`] compares them all. Damage is an [`Error`], never a
 //! panic and never an older version in silence.
@@ -68,30 +68,31 @@
 //! No server and no query language; daily panels only; one machine with a local file system; 64-bit little-endian
 //! Linux and macOS.
 
-mod build;
-pub mod durable;
+mod codec;
+mod compare;
 pub mod error;
 pub mod format;
 pub mod hint;
+mod ingest;
 pub mod key;
-mod lock;
-pub mod mapped;
 pub mod panel;
 pub mod progress;
 mod segment;
+mod shuffle;
 pub mod sink;
 pub mod skipped;
 pub mod source;
+pub mod storage;
 pub mod store;
 pub mod synth;
 mod transpose;
 pub mod workers;
 
-pub use build::{
+pub use error::{Damage, Error, Result};
+pub use ingest::{
     Append, Build, BuildReport, Differs, FilledColumn, Guard, GuardMet, Kept, KeptRows, Limit, RestatedColumn,
     RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
-pub use error::{Damage, Error, Result};
 pub use key::{Date, StockId};
 pub use store::Store;
 pub use transpose::{OutputReport, Selection, Shape, Transpose, TransposeReport, verify_output};

@@ -304,3 +304,28 @@ fn own_texts(coded: &DictionaryArray<Int32Type>) -> Result<ArrayRef, ArrowError>
     let texts = take(coded.values(), &UInt32Array::from(order), None)?;
     Ok(Arc::new(DictionaryArray::try_new(keys, texts)?))
 }
+
+/// One column of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SeriesColumn {
+    /// One value a row.
+    Rows(ArrayRef),
+    /// All rows hold the value of this array of one row, and it is no null. Many columns are like that, such as the
+    /// dummies of an industry; that not every such column is found must not matter to who reads it.
+    Constant(ArrayRef),
+}
+
+impl SeriesColumn {
+    /// The column as an array of its `row_count` rows.
+    ///
+    /// # Errors
+    /// None but arrow's own, for a type that it cannot repeat.
+    pub fn into_array(self, row_count: usize) -> Result<ArrayRef, String> {
+        match self {
+            SeriesColumn::Rows(array) => Ok(array),
+            SeriesColumn::Constant(one) => {
+                take(&one, &UInt32Array::from(vec![0; row_count]), None).map_err(|error| error.to_string())
+            }
+        }
+    }
+}

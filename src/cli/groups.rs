@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use transect::mapped::{Access, network_file_system};
+use transect::storage::{Access, network_file_system};
 use transect::{Guard, Limit, Store};
 
 use super::output;

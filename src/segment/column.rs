@@ -5,6 +5,7 @@ use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
+use crate::codec::stored_type;
 use crate::error::Damage;
 use crate::format::{ChunkLayout, Stored};
 
@@ -21,55 +22,6 @@ pub(crate) struct SegmentColumn {
     pub(crate) stored: Stored,
     /// For [`Stored::Codes`], the values that codes stand for.
     pub(crate) dictionary: Option<ArrayRef>,
-}
-
-/// The stored type of a column whose values need all the width that their logical type has.
-pub(crate) fn natural_stored(logical: &DataType) -> Stored {
-    match logical {
-        DataType::Null | DataType::Boolean => Stored::Bits,
-        DataType::Utf8
-        | DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::Dictionary(_, _) => Stored::Codes,
-        fixed => match fixed.primitive_width() {
-            Some(1) => Stored::Bytes1,
-            Some(2) => Stored::Bytes2,
-            Some(4) => Stored::Bytes4,
-            Some(16) => Stored::Bytes16,
-            _ => Stored::Bytes8,
-        },
-    }
-}
-
-/// The Arrow type under which a segment holds `logical` values stored as `stored`; `None` where the two cannot meet.
-pub(crate) fn stored_type(logical: &DataType, stored: Stored) -> Option<DataType> {
-    let natural = natural_stored(logical);
-    match (logical, stored) {
-        (DataType::Null, Stored::Bits) => Some(DataType::Boolean),
-        (DataType::Binary | DataType::LargeBinary | DataType::BinaryView, Stored::Codes) => {
-            Some(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary)))
-        }
-        (_, Stored::Codes) if natural == Stored::Codes => {
-            Some(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)))
-        }
-        (integer, _) if integer.is_integer() && stored <= natural => {
-            Some(match (stored, integer.is_signed_integer()) {
-                (Stored::Bits, _) => DataType::Boolean,
-                (Stored::Bytes1, true) => DataType::Int8,
-                (Stored::Bytes2, true) => DataType::Int16,
-                (Stored::Bytes4, true) => DataType::Int32,
-                (_, true) => DataType::Int64,
-                (Stored::Bytes1, false) => DataType::UInt8,
-                (Stored::Bytes2, false) => DataType::UInt16,
-                (Stored::Bytes4, false) => DataType::UInt32,
-                (_, false) => DataType::UInt64,
-            })
-        }
-        (other, _) => (stored == natural).then(|| other.clone()),
-    }
 }
 
 /// The array over one chunk, in the segment's stored type. The values are not copied.

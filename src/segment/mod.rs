@@ -9,6 +9,6 @@ mod reader;
 mod writer;
 
 pub(crate) use body::SectionBody;
-pub(crate) use column::{SegmentColumn, chunk_array, natural_stored, stored_array, stored_type};
+pub(crate) use column::{SegmentColumn, chunk_array, stored_array};
 pub(crate) use reader::Segment;
 pub(crate) use writer::{SealedSegment, SegmentId, SegmentWriter};

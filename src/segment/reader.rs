@@ -11,9 +11,9 @@ use arrow_ipc::reader::read_footer_length;
 use arrow_ipc::root_as_footer;
 use twox_hash::XxHash3_64;
 
-use crate::durable;
 use crate::error::{Damage, Error, Result};
-use crate::mapped::{Access, load, read_at};
+use crate::storage;
+use crate::storage::{Access, load, read_at};
 
 /// `ARROW1` and the footer's length, the last ten bytes of an Arrow IPC file.
 const TRAILER_LEN: usize = 10;
@@ -137,7 +137,7 @@ impl Segment {
 
 /// Opens the segment at `path`, which must be `byte_len` bytes long.
 fn open(path: &Path, byte_len: u64) -> Result<File> {
-    let file = durable::open(path).map_err(|error| match error.kind() {
+    let file = storage::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
         _ => Error::io("open", path)(error),
     })?;

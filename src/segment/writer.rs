@@ -8,11 +8,12 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
-use super::{SectionBody, Segment, SegmentColumn, chunk_array, stored_type};
-use crate::durable::{AlignedWriter, Disk, Syncs};
+use super::{SectionBody, Segment, SegmentColumn, chunk_array};
+use crate::codec::stored_type;
 use crate::error::{Error, Result};
 use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
 use crate::key::Date;
+use crate::storage::{AlignedWriter, Disk, Syncs};
 
 /// Which segment of which store.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
-use crate::durable::Dir;
 use crate::error::{Error, Result};
 use crate::format::{TEMP_PREFIX, checksum};
+use crate::storage::Dir;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::allowance::Allowance;
 use super::content::{Content, guarded};
-use super::footer::{Interner, survey_footer};
 use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
 use super::options::SourceOptions;
+use super::parquet::footer::{Interner, survey_footer};
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
 use crate::hint::{counted, listed, quoted};

@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use super::conflict::{Conflict, advise, tell};
 use super::convert::surely_exact;
 use super::discover::counted;
-use super::footer::{FileSchema, Value};
+use super::parquet::footer::{FileSchema, Value};
 use super::survey::Prior;
 use super::types::{Joined, join};
 use crate::error::Result;

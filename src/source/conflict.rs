@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::agree::{Answers, Question};
-use super::footer::Value;
+use super::parquet::footer::Value;
 use super::types::{is_text, join, meets_beyond_nanoseconds};
 use crate::error::Result;
 use crate::hint::quoted;

@@ -9,10 +9,10 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
 use super::dates::{DateReader, Format};
-use super::decode::Parquet;
-use super::footer::{DATE_NAMES, FileColumn, FileSchema};
 use super::options::SourceOptions;
 use super::order::NO_DAY;
+use super::parquet::decode::Parquet;
+use super::parquet::footer::{DATE_NAMES, FileColumn, FileSchema};
 use crate::hint::quoted;
 
 /// Columns that are tried.

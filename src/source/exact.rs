@@ -13,8 +13,8 @@ use super::agree::Question;
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
 use super::convert::{convert, widen};
-use super::decode::Parquet;
-use super::footer::{FileSchema, Value};
+use super::parquet::decode::Parquet;
+use super::parquet::footer::{FileSchema, Value};
 use super::types::shown_type;
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the

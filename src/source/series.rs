@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Date64Type;
-use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use arrow_select::take::take;
@@ -14,37 +14,12 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 use super::content::{CHANGED, Content, Stamp, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
-use super::decode::{Parquet, undecodable};
-use super::footer::Value;
 use super::order::{Order, order};
+use super::parquet::decode::{Parquet, undecodable};
+use super::parquet::footer::Value;
 use super::survey::{Input, Layout, Survey, Target};
 use crate::key::Date;
-use crate::panel::DateForm;
-
-/// One column of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SeriesColumn {
-    /// One value a row.
-    Rows(ArrayRef),
-    /// All rows hold the value of this array of one row, and it is no null. Many columns are like that, such as the
-    /// dummies of an industry; that not every such column is found must not matter to who reads it.
-    Constant(ArrayRef),
-}
-
-impl SeriesColumn {
-    /// The column as an array of its `row_count` rows.
-    ///
-    /// # Errors
-    /// None but arrow's own, for a type that it cannot repeat.
-    pub fn into_array(self, row_count: usize) -> Result<ArrayRef, String> {
-        match self {
-            SeriesColumn::Rows(array) => Ok(array),
-            SeriesColumn::Constant(one) => {
-                take(&one, &UInt32Array::from(vec![0; row_count]), None).map_err(|error| error.to_string())
-            }
-        }
-    }
-}
+use crate::panel::{DateForm, SeriesColumn};
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {

@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use arrow_buffer::Buffer;
 use bytemuck::Pod;
 
-use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
-use crate::lock::FileLock;
-use crate::mapped::{Access, load};
+use crate::storage;
+use crate::storage::FileLock;
+use crate::storage::{Access, load};
 
 /// The bytes of one catalog, trusted table by table.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Catalog {
     /// # Errors
     /// When it is missing, damaged or of another format version.
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
-        let file = durable::open(path).map_err(Error::io("open", path))?;
+        let file = storage::open(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
         let file = lock.file();

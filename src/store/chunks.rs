@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_buffer::Buffer;
 
-use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     ChunkFileHeader, ChunkRecord, FORMAT_VERSION, MAGIC, SEGMENT_DIR, SegmentRecord, checksum, chunks_name,
 };
-use crate::mapped::{Access, load, read_at};
+use crate::storage;
+use crate::storage::{Access, load, read_at};
 
 /// Length of a record, and of the header.
 const RECORD_LEN: u64 = size_of::<ChunkRecord>() as u64;
@@ -32,7 +32,7 @@ impl Chunks {
     /// When the file is missing, too short or damaged.
     pub(super) fn open(root: &Path, segment: &SegmentRecord, access: Access) -> Result<Chunks> {
         let path = root.join(SEGMENT_DIR).join(chunks_name(segment.version));
-        let file = durable::open(&path).map_err(|error| match error.kind() {
+        let file = storage::open(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
         })?;

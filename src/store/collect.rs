@@ -12,14 +12,14 @@ use super::layout::names;
 use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
 use super::{Store, VersionEntry};
-use crate::durable::{self, Disk};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_catalog_name, parse_chunks_name, parse_segment_name,
 };
-use crate::lock::{FileLock, wait};
-use crate::mapped::Access;
 use crate::progress::{Observer, Silent};
+use crate::storage::Access;
+use crate::storage::{self, Disk};
+use crate::storage::{FileLock, wait};
 
 /// Removes old versions of a store, and the files that only they use.
 ///
@@ -195,7 +195,7 @@ impl Plan {
             // A catalog that the live version's history does not know was written and never made live.
             if version != live.version() && known.is_none_or(|at| goes(newer, replaced_ns(at))) {
                 let path = catalog_path(live.path(), version);
-                let file = match durable::open(&path) {
+                let file = match storage::open(&path) {
                     // In a dry run, a writer may remove it meanwhile.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     opened => opened.map_err(Error::io("open", &path))?,

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::Store;
 use super::view::OpenSegment;
+use crate::codec::{natural_stored, stored_type};
 use crate::error::Result;
 use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
-use crate::segment::{natural_stored, stored_type};
 use crate::skipped::Skipped;
 
 /// A store in numbers.

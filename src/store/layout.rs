@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use crate::durable;
 use crate::error::{Error, Result};
 use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX};
+use crate::storage;
 
 /// How CURRENT begins in any version of the format. Other programs have files of that name, too.
 const CURRENT_BEGINS: [u8; 15] = *b"transect store ";
@@ -18,7 +18,7 @@ const CURRENT_BEGINS: [u8; 15] = *b"transect store ";
 /// When it cannot be read.
 pub(super) fn is_store(root: &Path) -> Result<bool> {
     let mut begins = [0; CURRENT_BEGINS.len()];
-    let current = durable::open(&root.join(CURRENT_NAME)).and_then(|mut file| file.read_exact(&mut begins));
+    let current = storage::open(&root.join(CURRENT_NAME)).and_then(|mut file| file.read_exact(&mut begins));
     if current.is_ok() && begins == CURRENT_BEGINS {
         return Ok(true);
     }
@@ -37,7 +37,7 @@ pub(super) fn is_store(root: &Path) -> Result<bool> {
 pub(super) fn refuse_links(root: &Path) -> Result<()> {
     for path in [CATALOG_DIR, SEGMENT_DIR].map(|dir| root.join(dir)) {
         if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
-            return Err(Error::io("open", &path)(durable::link()));
+            return Err(Error::io("open", &path)(storage::link()));
         }
     }
     Ok(())

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::durable::{self, Disk};
 use crate::error::{Error, Result};
 use crate::format::{LOCK_NAME, LockNote};
-use crate::lock::FileLock;
+use crate::storage::FileLock;
+use crate::storage::{self, Disk};
 
 /// More bytes than LOCK has.
 const LONGEST: u64 = 4096;
@@ -34,7 +34,7 @@ impl Lock {
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
         let open =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).custom_flags(flags).open(&path);
-        let file = open.and_then(durable::regular).map_err(durable::link_named).map_err(Error::io("open", &path))?;
+        let file = open.and_then(storage::regular).map_err(storage::link_named).map_err(Error::io("open", &path))?;
         let file = take(file, &path)?;
         let note = LockNote::parse(&text(file.file())).unwrap_or_default();
         let lock = Lock { file, path, note };
@@ -78,7 +78,7 @@ fn take(file: File, path: &Path) -> Result<FileLock> {
 /// [`Error::Locked`] when somebody is.
 pub(super) fn look(root: &Path) -> Result<()> {
     let path = root.join(LOCK_NAME);
-    match durable::open(&path) {
+    match storage::open(&path) {
         Ok(file) => take(file, &path).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("open", &path)(error)),
@@ -87,7 +87,7 @@ pub(super) fn look(root: &Path) -> Result<()> {
 
 /// What the LOCK of the store at `root` notes; zeros where it notes nothing that can be read.
 pub(super) fn note(root: &Path) -> LockNote {
-    let file = durable::open(&root.join(LOCK_NAME)).ok();
+    let file = storage::open(&root.join(LOCK_NAME)).ok();
     file.and_then(|file| LockNote::parse(&text(&file))).unwrap_or_default()
 }
 

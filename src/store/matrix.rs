@@ -12,8 +12,8 @@ use arrow_schema::DataType;
 use super::{Section, Store};
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::mapped::zeroed;
 use crate::panel::restore;
+use crate::storage::zeroed;
 use crate::workers::Workers;
 
 /// Dates that a worker fills at a time: so many have whole bytes of bits, whatever the number of stocks.

@@ -8,12 +8,12 @@ use super::lock::{self, Lock};
 use super::stale::Stale;
 use super::view::{published_before, read_current};
 use super::{Snapshot, Store, VersionEntry};
-use crate::durable::Disk;
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
+use crate::storage::Disk;
 
 /// What a writer expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::collect::catalog_versions;
 use super::{Store, lock};
 use crate::error::{Error, Result};
 use crate::hint::quoted;
-use crate::mapped::Access;
+use crate::storage::Access;
 
 /// A store in which a version went live that is newer than the one CURRENT names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::DataType;
 
 use super::*;
-use crate::durable::{Disk, Syncs};
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Spelling;
 use crate::segment::{SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
 
 const CODES: [&str; 5] = ["E", "C", "A", "D", "B"];

@@ -13,7 +13,6 @@ use super::catalog::Catalog;
 use super::chunks::Chunks;
 use super::collect::catalog_versions;
 use super::{Section, absent, dictionary, layout, lock, logical};
-use crate::durable;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, ColumnRecord, Current, FORMAT_VERSION, HistoryRecord, NONE, SEGMENT_DIR, SectionRecord,
@@ -21,9 +20,10 @@ use crate::format::{
 };
 use crate::hint::{listed, nearest};
 use crate::key::{Date, StockId};
-use crate::mapped::Access;
 use crate::panel::{Column, DateForm, PanelSchema};
 use crate::segment::{Segment, SegmentColumn};
+use crate::storage;
+use crate::storage::Access;
 
 /// One version of a store, opened for reading.
 ///
@@ -490,7 +490,7 @@ const LONGEST_CURRENT: u64 = 4096;
 
 pub(super) fn read_current(root: &Path) -> Result<Current> {
     let path = root.join(CURRENT_NAME);
-    let read = durable::open(&path).and_then(|file| {
+    let read = storage::open(&path).and_then(|file| {
         let mut bytes = Vec::new();
         file.take(LONGEST_CURRENT).read_to_end(&mut bytes).map(|_| bytes)
     });

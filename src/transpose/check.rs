@@ -14,11 +14,11 @@ use serde::Serialize;
 use super::encode::use_columns;
 use super::ledger::{Ledger, LedgerFile, read_file};
 use super::plan::Plan;
-use crate::durable::{Dir, Disk};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
 use crate::sink::Format;
+use crate::storage::{Dir, Disk};
 use crate::store::{Section, Store, first_difference};
 use crate::workers::Workers;
 

@@ -7,24 +7,14 @@ use std::sync::OnceLock;
 
 use super::encode::encode_section;
 use super::ledger::{LedgerFile, read_file};
-use super::plan::{Plan, Shape};
-use super::work::{Check, Work};
+use super::plan::Plan;
+use super::shape::Shape;
+use super::work::{Check, Claims, Work};
 use crate::error::Result;
 use crate::format::checksum;
 use crate::key::Date;
 use crate::sink::{Encoder, Scratch};
 use crate::store::Store;
-
-/// The files that no ledger lists, each with the place of its date among the store's.
-#[derive(Default)]
-pub(super) struct Claims {
-    /// Files as they would be written.
-    pub(super) current: Vec<(usize, LedgerFile)>,
-    /// Files as another version would have them.
-    pub(super) older: Vec<(usize, LedgerFile)>,
-    /// Places of files that are not transect's.
-    pub(super) foreign: Vec<usize>,
-}
 
 /// What a file is.
 enum Claim {
@@ -40,56 +30,54 @@ struct Maker {
     encoder: Encoder,
 }
 
-impl Claims {
-    /// Looks at the files of the dates at `places` that `work` does not own. Costs a look for each, and for each that
-    /// is there reading it, and encoding its section in every version that is kept until one matches.
-    ///
-    /// # Errors
-    /// When the store is damaged, or a file cannot be read.
-    pub(super) fn new(
-        check: &Check<'_>,
-        shape: &Shape,
-        encoder: &Encoder,
-        work: &Work,
-        places: &[usize],
-    ) -> Result<Claims> {
-        let dates = check.store.dates()?;
-        let others: OnceLock<Vec<Maker>> = OnceLock::new();
-        let judged = check.workers.try_map_with(places.len(), Scratch::default, |scratch, at| {
-            let (index, path) = (places[at], check.plan.names.path(dates[places[at]]));
-            if work.owns(&path) {
-                return Ok(None);
-            }
-            let Some(found) = check.out.look_below(&path)? else { return Ok(None) };
-            let bytes = if found.is_file() { read_file(check.out, &path)? } else { None };
-            let Some(bytes) = bytes else { return Ok(Some((index, Claim::Foreign))) };
-            let record = |rows, changed_ns| LedgerFile {
-                changed_ns,
-                rows,
-                bytes: bytes.len() as u64,
-                checksum: checksum(&bytes),
-                modified_ns: found.modified_ns,
-            };
-            if let Some(rows) = rows_if_same(check.store, index, check.plan, encoder, scratch, &bytes)? {
-                return Ok(Some((index, Claim::Current(record(rows, check.store.changed_ns(index)?)))));
-            }
-            for maker in others.get_or_init(|| makers(check.store, shape)) {
-                if let Some(file) = maker.claim(dates[index], scratch, &bytes, &record) {
-                    return Ok(Some((index, Claim::Older(file))));
-                }
-            }
-            Ok(Some((index, Claim::Foreign)))
-        })?;
-        let mut claims = Claims::default();
-        for (index, claim) in judged.into_iter().flatten() {
-            match claim {
-                Claim::Current(file) => claims.current.push((index, file)),
-                Claim::Older(file) => claims.older.push((index, file)),
-                Claim::Foreign => claims.foreign.push(index),
+/// Looks at the files of the dates at `places` that `work` does not own. Costs a look for each, and for each that
+/// is there reading it, and encoding its section in every version that is kept until one matches.
+///
+/// # Errors
+/// When the store is damaged, or a file cannot be read.
+pub(super) fn claims(
+    check: &Check<'_>,
+    shape: &Shape,
+    encoder: &Encoder,
+    work: &Work,
+    places: &[usize],
+) -> Result<Claims> {
+    let dates = check.store.dates()?;
+    let others: OnceLock<Vec<Maker>> = OnceLock::new();
+    let judged = check.workers.try_map_with(places.len(), Scratch::default, |scratch, at| {
+        let (index, path) = (places[at], check.plan.names.path(dates[places[at]]));
+        if work.owns(&path) {
+            return Ok(None);
+        }
+        let Some(found) = check.out.look_below(&path)? else { return Ok(None) };
+        let bytes = if found.is_file() { read_file(check.out, &path)? } else { None };
+        let Some(bytes) = bytes else { return Ok(Some((index, Claim::Foreign))) };
+        let record = |rows, changed_ns| LedgerFile {
+            changed_ns,
+            rows,
+            bytes: bytes.len() as u64,
+            checksum: checksum(&bytes),
+            modified_ns: found.modified_ns,
+        };
+        if let Some(rows) = rows_if_same(check.store, index, check.plan, encoder, scratch, &bytes)? {
+            return Ok(Some((index, Claim::Current(record(rows, check.store.changed_ns(index)?)))));
+        }
+        for maker in others.get_or_init(|| makers(check.store, shape)) {
+            if let Some(file) = maker.claim(dates[index], scratch, &bytes, &record) {
+                return Ok(Some((index, Claim::Older(file))));
             }
         }
-        Ok(claims)
+        Ok(Some((index, Claim::Foreign)))
+    })?;
+    let mut claims = Claims::default();
+    for (index, claim) in judged.into_iter().flatten() {
+        match claim {
+            Claim::Current(file) => claims.current.push((index, file)),
+            Claim::Older(file) => claims.older.push((index, file)),
+            Claim::Foreign => claims.foreign.push(index),
+        }
     }
+    Ok(claims)
 }
 
 /// The other versions of `store` that can be opened and have the columns of `shape`, newest first.

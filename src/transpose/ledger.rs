@@ -13,12 +13,12 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 
 use super::names::{LEDGER_DIR, LEDGER_STEM, Names};
-use super::plan::Shape;
-use crate::durable::Dir;
+use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::format::{TEMP_PREFIX, checksum};
 use crate::key::Date;
 use crate::sink::{Encoder, read_note, temporary_name};
+use crate::storage::Dir;
 
 /// Endings of a ledger beside the files of an output directory.
 const ENDINGS: [&str; 3] = ["parquet", "arrow", "json"];

@@ -8,9 +8,11 @@ mod names;
 mod place;
 mod plan;
 mod run;
+mod shape;
 mod work;
 
 pub use check::{OutputReport, verify_output};
 
-pub use plan::{Selection, Shape};
+pub use plan::Selection;
 pub use run::{Transpose, TransposeReport};
+pub use shape::Shape;

@@ -4,7 +4,6 @@
 //! file below a directory, hidden or not, and dask and DuckDB all of an ending; each must have the ending of the others
 //! and the directories that they have as columns. pyarrow, pandas and Spark skip names that begin with a dot.
 
-use super::plan::Shape;
 use crate::key::Date;
 use crate::panel::{PanelSchema, Spelling};
 use crate::sink::{Format, NamePattern};
@@ -29,10 +28,9 @@ impl Names {
         Names { pattern, dashes }
     }
 
-    /// The names that files of `shape` have. Where the path stands for the date column, readers must find in it what
+    /// The names that `pattern` makes of the dates of `panel`. Where the path stands for the date column, readers must find in it what
     /// the column would be: a date where it is one, a number or digits where it is such.
-    pub(super) fn of(shape: &Shape, panel: &PanelSchema) -> Names {
-        let pattern = shape.file_name();
+    pub(super) fn of(pattern: NamePattern, panel: &PanelSchema) -> Names {
         let dashes = carries(&pattern, &panel.date_name) && panel.date_form.spelling != Spelling::Digits;
         Names { pattern, dashes }
     }

@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::claim::Claims;
+use super::claim::claims;
 use super::encode::encode_section;
 use super::ledger::{Ledger, LedgerFile, Standing};
 use super::names::LEDGER_DIR;
 use super::place::refuse_collision;
-use super::plan::{Plan, Selection, Shape};
-use super::work::{Check, Work};
-use crate::durable::{Dir, Disk};
+use super::plan::{Plan, Selection};
+use super::shape::Shape;
+use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
-use crate::lock::{FileLock, wait};
 use crate::progress::{Observer, Silent};
 use crate::sink::{Encoder, Scratch, temporary_name, write_whole};
+use crate::storage::{Dir, Disk};
+use crate::storage::{FileLock, wait};
 use crate::store::Store;
 use crate::workers::Workers;
 
@@ -185,7 +186,7 @@ impl<'a> Transpose<'a> {
         let mut work = Work::new(&check, before, ledger, &selected)?;
         // Without a ledger, files of other dates may be transect's too.
         let places = if has_ledger { work.write.clone() } else { (0..self.store.dates()?.len()).collect() };
-        let claims = Claims::new(&check, &self.shape, &encoder, &work, &places)?;
+        let claims = claims(&check, &self.shape, &encoder, &work, &places)?;
         self.refuse_foreign_files(&claims, &work, &plan)?;
         if !self.force {
             self.refuse_unforced(&claims, &plan, refusal)?;

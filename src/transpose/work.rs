@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::claim::Claims;
 use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
-use crate::durable::Dir;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
+use crate::storage::Dir;
 use crate::store::Store;
 use crate::workers::Workers;
 
@@ -32,6 +31,17 @@ pub(super) struct Work {
     /// What transect put at each path that is now to be written or removed; `None` where an unfinished run may have put
     /// anything.
     before: BTreeMap<String, Option<LedgerFile>>,
+}
+
+/// The files that no ledger lists, each with the place of its date among the store's.
+#[derive(Default)]
+pub(super) struct Claims {
+    /// Files as they would be written.
+    pub(super) current: Vec<(usize, LedgerFile)>,
+    /// Files as another version would have them.
+    pub(super) older: Vec<(usize, LedgerFile)>,
+    /// Places of files that are not transect's.
+    pub(super) foreign: Vec<usize>,
 }
 
 /// How to find out which files are current.

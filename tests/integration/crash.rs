@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use transect::durable::{Disk, Operation};
 use transect::progress::{Observer, Silent};
 use transect::sink::Format;
+use transect::storage::{Disk, Operation};
 use transect::store::Collect;
 use transect::{Build, BuildReport, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 

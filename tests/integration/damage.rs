@@ -11,8 +11,8 @@ use arrow_array::{ArrayRef, StringArray};
 use bytemuck::bytes_of;
 use transect::error::Damage;
 use transect::format::{Current, Header, SectionRecord, TABLE_COUNT, Table, checksum, parse_header, table};
-use transect::mapped::Access;
 use transect::progress::Silent;
+use transect::storage::Access;
 use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
 
 use super::panels::{

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Date32Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_ipc::reader::FileReader;
-use transect::mapped::Access;
+use transect::storage::Access;
 use transect::{Date, Store};
 
 use super::panels::{Place, cell, segment_path, small_panel};

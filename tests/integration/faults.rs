@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
-use transect::durable::Operation;
+use transect::storage::Operation;
 
 use super::machine::{Loss, Machine, Step};
 use super::scene::{Scene, store_in};

@@ -11,7 +11,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::DataType;
-use transect::mapped::Access;
+use transect::storage::Access;
 use transect::{Build, Store};
 
 use super::panels::{Cell, Place, assert_whole, batch, cell, date, header, rows};

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use transect::durable::{Disk, Operation};
+use transect::storage::{Disk, Operation};
 
 /// What a disk writes at once: more may be torn, this is not.
 const SECTOR_LEN: u64 = 512;

@@ -7,9 +7,9 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
 use transect::sink::Format;
+use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
 use super::panels::{

@@ -11,7 +11,7 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rustix::io::Errno;
-use transect::durable::Disk;
+use transect::storage::Disk;
 use transect::{Build, Shape, Store, Transpose};
 
 use super::machine::{Loss, Machine, Recorder, Step, Tree};

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use arrow_array::{ArrayRef, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
-use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
 use transect::sink::Format;
+use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Guard, Selection, Shape, Store, Transpose, TransposeReport, Update, verify_output};
 
 use super::panels::{

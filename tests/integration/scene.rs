@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
-use transect::durable::Disk;
+use transect::storage::Disk;
 use transect::store::Collect;
 use transect::{Append, Build, Date, Error, Store, Update};
 

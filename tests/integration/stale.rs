@@ -6,8 +6,8 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use transect::durable::Disk;
 use transect::format::LockNote;
+use transect::storage::Disk;
 use transect::store::Collect;
 use transect::{Build, Error, Store, Update};
 

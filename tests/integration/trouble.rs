@@ -13,7 +13,7 @@ use std::time::Instant;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
-use transect::durable::{Disk, Operation};
+use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Store, Update};
 
 use super::panels::{Place, batch, small_panel, verify, write_parquet};

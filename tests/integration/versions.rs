@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
-use transect::durable::{Disk, Operation};
 use transect::progress::Silent;
+use transect::storage::{Disk, Operation};
 use transect::store::{Collect, CollectReport};
 use transect::{Build, Error, Store, Update};
 

@@ -6,7 +6,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::*;
 use crate::source::content::{Content, WHOLE};
-use crate::source::pages::{PageKind, page_header};
+use crate::source::parquet::pages::{PageKind, page_header};
 
 fn good() -> Vec<(&'static str, ArrayRef)> {
     let dates: Vec<String> = (0..60).map(|n| format!("2024{:02}{:02}", 1 + n / 28, 1 + n % 28)).collect();

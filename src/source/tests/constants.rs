@@ -14,8 +14,8 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use super::*;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, guarded};
-use crate::source::decode::Parquet;
-use crate::source::footer::{Interner, survey_footer};
+use crate::source::parquet::decode::Parquet;
+use crate::source::parquet::footer::{Interner, survey_footer};
 
 const ROWS: usize = 1000;
 

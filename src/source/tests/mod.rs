@@ -19,8 +19,9 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
-use super::{SeriesColumn, SeriesReader, SourceOptions, Survey, survey};
+use super::{SeriesReader, SourceOptions, Survey, survey};
 use crate::error::Error;
+use crate::panel::SeriesColumn;
 use crate::progress::Silent;
 use crate::workers::Workers;
 

@@ -1,0 +1,250 @@
+//! Lays the rows that were read again beside those of the section before: which are in both, which are new or gone, and
+//! what the section is put together from. Pure.
+
+use std::ops::Range;
+
+use super::rows::{Origin, Piece};
+
+/// The appended rows of one section, row by row.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// For each row the version that appended it, or 0; empty when none was.
+    pub(crate) rows: Vec<u64>,
+    /// The last version that took away the rows that were not given; 0 when none did.
+    pub(crate) replaced: u64,
+}
+
+impl Marks {
+    /// The version that appended this row, or 0.
+    pub(crate) fn of_row(&self, row: usize) -> u64 {
+        self.rows.get(row).copied().unwrap_or(0)
+    }
+
+    /// Whether rows of the section were appended.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// A stock whose rows were read again, or are to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reread {
+    /// Its number.
+    pub(crate) stock: u32,
+    /// Its place in code order among all stocks.
+    pub(crate) rank: u32,
+    /// What becomes of its rows.
+    pub(crate) rule: Rule,
+}
+
+/// What becomes of the rows of a stock that was read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// What was appended by this version, from 1, or a later one stands, whatever was read; `u64::MAX` for nothing.
+    pub(crate) appended_stands_since: u64,
+    /// What becomes of a row that was not read.
+    pub(crate) unread: Unread,
+}
+
+/// What becomes of a row of the section before that was not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It stays.
+    Stays,
+    /// It stays if it was appended.
+    StaysIfAppended,
+    /// It goes.
+    Goes,
+}
+
+impl Rule {
+    /// Whether what the section before says of a stock is left as it is: of a row that was `read` or not, and, if it
+    /// is there, the version that appended it, or 0; else the one that took it away.
+    fn stands(self, is_read: bool, is_before: bool, appended: u64) -> bool {
+        match (is_read, self.unread) {
+            (true, _) => appended >= self.appended_stands_since,
+            (false, Unread::Stays) => true,
+            (false, Unread::StaysIfAppended) => !is_before || appended > 0,
+            (false, Unread::Goes) => !is_before,
+        }
+    }
+}
+
+/// How a section follows from the one before and from rows that were read again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Alignment {
+    /// What the new section consists of, in code order.
+    pub(crate) pieces: Vec<Piece>,
+    /// Rows in both.
+    pub(crate) pairs: Vec<Pair>,
+    /// Rows that are new: block and row.
+    pub(crate) added: Vec<(usize, usize)>,
+    /// Rows of the section before that are gone.
+    pub(crate) removed: Vec<usize>,
+    /// Appended rows of the section before that stay, although they were not read again.
+    pub(crate) stayed: Vec<usize>,
+}
+
+/// Neighbouring rows of the section before, and the rows of a block that take their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) before: usize,
+    pub(crate) block: usize,
+    pub(crate) row: usize,
+    pub(crate) len: usize,
+}
+
+impl Alignment {
+    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in code order,
+    /// and `marks` says which of its rows were appended; `rows` gives stock, block and row of what was read again, in
+    /// code order, stocks being among `reread`; `ranks` is the place of each stock in code order.
+    pub(crate) fn new(
+        reread: &[Reread],
+        stocks: &[u32],
+        marks: &Marks,
+        rows: impl Iterator<Item = (u32, usize, usize)>,
+        ranks: &[u32],
+    ) -> Alignment {
+        let mut alignment = Alignment::default();
+        let mut rows = rows.peekable();
+        let (mut kept, mut search) = (0, 0);
+        for &Reread { stock, rank, rule } in reread {
+            search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
+            let is_before = stocks.get(search) == Some(&stock);
+            let row = rows.next_if(|&(other, ..)| other == stock).map(|(_, block, row)| (block, row));
+            let appended = if is_before { marks.of_row(search) } else { marks.replaced };
+            if rule.stands(row.is_some(), is_before, appended) {
+                if is_before && row.is_none() && rule.unread == Unread::StaysIfAppended {
+                    alignment.stayed.push(search);
+                }
+                continue;
+            }
+            alignment.take(Origin::Before, kept..search);
+            kept = search + usize::from(is_before);
+            match row {
+                Some((block, row)) if is_before => alignment.pair(search, block, row),
+                Some(row) => alignment.added.push(row),
+                None => alignment.removed.push(search),
+            }
+            if let Some((block, row)) = row {
+                alignment.take(Origin::Block(block), row..row + 1);
+            }
+            search = kept;
+        }
+        alignment.take(Origin::Before, kept..stocks.len());
+        alignment
+    }
+
+    /// How many rows the new section has.
+    pub(crate) fn row_count(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.rows.len()).sum()
+    }
+
+    fn take(&mut self, origin: Origin, rows: Range<usize>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
+            _ if rows.is_empty() => {}
+            _ => self.pieces.push(Piece { origin, rows }),
+        }
+    }
+
+    fn pair(&mut self, before: usize, block: usize, row: usize) {
+        match self.pairs.last_mut() {
+            Some(last) if last.block == block && last.before + last.len == before && last.row + last.len == row => {
+                last.len += 1;
+            }
+            _ => self.pairs.push(Pair { before, block, row, len: 1 }),
+        }
+    }
+}
+
+/// How many of `stocks` come first for which `is_less` holds; it holds for none after one for which it does not. Costs
+/// the logarithm of the result, so that few stocks are found in a long section as cheaply as many.
+fn gallop(stocks: &[u32], is_less: impl Fn(u32) -> bool) -> usize {
+    let mut step = 1;
+    let mut low = 0;
+    while low + step <= stocks.len() && is_less(stocks[low + step - 1]) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step - 1).min(stocks.len());
+    low + stocks[low..high].partition_point(|&stock| is_less(stock))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Stock n has rank 99 - n, so that numbers and code order differ.
+        #[test]
+        fn an_alignment_is_what_a_map_says(
+            before in prop::collection::btree_set(0u32..100, 0..100),
+            reread in prop::collection::btree_set(0u32..100, 0..100),
+            present in prop::collection::vec(any::<bool>(), 100),
+            // By stock: the version that appended its row, and from which one on appended rows stand.
+            appended in prop::collection::vec(0u64..4, 100),
+            since in prop::collection::vec(prop_oneof![Just(u64::MAX), 1u64..4], 100),
+            unread in prop::sample::select(vec![Unread::Stays, Unread::StaysIfAppended, Unread::Goes]),
+            replaced in 0u64..4,
+            blocks in 1usize..4,
+        ) {
+            let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
+            let stocks: Vec<u32> = before.iter().map(|rank| 99 - rank).collect();
+            let rule = |stock: u32| Rule { appended_stands_since: since[stock as usize], unread };
+            let reread: Vec<Reread> =
+                reread.iter().map(|&rank| Reread { stock: 99 - rank, rank, rule: rule(99 - rank) }).collect();
+            let marks = Marks { rows: stocks.iter().map(|&stock| appended[stock as usize]).collect(), replaced };
+            let with_row: Vec<u32> = reread.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
+            let per_block = with_row.len().div_ceil(blocks).max(1);
+            let rows: Vec<(u32, usize, usize)> =
+                with_row.iter().enumerate().map(|(n, &stock)| (stock, n / per_block, 7 + n % per_block)).collect();
+            let found = Alignment::new(&reread, &stocks, &marks, rows.iter().copied(), &ranks);
+
+            // By rank, where each row of the new section lies.
+            let mut model: BTreeMap<u32, (Origin, usize)> =
+                stocks.iter().enumerate().map(|(row, &stock)| (ranks[stock as usize], (Origin::Before, row))).collect();
+            let row_before = |stock: u32| stocks.iter().position(|&other| other == stock);
+            let (mut removed, mut stayed) = (Vec::new(), Vec::new());
+            for &Reread { stock, rank, .. } in &reread {
+                let Some(row) = row_before(stock).filter(|_| !with_row.contains(&stock)) else { continue };
+                match unread {
+                    Unread::Stays => {}
+                    Unread::StaysIfAppended if appended[stock as usize] > 0 => stayed.push(row),
+                    _ => {
+                        model.remove(&rank);
+                        removed.push(row);
+                    }
+                }
+            }
+            let (mut pairs, mut added) = (Vec::new(), Vec::new());
+            for &(stock, block, row) in &rows {
+                let place = (ranks[stock as usize], (Origin::Block(block), row));
+                match row_before(stock) {
+                    Some(_) if appended[stock as usize] >= since[stock as usize] => {}
+                    None if replaced >= since[stock as usize] => {}
+                    Some(before) => {
+                        model.insert(place.0, place.1);
+                        pairs.push((before, block, row));
+                    }
+                    None => {
+                        model.insert(place.0, place.1);
+                        added.push((block, row));
+                    }
+                }
+            }
+            let each = |piece: &Piece| { let origin = piece.origin; piece.rows.clone().map(move |row| (origin, row)) };
+            prop_assert_eq!(found.pieces.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
+            let each = |pair: &Pair| { let p = *pair; (0..p.len).map(move |n| (p.before + n, p.block, p.row + n)) };
+            prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
+            prop_assert_eq!(&found.added, &added);
+            prop_assert_eq!(&found.removed, &removed);
+            prop_assert_eq!(&found.stayed, &stayed);
+            prop_assert!(found.pieces.iter().all(|piece| !piece.rows.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Rows of one date, wherever they lie: pieces of their origins, and the columns of an origin as bytes.
+
+use std::ops::Range;
+
+use arrow_buffer::bit_util::get_bit;
+
+use crate::codec::widened;
+use crate::format::Stored;
+
+/// Neighbouring rows of one origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) origin: Origin,
+    pub(crate) rows: Range<usize>,
+}
+
+/// Where a piece's rows lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In the block of this number.
+    Block(usize),
+    /// In the section of the version before.
+    Before,
+}
+
+/// One column of all rows of an origin, as bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnRows<'a> {
+    pub(crate) stored: Stored,
+    pub(crate) values: &'a [u8],
+    /// One bit a row; `None` when all rows have a value.
+    pub(crate) validity: Option<&'a [u8]>,
+    /// For codes that are the origin's own, the store's code of each.
+    pub(crate) codes: Option<&'a [u32]>,
+}
+
+impl ColumnRows<'_> {
+    /// Whether the row has a value.
+    pub(crate) fn is_valid(&self, row: usize) -> bool {
+        self.validity.is_none_or(|bits| get_bit(bits, row))
+    }
+
+    /// The integers of these rows.
+    pub(crate) fn integers(&self, rows: Range<usize>, signed: bool) -> Vec<i64> {
+        match self.stored {
+            Stored::Bits => rows.map(|row| i64::from(get_bit(self.values, row))).collect(),
+            stored => {
+                let width = stored.byte_len(1) as usize;
+                widened(&self.values[rows.start * width..rows.end * width], stored, signed)
+            }
+        }
+    }
+}

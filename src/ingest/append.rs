@@ -1,0 +1,336 @@
+//! Runs an append: rows of per-date files come beside the store's, or take their place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::appended::Appended;
+use super::assemble::{Assembly, assemble};
+use super::build_report::known_file;
+use super::guard::{Guard, Guards};
+use super::limit::Limit;
+use super::night::{guard_nulls, guard_pruned};
+use super::revision::{Given, Revision};
+use super::seal::Sealer;
+use super::settings::Settings;
+use super::stages::Stages;
+use super::texts::Texts;
+use super::update_report::UpdateReport;
+use crate::codec::{DictionaryBuilder, Lane};
+use crate::compare::{Rule, Unread};
+use crate::error::{Error, Result};
+use crate::format::SourceStatus;
+use crate::key::Date;
+use crate::panel::PanelSchema;
+use crate::progress::{Observer, Silent};
+use crate::shuffle::{Block, Frame, Gathering, Shelf, Spill};
+use crate::skipped::Skipped;
+use crate::source::{Allowance, KnownFile, SectionFile, check_machine, read_section};
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{Opening, Snapshot, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
+
+/// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
+/// those that it has.
+///
+/// Each file holds stocks of one date. Rows that the store has on that date and the file has not stay, unless the file is
+/// to [`replace`](Append::replace) the date. Rows that were appended stay as they are when their stocks are updated,
+/// until a stock's file changes and has the row itself. Each file is held in memory while it is read; one that would take
+/// more than a quarter of [`memory`](Append::memory) is skipped.
+///
+/// ```no_run
+/// let report = transect::Append::new("panel.store", ["20240103.parquet"]).run()?;
+/// println!("{} rows added, {} restated", report.added, report.restated);
+/// # Ok::<(), transect::Error>(())
+/// ```
+pub struct Append<'a> {
+    store: PathBuf,
+    files: Vec<PathBuf>,
+    memory: u64,
+    workers: Option<usize>,
+    replace: bool,
+    exclude: Vec<String>,
+    max_restated: Option<Limit>,
+    keep: Option<u32>,
+    allowed: Vec<Guard>,
+    dry_run: bool,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// What was read of one file.
+struct Section {
+    date: Date,
+    /// One, unless the file has no rows.
+    blocks: Vec<Block>,
+    /// For each row, the number of its code.
+    codes: Vec<u32>,
+}
+
+impl<'a> Append<'a> {
+    /// An append of `files` to the store at `store`, with the defaults of the command line.
+    pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, files: impl IntoIterator<Item = P>) -> Append<'a> {
+        Append {
+            store: store.into(),
+            files: files.into_iter().map(Into::into).collect(),
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            replace: false,
+            exclude: Vec::new(),
+            max_restated: None,
+            keep: None,
+            allowed: Vec::new(),
+            dry_run: false,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// Whether rows that the store has on a date and its file has not go. They stay by default.
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    /// Columns of the files to leave out, beside those that the store leaves out.
+    pub fn exclude<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.exclude.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
+    /// have changed.
+    pub fn max_restated(mut self, most: Limit) -> Self {
+        self.max_restated = Some(most);
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
+    /// How many versions the store keeps from now on, at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. What is written does not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report,
+    /// and their dates stay as they are.
+    ///
+    /// # Errors
+    /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
+    /// before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
+        let before = writer.live()?;
+        let settings = Settings::of(before)?;
+        let mut options = settings.options.clone();
+        options.exclude.extend_from_slice(&self.exclude);
+        let panel = before.schema()?.clone();
+        let spill = stages.spill(writer, 0)?;
+        let known: Mutex<HashMap<String, u32>> = Mutex::default();
+        let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
+        let texts = Texts::new(&panel.columns, stages.workers.memory(), "");
+        stages.observer.begin("read", "files", self.files.len() as u64);
+        let read = stages.workers.try_map(self.files.len(), |at| {
+            if stages.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let read = match read_section(&self.files[at], &options, &panel, &allowance) {
+                Ok(file) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
+                Err(reason) => {
+                    check_machine(&self.files[at])?;
+                    Err(reason)
+                }
+            };
+            stages.observer.advance(1);
+            Ok(read)
+        })?;
+        stages.observer.end();
+
+        let keep = self.keep.unwrap_or(before.keep());
+        let mut report = UpdateReport::of(before, keep);
+        report.dry_run = self.dry_run;
+        let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
+        for (path, read) in self.files.iter().zip(read) {
+            let refused = match read {
+                Ok(file) if appended.contains_key(&file.date) => {
+                    format!("is a second file of {}; name one of the two", file.date)
+                }
+                Ok(file) => {
+                    appended.insert(file.date, file);
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused.into() });
+        }
+        report.read_files = appended.len() as u64;
+        if appended.is_empty() && keep == before.keep() {
+            return Ok(report);
+        }
+
+        // A row's input is its code.
+        let dates: Vec<Date> = appended.keys().copied().collect();
+        let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut codes: Vec<&str> = vec![""; known.len()];
+        for (code, &number) in &known {
+            codes[number as usize] = code;
+        }
+        // Codes that only refused files have are no stocks.
+        let mut inputs: Vec<Option<&str>> = vec![None; known.len()];
+        let mut blocks = Vec::with_capacity(appended.len());
+        for file in appended.into_values() {
+            for block in file.blocks {
+                blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&file.codes))?, ..block });
+            }
+            file.codes.iter().for_each(|&code| inputs[code as usize] = Some(codes[code as usize]));
+        }
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &blocks, writer, keep, Some(before))?;
+        snapshot.sources = before.sources()?;
+
+        // Of these dates all stocks are read again; what a file lacks goes only if it is to replace the date.
+        let unread = if self.replace { Unread::Goes } else { Unread::Stays };
+        let rule = Rule { appended_stands_since: u64::MAX, unread };
+        let mut reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
+        if self.replace {
+            reread.extend(before.stocks()?.into_iter().map(|code| (code, rule)));
+        }
+        let given = Given::ByDate { version: writer.version(), replaces: self.replace };
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
+        let sealer = Sealer { gathering, columns };
+        let revision = Revision::new(sealer, (before, &settings.appended), &snapshot, given, &reread, dates);
+        let changes = revision.compare(stages)?;
+        report.describe(&changes, &snapshot, before)?;
+        let mut guards = Guards::new(&self.allowed);
+        guard_nulls(before, &changes, &mut guards)?;
+        guard_pruned(&changes, changes.rows_before, &mut guards);
+        report.judge(self.max_restated, before.row_count(), guards);
+        let is_news = report.changes_anything() || keep != before.keep();
+        report.refuse_empty()?;
+        if is_news && !report.is_stopped() && !self.dry_run {
+            let mut appended = settings.appended.clone();
+            note_files(&mut appended, &settings.source, &snapshot, stages, |code| reread.contains_key(code))?;
+            appended.follow(changes.appended.iter().cloned());
+            snapshot.settings = Settings { command: "append".to_owned(), appended, ..settings }.encode()?;
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "append")?;
+        }
+        Ok(report)
+    }
+}
+
+/// Notes what the files of these stocks are now, where they are not as the store remembers them.
+fn note_files(
+    appended: &mut Appended,
+    source: &str,
+    snapshot: &Snapshot,
+    stages: &Stages,
+    is_given: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let with_rows = snapshot.sources.iter().filter(|entry| entry.status == SourceStatus::Read);
+    let given = with_rows.filter(|entry| entry.code.as_deref().is_some_and(&is_given));
+    let files: Vec<(&str, KnownFile)> =
+        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
+    stages.observer.begin("look", "files", files.len() as u64);
+    let found = stages.workers.try_map(files.len(), |at| {
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let (path, known) = files[at];
+        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(source).join(path));
+        stages.observer.advance(1);
+        Ok(now)
+    })?;
+    stages.observer.end();
+    for ((path, known), now) in files.into_iter().zip(found) {
+        if let Some(now) = now {
+            appended.note_file(path, known, now, snapshot.version);
+        }
+    }
+    Ok(())
+}
+
+impl Section {
+    /// Spills the rows of `file` as a block of one date; its codes get numbers among those that are `known`.
+    fn new(
+        file: SectionFile,
+        known: &Mutex<HashMap<String, u32>>,
+        panel: &PanelSchema,
+        spill: &Spill,
+        texts: &Texts,
+    ) -> Result<Section> {
+        // One series whose rows all have the same date: they stay in the order of their codes.
+        let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
+        let mut columns = Vec::with_capacity(panel.columns.len());
+        for (array, column) in file.columns.into_iter().zip(&panel.columns) {
+            let mut dictionary = DictionaryBuilder::default();
+            let lane = Lane::of_rows(&array, &mut dictionary)?;
+            columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
+        }
+        let blocks = texts.counted(frame.finish(columns, spill)?)?;
+        // Where the lock is poisoned the run has failed.
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = |code| {
+            let next = known.len() as u32;
+            *known.entry(code).or_insert(next)
+        };
+        Ok(Section { date: file.date, blocks, codes: file.codes.into_iter().map(number).collect() })
+    }
+}

@@ -1,0 +1,99 @@
+//! The section of the version before an update, its columns in the types of now.
+
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::Buffer;
+use arrow_schema::DataType;
+
+use crate::codec::{fixed_bytes, natural_stored};
+use crate::compare::ColumnRows;
+use crate::error::Result;
+use crate::format::Stored;
+use crate::segment::SegmentColumn;
+use crate::store::Section;
+
+/// The section of the version before, its columns in the panel's types of now.
+pub(super) struct Before<'a> {
+    section: Section<'a>,
+    /// For each panel column, its values in the new type where the old one's bytes do not serve.
+    converted: Vec<Option<Converted>>,
+}
+
+struct Converted {
+    stored: Stored,
+    values: Buffer,
+    validity: Option<Buffer>,
+}
+
+impl<'a> Before<'a> {
+    /// `section` for a panel with these `columns`, code and date included.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(super) fn new(section: Section<'a>, columns: &[SegmentColumn]) -> Result<Before<'a>> {
+        let converted = columns[2..].iter().enumerate().map(|(index, column)| {
+            let serves = section.raw(index).is_none_or(|raw| serves(raw.logical, &column.logical));
+            if serves || !section.has_value(index) {
+                return Ok(None);
+            }
+            let array = section.column_as(index, &column.logical, 0..section.row_count())?;
+            Converted::new(&array).map(Some)
+        });
+        let converted = converted.collect::<Result<_>>()?;
+        Ok(Before { section, converted })
+    }
+
+    /// The stock number of each row.
+    pub(super) fn stock_numbers(&self) -> &[u32] {
+        self.section.raw_stock_numbers()
+    }
+
+    /// The section itself.
+    pub(super) fn section(&self) -> &Section<'a> {
+        &self.section
+    }
+
+    /// A panel column; `None` when it has no value here.
+    pub(super) fn column(&self, index: usize) -> Option<ColumnRows<'_>> {
+        if let Some(converted) = self.converted.get(index)?.as_ref() {
+            return Some(ColumnRows {
+                stored: converted.stored,
+                values: &converted.values,
+                validity: converted.validity.as_deref(),
+                codes: None,
+            });
+        }
+        let raw = self.section.raw(index).filter(|_| self.section.has_value(index))?;
+        Some(ColumnRows { stored: raw.stored, values: raw.values, validity: raw.validity, codes: None })
+    }
+}
+
+/// Whether bytes stored for type `then` mean the same for type `now`.
+fn serves(then: &DataType, now: &DataType) -> bool {
+    let is_coded = |data_type| natural_stored(data_type) == Stored::Codes;
+    let is_signed = |data_type: &DataType| data_type.is_signed_integer();
+    then == now
+        || *then == DataType::Null
+        || (is_coded(then) && is_coded(now))
+        || (then.is_integer() && now.is_integer() && is_signed(then) == is_signed(now))
+}
+
+/// The width at which values of type `then`, stored as `stored`, lie before a reader of type `now`; `None` without
+/// values.
+pub(super) fn stored_as(then: &DataType, stored: Stored, now: &DataType) -> Option<Stored> {
+    match (then, serves(then, now)) {
+        (DataType::Null, _) if *now != DataType::Null => None,
+        (_, true) => Some(stored),
+        (_, false) => Some(natural_stored(now)),
+    }
+}
+
+impl Converted {
+    fn new(array: &ArrayRef) -> Result<Converted> {
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        Ok(Converted {
+            stored: natural_stored(array.data_type()),
+            values: fixed_bytes(array)?,
+            validity: nulls.map(|nulls| nulls.inner().sliced()),
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Runs a build: survey, gather, seal, publish.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::assemble::{Assembly, assemble};
+use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
+use super::guard::{Guard, Guards};
+use super::intake::{codes_of, panel_of};
+use super::limit::Limit;
+use super::seal::Sealer;
+use super::settings::Settings;
+use super::sparse::guard_sparse;
+use super::spelling::date_form;
+use super::stages::{NewSection, Stages};
+use crate::error::{Error, Result};
+use crate::progress::{Observer, Silent};
+use crate::shuffle::{self, Gathering};
+use crate::source::{SourceOptions, Survey, survey};
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{Opening, Store, StoreWriter, VersionEntry};
+use crate::workers::DEFAULT_MEMORY;
+
+/// Versions a store keeps, unless told otherwise.
+const DEFAULT_KEEP: u32 = 7;
+
+/// Builds a store from per-stock Parquet files.
+///
+/// ```no_run
+/// let report = transect::Build::new("features", "panel.store").run()?;
+/// println!("{} rows of {} stocks", report.rows, report.stocks);
+/// # Ok::<(), transect::Error>(())
+/// ```
+///
+/// # Memory
+///
+/// Series are collected in blocks that fill each worker's share of [`memory`](Build::memory), whatever the panel's
+/// size, and pass through an intermediate file in the store's directory that is about as large as the store.
+pub struct Build<'a> {
+    source: PathBuf,
+    store: PathBuf,
+    options: SourceOptions,
+    memory: u64,
+    workers: Option<usize>,
+    force: bool,
+    keep: Option<u32>,
+    allowed: Vec<Guard>,
+    max_skipped: Option<Limit>,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+impl<'a> Build<'a> {
+    /// A build of the files in `source` into a store at `store`, with the defaults of the command line.
+    pub fn new(source: impl Into<PathBuf>, store: impl Into<PathBuf>) -> Build<'a> {
+        Build {
+            source: source.into(),
+            store: store.into(),
+            options: SourceOptions::default(),
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            force: false,
+            keep: None,
+            allowed: Vec::new(),
+            max_skipped: None,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// How to find and read the input.
+    pub fn options(mut self, options: SourceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. The segments' bytes do not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Whether to replace a store that exists, with all its versions, of which the new one shares nothing. Readers keep
+    /// what they have open.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// How many versions the store keeps when it is updated, at least 1; 7 by default.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
+    /// How many skipped files are usual: up to so many are no reason to look, nor for a guard to stop.
+    pub fn max_skipped(mut self, most: Limit) -> Self {
+        self.max_skipped = Some(most);
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Builds and publishes, unless a guard is met that is not [allowed](Build::allow): then the report says so. Files
+    /// that cannot be used are skipped, with reasons in the report.
+    ///
+    /// # Errors
+    /// When no file can be used, the store cannot be written, or the observer cancels; then the version that was live
+    /// before stays live.
+    pub fn run(self) -> Result<BuildReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
+        let mut survey = survey(&self.source, &self.options, &stages.workers, self.observer)?;
+        let opening = if self.force { Opening::Replace } else { Opening::Create };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &mut survey, &writer);
+        if result.is_err() {
+            // The error that stopped the build says more than one about its leftovers.
+            let _ = writer.clear_unpublished();
+        }
+        let mut report = result?;
+        if !report.published {
+            writer.clear_unpublished()?;
+            report.seconds = started.elapsed().as_secs_f64();
+            return Ok(report);
+        }
+        // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
+        if let Err(why) = writer.collect(|_, _| true) {
+            report.notes.push(format!("files of earlier versions could not be removed: {why}"));
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, survey: &mut Survey, writer: &StoreWriter) -> Result<BuildReport> {
+        let spill = stages.spill(writer, survey.decoded_len())?;
+        let gathered = stages.gather(survey, &spill, self.options.strict)?;
+        let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
+        // How dates are spelt is decided when all are known.
+        let panel = panel_of(survey);
+        let inputs = codes_of(survey, &gathered.read);
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
+        let settings_before = writer.before().and_then(|before| Settings::of(before).ok());
+        let max_skipped = self.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
+        let settings = Settings { max_skipped, ..Settings::new("build", &self.source, &self.options) };
+        snapshot.settings = settings.encode()?;
+        snapshot.sources = source_entries(survey, &gathered);
+        let mut guards = Guards::new(&self.allowed);
+        guard_skipped(&snapshot.sources, max_skipped, &mut guards);
+        guard_sparse(survey, &mut guards);
+
+        let (sealed, sections) = stages.synced(|syncs| {
+            // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
+            let spilled = spill.map()?;
+            let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+            let sections = shuffle::sections(gathering.days());
+            if sections.is_empty() {
+                return Err(nothing_to_store(survey, &snapshot));
+            }
+            if guards.stop() {
+                return Ok((Vec::new(), sections));
+            }
+            let sealer = Sealer { gathering, columns };
+            let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, syncs, |walk, date| {
+                let (row_count, body) = sealer.section(date, &walk.pieces(date), None);
+                Ok(NewSection { changed: writer.version(), row_count, body })
+            })?;
+            Ok((sealed, sections))
+        })?;
+        let dates = sections.iter().map(|&(date, _)| date);
+        snapshot.set_date_form(date_form(survey, &gathered.read, dates));
+        if guards.stop() {
+            let version = writer.before().map_or(0, Store::version);
+            return Ok(BuildReport {
+                version,
+                published: false,
+                ..report(survey, &gathered, &snapshot, &sections, (guards, max_skipped))
+            });
+        }
+        sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
+        // What stood before may be too damaged to say what it was.
+        snapshot.history = writer.history().unwrap_or_default();
+        snapshot.history.push(VersionEntry {
+            version: writer.version(),
+            created_ns: writer.now(),
+            command: "build".to_owned(),
+            rows: snapshot.row_count(),
+            dates: sections.len() as u64,
+            added: snapshot.row_count(),
+            restated: 0,
+            removed: writer.before().map_or(0, Store::row_count),
+            dirty_dates: sections.len() as u64,
+        });
+        if self.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        writer.publish(&snapshot)?;
+        Ok(report(survey, &gathered, &snapshot, &sections, (guards, max_skipped)))
+    }
+}

@@ -1,0 +1,118 @@
+//! What differs between a version and the one before it.
+
+use serde::Serialize;
+
+use super::appended::AppendedDate;
+use crate::key::Date;
+
+/// Changes told in full.
+pub(super) const EXAMPLES: usize = 10;
+
+/// What differs from the version before.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// The dates whose sections differ, ascending.
+    pub(super) dirty: Vec<DirtyDate>,
+    /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
+    /// where the column was not.
+    pub(super) columns: Vec<u64>,
+    /// For each panel column, what was lost of it.
+    pub(super) lost_values: Vec<Lost>,
+    /// Rows of the dates compared that were there before.
+    pub(super) rows_before: u64,
+    /// The first changes.
+    pub(super) examples: Vec<RowChange>,
+    /// The appended rows of each date that has or had some.
+    pub(super) appended: Vec<(Date, AppendedDate)>,
+    /// Appended rows that stay although the files lack them.
+    pub(super) stayed: Found,
+    /// Rows that are gone from dates that had appended rows.
+    pub(super) lost: Found,
+}
+
+/// What was lost of a column.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Lost {
+    /// Values that turned null.
+    pub(super) turned_null: u64,
+    /// One bit for each stock, by number: whether it had such a value.
+    stocks: Vec<u64>,
+}
+
+impl Lost {
+    /// Whether a value of the stock turned null.
+    pub(super) fn is_of(&self, stock: u32) -> bool {
+        self.stocks.get(stock as usize / 64).is_some_and(|bits| bits >> (stock % 64) & 1 == 1)
+    }
+
+    pub(super) fn note(&mut self, stock: u32) {
+        self.turned_null += 1;
+        let word = stock as usize / 64;
+        if self.stocks.len() <= word {
+            self.stocks.resize(word + 1, 0);
+        }
+        self.stocks[word] |= 1 << (stock % 64);
+    }
+
+    pub(super) fn extend(&mut self, more: &Lost) {
+        self.turned_null += more.turned_null;
+        if self.stocks.len() < more.stocks.len() {
+            self.stocks.resize(more.stocks.len(), 0);
+        }
+        self.stocks.iter_mut().zip(&more.stocks).for_each(|(bits, more)| *bits |= more);
+    }
+}
+
+/// Some rows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) count: u64,
+    /// Date and code of the first.
+    pub(super) examples: Vec<String>,
+}
+
+/// A date whose section differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DirtyDate {
+    pub(super) date: Date,
+    /// Rows of the new section.
+    pub(super) row_count: u32,
+    pub(super) added: u64,
+    pub(super) restated: u64,
+    /// Rows that differ only in columns that the version before does not have.
+    pub(super) filled: u64,
+    pub(super) removed: u64,
+}
+
+/// One change, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RowChange {
+    /// The date, YYYYMMDD.
+    pub date: String,
+    /// The stock's code.
+    pub code: String,
+    /// `added`, `restated`, `filled` or `removed`.
+    pub change: &'static str,
+    /// For a restated or filled value, its column.
+    pub column: Option<String>,
+    /// The value before.
+    pub before: Option<String>,
+    /// The value now.
+    pub now: Option<String>,
+}
+
+impl Changes {
+    /// No change of so many columns.
+    pub(super) fn none(columns: usize) -> Changes {
+        Changes { columns: vec![0; columns], lost_values: vec![Lost::default(); columns], ..Changes::default() }
+    }
+}
+
+impl Found {
+    pub(super) fn extend(&mut self, more: Found) {
+        self.count += more.count;
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+}

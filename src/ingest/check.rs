@@ -1,0 +1,532 @@
+//! Compares a store with the files it was built from, row by row.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::path::Path;
+
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_schema::DataType;
+use arrow_select::concat::concat;
+use arrow_select::take::take;
+
+use super::appended::Appended;
+use super::check_report::{Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
+use super::plan;
+use super::settings::Settings;
+use super::stages::LEAST_MEMORY;
+use super::update::{exact_in_store, has_value_in_store};
+use crate::error::{Error, Result};
+use crate::format::SourceStatus;
+use crate::key::Date;
+use crate::panel::PanelSchema;
+use crate::progress::Observer;
+use crate::shuffle::Frame;
+use crate::skipped::Skipped;
+use crate::source::{Input, Prior, SeriesReader, Survey, Trust, check_machine, scan, survey_again};
+use crate::store::{Section, Store, differing_rows};
+use crate::workers::Workers;
+
+/// What a run takes whatever its memory: the program, the list of files, the catalog.
+const FIXED_MEMORY: u64 = 16 << 20;
+
+/// Reads every file of `source` again, with the options that the store remembers and into the types of its columns, as
+/// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
+/// about `memory` bytes: of a file that is larger than its worker's share, some columns are compared at a time.
+///
+/// Rows that the store keeps although no file of the source has them are no differences; the report names their stocks.
+///
+/// # Errors
+/// When the source cannot be surveyed, the store cannot be read, `memory` is too little, or the observer cancels; what
+/// differs is in the report.
+pub fn verify_source(
+    store: &Store,
+    source: &Path,
+    memory: u64,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<SourceReport> {
+    if memory < LEAST_MEMORY {
+        return Err(Error::Refused(format!(
+            "{memory} bytes of memory are too few; give at least {} MiB",
+            LEAST_MEMORY >> 20
+        )));
+    }
+    // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
+    let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
+    let whole_len = memory / 8 / workers.count() as u64;
+    compare_in_batches(store, source, workers, observer, (share, whole_len))
+}
+
+fn compare_in_batches(
+    store: &Store,
+    source: &Path,
+    workers: &Workers,
+    observer: &dyn Observer,
+    (share, whole_len): (u64, u64),
+) -> Result<SourceReport> {
+    let settings = Settings::of(store)?;
+    let panel = store.schema()?;
+    let mut scan = scan(source, &settings.options, &HashMap::new(), Trust::Nothing, workers, observer)?;
+    let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
+    let prior = Prior {
+        code: &panel.code,
+        date_name: &panel.date_name,
+        date_form: &panel.date_form,
+        columns: &panel.columns,
+        exact: &exact,
+        changes: None,
+        has_value: &|name| has_value_in_store(store, name),
+    };
+    let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
+    survey.whole_file_limit(whole_len);
+    let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };
+    compare_types(panel, &survey, &mut report);
+
+    let origins = Origins::new(store, &survey, &settings.appended)?;
+    let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
+    let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
+    let mut tasks: Vec<Range<usize>> =
+        tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, share)).collect();
+    if tasks.is_empty() {
+        // The store's rows are looked at in any case.
+        tasks.push(0..0);
+    }
+    observer.begin("verify source", "files", survey.inputs.len() as u64);
+    let parts = workers.try_map(tasks.len(), |task| {
+        // Each task answers for all of the store's stocks from its first code up to the next task's first.
+        let first = (task > 0).then(|| survey.inputs[tasks[task].start].code.as_str());
+        let end = tasks.get(task + 1).map(|next| survey.inputs[next.start].code.as_str());
+        let range = tasks[task].clone();
+        let largest = decoded_lens[range.clone()].iter().copied().max().unwrap_or(0).max(share);
+        let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
+        Comparison { store, survey: &survey, origins: &origins, columns_at_once }.run(range, (first, end), observer)
+    })?;
+    observer.end();
+    report.join(parts);
+    let sources = store.sources()?;
+    let skipped_then: HashSet<&str> = sources
+        .iter()
+        .filter(|source| source.status == SourceStatus::Skipped)
+        .map(|source| source.path.as_str())
+        .collect();
+    let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
+    (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
+    Ok(report)
+}
+
+/// `task` in parts, so that inputs longer than `limit` are each a part of its own.
+fn large_apart(task: Range<usize>, decoded_lens: &[u64], limit: u64) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let is_large = |input: usize| decoded_lens[input] > limit;
+    for input in task {
+        match parts.last_mut() {
+            Some(part) if !is_large(input) && !is_large(input - 1) => part.end = input + 1,
+            _ => parts.push(input..input + 1),
+        }
+    }
+    parts
+}
+
+/// Adds the columns whose types an update from these files would change, and those that it would bring.
+fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport) {
+    let ours = |name: &str| panel.index_of(name).map(|place| &panel.columns[place].data_type);
+    let columns = survey.columns.iter().map(|column| (column, ours(&column.name)));
+    for (column, ours) in columns.chain([(&survey.code, Some(&panel.code.data_type))]) {
+        if ours != Some(&column.data_type) {
+            report.add(|| SourceDifference {
+                what: Differs::Type,
+                code: None,
+                date: None,
+                column: Some(column.name.clone()),
+                store: ours.map(DataType::to_string),
+                source: Some(column.data_type.to_string()),
+            });
+        }
+    }
+}
+
+/// Where the rows of each of the store's stocks came from, and come from now.
+struct Origins<'a> {
+    /// The codes, by place in code order.
+    codes: Vec<&'a str>,
+    /// For each, why its rows stay, and their file; `None` where a file is to be compared.
+    kept: Vec<Option<(Kept, Option<String>)>>,
+    /// The rows that were appended.
+    appended: &'a Appended,
+    /// What the store remembers of the files' contents, by path.
+    contents: HashMap<String, u128>,
+}
+
+impl<'a> Origins<'a> {
+    fn new(store: &'a Store, survey: &Survey, appended: &'a Appended) -> Result<Origins<'a>> {
+        let compared: HashSet<&str> = survey.inputs.iter().map(|input| input.code.as_str()).collect();
+        let skipped: HashSet<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+        let sources = store.sources()?;
+        let mut files: HashMap<&str, &str> = HashMap::new();
+        for source in sources.iter().filter(|source| source.status != SourceStatus::Skipped) {
+            files.extend(source.code.as_deref().map(|code| (code, source.path.as_str())));
+        }
+        let why = |code: &str| match files.get(code) {
+            _ if compared.contains(code) => None,
+            Some(path) if skipped.contains(path) => Some((Kept::Skipped, Some((*path).to_owned()))),
+            Some(path) => Some((Kept::Missing, Some((*path).to_owned()))),
+            None => Some((Kept::Appended, None)),
+        };
+        let codes = store.stocks()?;
+        let kept = codes.iter().map(|code| why(code)).collect();
+        let was_read = sources.iter().filter(|source| source.status != SourceStatus::Skipped);
+        let contents = was_read.map(|source| (source.path.clone(), source.content_hash)).collect();
+        Ok(Origins { codes, kept, appended, contents })
+    }
+
+    /// From which version on what was appended to a stock stands, whatever the file of `input` says, which holds these
+    /// bytes now; as an update has it.
+    fn stands_since(&self, input: &Input, content_hash: u128) -> u64 {
+        let path = input.path.display().to_string();
+        if self.contents.get(&path) == Some(&content_hash) {
+            return 1;
+        }
+        self.appended.unchanged_since(&path, content_hash).unwrap_or(u64::MAX)
+    }
+}
+
+/// What is compared with what.
+struct Comparison<'a> {
+    store: &'a Store,
+    survey: &'a Survey,
+    origins: &'a Origins<'a>,
+    /// How many columns are in memory at once; fewer than all only where there is one input.
+    columns_at_once: usize,
+}
+
+/// Neighbouring rows of the source and of the store with the same keys.
+struct Matched {
+    /// Which of the store's dates.
+    date: usize,
+    ours: Range<usize>,
+    theirs: Range<usize>,
+}
+
+/// A file that was read.
+struct Series {
+    input: u32,
+    dates: Vec<Date>,
+    /// See [`Origins::stands_since`].
+    stands_since: u64,
+}
+
+/// The rows of one task's files, in the order of dates and codes.
+struct Rows {
+    inputs: Vec<u32>,
+    order: UInt32Array,
+    matched: Vec<Matched>,
+}
+
+impl Comparison<'_> {
+    /// Compares the files of `range` with the store's rows of all stocks whose codes lie in `codes`, start included.
+    fn run(&self, range: Range<usize>, codes: (Option<&str>, Option<&str>), observer: &dyn Observer) -> Result<Part> {
+        let count = self.survey.columns.len();
+        let group = |start: usize| start..(start + self.columns_at_once).min(count);
+        let mut part = Part::default();
+        let mut series = Vec::new();
+        let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(0).len()];
+        let mut readers = Vec::new();
+        for index in range.clone() {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let read = self.survey.open(&self.survey.inputs[index]);
+            let read = read.map(|reader| (self.read(&reader, group(0)), reader));
+            observer.advance(1);
+            match read {
+                Ok((Err(_), reader)) if self.may_do_with_fewer(&reader) => {
+                    drop((reader, readers, arrays));
+                    return self.one_at_a_time().run(range, codes, observer);
+                }
+                Ok((Ok(found), reader)) => {
+                    arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
+                    part.report.files += 1;
+                    part.report.rows += reader.dates().len() as u64;
+                    series.push(Series {
+                        input: index as u32,
+                        dates: reader.dates().to_vec(),
+                        stands_since: self.origins.stands_since(&self.survey.inputs[index], reader.content_hash()),
+                    });
+                    if group(0).len() < count {
+                        readers.push(reader);
+                    }
+                }
+                Ok((Err(reason), _)) | Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
+            }
+        }
+        let rows = self.line_up(series, codes, &mut part)?;
+        self.compare(group(0), arrays, &rows, &mut part)?;
+        for start in (group(0).end..count).step_by(self.columns_at_once) {
+            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
+            for reader in &readers {
+                if observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                match self.read(reader, group(start)) {
+                    Ok(found) => arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array)),
+                    Err(_) if self.may_do_with_fewer(reader) => {
+                        drop((readers, arrays));
+                        return self.one_at_a_time().run(range, codes, observer);
+                    }
+                    Err(reason) => {
+                        // What its first columns said is not to be told either.
+                        let mut part = Part::default();
+                        part.report.skipped.push(self.skipped(range.start, reason)?);
+                        self.line_up(Vec::new(), codes, &mut part)?;
+                        return Ok(part);
+                    }
+                }
+            }
+            self.compare(group(start), arrays, &rows, &mut part)?;
+        }
+        Ok(part)
+    }
+
+    /// Whether a file could not be read because its columns were too many to be read at once, by more than one.
+    fn may_do_with_fewer(&self, reader: &SeriesReader) -> bool {
+        self.columns_at_once > 1 && reader.was_too_large()
+    }
+
+    fn one_at_a_time(&self) -> Comparison<'_> {
+        Comparison { columns_at_once: 1, ..*self }
+    }
+
+    fn skipped(&self, index: usize, reason: String) -> Result<Skipped> {
+        let path = &self.survey.inputs[index].path;
+        check_machine(&self.survey.root.join(path))?;
+        Ok(Skipped { path: path.display().to_string(), reason: reason.into() })
+    }
+
+    /// Columns of one input, of nulls where it has none.
+    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, String> {
+        let row_count = reader.dates().len();
+        let found = reader.read(columns.clone())?.into_iter().zip(&self.survey.columns[columns]);
+        found
+            .map(|(values, column)| match values {
+                Some(values) => values.into_array(row_count),
+                None => Ok(new_null_array(&column.data_type, row_count)),
+            })
+            .collect()
+    }
+
+    /// Lays the rows of `series` beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
+    /// are differences, unless they stay by rule.
+    fn line_up(&self, series: Vec<Series>, codes: (Option<&str>, Option<&str>), part: &mut Part) -> Result<Rows> {
+        let names = &self.origins.codes;
+        let rank = |code: &str| names.partition_point(|stock| *stock < code) as u32;
+        let ranks = codes.0.map_or(0, rank)..codes.1.map_or(names.len() as u32, rank);
+        // For each input from the first on, twice its place among the store's stocks, and one more where they have it.
+        let first = series.first().map_or(0, |series| series.input);
+        let input_count = series.last().map_or(0, |series| (series.input - first) as usize + 1);
+        let (mut places, mut stands_since) = (vec![0; input_count], vec![0; input_count]);
+        let mut was_read = vec![false; ranks.len()];
+        for series in &series {
+            let code = self.survey.inputs[series.input as usize].code.as_str();
+            let rank = rank(code);
+            let is_known = names.get(rank as usize) == Some(&code);
+            places[(series.input - first) as usize] = 2 * u64::from(rank) + u64::from(is_known);
+            stands_since[(series.input - first) as usize] = series.stands_since;
+            if is_known {
+                was_read[(rank - ranks.start) as usize] = true;
+            }
+        }
+        let frame = Frame::new(&series.into_iter().map(|series| (series.input, series.dates)).collect::<Vec<_>>());
+        let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
+        let (dates, row_starts) = frame.into_dates();
+        let mut kept: BTreeMap<(&str, Option<Kept>), u64> = BTreeMap::new();
+        let mut matched = Vec::new();
+        let mut next = 0;
+        let code_of = |row: usize| self.survey.inputs[inputs[row] as usize].code.as_str();
+        for (index, &date) in self.store.dates()?.iter().enumerate() {
+            while dates.get(next).is_some_and(|&ours| ours < date) {
+                let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
+                rows.for_each(|row| part.add_row(code_of(row), dates[next], false));
+                next += 1;
+            }
+            let ours = if dates.get(next) == Some(&date) {
+                next += 1;
+                row_starts[next - 1] as usize..row_starts[next] as usize
+            } else {
+                0..0
+            };
+            let section = self.store.section_at(index)?;
+            let theirs = section.rows_between(ranks.clone())?;
+            let their_ranks = section.ranks_at(theirs.clone())?;
+            let marks = self.origins.appended.marks(date, section.row_count());
+            let (mut i, mut j) = (0, 0);
+            loop {
+                let our_place = (i < ours.len()).then(|| places[(inputs[ours.start + i] - first) as usize]);
+                let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
+                match (our_place, their_place) {
+                    (None, None) => break,
+                    (Some(a), Some(b)) if a == b => {
+                        let (our_row, their_row) = (ours.start + i, theirs.start + j);
+                        (i, j) = (i + 1, j + 1);
+                        if marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize] {
+                            *kept.entry((code_of(our_row), Some(Kept::Appended))).or_default() += 1;
+                            continue;
+                        }
+                        match matched.last_mut() {
+                            Some(Matched { date, ours, theirs })
+                                if (*date, ours.end, theirs.end) == (index, our_row, their_row) =>
+                            {
+                                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
+                            }
+                            _ => matched.push(Matched {
+                                date: index,
+                                ours: our_row..our_row + 1,
+                                theirs: their_row..their_row + 1,
+                            }),
+                        }
+                    }
+                    (Some(a), b) if b.is_none_or(|b| a < b) => {
+                        let row = ours.start + i;
+                        i += 1;
+                        if marks.replaced >= stands_since[(inputs[row] - first) as usize] {
+                            *kept.entry((code_of(row), Some(Kept::Removed))).or_default() += 1;
+                        } else {
+                            part.add_row(code_of(row), date, false);
+                        }
+                    }
+                    _ => {
+                        let code = names[their_ranks[j] as usize];
+                        let is_read = was_read.get(their_ranks[j].wrapping_sub(ranks.start) as usize) == Some(&true);
+                        match is_read {
+                            true if marks.of_row(theirs.start + j) == 0 => part.add_row(code, date, true),
+                            true => *kept.entry((code, Some(Kept::Appended))).or_default() += 1,
+                            false => *kept.entry((code, None)).or_default() += 1,
+                        }
+                        j += 1;
+                    }
+                }
+            }
+        }
+        for date in next..dates.len() {
+            let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
+            rows.for_each(|row| part.add_row(code_of(row), dates[date], false));
+        }
+        let kept = kept.into_iter().map(|((code, why), rows)| self.kept(code, why, rows));
+        part.report.kept.extend(kept);
+        Ok(Rows { inputs, order, matched })
+    }
+
+    /// So many rows of a stock that were not compared; without a reason, because its file was not read.
+    fn kept(&self, code: &str, why: Option<Kept>, rows: u64) -> KeptRows {
+        let file = || {
+            let path = |input: &Input| input.path.display().to_string();
+            self.survey.inputs.iter().find(|input| input.code == code).map(path)
+        };
+        let rank = self.origins.codes.partition_point(|stock| *stock < code);
+        let (why, path) = match (why, self.origins.kept.get(rank).cloned().flatten()) {
+            (Some(why), _) => (why, file()),
+            (None, Some(origin)) => origin,
+            // Its file was to be compared and could not be read when its turn came.
+            (None, None) => (Kept::Skipped, file()),
+        };
+        KeptRows { code: code.to_owned(), path, why, rows }
+    }
+
+    /// Compares the values of `columns`, of which `arrays` has one part an input.
+    fn compare(&self, columns: Range<usize>, arrays: Vec<Vec<ArrayRef>>, rows: &Rows, part: &mut Part) -> Result<()> {
+        let mut found = Vec::with_capacity(arrays.len());
+        for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            let failed = || Error::failed(format!("join column {:?}", column.name));
+            found.push(match parts.as_slice() {
+                [] => new_null_array(&column.data_type, 0),
+                parts => take(&concat(parts).map_err(failed())?, &rows.order, None).map_err(failed())?,
+            });
+        }
+        let panel = self.store.schema()?;
+        let places: Vec<Option<usize>> =
+            self.survey.columns[columns.clone()].iter().map(|column| panel.index_of(&column.name)).collect();
+        for Matched { date: index, ours, theirs } in &rows.matched {
+            let section = self.store.section_at(*index)?;
+            part.report.values += (ours.len() * columns.len()) as u64;
+            for ((column, found), place) in self.survey.columns[columns.clone()].iter().zip(&found).zip(&places) {
+                let stored = self.stored(&section, *place, &column.data_type, theirs.clone())?;
+                let found = found.slice(ours.start, ours.len());
+                let failed = |why: String| Error::failed(format!("compare column {:?}", column.name))(why);
+                let differing = differing_rows(&stored, &found).map_err(failed)?;
+                let count = differing.count_set_bits();
+                if count == 0 {
+                    continue;
+                }
+                *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
+                for row in differing.set_indices() {
+                    let code = &self.survey.inputs[rows.inputs[ours.start + row] as usize].code;
+                    part.add_value(code, section.date(), &column.name, row, [&stored, &found]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store has in these rows of a section, in the type that a column would have with the source's files.
+    fn stored(
+        &self,
+        section: &Section<'_>,
+        place: Option<usize>,
+        data_type: &DataType,
+        rows: Range<usize>,
+    ) -> Result<ArrayRef> {
+        match place {
+            Some(place) => section.checked_column_as(place, data_type, rows),
+            None => Ok(new_null_array(data_type, rows.len())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Build;
+    use crate::progress::Silent;
+    use crate::synth::{Preset, SynthOptions, synth};
+
+    #[test]
+    fn a_file_larger_than_a_share_is_compared_some_columns_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, path) = (dir.path().join("source"), dir.path().join("store"));
+        let one_worker = Workers::new(Some(1)).unwrap();
+        let make = |seed| {
+            let _ = std::fs::remove_dir_all(&source);
+            let options = SynthOptions { stocks: 1, dates: 60, seed, preset: Preset::Barra };
+            synth(&source, &options, &one_worker, &Silent).unwrap();
+        };
+        let compare = |share| {
+            let store = Store::open(&path).unwrap();
+            compare_in_batches(&store, &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
+        };
+        make(1);
+        Build::new(&source, &path).workers(1).run().unwrap();
+        for share in [1, 10_000, 1 << 30] {
+            let report = compare(share);
+            assert_eq!((report.files, report.rows, report.values), (1, 60, 2400), "{report:?}");
+            assert!(report.is_complete(), "{report:?}");
+        }
+
+        // Other measurements in the first columns, another industry in two of the last.
+        make(2);
+        let whole = compare(1 << 30);
+        assert_eq!((whole.differing_stocks, whole.differing_dates), (1, 60));
+        assert_eq!(whole.differing_values, whole.differing_columns.values().sum::<u64>());
+        for share in [1, 10_000] {
+            let apart = compare(share);
+            assert_eq!(apart.difference_count, whole.difference_count);
+            assert_eq!((apart.differing_columns, apart.differing_dates), (whole.differing_columns.clone(), 60));
+            assert_eq!(apart.differences.len(), whole.differences.len());
+        }
+    }
+
+    #[test]
+    fn large_inputs_stand_alone() {
+        assert!(large_apart(0..0, &[], 1).is_empty());
+        assert_eq!(large_apart(1..6, &[9, 1, 1, 9, 9, 1], 5), [1..3, 3..4, 4..5, 5..6]);
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads inputs one after the other and collects them in blocks; says what became of each.
+
+use std::ops::Range;
+
+use super::texts::Texts;
+use crate::codec::{DictionaryBuilder, Lane};
+use crate::error::{Error, Result};
+use crate::panel::{DateForm, PanelSchema};
+use crate::progress::Observer;
+use crate::shuffle::{Block, BlockBuilder, Frame, Spill};
+use crate::source::{SeriesReader, Survey, check_machine};
+
+/// Columns of a file too large for a block that are read at once.
+const COLUMNS_AT_ONCE: usize = 4;
+
+/// What a run takes whatever its memory: the program, the list of files, the catalog.
+const FIXED_MEMORY: u64 = 16 << 20;
+
+/// The largest block: its rows are counted in 32 bits, and each takes 16 bytes at least.
+const MOST_SHARE: usize = (u32::MAX as usize) << 4;
+
+/// What one task found: blocks in code order, and what became of each input.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) blocks: Vec<Block>,
+    pub(super) read: Vec<Read>,
+    pub(super) skipped: Vec<(usize, String)>,
+}
+
+/// What became of one input.
+pub(super) struct Read {
+    pub(super) input: usize,
+    pub(super) rows: u64,
+    pub(super) merged: u64,
+    pub(super) dropped: u64,
+    pub(super) content_hash: u128,
+    /// How its dates are spelt.
+    pub(super) dates: Spelt,
+}
+
+/// How one file spells its dates.
+pub(super) enum Spelt {
+    /// It has none.
+    Not,
+    /// In one form.
+    As(DateForm),
+    /// In several.
+    Mixed,
+}
+
+impl Spelt {
+    fn of(reader: &SeriesReader) -> Spelt {
+        match reader.date_form() {
+            Some(form) => Spelt::As(form.clone()),
+            None if reader.is_mixed() => Spelt::Mixed,
+            None => Spelt::Not,
+        }
+    }
+}
+
+/// Reads inputs for all workers of a build.
+pub(super) struct Intake<'a> {
+    survey: &'a Survey,
+    spill: &'a Spill,
+    observer: &'a dyn Observer,
+    /// Bytes of one block.
+    share: usize,
+    texts: Texts<'a>,
+}
+
+impl<'a> Intake<'a> {
+    /// An intake that keeps to about `memory` bytes with this many workers.
+    pub(super) fn new(
+        survey: &'a Survey,
+        spill: &'a Spill,
+        observer: &'a dyn Observer,
+        memory: u64,
+        workers: usize,
+    ) -> Intake<'a> {
+        Intake {
+            survey,
+            spill,
+            observer,
+            // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
+            // whatever the memory.
+            share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
+            texts: Texts::new(&survey.columns, memory, ", or build without such columns: --exclude "),
+        }
+    }
+
+    /// Bytes of one block.
+    pub(super) fn share(&self) -> usize {
+        self.share
+    }
+
+    /// Reads the inputs of `range` into blocks, in code order.
+    ///
+    /// # Errors
+    /// When the spill cannot be written, the texts are too many, or the observer cancels.
+    pub(super) fn gather(&self, range: Range<usize>) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        let mut builder = BlockBuilder::new(&self.survey.columns);
+        for index in range {
+            if self.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let decoded_len = self.survey.inputs[index].decoded_len;
+            // What is collected goes first: it would not leave room for this series, and blocks stay in code order.
+            if decoded_len.saturating_add(builder.byte_len() as u64) > self.share as u64 {
+                builder = self.flush(builder, &mut gathered.blocks)?;
+            }
+            let is_small = decoded_len <= self.share as u64;
+            let outcome = match if is_small { self.add(index, &mut builder)? } else { None } {
+                Some(outcome) => outcome,
+                None => {
+                    builder = self.flush(builder, &mut gathered.blocks)?;
+                    self.gather_large(index, &mut gathered.blocks)?
+                }
+            };
+            match outcome {
+                Ok(read) => gathered.read.push(read),
+                Err(reason) => {
+                    check_machine(&self.survey.root.join(&self.survey.inputs[index].path))?;
+                    gathered.skipped.push((index, reason));
+                }
+            }
+            self.observer.advance(1);
+        }
+        self.flush(builder, &mut gathered.blocks)?;
+        Ok(gathered)
+    }
+
+    /// Gathers what `builder` collected; a new builder.
+    fn flush(&self, builder: BlockBuilder, blocks: &mut Vec<Block>) -> Result<BlockBuilder> {
+        if !builder.is_empty() {
+            blocks.extend(self.texts.counted(builder.gather(self.spill)?)?);
+        }
+        Ok(BlockBuilder::new(&self.survey.columns))
+    }
+
+    /// Reads one input into the block being collected; the inner error is the reason for skipping it. `None` where it
+    /// turns out larger than its footer lets it seem, too large to be read at once.
+    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, String>>> {
+        let reader = match self.survey.open(&self.survey.inputs[index]) {
+            Ok(reader) => reader,
+            Err(reason) => return Ok(Some(Err(reason))),
+        };
+        let columns = match reader.read(0..self.survey.columns.len()) {
+            Ok(columns) => columns,
+            Err(_) if reader.was_too_large() => return Ok(None),
+            Err(reason) => return Ok(Some(Err(reason))),
+        };
+        let read = Read::new(index, &reader);
+        if !reader.dates().is_empty() {
+            builder.push(index as u32, reader.dates().to_vec(), columns)?;
+        }
+        Ok(Some(Ok(read)))
+    }
+
+    /// Reads an input that is too large for a block a few columns at a time, or one where those are too many, as a block
+    /// of its own.
+    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, String>> {
+        let reader = match self.survey.open(&self.survey.inputs[index]) {
+            Ok(reader) => reader,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let read = Read::new(index, &reader);
+        if reader.dates().is_empty() {
+            return Ok(Ok(read));
+        }
+        let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
+        let count = self.survey.columns.len();
+        let mut columns = Vec::with_capacity(count);
+        let mut at_once = COLUMNS_AT_ONCE;
+        while columns.len() < count {
+            let group = columns.len()..(columns.len() + at_once).min(count);
+            let found = match reader.read(group.clone()) {
+                Ok(found) => found,
+                Err(_) if at_once > 1 && reader.was_too_large() => {
+                    at_once = 1;
+                    continue;
+                }
+                Err(reason) => return Ok(Err(reason)),
+            };
+            for (values, column) in found.into_iter().zip(&self.survey.columns[group]) {
+                let mut dictionary = DictionaryBuilder::default();
+                let lane = values.map(|values| Lane::new(values, reader.dates().len(), &mut dictionary));
+                let lane = lane.transpose()?.flatten();
+                let signed = column.data_type.is_signed_integer();
+                columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
+            }
+        }
+        blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?)?);
+        Ok(Ok(read))
+    }
+}
+
+impl Read {
+    fn new(input: usize, reader: &SeriesReader) -> Read {
+        Read {
+            input,
+            rows: reader.dates().len() as u64,
+            merged: reader.merged(),
+            dropped: reader.dropped(),
+            content_hash: reader.content_hash(),
+            dates: Spelt::of(reader),
+        }
+    }
+}
+
+/// The panel of the files of `survey`.
+pub(super) fn panel_of(survey: &Survey) -> PanelSchema {
+    PanelSchema {
+        code: survey.code.clone(),
+        date_name: survey.date_name.clone(),
+        date_form: survey.date_form().cloned().unwrap_or(DateForm::COMMON),
+        columns: survey.columns.clone(),
+    }
+}
+
+/// For each input of `survey` its code, if it has rows.
+pub(super) fn codes_of<'s>(survey: &'s Survey, read: &[Read]) -> Vec<Option<&'s str>> {
+    let mut codes = vec![None; survey.inputs.len()];
+    for read in read.iter().filter(|read| read.rows > 0) {
+        codes[read.input] = Some(survey.inputs[read.input].code.as_str());
+    }
+    codes
+}

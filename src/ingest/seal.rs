@@ -1,0 +1,159 @@
+//! The second half of a build or an update: pieces of blocks, mapped from the spill, and of the section before become
+//! a section.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
+use arrow_buffer::bit_util::set_bit;
+
+use super::before::Before;
+use crate::codec::{Slot, copy_bits};
+use crate::compare::{ColumnRows, Origin, Piece};
+use crate::format::Stored;
+use crate::key::Date;
+use crate::segment::{SectionBody, SegmentColumn};
+use crate::shuffle::Gathering;
+
+/// Everything that sealing a section needs, shared by all workers.
+pub(super) struct Sealer<'a> {
+    pub(super) gathering: Gathering<'a>,
+    /// Code, date, then the panel's columns.
+    pub(super) columns: Arc<[SegmentColumn]>,
+}
+
+impl Sealer<'_> {
+    /// The section of `date` with the rows of `pieces`, which are in code order; `before` is what some may lie in.
+    pub(super) fn section(&self, date: Date, pieces: &[Piece], before: Option<&Before>) -> (u32, SectionBody) {
+        let row_count: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+        let sources: Vec<Vec<Source>> =
+            (2..self.columns.len()).map(|index| self.sources(index - 2, pieces, before)).collect();
+        let layout = self.columns.iter().enumerate().map(|(index, column)| {
+            let nulls = if index < 2 { 0 } else { sources[index - 2].iter().map(Source::null_count).sum() };
+            (column.stored, nulls as u32)
+        });
+        let mut body = SectionBody::new(row_count as u32, layout);
+
+        let codes: &mut [u32] = bytemuck::cast_slice_mut(body.values_mut(0));
+        let mut at = 0;
+        for piece in pieces {
+            let to = &mut codes[at..at + piece.rows.len()];
+            match (piece.origin, before) {
+                (Origin::Block(block), _) => {
+                    let stocks = self.gathering.stocks(block, piece.rows.clone());
+                    to.iter_mut().zip(stocks).for_each(|(code, stock)| *code = stock);
+                }
+                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stock_numbers()[piece.rows.clone()]),
+                (Origin::Before, None) => {}
+            }
+            at += to.len();
+        }
+        bytemuck::cast_slice_mut::<u8, i32>(body.values_mut(1)).fill(date.days());
+        for (index, sources) in sources.iter().enumerate() {
+            fill_validity(sources, index + 2, &mut body);
+            let target = &self.columns[index + 2];
+            fill_values(sources, target, body.values_mut(index + 2));
+        }
+        (row_count as u32, body)
+    }
+
+    /// A panel column of each piece.
+    fn sources<'s>(&'s self, column: usize, pieces: &[Piece], before: Option<&'s Before>) -> Vec<Source<'s>> {
+        let source =
+            |piece: &Piece| Source { column: self.column(column, piece.origin, before), rows: piece.rows.clone() };
+        pieces.iter().map(source).collect()
+    }
+
+    /// A panel column of an origin; `None` when it has no value there.
+    pub(super) fn column<'s>(
+        &'s self,
+        column: usize,
+        origin: Origin,
+        before: Option<&'s Before>,
+    ) -> Option<ColumnRows<'s>> {
+        match origin {
+            Origin::Block(block) => self.gathering.column(block, column),
+            Origin::Before => before?.column(column),
+        }
+    }
+}
+
+/// One column of one piece.
+struct Source<'a> {
+    column: Option<ColumnRows<'a>>,
+    rows: Range<usize>,
+}
+
+impl Source<'_> {
+    fn null_count(&self) -> usize {
+        let Some(column) = self.column else { return self.rows.len() };
+        let Some(validity) = column.validity else { return 0 };
+        self.rows.len() - UnalignedBitChunk::new(validity, self.rows.start, self.rows.len()).count_ones()
+    }
+}
+
+fn fill_validity(sources: &[Source], column: usize, body: &mut SectionBody) {
+    let Some(bits) = body.validity_mut(column) else { return };
+    let mut at = 0;
+    for Source { column, rows } in sources {
+        match column.map(|column| column.validity) {
+            Some(Some(validity)) => {
+                copy_bits(validity, rows.clone(), bits, at);
+            }
+            Some(None) => (at..at + rows.len()).for_each(|row| set_bit(bits, row)),
+            None => {}
+        }
+        at += rows.len();
+    }
+}
+
+fn fill_values(sources: &[Source], target: &SegmentColumn, values: &mut [u8]) {
+    let signed = target.logical.is_signed_integer();
+    let mut to = 0;
+    for Source { column, rows } in sources {
+        if let Some(column) = column {
+            fill_piece(column, rows.clone(), target.stored, signed, values, to);
+        }
+        to += rows.len();
+    }
+}
+
+/// Writes the values of `rows` at the width of `stored` from row `to` on.
+fn fill_piece(from: &ColumnRows, rows: Range<usize>, stored: Stored, signed: bool, values: &mut [u8], to: usize) {
+    match (from.stored, stored, from.codes) {
+        (Stored::Bits, Stored::Bits, _) => {
+            copy_bits(from.values, rows, values, to);
+        }
+        (Stored::Codes, _, Some(ours)) => {
+            let codes: &[u32] = bytemuck::cast_slice(from.values);
+            let values: &mut [u32] = bytemuck::cast_slice_mut(values);
+            for (value, row) in values[to..].iter_mut().zip(rows) {
+                // A null row's code would stand for its block's first text; slots of nulls are zero.
+                if from.is_valid(row) {
+                    *value = ours[codes[row] as usize];
+                }
+            }
+        }
+        (narrow, wide, _) if narrow == wide => {
+            let width = stored.byte_len(1) as usize;
+            let source = &from.values[rows.start * width..rows.end * width];
+            values[to * width..to * width + source.len()].copy_from_slice(source);
+        }
+        (..) => put_integers(&from.integers(rows, signed), stored, values, to),
+    }
+}
+
+/// Writes integers at the width of `stored` from row `to` on.
+fn put_integers(integers: &[i64], stored: Stored, values: &mut [u8], to: usize) {
+    fn each<T: Slot>(integers: &[i64], values: &mut [u8], to: usize) {
+        let values: &mut [T] = bytemuck::cast_slice_mut(values);
+        values[to..].iter_mut().zip(integers).for_each(|(value, &integer)| *value = T::from_bits(integer));
+    }
+    match stored {
+        Stored::Bits | Stored::Bytes1 => each::<u8>(integers, values, to),
+        Stored::Bytes2 => each::<u16>(integers, values, to),
+        Stored::Bytes4 | Stored::Codes => each::<u32>(integers, values, to),
+        Stored::Bytes8 => each::<u64>(integers, values, to),
+        Stored::Bytes16 => each::<u128>(integers, values, to),
+    }
+}

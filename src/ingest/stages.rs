@@ -1,0 +1,171 @@
+//! The long stages that builds and updates have in common: gathering the input, and sealing segments.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::intake::{Gathered, Intake};
+use super::plan;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::progress::Observer;
+use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::shuffle::{Gathering, Spill, Walk};
+use crate::skipped::Skipped;
+use crate::source::Survey;
+use crate::storage::{Disk, Syncs};
+use crate::store::StoreWriter;
+use crate::workers::{Workers, available};
+
+/// The least memory a run can work with.
+pub(super) const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
+const BANDS: usize = 8;
+
+/// How many workers have files of their own in the spill, one for each band; more share them, since a process may have
+/// some thousand files open.
+const SPILLING_WORKERS: usize = 16;
+
+/// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
+const WORKER_MEMORY: u64 = 16 << 20;
+
+/// What runs the stages.
+pub(super) struct Stages<'a> {
+    pub(super) workers: Workers,
+    pub(super) observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// A section ready to be written.
+pub(super) struct NewSection {
+    /// The version in which its rows last changed.
+    pub(super) changed: u64,
+    pub(super) row_count: u32,
+    pub(super) body: SectionBody,
+}
+
+impl<'a> Stages<'a> {
+    /// Stages with at most so many workers, as far as so many bytes of memory allow.
+    ///
+    /// # Errors
+    /// When the memory is too little, or the system refuses a thread.
+    pub(super) fn new(
+        workers: Option<usize>,
+        memory: u64,
+        observer: &'a dyn Observer,
+        disk: &Disk,
+    ) -> Result<Stages<'a>> {
+        if memory < LEAST_MEMORY {
+            return Err(Error::Refused(format!(
+                "{memory} bytes of memory are too few; give at least {} MiB",
+                LEAST_MEMORY >> 20
+            )));
+        }
+        let asked = workers.unwrap_or_else(available);
+        let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
+        Ok(Stages { workers, observer, disk: disk.clone() })
+    }
+
+    /// Intermediate files of `writer`'s, for rows that take about so many bytes.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub(super) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
+        // What fits the memory is not worth giving back by bands.
+        let band_count = if byte_len > self.workers.memory() { BANDS } else { 1 };
+        let worker_count = self.workers.count().min(SPILLING_WORKERS);
+        Spill::create(&self.disk, worker_count, band_count, |number| writer.spill_path(number))
+    }
+
+    /// Reads all inputs of `survey` and gathers them by blocks.
+    ///
+    /// # Errors
+    /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
+    pub(super) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
+        survey.whole_file_limit(self.workers.memory() / 8 / self.workers.count() as u64);
+        let survey = &*survey;
+        let inputs = &survey.inputs;
+        let intake = Intake::new(survey, spill, self.observer, self.workers.memory(), self.workers.count());
+        let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
+        // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
+        // what a block takes, and blocks of half a share serve as well as larger ones.
+        let task_count =
+            (self.workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
+        let tasks = plan::tasks(&decoded_lens, task_count);
+        self.observer.begin("read", "files", inputs.len() as u64);
+        let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
+        self.observer.end();
+        let mut all = Gathered::default();
+        for part in parts {
+            all.blocks.extend(part.blocks);
+            all.read.extend(part.read);
+            all.skipped.extend(part.skipped);
+        }
+        if strict && !all.skipped.is_empty() {
+            let skipped = all.skipped.iter().map(|(input, reason)| Skipped {
+                path: inputs[*input].path.display().to_string(),
+                reason: reason.as_str().into(),
+            });
+            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), inputs.len());
+            return Err(Error::Inputs {
+                what: format!("{count}, which --strict does not allow"),
+                skipped: skipped.collect(),
+            });
+        }
+        Ok(all)
+    }
+
+    /// Runs `work`, which seals, with syncs beside it.
+    ///
+    /// # Errors
+    /// Those of `work`, or of a sync.
+    pub(super) fn synced<R>(&self, work: impl FnOnce(&Syncs) -> Result<R>) -> Result<R> {
+        // One worker is one thread: it syncs its files itself.
+        Syncs::run(self.workers.count() - 1, work)
+    }
+
+    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it, and
+    /// hands them over to `syncs`.
+    ///
+    /// # Errors
+    /// When a file cannot be written, `section` fails, or the observer cancels.
+    pub(super) fn seal(
+        &self,
+        writer: &StoreWriter,
+        columns: &Arc<[SegmentColumn]>,
+        gathering: &Gathering,
+        sections: &[(Date, u32)],
+        syncs: &Syncs,
+        section: impl Fn(&mut Walk, Date) -> Result<NewSection> + Send + Sync,
+    ) -> Result<Vec<SealedSegment>> {
+        let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
+        let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
+        self.observer.begin("seal", "sections", sections.len() as u64);
+        let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
+        let seal = |ordinal: usize| {
+            let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
+            let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
+            let dates = &sections[segments[ordinal].clone()];
+            let mut walk = gathering.walk(dates[0].0);
+            for &(date, _) in dates {
+                if self.observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let NewSection { changed, row_count, body } = section(&mut walk, date)?;
+                segment.write(date, changed, row_count, body)?;
+                self.observer.advance(1);
+            }
+            let sealed = segment.finish(syncs)?;
+            // Where a lock is poisoned the run has failed.
+            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.remove(&ordinal);
+            if let Some(&first) = open.first() {
+                gathering.spill.release_before(sections[segments[first].start].0);
+            }
+            Ok(sealed)
+        };
+        let sealed = self.workers.try_map(segments.len(), seal)?;
+        self.observer.end();
+        Ok(sealed)
+    }
+}

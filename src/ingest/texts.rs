@@ -1,0 +1,70 @@
+//! The distinct texts of all blocks, which stay in memory until the dictionaries are joined.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, Result};
+use crate::hint::{listed, quoted};
+use crate::panel::Column;
+use crate::shuffle::Block;
+
+/// Bytes a text takes beside its own: its place in the list, and the allocator's.
+const OVERHEAD: usize = 32;
+
+/// What the texts of one run take, and the most that they may.
+pub(super) struct Texts<'a> {
+    columns: &'a [Column],
+    limit: usize,
+    len: AtomicUsize,
+    /// Bytes that the texts of each column take.
+    lens: Vec<AtomicUsize>,
+    /// A way out besides more memory, to which the columns are added; empty where there is none.
+    without: &'static str,
+}
+
+impl<'a> Texts<'a> {
+    /// The texts of these columns in a run within `memory` bytes.
+    pub(super) fn new(columns: &'a [Column], memory: u64, without: &'static str) -> Texts<'a> {
+        let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
+        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, without }
+    }
+
+    /// `blocks` of the same stocks, with their texts added.
+    ///
+    /// # Errors
+    /// When all texts together are too many.
+    pub(super) fn counted(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
+        let columns = blocks.first().map_or(&[][..], |block| &block.columns);
+        for (column, own_len) in columns.iter().zip(&self.lens) {
+            let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
+            let len: usize = texts.iter().map(|text| text.len() + OVERHEAD).sum();
+            own_len.fetch_add(len, Ordering::Relaxed);
+            if self.len.fetch_add(len, Ordering::Relaxed) + len > self.limit {
+                return Err(self.too_many());
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Names the columns that have the texts: the one that came last need not be one of them.
+    fn too_many(&self) -> Error {
+        const NAMED: usize = 3;
+        let lens = self.lens.iter().map(|len| len.load(Ordering::Relaxed));
+        let mut columns: Vec<(usize, &str)> =
+            lens.zip(self.columns).map(|(len, column)| (len, column.name.as_str())).collect();
+        columns.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
+        columns.retain(|&(len, _)| len > self.limit / 10);
+        columns.truncate(NAMED);
+        let told: Vec<String> =
+            columns.iter().map(|(len, name)| format!("{name:?} ({} MiB so far)", len >> 20)).collect();
+        let names: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
+        let what = if names.is_empty() { "many columns".to_owned() } else { listed(&told) };
+        let without = match self.without {
+            without if without.is_empty() || names.is_empty() => String::new(),
+            without => format!("{without}{}", quoted(&names.join(","))),
+        };
+        Error::Refused(format!(
+            "the distinct texts of {what} take more than a quarter of the memory ({} MiB); raise --memory{without}",
+            self.limit >> 20
+        ))
+    }
+}

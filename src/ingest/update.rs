@@ -1,0 +1,420 @@
+//! Runs an update: scan, read what changed, compare, seal what differs, publish.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use arrow_schema::DataType;
+
+use super::appended::Appended;
+use super::assemble::{Assembly, assemble};
+use super::build_report::{known_file, source_entries};
+use super::changes::Changes;
+use super::guard::{Guard, Guards};
+use super::intake::{codes_of, panel_of};
+use super::limit::Limit;
+use super::night::{Night, guard_appended, guard_columns, guard_nulls, guard_pruned};
+use super::revision::{Given, Revision};
+use super::seal::Sealer;
+use super::settings::Settings;
+use super::stages::Stages;
+use super::update_report::UpdateReport;
+use crate::compare::{Rule, Unread};
+use crate::error::{Error, Result};
+use crate::format::{SourceStatus, Stored};
+use crate::key::Date;
+use crate::progress::{Observer, Silent};
+use crate::shuffle::{Gathering, sections};
+use crate::skipped::{Kind, Reason, Skipped};
+use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{Opening, SourceEntry, Store, StoreWriter};
+use crate::workers::{DEFAULT_MEMORY, Workers};
+
+/// Brings a store up to date with the files it was built from.
+///
+/// Files of the size and time that the store remembers are not read. What the others hold is compared with the live
+/// version, row by row and bit by bit; a new version is published if anything differs, in which only the sections that
+/// differ are written again. A row that a changed file no longer has is gone from the new version.
+///
+/// ```no_run
+/// let report = transect::Update::new("panel.store").run()?;
+/// println!("{} rows added, {} restated", report.added, report.restated);
+/// # Ok::<(), transect::Error>(())
+/// ```
+pub struct Update<'a> {
+    store: PathBuf,
+    source: Option<PathBuf>,
+    memory: u64,
+    workers: Option<usize>,
+    check_content: bool,
+    prune: bool,
+    changes: OptionChanges,
+    max_restated: Option<Limit>,
+    keep: Option<u32>,
+    allowed: Vec<Guard>,
+    max_skipped: Option<Limit>,
+    dry_run: bool,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+impl<'a> Update<'a> {
+    /// An update of the store at `store` from the source it was last made from, with the defaults of the command line.
+    pub fn new(store: impl Into<PathBuf>) -> Update<'a> {
+        Update {
+            store: store.into(),
+            source: None,
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            check_content: false,
+            prune: false,
+            changes: OptionChanges::default(),
+            max_restated: None,
+            keep: None,
+            allowed: Vec::new(),
+            max_skipped: None,
+            dry_run: false,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The source directory, if it is another than last time. The store remembers it.
+    pub fn source(mut self, source: impl Into<PathBuf>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Whether to read every file and compare its bytes with a hash of those last read, whatever its time says.
+    pub fn check_content(mut self, check: bool) -> Self {
+        self.check_content = check;
+        self
+    }
+
+    /// What is to be read otherwise than before, from now on: the store remembers it. Every file is read again then.
+    pub fn options(mut self, changes: OptionChanges) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// Whether the rows of files that have disappeared go. They stay by default.
+    pub fn prune(mut self, prune: bool) -> Self {
+        self.prune = prune;
+        self
+    }
+
+    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
+    /// have changed.
+    pub fn max_restated(mut self, most: Limit) -> Self {
+        self.max_restated = Some(most);
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
+    /// How many versions the store keeps from now on, at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. What is written does not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// How many skipped files are usual, from now on: up to so many are no reason to look, nor for a guard to stop.
+    pub fn max_skipped(mut self, most: Limit) -> Self {
+        self.max_skipped = Some(most);
+        self
+    }
+
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Updates, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report;
+    /// rows that the store has of them stay.
+    ///
+    /// # Errors
+    /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
+    /// before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
+        let before = writer.live()?;
+        let settings = Settings::of(before)?;
+        let source = self.source.clone().unwrap_or_else(|| settings.source.clone().into());
+        let sources = before.sources()?;
+        let known = |entry: &SourceEntry| Some((entry.path.clone(), known_file(entry)?));
+        let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
+        let (workers, observer) = (&stages.workers, self.observer);
+        let options = self.changes.apply(&settings.options);
+        self.changes.check(before.schema()?)?;
+        let trust = match (options != settings.options, self.check_content) {
+            (true, _) => Trust::Nothing,
+            (false, true) => Trust::Content,
+            (false, false) => Trust::Stamp,
+        };
+        let mut scan = scan(&source, &options, &known, trust, workers, observer)?;
+        let keep = self.keep.unwrap_or(before.keep());
+        let mut report = UpdateReport::of(before, keep);
+        report.dry_run = self.dry_run;
+        report.describe_scan(&scan);
+        let night = Night::new(&sources, &settings);
+        let mut guards = Guards::new(&self.allowed);
+        night.guard_missing(&scan.missing, &mut guards);
+        let is_missing = |entry: &&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
+        let missing: Vec<&SourceEntry> = sources.iter().filter(is_missing).collect();
+        // An empty file that is gone leaves nothing behind.
+        let goes = |entry: &&SourceEntry| self.prune || entry.status == SourceStatus::Empty;
+        let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
+        report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
+        report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
+        let mut settings_now = Settings::new("update", &source, &options);
+        settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
+        report.max_skipped = settings_now.max_skipped;
+        if settings_now.source != settings.source {
+            night.guard_codes(&scan, &mut guards);
+        }
+        let same_settings = settings_now.source == settings.source
+            && options == settings.options
+            && settings_now.max_skipped == settings.max_skipped
+            && keep == before.keep();
+        let skips_before = skips_of(&sources, &settings);
+        let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
+        if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {
+            return Ok(report);
+        }
+
+        let panel = before.schema()?;
+        let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, workers, observer);
+        let prior = Prior {
+            code: &panel.code,
+            date_name: &panel.date_name,
+            date_form: &panel.date_form,
+            columns: &panel.columns,
+            exact: &exact,
+            changes: Some(&self.changes),
+            has_value: &|name| has_value_in_store(before, name),
+        };
+        let mut survey = survey_again(&source, &mut scan, &prior, &options, workers, observer)?;
+        let spill = stages.spill(writer, survey.decoded_len())?;
+        let gathered = stages.gather(&mut survey, &spill, options.strict)?;
+        let panel = panel_of(&survey);
+        if let Some(date) = before.dates()?.iter().find(|date| !panel.date_form.holds(**date)) {
+            let form = &panel.date_form;
+            return Err(Error::Refused(format!(
+                "the store's date {date} has no place in {form}; choose another --cast"
+            )));
+        }
+        let inputs = codes_of(&survey, &gathered.read);
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
+
+        let read = source_entries(&survey, &gathered);
+        let appended = &settings.appended;
+        let reread = rules(&read, &pruned, &known, appended);
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+        let mut dates: Vec<Date> = before.dates()?.to_vec();
+        dates.extend(sections(gathering.days()).into_iter().map(|(date, _)| date));
+        let sealer = Sealer { gathering, columns };
+        let revision = Revision::new(sealer, (before, appended), &snapshot, Given::ByStock, &reread, dates);
+        let changes = revision.compare(stages)?;
+        report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
+        report.describe(&changes, &snapshot, before)?;
+        settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
+        if !report.skips_are_usual() {
+            night.guard_skipped(&report.skipped, &mut guards);
+        }
+        guard_columns(&survey, &revision.sealer.gathering.stocks, &changes, report.file_count(), &mut guards);
+        guard_nulls(before, &changes, &mut guards)?;
+        guard_pruned(&changes, before.row_count(), &mut guards);
+        guard_appended(&changes, before.row_count(), &mut guards);
+        settings_now.missing = report.missing_files.iter().cloned().collect();
+        let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
+        let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
+        settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.to_string())).collect();
+        snapshot.settings = settings_now.encode()?;
+        snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
+        report.judge(self.max_restated, before.row_count(), guards);
+        let same_rows = !report.changes_anything();
+        // What was allowed is remembered, so that it stops no other night.
+        let is_known = same_rows && same_settings && report.guards.is_empty();
+        let is_news =
+            !(is_known && same_files(&sources, &snapshot.sources) && same_skips(&skips_before, &report.skipped));
+        report.refuse_empty()?;
+        if is_news && !report.is_stopped() && !self.dry_run {
+            revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
+        }
+        Ok(report)
+    }
+}
+
+fn was_read(entry: &&SourceEntry) -> bool {
+    entry.status != SourceStatus::Skipped
+}
+
+/// What becomes of the rows of each stock whose file was `read` again or is `pruned`, by code.
+fn rules<'e>(
+    read: &'e [SourceEntry],
+    pruned: &[&'e SourceEntry],
+    known: &HashMap<String, KnownFile>,
+    appended: &Appended,
+) -> HashMap<&'e str, Rule> {
+    let of_read = read.iter().filter(was_read).map(|entry| {
+        let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
+        let unchanged_since =
+            if is_known { Some(1) } else { appended.unchanged_since(&entry.path, entry.content_hash) };
+        let appended_stands_since = unchanged_since.unwrap_or(u64::MAX);
+        (entry, Rule { appended_stands_since, unread: Unread::StaysIfAppended })
+    });
+    let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+    // A file without rows leaves none behind; those of its stock were appended.
+    let pruned = pruned.iter().filter(|entry| entry.status == SourceStatus::Read);
+    let rules = of_read.chain(pruned.map(|entry| (*entry, goes)));
+    rules.filter_map(|(entry, rule)| Some((entry.code.as_deref()?, rule))).collect()
+}
+
+/// The appended rows of the new version, which remembers the files `settled` as they are now.
+fn appended_now<'e>(before: &Appended, changes: &Changes, settled: impl Iterator<Item = &'e SourceEntry>) -> Appended {
+    let mut now = before.clone();
+    settled.for_each(|entry| now.forget_file(&entry.path));
+    now.follow(changes.appended.iter().cloned());
+    now
+}
+
+/// Whether all values of a column of `store` are exact in another type; the inner error says why not.
+pub(super) fn exact_in_store(
+    store: &Store,
+    name: &str,
+    to: &DataType,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Result<(), String>> {
+    let panel = store.schema()?;
+    let Some(index) = panel.index_of(name) else { return Ok(Ok(())) };
+    let is_integer = panel.columns[index].data_type.is_integer();
+    let answers = workers.try_map(store.dates()?.len(), |at| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let section = store.section_at(at)?;
+        // Integers of fewer than 64 bits are exact in a double.
+        let is_narrow = |stored: Stored| *to == DataType::Float64 && is_integer && stored < Stored::Bytes8;
+        if section.raw(index).is_none_or(|raw| is_narrow(raw.stored)) {
+            return Ok(Ok(()));
+        }
+        let values = section.column_at(index)?.logical()?;
+        Ok(check_values(&values, to).map_err(|why| format!("{}, {why}", section.date())))
+    })?;
+    Ok(answers.into_iter().find(Result::is_err).unwrap_or(Ok(())))
+}
+
+/// Whether a column of `store` has a value.
+pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
+    let panel = store.schema()?;
+    let Some(index) = panel.index_of(name) else { return Ok(false) };
+    for at in 0..store.dates()?.len() {
+        if store.section_at(at)?.has_value(index) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read
+/// again.
+fn sources_now(
+    before: &[SourceEntry],
+    read: Vec<SourceEntry>,
+    touched: &[(String, i64)],
+    pruned: &[&SourceEntry],
+) -> Vec<SourceEntry> {
+    let kept = before.iter().filter(|entry| entry.status != SourceStatus::Skipped);
+    let mut now: BTreeMap<String, SourceEntry> = kept.map(|entry| (entry.path.clone(), entry.clone())).collect();
+    for entry in pruned {
+        now.remove(&entry.path);
+    }
+    for (path, modified_ns) in touched {
+        if let Some(entry) = now.get_mut(path) {
+            entry.modified_ns = *modified_ns;
+        }
+    }
+    for entry in read {
+        if entry.status != SourceStatus::Skipped || !now.contains_key(&entry.path) {
+            now.insert(entry.path.clone(), entry);
+        }
+    }
+    now.into_values().collect()
+}
+
+/// The files that the version with these files and settings skipped, and the kind of reason.
+fn skips_of(sources: &[SourceEntry], settings: &Settings) -> BTreeMap<String, Kind> {
+    let skipped = sources.iter().filter(|entry| entry.status == SourceStatus::Skipped);
+    let without_rows = skipped.map(|entry| (&entry.path, &entry.reason));
+    let all = without_rows.chain(&settings.skipped);
+    all.map(|(path, reason)| (path.clone(), Reason::from(reason.as_str()).kind())).collect()
+}
+
+/// Whether the same files are skipped for the same kinds of reasons: a version says what its update skipped. Other words
+/// are no news; they count other files.
+fn same_skips(before: &BTreeMap<String, Kind>, now: &[Skipped]) -> bool {
+    let now = now.iter().map(|skipped| (skipped.path.clone(), skipped.reason.kind()));
+    *before == now.collect::<BTreeMap<String, Kind>>()
+}
+
+/// Whether both lists hold the same files as far as they were read. Other times and bytes of files that hold the same
+/// rows are no news: the next version remembers them, and until then those files are looked at again.
+fn same_files(before: &[SourceEntry], now: &[SourceEntry]) -> bool {
+    let read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
+    let (before, now) = (before.iter().filter(read), now.iter().filter(read));
+    before.map(|entry| (&entry.path, entry.status)).eq(now.map(|entry| (&entry.path, entry.status)))
+}

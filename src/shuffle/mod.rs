@@ -1,0 +1,13 @@
+//! From one order of rows to another within a budget: series come in by stock, and leave by date.
+
+mod block;
+mod builder;
+mod gather;
+mod gathering;
+mod spill;
+
+pub(crate) use block::Block;
+pub(crate) use builder::BlockBuilder;
+pub(crate) use gather::Frame;
+pub(crate) use gathering::{Gathering, Walk, sections};
+pub(crate) use spill::{Shelf, Spill};

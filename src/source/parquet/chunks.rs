@@ -1,0 +1,222 @@
+//! The column chunks of one file as the decoder reads them: where they lie by the footer's account, and their pages,
+//! checked one by one.
+
+use std::sync::{Arc, OnceLock};
+
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::Type as PhysicalType;
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+
+use super::contents::Leaf;
+use super::pages::{Extent, Fault, Pages};
+use crate::source::allowance::Meter;
+use crate::source::content::Content;
+
+/// Checks where the chunks of a file lie, before `byte_len`, and how many values those of flat columns have.
+///
+/// # Errors
+/// The reason to skip the file.
+pub(in crate::source) fn check_places(
+    metadata: &ParquetMetaData,
+    byte_len: u64,
+    is_flat: impl Fn(usize) -> bool,
+) -> std::result::Result<(), String> {
+    let mut places = Vec::new();
+    for group in metadata.row_groups().iter().filter(|group| group.num_rows() > 0) {
+        for leaf in 0..group.columns().len() {
+            let chunk = group.column(leaf);
+            let name = || chunk.column_path().string();
+            let (start, end) = place(group, leaf)
+                .filter(|(start, end)| *start >= 4 && start <= end && *end <= byte_len)
+                .ok_or_else(|| format!("is truncated or damaged: {:?} reaches beyond its end", name()))?;
+            if is_flat(leaf) && chunk.num_values() != group.num_rows() {
+                let (values, rows) = (chunk.num_values(), group.num_rows());
+                return Err(format!("is damaged: {:?} has {values} values in {rows} rows", name()));
+            }
+            let levels = chunk.definition_level_histogram().map(|counts| counts.len());
+            let most = usize::try_from(chunk.column_descr().max_def_level()).unwrap_or(0) + 1;
+            if is_flat(leaf) && levels.is_some_and(|levels| levels != most && levels != 0) {
+                return Err(format!("is damaged: {:?} counts other levels than it has", name()));
+            }
+            places.push((start, end));
+        }
+    }
+    places.sort_unstable();
+    match places.windows(2).find(|pair| pair[0].1 > pair[1].0) {
+        Some(_) => Err("is damaged: two of its columns lie in the same bytes".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The first byte of a chunk, and the one after its last.
+fn place(group: &RowGroupMetaData, leaf: usize) -> Option<(u64, u64)> {
+    let chunk = group.column(leaf);
+    let data = u64::try_from(chunk.data_page_offset()).ok()?;
+    // Some writers say 0 where there is no dictionary.
+    let dictionary = chunk.dictionary_page_offset().and_then(|at| u64::try_from(at).ok()).filter(|at| *at > 0);
+    let start = data.min(dictionary.unwrap_or(data));
+    Some((start, start.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?))
+}
+
+/// The extent of the chunk of a flat column; `None` where it is none.
+pub(in crate::source) fn extent(group: &RowGroupMetaData, leaf: usize) -> Option<Extent> {
+    let chunk = group.columns().get(leaf)?;
+    let (start, end) = place(group, leaf)?;
+    let descriptor = chunk.column_descr();
+    if descriptor.max_rep_level() > 0 || descriptor.max_def_level() > 1 {
+        return None;
+    }
+    let physical = descriptor.physical_type();
+    let width = match physical {
+        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+        PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+        PhysicalType::INT96 => 12,
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => u64::try_from(descriptor.type_length()).ok().filter(|len| *len > 0)?,
+        PhysicalType::BOOLEAN | PhysicalType::BYTE_ARRAY => 0,
+    };
+    let leaf = Leaf { physical, width, is_optional: descriptor.max_def_level() == 1 };
+    let rows = u64::try_from(group.num_rows()).ok()?;
+    Some(Extent { start, end, rows, codec: chunk.compression_codec(), leaf })
+}
+
+/// What all pages that are read of one file have in common.
+#[derive(Clone)]
+pub(in crate::source) struct Chunks {
+    pub(in crate::source) content: Content,
+    pub(in crate::source) metadata: Arc<ParquetMetaData>,
+    pub(in crate::source) meter: Arc<Meter>,
+    /// The leaves that are read.
+    pub(in crate::source) leaves: Arc<[usize]>,
+    /// Why reading stopped, in words.
+    pub(in crate::source) reason: Arc<OnceLock<String>>,
+}
+
+impl Chunks {
+    /// The reason for which the pages of a leaf stop.
+    fn reason(&self, leaf: usize, fault: Fault) -> String {
+        let name = self.metadata.file_metadata().schema_descr().column(leaf).path().string();
+        match fault {
+            Fault::Damaged(what) => format!("is damaged: its column {name:?} {what}"),
+            Fault::TooLarge(_) => match self.needed() {
+                Ok(bytes) => self.meter.allowance.refusal("decoded, it", bytes),
+                Err(reason) => reason,
+            },
+        }
+    }
+
+    /// The bytes that all of the leaves would take, by looking at each page and keeping none.
+    fn needed(&self) -> std::result::Result<u64, String> {
+        let mut bytes = self.meter.used();
+        self.meter.start(0);
+        for group in self.metadata.row_groups() {
+            for &leaf in self.leaves.iter() {
+                let Some(chunk) = extent(group, leaf) else { continue };
+                let mut pages = Pages::new(self.content.clone(), chunk);
+                let mut is_unseen = false;
+                loop {
+                    match pages.next(|held| self.meter.take(0, held)) {
+                        Ok(Some(page)) => bytes = bytes.saturating_add(page.decoded_len),
+                        Ok(None) => break,
+                        // A page that alone is too large is weighed by its size, and so may be a dictionary, without
+                        // which the others say nothing.
+                        Err(Fault::TooLarge(held)) => {
+                            bytes = bytes.saturating_add(held);
+                            is_unseen = true;
+                        }
+                        Err(Fault::Damaged(_)) if is_unseen => break,
+                        Err(fault) => return Err(self.reason(leaf, fault)),
+                    }
+                }
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl RowGroups for Chunks {
+    fn num_rows(&self) -> usize {
+        self.row_groups().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).sum()
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
+        Ok(Box::new(ColumnChunks { chunks: self.clone(), leaf, next: 0 }))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(self.metadata.row_groups().iter())
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The chunks of one column.
+struct ColumnChunks {
+    chunks: Chunks,
+    leaf: usize,
+    next: usize,
+}
+
+impl Iterator for ColumnChunks {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let group = self.chunks.metadata.row_groups().get(self.next)?;
+            self.next += 1;
+            if group.num_rows() == 0 {
+                continue;
+            }
+            let chunk = extent(group, self.leaf);
+            let reader = chunk.map(|chunk| -> Box<dyn PageReader> {
+                let pages = Pages::new(self.chunks.content.clone(), chunk);
+                Box::new(Chunk { chunks: self.chunks.clone(), leaf: self.leaf, pages })
+            });
+            return Some(reader.ok_or_else(|| ParquetError::General("a column is nested".to_owned())));
+        }
+    }
+}
+
+impl PageIterator for ColumnChunks {}
+
+/// The pages of one chunk, for the decoder.
+struct Chunk {
+    chunks: Chunks,
+    leaf: usize,
+    pages: Pages,
+}
+
+impl PageReader for Chunk {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let meter = &self.chunks.meter;
+        let page = self.pages.next(|held| meter.take(0, held)).and_then(|page| match page {
+            Some(page) if !meter.take(page.decoded_len, page.page.buffer().len() as u64) => {
+                Err(Fault::TooLarge(page.decoded_len))
+            }
+            page => Ok(page.map(|page| page.page)),
+        });
+        page.map_err(|fault| {
+            let reason = self.chunks.reason(self.leaf, fault);
+            ParquetError::General(self.chunks.reason.get_or_init(|| reason).clone())
+        })
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        Err(ParquetError::NYI("pages are read in order".to_owned()))
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        Err(ParquetError::NYI("pages are read in order".to_owned()))
+    }
+}
+
+impl Iterator for Chunk {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Result<Page>> {
+        self.get_next_page().transpose()
+    }
+}

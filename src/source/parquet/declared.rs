@@ -1,0 +1,290 @@
+//! The columns that a Parquet footer declares, read from its own bytes: the `parquet` crate's reader of schemas follows
+//! columns within columns by recursion, and gives a whole file up for one column that it does not know.
+
+use super::thrift::Thrift;
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::source) struct Declared {
+    pub(in crate::source) name: String,
+    /// The first of its leaves. A column that is a group may have any number of them.
+    pub(in crate::source) leaf: usize,
+    pub(in crate::source) shape: Shape,
+}
+
+/// How many values a column has in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::source) enum Shape {
+    /// One, or none where it is null.
+    Flat(Flat),
+    /// Any number of them; what such a column is called.
+    Nested(&'static str),
+}
+
+/// What a footer says of the values of a flat column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::source) struct Flat {
+    pub(in crate::source) physical: Physical,
+    pub(in crate::source) is_required: bool,
+    pub(in crate::source) mark: Mark,
+}
+
+/// What the pages of a column hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::source) enum Physical {
+    Boolean,
+    Int32,
+    Int64,
+    Int96,
+    Float,
+    Double,
+    Bytes,
+    /// Bytes of this length each.
+    Fixed(i32),
+}
+
+/// What the numbers or bytes of a column mean: its logical type, or the converted type of older files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::source) enum Mark {
+    Nothing,
+    Text,
+    Json,
+    Enum,
+    Bson,
+    Uuid,
+    Decimal {
+        precision: i64,
+        scale: i64,
+    },
+    Date,
+    Time {
+        unit: Unit,
+    },
+    Timestamp {
+        unit: Unit,
+        is_utc: bool,
+    },
+    Integer {
+        bits: i64,
+        is_signed: bool,
+    },
+    Float16,
+    Interval,
+    /// Every value is null.
+    Unknown,
+    Geometry,
+    Geography,
+    Map,
+    List,
+    /// One that this program does not know.
+    Other,
+}
+
+/// The unit of a [`Mark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::source) enum Unit {
+    Millis,
+    Micros,
+    Nanos,
+}
+
+/// What is wrong with a schema that is no tree.
+const UNREADABLE: &str = "is damaged: its schema cannot be read";
+
+/// The columns that the bytes of a FileMetaData declare, and the number of leaves.
+///
+/// # Errors
+/// The reason to skip the file.
+pub(in crate::source) fn declared(footer: &[u8]) -> Result<(Vec<Declared>, usize), String> {
+    columns(footer).ok_or_else(|| UNREADABLE.to_owned())
+}
+
+fn columns(footer: &[u8]) -> Option<(Vec<Declared>, usize)> {
+    let mut thrift = Thrift { bytes: footer };
+    let mut last = 0;
+    // The decoder takes the first schema and passes others by.
+    let count = loop {
+        match thrift.field(&mut last)?? {
+            (2, 9) => match thrift.list()? {
+                (count, 12) => break count,
+                _ => return None,
+            },
+            (2, _) => return None,
+            (_, kind) => thrift.skip(kind, 0)?,
+        }
+    };
+    // The elements come parents first, and the first is the parent of all.
+    let root = Element::read(&mut thrift)?;
+    let mut left = count.checked_sub(1)?;
+    let mut columns = Vec::new();
+    let mut leaves = 0;
+    for _ in 0..root.children {
+        let element = Element::read(&mut thrift)?;
+        left = left.checked_sub(1)?;
+        let (leaf, shape) = (leaves, element.shape());
+        // Elements below this one that are still to come.
+        let mut below = element.children;
+        leaves += usize::from(element.physical.is_some());
+        while below > 0 {
+            let inner = Element::read(&mut thrift)?;
+            left = left.checked_sub(1)?;
+            below = (below - 1).checked_add(inner.children)?;
+            leaves += usize::from(inner.physical.is_some());
+        }
+        columns.push(Declared { name: element.name, leaf, shape });
+    }
+    (left == 0).then_some((columns, leaves))
+}
+
+/// A SchemaElement.
+struct Element {
+    name: String,
+    physical: Option<Physical>,
+    repetition: i64,
+    children: u64,
+    mark: Mark,
+}
+
+impl Element {
+    fn read(thrift: &mut Thrift) -> Option<Element> {
+        let (mut name, mut kind, mut length, mut repetition, mut children) = (None, None, 0, 0, 0);
+        let (mut converted, mut scale, mut precision, mut logical) = (None, 0, 0, None);
+        let mut last = 0;
+        while let Some(field) = thrift.field(&mut last)? {
+            match field {
+                (1, 5) => kind = Some(thrift.integer()?),
+                (2, 5) => length = i32::try_from(thrift.integer()?).ok()?,
+                (3, 5) => repetition = thrift.integer().filter(|kind| (0..=2).contains(kind))?,
+                (4, 8) => name = Some(String::from_utf8(thrift.binary()?.to_vec()).ok()?),
+                (5, 5) => children = u64::try_from(thrift.integer()?).ok()?,
+                (6, 5) => converted = Some(thrift.integer()?),
+                (7, 5) => scale = thrift.integer()?,
+                (8, 5) => precision = thrift.integer()?,
+                (10, 12) => logical = Some(logical_mark(thrift)?),
+                (1..=8 | 10, _) => return None,
+                (_, kind) => thrift.skip(kind, 0)?,
+            }
+        }
+        let physical = match kind {
+            // A group; the decoder looks at its children, too.
+            None => None,
+            Some(_) if children > 0 => return None,
+            Some(0) => Some(Physical::Boolean),
+            Some(1) => Some(Physical::Int32),
+            Some(2) => Some(Physical::Int64),
+            Some(3) => Some(Physical::Int96),
+            Some(4) => Some(Physical::Float),
+            Some(5) => Some(Physical::Double),
+            Some(6) => Some(Physical::Bytes),
+            Some(7) => Some(Physical::Fixed(length)),
+            Some(_) => return None,
+        };
+        let older = || converted.map_or(Mark::Nothing, |converted| converted_mark(converted, precision, scale));
+        Some(Element { name: name?, physical, repetition, children, mark: logical.unwrap_or_else(older) })
+    }
+
+    fn shape(&self) -> Shape {
+        const REQUIRED: i64 = 0;
+        const REPEATED: i64 = 2;
+        match (self.physical, self.repetition, self.mark) {
+            (Some(_), REPEATED, _) | (None, _, Mark::List) => Shape::Nested("a list"),
+            (None, _, Mark::Map) => Shape::Nested("a map"),
+            (None, ..) => Shape::Nested("a struct"),
+            (Some(physical), repetition, mark) => {
+                Shape::Flat(Flat { physical, is_required: repetition == REQUIRED, mark })
+            }
+        }
+    }
+}
+
+/// The member of the union LogicalType that is set.
+fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
+    let mut mark = Mark::Other;
+    let mut last = 0;
+    while let Some((id, kind)) = thrift.field(&mut last)? {
+        if kind != 12 {
+            return None;
+        }
+        let facts = Facts::read(thrift)?;
+        mark = match id {
+            1 => Mark::Text,
+            2 => Mark::Map,
+            3 => Mark::List,
+            4 => Mark::Enum,
+            5 => Mark::Decimal { precision: facts.numbers[1], scale: facts.numbers[0] },
+            6 => Mark::Date,
+            7 => Mark::Time { unit: facts.unit? },
+            8 => Mark::Timestamp { unit: facts.unit?, is_utc: facts.flags[0] },
+            10 => Mark::Integer { bits: facts.numbers[0], is_signed: facts.flags[1] },
+            11 => Mark::Unknown,
+            12 => Mark::Json,
+            13 => Mark::Bson,
+            14 => Mark::Uuid,
+            15 => Mark::Float16,
+            17 => Mark::Geometry,
+            18 => Mark::Geography,
+            _ => Mark::Other,
+        };
+    }
+    Some(mark)
+}
+
+/// What a member of LogicalType says, by the number of the field, from 1.
+#[derive(Default)]
+struct Facts {
+    numbers: [i64; 2],
+    flags: [bool; 2],
+    unit: Option<Unit>,
+}
+
+impl Facts {
+    fn read(thrift: &mut Thrift) -> Option<Facts> {
+        let mut facts = Facts::default();
+        let mut last = 0;
+        while let Some((id, kind)) = thrift.field(&mut last)? {
+            let place = usize::try_from(id).ok().and_then(|id| id.checked_sub(1)).filter(|place| *place < 2);
+            match (place, kind) {
+                (Some(place), 1 | 2) => facts.flags[place] = kind == 1,
+                (Some(place), 3) => facts.numbers[place] = i64::from(thrift.byte()? as i8),
+                (Some(place), 5) => facts.numbers[place] = thrift.integer()?,
+                (Some(1), 12) => {
+                    let mut last = 0;
+                    while let Some((id, kind)) = thrift.field(&mut last)? {
+                        facts.unit = match id {
+                            1 => Some(Unit::Millis),
+                            2 => Some(Unit::Micros),
+                            3 => Some(Unit::Nanos),
+                            _ => None,
+                        };
+                        thrift.skip(kind, 0)?;
+                    }
+                }
+                (_, kind) => thrift.skip(kind, 0)?,
+            }
+        }
+        Some(facts)
+    }
+}
+
+/// What a ConvertedType means. Its instants are in UTC, by the specification's table of converted types.
+fn converted_mark(converted: i64, precision: i64, scale: i64) -> Mark {
+    let integer = |bits, is_signed| Mark::Integer { bits, is_signed };
+    match converted {
+        0 => Mark::Text,
+        1 | 2 => Mark::Map,
+        3 => Mark::List,
+        4 => Mark::Enum,
+        5 => Mark::Decimal { precision, scale },
+        6 => Mark::Date,
+        7 => Mark::Time { unit: Unit::Millis },
+        8 => Mark::Time { unit: Unit::Micros },
+        9 => Mark::Timestamp { unit: Unit::Millis, is_utc: true },
+        10 => Mark::Timestamp { unit: Unit::Micros, is_utc: true },
+        unsigned @ 11..=14 => integer(8 << (unsigned - 11), false),
+        signed @ 15..=18 => integer(8 << (signed - 15), true),
+        19 => Mark::Json,
+        20 => Mark::Bson,
+        21 => Mark::Interval,
+        _ => Mark::Other,
+    }
+}

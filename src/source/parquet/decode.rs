@@ -1,0 +1,197 @@
+//! The Parquet decoder over one file: columns as the file has them, in the order of the file.
+//!
+//! Everything here may panic on damaged bytes and is to be called under [`guarded`](crate::source::content::guarded).
+
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_select::concat::concat;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::file::metadata::ParquetStatisticsPolicy;
+
+use super::chunks::Chunks;
+use super::constant::constant;
+use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
+use super::meaning::take_as;
+use crate::hint::excluding;
+use crate::source::allowance::{Allowance, Meter};
+use crate::source::content::Content;
+
+/// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
+/// claims more rows than the file has cannot ask for more memory than this many.
+const BATCH_ROWS: usize = 65_536;
+
+/// Bytes that a row takes beside its columns while a file is read: its date, its place, and the place it comes from.
+pub(in crate::source) const ROW_LEN: u64 = 16;
+
+/// The decoder over one file, its footer parsed once.
+pub(in crate::source) struct Parquet {
+    content: Content,
+    schema: Arc<FileSchema>,
+    pub(in crate::source) metadata: ArrowReaderMetadata,
+    meter: Arc<Meter>,
+}
+
+impl Parquet {
+    /// A decoder over `content`, whose footer was surveyed as `schema`.
+    pub(in crate::source) fn new(
+        content: Content,
+        schema: &Arc<FileSchema>,
+        statistics: ParquetStatisticsPolicy,
+        allowance: &Arc<Allowance>,
+    ) -> Result<Parquet, String> {
+        let metadata = read_footer(&content, &schema.leaves, statistics)?;
+        let (rows, most) = (metadata.file_metadata().num_rows(), allowance.most());
+        if let Some(bytes) = u64::try_from(rows).ok().map(|rows| rows.saturating_mul(ROW_LEN)).filter(|len| *len > most)
+        {
+            return Err(allowance.refusal(&format!("has {rows} rows, whose dates alone"), bytes));
+        }
+        let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
+        let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(undecodable)?;
+        Ok(Parquet { content, schema: Arc::clone(schema), metadata, meter: Meter::new(allowance) })
+    }
+
+    /// Whether all that was read so far is of one state of the file.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    pub(in crate::source) fn check_unchanged(&self) -> Result<(), String> {
+        self.content.check_unchanged()
+    }
+
+    /// Whether something that was read took more memory than the file may.
+    pub(in crate::source) fn was_too_large(&self) -> bool {
+        self.meter.was_exceeded()
+    }
+
+    pub(in crate::source) fn row_count(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// Reads the columns at `leaves` (ascending) batch by batch, each in its own type.
+    pub(in crate::source) fn batches(
+        &self,
+        leaves: &[usize],
+    ) -> Result<impl Iterator<Item = Result<Vec<ArrayRef>, String>> + use<'_>, String> {
+        let columns: Vec<&FileColumn> =
+            self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
+        let mut before = 0;
+        Ok(self.stored(leaves)?.map(move |batch| {
+            let batch = batch?;
+            if batch.num_columns() != columns.len() {
+                return Err("is damaged: it does not have all of its columns".to_owned());
+            }
+            let turn = |(column, array): (&&FileColumn, &ArrayRef)| {
+                let raw = column.raw.as_ref().map_err(|kind| format!("its column {:?} is {kind}", column.name))?;
+                take_as(array, raw, before, column.may_round).map_err(|why| {
+                    let FileColumn { name, is_instant, .. } = column;
+                    // No type of a panel holds all instants that such a column may have.
+                    let cut = match raw {
+                        DataType::Timestamp(TimeUnit::Microsecond, None) if *is_instant => {
+                            format!("; --cast '{name}=timestamp[us]' cuts what is finer")
+                        }
+                        _ => String::new(),
+                    };
+                    format!("its column {name:?}, {why}{cut}")
+                })
+            };
+            let arrays = columns.iter().zip(batch.columns()).map(turn).collect();
+            before += batch.num_rows();
+            arrays
+        }))
+    }
+
+    /// As [`batches`](Self::batches), but the bare numbers and bytes that the pages hold.
+    pub(in crate::source) fn stored(
+        &self,
+        leaves: &[usize],
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
+        let (reader, reason) = self.reader(leaves).map_err(|why| self.encrypted(leaves).unwrap_or(why))?;
+        let leaves = leaves.to_vec();
+        let why = move |error: ArrowError| {
+            let known = self.encrypted(&leaves).or_else(|| reason.get().cloned());
+            known.unwrap_or_else(|| self.blame(&leaves, &error))
+        };
+        Ok(reader.map(move |batch| batch.map_err(&why)))
+    }
+
+    /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
+    fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<String>>), String> {
+        let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
+        let descriptor = self.metadata.parquet_schema();
+        let mask = ProjectionMask::leaves(descriptor, leaves.iter().copied());
+        let levels = parquet_to_arrow_field_levels(descriptor, mask, Some(self.metadata.schema().fields()));
+        self.meter.start(self.row_count().saturating_mul(ROW_LEN));
+        let chunks = Chunks {
+            content: self.content.clone(),
+            metadata: Arc::clone(self.metadata.metadata()),
+            meter: Arc::clone(&self.meter),
+            leaves: leaves.into(),
+            reason: Arc::default(),
+        };
+        let levels = levels.map_err(undecodable)?;
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, rows, None);
+        Ok((reader.map_err(undecodable)?, chunks.reason))
+    }
+
+    /// Why these columns cannot be read, if it is that one of them is encrypted: its pages look like damaged ones.
+    fn encrypted(&self, leaves: &[usize]) -> Option<String> {
+        let leaf = encrypted_leaf(&self.content, leaves)?;
+        let column = self.metadata.parquet_schema().column(leaf);
+        let name = column.name();
+        Some(format!("its column {name:?} is encrypted; {}", excluding(&[name])))
+    }
+
+    /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
+    /// them side by side and does not say which.
+    fn blame(&self, leaves: &[usize], error: &ArrowError) -> String {
+        let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf)) {
+            Ok((mut reader, _)) => reader.any(|batch| batch.is_err()),
+            Err(_) => true,
+        };
+        let Some(&leaf) = leaves.iter().find(fails) else { return undecodable(error) };
+        let column = self.metadata.parquet_schema().column(leaf);
+        undecodable(format_args!("its column {:?}: {error}", column.name()))
+    }
+
+    /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
+    pub(in crate::source) fn constant(&self, column: &Value, row_count: usize) -> Option<ArrayRef> {
+        constant(&self.content, self.metadata.metadata(), column.leaf, &column.raw, row_count)
+    }
+
+    /// The columns at `leaves` (ascending) whole, each `row_count` long.
+    pub(in crate::source) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, String> {
+        if leaves.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batches: Vec<Vec<ArrayRef>> = Vec::new();
+        let mut found = 0;
+        for batch in self.batches(leaves)? {
+            let batch = batch?;
+            found += batch[0].len();
+            if found > row_count {
+                break;
+            }
+            batches.push(batch);
+        }
+        if found != row_count {
+            return Err(format!("is damaged: its columns have {found} and {row_count} rows"));
+        }
+        if let [batch] = &mut batches[..] {
+            return Ok(std::mem::take(batch));
+        }
+        let whole = |n: usize| {
+            let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
+            concat(&parts).map_err(undecodable)
+        };
+        (0..leaves.len()).map(whole).collect()
+    }
+}
+
+/// What the decoder said, as a reason.
+pub(in crate::source) fn undecodable(error: impl std::fmt::Display) -> String {
+    format!("is damaged or of a kind that cannot be decoded: {error}")
+}

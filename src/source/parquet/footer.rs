@@ -1,0 +1,582 @@
+//! Reads footers: what a file holds by its own account, and which of its columns play which part. Equal schemas are
+//! kept once, since thousands of files share one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_cast::can_cast_types;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, PARQUET_FIELD_ID_META_KEY};
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
+use parquet::file::reader::Length;
+
+use super::chunks::check_places;
+use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
+use super::meaning::{Leaves, meaning};
+use super::outline::decoded_len;
+use super::thrift::Thrift;
+use crate::hint::{excluding, listed, quoted};
+use crate::source::allowance::{Allowance, Meter};
+use crate::source::content::{CHANGED, Content, unreadable};
+use crate::source::options::SourceOptions;
+use crate::source::types::{is_text, logical, shown_type};
+
+/// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
+/// notes has 10 KiB.
+const TAIL: u64 = 32 << 10;
+
+/// Names that mean a date when the user names none.
+pub(in crate::source) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
+/// Where pandas puts an index without a name.
+pub(in crate::source) const INDEX_NAME: &str = "__index_level_0__";
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::source) struct FileColumn {
+    pub(in crate::source) name: String,
+    /// The leaf that holds it, or the first of them.
+    pub(in crate::source) leaf: usize,
+    /// The type of its values; `Err` says what it is if they cannot be read.
+    pub(in crate::source) raw: Result<DataType, String>,
+    /// Whether it holds instants of 96 bits, whose unit is not in the footer.
+    pub(in crate::source) is_instant: bool,
+    /// Whether a user decided its type in the panel, so that it may lose precision.
+    pub(in crate::source) may_round: bool,
+    /// What the writer said of it that a panel does not keep.
+    pub(in crate::source) loss: Option<String>,
+}
+
+/// A column that takes part in the panel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::source) struct Value {
+    pub(in crate::source) name: String,
+    /// The leaf that holds it.
+    pub(in crate::source) leaf: usize,
+    pub(in crate::source) raw: DataType,
+    /// Its type before files are compared: the logical type of `raw`, or the type of a cast.
+    pub(in crate::source) logical: DataType,
+}
+
+/// The date column of a file, or the one of its codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::source) struct KeyColumn {
+    pub(in crate::source) name: String,
+    /// The leaf that holds it.
+    pub(in crate::source) leaf: usize,
+    pub(in crate::source) raw: DataType,
+}
+
+/// What many files have in common: their columns, and the parts these play under the options.
+#[derive(Debug)]
+pub(in crate::source) struct FileSchema {
+    /// All columns, excluded ones too.
+    pub(in crate::source) columns: Vec<FileColumn>,
+    /// `Err` says why files with rows cannot do with this schema.
+    pub(in crate::source) date: Result<KeyColumn, String>,
+    pub(in crate::source) code: Option<KeyColumn>,
+    pub(in crate::source) values: Vec<Value>,
+    /// Whether an index of integers is left out.
+    pub(in crate::source) drops_index: bool,
+    /// Why every file of this schema is refused, if it is.
+    pub(in crate::source) refusal: Option<String>,
+    /// How a Parquet file is decoded.
+    pub(in crate::source) leaves: Arc<Leaves>,
+}
+
+impl FileSchema {
+    /// The leaves of columns that take part and hold instants of 96 bits, ascending.
+    pub(in crate::source) fn instants(&self) -> impl Iterator<Item = usize> + use<'_> {
+        let date = self.date.iter().map(|date| date.leaf);
+        let taken: HashSet<usize> = self.values.iter().map(|value| value.leaf).chain(date).collect();
+        let instants = self.columns.iter().filter(|column| column.is_instant).map(|column| column.leaf);
+        instants.filter(move |leaf| self.refusal.is_none() && taken.contains(leaf))
+    }
+}
+
+/// What a footer says.
+pub(in crate::source) struct Footer {
+    pub(in crate::source) schema: Arc<FileSchema>,
+    pub(in crate::source) row_count: u64,
+    /// Upper estimate of the bytes that the texts and binaries take once decoded.
+    pub(in crate::source) text_len: u64,
+    /// Whether pandas' own attributes of the whole table stand among the notes.
+    pub(in crate::source) has_attrs: bool,
+}
+
+/// Keeps each schema once.
+pub(in crate::source) struct Interner<'a> {
+    options: &'a SourceOptions,
+    pub(in crate::source) allowance: Arc<Allowance>,
+    leaves: Mutex<HashMap<Vec<Declared>, Arc<Leaves>>>,
+    schemas: Mutex<HashMap<Columns, Arc<FileSchema>>>,
+}
+
+/// All that the parts of columns depend on: the leaves, by their address, since they are kept once themselves, and what
+/// the columns hold. Not the writer's notes beside them, since pandas puts the length of the index there and so differs
+/// in every file.
+type Columns = (usize, Vec<FileColumn>);
+
+impl<'a> Interner<'a> {
+    pub(in crate::source) fn new(options: &'a SourceOptions, allowance: &Arc<Allowance>) -> Interner<'a> {
+        Interner { options, allowance: Arc::clone(allowance), leaves: Mutex::default(), schemas: Mutex::default() }
+    }
+
+    /// The leaves of a footer of these bytes.
+    fn leaves(&self, footer: &[u8]) -> Result<Arc<Leaves>, String> {
+        let (declared, count) = declared(footer)?;
+        // A panic under the lock leaves the map as it was.
+        let mut known = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(leaves) = known.get(&declared) {
+            return Ok(Arc::clone(leaves));
+        }
+        let leaves = Arc::new(Leaves::new(declared.clone(), count).map_err(damaged)?);
+        known.insert(declared, Arc::clone(&leaves));
+        Ok(leaves)
+    }
+
+    /// The columns of a file, of the types that its footer and the Arrow schema among its notes give them.
+    fn columns(&self, leaves: &Leaves, hints: Option<&Schema>) -> Vec<FileColumn> {
+        let hints: HashMap<&str, &Field> = hints.map_or_else(HashMap::new, |hints| {
+            hints.fields().iter().map(|field| (field.name().as_str(), field.as_ref())).collect()
+        });
+        let column = |declared: &Declared| {
+            let hint = hints.get(declared.name.as_str()).copied();
+            FileColumn {
+                name: declared.name.clone(),
+                leaf: declared.leaf,
+                raw: meaning(&declared.shape, hint.map(Field::data_type)),
+                is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
+                may_round: self.options.cast(&declared.name).is_some(),
+                loss: loss(&declared.shape, hint),
+            }
+        };
+        leaves.declared.iter().map(column).collect()
+    }
+
+    /// The parts that the columns of a file play.
+    pub(in crate::source) fn intern(&self, leaves: &Arc<Leaves>, columns: Vec<FileColumn>) -> Arc<FileSchema> {
+        let key = (Arc::as_ptr(leaves) as usize, columns);
+        let mut known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known.get(&key) {
+            return Arc::clone(schema);
+        }
+        let schema = Arc::new(cast_parts(Arc::clone(leaves), key.1.clone(), self.options));
+        known.insert(key, Arc::clone(&schema));
+        schema
+    }
+}
+
+/// What a writer says of a column that a panel does not keep: an output has its values, and not this.
+fn loss(shape: &Shape, hint: Option<&Field>) -> Option<String> {
+    let mark = match shape {
+        Shape::Flat(Flat { mark: Mark::Geometry, .. }) => Some("the mark of a geometry"),
+        Shape::Flat(Flat { mark: Mark::Geography, .. }) => Some("the mark of a geography"),
+        Shape::Flat(Flat { mark: Mark::Bson, .. }) => Some("the mark of BSON"),
+        Shape::Flat(Flat { mark: Mark::Json, .. }) => Some("the mark of JSON"),
+        Shape::Flat(Flat { mark: Mark::Enum, .. }) => Some("the mark of an enumeration"),
+        Shape::Flat(Flat { mark: Mark::Other, .. }) => Some("a mark of its type that is unknown here"),
+        _ => None,
+    };
+    let extension = hint.and_then(Field::extension_type_name).map(|name| format!("its extension type {name}"));
+    let is_ordered = matches!(hint.map(Field::data_type), Some(DataType::Dictionary(..)))
+        && hint.and_then(Field::dict_is_ordered) == Some(true);
+    let order = is_ordered.then(|| "the order of its categories".to_owned());
+    let own = |field: &Field| {
+        let mut keys: Vec<&str> = field.metadata().keys().map(String::as_str).collect();
+        keys.retain(|key| !key.starts_with("ARROW:extension:") && *key != PARQUET_FIELD_ID_META_KEY);
+        keys.sort_unstable();
+        (!keys.is_empty()).then(|| format!("its metadata ({})", listed(&keys)))
+    };
+    extension.or(mark.map(str::to_owned)).or(order).or_else(|| hint.and_then(own))
+}
+
+/// Says which part each column plays.
+pub(in crate::source) fn cast_parts(
+    leaves: Arc<Leaves>,
+    columns: Vec<FileColumn>,
+    options: &SourceOptions,
+) -> FileSchema {
+    let present: Vec<usize> = (0..columns.len()).filter(|&at| !options.excludes(&columns[at].name)).collect();
+    let mut known = HashSet::new();
+    let twice = present.iter().find(|&&at| !known.insert(columns[at].name.as_str()));
+    let mut refusal = twice.map(|&at| format!("has two columns named {:?}", columns[at].name));
+
+    let code = present.iter().copied().find(|&at| columns[at].name == options.code_column);
+    if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
+        && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
+    {
+        refusal.get_or_insert_with(|| {
+            format!("its column {name:?} is {}, but a code is text; {}", shown_raw(raw), excluding(&[name]))
+        });
+    }
+    let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
+    let (chosen, apart) = choose_date(&columns, &candidates, options);
+    let key = |column: &FileColumn, raw: &DataType| KeyColumn {
+        name: column.name.clone(),
+        leaf: column.leaf,
+        raw: raw.clone(),
+    };
+    let date = chosen.and_then(|at| {
+        let FileColumn { name, raw, .. } = &columns[at];
+        let fits = |raw: &DataType| {
+            let value = match raw {
+                DataType::Dictionary(_, value) => value.as_ref(),
+                plain => plain,
+            };
+            let is_day =
+                matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+            is_text(raw) || value.is_integer() || is_day
+        };
+        match raw {
+            Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
+            _ => {
+                let kind = shown_raw(raw);
+                Err(format!("its date column {name:?} is {kind}, which is no date"))
+            }
+        }
+    });
+    let code = code.and_then(|at| Some(key(&columns[at], columns[at].raw.as_ref().ok()?)));
+
+    let mut drops_index = false;
+    let mut values = Vec::new();
+    let mut unheld: Vec<(&str, String, Option<String>)> = Vec::new();
+    for at in candidates {
+        let FileColumn { name, leaf, raw, .. } = &columns[at];
+        if apart.contains(&at) {
+            continue;
+        }
+        if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {
+            drops_index = true;
+            continue;
+        }
+        if !options.keeps(name) {
+            continue;
+        }
+        let type_in_panel = match (raw, options.cast(name)) {
+            (Ok(raw), Some(to)) if !raw.is_nested() && can_cast_types(raw, to) => Ok((raw, to.clone())),
+            (Ok(raw), None) => match logical(raw) {
+                Some(to) => Ok((raw, to)),
+                None => {
+                    unheld.push((name.as_str(), shown_type(raw), cast_that_keeps(name, raw)));
+                    continue;
+                }
+            },
+            (Err(kind), None) => {
+                unheld.push((name.as_str(), kind.clone(), None));
+                continue;
+            }
+            (_, Some(to)) => Err(format!(
+                "its column {name:?} is {}, which cannot be cast to {to}; {}",
+                shown_raw(raw),
+                excluding(&[name])
+            )),
+        };
+        match type_in_panel {
+            Ok((raw, logical)) => {
+                values.push(Value { name: name.clone(), leaf: *leaf, raw: raw.clone(), logical });
+            }
+            Err(reason) => {
+                refusal.get_or_insert(reason);
+            }
+        }
+    }
+    let refusal = refusal.or_else(|| tell_unheld(&unheld));
+    FileSchema { columns, date, code, values, drops_index, refusal, leaves }
+}
+
+/// A column's type for a message.
+fn shown_raw(raw: &Result<DataType, String>) -> String {
+    match raw {
+        Ok(raw) => shown_type(raw),
+        Err(kind) => kind.clone(),
+    }
+}
+
+/// The cast that keeps the values of a column for which a panel has no type.
+fn cast_that_keeps(name: &str, raw: &DataType) -> Option<String> {
+    let to = match raw {
+        DataType::Float16 => "float32".to_owned(),
+        DataType::FixedSizeBinary(_) => "binary".to_owned(),
+        DataType::Duration(_) => "int64".to_owned(),
+        DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
+            format!("decimal128({precision},{scale})")
+        }
+        _ => return None,
+    };
+    Some(format!("--cast {}", quoted(&format!("{name}={to}"))))
+}
+
+/// Says that a panel has no type for these columns: their names, their types, and the casts that keep them.
+fn tell_unheld(unheld: &[(&str, String, Option<String>)]) -> Option<String> {
+    let ((name, kind, cast), others) = unheld.split_first()?;
+    let names: Vec<&str> = unheld.iter().map(|(name, ..)| *name).collect();
+    let out = excluding(&names);
+    let mut text = format!("its column {name:?} is {kind}, which a panel cannot hold; ");
+    match (cast, others) {
+        (Some(cast), []) => text += &format!("{cast} keeps its values, {out}"),
+        (None, []) => text += &out,
+        _ => {
+            let others: Vec<String> = others.iter().map(|(name, ..)| format!("{name:?}")).collect();
+            text += &format!("nor can it hold {}; {out}", listed(&others));
+        }
+    }
+    Some(text)
+}
+
+/// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
+fn choose_date(
+    columns: &[FileColumn],
+    candidates: &[usize],
+    options: &SourceOptions,
+) -> (Result<usize, String>, Vec<usize>) {
+    let columns_are = || {
+        let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
+        if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", listed(&names)) }
+    };
+    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].name == *wanted);
+    if !options.date_columns.is_empty() {
+        return match options.date_columns.iter().find_map(position) {
+            Some(root) => (Ok(root), vec![root]),
+            None => {
+                let wanted = options.date_columns.join(", ");
+                (Err(format!("has none of the date columns {wanted}; {}", columns_are())), Vec::new())
+            }
+        };
+    }
+    let is_date = |name: &str| DATE_NAMES.iter().any(|date| name.eq_ignore_ascii_case(date));
+    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].name)).collect();
+    match dates[..] {
+        [root] => (Ok(root), dates),
+        // An index of integers counts rows: it would be refused for its values, and hide that there is no date.
+        [] => match position(&INDEX_NAME.to_owned())
+            .filter(|&root| !columns[root].raw.as_ref().is_ok_and(DataType::is_integer))
+        {
+            Some(root) => (Ok(root), vec![root]),
+            None => {
+                let dates = DATE_NAMES.join(", ");
+                let reason = format!("has no date column ({dates}); {}", columns_are());
+                (Err(reason), Vec::new())
+            }
+        },
+        _ => {
+            let names: Vec<String> = dates.iter().map(|&root| format!("{:?}", columns[root].name)).collect();
+            (Err(format!("has several date columns, {}", listed(&names))), dates)
+        }
+    }
+}
+
+/// The footer of a file on disk. Reads the end of the file, and nothing else unless the footer is long.
+pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, String> {
+    let meter = Meter::new(&interner.allowance);
+    let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
+        true => Ok(()),
+        false => Err(interner.allowance.refusal("its footer", len.saturating_mul(2))),
+    })?;
+    let decoded_len = decoded_len(&footer).ok_or("is damaged: its footer cannot be read")?;
+    if !meter.take(decoded_len, 0) {
+        let needed = meter.used().saturating_add(decoded_len);
+        return Err(interner.allowance.refusal("its footer, decoded,", needed));
+    }
+    let leaves = interner.leaves(&footer)?;
+    let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
+    let hints = arrow_schema(&metadata)?;
+    let schema = interner.intern(&leaves, interner.columns(&leaves, hints.as_ref()));
+    let row_count = row_count(&metadata)?;
+    let text_len = text_len(&metadata, &schema, row_count);
+    let has_attrs = has_attrs(&metadata);
+    Ok(Footer { schema, row_count, text_len, has_attrs })
+}
+
+/// The footer of a file that was surveyed, with or without the statistics of its chunks.
+pub(in crate::source) fn read_footer(
+    content: &Content,
+    leaves: &Leaves,
+    statistics: ParquetStatisticsPolicy,
+) -> Result<ParquetMetaData, String> {
+    let footer = footer_bytes(content, 8, |_| Ok(()))?;
+    // The decoder goes by the leaves of the surveyed footer.
+    if declared(&footer)?.0 != leaves.declared {
+        return Err(CHANGED.to_owned());
+    }
+    let metadata = parse(&footer, leaves, statistics)?;
+    row_count(&metadata)?;
+    let is_flat = |leaf: usize| match leaves.declared.binary_search_by_key(&leaf, |column| column.leaf) {
+        Ok(at) => matches!(leaves.declared[at].shape, Shape::Flat(_)),
+        Err(_) => false,
+    };
+    check_places(&metadata, content.len() - footer.len() as u64 - 8, is_flat)?;
+    Ok(metadata)
+}
+
+/// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it; asks
+/// whether so many `may` be read.
+fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), String>) -> Result<Bytes, String> {
+    let read = |start: u64, len: u64| content.range(start, len as usize).map_err(unreadable);
+    let byte_len = content.len();
+    let tail = read(byte_len - byte_len.min(tail), byte_len.min(tail))?;
+    let len = match footer_len(&tail, byte_len) {
+        Ok(len) => len,
+        Err(reason) => return Err(reason.unwrap_or_else(|| without_magic(read(0, byte_len.min(4)).ok()))),
+    };
+    may(len)?;
+    match (tail.len() as u64).checked_sub(len + 8) {
+        Some(start) => Ok(tail.slice(start as usize..tail.len() - 8)),
+        None => read(byte_len - len - 8, len),
+    }
+}
+
+/// Whether pandas noted attributes of the whole table. Its notes are not parsed: those of thousands of files are long.
+fn has_attrs(metadata: &ParquetMetaData) -> bool {
+    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    notes.any(|note| match note.key.as_str() {
+        "PANDAS_ATTRS" => note.value.as_deref().is_some_and(|attrs| attrs != "{}"),
+        "pandas" => note.value.as_deref().is_some_and(|notes| notes.contains("\"attributes\": {\"")),
+        _ => false,
+    })
+}
+
+/// The first of `leaves` (ascending) whose pages are encrypted in some row group, where the footer is not.
+pub(in crate::source) fn encrypted_leaf(content: &Content, leaves: &[usize]) -> Option<usize> {
+    let footer = footer_bytes(content, 8, |_| Ok(())).ok()?;
+    let mut thrift = Thrift { bytes: &footer };
+    let mut encrypted = None;
+    let mut last = 0;
+    while let Some(field) = thrift.field(&mut last)? {
+        match field {
+            (4, 9) => {
+                for _ in 0..thrift.list()?.0 {
+                    let found = encrypted_chunk(&mut thrift, leaves)?;
+                    encrypted = encrypted.into_iter().chain(found).min();
+                }
+            }
+            (_, kind) => thrift.skip(kind, 0)?,
+        }
+    }
+    encrypted
+}
+
+/// As [`encrypted_leaf`], of one RowGroup; `None` where it cannot be read.
+fn encrypted_chunk(thrift: &mut Thrift, leaves: &[usize]) -> Option<Option<usize>> {
+    let mut encrypted = None;
+    let mut last = 0;
+    while let Some(field) = thrift.field(&mut last)? {
+        match field {
+            (1, 9) => {
+                let count = thrift.list()?.0;
+                for leaf in 0..usize::try_from(count).ok()? {
+                    let mut last = 0;
+                    while let Some((id, kind)) = thrift.field(&mut last)? {
+                        // How the chunk is encrypted, and its metadata if they are.
+                        if matches!(id, 8 | 9) && leaves.binary_search(&leaf).is_ok() {
+                            encrypted = encrypted.or(Some(leaf));
+                        }
+                        thrift.skip(kind, 0)?;
+                    }
+                }
+            }
+            (_, kind) => thrift.skip(kind, 0)?,
+        }
+    }
+    Some(encrypted)
+}
+
+/// The Arrow schema among a file's notes, which says what Parquet's types cannot.
+fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, String> {
+    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let Some(encoded) = notes.find(|note| note.key == ARROW_SCHEMA_META_KEY).and_then(|note| note.value.as_ref())
+    else {
+        return Ok(None);
+    };
+    let damaged = |why: &dyn std::fmt::Display| format!("is damaged: the Arrow schema in its footer: {why}");
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| damaged(&error))?;
+    // The length comes first, behind a marker that the oldest writers left out.
+    let message = match bytes.split_at_checked(8) {
+        Some(([0xff, 0xff, 0xff, 0xff, ..], message)) => message,
+        _ => &bytes[..],
+    };
+    let message = arrow_ipc::root_as_message(message).map_err(|error| damaged(&error))?;
+    let schema = message.header_as_schema().ok_or_else(|| damaged(&"it is none"))?;
+    try_fb_to_schema(schema).map(Some).map_err(|error| damaged(&error))
+}
+
+/// The length that the last eight bytes give for the footer. `Err(None)` where the file does not end as it should.
+fn footer_len(tail: &[u8], byte_len: u64) -> Result<u64, Option<String>> {
+    let Some(&[a, b, c, d, ref magic @ ..]) = tail.last_chunk::<8>() else { return Err(None) };
+    let len = u64::from(u32::from_le_bytes([a, b, c, d]));
+    match magic {
+        b"PAR1" if len + 12 > byte_len => Err(Some(format!(
+            "is truncated or damaged: its footer should have {len} bytes, but the file has {byte_len}"
+        ))),
+        b"PAR1" => Ok(len),
+        b"PARE" => Err(Some("is encrypted".to_owned())),
+        _ => Err(None),
+    }
+}
+
+/// What a file is that neither begins nor ends as Parquet does.
+pub(in crate::source) const NOT_PARQUET: &str = "is not a Parquet file";
+
+/// What a file is that does not end as Parquet does, by its first bytes.
+fn without_magic(head: Option<Bytes>) -> String {
+    match head.as_deref() {
+        Some(b"PAR1") => "is truncated: it begins as a Parquet file but does not end as one",
+        Some(b"PARE") => "is encrypted, and truncated",
+        _ => NOT_PARQUET,
+    }
+    .to_owned()
+}
+
+fn damaged(error: impl std::fmt::Display) -> String {
+    format!("is damaged or of a kind that cannot be read: {error}")
+}
+
+fn parse(footer: &[u8], leaves: &Leaves, statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
+    let mut options = ParquetMetaDataOptions::new().with_schema(Arc::clone(&leaves.plain));
+    options.set_column_stats_policy(statistics);
+    options.set_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let metadata = ParquetMetaDataReader::decode_metadata_with_options(footer, Some(&options)).map_err(damaged)?;
+    let chunks = || metadata.row_groups().iter().flat_map(|group| group.columns());
+    if let Some(elsewhere) = chunks().find_map(|chunk| chunk.file_path()) {
+        return Err(format!("keeps its data in another file ({elsewhere:?})"));
+    }
+    Ok(metadata)
+}
+
+/// The number of rows, if the footer agrees with itself.
+fn row_count(metadata: &ParquetMetaData) -> Result<u64, String> {
+    let sum = metadata
+        .row_groups()
+        .iter()
+        .try_fold(0_u64, |sum, group| sum.checked_add(u64::try_from(group.num_rows()).ok()?));
+    match u64::try_from(metadata.file_metadata().num_rows()) {
+        Ok(rows) if sum == Some(rows) => Ok(rows),
+        _ => Err("is damaged: its footer gives two numbers of rows".to_owned()),
+    }
+}
+
+/// Upper estimate of the bytes in texts and binaries. Where the writer did not say, a dictionary is taken to repeat
+/// values of up to 64 bytes.
+fn text_len(metadata: &ParquetMetaData, schema: &FileSchema, row_count: u64) -> u64 {
+    let texts = schema.values.iter().filter(|value| value.raw.primitive_width().is_none());
+    let mut sum = 0_u64;
+    for value in texts {
+        for chunk in metadata.row_groups().iter().filter_map(|group| group.columns().get(value.leaf)) {
+            let stated = chunk.unencoded_byte_array_data_bytes().and_then(|len| u64::try_from(len).ok());
+            let encoded = u64::try_from(chunk.uncompressed_size()).unwrap_or(0);
+            let rows = u64::try_from(chunk.num_values()).unwrap_or(0).min(row_count);
+            let len = match stated {
+                Some(len) => len,
+                None if chunk.dictionary_page_offset().is_none() => encoded,
+                None => encoded.saturating_add(rows.saturating_mul(encoded.min(64))),
+            };
+            sum = sum.saturating_add(len);
+        }
+    }
+    sum
+}

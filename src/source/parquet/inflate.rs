@@ -1,0 +1,93 @@
+//! Unpacks one page into exactly as many bytes as its header says.
+//!
+//! The decoder's own codecs write on beyond that size: a page of gzip or brotli could fill any memory.
+
+use std::io::Read;
+
+use parquet::basic::CompressionCodec;
+
+/// The codecs of one column chunk.
+#[derive(Default)]
+pub(in crate::source) struct Inflater {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+}
+
+impl Inflater {
+    /// Appends the `len` bytes that `packed` holds. `None` where it holds another number, or cannot be read.
+    pub(in crate::source) fn inflate(
+        &mut self,
+        codec: CompressionCodec,
+        packed: &[u8],
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Option<()> {
+        let start = to.len();
+        match codec {
+            CompressionCodec::UNCOMPRESSED => to.extend_from_slice(packed),
+            CompressionCodec::SNAPPY => {
+                if snap::raw::decompress_len(packed).ok()? != len {
+                    return None;
+                }
+                to.resize(start + len, 0);
+                snap::raw::Decoder::new().decompress(packed, &mut to[start..]).ok()?;
+            }
+            CompressionCodec::GZIP => read(flate2::read::MultiGzDecoder::new(packed), len, to)?,
+            CompressionCodec::BROTLI => read(brotli::Decompressor::new(packed, 4096), len, to)?,
+            CompressionCodec::ZSTD => {
+                if self.zstd.is_none() {
+                    self.zstd = Some(zstd::bulk::Decompressor::new().ok()?);
+                }
+                to.resize(start + len, 0);
+                let found = self.zstd.as_mut()?.decompress_to_buffer(packed, &mut to[start..]).ok()?;
+                to.truncate(start + found);
+            }
+            CompressionCodec::LZ4_RAW => lz4_block(packed, len, to)?,
+            // Three formats bear this name: Hadoop's frames, those of LZ4 itself, and a bare block.
+            CompressionCodec::LZ4 => [hadoop, lz4_frame, lz4_block as Way].into_iter().find_map(|way| {
+                to.truncate(start);
+                way(packed, len, to).filter(|()| to.len() == start + len)
+            })?,
+            CompressionCodec::LZO => return None,
+        }
+        (to.len() == start + len).then_some(())
+    }
+}
+
+/// Appends what bytes hold, if they hold about so many.
+type Way = fn(&[u8], usize, &mut Vec<u8>) -> Option<()>;
+
+/// Reads one byte more than there should be, at most.
+fn read(from: impl Read, len: usize, to: &mut Vec<u8>) -> Option<()> {
+    to.reserve(len + 1);
+    from.take(len as u64 + 1).read_to_end(to).ok().map(drop)
+}
+
+fn lz4_frame(packed: &[u8], len: usize, to: &mut Vec<u8>) -> Option<()> {
+    read(lz4_flex::frame::FrameDecoder::new(packed), len, to)
+}
+
+fn lz4_block(packed: &[u8], len: usize, to: &mut Vec<u8>) -> Option<()> {
+    let start = to.len();
+    to.resize(start + len, 0);
+    let found = lz4_flex::block::decompress_into(packed, &mut to[start..]).ok()?;
+    to.truncate(start + found);
+    Some(())
+}
+
+/// Blocks, each after its size unpacked and packed, as big-endian numbers of 32 bits.
+fn hadoop(mut packed: &[u8], len: usize, to: &mut Vec<u8>) -> Option<()> {
+    let end = to.len() + len;
+    while !packed.is_empty() {
+        let (sizes, rest) = packed.split_first_chunk::<8>()?;
+        let [unpacked, size] =
+            [&sizes[..4], &sizes[4..]].map(|size| size.iter().fold(0, |n, &b| n << 8 | usize::from(b)));
+        let (block, rest) = rest.split_at_checked(size)?;
+        let start = to.len();
+        if unpacked > end - start {
+            return None;
+        }
+        lz4_block(block, unpacked, to).filter(|()| to.len() == start + unpacked)?;
+        packed = rest;
+    }
+    Some(())
+}

@@ -1,0 +1,407 @@
+//! Files that survive a crash whole: written under a temporary name, synced, renamed, directory synced.
+//!
+//! Every change to a store's or an output's directory goes through a [`Disk`], which is the seam where tests make the
+//! n-th operation fail, and see what is written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use rustix::fs::OFlags;
+
+use crate::error::{Error, Result};
+
+/// One operation about to happen; what a test's hook sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation<'a> {
+    /// Make a directory.
+    CreateDir(&'a Path),
+    /// Make a file that does not exist.
+    Create(&'a Path),
+    /// Write bytes to a file, at an offset.
+    Write(&'a Path, u64, &'a [u8]),
+    /// Sync a file's bytes.
+    Sync(&'a Path),
+    /// Give a file its final name.
+    Rename(&'a Path, &'a Path),
+    /// Sync a directory's names.
+    SyncDir(&'a Path),
+    /// Remove a file.
+    Remove(&'a Path),
+}
+
+type Hook = dyn Fn(Operation<'_>) -> io::Result<()> + Send + Sync;
+
+/// The file system, with a seam before each operation.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "failpoints"), derive(Default))]
+pub struct Disk {
+    hook: Option<Arc<Hook>>,
+}
+
+/// For tests of the binary: where `TRANSECT_KILL_AT` counts to one of the process's operations, from 0, the process
+/// kills itself before it.
+#[cfg(feature = "failpoints")]
+impl Default for Disk {
+    fn default() -> Disk {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static DONE: AtomicU64 = AtomicU64::new(0);
+        let kill_at = std::env::var("TRANSECT_KILL_AT").ok().and_then(|at| at.parse::<u64>().ok());
+        let Some(kill_at) = kill_at else { return Disk { hook: None } };
+        Disk::with_hook(move |_| match DONE.fetch_add(1, Ordering::SeqCst) == kill_at {
+            true => Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?),
+            false => Ok(()),
+        })
+    }
+}
+
+impl Disk {
+    /// A disk that asks `hook` before each operation and fails it with the hook's error. For tests.
+    pub fn with_hook(hook: impl Fn(Operation<'_>) -> io::Result<()> + Send + Sync + 'static) -> Disk {
+        Disk { hook: Some(Arc::new(hook)) }
+    }
+
+    pub(super) fn before(&self, operation: Operation<'_>) -> io::Result<()> {
+        self.hook.as_ref().map_or(Ok(()), |hook| hook(operation))
+    }
+
+    /// Makes `path` and its missing parents.
+    pub(crate) fn create_dir(&self, path: &Path) -> Result<()> {
+        self.before(Operation::CreateDir(path))
+            .and_then(|()| fs::create_dir_all(path))
+            .map_err(Error::io("create directory", path))
+    }
+
+    /// Makes a file that must not exist yet, readable by its writer as well.
+    pub(crate) fn create(&self, path: PathBuf) -> Result<DiskFile> {
+        self.before(Operation::Create(&path))
+            .and_then(|()| OpenOptions::new().read(true).write(true).create_new(true).open(&path))
+            .map(|file| DiskFile { disk: self.clone(), file, path: path.clone() })
+            .map_err(Error::io("create", &path))
+    }
+
+    /// Gives `from` the name `to`, replacing what stands there.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.before(Operation::Rename(from, to)).and_then(|()| fs::rename(from, to)).map_err(Error::io("rename to", to))
+    }
+
+    /// Writes one file so that it survives a crash: under the name `temporary`, beside `path`, then synced, renamed,
+    /// and the directory synced. What stands under either name is replaced.
+    pub(crate) fn put(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.remove(temporary)?;
+        let file = self.create(temporary.to_owned())?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        self.rename(temporary, path)?;
+        match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            Some(dir) => self.sync_dir(dir),
+            None => self.sync_dir(Path::new(".")),
+        }
+    }
+
+    /// Writes over what `file`, which is at `path`, has from its start, and syncs it: for few bytes, and as many as
+    /// before.
+    pub(crate) fn rewrite(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.before(Operation::Write(path, 0, bytes))
+            .and_then(|()| file.write_all_at(bytes, 0))
+            .map_err(Error::io("write", path))?;
+        self.before(Operation::Sync(path)).and_then(|()| file.sync_all()).map_err(Error::io("sync", path))
+    }
+
+    /// Makes the names in `path` survive a crash.
+    pub(crate) fn sync_dir(&self, path: &Path) -> Result<()> {
+        self.before(Operation::SyncDir(path))
+            .and_then(|()| File::open(path)?.sync_all())
+            .map_err(Error::io("sync directory", path))
+    }
+
+    /// Removes a file; that it is gone already is no error.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        self.before(Operation::Remove(path))
+            .and_then(|()| gone(fs::remove_file(path)))
+            .map_err(Error::io("remove", path))
+    }
+}
+
+/// Opens a file to read. Under the name of one there may be something else: a link to a file that is not ours, or a
+/// FIFO, whose writer would be waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(link_named).and_then(regular)
+}
+
+/// The file, if it is one.
+pub(crate) fn regular(file: File) -> io::Result<File> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(file)
+}
+
+/// The error of opening a link, which is not followed, in words.
+pub(crate) fn link_named(error: io::Error) -> io::Error {
+    match rustix::io::Errno::from_io_error(&error) {
+        Some(rustix::io::Errno::LOOP) => link(),
+        _ => error,
+    }
+}
+
+/// What is wrong with a link that leads out of a directory of ours.
+pub(crate) fn link() -> io::Error {
+    let what = "it is a link, which is not followed; put what it points to in its place";
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+fn gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// A file being written.
+pub struct DiskFile {
+    pub(super) disk: Disk,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+}
+
+impl DiskFile {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.write_bytes(bytes, offset).map_err(Error::io("write", &self.path))
+    }
+
+    fn write_bytes(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk
+            .before(Operation::Write(&self.path, offset, bytes))
+            .and_then(|()| self.file.write_all_at(bytes, offset))
+    }
+
+    /// Gives its bytes back, for a file without a name: nothing of it is left by a crash, so no test need see this, and
+    /// what cannot be given back now goes when it is closed.
+    pub(crate) fn give_back(&self) {
+        let _ = self.file.set_len(0);
+    }
+
+    /// Makes its bytes survive a crash. A failed sync is final: the kernel may have dropped the pages, so trying again
+    /// could report success for bytes that are lost.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.disk
+            .before(Operation::Sync(&self.path))
+            .and_then(|()| self.file.sync_all())
+            .map_err(Error::io("sync", &self.path))
+    }
+}
+
+/// Files handed over to be synced while the next ones are being made: a disk that is waited for after each file stands
+/// still while the next is computed.
+pub(crate) struct Syncs {
+    /// `None` where files are synced at once.
+    beside: Option<mpsc::SyncSender<DiskFile>>,
+}
+
+impl Syncs {
+    /// Runs `work` with syncs beside it: by a thread of their own, which `waiting` files may wait for, or where that is
+    /// 0 by whoever hands the file over. When it returns, all are synced.
+    ///
+    /// # Errors
+    /// The first sync that failed, after which no other is begun; else the error of `work`.
+    pub(crate) fn run<R>(waiting: usize, work: impl FnOnce(&Syncs) -> Result<R>) -> Result<R> {
+        if waiting == 0 {
+            return work(&Syncs { beside: None });
+        }
+        let (sender, files) = mpsc::sync_channel::<DiskFile>(waiting);
+        thread::scope(|scope| {
+            let synced = scope.spawn(move || files.into_iter().try_for_each(|file| file.sync()));
+            let syncs = Syncs { beside: Some(sender) };
+            let result = work(&syncs);
+            drop(syncs);
+            synced.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            result
+        })
+    }
+
+    /// Hands over a file that is complete.
+    ///
+    /// # Errors
+    /// When it is synced at once and that fails, or an earlier sync has failed, which [`run`](Syncs::run) then tells.
+    pub(crate) fn sync(&self, file: DiskFile) -> Result<()> {
+        match &self.beside {
+            Some(files) => files.send(file).map_err(|_| Error::Cancelled),
+            None => file.sync(),
+        }
+    }
+}
+
+/// Bytes of one write of an [`AlignedWriter`], which is the longest piece of memory that Linux keeps at hand for each
+/// core. Longer ones would be mapped by fewer page faults (256 KiB: a third of them), but must be looked for among
+/// memory that a virtual machine has given back to its host, and getting it back made a build take half as long again.
+const WRITE_LEN: usize = 32 << 10;
+
+/// Writes a file from first to last, each time at a multiple of what one write brings: no page is written twice.
+pub(crate) struct AlignedWriter {
+    file: DiskFile,
+    /// What the next write will bring.
+    buffer: Vec<u8>,
+    /// Where it will bring it.
+    offset: u64,
+}
+
+impl AlignedWriter {
+    /// Writes `file`, which is empty.
+    pub(crate) fn new(file: DiskFile) -> AlignedWriter {
+        AlignedWriter { file, buffer: Vec::with_capacity(WRITE_LEN), offset: 0 }
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub(crate) fn finish(self) -> Result<DiskFile> {
+        self.file.write_at(&self.buffer, self.offset)?;
+        Ok(self.file)
+    }
+}
+
+impl Write for AlignedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == WRITE_LEN {
+            self.file.write_bytes(&self.buffer, self.offset)?;
+            self.offset += WRITE_LEN as u64;
+            self.buffer.clear();
+        }
+        let taken = bytes.len().min(WRITE_LEN - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    /// Writes nothing: what is left waits for [`finish`](AlignedWriter::finish).
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A disk that notes what it syncs, and fails to sync a file named `bad`.
+    fn disk(synced: &Arc<Mutex<Vec<PathBuf>>>) -> Disk {
+        let synced = Arc::clone(synced);
+        Disk::with_hook(move |operation| {
+            if let Operation::Sync(path) = operation {
+                synced.lock().unwrap().push(path.to_owned());
+                if path.ends_with("bad") {
+                    return Err(io::Error::other("the disk is full of holes"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn every_file_handed_over_is_synced_when_the_work_is_done() {
+        for waiting in [0, 1, 3] {
+            let dir = tempfile::tempdir().unwrap();
+            let synced = Arc::default();
+            let disk = disk(&synced);
+            let paths: Vec<PathBuf> = (0..10).map(|n| dir.path().join(n.to_string())).collect();
+            let done = Syncs::run(waiting, |syncs| {
+                paths.iter().try_for_each(|path| syncs.sync(disk.create(path.clone())?))?;
+                Ok("done")
+            });
+            assert_eq!(done.unwrap(), "done");
+            assert_eq!(*synced.lock().unwrap(), paths, "{waiting} waiting");
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_told_and_ends_the_syncs() {
+        for waiting in [0, 1, 3] {
+            let dir = tempfile::tempdir().unwrap();
+            let synced = Arc::default();
+            let disk = disk(&synced);
+            let mut handed = 0;
+            let done = Syncs::run(waiting, |syncs| {
+                for name in ["a", "bad"].into_iter().map(str::to_owned).chain((0..).map(|n| n.to_string())) {
+                    syncs.sync(disk.create(dir.path().join(name))?)?;
+                    handed += 1;
+                }
+                Ok(())
+            });
+            assert!(matches!(done, Err(Error::Io { .. })), "{waiting} waiting: {done:?}");
+            assert!(handed <= 3 + waiting, "{handed} files went on being made");
+            assert_eq!(synced.lock().unwrap().len(), 2, "{waiting} waiting");
+        }
+    }
+
+    #[test]
+    fn work_that_fails_is_told_when_every_sync_succeeds() {
+        for waiting in [0, 2] {
+            let done: Result<()> = Syncs::run(waiting, |_| Err(Error::Refused("no".to_owned())));
+            assert!(matches!(done, Err(Error::Refused(_))));
+        }
+    }
+
+    #[test]
+    fn whatever_comes_is_written_once_in_order_and_aligned() {
+        let dir = tempfile::tempdir().unwrap();
+        let written: Arc<Mutex<Vec<(u64, usize)>>> = Arc::default();
+        let noted = Arc::clone(&written);
+        let disk = Disk::with_hook(move |operation| {
+            if let Operation::Write(_, offset, bytes) = operation {
+                noted.lock().unwrap().push((offset, bytes.len()));
+            }
+            Ok(())
+        });
+        for (number, lens) in
+            [vec![], vec![5, 0, WRITE_LEN, 7], vec![WRITE_LEN; 2], vec![3 * WRITE_LEN + 1]].iter().enumerate()
+        {
+            let path = dir.path().join(number.to_string());
+            let bytes: Vec<u8> = (0..lens.iter().sum()).map(|n: usize| (n % 251) as u8).collect();
+            let mut writer = AlignedWriter::new(disk.create(path.clone()).unwrap());
+            let mut rest = &bytes[..];
+            for &len in lens {
+                let (next, after) = rest.split_at(len);
+                writer.write_all(next).unwrap();
+                writer.flush().unwrap();
+                rest = after;
+            }
+            writer.finish().unwrap();
+            assert_eq!(fs::read(path).unwrap(), bytes);
+            let mut end = 0;
+            for (offset, len) in written.lock().unwrap().drain(..) {
+                assert_eq!((offset, offset % WRITE_LEN as u64), (end, 0), "{lens:?}");
+                end += len as u64;
+            }
+            assert_eq!(end, bytes.len() as u64, "{lens:?}");
+        }
+    }
+
+    /// A device to which nothing can be synced says so, which nothing but the call itself can find out.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn syncs_reach_the_kernel() {
+        let path = PathBuf::from("/dev/null");
+        assert!(Disk::default().sync_dir(&path).is_err());
+        let file = DiskFile { disk: Disk::default(), file: File::open(&path).unwrap(), path };
+        assert!(file.sync().is_err());
+    }
+}

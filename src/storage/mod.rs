@@ -1,0 +1,14 @@
+//! The one way to files: what is written survives a crash whole, what is read is mapped or copied, and locks say who
+//! writes.
+
+mod dir;
+mod disk;
+mod lock;
+mod map;
+
+pub(crate) use dir::Dir;
+pub(crate) use disk::{AlignedWriter, Syncs, link, link_named, open, regular};
+pub use disk::{Disk, DiskFile, Operation};
+pub(crate) use lock::{FileLock, wait};
+pub use map::{Access, network_file_system};
+pub(crate) use map::{load, read_at, zeroed};
