@@ -125,7 +125,8 @@ fn choose(path: &str, store: &Store) -> Result<Place> {
             largest = section;
         }
     }
-    let (first, last) = (store.section_at(0)?.codes()?, store.section_at(count - 1)?.codes()?);
+    let (first, last) = (store.section_at(0)?, store.section_at(count - 1)?);
+    let (first, last) = (first.codes()?, last.codes()?);
     let code = first.iter().find(|code| last.contains(code)).unwrap_or(&first[0]);
     let doubles = store.schema()?.columns.iter().find(|column| column.data_type == DataType::Float64);
     let column = doubles.ok_or("the panel has no column of doubles")?.name.clone();

@@ -126,7 +126,7 @@ fn dates(dates: &[DateChange]) -> String {
     for (at, date) in dates.iter().enumerate() {
         if !gap.contains(&at) {
             let count = output::count;
-            let counts = [date.date.clone(), count(date.added), count(date.restated), count(date.removed)];
+            let counts = [date.date.to_string(), count(date.added), count(date.restated), count(date.removed)];
             table.push(counts.into_iter().chain(has_filled.then(|| count(date.filled))));
         } else if at == gap.start {
             table.push(columns.iter().map(|_| "...".to_owned()));
@@ -146,7 +146,7 @@ fn dates(dates: &[DateChange]) -> String {
 
 /// Writes every change. Holds those of as many dates as there are workers.
 fn write_rows(
-    diff: &Diff<'_>,
+    diff: &Diff,
     newer: &Store,
     format: RowFormat,
     workers: &Workers,
@@ -199,15 +199,10 @@ struct Change<'a> {
 
 /// The changes of one date by code and column: a row for each value that was restated or filled, and one for each row
 /// that was added or removed.
-fn changes(
-    diff: &Diff<'_>,
-    newer: &Store,
-    section: &SectionDiff<'_>,
-    schema: &SchemaRef,
-) -> anyhow::Result<RecordBatch> {
+fn changes(diff: &Diff, newer: &Store, section: &SectionDiff, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
     let whole = |code, change| Change { code, change, column: None, old: None, new: None };
-    let mut changes: Vec<Change<'_>> = section.added.iter().map(|code| whole(*code, "added")).collect();
-    changes.extend(section.removed.iter().map(|code| whole(*code, "removed")));
+    let mut changes: Vec<Change<'_>> = section.added.iter().map(|code| whole(code, "added")).collect();
+    changes.extend(section.removed.iter().map(|code| whole(code, "removed")));
     for values in &section.columns {
         let (old, new) = (texts(&values.old)?, texts(&values.new)?);
         let is_new = diff.columns()[values.column].older.is_none();
@@ -217,7 +212,7 @@ fn changes(
                 if is_told { text } else { text.map(|text| bits(array, at, text)) }
             };
             changes.push(Change {
-                code: section.changed[row],
+                code: &section.changed[row],
                 change: if is_new { "filled" } else { "restated" },
                 column: Some(values.column),
                 old: tell(old, &values.old),

@@ -122,7 +122,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         format!("{} that append brought and the files read lack{example}", rows(report.kept))
     });
     if let (Some(first), Some(last)) = (&report.first_dirty, &report.last_dirty) {
-        let range = if first == last { first.clone() } else { format!("{first} to {last}") };
+        let range = if first == last { first.to_string() } else { format!("{first} to {last}") };
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
     }
     lines.add("rows", format!("{} on {}", output::count(report.rows), output::counted(report.dates, "date", "dates")));

@@ -12,8 +12,8 @@ use crate::segment::SegmentColumn;
 use crate::store::Section;
 
 /// The section of the version before, its columns in the panel's types of now.
-pub(super) struct Before<'a> {
-    section: Section<'a>,
+pub(super) struct Before {
+    section: Section,
     /// For each panel column, its values in the new type where the old one's bytes do not serve.
     converted: Vec<Option<Converted>>,
 }
@@ -24,12 +24,12 @@ struct Converted {
     validity: Option<Buffer>,
 }
 
-impl<'a> Before<'a> {
+impl Before {
     /// `section` for a panel with these `columns`, code and date included.
     ///
     /// # Errors
     /// When it is damaged.
-    pub(super) fn new(section: Section<'a>, columns: &[SegmentColumn]) -> Result<Before<'a>> {
+    pub(super) fn new(section: Section, columns: &[SegmentColumn]) -> Result<Before> {
         let converted = columns[2..].iter().enumerate().map(|(index, column)| {
             let serves = section.raw(index).is_none_or(|raw| serves(raw.logical, &column.logical));
             if serves || !section.has_value(index) {
@@ -48,7 +48,7 @@ impl<'a> Before<'a> {
     }
 
     /// The section itself.
-    pub(super) fn section(&self) -> &Section<'a> {
+    pub(super) fn section(&self) -> &Section {
         &self.section
     }
 

@@ -16,7 +16,7 @@ use crate::source::{Input, KnownFile, Survey};
 use crate::store::{Snapshot, SourceEntry};
 
 /// What a build did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct BuildReport {
     /// The live version.
@@ -33,10 +33,10 @@ pub struct BuildReport {
     pub stocks: u64,
     /// Dates with a row.
     pub dates: u64,
-    /// First date, YYYYMMDD.
-    pub first_date: Option<String>,
-    /// Last date, YYYYMMDD.
-    pub last_date: Option<String>,
+    /// The first date.
+    pub first_date: Option<Date>,
+    /// The last date.
+    pub last_date: Option<Date>,
     /// Columns, code and date included.
     pub columns: u64,
     /// How the output will spell dates.
@@ -163,8 +163,8 @@ pub(super) fn report(
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
         stocks: snapshot.dictionaries[0].len() as u64,
         dates: sections.len() as u64,
-        first_date: sections.first().map(|(date, _)| date.to_string()),
-        last_date: sections.last().map(|(date, _)| date.to_string()),
+        first_date: sections.first().map(|&(date, _)| date),
+        last_date: sections.last().map(|&(date, _)| date),
         columns: snapshot.columns.len() as u64,
         date_form: snapshot.date_form().to_string(),
         files: sources.len() as u64,

@@ -88,8 +88,8 @@ pub(super) struct DirtyDate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RowChange {
-    /// The date, YYYYMMDD.
-    pub date: String,
+    /// The date.
+    pub date: Date,
     /// The stock's code.
     pub code: String,
     /// `added`, `restated`, `filled` or `removed`.

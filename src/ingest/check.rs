@@ -470,7 +470,7 @@ impl Comparison<'_> {
     /// What the store has in these rows of a section, in the type that a column would have with the source's files.
     fn stored(
         &self,
-        section: &Section<'_>,
+        section: &Section,
         place: Option<usize>,
         data_type: &DataType,
         rows: Range<usize>,

@@ -19,7 +19,7 @@ const TOLD: usize = 1000;
 const SHOWN: usize = 200;
 
 /// What [`verify_source`](crate::verify_source) read and found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct SourceReport {
     /// Files compared.
@@ -72,8 +72,8 @@ pub struct SourceDifference {
     pub what: Differs,
     /// The stock's code; `None` for a column's type.
     pub code: Option<String>,
-    /// The date, YYYYMMDD; `None` for a column's type.
-    pub date: Option<String>,
+    /// The date; `None` for a column's type.
+    pub date: Option<Date>,
     /// The column; `None` for a whole row.
     pub column: Option<String>,
     /// The value or type in the store; `None` for a row or column that it lacks.
@@ -97,7 +97,8 @@ pub enum Differs {
 
 impl fmt::Display for SourceDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for key in [&self.code, &self.date].into_iter().flatten() {
+        let date = self.date.map(|date| date.to_string());
+        for key in [&self.code, &date].into_iter().flatten() {
             write!(f, "{key} ")?;
         }
         let or_none = |side: &Option<String>| side.clone().unwrap_or_default();
@@ -164,7 +165,7 @@ impl Part {
         self.add(code, date, |code| {
             let row = |has: bool| has.then(|| "a row".to_owned());
             let (store, source) = (row(in_store), row(!in_store));
-            SourceDifference { what: Differs::Row, code, date: Some(date.to_string()), column: None, store, source }
+            SourceDifference { what: Differs::Row, code, date: Some(date), column: None, store, source }
         });
     }
 
@@ -174,7 +175,7 @@ impl Part {
         self.add(code, date, |code| {
             let [store, source] = shown(sides, row).map(Some);
             let column = Some(column.to_owned());
-            SourceDifference { what: Differs::Value, code, date: Some(date.to_string()), column, store, source }
+            SourceDifference { what: Differs::Value, code, date: Some(date), column, store, source }
         });
     }
 

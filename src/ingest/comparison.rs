@@ -133,14 +133,7 @@ impl Revision<'_> {
         alignment: &Alignment,
         differing: &[(usize, usize)],
     ) -> Result<Vec<RowChange>> {
-        let change = |code: String, change| RowChange {
-            date: date.to_string(),
-            code,
-            change,
-            column: None,
-            before: None,
-            now: None,
-        };
+        let change = |code: String, change| RowChange { date, code, change, column: None, before: None, now: None };
         let columns_before = self.before.schema()?.columns.len();
         let mut examples = Vec::new();
         for &(at, column) in differing {

@@ -71,7 +71,7 @@ impl<'a> Revision<'a> {
     }
 
     /// The section of `date` in the version before, if there is one.
-    pub(super) fn section_before(&self, date: Date) -> Result<Option<Before<'a>>> {
+    pub(super) fn section_before(&self, date: Date) -> Result<Option<Before>> {
         let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
         Before::new(self.before.read_section_at(index)?, &self.sealer.columns).map(Some)
     }

@@ -9,13 +9,14 @@ use super::limit::Limit;
 use super::spelling::date_note;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
+use crate::key::Date;
 use crate::panel::DateForm;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
 use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct UpdateReport {
     /// The live version.
@@ -44,10 +45,10 @@ pub struct UpdateReport {
     pub kept_examples: Vec<String>,
     /// Dates whose sections differ.
     pub dirty_dates: u64,
-    /// The first of them, YYYYMMDD.
-    pub first_dirty: Option<String>,
-    /// The last of them, YYYYMMDD.
-    pub last_dirty: Option<String>,
+    /// The first of them.
+    pub first_dirty: Option<Date>,
+    /// The last of them.
+    pub last_dirty: Option<Date>,
     /// The columns with restated values.
     pub columns: Vec<RestatedColumn>,
     /// The new columns with values in rows that the version before has.
@@ -165,8 +166,8 @@ impl UpdateReport {
         self.filled = sum(|dirty| dirty.filled);
         self.removed = sum(|dirty| dirty.removed);
         self.dirty_dates = changes.dirty.len() as u64;
-        self.first_dirty = changes.dirty.first().map(|dirty| dirty.date.to_string());
-        self.last_dirty = changes.dirty.last().map(|dirty| dirty.date.to_string());
+        self.first_dirty = changes.dirty.first().map(|dirty| dirty.date);
+        self.last_dirty = changes.dirty.last().map(|dirty| dirty.date);
         let panel = before.schema()?;
         let columns = &snapshot.columns[2..];
         for (index, (column, &count)) in columns.iter().zip(&changes.columns).enumerate().filter(|(_, of)| *of.1 > 0) {

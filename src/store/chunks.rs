@@ -80,12 +80,17 @@ impl Chunks {
         }
     }
 
+    /// All records.
+    pub(super) fn all(&self) -> &[ChunkRecord] {
+        bytemuck::cast_slice(&self.bytes)
+    }
+
     /// `count` records from `start` on.
     ///
     /// # Errors
     /// When the segment has not so many.
     pub(super) fn records(&self, start: u64, count: usize) -> Result<&[ChunkRecord]> {
-        let all: &[ChunkRecord] = bytemuck::cast_slice(&self.bytes);
+        let all = self.all();
         usize::try_from(start).ok().and_then(|start| all.get(start..start.checked_add(count)?)).ok_or_else(|| {
             Error::structure(&self.path, format!("a section looks for {count} chunks at {start}, and there are none"))
         })

@@ -8,14 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::layout::names;
+use super::entries::VersionEntry;
+use super::layout::{catalog_versions, names};
 use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
-use super::{Store, VersionEntry};
+use super::view::Store;
 use crate::error::{Error, Result};
-use crate::format::{
-    CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_catalog_name, parse_chunks_name, parse_segment_name,
-};
+use crate::format::{CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_chunks_name, parse_segment_name};
 use crate::progress::{Observer, Silent};
 use crate::storage::Access;
 use crate::storage::{self, Disk};
@@ -37,7 +36,7 @@ pub struct Collect<'a> {
 }
 
 /// What was removed, or would be.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct CollectReport {
     /// The versions removed, ascending.
@@ -228,14 +227,6 @@ impl Store {
         let segments: u64 = unused_segments(self.path(), &[self.version()])?.iter().map(|path| len(path)).sum();
         Ok(catalogs + segments)
     }
-}
-
-/// The versions that have a catalog in the store at `root`, published or not, ascending.
-pub(super) fn catalog_versions(root: &Path) -> Result<Vec<u64>> {
-    let names = names(&root.join(CATALOG_DIR))?;
-    let mut versions: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
-    versions.sort_unstable();
-    Ok(versions)
 }
 
 /// Segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.

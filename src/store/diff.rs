@@ -1,6 +1,7 @@
 //! What changed between two versions of a store, date by date and value by value.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_buffer::BooleanBuffer;
@@ -9,7 +10,8 @@ use arrow_schema::DataType;
 use serde::Serialize;
 
 use super::compare::differing_rows;
-use super::{Section, Store, StoredColumn};
+use super::section::{Section, StoredColumn};
+use super::view::Store;
 use crate::error::{Damage, Error, Result};
 use crate::format::{SectionRecord, Table};
 use crate::key::Date;
@@ -22,16 +24,16 @@ use crate::workers::Workers;
 /// *filled* where nothing differs but values of columns that the older version lacks. Values are compared bit by bit:
 /// null, NaN and its payload, and the sign of zero count. A column that one version lacks is null there. Values of a column whose type changed are compared in the newer type; those that it cannot hold
 /// exactly differ.
-#[derive(Debug)]
-pub struct Diff<'a> {
-    older: &'a Store,
-    newer: &'a Store,
-    columns: Vec<DiffColumn>,
-    dates: Vec<Dated>,
+#[derive(Debug, Clone)]
+pub struct Diff {
+    older: Store,
+    newer: Store,
+    columns: Arc<[DiffColumn]>,
+    dates: Arc<[Dated]>,
     /// For each stock number, the place of its code among the codes of both versions.
-    older_ranks: Vec<u32>,
-    newer_ranks: Vec<u32>,
-    codes: Vec<&'a str>,
+    older_ranks: Arc<[u32]>,
+    newer_ranks: Arc<[u32]>,
+    codes: Arc<[Arc<str>]>,
 }
 
 /// A column that one of two versions has, or both.
@@ -56,23 +58,23 @@ struct Dated {
 }
 
 /// What changed on one date.
-#[derive(Debug)]
-pub struct SectionDiff<'a> {
+#[derive(Debug, Clone)]
+pub struct SectionDiff {
     /// The date.
     pub date: Date,
     /// Codes of rows that only the newer version has, ascending.
-    pub added: Vec<&'a str>,
+    pub added: Vec<Arc<str>>,
     /// Codes of rows that only the older version has, ascending.
-    pub removed: Vec<&'a str>,
+    pub removed: Vec<Arc<str>>,
     /// Codes of rows that both have with other values, restated or filled, ascending.
-    pub changed: Vec<&'a str>,
+    pub changed: Vec<Arc<str>>,
     /// The values that differ in those rows, by column, in the order of [`Diff::columns`]; columns without are left
     /// out.
     pub columns: Vec<ColumnDiff>,
 }
 
 /// The values of one column that differ on one date.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ColumnDiff {
     /// Index among [`Diff::columns`].
     pub column: usize,
@@ -126,8 +128,8 @@ pub struct ColumnChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DateChange {
-    /// YYYYMMDD.
-    pub date: String,
+    /// The date.
+    pub date: Date,
     /// Rows that only the newer version has.
     pub added: u64,
     /// Rows that both have with other values, in columns that the older one has.
@@ -145,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Refused`] for a version of another store; [`Error::Corrupt`] when a catalog is damaged.
-    pub fn diff<'a>(&'a self, older: &'a Store) -> Result<Diff<'a>> {
+    pub fn diff(&self, older: &Store) -> Result<Diff> {
         if self.id() != older.id() {
             let (newer, older) = (self.path().display(), older.path().display());
             return Err(Error::Refused(format!(
@@ -154,18 +156,18 @@ impl Store {
         }
         let (codes, [older_ranks, newer_ranks]) = shared_codes(older, self)?;
         Ok(Diff {
-            older,
-            newer: self,
-            columns: shared_columns(older, self)?,
-            dates: dates_that_may_differ(older, self)?,
-            older_ranks,
-            newer_ranks,
-            codes,
+            older: older.clone(),
+            newer: self.clone(),
+            columns: shared_columns(older, self)?.into(),
+            dates: dates_that_may_differ(older, self)?.into(),
+            older_ranks: older_ranks.into(),
+            newer_ranks: newer_ranks.into(),
+            codes: codes.into_iter().map(Arc::from).collect(),
         })
     }
 }
 
-impl<'a> Diff<'a> {
+impl Diff {
     /// The columns of both versions but code and date: the newer version's in its order, then those that only the older
     /// one has.
     pub fn columns(&self) -> &[DiffColumn] {
@@ -185,7 +187,7 @@ impl<'a> Diff<'a> {
     ///
     /// # Panics
     /// When there are not so many dates.
-    pub fn section(&self, index: usize) -> Result<Option<SectionDiff<'a>>> {
+    pub fn section(&self, index: usize) -> Result<Option<SectionDiff>> {
         let dated = self.dates[index];
         let pair = self.pair(dated)?;
         let Compared { restated, filled, columns } = self.compare(&pair)?;
@@ -206,7 +208,7 @@ impl<'a> Diff<'a> {
                 new: column.new.take(&places)?.logical()?,
             })
         };
-        let code = |&rank: &u32| self.codes[rank as usize];
+        let code = |&rank: &u32| self.codes[rank as usize].clone();
         Ok(Some(SectionDiff {
             date: dated.date,
             added: pair.added.iter().map(code).collect(),
@@ -217,7 +219,7 @@ impl<'a> Diff<'a> {
     }
 
     /// What changed on each date, ascending; holds one date at a time. Dates without a difference are left out.
-    pub fn sections(&self) -> impl Iterator<Item = Result<SectionDiff<'a>>> {
+    pub fn sections(&self) -> impl Iterator<Item = Result<SectionDiff>> {
         (0..self.dates.len()).filter_map(|index| self.section(index).transpose())
     }
 
@@ -271,7 +273,7 @@ impl<'a> Diff<'a> {
         let pair = self.pair(dated)?;
         let compared = self.compare(&pair)?;
         let change = DateChange {
-            date: dated.date.to_string(),
+            date: dated.date,
             added: pair.added.len() as u64,
             restated: compared.restated.count_set_bits() as u64,
             filled: compared.filled.count_set_bits() as u64,
@@ -282,9 +284,9 @@ impl<'a> Diff<'a> {
     }
 
     /// The rows of a date in both versions, side by side.
-    fn pair(&self, dated: Dated) -> Result<Pair<'a>> {
-        let section = |store: &'a Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
-        let (older, newer) = (section(self.older, dated.older)?, section(self.newer, dated.newer)?);
+    fn pair(&self, dated: Dated) -> Result<Pair> {
+        let section = |store: &Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
+        let (older, newer) = (section(&self.older, dated.older)?, section(&self.newer, dated.newer)?);
         let old = older.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.older_ranks))?;
         let new = newer.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.newer_ranks))?;
         let mut pair = Pair { older, newer, ..Pair::default() };
@@ -310,7 +312,7 @@ impl<'a> Diff<'a> {
     }
 
     /// Compares the rows that both versions have.
-    fn compare(&self, pair: &Pair<'a>) -> Result<Compared> {
+    fn compare(&self, pair: &Pair) -> Result<Compared> {
         let none = BooleanBuffer::new_unset(pair.both.len());
         let mut compared = Compared { restated: none.clone(), filled: none, columns: Vec::new() };
         let (Some(older), Some(newer)) = (&pair.older, &pair.newer) else { return Ok(compared) };
@@ -320,7 +322,7 @@ impl<'a> Diff<'a> {
         let places = (!is_aligned).then(|| (places(|pair| pair.0), places(|pair| pair.1)));
         for (column, DiffColumn { older_index, newer_index, .. }) in self.columns.iter().enumerate() {
             let side =
-                |section: &Section<'a>, index: &Option<usize>| index.map(|index| section.column_at(index)).transpose();
+                |section: &Section, index: &Option<usize>| index.map(|index| section.column_at(index)).transpose();
             let (old, new) = match (side(older, older_index)?, side(newer, newer_index)?) {
                 (Some(old), Some(new)) => (old, new),
                 (Some(old), None) => (old.clone(), old.all_null(newer.row_count())),
@@ -345,9 +347,9 @@ impl<'a> Diff<'a> {
 
 /// The rows of one date in two versions, side by side.
 #[derive(Default)]
-struct Pair<'a> {
-    older: Option<Section<'a>>,
-    newer: Option<Section<'a>>,
+struct Pair {
+    older: Option<Section>,
+    newer: Option<Section>,
     /// Rows that both have: where each lies in the older section and in the newer one.
     both: Vec<(u32, u32)>,
     /// The place of their codes.
@@ -412,13 +414,13 @@ fn shared_codes<'a>(older: &'a Store, newer: &'a Store) -> Result<(Vec<&'a str>,
     codes.sort();
     codes.dedup();
     let ranks = |store: &Store, stocks: &[&str]| -> Result<Vec<u32>> {
-        let order: &[u32] = store.catalog.table(Table::StockOrder)?;
-        let mut ranks = vec![0; store.codes()?.len()];
+        let order: &[u32] = store.version.catalog.table(Table::StockOrder)?;
+        let mut ranks = vec![0; store.version.codes()?.len()];
         let mut place = 0;
         for (code, &stock) in stocks.iter().zip(order) {
             place += codes[place..].iter().take_while(|other| *other < code).count();
             if codes.get(place) != Some(code) {
-                return Err(store.catalog.structure("its stocks are out of order"));
+                return Err(store.version.catalog.structure("its stocks are out of order"));
             }
             ranks[stock as usize] = place as u32;
         }
@@ -447,10 +449,10 @@ fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
 /// The dates that only one version has, and those of sections that were written between.
 fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
     let sections = |store: &'_ Store| -> Result<Vec<(Date, u64)>> {
-        let records: &[SectionRecord] = store.catalog.table(Table::Sections)?;
+        let records: &[SectionRecord] = store.version.catalog.table(Table::Sections)?;
         let dates = store.dates()?;
         if records.len() != dates.len() {
-            return Err(store.catalog.structure("it does not have one section for each date"));
+            return Err(store.version.catalog.structure("it does not have one section for each date"));
         }
         Ok(dates.iter().copied().zip(records.iter().map(|record| record.changed)).collect())
     };
@@ -478,7 +480,7 @@ fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
 }
 
 /// The places of the codes of a section's rows, ascending.
-fn ranks_of(section: &Section<'_>, ranks: &[u32]) -> Result<Vec<u32>> {
+fn ranks_of(section: &Section, ranks: &[u32]) -> Result<Vec<u32>> {
     let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
     let ranks: Option<Vec<u32>> = section.stock_numbers()?.iter().map(rank).collect();
     ranks.filter(|ranks| ranks.is_sorted_by(|a, b| a < b)).ok_or_else(|| {

@@ -3,15 +3,17 @@
 use arrow_schema::DataType;
 use serde::Serialize;
 
-use super::Store;
-use super::view::OpenSegment;
+use super::entries::SourceEntry;
+use super::version::OpenSegment;
+use super::view::Store;
 use crate::codec::{natural_stored, stored_type};
 use crate::error::Result;
 use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
+use crate::key::Date;
 use crate::skipped::Skipped;
 
 /// A store in numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct StoreInfo {
     /// The version that this is about.
@@ -32,10 +34,10 @@ pub struct StoreInfo {
     pub stocks: u64,
     /// Dates that have a section.
     pub dates: u64,
-    /// First date, YYYYMMDD.
-    pub first_date: Option<String>,
-    /// Last date, YYYYMMDD.
-    pub last_date: Option<String>,
+    /// The first date.
+    pub first_date: Option<Date>,
+    /// The last date.
+    pub last_date: Option<Date>,
     /// Bytes of the catalog.
     pub catalog_bytes: u64,
     /// Bytes of the segments.
@@ -65,7 +67,7 @@ pub struct StoreInfo {
 }
 
 /// One column in numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ColumnInfo {
     /// Its name.
@@ -80,32 +82,6 @@ pub struct ColumnInfo {
     pub null_share: f64,
 }
 
-/// What the store keeps of one source file.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SourceEntry {
-    /// Path below the source directory.
-    pub path: String,
-    /// What became of it.
-    pub status: SourceStatus,
-    /// The stock, where the file is one.
-    pub code: Option<String>,
-    /// Why it was skipped; else empty.
-    pub reason: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Modification time, nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// XXH3-128 of its bytes.
-    pub content_hash: u128,
-    /// Rows it contributed.
-    pub rows: u64,
-    /// Rows left out because another row has the same key.
-    pub merged: u64,
-    /// Rows left out because their date cannot be read.
-    pub dropped: u64,
-}
-
 impl Store {
     /// The store in numbers. Costs a look at each chunk's record, at the directory and at the live catalog.
     ///
@@ -115,8 +91,8 @@ impl Store {
         let live = Store::open_with(self.path(), self.access())?;
         let schema = self.schema()?;
         let dates = self.dates()?;
-        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
-        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let segments: &[SegmentRecord] = self.version.catalog.table(Table::Segments)?;
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
         let sections_of = |segment: &SegmentRecord| segment.chunk_count / u64::from(segment.column_count.max(1));
         let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(sections_of(segment)));
         let sources = self.sources()?;
@@ -140,11 +116,11 @@ impl Store {
             created_ns: self.created_ns(),
             id: format!("{:032x}", self.id()),
             rows: self.row_count(),
-            stocks: self.codes()?.iter().count() as u64,
+            stocks: self.version.codes()?.iter().count() as u64,
             dates: dates.len() as u64,
-            first_date: dates.first().map(ToString::to_string),
-            last_date: dates.last().map(ToString::to_string),
-            catalog_bytes: self.catalog.byte_len(),
+            first_date: dates.first().copied(),
+            last_date: dates.last().copied(),
+            catalog_bytes: self.version.catalog.byte_len(),
             segment_bytes: segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.file_len)),
             segments: segments.len() as u64,
             section_bytes: sections.iter().fold(0, |sum, section| sum.saturating_add(section.body_len)),
@@ -165,8 +141,8 @@ impl Store {
     /// # Errors
     /// When the catalog is damaged.
     pub fn settings(&self) -> Result<String> {
-        let bytes: &[u8] = self.catalog.table(Table::Settings)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| self.catalog.structure("its settings are no text"))
+        let bytes: &[u8] = self.version.catalog.table(Table::Settings)?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| self.version.catalog.structure("its settings are no text"))
     }
 
     /// The source files this version was made from, skipped ones included.
@@ -174,18 +150,18 @@ impl Store {
     /// # Errors
     /// When the catalog is damaged.
     pub fn sources(&self) -> Result<Vec<SourceEntry>> {
-        let codes = self.codes()?;
+        let codes = self.version.codes()?;
         let decode = |record: &SourceRecord| {
             let status = SourceStatus::from_number(record.status)
-                .ok_or_else(|| self.catalog.structure(format!("source status {} is unknown", record.status)))?;
+                .ok_or_else(|| self.version.catalog.structure(format!("source status {} is unknown", record.status)))?;
             if record.stock != NONE && record.stock as usize >= arrow_array::Array::len(codes) {
-                return Err(self.catalog.structure("a source names an unknown stock"));
+                return Err(self.version.catalog.structure("a source names an unknown stock"));
             }
             Ok(SourceEntry {
-                path: self.catalog.string(record.path)?.to_owned(),
+                path: self.version.catalog.string(record.path)?.to_owned(),
                 status,
                 code: (record.stock != NONE).then(|| codes.value(record.stock as usize).to_owned()),
-                reason: self.catalog.string(record.reason)?.to_owned(),
+                reason: self.version.catalog.string(record.reason)?.to_owned(),
                 bytes: record.byte_len,
                 modified_ns: record.modified_ns,
                 content_hash: u128::from(record.content_hash[0]) | u128::from(record.content_hash[1]) << 64,
@@ -194,12 +170,12 @@ impl Store {
                 dropped: record.dropped_count,
             })
         };
-        self.catalog.table::<SourceRecord>(Table::Sources)?.iter().map(decode).collect()
+        self.version.catalog.table::<SourceRecord>(Table::Sources)?.iter().map(decode).collect()
     }
 
     /// Version and number of each segment.
     pub(super) fn segment_names(&self) -> Result<Vec<(u64, u32)>> {
-        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
+        let segments: &[SegmentRecord] = self.version.catalog.table(Table::Segments)?;
         Ok(segments.iter().map(|segment| (segment.version, segment.ordinal)).collect())
     }
 
@@ -222,9 +198,9 @@ impl Store {
             for (position, column) in open.columns.iter().enumerate() {
                 let at = column.column as usize;
                 nulls[at] += u64::from(section.null_count(position));
-                let widest: &mut Option<(Stored, &DataType)> = &mut stored[at];
-                if widest.is_none_or(|(stored, _)| stored < column.stored) {
-                    *widest = Some((column.stored, &column.logical));
+                let widest: &mut Option<(Stored, DataType)> = &mut stored[at];
+                if widest.as_ref().is_none_or(|(stored, _)| *stored < column.stored) {
+                    *widest = Some((column.stored, column.logical.clone()));
                 }
                 absent[at] = false;
             }
@@ -233,9 +209,10 @@ impl Store {
             }
         }
         let info = |at: usize| {
-            let (name, logical) = self.column(at)?;
-            let (stored, logical_then) = stored[at].unwrap_or_else(|| (natural_stored(logical), logical));
-            let stored = stored_type(logical_then, stored);
+            let (name, logical) = self.version.column(at)?;
+            let natural = || (natural_stored(logical), logical.clone());
+            let (stored, logical_then) = stored[at].clone().unwrap_or_else(natural);
+            let stored = stored_type(&logical_then, stored);
             Ok(ColumnInfo {
                 name: name.to_owned(),
                 logical: if at == 1 { self.schema()?.date_form.to_string() } else { logical.to_string() },

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX};
+use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, parse_catalog_name};
 use crate::storage;
 
 /// How CURRENT begins in any version of the format. Other programs have files of that name, too.
@@ -63,4 +63,12 @@ pub(super) fn names(dir: &Path) -> Result<Vec<String>> {
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     Ok(names)
+}
+
+/// The versions that have a catalog in the store at `root`, published or not, ascending.
+pub(super) fn catalog_versions(root: &Path) -> Result<Vec<u64>> {
+    let names = names(&root.join(CATALOG_DIR))?;
+    let mut versions: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
 }

@@ -9,7 +9,8 @@ use arrow_buffer::bit_util::set_bit;
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, ScalarBuffer, ToByteSlice};
 use arrow_schema::DataType;
 
-use super::{Section, Store};
+use super::section::Section;
+use super::view::Store;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::restore;
@@ -134,7 +135,7 @@ impl Store {
         workers: &Workers,
     ) -> Result<Matrix<'_, T>> {
         let index = self.schema()?.find(column)?;
-        let wanted = match self.panel_type(index)? {
+        let wanted = match self.version.panel_type(index)? {
             DataType::Boolean if T::DATA_TYPE == UInt8Type::DATA_TYPE => UInt8Type::DATA_TYPE,
             logical if PrimitiveArray::<T>::is_compatible(logical) => logical.clone(),
             logical => {
@@ -198,13 +199,13 @@ impl Block<'_> {
     fn fill<T: ArrowPrimitiveType>(
         &mut self,
         at: usize,
-        section: &Section<'_>,
+        section: &Section,
         column: usize,
         wanted: &DataType,
         fill: T::Native,
         line: &mut [T::Native],
     ) -> Result<()> {
-        let ranks = section.store().ranks()?;
+        let ranks = section.version().ranks()?;
         let numbers = section.stock_numbers()?;
         let array = restore(section.column_at(column)?.stored(), wanted)?;
         let array = array.as_primitive::<T>();

@@ -7,8 +7,9 @@ mod collect;
 mod compare;
 mod dictionary;
 mod diff;
-mod history;
+mod entries;
 mod info;
+mod kept;
 mod layout;
 mod lock;
 mod logical;
@@ -22,12 +23,13 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod version;
 mod view;
 
 pub use collect::{Collect, CollectReport};
 pub use diff::{ColumnChange, ColumnDiff, DateChange, Diff, DiffColumn, DiffReport, SectionDiff};
-pub use history::VersionEntry;
-pub use info::{ColumnInfo, SourceEntry, StoreInfo};
+pub use entries::{SourceEntry, VersionEntry};
+pub use info::{ColumnInfo, StoreInfo};
 pub use matrix::Matrix;
 pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::entries::VersionEntry;
 use super::layout::{self, names};
 use super::lock::{self, Lock};
+use super::snapshot::Snapshot;
 use super::stale::Stale;
-use super::view::{published_before, read_current};
-use super::{Snapshot, Store, VersionEntry};
+use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,

@@ -1,6 +1,7 @@
 //! One section: all stocks on one date, in place.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Int32Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array, cast::AsArray, new_null_array};
@@ -8,41 +9,44 @@ use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Schema};
 use arrow_select::take::take;
 
-use super::Store;
-use super::view::OpenSegment;
+use super::version::{OpenSegment, Version};
 use crate::error::{Damage, Error, Result};
-use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored};
+use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored, Table};
 use crate::key::Date;
 use crate::panel::restore;
 use crate::segment::{Segment, chunk_array};
 
-/// All rows of one date, ordered by code; a view of mapped bytes.
+/// All rows of one date, ordered by code; a view of mapped bytes, cheap to clone.
 ///
 /// Nothing is read before a column is asked for. Each time a column is handed out its checksum is compared, which reads
 /// it once (about as fast as memory).
 #[derive(Debug, Clone)]
-pub struct Section<'a> {
-    store: &'a Store,
+pub struct Section {
+    version: Arc<Version>,
     date: Date,
     record: SectionRecord,
-    open: &'a OpenSegment,
+    open: Arc<OpenSegment>,
     body: Buffer,
-    chunks: &'a [ChunkRecord],
     /// Where each chunk starts in the body, and the end of the last.
-    starts: Box<[usize]>,
+    starts: Arc<[usize]>,
 }
 
-impl<'a> Section<'a> {
-    /// The section of `record`, whose bytes `get` takes from its segment.
+impl Section {
+    /// The section of the `index`-th date, whose bytes `get` takes from its segment.
     pub(super) fn new(
-        store: &'a Store,
-        date: Date,
-        record: SectionRecord,
+        version: &Arc<Version>,
+        index: usize,
         get: impl Fn(&Segment, u64, u64) -> Result<Buffer>,
-    ) -> Result<Section<'a>> {
-        let open = store.segment(record.segment)?;
+    ) -> Result<Section> {
+        let dates = version.dates()?;
+        let date = *dates.get(index).ok_or_else(|| Error::NotFound {
+            what: format!("section {index}"),
+            hint: format!("there are {}", dates.len()),
+        })?;
+        let record: SectionRecord = version.catalog.record(Table::Sections, index)?;
+        let open = version.segment(record.segment)?;
         if !record.body_offset.is_multiple_of(ALIGNMENT) {
-            return Err(store.catalog.structure(format!("the section of {date} is not aligned")));
+            return Err(version.catalog.structure(format!("the section of {date} is not aligned")));
         }
         let body = get(&open.segment, record.body_offset, record.body_len)?;
         let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
@@ -51,11 +55,13 @@ impl<'a> Section<'a> {
             end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
             end
         });
-        let starts: Box<[usize]> = std::iter::once(0).chain(ends).collect();
+        let starts: Arc<[usize]> = std::iter::once(0).chain(ends).collect();
         if end as u64 != record.body_len {
-            return Err(store.catalog.structure(format!("the section of {date} has another length than its columns")));
+            return Err(version
+                .catalog
+                .structure(format!("the section of {date} has another length than its columns")));
         }
-        Ok(Section { store, date, record, open, body, chunks, starts })
+        Ok(Section { version: version.clone(), date, record, open: open.clone(), body, starts })
     }
 
     /// The section's date.
@@ -77,26 +83,27 @@ impl<'a> Section<'a> {
     ///
     /// # Errors
     /// When the section is damaged.
-    pub fn codes(&self) -> Result<Vec<&'a str>> {
-        let names = self.store.codes()?;
+    pub fn codes(&self) -> Result<Vec<&str>> {
+        let names = self.version.codes()?;
         let numbers = self.stock_numbers()?;
         let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
         let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
-        codes.ok_or_else(|| self.store.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
+        codes
+            .ok_or_else(|| self.version.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
     }
 
     /// The code column as it is stored, a dictionary of stock numbers, without comparing its checksum.
     pub(crate) fn unchecked_code(&self) -> Result<StoredColumn> {
         let stored = self.unchecked_chunk(0)?;
         match stored.as_dictionary_opt::<Int32Type>() {
-            Some(_) => Ok(StoredColumn { stored, logical: self.store.schema()?.code.data_type.clone() }),
-            None => Err(self.store.catalog.structure("the first column of a segment is not the code")),
+            Some(_) => Ok(StoredColumn { stored, logical: self.version.schema()?.code.data_type.clone() }),
+            None => Err(self.version.catalog.structure("the first column of a segment is not the code")),
         }
     }
 
     /// As [`column_at`](Section::column_at), without comparing its checksum.
     pub(crate) fn unchecked_column(&self, index: usize) -> Result<StoredColumn> {
-        let logical = self.store.panel_type(index)?;
+        let logical = self.version.panel_type(index)?;
         let stored = match self.open.position(index) {
             Some(position) => self.unchecked_chunk(position)?,
             // The column came to the panel after this segment was written.
@@ -117,7 +124,7 @@ impl<'a> Section<'a> {
 
     /// The section's date, once, as the date column's type spells it.
     pub(crate) fn date_value(&self) -> Result<ArrayRef> {
-        self.store.schema()?.date_form.repeated(self.date, 1)
+        self.version.schema()?.date_form.repeated(self.date, 1)
     }
 
     /// The rows' stock numbers, in the order of their codes.
@@ -126,7 +133,7 @@ impl<'a> Section<'a> {
         codes
             .as_dictionary_opt::<Int32Type>()
             .map(|codes| codes.keys().values().clone())
-            .ok_or_else(|| self.store.catalog.structure("the first column of a segment is not the code"))
+            .ok_or_else(|| self.version.catalog.structure("the first column of a segment is not the code"))
     }
 
     /// The column `name` as it is stored, without a copy.
@@ -135,7 +142,7 @@ impl<'a> Section<'a> {
     /// [`Error::NotFound`] for a name that the panel does not have; [`Error::Corrupt`] when its checksum does not
     /// match.
     pub fn column(&self, name: &str) -> Result<StoredColumn> {
-        self.column_at(self.store.schema()?.find(name)?)
+        self.column_at(self.version.schema()?.find(name)?)
     }
 
     /// The `index`-th of the panel's columns as it is stored, without a copy.
@@ -143,7 +150,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
-        self.store.panel_type(index)?;
+        self.version.panel_type(index)?;
         self.open.position(index).map_or(Ok(()), |position| self.check_chunk(position))?;
         self.unchecked_column(index)
     }
@@ -154,7 +161,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// When the section is damaged.
     pub fn batch(&self) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..self.store.schema()?.columns.len()).collect();
+        let all: Vec<usize> = (0..self.version.schema()?.columns.len()).collect();
         self.batch_of(&all)
     }
 
@@ -163,7 +170,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// When the section is damaged, or the panel has no such column.
     pub fn batch_of(&self, columns: &[usize]) -> Result<RecordBatch> {
-        let panel = self.store.schema()?;
+        let panel = self.version.schema()?;
         let schema = panel.arrow();
         let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
         let mut arrays = vec![
@@ -174,7 +181,7 @@ impl<'a> Section<'a> {
             arrays.push(self.column_at(index)?.logical()?);
             fields.push(schema.field(index + 2).clone());
         }
-        RecordBatch::try_new(std::sync::Arc::new(Schema::new(fields)), arrays)
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(Error::failed(format!("make a record batch of {}", self.date)))
     }
 
@@ -185,7 +192,7 @@ impl<'a> Section<'a> {
     }
 
     fn unchecked_chunk(&self, position: usize) -> Result<ArrayRef> {
-        let (column, record) = (&self.open.columns[position], &self.chunks[position]);
+        let (column, record) = (&self.open.columns[position], self.chunk_record(position));
         let bytes = self.chunk_buffer(position);
         chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
     }
@@ -201,7 +208,7 @@ impl<'a> Section<'a> {
     pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
         let Some(position) = self.open.position(index) else { return Ok(new_null_array(logical, rows.len())) };
         let bytes = self.chunk_buffer(position);
-        let (column, nulls) = (&self.open.columns[position], self.chunks[position].null_count);
+        let (column, nulls) = (&self.open.columns[position], self.chunk_record(position).null_count);
         let array = chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
         restore(&array.slice(rows.start, rows.len()), logical)
     }
@@ -237,7 +244,7 @@ impl<'a> Section<'a> {
     }
 
     fn check_chunk(&self, position: usize) -> Result<()> {
-        if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunks[position].checksum {
+        if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunk_record(position).checksum {
             self.open.chunks.set_checked(self.record.chunk_start + position as u64);
             return Ok(());
         }
@@ -257,7 +264,7 @@ impl<'a> Section<'a> {
 
     /// How the segment's `position`-th column lies in its chunk.
     pub(super) fn layout(&self, position: usize) -> ChunkLayout {
-        let record = &self.chunks[position];
+        let record = self.chunk_record(position);
         ChunkLayout::new(self.open.columns[position].stored, self.record.row_count, record.null_count)
     }
 
@@ -268,27 +275,33 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn null_count(&self, position: usize) -> u32 {
-        self.chunks[position].null_count
+        self.chunk_record(position).null_count
     }
 
-    pub(super) fn store(&self) -> &'a Store {
-        self.store
+    /// The record of the segment's `position`-th column.
+    fn chunk_record(&self, position: usize) -> &ChunkRecord {
+        // That they are there was seen when the section was made.
+        &self.open.chunks.all()[self.record.chunk_start as usize + position]
     }
 
-    pub(super) fn segment(&self) -> &'a OpenSegment {
-        self.open
+    pub(super) fn version(&self) -> &Version {
+        &self.version
+    }
+
+    pub(super) fn segment(&self) -> &Arc<OpenSegment> {
+        &self.open
     }
 
     fn identity(&self, position: usize) -> SectionIdentity {
         let column = &self.open.columns[position];
         SectionIdentity {
-            store_id: self.store.catalog.header().store_id,
+            store_id: self.version.catalog.header().store_id,
             version: self.open.record.version,
             ordinal: self.open.record.ordinal,
             date: self.date.days(),
             row_count: self.record.row_count,
             column: column.column,
-            null_count: self.chunks[position].null_count,
+            null_count: self.chunk_record(position).null_count,
             stored: column.stored as u32,
         }
     }

@@ -10,8 +10,9 @@ use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer};
 use arrow_schema::{DataType, Schema};
 use arrow_select::concat::concat;
 
-use super::view::OpenSegment;
-use super::{Section, Store};
+use super::section::Section;
+use super::version::OpenSegment;
+use super::view::Store;
 use crate::error::{Damage, Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
 use crate::key::Date;
@@ -41,14 +42,14 @@ impl Store {
     pub fn series_of(&self, code: &str, columns: &[usize], workers: &Workers) -> Result<RecordBatch> {
         let stock = self.stock(code)?;
         let panel = self.schema()?;
-        let logical = columns.iter().map(|&index| self.panel_type(index)).collect::<Result<Vec<_>>>()?;
-        let unknown = || self.catalog.structure("its stock order names unknown stocks");
+        let logical = columns.iter().map(|&index| self.version.panel_type(index)).collect::<Result<Vec<_>>>()?;
+        let unknown = || self.version.catalog.structure("its stock order names unknown stocks");
         let wanted = *self.ranks()?.get(stock.0 as usize).ok_or_else(unknown)?;
 
         let share = self.dates()?.len().div_ceil(workers.count()).max(1);
         let shares = self.dates()?.len().div_ceil(share);
         let gathered = workers.try_map(shares, |n| self.gather(wanted, n * share..(n + 1) * share, columns))?;
-        let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run<'_>>>) = gathered.into_iter().unzip();
+        let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run>>) = gathered.into_iter().unzip();
         let (dates, runs) = (dates.concat(), runs.into_iter().flatten());
 
         let schema = panel.arrow();
@@ -76,10 +77,10 @@ impl Store {
 
     /// The dates, among those with these numbers, on which the stock at place `wanted` in code order has a row, and its
     /// rows.
-    fn gather(&self, wanted: u32, range: Range<usize>, columns: &[usize]) -> Result<(Vec<Date>, Vec<Run<'_>>)> {
+    fn gather(&self, wanted: u32, range: Range<usize>, columns: &[usize]) -> Result<(Vec<Date>, Vec<Run>)> {
         let ranks = self.ranks()?;
         let mut dates = Vec::new();
-        let mut runs: Vec<Run<'_>> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         let mut near = 0;
         // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of
         // the processor's caches, do not wait for one another.
@@ -102,11 +103,11 @@ impl Store {
     }
 }
 
-impl<'a> Section<'a> {
+impl Section {
     /// The rows of the stocks whose places in code order lie in `wanted`.
     pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
         self.check_once(0)?;
-        let ranks = self.store().ranks()?;
+        let ranks = self.version().ranks()?;
         let start = self.first_row(wanted.start, ranks, 0)?;
         // A damaged section may be out of order.
         Ok(start..self.first_row(wanted.end, ranks, start)?.max(start))
@@ -143,7 +144,7 @@ impl<'a> Section<'a> {
 
     /// The places in code order of the stocks in these rows, without comparing the checksum.
     pub(crate) fn ranks_at(&self, rows: Range<usize>) -> Result<Vec<u32>> {
-        let ranks = self.store().ranks()?;
+        let ranks = self.version().ranks()?;
         let rank = |row| match self.rank_at(row, ranks)? {
             rank if (rank as usize) < ranks.len() => Ok(rank),
             _ => Err(self.unknown_stocks()),
@@ -163,9 +164,9 @@ impl<'a> Section<'a> {
 }
 
 /// The rows of one stock that lie in consecutive segments which store their columns alike.
-struct Run<'a> {
+struct Run {
     /// The latest of them.
-    open: &'a OpenSegment,
+    open: Arc<OpenSegment>,
     row_count: usize,
     /// For each column asked for; `None` where it came to the panel after the segment was written.
     columns: Vec<Option<Gathered>>,
@@ -184,8 +185,8 @@ enum Values {
     Bytes { width: usize, bytes: MutableBuffer },
 }
 
-impl<'a> Run<'a> {
-    fn new(open: &'a OpenSegment, columns: &[usize]) -> Run<'a> {
+impl Run {
+    fn new(open: &Arc<OpenSegment>, columns: &[usize]) -> Run {
         let gathered = |position: usize| {
             let values = match open.columns[position].stored {
                 Stored::Bits => Values::Bits(Vec::new()),
@@ -194,23 +195,26 @@ impl<'a> Run<'a> {
             Gathered { position, nulls: Vec::new(), values }
         };
         let columns = columns.iter().map(|&index| open.position(index).map(gathered)).collect();
-        Run { open, row_count: 0, columns }
+        Run { open: open.clone(), row_count: 0, columns }
     }
 
     /// Whether the rows of `next` can be appended as well.
-    fn continues(&mut self, next: &'a OpenSegment) -> bool {
+    fn continues(&mut self, next: &Arc<OpenSegment>) -> bool {
         let alike = |(a, b): (&SegmentColumn, &SegmentColumn)| {
             (a.column, a.stored, &a.logical) == (b.column, b.stored, &b.logical)
         };
-        let continues = std::ptr::eq(self.open, next)
-            || self.open.columns.len() == next.columns.len() && self.open.columns.iter().zip(&next.columns).all(alike);
+        if Arc::ptr_eq(&self.open, next) {
+            return true;
+        }
+        let continues =
+            self.open.columns.len() == next.columns.len() && self.open.columns.iter().zip(&next.columns).all(alike);
         if continues {
-            self.open = next;
+            self.open = next.clone();
         }
         continues
     }
 
-    fn push(&mut self, section: &Section<'_>, row: usize) -> Result<()> {
+    fn push(&mut self, section: &Section, row: usize) -> Result<()> {
         for column in self.columns.iter_mut().flatten() {
             section.check_once(column.position)?;
             let chunk = section.chunk_bytes(column.position);

@@ -8,8 +8,9 @@ use arrow_schema::DataType;
 use bytemuck::Zeroable;
 
 use super::chunks::ChunkFile;
+use super::entries::{SourceEntry, VersionEntry};
 use super::strings::StringTable;
-use super::{SourceEntry, Store, VersionEntry, dictionary, logical};
+use super::{dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
     CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord,
@@ -268,41 +269,5 @@ impl Snapshot {
             dirty_count: entry.dirty_dates as u32,
         };
         self.history.iter().map(encode).collect()
-    }
-}
-
-impl Store {
-    /// The segments of this version, as a later one keeps them.
-    ///
-    /// # Errors
-    /// When the catalog is damaged.
-    pub(crate) fn snapshot_segments(&self) -> Result<Vec<SnapshotSegment>> {
-        let segments: &[SegmentRecord] = self.catalog.table(Table::Segments)?;
-        let column = |record: &SegmentColumnRecord| {
-            let unknown = || self.catalog.structure(format!("stored type {} is unknown", record.stored));
-            let stored = Stored::from_number(record.stored).ok_or_else(unknown)?;
-            Ok((record.column, stored, self.logical_type(&record.logical, &record.column.to_string())?))
-        };
-        let segment = |record: &SegmentRecord| {
-            let columns =
-                self.catalog.records(Table::SegmentColumns, record.column_start, record.column_count as usize)?;
-            let columns = columns.iter().map(column).collect::<Result<_>>()?;
-            Ok(SnapshotSegment { record: *record, columns, temporary: None })
-        };
-        segments.iter().map(segment).collect()
-    }
-
-    /// The sections of this version, as a later one keeps them.
-    ///
-    /// # Errors
-    /// When the catalog is damaged.
-    pub(crate) fn snapshot_sections(&self) -> Result<Vec<SnapshotSection>> {
-        let records: &[SectionRecord] = self.catalog.table(Table::Sections)?;
-        let dates = self.dates()?;
-        if records.len() != dates.len() || records.iter().any(|record| record.segment as usize >= self.segment_count())
-        {
-            return Err(self.catalog.structure("its sections do not fit its dates and segments"));
-        }
-        Ok(dates.iter().zip(records).map(|(&date, &record)| SnapshotSection { date, record }).collect())
     }
 }

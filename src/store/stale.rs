@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::collect::catalog_versions;
-use super::{Store, lock};
+use super::layout::catalog_versions;
+use super::lock;
+use super::view::Store;
 use crate::error::{Error, Result};
 use crate::hint::quoted;
 use crate::storage::Access;
@@ -77,5 +78,6 @@ impl Stale {
 /// Whether a version can be opened with all its segments.
 fn is_whole(root: &Path, version: u64) -> bool {
     let opened = Store::open_catalog(root, version, Access::Map);
-    opened.is_ok_and(|store| (0..store.segment_count() as u32).all(|index| store.segment(index).is_ok()))
+    opened
+        .is_ok_and(|store| (0..store.version.segment_count() as u32).all(|index| store.version.segment(index).is_ok()))
 }

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::section::Section;
 use super::stale::Stale;
-use super::{Section, Store};
+use super::view::Store;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     ColumnRecord, DictionaryRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, Table,
@@ -16,7 +17,7 @@ use crate::segment::Segment;
 use crate::workers::Workers;
 
 /// What [`Store::verify`] read and found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// The versions checked, ascending.
@@ -105,7 +106,7 @@ impl Store {
         observer: &dyn Observer,
     ) -> Result<()> {
         report.versions.push(self.version());
-        report.bytes += self.catalog.byte_len();
+        report.bytes += self.version.catalog.byte_len();
         for damage in self.verify_tables() {
             report.add(seen, &damage);
         }
@@ -133,7 +134,7 @@ impl Store {
             report.rows += rows;
             damages.iter().for_each(|damage| report.add(seen, damage));
         }
-        for index in 0..self.segment_count() as u32 {
+        for index in 0..self.version.segment_count() as u32 {
             match self.verify_frame(index, seen) {
                 Ok(len) => report.bytes += len,
                 Err(damage) => report.add(seen, &damage),
@@ -144,8 +145,8 @@ impl Store {
 
     /// A checksum of all that the check of a section depends on, besides the bytes of segments and chunk files.
     fn section_identity(&self, index: usize) -> Option<u64> {
-        let record: SectionRecord = self.catalog.record(Table::Sections, index).ok()?;
-        let segment: SegmentRecord = self.catalog.record(Table::Segments, record.segment as usize).ok()?;
+        let record: SectionRecord = self.version.catalog.record(Table::Sections, index).ok()?;
+        let segment: SegmentRecord = self.version.catalog.record(Table::Segments, record.segment as usize).ok()?;
         let mut identity = self.segment_identity(&segment)?;
         // Where the segment stands in this catalog, and since when the rows are what they are, says nothing of the bytes.
         identity.extend(bytemuck::bytes_of(&SectionRecord { segment: 0, changed: 0, ..record }));
@@ -155,12 +156,15 @@ impl Store {
 
     /// The records of a segment and its columns.
     fn segment_identity(&self, segment: &SegmentRecord) -> Option<Vec<u8>> {
-        let columns: &[SegmentColumnRecord] =
-            self.catalog.records(Table::SegmentColumns, segment.column_start, segment.column_count as usize).ok()?;
+        let columns: &[SegmentColumnRecord] = self
+            .version
+            .catalog
+            .records(Table::SegmentColumns, segment.column_start, segment.column_count as usize)
+            .ok()?;
         let mut identity = bytemuck::bytes_of(&SegmentRecord { column_start: 0, ..*segment }).to_vec();
         for column in columns {
             // The zone's name, and not where it lies in this catalog's strings.
-            let zone = self.catalog.string(column.logical.zone).ok()?;
+            let zone = self.version.catalog.string(column.logical.zone).ok()?;
             let nowhere = StrRef { offset: 0, byte_len: 0 };
             let logical = TypeRecord { zone: nowhere, ..column.logical };
             identity.extend(bytemuck::bytes_of(&SegmentColumnRecord { logical, ..*column }));
@@ -171,9 +175,9 @@ impl Store {
 
     /// Every table's checksum, and whether the tables fit together.
     fn verify_tables(&self) -> Vec<Error> {
-        let mut damages = self.catalog.damaged_tables();
-        if !self.catalog.padding_is_zero() {
-            damages.push(self.catalog.structure("the bytes between its tables are not zero"));
+        let mut damages = self.version.catalog.damaged_tables();
+        if !self.version.catalog.padding_is_zero() {
+            damages.push(self.version.catalog.structure("the bytes between its tables are not zero"));
         }
         if damages.is_empty() {
             // Whether whole tables contradict each other.
@@ -190,49 +194,49 @@ impl Store {
     }
 
     fn verify_sources(&self) -> Result<()> {
-        for source in self.catalog.table::<SourceRecord>(Table::Sources)? {
-            self.catalog.string(source.path)?;
-            self.catalog.string(source.reason)?;
+        for source in self.version.catalog.table::<SourceRecord>(Table::Sources)? {
+            self.version.catalog.string(source.path)?;
+            self.version.catalog.string(source.reason)?;
         }
         Ok(())
     }
 
     fn verify_dictionaries(&self) -> Result<()> {
-        let columns: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
+        let columns: &[ColumnRecord] = self.version.catalog.table(Table::Columns)?;
         (0..columns.len()).try_for_each(|column| self.dictionary(column).map(drop))
     }
 
     fn verify_stocks(&self) -> Result<()> {
-        let dictionaries: &[DictionaryRecord] = self.catalog.table(Table::Dictionaries)?;
+        let dictionaries: &[DictionaryRecord] = self.version.catalog.table(Table::Dictionaries)?;
         let (stocks, ranks) = (self.stocks()?, self.ranks()?);
         if !stocks.is_sorted_by(|a, b| a < b) || dictionaries.first().map_or(0, |d| d.count as usize) != ranks.len() {
-            return Err(self.catalog.structure("its stocks are out of order"));
+            return Err(self.version.catalog.structure("its stocks are out of order"));
         }
-        let order: &[u32] = self.catalog.table(Table::StockOrder)?;
+        let order: &[u32] = self.version.catalog.table(Table::StockOrder)?;
         if order.iter().enumerate().any(|(rank, &stock)| ranks.get(stock as usize) != Some(&(rank as u32))) {
-            return Err(self.catalog.structure("the order and the ranks of its stocks contradict each other"));
+            return Err(self.version.catalog.structure("the order and the ranks of its stocks contradict each other"));
         }
         Ok(())
     }
 
     fn verify_sections(&self) -> Result<()> {
-        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
         if sections.len() != self.dates()?.len() {
-            return Err(self.catalog.structure("it does not have one section for each date"));
+            return Err(self.version.catalog.structure("it does not have one section for each date"));
         }
         let rows: u64 = sections.iter().map(|section| u64::from(section.row_count)).sum();
         if rows != self.row_count() {
             let counted = self.row_count();
-            return Err(self.catalog.structure(format!("it counts {counted} rows, its sections have {rows}")));
+            return Err(self.version.catalog.structure(format!("it counts {counted} rows, its sections have {rows}")));
         }
         Ok(())
     }
 
     /// The bytes of a segment outside its sections, and its other door; its length, where it was not seen before.
     fn verify_frame(&self, index: u32, seen: &mut Seen) -> Result<u64> {
-        let open = self.segment(index)?;
+        let open = self.version.segment(index)?;
         let segment: &Segment = &open.segment;
-        let sections: &[SectionRecord] = self.catalog.table(Table::Sections)?;
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
         let mut bodies = sections.iter().filter(|record| record.segment == index);
         let listed = segment.footer_bodies()?;
         // Sections that later versions replaced stay in the footer.
@@ -253,7 +257,7 @@ impl Store {
     }
 }
 
-impl Section<'_> {
+impl Section {
     /// Every chunk's checksum and the order of the rows; all that is wrong.
     fn verify(&self) -> Vec<Error> {
         let chunks = (0..self.segment().columns.len()).map(|position| self.chunk(position).map(drop));

@@ -23,7 +23,7 @@ use crate::store::{Section, Store, first_difference};
 use crate::workers::Workers;
 
 /// What [`verify_output`] read and found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct OutputReport {
     /// Files compared.
@@ -106,7 +106,7 @@ fn compare(
 }
 
 /// What a file should hold; `None` when it should not be there.
-fn expected(section: &Section<'_>, plan: &Plan) -> Result<Option<RecordBatch>> {
+fn expected(section: &Section, plan: &Plan) -> Result<Option<RecordBatch>> {
     use_columns(section, plan, |columns, row_count| {
         let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
         let batch = RecordBatch::try_new(plan.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;

@@ -42,7 +42,7 @@ pub(super) fn encode_section<R>(
 /// # Errors
 /// When the section is damaged, or `take` fails.
 pub(super) fn use_columns<R>(
-    section: &Section<'_>,
+    section: &Section,
     plan: &Plan,
     take: impl FnOnce(&[OutputColumn], usize) -> Result<R>,
 ) -> Result<Option<R>> {
@@ -55,7 +55,7 @@ pub(super) fn use_columns<R>(
 }
 
 /// The columns and the number of rows of `section` that `plan` selects; without columns when no row is left.
-fn select(section: &Section<'_>, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> {
+fn select(section: &Section, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> {
     let code = section.unchecked_code()?;
     // First of all, because with few stocks most sections end here.
     let chosen = plan.stocks.as_ref().map(|stocks| chosen(code.stored(), stocks));

@@ -53,7 +53,7 @@ pub struct Transpose<'a> {
 }
 
 /// What a transpose did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct TransposeReport {
     /// The store's version that was written.

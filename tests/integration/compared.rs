@@ -437,7 +437,7 @@ proptest! {
             .iter()
             .map(|difference| {
                 let column = difference.column.as_deref().map(|name| ["x", "n", "t"].into_iter().find(|c| *c == name).unwrap());
-                (difference.code.clone().unwrap(), difference.date.clone().unwrap(), column)
+                (difference.code.clone().unwrap(), difference.date.unwrap().to_string(), column)
             })
             .collect();
         prop_assert_eq!(found.len(), report.differences.len());

@@ -129,7 +129,7 @@ fn expected(old: &Version, new: &Version) -> BTreeSet<Change> {
     changes
 }
 
-fn found(diff: &Diff<'_>) -> BTreeSet<Change> {
+fn found(diff: &Diff) -> BTreeSet<Change> {
     let number = |array: &ArrayRef, row: usize| match array.data_type() {
         DataType::Int64 if array.is_valid(row) => {
             Cell::Bits((array.as_primitive::<Int64Type>().value(row) as f64).to_bits().into())
@@ -146,8 +146,8 @@ fn found(diff: &Diff<'_>) -> BTreeSet<Change> {
         for codes in [&section.added, &section.removed, &section.changed] {
             assert!(codes.is_sorted_by(|a, b| a < b));
         }
-        section.added.iter().for_each(|&code| insert((section.date, code.to_owned(), "added", None)));
-        section.removed.iter().for_each(|&code| insert((section.date, code.to_owned(), "removed", None)));
+        section.added.iter().for_each(|code| insert((section.date, code.to_string(), "added", None)));
+        section.removed.iter().for_each(|code| insert((section.date, code.to_string(), "removed", None)));
         let mut changed = BTreeSet::new();
         for column in &section.columns {
             let DiffColumn { name, older, .. } = &diff.columns()[column.column];
@@ -155,7 +155,7 @@ fn found(diff: &Diff<'_>) -> BTreeSet<Change> {
             assert!(!column.rows.is_empty() && column.rows.is_sorted_by(|a, b| a < b));
             for (at, &row) in column.rows.iter().enumerate() {
                 let value = (name.clone(), number(&column.old, at), number(&column.new, at));
-                insert((section.date, section.changed[row].to_owned(), change, Some(value)));
+                insert((section.date, section.changed[row].to_string(), change, Some(value)));
                 changed.insert(row);
             }
         }
@@ -189,7 +189,7 @@ fn assert_counts(report: &DiffReport, changes: &BTreeSet<Change>) {
     }
     let filled = rows("filled").difference(&rows("restated")).count() as u64;
     assert_eq!((report.filled, sum(|date| date.filled)), (filled, filled));
-    let dates: BTreeSet<String> = changes.iter().map(|(date, ..)| date.to_string()).collect();
+    let dates: BTreeSet<Date> = changes.iter().map(|(date, ..)| *date).collect();
     assert!(report.dates.iter().map(|date| &date.date).eq(&dates));
     for column in &report.columns {
         let values = changes.iter().filter(|(.., value)| value.as_ref().is_some_and(|(name, ..)| *name == column.name));

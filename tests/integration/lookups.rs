@@ -62,6 +62,24 @@ fn columns_are_chosen_by_place_and_a_place_beyond_the_last_is_an_error() {
     }
 }
 
+fn is_a_handle<T: Clone + std::fmt::Debug + Send + Sync + 'static>(_: &T) {}
+
+#[test]
+fn handles_outlive_one_another_the_files_names_and_the_thread_that_opened_them() {
+    let (place, store) = small_store();
+    let (section, diff) = (store.section(date(20240103)).unwrap(), store.diff(&store).unwrap());
+    is_a_handle(&store);
+    is_a_handle(&section);
+    is_a_handle(&diff);
+    let price = section.column("price").unwrap();
+    let expected = rows(&section.batch().unwrap());
+    drop((store, diff));
+    fs::remove_dir_all(place.store()).unwrap();
+    let there = std::thread::spawn(move || rows(&section.clone().batch().unwrap())).join().unwrap();
+    assert_eq!(there, expected);
+    assert_eq!(price.stored().len(), 3);
+}
+
 #[test]
 fn values_are_a_slice_in_the_stored_type_only() {
     let (_place, store) = small_store();

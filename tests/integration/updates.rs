@@ -193,7 +193,7 @@ fn only_dirty_sections_are_written_again() {
     place.add("平安", &batch(&[("trade_date", dates), ("size", Arc::new(Float64Array::from(vec![2e300])))]));
     let report = update(&place);
     assert_eq!((report.added, report.restated, report.removed, report.dirty_dates), (0, 1, 0, 1));
-    assert_eq!(report.first_dirty.as_deref(), Some("20240102"));
+    assert_eq!(report.first_dirty, Some(super::panels::date(20240102)));
     let store = open(&place);
     let changed: Vec<u64> = store.dates().unwrap().iter().map(|&date| store.section(date).unwrap().changed()).collect();
     assert_eq!(changed, [1, 2, 1]);
@@ -206,7 +206,10 @@ fn only_dirty_sections_are_written_again() {
     assert_eq!(restated, expected);
     assert_eq!(report.absent_columns, ["ind_bank", "volume", "halted", "name", "price", "raw"]);
     let example = &report.examples[0];
-    assert_eq!((example.date.as_str(), example.code.as_str(), example.change), ("20240102", "平安", "restated"));
+    assert_eq!(
+        (example.date, example.code.as_str(), example.change),
+        (super::panels::date(20240102), "平安", "restated")
+    );
     assert_eq!(example.column.as_deref(), Some("size"));
     assert_eq!((example.before.as_deref(), example.now.as_deref()), (Some("1e300"), Some("2e300")));
 }

@@ -1,0 +1,55 @@
+//! What a catalog keeps of each version and of each source file, as plain values.
+
+use serde::Serialize;
+
+use crate::format::SourceStatus;
+
+/// One version, and what it changed against the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VersionEntry {
+    /// The version.
+    pub version: u64,
+    /// When it was made, in nanoseconds since 1970.
+    pub created_ns: i64,
+    /// The command that made it.
+    pub command: String,
+    /// Rows of the panel.
+    pub rows: u64,
+    /// Dates of the panel.
+    pub dates: u64,
+    /// Rows that the version before does not have.
+    pub added: u64,
+    /// Rows that the version before has with other values.
+    pub restated: u64,
+    /// Rows that only the version before has.
+    pub removed: u64,
+    /// Dates whose sections differ from the version before.
+    pub dirty_dates: u64,
+}
+
+/// What the store keeps of one source file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SourceEntry {
+    /// Path below the source directory.
+    pub path: String,
+    /// What became of it.
+    pub status: SourceStatus,
+    /// The stock, where the file is one.
+    pub code: Option<String>,
+    /// Why it was skipped; else empty.
+    pub reason: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Modification time, nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// XXH3-128 of its bytes.
+    pub content_hash: u128,
+    /// Rows it contributed.
+    pub rows: u64,
+    /// Rows left out because another row has the same key.
+    pub merged: u64,
+    /// Rows left out because their date cannot be read.
+    pub dropped: u64,
+}
