@@ -12,6 +12,8 @@ mod golden;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;
 mod links;
+#[cfg(feature = "cli")]
+mod live;
 mod lookups;
 mod machine;
 mod memory;

@@ -27,6 +27,24 @@ pub fn seed() -> u64 {
     setting("TRANSECT_SEED", 1)
 }
 
+/// Numbers that look random (xorshift64*), the same for the same seed.
+pub struct Random(u64);
+
+impl Random {
+    /// Those of one round under the seed.
+    pub fn new(round: u64) -> Random {
+        Random(((seed() << 32) | (round + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// One from 0 on, below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize) % limit.max(1)
+    }
+}
+
 /// All rows of one version.
 pub type Panel = Vec<(Date, Contents)>;
 

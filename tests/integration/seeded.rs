@@ -18,52 +18,36 @@ use transect::source::{Cast, Pattern, parse_type};
 use transect::{Append, Build, Date, Guard, Limit, Shape, Store, Transpose, Update};
 
 use super::panels::{Place, assert_whole, batch, contents, small_panel, write_parquet};
-use super::scene::{rounds as whole_rounds, seed};
+use super::scene::{Random, rounds as whole_rounds};
 
 /// How often each test begins anew.
 fn rounds() -> usize {
     10 * whole_rounds()
 }
 
-/// Numbers that look random (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn new(round: usize) -> Random {
-        Random(((seed() << 32) | (round as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize) % limit.max(1)
-    }
-
-    /// One of `corpus`, changed in one to three places.
-    fn mutant(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
-        const ODD: [u64; 6] = [0, 1, u64::MAX, i64::MAX as u64, u32::MAX as u64, i32::MAX as u64];
-        let mut bytes = corpus[self.below(corpus.len())].clone();
-        for _ in 0..=self.below(3) {
-            let (at, way) = (self.below(bytes.len()), self.below(6));
-            let end = (at + [1, 2, 4, 8][self.below(4)]).min(bytes.len());
-            match way {
-                0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << self.below(8),
-                2 => bytes.truncate(at),
-                3 => drop(bytes.drain(at..end)),
-                4 => {
-                    let other = &corpus[self.below(corpus.len())];
-                    let from = self.below(other.len());
-                    bytes.splice(at..at, other[from..(from + 8).min(other.len())].iter().copied());
-                }
-                _ => {
-                    let odd = ODD[self.below(ODD.len())].to_le_bytes();
-                    bytes[at..end].copy_from_slice(&odd[..end - at]);
-                }
+/// One of `corpus`, changed in one to three places.
+fn mutant(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+    const ODD: [u64; 6] = [0, 1, u64::MAX, i64::MAX as u64, u32::MAX as u64, i32::MAX as u64];
+    let mut bytes = corpus[random.below(corpus.len())].clone();
+    for _ in 0..=random.below(3) {
+        let (at, way) = (random.below(bytes.len()), random.below(6));
+        let end = (at + [1, 2, 4, 8][random.below(4)]).min(bytes.len());
+        match way {
+            0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+            2 => bytes.truncate(at),
+            3 => drop(bytes.drain(at..end)),
+            4 => {
+                let other = &corpus[random.below(corpus.len())];
+                let from = random.below(other.len());
+                bytes.splice(at..at, other[from..(from + 8).min(other.len())].iter().copied());
+            }
+            _ => {
+                let odd = ODD[random.below(ODD.len())].to_le_bytes();
+                bytes[at..end].copy_from_slice(&odd[..end - at]);
             }
         }
-        bytes
     }
+    bytes
 }
 
 /// Reads a text; what was read must say so again, in words that mean the same.
@@ -99,9 +83,9 @@ fn texts_are_read_or_refused() {
     ];
     let corpus = corpus.map(|text| text.as_bytes().to_vec());
     for round in 0..rounds() {
-        let mut random = Random::new(round);
+        let mut random = Random::new(round as u64);
         for _ in 0..20_000 {
-            let text = String::from_utf8_lossy(&random.mutant(&corpus)).into_owned();
+            let text = String::from_utf8_lossy(&mutant(&mut random, &corpus)).into_owned();
             comes_back::<Date>(&text);
             comes_back::<Limit>(&text);
             let _ = (text.parse::<Guard>().is_ok(), text.parse::<Pattern>().is_ok(), text.parse::<Cast>().is_ok());
@@ -128,9 +112,9 @@ fn the_records_of_a_store_are_read_or_refused() {
     let read = |name: &str| fs::read(place.store().join(name)).unwrap();
     let corpus = [read("CURRENT"), read("LOCK"), read("catalog/0000000001"), read("segment/00000001.chunks")];
     for round in 0..rounds() {
-        let mut random = Random::new(round);
+        let mut random = Random::new(round as u64);
         for _ in 0..5_000 {
-            let bytes = random.mutant(&corpus);
+            let bytes = mutant(&mut random, &corpus);
             let _ = (Current::parse(&bytes).is_ok(), LockNote::parse(&bytes).is_some());
             if let Ok(header) = parse_header(&bytes) {
                 for number in 0..TABLE_COUNT {
@@ -147,12 +131,12 @@ fn the_files_beside_a_store_stop_no_command_in_its_midst() {
     let (lock, ledger) = (place.store().join("LOCK"), place.path("out").join(".transect.parquet"));
     let (lock_bytes, ledger_bytes) = (fs::read(&lock).unwrap(), fs::read(&ledger).unwrap());
     for round in 0..rounds() {
-        let mut random = Random::new(round);
+        let mut random = Random::new(round as u64);
         for _ in 0..30 {
-            fs::write(&lock, random.mutant(std::slice::from_ref(&lock_bytes))).unwrap();
+            fs::write(&lock, mutant(&mut random, std::slice::from_ref(&lock_bytes))).unwrap();
             let _ = Update::new(place.store()).dry_run(true).run().is_ok();
             fs::write(&lock, &lock_bytes).unwrap();
-            fs::write(&ledger, random.mutant(std::slice::from_ref(&ledger_bytes))).unwrap();
+            fs::write(&ledger, mutant(&mut random, std::slice::from_ref(&ledger_bytes))).unwrap();
             let store = Store::open(place.store()).unwrap();
             let _ = Transpose::new(&store, place.path("out")).run().is_ok();
             assert_whole(&store);
@@ -181,18 +165,18 @@ fn inputs_are_read_or_skipped_and_stop_no_other() {
     let (mut read, mut skipped) = (0, 0);
     let by_stock = [fs::read(place.source().join("good.parquet")).unwrap()];
     for round in 0..rounds() {
-        let mut random = Random::new(round);
+        let mut random = Random::new(round as u64);
         let world = Place::in_memory();
         write_parquet(&world.source().join("good.parquet"), &good);
         for n in 0..50 {
-            fs::write(world.source().join(format!("m{n}.parquet")), random.mutant(&by_stock)).unwrap();
+            fs::write(world.source().join(format!("m{n}.parquet")), mutant(&mut random, &by_stock)).unwrap();
         }
         let report = Build::new(world.source(), world.store()).memory(64 << 20).allow(Guard::ALL).run().unwrap();
         (read, skipped) = (read + 50 - report.skipped.len(), skipped + report.skipped.len());
         assert_eq!(contents(&Store::open(world.store()).unwrap().series("good").unwrap()), expected);
         let files: Vec<_> = (0..50).map(|n| world.path(&format!("20240{}{:02}", 1 + n / 28, 1 + n % 28))).collect();
         for file in &files {
-            fs::write(file, random.mutant(&by_date)).unwrap();
+            fs::write(file, mutant(&mut random, &by_date)).unwrap();
         }
         Append::new(world.store(), files).memory(64 << 20).allow(Guard::ALL).run().unwrap();
         assert_whole(&Store::open(world.store()).unwrap());

@@ -1,12 +1,11 @@
 //! Disks flip bits, copies end early, and people move files about. A panel is used to decide about money: a store must
 //! give the right answer or an error, whatever happened to its bytes, and never a panic, which would take a
-//! long-running reader down with it. Each byte of a small store is damaged here in turn.
+//! long-running reader down with it. Each byte of a small store is damaged in turn, and blocks are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, StringArray};
 use bytemuck::bytes_of;
 use transect::error::Damage;
@@ -15,66 +14,19 @@ use transect::progress::Silent;
 use transect::storage::Access;
 use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
 
+use self::answers::{Answers, matrix};
 use super::panels::{
-    Contents, Place, assert_whole, batch, contents, copy_dir, sections, segment_path, small_panel, verify, workers,
+    Contents, Place, assert_whole, batch, contents, copy_dir, sections, segment_path, setting, small_panel, verify,
+    workers,
 };
 
-/// All that a reader can learn from a whole store.
-struct Answers {
-    dates: Vec<Date>,
-    stocks: Vec<String>,
-    schema: String,
-    info: serde_json::Value,
-    sources: String,
-    history: String,
-    sections: Vec<(Date, Contents)>,
-    series: Vec<Contents>,
-    matrix: Vec<Option<i64>>,
-}
+mod answers;
+mod blocks;
+mod flips;
 
-/// A column as a matrix; its values and nulls are compared with checksums, and so are the rows' codes.
-fn matrix(store: &Store) -> Result<Vec<Option<i64>>, Error> {
-    let matrix = store.matrix::<Int64Type>("volume", .., 0, &workers(1))?;
-    Ok((0..matrix.values().len()).map(|cell| matrix.valid().value(cell).then(|| matrix.values()[cell])).collect())
-}
-
-impl Answers {
-    fn of(store: &Store) -> Answers {
-        let stocks: Vec<String> = store.stocks().unwrap().into_iter().map(str::to_owned).collect();
-        Answers {
-            dates: store.dates().unwrap().to_vec(),
-            schema: format!("{:?}", store.schema().unwrap()),
-            info: serde_json::to_value(store.info().unwrap()).unwrap(),
-            sources: format!("{:?}", store.sources().unwrap()),
-            history: format!("{:?}", store.history().unwrap()),
-            sections: sections(store),
-            series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
-            matrix: matrix(store).unwrap(),
-            stocks,
-        }
-    }
-
-    /// Asks everything of a damaged `store`: what it answers must be right; an error is an answer.
-    fn compare(&self, store: &Store, context: &str) {
-        let check =
-            |what: &str, right: Result<bool, Error>| assert!(right.unwrap_or(true), "{context}: {what} is wrong");
-        check("dates", store.dates().map(|dates| dates == self.dates));
-        check("stocks", store.stocks().map(|stocks| stocks == self.stocks));
-        check("schema", store.schema().map(|schema| format!("{schema:?}") == self.schema));
-        check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
-        check("sources", store.sources().map(|sources| format!("{sources:?}") == self.sources));
-        check("history", store.history().map(|history| format!("{history:?}") == self.history));
-        for (date, expected) in &self.sections {
-            let batch = store.section(*date).and_then(|section| section.batch());
-            check("section", batch.map(|batch| contents(&batch) == *expected));
-            let codes = store.section(*date).and_then(|section| Ok(section.codes()?.len()));
-            check("codes", codes.map(|codes| codes == expected.1.len()));
-        }
-        check("matrix", matrix(store).map(|matrix| matrix == self.matrix));
-        for (code, expected) in self.stocks.iter().zip(&self.series) {
-            check("series", store.series(code).map(|series| contents(&series) == *expected));
-        }
-    }
+/// How many bits and blocks are damaged at random; `tools/torture` asks for more.
+fn cases() -> usize {
+    setting("TRANSECT_ROUNDS", 1000) as usize
 }
 
 /// A built store of the small panel, and what it answers.
@@ -111,97 +63,6 @@ fn ask_all(store: &Store, answers: &Answers) {
     let _ = store.series("no such stock");
     let _ = matrix(store);
     let _ = store.verify(&workers(1), &Silent);
-}
-
-#[test]
-fn every_flipped_byte_of_a_catalog_gives_the_right_answer_or_an_error() {
-    let (place, answers) = small_store();
-    let path = catalog_path(&place);
-    let good = fs::read(&path).unwrap();
-    for at in 0..good.len() {
-        let mut bad = good.clone();
-        bad[at] ^= 1 << (at % 8);
-        fs::write(&path, &bad).unwrap();
-        let Ok(store) = Store::open(place.store()) else { continue };
-        let context = format!("catalog byte {at}");
-        answers.compare(&store, &context);
-        assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
-    }
-}
-
-#[test]
-fn a_catalog_cut_at_any_length_is_refused() {
-    let (place, _) = small_store();
-    let path = catalog_path(&place);
-    let good = fs::read(&path).unwrap();
-    for len in 0..good.len() {
-        fs::write(&path, &good[..len]).unwrap();
-        for access in [Access::Map, Access::Read] {
-            match Store::open_with(place.store(), access) {
-                Err(Error::Corrupt { path: named, damage: Damage::Length { .. } }) => assert_eq!(named, path),
-                other => panic!("{len} bytes: {:?}", other.map(|_| "opened")),
-            }
-        }
-    }
-    fs::write(&path, [&good[..], &[0]].concat()).unwrap();
-    assert!(matches!(Store::open(place.store()), Err(Error::Corrupt { damage: Damage::Length { .. }, .. })));
-}
-
-#[test]
-fn every_flipped_byte_of_current_is_refused() {
-    let (place, _) = small_store();
-    let path = place.store().join("CURRENT");
-    let good = fs::read(&path).unwrap();
-    for at in 0..good.len() {
-        for bit in 0..8 {
-            let mut bad = good.clone();
-            bad[at] ^= 1 << bit;
-            fs::write(&path, &bad).unwrap();
-            let opened = Store::open(place.store());
-            assert!(
-                matches!(opened, Err(Error::Corrupt { .. } | Error::WrongVersion { .. })),
-                "byte {at}, bit {bit}: {:?}",
-                opened.map(|_| "opened")
-            );
-        }
-    }
-}
-
-#[test]
-fn every_flipped_byte_of_a_chunk_file_is_an_error_and_seen_by_verify() {
-    let (place, answers) = small_store();
-    let path = place.store().join("segment/00000001.chunks");
-    let good = fs::read(&path).unwrap();
-    let flipped = (0..good.len()).map(|at| {
-        let mut bad = good.clone();
-        bad[at] ^= 1 << (at % 8);
-        bad
-    });
-    let cut = [0, 1, 15, 16, 17, good.len() - 1].map(|len| good[..len].to_vec());
-    for (at, bad) in flipped.chain(cut).enumerate() {
-        fs::write(&path, &bad).unwrap();
-        let store = Store::open(place.store()).unwrap();
-        for &date in &answers.dates {
-            assert!(store.section(date).is_err(), "damage {at}");
-        }
-        assert!(!verify(&store).damages.is_empty(), "damage {at}: verify does not notice");
-    }
-}
-
-#[test]
-fn every_flipped_byte_of_a_segment_is_an_error_where_it_is_used_and_seen_by_verify() {
-    let (place, answers) = small_store();
-    let path = segment_path(&place.store());
-    let good = fs::read(&path).unwrap();
-    for at in 0..good.len() {
-        let mut bad = good.clone();
-        bad[at] ^= 0x10 << (at % 4);
-        fs::write(&path, &bad).unwrap();
-        let store = Store::open(place.store()).unwrap();
-        let context = format!("segment byte {at}");
-        answers.compare(&store, &context);
-        assert!(!verify(&store).damages.is_empty(), "{context}: verify does not notice");
-    }
 }
 
 /// Each checksum is compared once: what was whole when it was first read is not read again for every look-up.
@@ -256,27 +117,6 @@ fn comparing_a_damaged_store_with_its_source_never_panics() {
         }
     }
     assert!(differences > 0, "no flipped value was found to differ from the source");
-}
-
-#[test]
-fn a_segment_of_another_length_is_refused() {
-    let (place, answers) = small_store();
-    let path = segment_path(&place.store());
-    let good = fs::read(&path).unwrap();
-    let short = good.len() - 1;
-    for bytes in [&good[..short], &good[..0], &good[..64], &[&good[..], &[0]].concat()] {
-        fs::write(&path, bytes).unwrap();
-        let store = Store::open(place.store()).unwrap();
-        for &date in &answers.dates {
-            match store.section(date) {
-                Err(Error::Corrupt { path: named, damage: Damage::Length { expected, got } }) => {
-                    assert_eq!((named, expected, got), (path.clone(), good.len() as u64, bytes.len() as u64));
-                }
-                other => panic!("{} bytes: {:?}", bytes.len(), other.map(|_| "a section")),
-            }
-        }
-        assert!(!verify(&store).damages.is_empty());
-    }
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! What a store says, to be compared with what it says once its bytes are damaged.
+
+use arrow_array::types::Int64Type;
+use transect::{Date, Error, Store};
+
+use super::super::panels::{Contents, contents, sections, workers};
+
+/// All that a reader can learn from a whole store.
+pub(super) struct Answers {
+    pub(super) dates: Vec<Date>,
+    pub(super) stocks: Vec<String>,
+    schema: String,
+    info: serde_json::Value,
+    sources: String,
+    history: String,
+    pub(super) sections: Vec<(Date, Contents)>,
+    pub(super) series: Vec<Contents>,
+    matrix: Vec<Option<i64>>,
+}
+
+/// A column as a matrix; its values and nulls are compared with checksums, and so are the rows' codes.
+pub(super) fn matrix(store: &Store) -> Result<Vec<Option<i64>>, Error> {
+    let matrix = store.matrix::<Int64Type>("volume", .., 0, &workers(1))?;
+    Ok((0..matrix.values().len()).map(|cell| matrix.valid().value(cell).then(|| matrix.values()[cell])).collect())
+}
+
+impl Answers {
+    pub(super) fn of(store: &Store) -> Answers {
+        let stocks: Vec<String> = store.stocks().unwrap().into_iter().map(str::to_owned).collect();
+        Answers {
+            dates: store.dates().unwrap().to_vec(),
+            schema: format!("{:?}", store.schema().unwrap()),
+            info: serde_json::to_value(store.info().unwrap()).unwrap(),
+            sources: format!("{:?}", store.sources().unwrap()),
+            history: format!("{:?}", store.history().unwrap()),
+            sections: sections(store),
+            series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
+            matrix: matrix(store).unwrap(),
+            stocks,
+        }
+    }
+
+    /// Asks everything of a damaged `store`: what it answers must be right; an error is an answer.
+    pub(super) fn compare(&self, store: &Store, context: &str) {
+        let check =
+            |what: &str, right: Result<bool, Error>| assert!(right.unwrap_or(true), "{context}: {what} is wrong");
+        check("dates", store.dates().map(|dates| dates == self.dates));
+        check("stocks", store.stocks().map(|stocks| stocks == self.stocks));
+        check("schema", store.schema().map(|schema| format!("{schema:?}") == self.schema));
+        check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
+        check("sources", store.sources().map(|sources| format!("{sources:?}") == self.sources));
+        check("history", store.history().map(|history| format!("{history:?}") == self.history));
+        for (date, expected) in &self.sections {
+            let batch = store.section(*date).and_then(|section| section.batch());
+            check("section", batch.map(|batch| contents(&batch) == *expected));
+            let codes = store.section(*date).and_then(|section| Ok(section.codes()?.len()));
+            check("codes", codes.map(|codes| codes == expected.1.len()));
+        }
+        check("matrix", matrix(store).map(|matrix| matrix == self.matrix));
+        for (code, expected) in self.stocks.iter().zip(&self.series) {
+            check("series", store.series(code).map(|series| contents(&series) == *expected));
+        }
+    }
+}
