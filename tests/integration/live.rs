@@ -14,8 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
-use transect::storage::Disk;
 use transect::storage::Access;
+use transect::storage::Disk;
 use transect::{Build, Error, Store, Transpose};
 
 use super::panels::{Contents, Place, batch, contents, segment_path, setting};

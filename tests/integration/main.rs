@@ -25,6 +25,8 @@ mod power;
 mod readers;
 mod real;
 mod reruns;
+#[cfg(feature = "cli")]
+mod room;
 mod scene;
 mod seeded;
 mod spec;
