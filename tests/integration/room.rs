@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::progress::Silent;
-use transect::{Error, Store, verify_output};
+use transect::{Build, Error, Store, verify_output};
 
-use super::panels::{Contents, Place, assert_no_leftovers, assert_whole, batch, contents, workers};
+use super::panels::{Contents, Place, assert_no_leftovers, assert_whole, batch, contents, copy_dir, workers};
 
 const STEP: u64 = 64 << 10;
 const SIGABRT: i32 = 6;
@@ -50,10 +50,14 @@ impl Drop for Disk {
     }
 }
 
-/// Each of a command's runs of a scene works on these.
+/// Two panels that differ in every value.
 struct Scene {
     place: Place,
-    /// The ends of a store of the first files, and of one of the second.
+    /// A store of the first.
+    store: PathBuf,
+    /// The files of the second.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    /// The ends of a store of each.
     panels: [[Contents; 2]; 2],
 }
 
@@ -79,15 +83,16 @@ fn ends(store: &Store) -> [Contents; 2] {
 impl Scene {
     fn new() -> Scene {
         let place = Place::in_memory();
-        let panels = [1, 0].map(|salt| {
+        let panels = [0, 1].map(|salt| {
             write_panel(&place, salt);
-            place.build();
-            let panel = ends(&Store::open(place.store()).unwrap());
-            fs::remove_dir_all(place.store()).unwrap();
-            panel
+            let store = place.path(&format!("{salt}.store"));
+            Build::new(place.source(), &store).workers(1).run().unwrap();
+            ends(&Store::open(store).unwrap())
         });
-        let [second, first] = panels;
-        Scene { place, panels: [first, second] }
+        let files = fs::read_dir(place.source()).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        let store = place.path("0.store");
+        Scene { place, store, files, panels }
     }
 
     /// Runs the binary under `limit`, which is a shell's word for it.
@@ -153,10 +158,11 @@ fn until_it_works(scene: &Scene, dir: &Path, why: &[&str], make_room: impl Fn(),
                 fs::remove_dir_all(path).unwrap();
             }
             if before.is_some() {
-                write_panel(&scene.place, 0);
-                scene.works(&format!("build {source} {name}"));
+                copy_dir(&scene.store, &store);
             }
-            write_panel(&scene.place, 1);
+            for (path, bytes) in &scene.files {
+                fs::write(path, bytes).unwrap();
+            }
             let context = format!("{kind}, step {step}");
             let is_done = scene.ends(&limit(step), &line, why);
             tried += 1;
