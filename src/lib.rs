@@ -37,7 +37,8 @@
 //! # Shapes and types
 //!
 //! A *section* has one row for each stock that has one on that date, ordered by code (bytes of its UTF-8); a *series*
-//! one row for each date, ascending. A missing row is not a row of nulls: neither is ever made up. Columns have two
+//! one row for each date, ascending. Where the panel's key has further columns, there are as many rows of a stock on a
+//! date as there are keys, in their order. A missing row is not a row of nulls: neither is ever made up. Columns have two
 //! types: the *logical* one, which the input has and every output restores, and the *stored* one, as narrow as the
 //! values allow. [`Section::batch`](store::Section::batch) gives logical types;
 //! [`Section::column`](store::Section::column) the stored bytes without a copy. A [`Matrix`](store::Matrix) is dense,
@@ -65,7 +66,7 @@
 //!
 //! # What it is not
 //!
-//! No server and no query language; daily panels only; one machine with a local file system; 64-bit little-endian
+//! No server and no query language; one machine with a local file system; 64-bit little-endian
 //! Linux and macOS.
 
 mod codec;

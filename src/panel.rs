@@ -42,6 +42,8 @@ pub struct PanelSchema {
     pub date_form: DateForm,
     /// The other columns, in panel order.
     pub columns: Vec<Column>,
+    /// The further columns of a row's key beside date and code: their places among `columns`, the most significant first.
+    pub key: Vec<usize>,
 }
 
 impl PanelSchema {
@@ -52,6 +54,11 @@ impl PanelSchema {
         let mut fields = vec![field(&self.code), Field::new(&self.date_name, self.date_form.data_type.clone(), true)];
         fields.extend(self.columns.iter().map(field));
         Arc::new(Schema::new(fields))
+    }
+
+    /// The names of the further key columns, the most significant first.
+    pub fn key_names(&self) -> impl Iterator<Item = &str> {
+        self.key.iter().map(|&index| self.columns[index].name.as_str())
     }
 
     /// Where the column `name` stands among [`columns`](PanelSchema::columns).
@@ -69,6 +76,22 @@ impl PanelSchema {
             let hint = instead(name, &known, "the panel has", "`transect info` lists them");
             Error::NotFound { what: format!("column {name:?}"), hint }
         })
+    }
+}
+
+/// Whether a column of this type can be part of the key: its values have one order, and each equals itself.
+pub fn can_be_key(data_type: &DataType) -> bool {
+    let is_text = |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    match data_type {
+        DataType::Boolean
+        | DataType::Decimal128(..)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Timestamp(..) => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        other => other.is_integer() || is_text(other),
     }
 }
 

@@ -75,6 +75,7 @@ fn options(args: &BuildArgs) -> SourceOptions {
         code_column: args.code_column.clone(),
         date_columns: args.date_column.clone(),
         date_format: args.date_format.clone(),
+        key: args.key.clone(),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
         columns: args.columns.clone(),

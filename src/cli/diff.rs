@@ -4,9 +4,12 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, cast::AsArray, types};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array, cast::AsArray, types};
 use arrow_cast::cast;
+use arrow_ord::sort::{SortColumn, lexsort_to_indices};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::interleave::interleave;
+use arrow_select::take::take;
 use serde::Serialize;
 use transect::progress::Observer;
 use transect::store::{ColumnChange, DateChange, Diff, DiffReport, SectionDiff};
@@ -178,31 +181,43 @@ fn write_rows(
 
 fn schema(newer: &Store) -> anyhow::Result<SchemaRef> {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    // An Arrow file has one dictionary for all of its batches; dates need none.
-    let date = match &newer.schema()?.date_form.data_type {
-        DataType::Dictionary(_, text) => text.as_ref().clone(),
+    let panel = newer.schema()?;
+    let key = panel.key.iter().map(|&index| {
+        let column = &panel.columns[index];
+        Field::new(&column.name, plain(&column.data_type), true)
+    });
+    let rest = ["change", "column", "old", "new"].map(text);
+    let fields = [Field::new("date", plain(&panel.date_form.data_type), true), text("stock")];
+    Ok(Arc::new(Schema::new(fields.into_iter().chain(key).chain(rest).collect::<Vec<Field>>())))
+}
+
+/// The type without a dictionary: an Arrow file has one for all of its batches.
+fn plain(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values.as_ref().clone(),
         plain => plain.clone(),
-    };
-    let date = Field::new("date", date, true);
-    let fields = [date, text("stock"), text("change"), text("column"), text("old"), text("new")];
-    Ok(Arc::new(Schema::new(fields.to_vec())))
+    }
 }
 
 /// A change of one row, or of one value in it.
 struct Change<'a> {
     code: &'a str,
+    /// Which of the lists of rows it is in, and where.
+    place: (usize, usize),
     change: &'static str,
     column: Option<usize>,
     old: Option<String>,
     new: Option<String>,
 }
 
-/// The changes of one date by code and column: a row for each value that was restated or filled, and one for each row
+/// The changes of one date by key and column: a row for each value that was restated or filled, and one for each row
 /// that was added or removed.
 fn changes(diff: &Diff, newer: &Store, section: &SectionDiff, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
-    let whole = |code, change| Change { code, change, column: None, old: None, new: None };
-    let mut changes: Vec<Change<'_>> = section.added.iter().map(|code| whole(code, "added")).collect();
-    changes.extend(section.removed.iter().map(|code| whole(code, "removed")));
+    let mut changes: Vec<Change<'_>> = Vec::new();
+    for (list, (codes, change)) in [(&section.added, "added"), (&section.removed, "removed")].into_iter().enumerate() {
+        let whole = |(row, code)| Change { code, place: (list, row), change, column: None, old: None, new: None };
+        changes.extend(codes.iter().map(AsRef::as_ref).enumerate().map(whole));
+    }
     for values in &section.columns {
         let (old, new) = (texts(&values.old)?, texts(&values.new)?);
         let is_new = diff.columns()[values.column].older.is_none();
@@ -213,6 +228,7 @@ fn changes(diff: &Diff, newer: &Store, section: &SectionDiff, schema: &SchemaRef
             };
             changes.push(Change {
                 code: &section.changed[row],
+                place: (2, row),
                 change: if is_new { "filled" } else { "restated" },
                 column: Some(values.column),
                 old: tell(old, &values.old),
@@ -220,16 +236,31 @@ fn changes(diff: &Diff, newer: &Store, section: &SectionDiff, schema: &SchemaRef
             });
         }
     }
-    changes.sort_unstable_by_key(|change| (change.code, change.column));
+    let places: Vec<(usize, usize)> = changes.iter().map(|change| change.place).collect();
+    let lists = section.added_key.iter().zip(&section.removed_key).zip(&section.changed_key);
+    let key = lists.map(|((added, removed), changed)| {
+        let whole = interleave(&[added.as_ref(), removed.as_ref(), changed.as_ref()], &places)?;
+        Ok(cast(&whole, &plain(whole.data_type()))?)
+    });
+    let key = key.collect::<anyhow::Result<Vec<ArrayRef>>>()?;
+    let codes: ArrayRef = Arc::new(changes.iter().map(|change| Some(change.code)).collect::<StringArray>());
     let name = |change: &Change<'_>| change.column.map(|column| diff.columns()[column].name.as_str());
-    let columns: Vec<ArrayRef> = vec![
-        cast(&newer.schema()?.date_form.repeated(section.date, changes.len())?, schema.field(0).data_type())?,
-        Arc::new(changes.iter().map(|change| Some(change.code)).collect::<StringArray>()),
-        Arc::new(changes.iter().map(|change| Some(change.change)).collect::<StringArray>()),
+    let numbers = changes.iter().map(|change| change.column.map(|column| column as u32));
+    let numbers: ArrayRef = Arc::new(numbers.collect::<UInt32Array>());
+    let sorted = [&codes].into_iter().chain(&key).chain([&numbers]);
+    let sorted: Vec<SortColumn> = sorted.map(|values| SortColumn { values: values.clone(), options: None }).collect();
+    let order = lexsort_to_indices(&sorted, None)?;
+
+    let date = newer.schema()?.date_form.repeated(section.date, changes.len())?;
+    let mut columns: Vec<ArrayRef> = vec![cast(&date, schema.field(0).data_type())?, codes];
+    columns.extend(key);
+    columns.extend([
+        Arc::new(changes.iter().map(|change| Some(change.change)).collect::<StringArray>()) as ArrayRef,
         Arc::new(changes.iter().map(name).collect::<StringArray>()),
         Arc::new(changes.iter().map(|change| change.old.as_deref()).collect::<StringArray>()),
         Arc::new(changes.iter().map(|change| change.new.as_deref()).collect::<StringArray>()),
-    ];
+    ]);
+    let columns = columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 

@@ -187,9 +187,10 @@ fn read(report: &UpdateReport) -> String {
     text + &format!(", {} unchanged", output::count(report.unchanged_files))
 }
 
-/// `20240102 000001.SZ size: 0.5 -> 0.6`.
+/// `20240102 000001.SZ size: 0.5 -> 0.6`, with further key columns after the code.
 fn shown(change: &RowChange) -> String {
-    let key = format!("{} {}", change.date, change.code);
+    let words = [change.date.to_string(), change.code.clone()].into_iter().chain(change.key.iter().cloned());
+    let key = words.collect::<Vec<String>>().join(" ");
     match (&change.column, &change.before, &change.now) {
         (Some(column), Some(before), Some(now)) => format!("{key} {column}: {before} -> {now}"),
         _ => format!("{key} {}", change.change),

@@ -1,6 +1,7 @@
 //! Lays the rows that were read again beside those of the section before: which are in both, which are new or gone, and
 //! what the section is put together from. Pure.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::rows::{Origin, Piece};
@@ -73,7 +74,7 @@ impl Rule {
 /// How a section follows from the one before and from rows that were read again.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Alignment {
-    /// What the new section consists of, in code order.
+    /// What the new section consists of, in key order.
     pub(crate) pieces: Vec<Piece>,
     /// Rows in both.
     pub(crate) pairs: Vec<Pair>,
@@ -95,41 +96,55 @@ pub(crate) struct Pair {
 }
 
 impl Alignment {
-    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in code order,
-    /// and `marks` says which of its rows were appended; `rows` gives stock, block and row of what was read again, in
-    /// code order, stocks being among `reread`; `ranks` is the place of each stock in code order.
+    /// Aligns the rows of one date. `reread` ascends by rank; `stocks` are those of the section before, in the order of
+    /// its rows, and `marks` says which of its rows were appended; `rows` gives stock, block and row of what was read
+    /// again, in key order, stocks being among `reread`; `ranks` is the place of each stock in code order. `compare`
+    /// says how the further key columns of a row of the section before stand to those of the n-th of `rows`, both of
+    /// one stock.
     pub(crate) fn new(
         reread: &[Reread],
         stocks: &[u32],
         marks: &Marks,
         rows: impl Iterator<Item = (u32, usize, usize)>,
         ranks: &[u32],
+        compare: impl Fn(usize, usize) -> Ordering,
     ) -> Alignment {
         let mut alignment = Alignment::default();
-        let mut rows = rows.peekable();
+        let mut rows = rows.enumerate().peekable();
         let (mut kept, mut search) = (0, 0);
         for &Reread { stock, rank, rule } in reread {
             search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
-            let is_before = stocks.get(search) == Some(&stock);
-            let row = rows.next_if(|&(other, ..)| other == stock).map(|(_, block, row)| (block, row));
-            let appended = if is_before { marks.of_row(search) } else { marks.replaced };
-            if rule.stands(row.is_some(), is_before, appended) {
-                if is_before && row.is_none() && rule.unread == Unread::StaysIfAppended {
-                    alignment.stayed.push(search);
+            let end = search + stocks[search..].iter().take_while(|&&other| other == stock).count();
+            loop {
+                let (is_before, read) = (search < end, rows.peek().filter(|(_, (other, ..))| *other == stock));
+                let order = match (is_before, read) {
+                    (false, None) => break,
+                    (true, None) => Ordering::Less,
+                    (false, Some(_)) => Ordering::Greater,
+                    (true, Some(&(n, _))) => compare(search, n),
+                };
+                let is_before = order.is_le();
+                let row = if order.is_ge() { rows.next().map(|(_, (_, block, row))| (block, row)) } else { None };
+                let appended = if is_before { marks.of_row(search) } else { marks.replaced };
+                if rule.stands(row.is_some(), is_before, appended) {
+                    if is_before && row.is_none() && rule.unread == Unread::StaysIfAppended {
+                        alignment.stayed.push(search);
+                    }
+                    search += usize::from(is_before);
+                    continue;
                 }
-                continue;
+                alignment.take(Origin::Before, kept..search);
+                kept = search + usize::from(is_before);
+                match row {
+                    Some((block, row)) if is_before => alignment.pair(search, block, row),
+                    Some(row) => alignment.added.push(row),
+                    None => alignment.removed.push(search),
+                }
+                if let Some((block, row)) = row {
+                    alignment.take(Origin::Block(block), row..row + 1);
+                }
+                search = kept;
             }
-            alignment.take(Origin::Before, kept..search);
-            kept = search + usize::from(is_before);
-            match row {
-                Some((block, row)) if is_before => alignment.pair(search, block, row),
-                Some(row) => alignment.added.push(row),
-                None => alignment.removed.push(search),
-            }
-            if let Some((block, row)) = row {
-                alignment.take(Origin::Block(block), row..row + 1);
-            }
-            search = kept;
         }
         alignment.take(Origin::Before, kept..stocks.len());
         alignment
@@ -173,20 +188,22 @@ fn gallop(stocks: &[u32], is_less: impl Fn(u32) -> bool) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
-        /// Stock n has rank 99 - n, so that numbers and code order differ.
+        /// A row is known by its place: those of stock n, whose rank is 99 - n so that numbers and code order differ,
+        /// have the places from rank x keys on.
         #[test]
         fn an_alignment_is_what_a_map_says(
+            keys in prop::sample::select(vec![1u32, 3]),
             before in prop::collection::btree_set(0u32..100, 0..100),
             reread in prop::collection::btree_set(0u32..100, 0..100),
             present in prop::collection::vec(any::<bool>(), 100),
-            // By stock: the version that appended its row, and from which one on appended rows stand.
+            // By place: the version that appended its row; and by stock, from which one on appended rows stand.
             appended in prop::collection::vec(0u64..4, 100),
             since in prop::collection::vec(prop_oneof![Just(u64::MAX), 1u64..4], 100),
             unread in prop::sample::select(vec![Unread::Stays, Unread::StaysIfAppended, Unread::Goes]),
@@ -194,48 +211,49 @@ mod tests {
             blocks in 1usize..4,
         ) {
             let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
-            let stocks: Vec<u32> = before.iter().map(|rank| 99 - rank).collect();
+            let stock_of = |place: u32| 99 - place / keys;
+            let before: Vec<u32> = before.into_iter().collect();
+            let stocks: Vec<u32> = before.iter().map(|&place| stock_of(place)).collect();
             let rule = |stock: u32| Rule { appended_stands_since: since[stock as usize], unread };
+            let reread: BTreeSet<u32> = reread.iter().map(|place| place / keys).collect();
+            let read: Vec<u32> =
+                (0..100).filter(|place| reread.contains(&(place / keys)) && present[*place as usize]).collect();
             let reread: Vec<Reread> =
                 reread.iter().map(|&rank| Reread { stock: 99 - rank, rank, rule: rule(99 - rank) }).collect();
-            let marks = Marks { rows: stocks.iter().map(|&stock| appended[stock as usize]).collect(), replaced };
-            let with_row: Vec<u32> = reread.iter().map(|r| r.stock).filter(|&stock| present[stock as usize]).collect();
-            let per_block = with_row.len().div_ceil(blocks).max(1);
+            let marks = Marks { rows: before.iter().map(|&place| appended[place as usize]).collect(), replaced };
+            let per_block = read.len().div_ceil(blocks).max(1);
             let rows: Vec<(u32, usize, usize)> =
-                with_row.iter().enumerate().map(|(n, &stock)| (stock, n / per_block, 7 + n % per_block)).collect();
-            let found = Alignment::new(&reread, &stocks, &marks, rows.iter().copied(), &ranks);
+                read.iter().enumerate().map(|(n, &place)| (stock_of(place), n / per_block, 7 + n % per_block)).collect();
+            let compare = |row: usize, n: usize| before[row].cmp(&read[n]);
+            let found = Alignment::new(&reread, &stocks, &marks, rows.iter().copied(), &ranks, compare);
 
-            // By rank, where each row of the new section lies.
+            // By place, where each row of the new section lies.
             let mut model: BTreeMap<u32, (Origin, usize)> =
-                stocks.iter().enumerate().map(|(row, &stock)| (ranks[stock as usize], (Origin::Before, row))).collect();
-            let row_before = |stock: u32| stocks.iter().position(|&other| other == stock);
+                before.iter().enumerate().map(|(row, &place)| (place, (Origin::Before, row))).collect();
             let (mut removed, mut stayed) = (Vec::new(), Vec::new());
-            for &Reread { stock, rank, .. } in &reread {
-                let Some(row) = row_before(stock).filter(|_| !with_row.contains(&stock)) else { continue };
+            for (row, &place) in before.iter().enumerate() {
+                if reread.iter().all(|reread| reread.stock != stock_of(place)) || read.contains(&place) {
+                    continue;
+                }
                 match unread {
                     Unread::Stays => {}
-                    Unread::StaysIfAppended if appended[stock as usize] > 0 => stayed.push(row),
+                    Unread::StaysIfAppended if appended[place as usize] > 0 => stayed.push(row),
                     _ => {
-                        model.remove(&rank);
+                        model.remove(&place);
                         removed.push(row);
                     }
                 }
             }
             let (mut pairs, mut added) = (Vec::new(), Vec::new());
-            for &(stock, block, row) in &rows {
-                let place = (ranks[stock as usize], (Origin::Block(block), row));
-                match row_before(stock) {
-                    Some(_) if appended[stock as usize] >= since[stock as usize] => {}
-                    None if replaced >= since[stock as usize] => {}
-                    Some(before) => {
-                        model.insert(place.0, place.1);
-                        pairs.push((before, block, row));
-                    }
-                    None => {
-                        model.insert(place.0, place.1);
-                        added.push((block, row));
-                    }
+            for (&place, &(stock, block, row)) in read.iter().zip(&rows) {
+                let since = since[stock as usize];
+                match before.binary_search(&place) {
+                    Ok(_) if appended[place as usize] >= since => continue,
+                    Err(_) if replaced >= since => continue,
+                    Ok(before) => pairs.push((before, block, row)),
+                    Err(_) => added.push((block, row)),
                 }
+                model.insert(place, (Origin::Block(block), row));
             }
             let each = |piece: &Piece| { let origin = piece.origin; piece.rows.clone().map(move |row| (origin, row)) };
             prop_assert_eq!(found.pieces.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());

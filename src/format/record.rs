@@ -52,8 +52,10 @@ pub struct ColumnRecord {
     pub dictionary: u32,
     /// Date column: 0 the type itself, 1 digits, 2 dashes, 3 slashes, 4 `spelling_format`; other columns 0.
     pub spelling: u8,
+    /// Its place in the key beside date and code, from 1; 0 for columns that are no part of it.
+    pub key: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// A strftime format when `spelling` is 4; else empty.
     pub spelling_format: StrRef,
 }

@@ -50,8 +50,8 @@ pub(super) fn assemble(
 
     let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
     let mut columns = vec![
-        SnapshotColumn { name: panel.code.name.clone(), logical: panel.code.data_type, dictionary: Some(0) },
-        SnapshotColumn { name: panel.date_name.clone(), logical: panel.date_form.data_type, dictionary: None },
+        SnapshotColumn { name: panel.code.name.clone(), logical: panel.code.data_type, dictionary: Some(0), key: 0 },
+        SnapshotColumn { name: panel.date_name.clone(), logical: panel.date_form.data_type, dictionary: None, key: 0 },
     ];
     let mut segment_columns = vec![
         SegmentColumn {
@@ -111,6 +111,7 @@ pub(super) fn assemble(
             name: name.clone(),
             logical: logical.clone(),
             dictionary: dictionary.as_ref().map(|_| dictionaries.len() as u32),
+            key: panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1),
         });
         dictionaries.extend(dictionary.clone());
         segment_columns.push(SegmentColumn {

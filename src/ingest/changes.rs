@@ -92,6 +92,9 @@ pub struct RowChange {
     pub date: Date,
     /// The stock's code.
     pub code: String,
+    /// The values of the further key columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
     /// `added`, `restated`, `filled` or `removed`.
     pub change: &'static str,
     /// For a restated or filled value, its column.

@@ -1,5 +1,6 @@
 //! Compares a store with the files it was built from, row by row.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -10,15 +11,16 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use super::appended::Appended;
-use super::check_report::{Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
+use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::plan;
 use super::settings::Settings;
 use super::stages::LEAST_MEMORY;
 use super::update::{exact_in_store, has_value_in_store};
+use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
 use crate::format::SourceStatus;
 use crate::key::Date;
-use crate::panel::PanelSchema;
+use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
 use crate::shuffle::Frame;
 use crate::skipped::Skipped;
@@ -137,6 +139,7 @@ fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport
                 what: Differs::Type,
                 code: None,
                 date: None,
+                key: Vec::new(),
                 column: Some(column.name.clone()),
                 store: ours.map(DataType::to_string),
                 source: Some(column.data_type.to_string()),
@@ -219,6 +222,8 @@ struct Series {
 struct Rows {
     inputs: Vec<u32>,
     order: UInt32Array,
+    /// The further key columns.
+    key: Vec<ArrayRef>,
     matched: Vec<Matched>,
 }
 
@@ -230,20 +235,22 @@ impl Comparison<'_> {
         let mut part = Part::default();
         let mut series = Vec::new();
         let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(0).len()];
+        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.survey.key.len()];
         let mut readers = Vec::new();
         for index in range.clone() {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let read = self.survey.open(&self.survey.inputs[index]);
-            let read = read.map(|reader| (self.read(&reader, group(0)), reader));
+            let read = read.map(|reader| (self.read_with_key(&reader, group(0)), reader));
             observer.advance(1);
             match read {
                 Ok((Err(_), reader)) if self.may_do_with_fewer(&reader) => {
                     drop((reader, readers, arrays));
                     return self.one_at_a_time().run(range, codes, observer);
                 }
-                Ok((Ok(found), reader)) => {
+                Ok((Ok((found, key)), reader)) => {
+                    keys.iter_mut().zip(key).for_each(|(all, array)| all.push(array));
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
                     part.report.files += 1;
                     part.report.rows += reader.dates().len() as u64;
@@ -259,7 +266,7 @@ impl Comparison<'_> {
                 Ok((Err(reason), _)) | Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
             }
         }
-        let rows = self.line_up(series, codes, &mut part)?;
+        let rows = self.line_up(series, keys, codes, &mut part)?;
         self.compare(group(0), arrays, &rows, &mut part)?;
         for start in (group(0).end..count).step_by(self.columns_at_once) {
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
@@ -277,7 +284,7 @@ impl Comparison<'_> {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
                         part.report.skipped.push(self.skipped(range.start, reason)?);
-                        self.line_up(Vec::new(), codes, &mut part)?;
+                        self.line_up(Vec::new(), Vec::new(), codes, &mut part)?;
                         return Ok(part);
                     }
                 }
@@ -302,6 +309,21 @@ impl Comparison<'_> {
         Ok(Skipped { path: path.display().to_string(), reason: reason.into() })
     }
 
+    /// Columns of one input, and its further key columns.
+    fn read_with_key(
+        &self,
+        reader: &SeriesReader,
+        columns: Range<usize>,
+    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), String> {
+        let found = self.read(reader, columns.clone())?;
+        let key = self.survey.key.iter().map(|&column| match columns.contains(&column) {
+            true => Ok(vec![found[column - columns.start].clone()]),
+            false => self.read(reader, column..column + 1),
+        });
+        let key = key.collect::<Result<Vec<_>, String>>()?.concat();
+        Ok((found, key))
+    }
+
     /// Columns of one input, of nulls where it has none.
     fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, String> {
         let row_count = reader.dates().len();
@@ -314,9 +336,15 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// Lays the rows of `series` beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
+    /// Lays the rows of `series`, whose further key columns are `keys`, beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
     /// are differences, unless they stay by rule.
-    fn line_up(&self, series: Vec<Series>, codes: (Option<&str>, Option<&str>), part: &mut Part) -> Result<Rows> {
+    fn line_up(
+        &self,
+        series: Vec<Series>,
+        keys: Vec<Vec<ArrayRef>>,
+        codes: (Option<&str>, Option<&str>),
+        part: &mut Part,
+    ) -> Result<Rows> {
         let names = &self.origins.codes;
         let rank = |code: &str| names.partition_point(|stock| *stock < code) as u32;
         let ranks = codes.0.map_or(0, rank)..codes.1.map_or(names.len() as u32, rank);
@@ -338,14 +366,20 @@ impl Comparison<'_> {
         let frame = Frame::new(&series.into_iter().map(|series| (series.input, series.dates)).collect::<Vec<_>>());
         let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
         let (dates, row_starts) = frame.into_dates();
+        let key_columns: Vec<&Column> = self.survey.key.iter().map(|&column| &self.survey.columns[column]).collect();
+        let joined = keys.into_iter().zip(&key_columns).map(|(parts, column)| joined(&parts, column, &order));
+        let key: Vec<ArrayRef> = joined.collect::<Result<_>>()?;
+        let panel = self.store.schema()?;
+        let key_places: Vec<Option<usize>> = key_columns.iter().map(|column| panel.index_of(&column.name)).collect();
         let mut kept: BTreeMap<(&str, Option<Kept>), u64> = BTreeMap::new();
         let mut matched = Vec::new();
         let mut next = 0;
         let code_of = |row: usize| self.survey.inputs[inputs[row] as usize].code.as_str();
+        let ours_at = |row: usize, date: Date| DifferingRow { code: code_of(row), date, key: &key, row };
         for (index, &date) in self.store.dates()?.iter().enumerate() {
             while dates.get(next).is_some_and(|&ours| ours < date) {
                 let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
-                rows.for_each(|row| part.add_row(code_of(row), dates[next], false));
+                rows.for_each(|row| part.add_row(&ours_at(row, dates[next]), false));
                 next += 1;
             }
             let ours = if dates.get(next) == Some(&date) {
@@ -358,13 +392,22 @@ impl Comparison<'_> {
             let theirs = section.rows_between(ranks.clone())?;
             let their_ranks = section.ranks_at(theirs.clone())?;
             let marks = self.origins.appended.marks(date, section.row_count());
+            let their_key = key_places.iter().zip(&key_columns);
+            let their_key = their_key.map(|(place, c)| self.stored(&section, *place, &c.data_type, theirs.clone()));
+            let their_key: Vec<ArrayRef> = their_key.collect::<Result<_>>()?;
+            let order = KeyOrder::new(&key, &their_key)?;
             let (mut i, mut j) = (0, 0);
             loop {
                 let our_place = (i < ours.len()).then(|| places[(inputs[ours.start + i] - first) as usize]);
                 let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
-                match (our_place, their_place) {
+                let order = match (our_place, their_place) {
                     (None, None) => break,
-                    (Some(a), Some(b)) if a == b => {
+                    (Some(a), Some(b)) => a.cmp(&b).then_with(|| order.compare(ours.start + i, j)),
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                };
+                match order {
+                    Ordering::Equal => {
                         let (our_row, their_row) = (ours.start + i, theirs.start + j);
                         (i, j) = (i + 1, j + 1);
                         if marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize] {
@@ -384,20 +427,21 @@ impl Comparison<'_> {
                             }),
                         }
                     }
-                    (Some(a), b) if b.is_none_or(|b| a < b) => {
+                    Ordering::Less => {
                         let row = ours.start + i;
                         i += 1;
                         if marks.replaced >= stands_since[(inputs[row] - first) as usize] {
                             *kept.entry((code_of(row), Some(Kept::Removed))).or_default() += 1;
                         } else {
-                            part.add_row(code_of(row), date, false);
+                            part.add_row(&ours_at(row, date), false);
                         }
                     }
-                    _ => {
+                    Ordering::Greater => {
                         let code = names[their_ranks[j] as usize];
+                        let row = DifferingRow { code, date, key: &their_key, row: j };
                         let is_read = was_read.get(their_ranks[j].wrapping_sub(ranks.start) as usize) == Some(&true);
                         match is_read {
-                            true if marks.of_row(theirs.start + j) == 0 => part.add_row(code, date, true),
+                            true if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
                             true => *kept.entry((code, Some(Kept::Appended))).or_default() += 1,
                             false => *kept.entry((code, None)).or_default() += 1,
                         }
@@ -408,11 +452,11 @@ impl Comparison<'_> {
         }
         for date in next..dates.len() {
             let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
-            rows.for_each(|row| part.add_row(code_of(row), dates[date], false));
+            rows.for_each(|row| part.add_row(&ours_at(row, dates[date]), false));
         }
         let kept = kept.into_iter().map(|((code, why), rows)| self.kept(code, why, rows));
         part.report.kept.extend(kept);
-        Ok(Rows { inputs, order, matched })
+        Ok(Rows { inputs, order, key, matched })
     }
 
     /// So many rows of a stock that were not compared; without a reason, because its file was not read.
@@ -435,12 +479,7 @@ impl Comparison<'_> {
     fn compare(&self, columns: Range<usize>, arrays: Vec<Vec<ArrayRef>>, rows: &Rows, part: &mut Part) -> Result<()> {
         let mut found = Vec::with_capacity(arrays.len());
         for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
-            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-            let failed = || Error::failed(format!("join column {:?}", column.name));
-            found.push(match parts.as_slice() {
-                [] => new_null_array(&column.data_type, 0),
-                parts => take(&concat(parts).map_err(failed())?, &rows.order, None).map_err(failed())?,
-            });
+            found.push(joined(&parts, column, &rows.order)?);
         }
         let panel = self.store.schema()?;
         let places: Vec<Option<usize>> =
@@ -459,8 +498,10 @@ impl Comparison<'_> {
                 }
                 *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
                 for row in differing.set_indices() {
-                    let code = &self.survey.inputs[rows.inputs[ours.start + row] as usize].code;
-                    part.add_value(code, section.date(), &column.name, row, [&stored, &found]);
+                    let (place, date) = (ours.start + row, section.date());
+                    let code = self.survey.inputs[rows.inputs[place] as usize].code.as_str();
+                    let differing = DifferingRow { code, date, key: &rows.key, row: place };
+                    part.add_value(&differing, &column.name, row, [&stored, &found]);
                 }
             }
         }
@@ -479,6 +520,16 @@ impl Comparison<'_> {
             Some(place) => section.checked_column_as(place, data_type, rows),
             None => Ok(new_null_array(data_type, rows.len())),
         }
+    }
+}
+
+/// The `parts` of a column one after the other, then in this order.
+fn joined(parts: &[ArrayRef], column: &Column, order: &UInt32Array) -> Result<ArrayRef> {
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    let failed = || Error::failed(format!("join column {:?}", column.name));
+    match parts.as_slice() {
+        [] => Ok(new_null_array(&column.data_type, 0)),
+        parts => take(&concat(parts).map_err(failed())?, order, None).map_err(failed()),
     }
 }
 

@@ -74,6 +74,9 @@ pub struct SourceDifference {
     pub code: Option<String>,
     /// The date; `None` for a column's type.
     pub date: Option<Date>,
+    /// The values of the further key columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
     /// The column; `None` for a whole row.
     pub column: Option<String>,
     /// The value or type in the store; `None` for a row or column that it lacks.
@@ -98,7 +101,7 @@ pub enum Differs {
 impl fmt::Display for SourceDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date = self.date.map(|date| date.to_string());
-        for key in [&self.code, &date].into_iter().flatten() {
+        for key in [&self.code, &date].into_iter().flatten().chain(&self.key) {
             write!(f, "{key} ")?;
         }
         let or_none = |side: &Option<String>| side.clone().unwrap_or_default();
@@ -157,34 +160,49 @@ pub(super) struct Part {
     stocks: HashSet<String>,
 }
 
+/// A row that differs.
+pub(super) struct DifferingRow<'a> {
+    pub(super) code: &'a str,
+    pub(super) date: Date,
+    /// The further key columns, and the row in them.
+    pub(super) key: &'a [ArrayRef],
+    pub(super) row: usize,
+}
+
+impl DifferingRow<'_> {
+    fn difference(
+        &self,
+        what: Differs,
+        column: Option<String>,
+        [store, source]: [Option<String>; 2],
+    ) -> SourceDifference {
+        let key = self.key.iter().map(|column| show(column, self.row)).collect();
+        let (code, date) = (Some(self.code.to_owned()), Some(self.date));
+        SourceDifference { what, code, date, key, column, store, source }
+    }
+}
+
 impl Part {
     /// Adds a row that only one side has.
-    pub(super) fn add_row(&mut self, code: &str, date: Date, in_store: bool) {
+    pub(super) fn add_row(&mut self, row: &DifferingRow<'_>, in_store: bool) {
         let side = if in_store { &mut self.report.only_in_store } else { &mut self.report.only_in_source };
         *side += 1;
-        self.add(code, date, |code| {
-            let row = |has: bool| has.then(|| "a row".to_owned());
-            let (store, source) = (row(in_store), row(!in_store));
-            SourceDifference { what: Differs::Row, code, date: Some(date), column: None, store, source }
-        });
+        let has = |has: bool| has.then(|| "a row".to_owned());
+        self.add(row, || row.difference(Differs::Row, None, [has(in_store), has(!in_store)]));
     }
 
-    /// Adds a value that differs: that of `row` in both arrays.
-    pub(super) fn add_value(&mut self, code: &str, date: Date, column: &str, row: usize, sides: [&ArrayRef; 2]) {
+    /// Adds a value that differs: the one at `place` in both arrays.
+    pub(super) fn add_value(&mut self, row: &DifferingRow<'_>, column: &str, place: usize, sides: [&ArrayRef; 2]) {
         self.report.differing_values += 1;
-        self.add(code, date, |code| {
-            let [store, source] = shown(sides, row).map(Some);
-            let column = Some(column.to_owned());
-            SourceDifference { what: Differs::Value, code, date: Some(date), column, store, source }
-        });
+        self.add(row, || row.difference(Differs::Value, Some(column.to_owned()), shown(sides, place).map(Some)));
     }
 
-    fn add(&mut self, code: &str, date: Date, difference: impl FnOnce(Option<String>) -> SourceDifference) {
-        self.dates.insert(date);
-        if !self.stocks.contains(code) {
-            self.stocks.insert(code.to_owned());
+    fn add(&mut self, row: &DifferingRow<'_>, difference: impl FnOnce() -> SourceDifference) {
+        self.dates.insert(row.date);
+        if !self.stocks.contains(row.code) {
+            self.stocks.insert(row.code.to_owned());
         }
-        self.report.add(|| difference(Some(code.to_owned())));
+        self.report.add(difference);
     }
 }
 

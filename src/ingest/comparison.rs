@@ -53,12 +53,12 @@ impl Revision<'_> {
                 return Err(Error::Cancelled);
             }
             let before = self.section_before(date)?;
-            let alignment = self.align(date, before.as_ref(), &mut walk);
+            let alignment = self.align(date, before.as_ref(), &mut walk)?;
             let marks = self.marks(date, before.as_ref());
             changes.appended.extend(self.appended_now(&marks, &alignment).map(|now| (date, now)));
-            changes.stayed.extend(self.found(date, before.as_ref(), &alignment.stayed));
+            changes.stayed.extend(self.found(date, before.as_ref(), &alignment.stayed)?);
             if !marks.is_empty() {
-                changes.lost.extend(self.found(date, before.as_ref(), &alignment.removed));
+                changes.lost.extend(self.found(date, before.as_ref(), &alignment.removed)?);
             }
             let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
             let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
@@ -119,10 +119,22 @@ impl Revision<'_> {
     }
 
     /// These rows of the section before.
-    fn found(&self, date: Date, before: Option<&Before>, rows: &[usize]) -> Found {
-        let stocks = before.map_or(&[][..], Before::stock_numbers);
-        let examples = rows.iter().take(EXAMPLES).map(|&row| format!("{date} {}", self.code(stocks[row])));
-        Found { count: rows.len() as u64, examples: examples.collect() }
+    fn found(&self, date: Date, before: Option<&Before>, rows: &[usize]) -> Result<Found> {
+        let example = |&row: &usize| {
+            let row = self.row(date, Origin::Before, row, before)?;
+            Ok([date.to_string(), show(row.column(0), 0)]
+                .into_iter()
+                .chain(self.key_of(&row))
+                .collect::<Vec<_>>()
+                .join(" "))
+        };
+        let examples = rows.iter().take(EXAMPLES).map(example).collect::<Result<_>>()?;
+        Ok(Found { count: rows.len() as u64, examples })
+    }
+
+    /// The further key columns of a row in words.
+    fn key_of(&self, row: &RecordBatch) -> Vec<String> {
+        self.key.iter().map(|&column| show(row.column(column + 2), 0)).collect()
     }
 
     /// The first changes of one date, restated and filled values before rows that are new or gone.
@@ -133,7 +145,10 @@ impl Revision<'_> {
         alignment: &Alignment,
         differing: &[(usize, usize)],
     ) -> Result<Vec<RowChange>> {
-        let change = |code: String, change| RowChange { date, code, change, column: None, before: None, now: None };
+        let change = |row: &RecordBatch, change| {
+            let (code, key) = (show(row.column(0), 0), self.key_of(row));
+            RowChange { date, code, key, change, column: None, before: None, now: None }
+        };
         let columns_before = self.before.schema()?.columns.len();
         let mut examples = Vec::new();
         for &(at, column) in differing {
@@ -150,16 +165,16 @@ impl Revision<'_> {
                 column: Some(self.sealer.columns[column + 2].name.clone()),
                 before: Some(show(was.column(column + 2), 0)),
                 now: Some(show(now.column(column + 2), 0)),
-                ..change(show(now.column(0), 0), if column < columns_before { "restated" } else { "filled" })
+                ..change(&now, if column < columns_before { "restated" } else { "filled" })
             });
         }
         for &(block, row) in alignment.added.iter().take(EXAMPLES) {
             let row = self.row(date, Origin::Block(block), row, None)?;
-            examples.push(change(show(row.column(0), 0), "added"));
+            examples.push(change(&row, "added"));
         }
         for &row in alignment.removed.iter().take(EXAMPLES) {
             let row = self.row(date, Origin::Before, row, before)?;
-            examples.push(change(show(row.column(0), 0), "removed"));
+            examples.push(change(&row, "removed"));
         }
         examples.truncate(EXAMPLES);
         Ok(examples)

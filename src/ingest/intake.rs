@@ -215,6 +215,7 @@ pub(super) fn panel_of(survey: &Survey) -> PanelSchema {
         date_name: survey.date_name.clone(),
         date_form: survey.date_form().cloned().unwrap_or(DateForm::COMMON),
         columns: survey.columns.clone(),
+        key: survey.key.clone(),
     }
 }
 

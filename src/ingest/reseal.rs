@@ -75,7 +75,7 @@ impl Revision<'_> {
                     let section = section.section();
                     (section.changed(), vec![Piece { origin: Origin::Before, rows: 0..section.row_count() }])
                 }
-                _ => (writer.version(), self.align(date, section.as_ref(), walk).pieces),
+                _ => (writer.version(), self.align(date, section.as_ref(), walk)?.pieces),
             };
             if let Some(section) = &section
                 && pieces.iter().any(|piece| piece.origin == Origin::Before)

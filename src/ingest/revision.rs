@@ -1,16 +1,15 @@
 //! A panel that changes: what was read again beside the version before.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
 
 use super::appended::Appended;
 use super::before::Before;
 use super::seal::Sealer;
-use crate::compare::{Alignment, Marks, Origin, Reread, Rule};
-use crate::error::Result;
+use crate::compare::{Alignment, KeyOrder, Marks, Origin, Piece, Reread, Rule};
+use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::shuffle::Walk;
 use crate::store::{Snapshot, Store};
@@ -29,8 +28,8 @@ pub(super) struct Revision<'a> {
     appended: &'a Appended,
     /// Whose rows were read again.
     pub(super) given: Given,
-    /// Code of each stock, by stock number.
-    codes: ArrayRef,
+    /// The further key columns, as places among the panel's.
+    pub(super) key: Vec<usize>,
 }
 
 /// Whose rows were read again.
@@ -66,8 +65,7 @@ impl<'a> Revision<'a> {
         let reread = reread.collect();
         dates.sort_unstable();
         dates.dedup();
-        let codes = Arc::clone(&snapshot.dictionaries[0]);
-        Revision { sealer, before, reread, ranks, dates, appended, given, codes }
+        Revision { sealer, before, reread, ranks, dates, appended, given, key: snapshot.key() }
     }
 
     /// The section of `date` in the version before, if there is one.
@@ -77,8 +75,14 @@ impl<'a> Revision<'a> {
     }
 
     /// How the section of `date` follows from the one before. The walk must not have passed the date.
-    pub(super) fn align(&self, date: Date, before: Option<&Before>, walk: &mut Walk) -> Alignment {
+    ///
+    /// # Errors
+    /// When the section before is damaged.
+    pub(super) fn align(&self, date: Date, before: Option<&Before>, walk: &mut Walk) -> Result<Alignment> {
         let pieces = walk.pieces(date);
+        let all = |before: &Before| Piece { origin: Origin::Before, rows: 0..before.stock_numbers().len() };
+        let keys_before = self.keys(before.map(all).as_slice(), before)?;
+        let order = KeyOrder::new(&keys_before, &self.keys(&pieces, None)?)?;
         let blocks = pieces.iter().filter_map(|piece| match piece.origin {
             Origin::Block(block) => Some((piece, block)),
             Origin::Before => None,
@@ -88,13 +92,15 @@ impl<'a> Revision<'a> {
             stocks.zip(piece.rows.clone()).map(move |(stock, row)| (stock, block, row))
         });
         let stocks = before.map_or(&[][..], Before::stock_numbers);
-        Alignment::new(&self.reread, stocks, &self.marks(date, before), rows, &self.ranks)
+        let compare = |row, n| order.compare(row, n);
+        Ok(Alignment::new(&self.reread, stocks, &self.marks(date, before), rows, &self.ranks, compare))
     }
 
-    /// The code of a stock.
-    pub(super) fn code(&self, stock: u32) -> &str {
-        let codes = self.codes.as_string::<i32>();
-        if (stock as usize) < codes.len() { codes.value(stock as usize) } else { "" }
+    /// The further key columns of these rows.
+    fn keys(&self, pieces: &[Piece], before: Option<&Before>) -> Result<Vec<ArrayRef>> {
+        let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };
+        let column = |&column: &usize| self.sealer.column_of(column, pieces, before).map_err(damaged);
+        self.key.iter().map(column).collect()
     }
 
     /// Which rows of the section before were appended.

@@ -4,15 +4,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_buffer::bit_util::set_bit;
 
 use super::before::Before;
 use crate::codec::{Slot, copy_bits};
 use crate::compare::{ColumnRows, Origin, Piece};
+use crate::error::Damage;
 use crate::format::Stored;
 use crate::key::Date;
-use crate::segment::{SectionBody, SegmentColumn};
+use crate::segment::{SectionBody, SegmentColumn, chunk_array};
 use crate::shuffle::Gathering;
 
 /// Everything that sealing a section needs, shared by all workers.
@@ -55,6 +57,26 @@ impl Sealer<'_> {
             fill_values(sources, target, body.values_mut(index + 2));
         }
         (row_count as u32, body)
+    }
+
+    /// A panel column of the rows of `pieces` as a section holds it.
+    ///
+    /// # Errors
+    /// When a code lies outside its dictionary, as those of a damaged section may.
+    pub(super) fn column_of(
+        &self,
+        column: usize,
+        pieces: &[Piece],
+        before: Option<&Before>,
+    ) -> Result<ArrayRef, Damage> {
+        let row_count: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+        let (sources, target) = (self.sources(column, pieces, before), &self.columns[column + 2]);
+        let null_count = sources.iter().map(Source::null_count).sum::<usize>() as u32;
+        let mut body = SectionBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
+        fill_validity(&sources, 0, &mut body);
+        fill_values(&sources, target, body.values_mut(0));
+        let chunk = body.into_chunks().remove(0).0;
+        chunk_array(target, row_count as u32, null_count, &chunk)
     }
 
     /// A panel column of each piece.

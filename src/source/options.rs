@@ -25,7 +25,9 @@ pub struct SourceOptions {
     pub date_columns: Vec<String>,
     /// A strftime format for dates in text, tried beside the usual spellings.
     pub date_format: Option<String>,
-    /// What to do with differing rows for one date.
+    /// The further columns of a row's key beside date and code, the most significant first.
+    pub key: Vec<String>,
+    /// What to do with differing rows of one key.
     pub duplicates: Duplicates,
     /// What to do with rows whose date is null or unreadable.
     pub bad_dates: BadDates,
@@ -46,6 +48,7 @@ impl Default for SourceOptions {
             code_column: "ts_code".to_owned(),
             date_columns: Vec::new(),
             date_format: None,
+            key: Vec::new(),
             duplicates: Duplicates::default(),
             bad_dates: BadDates::default(),
             columns: None,
@@ -60,6 +63,7 @@ impl SourceOptions {
     /// Whether the column `name` is to be kept.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))
+            || self.key.iter().any(|column| column == name)
     }
 
     /// Whether the column `name` is to be treated as absent.
@@ -129,7 +133,7 @@ impl OptionChanges {
     }
 }
 
-/// What to do when a file has several rows for one date that are not identical. Identical rows are always merged.
+/// What to do when a file has several rows of one key that are not identical. Identical rows are always merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Duplicates {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{DataType, Field};
@@ -23,14 +23,15 @@ use super::convert::widen;
 use super::dates::{DateReader, Format, LEAVES_OUT};
 use super::options::{BadDates, SourceOptions};
 use super::parquet::decode::{Parquet, ROW_LEN, undecodable};
-use super::parquet::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, cast_parts, survey_footer};
+use super::parquet::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, Value, cast_parts, survey_footer};
 use super::parquet::instants::settle_instants;
 use super::parquet::meaning::Leaves;
 use super::types::shown_type;
 use super::weight::written_out;
+use crate::compare::KeyOrder;
 use crate::hint::excluding;
 use crate::key::Date;
-use crate::panel::PanelSchema;
+use crate::panel::{Column, PanelSchema, show};
 
 /// Why a file without rows is refused: whether its date is to go is not for an empty file to say.
 const NO_ROWS: &str = "has no rows";
@@ -40,7 +41,7 @@ const NO_ROWS: &str = "has no rows";
 pub struct SectionFile {
     /// The date of all rows.
     pub date: Date,
-    /// The rows' codes, strictly ascending.
+    /// The rows' codes, ascending; those of one code are in the order of their further key columns.
     pub codes: Vec<String>,
     /// The panel's columns in its types, in the order of the codes.
     pub columns: Vec<ArrayRef>,
@@ -188,13 +189,6 @@ fn section(
     if let Some(row) = (0..codes.len()).find(|&row| codes.is_null(row) || codes.value(row).is_empty()) {
         return Err(format!("row {} has no code", row + 1));
     }
-    let mut order: Vec<u32> = (0..codes.len() as u32).collect();
-    order.sort_by_key(|&row| codes.value(row as usize));
-    let twice = order.windows(2).find(|rows| codes.value(rows[0] as usize) == codes.value(rows[1] as usize));
-    if let Some(rows) = twice {
-        return Err(format!("has two rows for {:?}", codes.value(rows[0] as usize)));
-    }
-
     let date = match &schema.date {
         Ok(date) => {
             let format = options.date_format.as_deref().map(Format::new).transpose()?;
@@ -225,22 +219,56 @@ fn section(
         let (name, out) = (&other.name, excluding(&[&other.name]));
         return Err(format!("has a column {name:?}, which the store does not have; {out}"));
     }
-    let order = UInt32Array::from(order);
+    let value_of = |column: &Column| {
+        let value = schema.values.iter().find(|value| value.name == column.name);
+        value.ok_or_else(|| format!("lacks the column {:?}", column.name))
+    };
+    let widened = |value: &Value, column: &Column, array: Option<&ArrayRef>| match array {
+        Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
+            let (own, panels) = (shown_type(&value.raw), &column.data_type);
+            format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)
+        }),
+        None => Ok(arrow_array::new_null_array(&column.data_type, codes.len())),
+    };
+    let key = panel.key.iter().map(|&index| {
+        let (column, value) = (&panel.columns[index], value_of(&panel.columns[index])?);
+        let array = widened(value, column, columns.get(&value.leaf))?;
+        match (0..array.len()).find(|&row| array.is_null(row)) {
+            Some(row) => Err(format!("row {} has no {:?}, which is part of the key", row + 1, column.name)),
+            None => Ok(array),
+        }
+    });
+    let order = order(codes, &key.collect::<Result<Vec<ArrayRef>, String>>()?)?;
     let mut arrays = Vec::with_capacity(panel.columns.len());
     for column in &panel.columns {
-        let value = schema.values.iter().find(|value| value.name == column.name);
-        let value = value.ok_or_else(|| format!("lacks the column {:?}", column.name))?;
-        let array = match columns.remove(&value.leaf) {
-            Some(array) => widen(&array, &column.data_type, 0).map_err(|why| {
-                let (own, panels) = (shown_type(&value.raw), &column.data_type);
-                format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)
-            })?,
-            None => arrow_array::new_null_array(&column.data_type, codes.len()),
-        };
+        let value = value_of(column)?;
+        let array = widened(value, column, columns.remove(&value.leaf).as_ref())?;
         arrays.push(take(&array, &order, None).map_err(undecodable)?);
     }
     let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
     Ok(SectionFile { date, codes, columns: arrays, _meter: meter })
+}
+
+/// The rows in key order.
+///
+/// # Errors
+/// When two have the same key.
+fn order(codes: &StringArray, key: &[ArrayRef]) -> Result<UInt32Array, String> {
+    let key_order = KeyOrder::new(key, key).map_err(undecodable)?;
+    let compare = |a: &u32, b: &u32| {
+        let (a, b) = (*a as usize, *b as usize);
+        codes.value(a).cmp(codes.value(b)).then_with(|| key_order.compare(a, b))
+    };
+    let mut order: Vec<u32> = (0..codes.len() as u32).collect();
+    order.sort_by(compare);
+    match order.windows(2).find(|rows| compare(&rows[0], &rows[1]).is_eq()) {
+        Some(rows) => {
+            let row = rows[0] as usize;
+            let key: String = key.iter().map(|column| format!(" {}", show(column, row))).collect();
+            Err(format!("has two rows for {:?}{key}", codes.value(row)))
+        }
+        None => Ok(UInt32Array::from(order)),
+    }
 }
 
 /// The date in a file's name or in the directory it lies in, `key=` before it or not.

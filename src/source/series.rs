@@ -14,12 +14,13 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 use super::content::{CHANGED, Content, Stamp, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
-use super::order::{Order, order};
+use super::order::{NO_DAY, Order, order};
 use super::parquet::decode::{Parquet, undecodable};
 use super::parquet::footer::Value;
 use super::survey::{Input, Layout, Survey, Target};
+use crate::compare::KeyOrder;
 use crate::key::Date;
-use crate::panel::{DateForm, SeriesColumn};
+use crate::panel::{DateForm, SeriesColumn, show};
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {
@@ -43,7 +44,7 @@ impl SeriesReader {
         let mut reader = SeriesReader {
             layout: Arc::clone(&input.layout),
             parquet: None,
-            order: order(&[], survey.options.duplicates),
+            order: Order::default(),
             date_form: None,
             is_mixed: false,
             file_rows: 0,
@@ -82,7 +83,11 @@ impl SeriesReader {
             let (found, stated) = (dates.days.len(), input.row_count);
             return Err(format!("is damaged: it has {found} rows where its footer says {stated}"));
         }
-        reader.order = order(&dates.days, survey.options.duplicates);
+        reader.file_rows = dates.days.len();
+        reader.parquet = Some(parquet);
+        let key = guarded(|| reader.key(&dates.days))?;
+        let key = KeyOrder::new(&key, &key).map_err(undecodable)?;
+        reader.order = order(&dates.days, &key, survey.options.duplicates);
         if let Some(form) = survey.date_form()
             && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
         {
@@ -93,13 +98,31 @@ impl SeriesReader {
         }
         reader.date_form = dates.form();
         reader.is_mixed = dates.is_mixed();
-        reader.file_rows = dates.days.len();
         reader.dropped = dates.dropped;
-        reader.parquet = Some(parquet);
         Ok(reader)
     }
 
-    /// The dates, strictly ascending.
+    /// The further key columns in the panel's types, with the rows of the file, which are of these days.
+    fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, String> {
+        let column = |&n: &usize| {
+            let target = &self.layout.targets[n];
+            let slot = self.layout.slots[n];
+            let slot = slot.ok_or_else(|| format!("lacks the key column {:?}", target.name))?;
+            let value = &self.layout.schema.values[slot];
+            let array = match self.decode(&[value])?.pop().flatten() {
+                Some(column) => column.into_array(self.file_rows)?,
+                None => return Ok(new_null_array(&target.data_type, self.file_rows)),
+            };
+            let array = target.convert(&value.name, &array)?;
+            match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
+                None => Ok(array),
+                Some(row) => Err(format!("row {} has no {:?}, which is part of the key", row + 1, target.name)),
+            }
+        };
+        self.layout.key.iter().map(column).collect()
+    }
+
+    /// The dates of the rows, ascending; strictly, where the key has no further columns.
     pub fn dates(&self) -> &[Date] {
         &self.order.dates
     }
@@ -115,7 +138,7 @@ impl SeriesReader {
         self.is_mixed
     }
 
-    /// Rows left out because another row has the same date. Under [`Duplicates::Error`](super::Duplicates::Error)
+    /// Rows left out because another row has the same key. Under [`Duplicates::Error`](super::Duplicates::Error)
     /// this holds only once [`read`](Self::read) has found them identical in all columns.
     pub fn merged(&self) -> u64 {
         self.order.merged
@@ -137,7 +160,7 @@ impl SeriesReader {
     ///
     /// # Errors
     /// The reason for skipping the file: pages that cannot be decoded, a value that the column's type does not hold
-    /// exactly, differing rows for one date.
+    /// exactly, differing rows of one key.
     ///
     /// # Panics
     /// When the range reaches beyond the survey's columns.
@@ -168,15 +191,7 @@ impl SeriesReader {
 
     /// One decoded column in its panel type and in the order of the dates.
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, String> {
-        let convert = |array: &ArrayRef| {
-            let turned = match target.is_decided {
-                true => convert(array, &target.data_type)
-                    .map_err(|why| format!("{why}; write the file anew with another value there")),
-                false => widen(array, &target.data_type, 0),
-            };
-            let turned = turned.and_then(|turned| check_midnight(array, turned));
-            turned.map_err(|why| format!("its column {:?}, {why}", value.name))
-        };
+        let convert = |array: &ArrayRef| target.convert(&value.name, array);
         Ok(match decoded {
             None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
             Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
@@ -207,7 +222,7 @@ impl SeriesReader {
         Ok(columns)
     }
 
-    /// Refuses rows that have the same date and are not the same in all of `values`, which were decoded.
+    /// Refuses rows that have the same key and are not the same in all of `values`, which were decoded.
     fn check_claims(&self, values: &[&Value], decoded: &[Option<SeriesColumn>]) -> Result<(), String> {
         let claims = &self.order.claims;
         let mut first: Option<(usize, &str, &ArrayRef)> = None;
@@ -229,14 +244,29 @@ impl SeriesReader {
             let place = rows.values().iter().position(|&row| row as usize == a)?;
             self.order.dates.get(place)
         });
+        let key = self.key(&[])?;
+        let key: String = key.iter().map(|column| format!(" {}", show(column, a))).collect();
         Err(format!(
-            "has differing rows for {}: {name:?} is {} in row {} and {} in row {}; --duplicates first keeps the one, --duplicates last the other",
+            "has differing rows for {}{key}: {name:?} is {} in row {} and {} in row {}; --duplicates first keeps the one, --duplicates last the other",
             date.map_or_else(|| "one date".to_owned(), Date::to_string),
             shown_value(array, a),
             a + 1,
             shown_value(array, b),
             b + 1
         ))
+    }
+}
+
+impl Target {
+    /// `array`, the column `name` of a file, in the panel's type.
+    fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, String> {
+        let turned = match self.is_decided {
+            true => convert(array, &self.data_type)
+                .map_err(|why| format!("{why}; write the file anew with another value there")),
+            false => widen(array, &self.data_type, 0),
+        };
+        let turned = turned.and_then(|turned| check_midnight(array, turned));
+        turned.map_err(|why| format!("its column {name:?}, {why}"))
     }
 }
 

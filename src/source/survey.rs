@@ -22,10 +22,13 @@ use super::trouble::check_machine;
 use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
 use crate::hint::{instead, listed};
-use crate::panel::{Column, DateForm};
+use crate::panel::{Column, DateForm, can_be_key};
 use crate::progress::Observer;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
+
+/// Further columns that a key may have.
+const MOST_KEYS: usize = 16;
 
 /// Schemas without a date of which one file each is looked into for an advice.
 const LOOKED_INTO: usize = 20;
@@ -41,6 +44,8 @@ pub struct Survey {
     pub date_name: String,
     /// The other columns, in first-seen order.
     pub columns: Vec<Column>,
+    /// The places of the further key columns among them, the most significant first.
+    pub key: Vec<usize>,
     /// The files to read, by code in the byte order of UTF-8; codes are unique.
     pub inputs: Vec<Input>,
     /// The files left out.
@@ -81,11 +86,14 @@ pub(super) struct Layout {
     /// For each panel column its place in the schema's `values`.
     pub(super) slots: Vec<Option<usize>>,
     pub(super) targets: Arc<[Target]>,
+    /// The places of the further key columns among the panel's.
+    pub(super) key: Arc<[usize]>,
 }
 
 /// What a file's column becomes.
 #[derive(Debug)]
 pub(super) struct Target {
+    pub(super) name: String,
     pub(super) data_type: DataType,
     /// Whether a user decided the type.
     pub(super) is_decided: bool,
@@ -328,18 +336,20 @@ fn look_at(
         (None, None) => None,
     };
     check_unique(&code.name, &date_name, &columns)?;
+    let key = key_columns(options, &code.name, &date_name, &columns)?;
     notes.extend(losses(&candidates));
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
-    let inputs = inputs(candidates, &columns, options);
+    let inputs = inputs(candidates, &columns, &key, options);
     Ok(Survey {
         root: root.to_owned(),
         code,
         date_name,
         columns,
+        key,
         inputs,
         skipped,
         notes,
@@ -527,8 +537,33 @@ fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
     Ok(())
 }
 
-fn inputs(candidates: Vec<Candidate>, columns: &[Column], options: &SourceOptions) -> Vec<Input> {
+/// Where the further key columns stand among `columns`. A list that also names code and date is understood.
+fn key_columns(options: &SourceOptions, code: &str, date_name: &str, columns: &[Column]) -> Result<Vec<usize>> {
+    let names = options.key.iter().map(String::as_str).filter(|name| *name != code && *name != date_name);
+    let place = |name: &str| {
+        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let Some(place) = known.iter().position(|column| *column == name) else {
+            let instead = instead(name, &known, "the columns are", "`transect info` lists them");
+            return Err(Error::Refused(format!("--key names {name:?}, which no file has; {instead}")));
+        };
+        match &columns[place].data_type {
+            key if can_be_key(key) => Ok(place),
+            other => Err(Error::Refused(format!(
+                "--key {name}: a key column has integers, decimals, dates, times or text, and this one is {other}"
+            ))),
+        }
+    };
+    let key: Vec<usize> = names.map(place).collect::<Result<_>>()?;
+    match (1..key.len()).find(|&n| key[..n].contains(&key[n])) {
+        Some(n) => Err(Error::Refused(format!("--key names {:?} twice", columns[key[n]].name))),
+        None if key.len() > MOST_KEYS => Err(Error::Refused(format!("a key has at most {MOST_KEYS} columns"))),
+        None => Ok(key),
+    }
+}
+
+fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {
     let target = |column: &Column| Target {
+        name: column.name.clone(),
         data_type: column.data_type.clone(),
         is_decided: options.cast(&column.name).is_some(),
     };
@@ -544,7 +579,8 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column], options: &SourceOption
                 columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
             let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
             let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
-            let layout = Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets) };
+            let layout =
+                Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets), key: key.into() };
             (Arc::new(layout), row_bits)
         });
         inputs.push(Input {

@@ -7,11 +7,13 @@ use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_buffer::BooleanBuffer;
 use arrow_cast::{can_cast_types, cast};
 use arrow_schema::DataType;
+use arrow_select::take::take;
 use serde::Serialize;
 
 use super::compare::differing_rows;
 use super::section::{Section, StoredColumn};
 use super::view::Store;
+use crate::compare::KeyOrder;
 use crate::error::{Damage, Error, Result};
 use crate::format::{SectionRecord, Table};
 use crate::key::Date;
@@ -68,6 +70,13 @@ pub struct SectionDiff {
     pub removed: Vec<Arc<str>>,
     /// Codes of rows that both have with other values, restated or filled, ascending.
     pub changed: Vec<Arc<str>>,
+    /// The further key columns of the added rows, in the newer version's types; none where the key has no more than date
+    /// and code.
+    pub added_key: Vec<ArrayRef>,
+    /// Those of the removed rows.
+    pub removed_key: Vec<ArrayRef>,
+    /// Those of the changed rows.
+    pub changed_key: Vec<ArrayRef>,
     /// The values that differ in those rows, by column, in the order of [`Diff::columns`]; columns without are left
     /// out.
     pub columns: Vec<ColumnDiff>,
@@ -208,12 +217,17 @@ impl Diff {
                 new: column.new.take(&places)?.logical()?,
             })
         };
-        let code = |&rank: &u32| self.codes[rank as usize].clone();
+        let changed: Vec<u32> = rows.iter().map(|&row| pair.both[row].1).collect();
+        let code = |side: &Keys, row: u32| self.codes[side.ranks[row as usize] as usize].clone();
+        let codes = |side: &Keys, rows: &[u32]| rows.iter().map(|&row| code(side, row)).collect();
         Ok(Some(SectionDiff {
             date: dated.date,
-            added: pair.added.iter().map(code).collect(),
-            removed: pair.removed.iter().map(code).collect(),
-            changed: rows.iter().map(|&row| code(&pair.ranks[row])).collect(),
+            added: codes(&pair.new, &pair.added),
+            removed: codes(&pair.old, &pair.removed),
+            changed: codes(&pair.new, &changed),
+            added_key: pair.new.columns_at(&pair.added)?,
+            removed_key: pair.old.columns_at(&pair.removed)?,
+            changed_key: pair.new.columns_at(&changed)?,
             columns: columns.into_iter().map(values).collect::<Result<_>>()?,
         }))
     }
@@ -287,27 +301,49 @@ impl Diff {
     fn pair(&self, dated: Dated) -> Result<Pair> {
         let section = |store: &Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
         let (older, newer) = (section(&self.older, dated.older)?, section(&self.newer, dated.newer)?);
-        let old = older.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.older_ranks))?;
-        let new = newer.as_ref().map_or(Ok(Vec::new()), |section| ranks_of(section, &self.newer_ranks))?;
+        let old = self.keys(older.as_ref(), &self.older, &self.older_ranks)?;
+        let new = self.keys(newer.as_ref(), &self.newer, &self.newer_ranks)?;
         let mut pair = Pair { older, newer, ..Pair::default() };
+        let order = KeyOrder::new(&old.columns, &new.columns)?;
         let (mut i, mut j) = (0, 0);
         loop {
-            match (old.get(i), new.get(j)) {
-                (None, None) => return Ok(pair),
-                (Some(a), Some(b)) if a == b => {
-                    pair.both.push((i as u32, j as u32));
-                    pair.ranks.push(*a);
-                    (i, j) = (i + 1, j + 1);
-                }
-                (Some(&a), b) if b.is_none_or(|&b| a < b) => {
-                    pair.removed.push(a);
-                    i += 1;
-                }
-                (_, b) => {
-                    pair.added.extend(b);
-                    j += 1;
-                }
+            let order = match (old.ranks.get(i), new.ranks.get(j)) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.cmp(b).then_with(|| order.compare(i, j)),
+            };
+            match order {
+                Ordering::Less => pair.removed.push(i as u32),
+                Ordering::Equal => pair.both.push((i as u32, j as u32)),
+                Ordering::Greater => pair.added.push(j as u32),
             }
+            i += usize::from(order.is_le());
+            j += usize::from(order.is_ge());
+        }
+        (pair.old, pair.new) = (old, new);
+        Ok(pair)
+    }
+
+    /// The keys of a section of `store`, which has these ranks, in the newer version's types.
+    fn keys(&self, section: Option<&Section>, store: &Store, ranks: &[u32]) -> Result<Keys> {
+        let panel = self.newer.schema()?;
+        let column = |&index: &usize| {
+            let wanted = &panel.columns[index];
+            match (section, store.schema()?.index_of(&wanted.name)) {
+                (Some(section), Some(own)) => section.checked_column_as(own, &wanted.data_type, 0..section.row_count()),
+                (section, _) => Ok(new_null_array(&wanted.data_type, section.map_or(0, Section::row_count))),
+            }
+        };
+        let columns = panel.key.iter().map(column).collect::<Result<Vec<ArrayRef>>>()?;
+        let ranks = section.map_or(Ok(Vec::new()), |section| ranks_of(section, ranks))?;
+        let order = KeyOrder::new(&columns, &columns)?;
+        let is_before = |row: usize| ranks[row - 1].cmp(&ranks[row]).then_with(|| order.compare(row - 1, row)).is_lt();
+        match section {
+            Some(section) if !(1..ranks.len()).all(is_before) => {
+                Err(section.damaged(Damage::Structure(format!("the rows of {} are out of order", section.date()))))
+            }
+            _ => Ok(Keys { ranks, columns }),
         }
     }
 
@@ -352,11 +388,30 @@ struct Pair {
     newer: Option<Section>,
     /// Rows that both have: where each lies in the older section and in the newer one.
     both: Vec<(u32, u32)>,
-    /// The place of their codes.
-    ranks: Vec<u32>,
-    /// The place of the codes of rows that only one has.
+    /// Rows that only the newer section has.
     added: Vec<u32>,
+    /// Rows that only the older section has.
     removed: Vec<u32>,
+    old: Keys,
+    new: Keys,
+}
+
+/// The keys of the rows of one section.
+#[derive(Default)]
+struct Keys {
+    /// The place of each row's code among those of both versions.
+    ranks: Vec<u32>,
+    /// The further key columns.
+    columns: Vec<ArrayRef>,
+}
+
+impl Keys {
+    /// The further key columns of these rows.
+    fn columns_at(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
+        let rows = UInt32Array::from(rows.to_vec());
+        let columns = self.columns.iter().map(|column| take(column, &rows, None));
+        columns.collect::<Result<_, _>>().map_err(Error::failed("choose keys"))
+    }
 }
 
 /// What differs in the rows that both versions have, counted as [`Pair::both`].
@@ -479,11 +534,9 @@ fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
     }
 }
 
-/// The places of the codes of a section's rows, ascending.
+/// The places of the codes of a section's rows.
 fn ranks_of(section: &Section, ranks: &[u32]) -> Result<Vec<u32>> {
     let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
     let ranks: Option<Vec<u32>> = section.stock_numbers()?.iter().map(rank).collect();
-    ranks.filter(|ranks| ranks.is_sorted_by(|a, b| a < b)).ok_or_else(|| {
-        section.damaged(Damage::Structure(format!("the codes of {} are unknown or out of order", section.date())))
-    })
+    ranks.ok_or_else(|| section.damaged(Damage::Structure(format!("the codes of {} are unknown", section.date()))))
 }

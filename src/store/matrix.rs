@@ -146,6 +146,12 @@ impl Store {
                 )));
             }
         };
+        if let Some(name) = self.schema()?.key_names().next() {
+            return Err(Error::Refused(format!(
+                "a matrix has one value for each date and stock, and this panel has one for each {name:?}; take sections \
+                 or series"
+            )));
+        }
         let stocks = self.stocks()?;
         let range = within(self.dates()?, dates);
         let (date_count, width) = (range.len(), size_of::<T::Native>());

@@ -203,6 +203,14 @@ impl Section {
         self.column_as(index, logical, rows)
     }
 
+    /// The further key columns in the panel's types, each of whose checksums was compared once at least.
+    pub(crate) fn key_columns(&self) -> Result<Vec<ArrayRef>> {
+        let panel = self.version.schema()?;
+        let column =
+            |&index: &usize| self.checked_column_as(index, &panel.columns[index].data_type, 0..self.row_count());
+        panel.key.iter().map(column).collect()
+    }
+
     /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
     /// null where the segment lacks it.
     pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {

@@ -21,7 +21,7 @@ use crate::segment::{SegmentColumn, stored_array};
 use crate::workers::Workers;
 
 impl Store {
-    /// All rows of the stock with `code` by ascending date, in logical types: code, date, then the panel's columns.
+    /// All rows of the stock with `code` by ascending date and key, in logical types: code, date, then the panel's columns.
     ///
     /// Costs a short search and a row's copy for each date. A checksum covers a column of a whole section; each is
     /// compared once and then remembered by this `Store`, so that the first series reads the columns asked for on all
@@ -75,8 +75,7 @@ impl Store {
             .map_err(Error::failed(format!("make a record batch of {code}")))
     }
 
-    /// The dates, among those with these numbers, on which the stock at place `wanted` in code order has a row, and its
-    /// rows.
+    /// The rows, on the dates with these numbers, of the stock at place `wanted` in code order, and the date of each.
     fn gather(&self, wanted: u32, range: Range<usize>, columns: &[usize]) -> Result<(Vec<Date>, Vec<Run>)> {
         let ranks = self.ranks()?;
         let mut dates = Vec::new();
@@ -88,15 +87,16 @@ impl Store {
             let section = self.section_at(index)?;
             section.check_once(0)?;
             near = section.first_row(wanted, ranks, near)?;
-            if near == section.row_count() || section.rank_at(near, ranks)? != wanted {
+            let first_later = section.first_row(wanted + 1, ranks, near)?;
+            if first_later <= near {
                 continue;
             }
-            dates.push(date);
+            dates.extend(std::iter::repeat_n(date, first_later - near));
             if !runs.last_mut().is_some_and(|run| run.continues(section.segment())) {
                 runs.push(Run::new(section.segment(), columns));
             }
             if let Some(run) = runs.last_mut() {
-                run.push(&section, near)?;
+                (near..first_later).try_for_each(|row| run.push(&section, row))?;
             }
         }
         Ok((dates, runs))

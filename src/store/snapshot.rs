@@ -48,6 +48,8 @@ pub(crate) struct SnapshotColumn {
     pub(crate) name: String,
     pub(crate) logical: DataType,
     pub(crate) dictionary: Option<u32>,
+    /// Its place in the key beside date and code, from 1; 0 for a column that is no part of it.
+    pub(crate) key: u8,
 }
 
 /// One segment that a version uses.
@@ -77,6 +79,14 @@ impl Snapshot {
     /// The date column's form.
     pub(crate) fn date_form(&self) -> DateForm {
         DateForm { data_type: self.columns[1].logical.clone(), spelling: self.date_spelling.clone() }
+    }
+
+    /// The further key columns, as places among the columns after code and date, the most significant first.
+    pub(crate) fn key(&self) -> Vec<usize> {
+        let key = self.columns.iter().enumerate().filter(|(_, column)| column.key > 0);
+        let mut key: Vec<(u8, usize)> = key.map(|(index, column)| (column.key, index - 2)).collect();
+        key.sort_unstable();
+        key.into_iter().map(|(_, place)| place).collect()
     }
 
     /// Rows of the panel.
@@ -179,7 +189,8 @@ impl Snapshot {
                 logical: logical::encode(&column.logical, strings).ok_or_else(unsupported)?,
                 dictionary: column.dictionary.unwrap_or(NONE),
                 spelling: if is_date { spelling } else { 0 },
-                reserved: [0; 3],
+                key: column.key,
+                reserved: [0; 2],
                 spelling_format: if is_date { strings.add(format) } else { StrRef::zeroed() },
             })
         };

@@ -55,7 +55,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         stored,
         dictionary: (column == 0).then(|| codes.clone()),
     };
-    let name = |name: &str, logical, dictionary| SnapshotColumn { name: name.to_owned(), logical, dictionary };
+    let name = |name: &str, logical, dictionary| SnapshotColumn { name: name.to_owned(), logical, dictionary, key: 0 };
     let mut snapshot = Snapshot {
         version: writer.version(),
         store_id: writer.store_id(),

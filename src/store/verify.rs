@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::section::Section;
 use super::stale::Stale;
 use super::view::Store;
+use crate::compare::KeyOrder;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     ColumnRecord, DictionaryRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, Table,
@@ -268,11 +269,17 @@ impl Section {
         damages
     }
 
-    /// The codes' order, and the date in every row.
+    /// The order of the rows by their keys, and the date in every row.
     fn verify_keys(&self) -> Result<()> {
         let wrong = |why: String| Err(self.damaged(Damage::Structure(why)));
-        if !self.codes()?.is_sorted_by(|a, b| a < b) {
-            return wrong(format!("the codes of {} are out of order", self.date()));
+        let (codes, key) = (self.codes()?, self.key_columns()?);
+        let order = KeyOrder::new(&key, &key)?;
+        let is_before = |row: usize| codes[row - 1].cmp(codes[row]).then_with(|| order.compare(row - 1, row)).is_lt();
+        if !(1..codes.len()).all(is_before) {
+            return wrong(format!("the rows of {} are out of order", self.date()));
+        }
+        if key.iter().any(|column| column.null_count() > 0) {
+            return wrong(format!("a key column of {} has nulls", self.date()));
         }
         let dates = self.chunk(1)?;
         let days = arrow_array::cast::AsArray::as_primitive_opt::<arrow_array::types::Date32Type>(&dates);

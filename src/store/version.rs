@@ -17,7 +17,7 @@ use crate::format::{
     segment_name,
 };
 use crate::key::Date;
-use crate::panel::{Column, DateForm, PanelSchema};
+use crate::panel::{Column, DateForm, PanelSchema, can_be_key};
 use crate::segment::{Segment, SegmentColumn};
 use crate::storage::Access;
 
@@ -251,7 +251,22 @@ impl Version {
         let [code, date] = <[Column; 2]>::try_from(columns)
             .map_err(|_| self.catalog.structure("it lacks the code or the date column"))?;
         let date_form = DateForm { data_type: date.data_type, spelling };
-        let schema = PanelSchema { code, date_name: date.name, date_form, columns: rest };
+        let key = key_of(records, &rest).ok_or_else(|| self.catalog.structure("its key columns make no key"))?;
+        let schema = PanelSchema { code, date_name: date.name, date_form, columns: rest, key };
         Ok(Parts { schema, dictionaries })
     }
+}
+
+/// The places of the key columns among `columns`, whose records follow those of code and date; `None` where their
+/// numbers or types are none of a key.
+fn key_of(records: &[ColumnRecord], columns: &[Column]) -> Option<Vec<usize>> {
+    if records.iter().take(2).any(|record| record.key > 0) {
+        return None;
+    }
+    let rest = records.get(2..)?.iter().enumerate();
+    let mut key: Vec<(u8, usize)> = rest.filter(|(_, r)| r.key > 0).map(|(place, r)| (r.key, place)).collect();
+    key.sort_unstable();
+    let is_whole = key.iter().enumerate().all(|(n, &(number, _))| usize::from(number) == n + 1);
+    let is_typed = key.iter().all(|&(_, place)| can_be_key(&columns[place].data_type));
+    (is_whole && is_typed).then(|| key.into_iter().map(|(_, place)| place).collect())
 }

@@ -68,7 +68,7 @@ fn select(section: &Section, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> 
         logical: column.logical_type().clone(),
         distinct,
     };
-    columns.push(stored(code, true));
+    columns.push(stored(code, plan.is_code_unique));
     if plan.date {
         columns.push(OutputColumn::Constant(section.date_value()?));
     }

@@ -54,6 +54,8 @@ pub(super) struct Plan {
     pub(super) fields: Vec<(String, String)>,
     /// Whether files have the date column.
     pub(super) date: bool,
+    /// Whether no code stands in a file twice: the key has no further columns.
+    pub(super) is_code_unique: bool,
     /// The numbers of the stocks to write; `None` writes all.
     pub(super) stocks: Option<HashSet<i32>>,
     /// Where each file lies.
@@ -93,6 +95,7 @@ impl Plan {
             schema: Arc::new(schema),
             fields,
             date,
+            is_code_unique: panel.key.is_empty(),
             stocks: stocks.transpose()?,
             names: Names::of(shape.file_name(), panel),
         })

@@ -9,6 +9,7 @@ mod diff;
 mod doors;
 mod faults;
 mod golden;
+mod keys;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;
 mod links;

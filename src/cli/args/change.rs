@@ -65,7 +65,15 @@ pub struct BuildArgs {
     #[arg(long, value_name = "FORMAT")]
     pub date_format: Option<String>,
 
-    /// What to do where a file has two differing rows for one date
+    /// Further columns of a row's key, beside code and date
+    ///
+    /// For panels that have several rows a date and stock: bars by their time, reports by their period. Integers,
+    /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
+    /// rows of one stock and date are ordered by them.
+    #[arg(long, value_name = "COL,...", value_delimiter = ',')]
+    pub key: Vec<String>,
+
+    /// What to do where a file has two differing rows of one key
     ///
     /// error skips the file; first and last keep that row in file order. Identical rows are always merged and counted.
     #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
@@ -191,7 +199,7 @@ pub struct UpdateArgs {
     #[arg(long, value_name = "FORMAT", help_heading = READING)]
     pub date_format: Option<String>,
 
-    /// What to do from now on where a file has two differing rows for one date
+    /// What to do from now on where a file has two differing rows of one key
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
     pub duplicates: Option<Duplicates>,
 
