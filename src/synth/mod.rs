@@ -4,6 +4,7 @@
 //! the other stocks change a byte of it.
 
 mod barra;
+mod bars;
 mod calendar;
 mod codes;
 mod file;
@@ -48,6 +49,8 @@ pub enum Preset {
     Barra,
     /// Daily prices as Tushare exports them, most files newest row first.
     Ohlcv,
+    /// Minute bars, 240 a stock and date, with the time in a column of its own; every stock trades on every date.
+    Bars,
 }
 
 impl fmt::Display for Preset {
@@ -55,6 +58,7 @@ impl fmt::Display for Preset {
         f.write_str(match self {
             Preset::Barra => "barra",
             Preset::Ohlcv => "ohlcv",
+            Preset::Bars => "bars",
         })
     }
 }
@@ -66,7 +70,8 @@ impl FromStr for Preset {
         match text {
             "barra" => Ok(Preset::Barra),
             "ohlcv" => Ok(Preset::Ohlcv),
-            _ => Err(format!("{text:?} is no preset; the presets are barra and ohlcv")),
+            "bars" => Ok(Preset::Bars),
+            _ => Err(format!("{text:?} is no preset; the presets are barra, ohlcv and bars")),
         }
     }
 }
@@ -110,6 +115,7 @@ pub fn synth(dir: &Path, options: &SynthOptions, workers: &Workers, observer: &d
         let batch = match options.preset {
             Preset::Barra => barra::batch(&days, &life, &mut rng),
             Preset::Ohlcv => ohlcv::batch(&days, &life, &mut rng),
+            Preset::Bars => bars::batch(&days, &mut rng),
         }?;
         let bytes = file::write(dir, &codes[index], &batch)?;
         observer.advance(1);

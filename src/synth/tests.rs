@@ -38,7 +38,7 @@ fn read(dir: &TempDir, name: &str) -> RecordBatch {
 
 #[test]
 fn bytes_do_not_depend_on_the_worker_count() {
-    for preset in [Preset::Barra, Preset::Ohlcv] {
+    for preset in [Preset::Barra, Preset::Ohlcv, Preset::Bars] {
         let (one, report) = panel(9, 300, preset, 1);
         let (three, same) = panel(9, 300, preset, 3);
         assert_eq!(report, same);
@@ -222,7 +222,7 @@ fn a_cancelled_run_leaves_whole_files_only() {
 
 #[test]
 fn presets_are_read_as_they_are_written() {
-    for preset in [Preset::Barra, Preset::Ohlcv] {
+    for preset in [Preset::Barra, Preset::Ohlcv, Preset::Bars] {
         assert_eq!(preset.to_string().parse(), Ok(preset));
     }
     assert!("Barra ".parse::<Preset>().is_err());

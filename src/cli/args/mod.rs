@@ -125,8 +125,9 @@ pub struct SynthArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 
-    /// Which columns: barra has 10 style factors and 30 industry dummies, ohlcv daily prices
-    #[arg(long, value_name = "NAME", default_value_t, value_parser = one_of::<Preset>(&["barra", "ohlcv"]))]
+    /// Which columns: barra has 10 style factors and 30 industry dummies, ohlcv daily prices, bars minute bars for --key
+    /// time
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = one_of::<Preset>(&["barra", "ohlcv", "bars"]))]
     pub preset: Preset,
 
     #[command(flatten)]
