@@ -1,12 +1,15 @@
 //! Puts one output file in place: whole under its final name, or not at all.
 
 use std::fs::Metadata;
+use std::hash::Hasher;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
+use twox_hash::XxHash3_64;
+
 use crate::error::{Error, Result};
-use crate::format::{TEMP_PREFIX, checksum};
-use crate::storage::Dir;
+use crate::format::TEMP_PREFIX;
+use crate::storage::{Dir, DiskFile};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,33 +21,72 @@ pub(crate) struct Written {
     pub(crate) modified_ns: i64,
 }
 
-/// Writes `bytes` to the file `name` of `dir` by way of a temporary name beside it.
-///
-/// The file is not synced: output can be written again from the store at any time, and thousands of syncs would cost
-/// more than that. After a power failure, `verify --output` tells.
-///
-/// # Errors
-/// When the system refuses; then nothing stands under the final name that did not before.
-pub(crate) fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> Result<Written> {
-    let temporary = temporary_name(name);
-    let file = match dir.create(&temporary) {
-        // A run that was killed left it. To ask first would take the directory's lock once more for each file.
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
-            dir.remove(&temporary)?;
-            dir.create(&temporary)?
-        }
-        created => created?,
-    };
-    let written = file.write_at(bytes, 0).and_then(|()| {
-        let metadata = file.file().metadata().map_err(Error::io("read", file.path()))?;
-        dir.rename(&temporary, name)?;
-        Ok(Written { byte_len: bytes.len() as u64, checksum: checksum(bytes), modified_ns: modified_ns(&metadata) })
-    });
-    if written.is_err() {
-        // The first error says more than one about the leftover.
-        let _ = dir.remove(&temporary);
+/// A file that is written under a temporary name beside its own.
+pub(crate) struct NewFile {
+    dir: Dir,
+    name: String,
+    /// `None` once it has its name.
+    file: Option<DiskFile>,
+    byte_len: u64,
+    hasher: XxHash3_64,
+}
+
+impl NewFile {
+    /// Makes the file `name` of `dir`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn create(dir: Dir, name: &str) -> Result<NewFile> {
+        let temporary = temporary_name(name);
+        let file = match dir.create(&temporary) {
+            // A run that was killed left it. To ask first would take the directory's lock once more for each file.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+                dir.remove(&temporary)?;
+                dir.create(&temporary)?
+            }
+            created => created?,
+        };
+        Ok(NewFile { dir, name: name.to_owned(), file: Some(file), byte_len: 0, hasher: XxHash3_64::new() })
     }
-    written
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(file) = &self.file {
+            file.write_at(bytes, self.byte_len)?;
+            self.hasher.write(bytes);
+            self.byte_len += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Gives the file its name, in place of what stands there.
+    ///
+    /// The file is not synced: output can be written again from the store at any time, and thousands of syncs would cost
+    /// more than that. After a power failure, `verify --output` tells.
+    ///
+    /// # Errors
+    /// When the system refuses; then nothing stands under the final name that did not before.
+    pub(crate) fn finish(mut self) -> Result<Written> {
+        let mut modified = 0;
+        if let Some(file) = &self.file {
+            modified = modified_ns(&file.file().metadata().map_err(Error::io("read", file.path()))?);
+            self.dir.rename(&temporary_name(&self.name), &self.name)?;
+        }
+        self.file = None;
+        Ok(Written { byte_len: self.byte_len, checksum: self.hasher.finish(), modified_ns: modified })
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            // What went wrong says more than an error about the leftover.
+            let _ = self.dir.remove(&temporary_name(&self.name));
+        }
+    }
 }
 
 /// Modification time in nanoseconds since 1970.

@@ -12,6 +12,6 @@ pub use options::{Compression, Format, NamePattern};
 
 pub(crate) use column::OutputColumn;
 pub(crate) use encode::Encoder;
-pub(crate) use file::{temporary_name, write_whole};
+pub(crate) use file::{NewFile, Written, temporary_name};
 pub(crate) use note::read_note;
-pub(crate) use parquet::Scratch;
+pub(crate) use parquet::{Put, Scratch};

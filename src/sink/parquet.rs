@@ -4,6 +4,7 @@
 //! doubles are a plain page as they lie in the map. Such columns are encoded here; every other one goes through the
 //! `parquet` crate's own writer. Page headers and the footer are always the crate's.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -28,6 +29,9 @@ use super::codec::{Codec, parquet_compression};
 use super::note::KEY;
 use super::{Compression, OutputColumn};
 use crate::error::{Error, Result};
+
+/// What failed, where a Parquet file could not be made.
+const PARQUET: &str = "encode a Parquet file";
 
 /// First bytes of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
@@ -54,6 +58,9 @@ pub(crate) struct Scratch {
 
 type Output = TrackedWrite<Vec<u8>>;
 
+/// Where the bytes of a file go, from the first to the last.
+pub(crate) type Put<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
+
 impl ParquetEncoder {
     /// An encoder for files of `schema`.
     ///
@@ -70,20 +77,11 @@ impl ParquetEncoder {
         Ok(ParquetEncoder { compression, schema: schema.clone(), properties, common, columns })
     }
 
-    /// The bytes of one file of `row_count` rows, in `scratch` until its next use.
-    ///
-    /// # Errors
-    /// When Parquet cannot hold a value.
-    pub(super) fn encode<'s>(
-        &self,
-        columns: &[OutputColumn],
-        row_count: usize,
-        scratch: &'s mut Scratch,
-    ) -> Result<&'s [u8]> {
+    /// Begins a file.
+    pub(super) fn begin<'e>(&'e self, scratch: &'e mut Scratch) -> ParquetFile<'e> {
         let mut file = std::mem::take(&mut scratch.file);
         file.clear();
-        scratch.file = self.write(columns, row_count, scratch, file).map_err(Error::failed("encode a Parquet file"))?;
-        Ok(&scratch.file)
+        ParquetFile { encoder: self, scratch, output: TrackedWrite::new(file), groups: Vec::new(), row_count: 0 }
     }
 
     /// A file without rows that carries `text` in its metadata.
@@ -96,42 +94,6 @@ impl ParquetEncoder {
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema.clone(), properties).map_err(failed())?;
         writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
         writer.into_inner().map_err(failed())
-    }
-
-    fn write(
-        &self,
-        columns: &[OutputColumn],
-        row_count: usize,
-        scratch: &mut Scratch,
-        file: Vec<u8>,
-    ) -> Result<Vec<u8>, ParquetError> {
-        let mut output = TrackedWrite::new(file);
-        std::io::Write::write_all(&mut output, MAGIC)?;
-        let mut chunks = Vec::with_capacity(columns.len());
-        for (index, column) in columns.iter().enumerate() {
-            chunks.push(self.write_column(index, column, row_count, scratch, &mut output)?);
-        }
-        let total: i64 = chunks.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
-        let group = RowGroupMetaData::builder(self.columns.clone())
-            .set_num_rows(row_count as i64)
-            .set_total_byte_size(total)
-            .set_column_metadata(chunks)
-            .set_file_offset(MAGIC.len() as i64)
-            .set_ordinal(0)
-            .build()?;
-        let metadata = FileMetaData::new(
-            self.common.version(),
-            row_count as i64,
-            self.common.created_by().map(str::to_owned),
-            self.common.key_value_metadata().cloned(),
-            self.columns.clone(),
-            self.common.column_orders().cloned(),
-        );
-        let metadata = ParquetMetaDataBuilder::new(metadata).set_row_groups(vec![group]).build();
-        // The footer's offsets are absolute, so it can be written apart from what precedes it.
-        let mut file = output.into_inner()?;
-        ParquetMetaDataWriter::new(&mut file, &metadata).finish()?;
-        Ok(file)
     }
 
     fn write_column(
@@ -224,7 +186,7 @@ impl ParquetEncoder {
         let chunk = group.column(0);
         let (start, len) = chunk.byte_range();
         let shift = output.bytes_written() as i64 - start as i64;
-        std::io::Write::write_all(output, &file[start as usize..(start + len) as usize])?;
+        output.write_all(&file[start as usize..(start + len) as usize])?;
         let mut moved = ColumnChunkMetaData::builder(self.columns.column(index))
             .set_compression_codec(chunk.compression_codec())
             .set_encodings_mask(*chunk.encodings_mask())
@@ -237,6 +199,76 @@ impl ParquetEncoder {
             moved = moved.set_statistics(statistics.clone());
         }
         moved.build()
+    }
+}
+
+/// One file being made.
+pub(crate) struct ParquetFile<'e> {
+    encoder: &'e ParquetEncoder,
+    scratch: &'e mut Scratch,
+    /// What was not put yet.
+    output: Output,
+    groups: Vec<RowGroupMetaData>,
+    row_count: usize,
+}
+
+impl ParquetFile<'_> {
+    /// Adds a row group; what came before goes to `put`.
+    ///
+    /// # Errors
+    /// When Parquet cannot hold a value, or `put` fails.
+    pub(super) fn write(&mut self, columns: &[OutputColumn], row_count: usize, put: &mut Put<'_>) -> Result<()> {
+        if !self.groups.is_empty() {
+            self.output.flush().map_err(Error::failed(PARQUET))?;
+            put(self.output.inner())?;
+            self.output.inner_mut().clear();
+        }
+        self.write_group(columns, row_count).map_err(Error::failed(PARQUET))
+    }
+
+    fn write_group(&mut self, columns: &[OutputColumn], row_count: usize) -> Result<(), ParquetError> {
+        if self.groups.is_empty() {
+            self.output.write_all(MAGIC)?;
+        }
+        let start = self.output.bytes_written();
+        let mut chunks = Vec::with_capacity(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            chunks.push(self.encoder.write_column(index, column, row_count, self.scratch, &mut self.output)?);
+        }
+        let total: i64 = chunks.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        let group = RowGroupMetaData::builder(self.encoder.columns.clone())
+            .set_num_rows(row_count as i64)
+            .set_total_byte_size(total)
+            .set_column_metadata(chunks)
+            .set_file_offset(start as i64)
+            .set_ordinal(self.groups.len() as i32)
+            .build()?;
+        self.groups.push(group);
+        self.row_count += row_count;
+        Ok(())
+    }
+
+    /// Gives the rest of the file to `put`.
+    ///
+    /// # Errors
+    /// When `put` fails.
+    pub(super) fn finish(self, put: &mut Put<'_>) -> Result<()> {
+        let ParquetEncoder { common, columns, .. } = self.encoder;
+        let metadata = FileMetaData::new(
+            common.version(),
+            self.row_count as i64,
+            common.created_by().map(str::to_owned),
+            common.key_value_metadata().cloned(),
+            columns.clone(),
+            common.column_orders().cloned(),
+        );
+        let metadata = ParquetMetaDataBuilder::new(metadata).set_row_groups(self.groups).build();
+        // The footer's offsets are absolute, so it can be written apart from what precedes it.
+        let mut file = self.output.into_inner().map_err(Error::failed(PARQUET))?;
+        ParquetMetaDataWriter::new(&mut file, &metadata).finish().map_err(Error::failed(PARQUET))?;
+        put(&file)?;
+        self.scratch.file = file;
+        Ok(())
     }
 }
 

@@ -117,8 +117,10 @@ fn rows_if_same(
     scratch: &mut Scratch,
     bytes: &[u8],
 ) -> Result<Option<u64>> {
-    let rows = encode_section(store, index, plan, encoder, scratch, |encoded, row_count| {
-        Ok((encoded == bytes).then_some(row_count as u64))
+    let mut rest = Some(bytes);
+    let rows = encode_section(store, index, plan, encoder, scratch, &mut |encoded| {
+        rest = rest.and_then(|rest| rest.strip_prefix(encoded));
+        Ok(())
     })?;
-    Ok(rows.flatten())
+    Ok((rows > 0 && rest.is_some_and(<[u8]>::is_empty)).then_some(rows))
 }

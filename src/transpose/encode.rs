@@ -9,31 +9,34 @@ use arrow_select::filter::filter;
 
 use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::sink::{Encoder, OutputColumn, Scratch};
+use crate::sink::{Encoder, OutputColumn, Put, Scratch};
 use crate::store::{Section, Store, StoredColumn};
 
-/// Gives the bytes and the number of rows of the file of the `index`-th date to `write`; `None` when no row is left.
+/// Gives the bytes of the file of the `index`-th date to `put`; the number of its rows, and nothing put when that is 0.
 ///
-/// Checksums are compared between encoding and `write`: what another program overwrites while it is mapped is found,
-/// too, and gets no final name.
+/// Checksums are compared after encoding: what another program overwrites while it is mapped is found, too. Nothing may
+/// get its final name before this returns.
 ///
 /// # Errors
-/// When the section is damaged, the format cannot hold a value, or `write` fails.
-pub(super) fn encode_section<R>(
+/// When the section is damaged, the format cannot hold a value, or `put` fails.
+pub(super) fn encode_section(
     store: &Store,
     index: usize,
     plan: &Plan,
     encoder: &Encoder,
     scratch: &mut Scratch,
-    write: impl FnOnce(&[u8], usize) -> Result<R>,
-) -> Result<Option<R>> {
+    put: &mut Put<'_>,
+) -> Result<u64> {
     let section = store.section_at(index)?;
-    use_columns(&section, plan, |columns, row_count| {
-        encoder.encode(columns, row_count, scratch, |bytes| {
-            section.check_columns(&plan.columns)?;
-            write(bytes, row_count)
-        })
-    })
+    let mut file = encoder.begin(scratch)?;
+    let written = use_columns(&section, plan, |columns, row_count| {
+        file.write(columns, row_count, put)?;
+        section.check_columns(&plan.columns).map(|()| row_count as u64)
+    })?;
+    match written {
+        Some(rows) => file.finish(put).map(|()| rows),
+        None => Ok(0),
+    }
 }
 
 /// Gives the columns and the number of rows of `section` that `plan` selects to `take`, which has checksums compared

@@ -18,7 +18,7 @@ use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::progress::{Observer, Silent};
-use crate::sink::{Encoder, Scratch, temporary_name, write_whole};
+use crate::sink::{Encoder, NewFile, Scratch, Written, temporary_name};
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
 use crate::store::Store;
@@ -347,17 +347,16 @@ impl<'a> Transpose<'a> {
     ) -> Result<LedgerFile> {
         let changed_ns = self.store.changed_ns(index)?;
         let path = plan.names.path(self.store.dates()?[index]);
-        let file = encode_section(self.store, index, plan, encoder, scratch, |bytes, row_count| {
-            let (dir, name) = out.make_holder(&path)?;
-            let written = write_whole(&dir, name, bytes)?;
-            Ok(LedgerFile {
-                changed_ns,
-                rows: row_count as u64,
-                bytes: written.byte_len,
-                checksum: written.checksum,
-                modified_ns: written.modified_ns,
-            })
+        let mut file: Option<NewFile> = None;
+        let rows = encode_section(self.store, index, plan, encoder, scratch, &mut |bytes| {
+            if file.is_none() {
+                let (dir, name) = out.make_holder(&path)?;
+                file = Some(NewFile::create(dir, name)?);
+            }
+            file.as_mut().map_or(Ok(()), |file| file.write(bytes))
         })?;
-        Ok(file.unwrap_or(LedgerFile::without_rows(changed_ns)))
+        let Some(file) = file else { return Ok(LedgerFile::without_rows(changed_ns)) };
+        let Written { byte_len, checksum, modified_ns } = file.finish()?;
+        Ok(LedgerFile { changed_ns, rows, bytes: byte_len, checksum, modified_ns })
     }
 }
