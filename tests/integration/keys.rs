@@ -153,7 +153,7 @@ proptest! {
         put(&place, &nights[0], &kinds, 0);
         let options = SourceOptions { key, ..SourceOptions::default() };
         Build::new(place.source(), place.store()).options(options).workers(workers_count).run().unwrap();
-        assert_holds(&Store::open(&place.store()).unwrap(), &nights[0], &kinds)?;
+        assert_holds(&Store::open(place.store()).unwrap(), &nights[0], &kinds)?;
         let mut now = nights[0].clone();
         for (n, night) in nights.iter().enumerate().skip(1) {
             // A stock that is gone keeps its rows: that is another test's.
@@ -171,16 +171,16 @@ proptest! {
             let removed = now.keys().filter(|key| !night.contains_key(*key)).count() as u64;
             let restated = night.iter().filter(|(key, bits)| now.get(*key).is_some_and(|was| was != *bits)).count() as u64;
             prop_assert_eq!((report.added, report.removed, report.restated), (added, removed, restated));
-            let store = Store::open(&place.store()).unwrap();
+            let store = Store::open(place.store()).unwrap();
             assert_holds(&store, &night, &kinds)?;
             if report.published {
-                let before = Store::open_version(&place.store(), store.version() - 1).unwrap();
+                let before = Store::open_version(place.store(), store.version() - 1).unwrap();
                 let found = store.diff(&before).unwrap().report(&workers(2), &Silent).unwrap();
                 prop_assert_eq!((found.added, found.removed, found.restated), (added, removed, restated));
             }
             now = night;
         }
-        let store = Store::open(&place.store()).unwrap();
+        let store = Store::open(place.store()).unwrap();
         prop_assert!(verify(&store).damages.is_empty());
         let report = verify_source(&store, &place.source(), 256 << 20, &workers(2), &Silent).unwrap();
         prop_assert!(report.is_complete(), "{:?}", report);
@@ -202,7 +202,7 @@ proptest! {
         let report = Append::new(place.store(), files.collect::<Vec<_>>()).allow(transect::Guard::ALL).run().unwrap();
         prop_assert_eq!(report.skipped.len(), 0, "{:?}", report.skipped);
         now.extend(appended);
-        assert_holds(&Store::open(&place.store()).unwrap(), &now, &kinds)?;
+        assert_holds(&Store::open(place.store()).unwrap(), &now, &kinds)?;
     }
 }
 
