@@ -10,7 +10,7 @@ use super::conflict::{Conflict, advise, tell};
 use super::convert::surely_exact;
 use super::discover::counted;
 use super::parquet::footer::{FileSchema, Value};
-use super::survey::Prior;
+use super::prior::Prior;
 use super::types::{Joined, join};
 use crate::error::Result;
 use crate::panel::Column;

@@ -10,25 +10,23 @@ use super::agree::{Agreement, Member, agree};
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, WHOLE, guarded};
 use super::date_advice::DateAdvice;
-use super::dates::{Format, can_be_date};
+use super::dates::Format;
 use super::discover::{Found, counted, discover, skip};
 use super::exact::{Small, answer};
-use super::options::{OptionChanges, SourceOptions};
-use super::parquet::footer::{DATE_NAMES, FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
+use super::options::SourceOptions;
+use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::parquet::instants::settle_instants;
+use super::prior::Prior;
+use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::scan::Scan;
 use super::series::SeriesReader;
 use super::trouble::check_machine;
-use super::types::{is_text, join_text};
 use crate::error::{Error, Result};
-use crate::hint::{instead, listed};
-use crate::panel::{Column, DateForm, can_be_key};
+use crate::hint::listed;
+use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
-
-/// Further columns that a key may have.
-const MOST_KEYS: usize = 16;
 
 /// Schemas without a date of which one file each is looked into for an advice.
 const LOOKED_INTO: usize = 20;
@@ -157,34 +155,6 @@ impl Survey {
     }
 }
 
-/// The panel that was there before, for files that are read again.
-pub struct Prior<'a> {
-    /// The code's column.
-    pub code: &'a Column,
-    /// Name of the date column.
-    pub date_name: &'a str,
-    /// Type and spelling of the dates. They stay, unless a user decides on another type.
-    pub date_form: &'a DateForm,
-    /// The other columns.
-    pub columns: &'a [Column],
-    /// Whether all values of the column with that name are exact in another type; the inner error says why not.
-    pub exact: &'a Exactness<'a>,
-    /// What was decided anew for this survey.
-    pub changes: Option<&'a OptionChanges>,
-    /// Whether the column with that name has a value.
-    pub has_value: &'a dyn Fn(&str) -> Result<bool>,
-}
-
-impl Prior<'_> {
-    /// Whether the panel has a column of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.columns.iter().any(|column| column.name == name)
-    }
-}
-
-/// See [`Prior::exact`].
-pub type Exactness<'a> = dyn Fn(&str, &DataType) -> Result<Result<(), String>> + 'a;
-
 /// A file whose footer has been read.
 struct Candidate {
     code: String,
@@ -263,8 +233,8 @@ fn look_at(
     }
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
-        None => check_names(options, &candidates, !skipped.is_empty(), &mut notes)?,
-        Some(prior) => check_changed_names(prior, &candidates)?,
+        None => check_names(options, &schemas(&candidates), !skipped.is_empty(), &mut notes)?,
+        Some(prior) => check_changed_names(prior, &schemas(&candidates))?,
     }
     let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
@@ -325,10 +295,10 @@ fn look_at(
 
     let date_name = match prior {
         Some(prior) => prior.date_name.to_owned(),
-        None => date_name(options, &candidates, &mut notes),
+        None => date_name(options, &schemas(&candidates), &mut notes),
     };
-    let code = code_column(options, prior, &candidates)?;
-    let date_cast = date_cast(options, &date_name, &candidates)?;
+    let code = code_column(options, prior, &schemas(&candidates))?;
+    let date_cast = date_cast(options, &date_name, &schemas(&candidates))?;
     let date_form = match (prior.map(|prior| prior.date_form), &date_cast) {
         (Some(form), Some(cast)) if form.data_type != *cast => Some(form.cast_to(cast)),
         (Some(form), _) => Some(form.clone()),
@@ -406,159 +376,6 @@ fn losses(candidates: &[Candidate]) -> Vec<String> {
         notes.push(format!("{files} attributes of pandas (attrs), which outputs do not carry"));
     }
     notes
-}
-
-/// Refuses names in the options that no file has.
-fn check_names(
-    options: &SourceOptions,
-    candidates: &[Candidate],
-    some_are_unread: bool,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    let mut names: Vec<&str> = Vec::new();
-    let mut known = HashSet::new();
-    for column in schemas(candidates).into_iter().flat_map(|schema| &schema.columns) {
-        if known.insert(column.name.as_str()) {
-            names.push(&column.name);
-        }
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let is_key = |name: &str| name == options.code_column || options.date_columns.first().is_some_and(|d| d == name);
-    let unknown = |name: &str| !is_key(name) && !names.contains(&name);
-    let chosen = options.columns.iter().flatten().map(|name| ("--columns", name));
-    let excluded = options.exclude.iter().map(|name| ("--exclude", name));
-    let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
-    for (option, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
-        // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
-        if some_are_unread && option != "--columns" {
-            notes.push(format!("{option} names {name:?}, which no file has that can be read"));
-            continue;
-        }
-        let whole = format!("build without {option}, and `transect info` lists them");
-        let instead = instead(name, &names, "the columns are", &whole);
-        return Err(Error::Refused(format!("{option} names {name:?}, which no file has; {instead}")));
-    }
-    for (n, cast) in options.casts.iter().enumerate() {
-        if options.casts[..n].iter().any(|other| other.column == cast.column) {
-            return Err(Error::Refused(format!("--cast names {:?} twice; give it one type", cast.column)));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses names in what is decided anew that neither the panel before nor any file has.
-fn check_changed_names(prior: &Prior, candidates: &[Candidate]) -> Result<()> {
-    let Some(OptionChanges { exclude, casts, .. }) = prior.changes else { return Ok(()) };
-    let names: HashSet<&str> =
-        schemas(candidates).into_iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str()).collect();
-    let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
-    let casts = casts.iter().map(|cast| ("--cast", &cast.column));
-    match exclude
-        .iter()
-        .map(|name| ("--exclude", name))
-        .chain(casts)
-        .find(|(_, name)| !is_known(name) && !names.contains(name.as_str()))
-    {
-        Some((option, name)) => {
-            Err(Error::Refused(format!("{option} names {name:?}, which neither the store nor a file has")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The output's name for the date column: the first of the user's list, else the best name in any file.
-fn date_name(options: &SourceOptions, candidates: &[Candidate], notes: &mut Vec<String>) -> String {
-    if let Some(first) = options.date_columns.first() {
-        return first.clone();
-    }
-    let schemas = schemas(candidates);
-    let names: Vec<&str> = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str())).collect();
-    let best = DATE_NAMES.iter().find_map(|wanted| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)));
-    if names.contains(&INDEX_NAME) {
-        let name = best.unwrap_or(&"date");
-        notes.push(format!("the dates are an index without a name ({INDEX_NAME}); its column is called {name}"));
-    }
-    let mut others: Vec<&str> =
-        names.iter().copied().filter(|name| *name != INDEX_NAME && Some(name) != best).collect();
-    others.sort_unstable();
-    others.dedup();
-    if let (Some(best), false) = (best, others.is_empty()) {
-        notes.push(format!("the date column is called {} in some files; its name is {best}", others.join(", ")));
-    }
-    best.map_or_else(|| "date".to_owned(), |name| (*name).to_owned())
-}
-
-fn code_column(options: &SourceOptions, prior: Option<&Prior>, candidates: &[Candidate]) -> Result<Column> {
-    let types = schemas(candidates).into_iter().filter_map(|schema| Some(schema.code.as_ref()?.raw.clone()));
-    let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
-    let texts = types.filter(is_text).filter_map(|data_type| super::types::logical(&data_type));
-    let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
-    let data_type = match options.cast(&options.code_column) {
-        Some(cast) if is_text(cast) => cast.clone(),
-        Some(cast) => {
-            let name = &options.code_column;
-            return Err(Error::Refused(format!("--cast {name}={cast}: codes are text; cast them to a text type")));
-        }
-        None => joined.unwrap_or(DataType::Utf8),
-    };
-    Ok(Column { name: options.code_column.clone(), data_type })
-}
-
-/// The type a user decided on for the dates, by the output's name of the column or that in a file.
-fn date_cast(options: &SourceOptions, date_name: &str, candidates: &[Candidate]) -> Result<Option<DataType>> {
-    let in_files = schemas(candidates).into_iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
-    let Some(cast) = [date_name].into_iter().chain(in_files).find_map(|name| options.cast(name)) else {
-        return Ok(None);
-    };
-    if !can_be_date(cast) {
-        return Err(Error::Refused(format!(
-            "--cast {date_name}={cast}: dates are text, integers of 32 or 64 bits, date32, date64 or timestamps \
-             without a zone"
-        )));
-    }
-    Ok(Some(cast.clone()))
-}
-
-fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
-    let twice = |name: &str, what: &str| {
-        Err(Error::Refused(format!(
-            "two columns would be named {name:?}, one of them the {what}; --exclude {name}, or give the {what} another \
-             name with --{what}-column"
-        )))
-    };
-    if code == date || columns.iter().any(|column| column.name == code) {
-        return twice(code, "code");
-    }
-    if columns.iter().any(|column| column.name == date) {
-        return twice(date, "date");
-    }
-    Ok(())
-}
-
-/// Where the further key columns stand among `columns`. A list that also names code and date is understood.
-fn key_columns(options: &SourceOptions, code: &str, date_name: &str, columns: &[Column]) -> Result<Vec<usize>> {
-    let names = options.key.iter().map(String::as_str).filter(|name| *name != code && *name != date_name);
-    let place = |name: &str| {
-        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let Some(place) = known.iter().position(|column| *column == name) else {
-            let instead = instead(name, &known, "the columns are", "`transect info` lists them");
-            return Err(Error::Refused(format!("--key names {name:?}, which no file has; {instead}")));
-        };
-        match &columns[place].data_type {
-            key if can_be_key(key) => Ok(place),
-            other => Err(Error::Refused(format!(
-                "--key {name}: a key column has integers, decimals, dates, times or text, and this one is {other}"
-            ))),
-        }
-    };
-    let key: Vec<usize> = names.map(place).collect::<Result<_>>()?;
-    match (1..key.len()).find(|&n| key[..n].contains(&key[n])) {
-        Some(n) => Err(Error::Refused(format!("--key names {:?} twice", columns[key[n]].name))),
-        None if key.len() > MOST_KEYS => Err(Error::Refused(format!("a key has at most {MOST_KEYS} columns"))),
-        None => Ok(key),
-    }
 }
 
 fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {

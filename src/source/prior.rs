@@ -1,0 +1,35 @@
+//! What a store tells of its panel when files are read again.
+
+use arrow_schema::DataType;
+
+use super::options::OptionChanges;
+use crate::error::Result;
+use crate::panel::{Column, DateForm};
+
+/// The panel that was there before, for files that are read again.
+pub struct Prior<'a> {
+    /// The code's column.
+    pub code: &'a Column,
+    /// Name of the date column.
+    pub date_name: &'a str,
+    /// Type and spelling of the dates. They stay, unless a user decides on another type.
+    pub date_form: &'a DateForm,
+    /// The other columns.
+    pub columns: &'a [Column],
+    /// Whether all values of the column with that name are exact in another type; the inner error says why not.
+    pub exact: &'a Exactness<'a>,
+    /// What was decided anew for this survey.
+    pub changes: Option<&'a OptionChanges>,
+    /// Whether the column with that name has a value.
+    pub has_value: &'a dyn Fn(&str) -> Result<bool>,
+}
+
+impl Prior<'_> {
+    /// Whether the panel has a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+}
+
+/// See [`Prior::exact`].
+pub type Exactness<'a> = dyn Fn(&str, &DataType) -> Result<Result<(), String>> + 'a;

@@ -1,0 +1,175 @@
+//! Decides what the panel's date, code and key columns are, and checks the names in the options against what the files
+//! have.
+
+use std::collections::HashSet;
+
+use arrow_schema::DataType;
+
+use super::dates::can_be_date;
+use super::options::{OptionChanges, SourceOptions};
+use super::parquet::footer::{DATE_NAMES, FileSchema, INDEX_NAME};
+use super::prior::Prior;
+use super::types::{is_text, join_text, logical};
+use crate::error::{Error, Result};
+use crate::hint::instead;
+use crate::panel::{Column, can_be_key};
+
+/// Further columns that a key may have.
+const MOST_KEYS: usize = 16;
+
+/// Refuses names in the options that no file has.
+pub(super) fn check_names(
+    options: &SourceOptions,
+    schemas: &[&FileSchema],
+    some_are_unread: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut known = HashSet::new();
+    for column in schemas.iter().flat_map(|schema| &schema.columns) {
+        if known.insert(column.name.as_str()) {
+            names.push(&column.name);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let is_key = |name: &str| name == options.code_column || options.date_columns.first().is_some_and(|d| d == name);
+    let unknown = |name: &str| !is_key(name) && !names.contains(&name);
+    let chosen = options.columns.iter().flatten().map(|name| ("--columns", name));
+    let excluded = options.exclude.iter().map(|name| ("--exclude", name));
+    let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
+    for (option, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
+        // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
+        if some_are_unread && option != "--columns" {
+            notes.push(format!("{option} names {name:?}, which no file has that can be read"));
+            continue;
+        }
+        let whole = format!("build without {option}, and `transect info` lists them");
+        let instead = instead(name, &names, "the columns are", &whole);
+        return Err(Error::Refused(format!("{option} names {name:?}, which no file has; {instead}")));
+    }
+    for (n, cast) in options.casts.iter().enumerate() {
+        if options.casts[..n].iter().any(|other| other.column == cast.column) {
+            return Err(Error::Refused(format!("--cast names {:?} twice; give it one type", cast.column)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses names in what is decided anew that neither the panel before nor any file has.
+pub(super) fn check_changed_names(prior: &Prior, schemas: &[&FileSchema]) -> Result<()> {
+    let Some(OptionChanges { exclude, casts, .. }) = prior.changes else { return Ok(()) };
+    let names: HashSet<&str> =
+        schemas.iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str()).collect();
+    let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
+    let casts = casts.iter().map(|cast| ("--cast", &cast.column));
+    match exclude
+        .iter()
+        .map(|name| ("--exclude", name))
+        .chain(casts)
+        .find(|(_, name)| !is_known(name) && !names.contains(name.as_str()))
+    {
+        Some((option, name)) => {
+            Err(Error::Refused(format!("{option} names {name:?}, which neither the store nor a file has")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The output's name for the date column: the first of the user's list, else the best name in any file.
+pub(super) fn date_name(options: &SourceOptions, schemas: &[&FileSchema], notes: &mut Vec<String>) -> String {
+    if let Some(first) = options.date_columns.first() {
+        return first.clone();
+    }
+    let names: Vec<&str> = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str())).collect();
+    let best = DATE_NAMES.iter().find_map(|wanted| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)));
+    if names.contains(&INDEX_NAME) {
+        let name = best.unwrap_or(&"date");
+        notes.push(format!("the dates are an index without a name ({INDEX_NAME}); its column is called {name}"));
+    }
+    let mut others: Vec<&str> =
+        names.iter().copied().filter(|name| *name != INDEX_NAME && Some(name) != best).collect();
+    others.sort_unstable();
+    others.dedup();
+    if let (Some(best), false) = (best, others.is_empty()) {
+        notes.push(format!("the date column is called {} in some files; its name is {best}", others.join(", ")));
+    }
+    best.map_or_else(|| "date".to_owned(), |name| (*name).to_owned())
+}
+
+pub(super) fn code_column(options: &SourceOptions, prior: Option<&Prior>, schemas: &[&FileSchema]) -> Result<Column> {
+    let types = schemas.iter().filter_map(|schema| Some(schema.code.as_ref()?.raw.clone()));
+    let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
+    let texts = types.filter(is_text).filter_map(|data_type| logical(&data_type));
+    let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
+    let data_type = match options.cast(&options.code_column) {
+        Some(cast) if is_text(cast) => cast.clone(),
+        Some(cast) => {
+            let name = &options.code_column;
+            return Err(Error::Refused(format!("--cast {name}={cast}: codes are text; cast them to a text type")));
+        }
+        None => joined.unwrap_or(DataType::Utf8),
+    };
+    Ok(Column { name: options.code_column.clone(), data_type })
+}
+
+/// The type a user decided on for the dates, by the output's name of the column or that in a file.
+pub(super) fn date_cast(options: &SourceOptions, date_name: &str, schemas: &[&FileSchema]) -> Result<Option<DataType>> {
+    let in_files = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
+    let Some(cast) = [date_name].into_iter().chain(in_files).find_map(|name| options.cast(name)) else {
+        return Ok(None);
+    };
+    if !can_be_date(cast) {
+        return Err(Error::Refused(format!(
+            "--cast {date_name}={cast}: dates are text, integers of 32 or 64 bits, date32, date64 or timestamps \
+             without a zone"
+        )));
+    }
+    Ok(Some(cast.clone()))
+}
+
+pub(super) fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
+    let twice = |name: &str, what: &str| {
+        Err(Error::Refused(format!(
+            "two columns would be named {name:?}, one of them the {what}; --exclude {name}, or give the {what} another \
+             name with --{what}-column"
+        )))
+    };
+    if code == date || columns.iter().any(|column| column.name == code) {
+        return twice(code, "code");
+    }
+    if columns.iter().any(|column| column.name == date) {
+        return twice(date, "date");
+    }
+    Ok(())
+}
+
+/// Where the further key columns stand among `columns`. A list that also names code and date is understood.
+pub(super) fn key_columns(
+    options: &SourceOptions,
+    code: &str,
+    date_name: &str,
+    columns: &[Column],
+) -> Result<Vec<usize>> {
+    let names = options.key.iter().map(String::as_str).filter(|name| *name != code && *name != date_name);
+    let place = |name: &str| {
+        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let Some(place) = known.iter().position(|column| *column == name) else {
+            let instead = instead(name, &known, "the columns are", "`transect info` lists them");
+            return Err(Error::Refused(format!("--key names {name:?}, which no file has; {instead}")));
+        };
+        match &columns[place].data_type {
+            key if can_be_key(key) => Ok(place),
+            other => Err(Error::Refused(format!(
+                "--key {name}: a key column has integers, decimals, dates, times or text, and this one is {other}"
+            ))),
+        }
+    };
+    let key: Vec<usize> = names.map(place).collect::<Result<_>>()?;
+    match (1..key.len()).find(|&n| key[..n].contains(&key[n])) {
+        Some(n) => Err(Error::Refused(format!("--key names {:?} twice", columns[key[n]].name))),
+        None if key.len() > MOST_KEYS => Err(Error::Refused(format!("a key has at most {MOST_KEYS} columns"))),
+        None => Ok(key),
+    }
+}
