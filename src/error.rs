@@ -4,11 +4,13 @@
 //! without reading text. What is wrong with one *input* file is not an [`Error`]: it is a reason in a report
 //! (see [`Skipped`]), because the other inputs go on.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::key::Date;
-use crate::skipped::{Skipped, grouped};
+use crate::remedy::{Remedy, Setting, sentence};
+use crate::skipped::{Skipped, grouped, usual};
 
 /// Result of this library's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,28 +19,41 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The thing asked for is not there. `hint` names the nearest thing that is.
-    #[error("{what} not found; {hint}")]
+    /// The thing asked for is not there.
     NotFound {
+        /// What kind of thing it is.
+        wanted: Wanted,
         /// What was asked for.
         what: String,
-        /// The way out.
+        /// The nearest thing that is there, or where all are listed.
         hint: String,
     },
-    /// There is no store at a path. `instead` says what is there, and the way out.
-    #[error("{} is not a store: {instead}", path.display())]
+    /// There is no store at a path.
     NotAStore {
         /// Where one was looked for.
         path: PathBuf,
-        /// What is there, and the way out.
+        /// What is there.
         instead: String,
+        /// The way out.
+        way_out: String,
     },
-    /// A request that contradicts itself, the data or what already exists. The message ends in the way out, after a
-    /// semicolon.
-    #[error("{0}")]
-    Refused(String),
+    /// A setting that cannot be right, whatever else is asked for.
+    Invalid {
+        /// The setting.
+        setting: Setting,
+        /// What is wrong with it, as the end of a sentence that begins with the setting.
+        why: String,
+        /// The ways out.
+        remedies: Vec<Remedy>,
+    },
+    /// A request that contradicts the data or what already exists.
+    Refused {
+        /// Why it is refused.
+        what: String,
+        /// The ways out.
+        remedies: Vec<Remedy>,
+    },
     /// Inputs cannot be used, and nothing can be done without them.
-    #[error("{what}: {}", told(skipped))]
     Inputs {
         /// What cannot be done.
         what: String,
@@ -46,10 +61,6 @@ pub enum Error {
         skipped: Vec<Skipped>,
     },
     /// A file of a newer (or unknown) format version.
-    #[error(
-        "{} has format version {found}, this transect reads version {supported}; use the transect that wrote it, or make it again with this one",
-        path.display()
-    )]
     WrongVersion {
         /// The file.
         path: PathBuf,
@@ -59,16 +70,11 @@ pub enum Error {
         supported: u32,
     },
     /// A directory in which a build began and never published.
-    #[error(
-        "{0} is an unfinished store: a build started there and did not complete; run `transect build` again, or remove it with `rm -r {0}`",
-        path.display()
-    )]
     Unfinished {
         /// The directory.
         path: PathBuf,
     },
     /// Bytes on disk are not what was written.
-    #[error("{} is damaged: {damage}; restore it from a copy, or build the store again", path.display())]
     Corrupt {
         /// The damaged file.
         path: PathBuf,
@@ -76,7 +82,6 @@ pub enum Error {
         damage: Damage,
     },
     /// Another process holds the write lock of a store or an output directory.
-    #[error("{} is being written by {}; try again later, or wait for it with --wait 10m", path.display(), by(*holder))]
     Locked {
         /// The lock file, or the directory.
         path: PathBuf,
@@ -84,7 +89,6 @@ pub enum Error {
         holder: Option<u32>,
     },
     /// A version is live, and a step after that failed.
-    #[error("version {version} of {} is live, but a power failure may bring back the one before", path.display())]
     Live {
         /// The version.
         version: u64,
@@ -95,7 +99,6 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried, as a verb: "read", "rename".
         action: &'static str,
@@ -106,7 +109,6 @@ pub enum Error {
         source: io::Error,
     },
     /// A library could not do what was asked of it: encode or decode, start threads, draw random numbers.
-    #[error("cannot {action}")]
     Failed {
         /// What was tried.
         action: String,
@@ -115,23 +117,33 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The observer asked to stop. Nothing half-written stands under a final name.
-    #[error("interrupted")]
     Cancelled,
 }
 
-/// The usual reasons, of which a message names a few.
-fn told(skipped: &[Skipped]) -> String {
-    const NAMED: usize = 3;
-    let groups = grouped(skipped);
-    let mut told: Vec<String> = groups.iter().take(NAMED).map(ToString::to_string).collect();
-    if groups.len() > NAMED {
-        told.push(format!("and {} more reasons", groups.len() - NAMED));
-    }
-    told.join("; ")
+/// A kind of thing that somebody may ask for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wanted {
+    /// A column.
+    Column,
+    /// A stock, by its code.
+    Stock,
+    /// A date.
+    Date,
+    /// A version of a store.
+    Version,
+    /// What transect notes of an output directory.
+    Ledger,
 }
 
-fn by(holder: Option<u32>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Each reason has its own.
+            Error::Inputs { .. } => f.write_str(&self.what(Setting::to_string)),
+            _ => sentence(f, &self.what(Setting::to_string), &self.remedies()),
+        }
+    }
 }
 
 /// A damaged place and what was expected there.
@@ -171,7 +183,8 @@ impl Error {
         match self {
             Error::NotFound { .. } => "not-found",
             Error::NotAStore { .. } => "not-a-store",
-            Error::Refused(_) => "refused",
+            Error::Invalid { .. } => "invalid",
+            Error::Refused { .. } => "refused",
             Error::Inputs { .. } => "inputs",
             Error::WrongVersion { .. } => "wrong-version",
             Error::Unfinished { .. } => "unfinished",
@@ -181,6 +194,58 @@ impl Error {
             Error::Io { .. } => "io",
             Error::Failed { .. } => "failed",
             Error::Cancelled => "interrupted",
+        }
+    }
+
+    /// What is wrong, without the ways out; a setting that it is about as `spell` has it.
+    pub fn what(&self, spell: impl Fn(&Setting) -> String) -> String {
+        match self {
+            Error::NotFound { what, .. } => format!("{what} not found"),
+            Error::NotAStore { path, instead, .. } => format!("{} is not a store: {instead}", path.display()),
+            Error::Invalid { setting, why, .. } => format!("{} {why}", spell(setting)),
+            Error::Refused { what, .. } => what.clone(),
+            Error::Inputs { what, skipped } => format!("{what}: {}", usual(skipped, |group| group.to_string())),
+            Error::WrongVersion { path, found, supported } => {
+                format!("{} has format version {found}, this transect reads version {supported}", path.display())
+            }
+            Error::Unfinished { path } => {
+                format!("{} is an unfinished store: a build started there and did not complete", path.display())
+            }
+            Error::Corrupt { path, damage } => format!("{} is damaged: {damage}", path.display()),
+            Error::Locked { path, holder } => {
+                let holder = holder.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
+                format!("{} is being written by {holder}", path.display())
+            }
+            Error::Live { version, path, .. } => format!(
+                "version {version} of {} is live, but a power failure may bring back the one before",
+                path.display()
+            ),
+            Error::Io { action, path, .. } => format!("cannot {action} {}", path.display()),
+            Error::Failed { action, .. } => format!("cannot {action}"),
+            Error::Cancelled => "interrupted".to_owned(),
+        }
+    }
+
+    /// The ways out, where there are some.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        let only = |text: String| vec![Remedy::Do(text)];
+        match self {
+            Error::Invalid { remedies, .. } | Error::Refused { remedies, .. } => remedies.clone(),
+            // The usual reason's.
+            Error::Inputs { skipped, .. } => grouped(skipped).into_iter().next().map_or_else(Vec::new, |g| g.remedies),
+            Error::NotFound { hint, .. } => only(hint.clone()),
+            Error::NotAStore { way_out, .. } => only(way_out.clone()),
+            Error::WrongVersion { .. } => {
+                only("use the transect that wrote it, or make it again with this one".to_owned())
+            }
+            Error::Unfinished { path } => {
+                only(format!("run `transect build` again, or remove it with `rm -r {}`", path.display()))
+            }
+            Error::Corrupt { .. } => only("restore it from a copy, or build the store again".to_owned()),
+            Error::Locked { .. } => {
+                vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]
+            }
+            Error::Live { .. } | Error::Io { .. } | Error::Failed { .. } | Error::Cancelled => Vec::new(),
         }
     }
 
@@ -195,24 +260,27 @@ impl Error {
             | Error::Live { path, .. }
             | Error::Io { path, .. } => Some(path),
             Error::NotFound { .. }
-            | Error::Refused(_)
+            | Error::Invalid { .. }
+            | Error::Refused { .. }
             | Error::Inputs { .. }
             | Error::Failed { .. }
             | Error::Cancelled => None,
         }
     }
 
-    /// The way out: the end of the message, where it names one.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            // The usual reason's, where an option helps.
-            Error::Inputs { skipped, .. } => {
-                let usual = grouped(skipped).into_iter().next()?;
-                let (_, hint) = usual.example.reason.rsplit_once("; ").filter(|(_, hint)| hint.contains("--"))?;
-                Some(hint.to_owned())
-            }
-            _ => self.to_string().rsplit_once("; ").map(|(_, hint)| hint.to_owned()),
-        }
+    /// An [`Error::Refused`] whose way out no setting is.
+    pub(crate) fn refused(what: impl Into<String>, way_out: impl Into<String>) -> Error {
+        Error::refused_unless(what, [Remedy::Do(way_out.into())])
+    }
+
+    /// An [`Error::Refused`] with these ways out.
+    pub(crate) fn refused_unless(what: impl Into<String>, remedies: impl Into<Vec<Remedy>>) -> Error {
+        Error::Refused { what: what.into(), remedies: remedies.into() }
+    }
+
+    /// An [`Error::Invalid`] with these ways out.
+    pub(crate) fn invalid(setting: Setting, why: impl Into<String>, remedies: impl Into<Vec<Remedy>>) -> Error {
+        Error::Invalid { setting, why: why.into(), remedies: remedies.into() }
     }
 
     /// An [`Error::Io`] for `action` on `path`; made for `map_err`.

@@ -7,8 +7,6 @@ use std::fmt::Display;
 const LISTED: usize = 5;
 /// Names that are told as near ones.
 const NEAR: usize = 3;
-/// Bytes of a list of names that an option is told with.
-const LONGEST_LIST: usize = 1000;
 /// Longer names are no slips of each other, and would take long to compare.
 const LONGEST: usize = 64;
 
@@ -54,15 +52,6 @@ pub fn listed<T: Display>(items: &[T]) -> String {
     }
 }
 
-/// How columns are left out, or the file mended where the option cannot name them: it splits at commas, and a line ends.
-pub(crate) fn excluding(names: &[&str]) -> String {
-    let (it, all) = (if names.len() == 1 { "it" } else { "them" }, names.join(","));
-    match all.len() <= LONGEST_LIST && names.iter().all(|name| !name.is_empty() && !name.contains(',')) {
-        true => format!("--exclude {} leaves {it} out", quoted(&all)),
-        false => format!("write the file without {it}"),
-    }
-}
-
 /// `1 file`, `2 files`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -104,14 +93,6 @@ mod tests {
         assert_eq!(listed(&["a", "b"]), "a and b");
         assert_eq!(listed(&[1, 2, 3, 4, 5]), "1, 2, 3, 4 and 5");
         assert_eq!(listed(&[1; 42]), "1, 1, 1, 1, 1 and 37 more");
-    }
-
-    #[test]
-    fn columns_that_no_option_can_name_are_for_the_file_to_leave_out() {
-        assert_eq!(excluding(&["a"]), "--exclude a leaves it out");
-        assert_eq!(excluding(&["a b", "c"]), "--exclude 'a b,c' leaves them out");
-        assert_eq!(excluding(&["a,b"]), "write the file without it");
-        assert_eq!(excluding(&[&"x".repeat(501), &"y".repeat(501)]), "write the file without them");
     }
 
     #[test]

@@ -78,6 +78,8 @@ mod ingest;
 pub mod key;
 pub mod panel;
 pub mod progress;
+pub mod reason;
+pub mod remedy;
 mod segment;
 mod shuffle;
 pub mod sink;

@@ -18,7 +18,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::take::take;
 use chrono::{NaiveDate, TimeZone};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
 use crate::key::Date;
 
@@ -74,7 +74,7 @@ impl PanelSchema {
         self.index_of(name).ok_or_else(|| {
             let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
             let hint = instead(name, &known, "the panel has", "`transect info` lists them");
-            Error::NotFound { what: format!("column {name:?}"), hint }
+            Error::NotFound { wanted: Wanted::Column, what: format!("column {name:?}"), hint }
         })
     }
 }
@@ -189,10 +189,8 @@ impl DateForm {
             (Spelling::Day, DataType::Timestamp(unit, zone)) => {
                 let ticks = |date: Date| ticks(date, *unit, zone.as_deref());
                 if let Some(&date) = dates.iter().find(|&&date| ticks(date).is_none()) {
-                    return Err(Error::Refused(format!(
-                        "{} cannot hold {date}; use `--cast` to give the date column another type",
-                        self.data_type
-                    )));
+                    let what = format!("{} cannot hold {date}", self.data_type);
+                    return Err(Error::refused(what, "give the date column another type"));
                 }
                 cast(&integers(&|date| ticks(date).unwrap_or_default()), &self.data_type).map_err(failed())
             }

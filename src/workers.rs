@@ -38,7 +38,9 @@ impl Workers {
             .num_threads(count)
             .thread_name(|n| format!("transect-{n}"))
             .build()
-            .map_err(|error| Error::Refused(format!("cannot start {count} worker threads ({error}); ask for fewer")))?;
+            .map_err(|error| {
+                Error::refused(format!("cannot start {count} worker threads ({error})"), "ask for fewer")
+            })?;
         Ok(Workers { pool: Some(pool), memory: DEFAULT_MEMORY })
     }
 
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     fn failure(index: usize) -> Error {
-        Error::Refused(index.to_string())
+        Error::refused_unless(index.to_string(), [])
     }
 
     #[test]
@@ -163,7 +165,7 @@ mod tests {
         for count in [1, 4] {
             let workers = Workers::new(Some(count)).unwrap();
             let result = workers.try_map(1000, |index| if index >= 7 { Err(failure(index)) } else { Ok(index) });
-            assert!(matches!(result, Err(Error::Refused(index)) if index == "7"), "{count} workers");
+            assert!(matches!(result, Err(Error::Refused { what, .. }) if what == "7"), "{count} workers");
         }
     }
 
@@ -173,7 +175,7 @@ mod tests {
         for count in [1, 2] {
             let workers = Workers::new(Some(count)).unwrap();
             let result = workers.try_map(usize::MAX / 2, |index| if index == 3 { Err(failure(3)) } else { Ok(()) });
-            assert!(matches!(result, Err(Error::Refused(_))), "{count} workers");
+            assert!(matches!(result, Err(Error::Refused { .. })), "{count} workers");
         }
     }
 }

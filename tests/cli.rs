@@ -387,7 +387,7 @@ fn skipped_inputs_are_named_and_end_with_3() {
     let info = place.run("info store").done();
     assert!(["BAD.parquet: ", "DIR.parquet: "].iter().all(|name| info.stdout.contains(name)), "{info:?}");
 
-    place.run("build panel strict --strict").failed(1, &["--strict"]);
+    place.run("build panel strict --strict").failed(1, &["and the run is strict"]);
 }
 
 #[test]
@@ -408,11 +408,11 @@ fn who_comes_second_is_told_or_waits() {
         "gc store",
         "transpose store out",
     ] {
-        place.run(line).failed(5, &["is being written by ", "; try again later, or wait for it with --wait 10m"]);
+        place.run(line).failed(5, &["is being written by ", "; try again later, or --wait 10m waits for it"]);
     }
     let error = &place.run("update store --json").failed(5, &[]).json()["error"];
     assert_eq!((&error["kind"], &error["path"]), (&"locked".into(), &"store/LOCK".into()));
-    assert_eq!(error["hint"], "try again later, or wait for it with --wait 10m");
+    assert_eq!(error["hint"], "try again later, or --wait 10m waits for it");
     place.run("update store --wait 0s").failed(5, &["written by"]);
     place.run("update store --wait 1s").failed(5, &["written by", "; waiting for it\n"]);
     assert!(!place.run("update store --wait 1s -q").failed(5, &[]).stderr.contains("waiting"));
@@ -521,8 +521,8 @@ fn show_prints_a_section_a_series_or_one_row() {
     assert!(turned.stdout.starts_with("ts_code,trade_date,beta,size\n"));
 
     place.run("show store --date 19990101").failed(1, &["19990101", "nearest"]);
-    place.run("show store --stock NONE").failed(1, &["NONE"]);
-    place.run("show store --columns nope").failed(1, &["nope", "momentum"]);
+    place.run("show store --stock NONE").failed(2, &["NONE"]);
+    place.run("show store --columns nope").failed(2, &["nope", "momentum"]);
 }
 
 #[test]
@@ -619,12 +619,12 @@ fn transpose_writes_what_was_chosen() {
 
     place.run("transpose store no --dates 20260628").failed(1, &["20260628", "nearest", "20260629"]);
     place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
-    place.run("transpose store no --stocks NONE").failed(1, &["NONE"]);
+    place.run("transpose store no --stocks NONE").failed(2, &["NONE"]);
     place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
     place.run("transpose store no --stocks @/dev/zero").failed(1, &["/dev/zero is no regular file"]);
     fs::File::create(place.path("long.txt")).unwrap().set_len((16 << 20) + 1).unwrap();
     place.run("transpose store no --stocks @long.txt").failed(1, &["long.txt has more than 16 MiB"]);
-    place.run("transpose store no --columns nope").failed(1, &["nope"]);
+    place.run("transpose store no --columns nope").failed(2, &["nope"]);
     place.run("transpose store no --exclude trade_date").failed(1, &["--no-date"]);
     assert!(!place.path("no").exists(), "what cannot be done leaves nothing");
 }

@@ -2,20 +2,20 @@
 
 use transect::Append;
 
-use super::advice::name_update;
 use super::args::AppendArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::update::tell;
+use super::words::Names;
 
 pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let mut report = {
+    let report = {
         let watch = Watch::new(quiet)?;
         let mut append = Append::new(&args.store, args.files).replace(args.replace).allow(args.allowed.allow);
         append = append
             .dry_run(args.limits.dry_run)
             .wait(args.waiting.patience())
-            .exclude(args.exclude)
+            .exclude(Names::all(&args.exclude))
             .memory(args.memory)
             .observer(&watch);
         if let Some(most) = args.limits.max_restated() {
@@ -29,6 +29,5 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
         }
         append.run()?
     };
-    name_update(&mut report.skipped, "append", &args.store);
     tell("append", &args.store, &report, args.running.json, quiet)
 }

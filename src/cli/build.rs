@@ -5,12 +5,15 @@ use serde::Serialize;
 use transect::source::SourceOptions;
 use transect::{Build, BuildReport};
 
+use super::advice::Speaker;
 use super::args::BuildArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Lines};
+use super::skips;
 use super::stop::{Stop, allowed};
+use super::words::Names;
 
 /// Empty files that are named in the report.
 const NAMED: usize = 3;
@@ -48,7 +51,8 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         Some(_) => "--json lists all".to_owned(),
         None => format!("`transect info {} --json` lists all", output::quoted(&store)),
     };
-    output::say_skipped(&report.skipped, report.files, &all);
+    let speaker = Speaker::new("build", &args.store);
+    skips::say_skipped(&report.skipped, report.files, &speaker, &all);
     let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
         (None, true) => Exit::Done,
@@ -58,7 +62,8 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     if args.running.json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
         let json = Json { source, store: store.clone(), error, report: &report };
-        output::print_json("build", exit, &json).with_context(|| output::untold(&store, live))?;
+        skips::print_json_of("build", exit, &json, &speaker, &["skipped"])
+            .with_context(|| output::untold(&store, live))?;
     } else if !quiet {
         let lines = lines(&store, &report);
         output::print(&lines.to_string()).with_context(|| output::untold(&store, live))?;
@@ -73,13 +78,13 @@ fn options(args: &BuildArgs) -> SourceOptions {
     SourceOptions {
         pattern: args.pattern.clone(),
         code_column: args.code_column.clone(),
-        date_columns: args.date_column.clone(),
+        date_columns: Names::all(&args.date_column),
         date_format: args.date_format.clone(),
-        key: args.key.clone(),
+        key: Names::all(&args.key),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
-        columns: args.columns.clone(),
-        exclude: args.exclude.clone(),
+        columns: args.columns.as_deref().map(Names::all),
+        exclude: Names::all(&args.exclude),
         casts: args.cast.clone(),
         strict: args.strict,
     }

@@ -11,6 +11,7 @@ use transect::synth::{Preset, SynthOptions, SynthReport, synth};
 use transect::workers::Workers;
 use transect::{Build, BuildReport, Store, Transpose, TransposeReport};
 
+use super::advice::Speaker;
 use super::args::DemoArgs;
 use super::bar::Watch;
 use super::exit::Exit;
@@ -91,7 +92,8 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
     let verified =
         verify::verify(&store, false, Some(&places.source), Some(&places.out), VERIFY_MEMORY, &workers, &watch)?;
     drop(watch);
-    verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out));
+    let speaker = Speaker::new("demo", &places.store);
+    verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out), &speaker);
     let exit = if verified.ok { Exit::Done } else { Exit::Damaged };
     let verdict = if verified.ok { "every row is the same in input, store and output" } else { "differences found" };
     tell("verify", verified.seconds, verdict.to_owned())?;

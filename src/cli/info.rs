@@ -5,9 +5,11 @@ use transect::skipped::grouped;
 use transect::source::SourceOptions;
 use transect::store::{ColumnInfo, StoreInfo};
 
+use super::advice::{Speaker, joined};
 use super::args::InfoArgs;
 use super::exit::Exit;
 use super::output::{self, Lines};
+use super::skips;
 use super::table::{Align, Table};
 
 #[derive(Serialize)]
@@ -19,11 +21,12 @@ struct Json<'a> {
 
 pub fn run(args: &InfoArgs, quiet: bool) -> anyhow::Result<Exit> {
     let info = args.at.open(&args.store, quiet)?.info()?;
-    let store = output::path(&args.store);
+    let (store, speaker) = (output::path(&args.store), Speaker::new("info", &args.store));
     if args.json {
-        output::print_json("info", Exit::Done, &Json { store, info: &info })?;
+        let json = Json { store, info: &info };
+        skips::print_json_of("info", Exit::Done, &json, &speaker, &["skipped_files"])?;
     } else {
-        output::print(&format!("{}\n{}{}", lines(&store, &info), columns(&info.columns), skipped(&info)))?;
+        output::print(&format!("{}\n{}{}", lines(&store, &info), columns(&info.columns), skipped(&info, &speaker)))?;
     }
     Ok(Exit::Done)
 }
@@ -93,12 +96,13 @@ fn flags(options: &SourceOptions) -> String {
     };
     add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
     add("code-column", &options.code_column, options.code_column != defaults.code_column);
-    add("date-column", &options.date_columns.join(","), !options.date_columns.is_empty());
+    add("date-column", &joined(&options.date_columns), !options.date_columns.is_empty());
     add("date-format", options.date_format.as_deref().unwrap_or_default(), options.date_format.is_some());
     add("duplicates", &options.duplicates.to_string(), options.duplicates != defaults.duplicates);
     add("bad-dates", &options.bad_dates.to_string(), options.bad_dates != defaults.bad_dates);
-    add("columns", &options.columns.clone().unwrap_or_default().join(","), options.columns.is_some());
-    add("exclude", &options.exclude.join(","), !options.exclude.is_empty());
+    add("key", &joined(&options.key), !options.key.is_empty());
+    add("columns", &joined(options.columns.as_deref().unwrap_or_default()), options.columns.is_some());
+    add("exclude", &joined(&options.exclude), !options.exclude.is_empty());
     for cast in &options.casts {
         add("cast", &cast.to_string(), true);
     }
@@ -129,11 +133,12 @@ fn share(column: &ColumnInfo) -> String {
     }
 }
 
-fn skipped(info: &StoreInfo) -> String {
+fn skipped(info: &StoreInfo, speaker: &Speaker) -> String {
     if info.skipped_files.is_empty() {
         return String::new();
     }
     let groups = grouped(&info.skipped_files);
-    let lines: String = groups.iter().map(|group| format!("  {}\n", output::escape(&group.to_string()))).collect();
+    let lines: String =
+        groups.iter().map(|group| format!("  {}\n", output::escape(&skips::told(group, speaker)))).collect();
     format!("\nskipped\n{lines}")
 }

@@ -18,6 +18,7 @@ mod log;
 mod output;
 mod rows;
 mod show;
+mod skips;
 mod stop;
 mod synth;
 mod table;
@@ -26,11 +27,13 @@ mod update;
 mod verify;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
+use advice::Speaker;
 use args::{Cli, Command};
 use exit::Exit;
 
@@ -40,19 +43,20 @@ pub fn main() -> std::process::ExitCode {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let quiet = cli.quiet;
-    let (subject, json) = match &cli.command {
-        Command::Build(args) => (output::path(&args.store), args.running.json),
-        Command::Update(args) => (output::path(&args.store), args.running.json),
-        Command::Append(args) => (output::path(&args.store), args.running.json),
-        Command::Transpose(args) => (output::path(&args.store), args.running.json),
-        Command::Info(args) => (output::path(&args.store), args.json),
-        Command::Log(args) => (output::path(&args.store), args.json),
-        Command::Diff(args) => (output::path(&args.store), args.running.json),
-        Command::Gc(args) => (output::path(&args.store), args.json),
-        Command::Verify(args) => (output::path(&args.store), args.running.json),
-        Command::Synth(args) => (output::path(&args.dir), args.running.json),
-        Command::Demo(args) => (args.dir.as_deref().map(output::path).unwrap_or_default(), args.json),
-        Command::Show(_) | Command::Generate(_) => (String::new(), false),
+    let (name, subject, json) = match &cli.command {
+        Command::Build(args) => ("build", args.store.clone(), args.running.json),
+        Command::Update(args) => ("update", args.store.clone(), args.running.json),
+        Command::Append(args) => ("append", args.store.clone(), args.running.json),
+        Command::Transpose(args) => ("transpose", args.store.clone(), args.running.json),
+        Command::Show(args) => ("show", args.store.clone(), false),
+        Command::Info(args) => ("info", args.store.clone(), args.json),
+        Command::Log(args) => ("log", args.store.clone(), args.json),
+        Command::Diff(args) => ("diff", args.store.clone(), args.running.json),
+        Command::Gc(args) => ("gc", args.store.clone(), args.json),
+        Command::Verify(args) => ("verify", args.store.clone(), args.running.json),
+        Command::Synth(args) => ("synth", args.dir.clone(), args.running.json),
+        Command::Demo(args) => ("demo", args.dir.clone().unwrap_or_default(), args.json),
+        Command::Generate(_) => ("generate", PathBuf::new(), false),
     };
     let result = match cli.command {
         Command::Build(args) => build::run(args, quiet),
@@ -69,7 +73,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Demo(args) => demo::run(args, quiet),
         Command::Generate(args) => generate::run(&args),
     };
-    result.unwrap_or_else(|error| failure::fail(&error, &subject, json)).into()
+    let fail = |error| failure::fail(&error, &output::path(&subject), json, &Speaker::new(name, &subject));
+    result.unwrap_or_else(fail).into()
 }
 
 /// What can be typed, with all of its help.

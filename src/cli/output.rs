@@ -8,12 +8,11 @@ use anyhow::Context;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 pub use transect::hint::quoted;
-use transect::skipped::{Skipped, grouped};
 
 use super::exit::Exit;
 
 /// How many reasons or differences are listed on stderr.
-const LISTED: usize = 20;
+pub const LISTED: usize = 20;
 
 /// Standard output. Whether writing to it failed is remembered, since most errors on the way to it have other causes;
 /// and whether its reader went away, because that is no failure.
@@ -112,24 +111,6 @@ pub fn print_json(command: &'static str, exit: Exit, report: &impl Serialize) ->
 /// `text` as errors begin, in colour where there may be some.
 pub fn red(text: &str) -> String {
     if has_colour(&io::stderr()) { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-/// Lists inputs that were skipped, by reason. `rest` says where to find those that are not listed.
-pub fn say_skipped(skipped: &[Skipped], of: u64, rest: &str) {
-    if skipped.is_empty() {
-        return;
-    }
-    say(format_args!("transect: skipped {} of {}:", count(skipped.len() as u64), counted(of, "input", "inputs")));
-    say_grouped(skipped, rest);
-}
-
-/// Lists inputs that were skipped, by reason.
-pub fn say_grouped(skipped: &[Skipped], rest: &str) {
-    let groups = grouped(skipped);
-    say_listed(groups.iter().map(ToString::to_string), rest);
-    if groups.len() < skipped.len() && groups.len() <= LISTED {
-        say(format_args!("  {rest}"));
-    }
 }
 
 /// Lists what is wrong, under one heading. `rest` says where to find what is not listed.

@@ -9,11 +9,12 @@ use super::args::{RowFormat, ShowArgs};
 use super::exit::Exit;
 use super::output::{self, Out};
 use super::rows::RowWriter;
+use super::words::Names;
 
 pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let format = RowFormat::for_stdout("show", args.format);
     let store = args.at.open(&args.store, quiet)?;
-    let columns = columns(&store, args.columns.as_deref())?;
+    let columns = columns(&store, args.columns.as_deref().map(Names::all).as_deref())?;
     let batch = match (args.date, &args.stock) {
         (Some(date), None) => section(&store, date, &columns)?,
         (Some(date), Some(code)) => row(&store, date, code, &columns)?,

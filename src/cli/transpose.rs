@@ -12,7 +12,7 @@ use super::args::TransposeArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
-use super::words::StocksArg;
+use super::words::{Names, StocksArg};
 
 /// The most bytes that a list of stocks may have: a code for each of a million.
 const LONGEST_LIST: u64 = 16 << 20;
@@ -66,15 +66,17 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let panel = store.schema()?;
-    if args.exclude.contains(&panel.code.name) {
+    let exclude = Names::all(&args.exclude);
+    if exclude.contains(&panel.code.name) {
         bail!("--exclude cannot name the code column {:?}, which tells the rows of a file apart", panel.code.name);
     }
-    if args.exclude.contains(&panel.date_name) {
+    if exclude.contains(&panel.date_name) {
         bail!("--exclude cannot name the date column {:?}; use --no-date to leave it out", panel.date_name);
     }
     // Every file has the code and the date; to name them among the columns is no mistake.
     let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
-    let columns = args.columns.as_ref().map(|names| names.iter().filter(|name| !is_key(name)).cloned().collect());
+    let columns =
+        args.columns.as_deref().map(|names| Names::all(names).into_iter().filter(|name| !is_key(name)).collect());
     let stocks = match &args.stocks {
         None => None,
         Some(StocksArg::List(codes)) => Some(codes.clone()),
@@ -85,7 +87,7 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
         compression: args.compression.unwrap_or_default(),
         name: args.name.clone(),
         columns,
-        exclude: args.exclude.clone(),
+        exclude,
         date: if args.no_date { Some(false) } else { args.keep_date.then_some(true) },
         stocks,
     })

@@ -7,13 +7,16 @@ use serde::Serialize;
 use transect::source::OptionChanges;
 use transect::{RowChange, Update, UpdateReport};
 
+use super::advice::Speaker;
 use super::args::UpdateArgs;
 use super::bar::Watch;
 use super::build::empty_files;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Lines};
+use super::skips;
 use super::stop::{Stop, allowed};
+use super::words::Names;
 
 /// Columns and examples that are named in the report.
 const NAMED: usize = 5;
@@ -62,11 +65,11 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 fn changes(args: &UpdateArgs) -> OptionChanges {
     OptionChanges {
-        date_columns: args.date_column.clone(),
+        date_columns: Names::all(&args.date_column),
         date_format: args.date_format.clone(),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
-        exclude: args.exclude.clone(),
+        exclude: Names::all(&args.exclude),
         casts: args.cast.clone(),
     }
 }
@@ -79,8 +82,9 @@ pub fn tell(
     json: bool,
     quiet: bool,
 ) -> anyhow::Result<Exit> {
+    let speaker = Speaker::new(command, store);
     let store = output::path(store);
-    output::say_skipped(&report.skipped, report.file_count(), "--json lists all");
+    skips::say_skipped(&report.skipped, report.file_count(), &speaker, "--json lists all");
     let stop = Stop::new(&report.guards, report.refused.as_deref());
     let exit = match (&stop, report.skips_are_usual()) {
         (Some(_), _) => Exit::Stopped,
@@ -90,7 +94,8 @@ pub fn tell(
     if json {
         let error = stop.as_ref().map(|stop| stop.failure(&store));
         let json = Json { store: store.clone(), error, report };
-        output::print_json(command, exit, &json).with_context(|| output::untold(&store, Some(report.version)))?;
+        skips::print_json_of(command, exit, &json, &speaker, &["skipped"])
+            .with_context(|| output::untold(&store, Some(report.version)))?;
     } else if !quiet {
         let lines = lines(&store, report);
         output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;

@@ -8,11 +8,12 @@ use transect::store::VerifyReport;
 use transect::workers::Workers;
 use transect::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 
-use super::advice::name_update;
+use super::advice::Speaker;
 use super::args::VerifyArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
+use super::skips;
 
 /// Everything that was compared.
 #[derive(Debug, Serialize)]
@@ -40,17 +41,15 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         );
     }
     let store = args.at.open(&args.store, quiet)?;
-    let mut verified = {
+    let verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?;
         let all = args.all_versions;
         verify(&store, all, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
     };
 
-    if let Some(source) = &mut verified.source {
-        name_update(&mut source.skipped, "verify", &args.store);
-    }
-    say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref());
+    let speaker = Speaker::new("verify", &args.store);
+    say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref(), &speaker);
     let exit = match &verified {
         Verified { ok: false, .. } => Exit::Damaged,
         Verified { source: Some(source), .. } if !source.is_complete() => Exit::Skipped,
@@ -58,7 +57,11 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
     let path = output::path(&args.store);
     if args.running.json {
-        output::print_json("verify", exit, &Json { store: path, verified: &verified })?;
+        let mut json = serde_json::to_value(Json { store: path, verified: &verified })?;
+        if let Some(source) = json.get_mut("source") {
+            speaker.put_into_words(source, &["skipped", "skipped_before"]);
+        }
+        output::print_json("verify", exit, &json)?;
     } else if !quiet {
         let mut lines = Lines::default();
         let versions = output::versions(&verified.checksums.versions);
@@ -104,7 +107,7 @@ pub fn verify(
 }
 
 /// Names everything that is wrong on stderr, and what was not compared.
-pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out: Option<&Path>) {
+pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out: Option<&Path>, speaker: &Speaker) {
     let all = "--json lists all";
     output::say_wrong(format_args!("{} is damaged", output::path(store)), &verified.checksums.damages, all);
     if let (Some(path), Some(report)) = (source, &verified.source) {
@@ -116,11 +119,11 @@ pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out:
         let lines: Vec<String> = report.differences.iter().map(ToString::to_string).collect();
         let path = output::path(path);
         output::say_wrong(format_args!("{path} differs from the store: {}", differing(report)), &lines, &rest);
-        output::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, all);
+        skips::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, speaker, all);
         if !report.skipped_before.is_empty() {
             let files = output::counted(report.skipped_before.len() as u64, "file", "files");
             output::say(format_args!("transect: {files} skipped, as before:"));
-            output::say_grouped(&report.skipped_before, all);
+            skips::say_grouped(&report.skipped_before, speaker, all);
         }
         say_kept(report, all);
     }

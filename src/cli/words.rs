@@ -28,6 +28,36 @@ impl std::str::FromStr for StocksArg {
     }
 }
 
+/// Names of columns, divided by commas; a comma in a name is written `\,`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names(Vec<String>);
+
+impl Names {
+    /// All names of an option that may be given several times.
+    pub fn all(lists: &[Names]) -> Vec<String> {
+        lists.iter().flat_map(|list| &list.0).cloned().collect()
+    }
+}
+
+impl std::str::FromStr for Names {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Names, Self::Err> {
+        let mut names = vec![String::new()];
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            let name = names.last_mut();
+            match (c, name) {
+                (',', _) => names.push(String::new()),
+                ('\\', Some(name)) if rest.next_if_eq(&',').is_some() => name.push(','),
+                (c, Some(name)) => name.push(c),
+                (_, None) => {}
+            }
+        }
+        Ok(Names(names))
+    }
+}
+
 /// One of a few words that `T` reads; help and completions list them.
 pub fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
@@ -233,6 +263,15 @@ mod tests {
         assert_eq!(utc("2024-03-10T02:30", "America/New_York"), "2024-03-10T07:30:00", "by the clocks before");
         // Clocks went from the end of this day to one o'clock of the next.
         assert_eq!(utc("2023-03-25", "Asia/Beirut"), "2023-03-25T21:59:59");
+    }
+
+    #[test]
+    fn a_comma_in_a_name_stands_behind_a_backslash() {
+        let names = |text: &str| text.parse::<Names>().unwrap().0;
+        assert_eq!(names("a,b"), ["a", "b"]);
+        assert_eq!(names("a\\,b,c"), ["a,b", "c"]);
+        assert_eq!(names("a\\b\\"), ["a\\b\\"]);
+        assert_eq!(names(""), [""]);
     }
 
     #[test]

@@ -77,9 +77,8 @@ impl DictionaryBuilder {
     /// When they take more than 2 GiB, the limit of an Arrow dictionary.
     pub(crate) fn finish(self, is_bytes: bool) -> Result<ArrayRef> {
         if self.byte_len > i32::MAX as usize {
-            return Err(Error::Refused(
-                "the distinct texts of a column take more than 2 GiB; leave the column out with --exclude".to_owned(),
-            ));
+            let what = "the distinct texts of a column take more than 2 GiB";
+            return Err(Error::refused(what, "leave out the column with the longest texts"));
         }
         let values = self.values.iter().map(AsRef::as_ref);
         if is_bytes {

@@ -109,7 +109,7 @@ impl Values {
 pub(crate) fn fixed_bytes(array: &ArrayRef) -> Result<Buffer> {
     downcast_primitive_array!(
         array => Ok(array.values().inner().clone()),
-        other => Err(Error::Refused(format!("type {other} cannot be stored")))
+        other => Err(Error::refused_unless(format!("type {other} cannot be stored"), []))
     )
 }
 

@@ -24,6 +24,8 @@ use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
 use crate::shuffle::{Block, Frame, Gathering, Shelf, Spill};
 use crate::skipped::Skipped;
 use crate::source::{Allowance, KnownFile, SectionFile, check_machine, read_section};
@@ -185,7 +187,7 @@ impl<'a> Append<'a> {
         let spill = stages.spill(writer, 0)?;
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
         let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
-        let texts = Texts::new(&panel.columns, stages.workers.memory(), "");
+        let texts = Texts::new(&panel.columns, stages.workers.memory(), false);
         stages.observer.begin("read", "files", self.files.len() as u64);
         let read = stages.workers.try_map(self.files.len(), |at| {
             if stages.observer.cancelled() {
@@ -210,7 +212,8 @@ impl<'a> Append<'a> {
         for (path, read) in self.files.iter().zip(read) {
             let refused = match read {
                 Ok(file) if appended.contains_key(&file.date) => {
-                    format!("is a second file of {}; name one of the two", file.date)
+                    Reason::new(Kind::OtherDate, format!("is a second file of {}", file.date))
+                        .or(Remedy::Do("name one of the two".to_owned()))
                 }
                 Ok(file) => {
                     appended.insert(file.date, file);
@@ -218,7 +221,7 @@ impl<'a> Append<'a> {
                 }
                 Err(reason) => reason,
             };
-            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused.into() });
+            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
         }
         report.read_files = appended.len() as u64;
         if appended.is_empty() && keep == before.keep() {

@@ -11,6 +11,7 @@ use super::spelling::date_note;
 use crate::error::Error;
 use crate::format::SourceStatus;
 use crate::key::Date;
+use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
 use crate::source::{Input, KnownFile, Survey};
 use crate::store::{Snapshot, SourceEntry};
@@ -74,7 +75,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
         path: input.path.display().to_string(),
         status,
         code: Some(input.code.clone()),
-        reason: String::new(),
+        reason: None,
         bytes: input.byte_len,
         modified_ns: input.modified_ns,
         content_hash: 0,
@@ -94,7 +95,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
         });
     }
     for (input, reason) in &gathered.skipped {
-        let reason = reason.clone();
+        let reason = Some(reason.clone());
         entries.push(SourceEntry { reason, ..entry(&survey.inputs[*input], SourceStatus::Skipped) });
     }
     for skipped in &survey.skipped {
@@ -102,7 +103,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
             path: skipped.path.clone(),
             status: SourceStatus::Skipped,
             code: None,
-            reason: skipped.reason.to_string(),
+            reason: Some(skipped.reason.clone()),
             bytes: 0,
             modified_ns: 0,
             content_hash: 0,
@@ -124,11 +125,9 @@ pub(super) fn known_file(entry: &SourceEntry) -> Option<KnownFile> {
 
 /// Why there is no store: every file was skipped, or empty.
 pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
-    let reason = |source: &SourceEntry| match source.status {
-        SourceStatus::Skipped => source.reason.as_str().into(),
-        SourceStatus::Read | SourceStatus::Empty => "has no rows".into(),
-    };
-    let skipped = snapshot.sources.iter().map(|source| Skipped { path: source.path.clone(), reason: reason(source) });
+    let without_rows =
+        |source: &SourceEntry| Skipped { path: source.path.clone(), reason: Reason::new(Kind::NoRows, "has no rows") };
+    let skipped = snapshot.sources.iter().map(|source| source.skipped().unwrap_or_else(|| without_rows(source)));
     Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
 }
 
@@ -173,9 +172,7 @@ pub(super) fn report(
         merged_rows: sources.iter().map(|source| source.merged).sum(),
         dropped_rows: sources.iter().map(|source| source.dropped).sum(),
         empty_files: with(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
-        skipped: with(SourceStatus::Skipped)
-            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
-            .collect(),
+        skipped: sources.iter().filter_map(SourceEntry::skipped).collect(),
         notes,
         seconds: 0.0,
     }

@@ -14,7 +14,7 @@ use super::appended::Appended;
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::plan;
 use super::settings::Settings;
-use super::stages::LEAST_MEMORY;
+use super::stages::{LEAST_MEMORY, too_little};
 use super::update::{exact_in_store, has_value_in_store};
 use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
+use crate::reason::Reason;
 use crate::shuffle::Frame;
 use crate::skipped::Skipped;
 use crate::source::{Input, Prior, SeriesReader, Survey, Trust, check_machine, scan, survey_again};
@@ -48,10 +49,7 @@ pub fn verify_source(
     observer: &dyn Observer,
 ) -> Result<SourceReport> {
     if memory < LEAST_MEMORY {
-        return Err(Error::Refused(format!(
-            "{memory} bytes of memory are too few; give at least {} MiB",
-            LEAST_MEMORY >> 20
-        )));
+        return Err(too_little(memory));
     }
     // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
     let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
@@ -303,10 +301,10 @@ impl Comparison<'_> {
         Comparison { columns_at_once: 1, ..*self }
     }
 
-    fn skipped(&self, index: usize, reason: String) -> Result<Skipped> {
+    fn skipped(&self, index: usize, reason: Reason) -> Result<Skipped> {
         let path = &self.survey.inputs[index].path;
         check_machine(&self.survey.root.join(path))?;
-        Ok(Skipped { path: path.display().to_string(), reason: reason.into() })
+        Ok(Skipped { path: path.display().to_string(), reason })
     }
 
     /// Columns of one input, and its further key columns.
@@ -314,23 +312,23 @@ impl Comparison<'_> {
         &self,
         reader: &SeriesReader,
         columns: Range<usize>,
-    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), String> {
+    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), Reason> {
         let found = self.read(reader, columns.clone())?;
         let key = self.survey.key.iter().map(|&column| match columns.contains(&column) {
             true => Ok(vec![found[column - columns.start].clone()]),
             false => self.read(reader, column..column + 1),
         });
-        let key = key.collect::<Result<Vec<_>, String>>()?.concat();
+        let key = key.collect::<Result<Vec<_>, Reason>>()?.concat();
         Ok((found, key))
     }
 
     /// Columns of one input, of nulls where it has none.
-    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, String> {
+    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, Reason> {
         let row_count = reader.dates().len();
         let found = reader.read(columns.clone())?.into_iter().zip(&self.survey.columns[columns]);
         found
             .map(|(values, column)| match values {
-                Some(values) => values.into_array(row_count),
+                Some(values) => values.into_array(row_count).map_err(Reason::undecodable),
                 None => Ok(new_null_array(&column.data_type, row_count)),
             })
             .collect()

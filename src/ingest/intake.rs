@@ -7,6 +7,7 @@ use crate::codec::{DictionaryBuilder, Lane};
 use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
+use crate::reason::Reason;
 use crate::shuffle::{Block, BlockBuilder, Frame, Spill};
 use crate::source::{SeriesReader, Survey, check_machine};
 
@@ -24,7 +25,7 @@ const MOST_SHARE: usize = (u32::MAX as usize) << 4;
 pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     pub(super) read: Vec<Read>,
-    pub(super) skipped: Vec<(usize, String)>,
+    pub(super) skipped: Vec<(usize, Reason)>,
 }
 
 /// What became of one input.
@@ -84,7 +85,7 @@ impl<'a> Intake<'a> {
             // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
             // whatever the memory.
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
-            texts: Texts::new(&survey.columns, memory, ", or build without such columns: --exclude "),
+            texts: Texts::new(&survey.columns, memory, true),
         }
     }
 
@@ -140,7 +141,7 @@ impl<'a> Intake<'a> {
 
     /// Reads one input into the block being collected; the inner error is the reason for skipping it. `None` where it
     /// turns out larger than its footer lets it seem, too large to be read at once.
-    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, String>>> {
+    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, Reason>>> {
         let reader = match self.survey.open(&self.survey.inputs[index]) {
             Ok(reader) => reader,
             Err(reason) => return Ok(Some(Err(reason))),
@@ -159,7 +160,7 @@ impl<'a> Intake<'a> {
 
     /// Reads an input that is too large for a block a few columns at a time, or one where those are too many, as a block
     /// of its own.
-    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, String>> {
+    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, Reason>> {
         let reader = match self.survey.open(&self.survey.inputs[index]) {
             Ok(reader) => reader,
             Err(reason) => return Ok(Err(reason)),

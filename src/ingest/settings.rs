@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::appended::Appended;
 use super::limit::Limit;
 use crate::error::{Error, Result};
+use crate::reason::Reason;
 use crate::source::SourceOptions;
 use crate::store::Store;
 
@@ -28,7 +29,7 @@ pub(super) struct Settings {
     pub(super) missing: BTreeSet<String>,
     /// Files that could not be used although the store has rows of them, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) skipped: BTreeMap<String, String>,
+    pub(super) skipped: BTreeMap<String, Reason>,
     /// How many skipped files are usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_skipped: Option<Limit>,

@@ -33,8 +33,8 @@ pub(super) fn guard_sparse(survey: &Survey, guards: &mut Guards) {
     if cells > FEW_CELLS && filled < cells / SPARSE {
         let lone = lone_columns(survey);
         let what = format!(
-            "only {filled} of {cells} cells could have a value (give a column the same name in all files, or choose by \
-             --columns): {} of {} columns are in one file each",
+            "only {filled} of {cells} cells could have a value (give a column the same name in all files, or \
+             choose columns): {} of {} columns are in one file each",
             lone.len(),
             survey.columns.len() + 2
         );

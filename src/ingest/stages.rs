@@ -8,6 +8,7 @@ use super::plan;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
+use crate::remedy::{Remedy, Setting};
 use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
@@ -44,6 +45,23 @@ pub(super) struct NewSection {
     pub(super) body: SectionBody,
 }
 
+/// Refuses so little memory.
+pub(super) fn too_little(memory: u64) -> Error {
+    let why = format!("{} is too little", shown(memory));
+    let least = Remedy::Do(format!("give at least {}", shown(LEAST_MEMORY)));
+    Error::invalid(Setting::Memory(0), why, [least])
+}
+
+/// Bytes in the largest unit in which they are a whole number.
+fn shown(bytes: u64) -> String {
+    match bytes {
+        0 => "no memory".to_owned(),
+        bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} B"),
+    }
+}
+
 impl<'a> Stages<'a> {
     /// Stages with at most so many workers, as far as so many bytes of memory allow.
     ///
@@ -56,10 +74,7 @@ impl<'a> Stages<'a> {
         disk: &Disk,
     ) -> Result<Stages<'a>> {
         if memory < LEAST_MEMORY {
-            return Err(Error::Refused(format!(
-                "{memory} bytes of memory are too few; give at least {} MiB",
-                LEAST_MEMORY >> 20
-            )));
+            return Err(too_little(memory));
         }
         let asked = workers.unwrap_or_else(available);
         let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
@@ -104,13 +119,10 @@ impl<'a> Stages<'a> {
         if strict && !all.skipped.is_empty() {
             let skipped = all.skipped.iter().map(|(input, reason)| Skipped {
                 path: inputs[*input].path.display().to_string(),
-                reason: reason.as_str().into(),
+                reason: reason.clone(),
             });
             let count = format!("{} of {} inputs cannot be used", all.skipped.len(), inputs.len());
-            return Err(Error::Inputs {
-                what: format!("{count}, which --strict does not allow"),
-                skipped: skipped.collect(),
-            });
+            return Err(Error::Inputs { what: format!("{count}, and the run is strict"), skipped: skipped.collect() });
         }
         Ok(all)
     }

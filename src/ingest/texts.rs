@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
-use crate::hint::{listed, quoted};
+use crate::hint::listed;
 use crate::panel::Column;
+use crate::remedy::{Remedy, Setting, excluding};
 use crate::shuffle::Block;
 
 /// Bytes a text takes beside its own: its place in the list, and the allocator's.
@@ -17,15 +18,15 @@ pub(super) struct Texts<'a> {
     len: AtomicUsize,
     /// Bytes that the texts of each column take.
     lens: Vec<AtomicUsize>,
-    /// A way out besides more memory, to which the columns are added; empty where there is none.
-    without: &'static str,
+    /// Whether such columns may be left out.
+    may_exclude: bool,
 }
 
 impl<'a> Texts<'a> {
     /// The texts of these columns in a run within `memory` bytes.
-    pub(super) fn new(columns: &'a [Column], memory: u64, without: &'static str) -> Texts<'a> {
+    pub(super) fn new(columns: &'a [Column], memory: u64, may_exclude: bool) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
-        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, without }
+        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, may_exclude }
     }
 
     /// `blocks` of the same stocks, with their texts added.
@@ -58,13 +59,12 @@ impl<'a> Texts<'a> {
             columns.iter().map(|(len, name)| format!("{name:?} ({} MiB so far)", len >> 20)).collect();
         let names: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
         let what = if names.is_empty() { "many columns".to_owned() } else { listed(&told) };
-        let without = match self.without {
-            without if without.is_empty() || names.is_empty() => String::new(),
-            without => format!("{without}{}", quoted(&names.join(","))),
-        };
-        Error::Refused(format!(
-            "the distinct texts of {what} take more than a quarter of the memory ({} MiB); raise --memory{without}",
-            self.limit >> 20
-        ))
+        let without = (self.may_exclude && !names.is_empty()).then(|| excluding(&names));
+        // Twice the memory.
+        let more = Remedy::set(Setting::Memory(8 * self.limit as u64), "may be enough");
+        Error::refused_unless(
+            format!("the distinct texts of {what} take more than a quarter of the memory ({} MiB)", self.limit >> 20),
+            [more].into_iter().chain(without).collect::<Vec<_>>(),
+        )
     }
 }

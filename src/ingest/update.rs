@@ -24,8 +24,10 @@ use crate::error::{Error, Result};
 use crate::format::{SourceStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
+use crate::reason::Kind;
+use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::skipped::{Kind, Reason, Skipped};
+use crate::skipped::Skipped;
 use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
@@ -250,9 +252,9 @@ impl<'a> Update<'a> {
         let panel = panel_of(&survey);
         if let Some(date) = before.dates()?.iter().find(|date| !panel.date_form.holds(**date)) {
             let form = &panel.date_form;
-            return Err(Error::Refused(format!(
-                "the store's date {date} has no place in {form}; choose another --cast"
-            )));
+            let why = format!("of the dates to {form}: the store's date {date} has no place in it");
+            let way_out = Remedy::Do("choose another type".to_owned());
+            return Err(Error::invalid(Setting::Cast(Vec::new()), why, [way_out]));
         }
         let inputs = codes_of(&survey, &gathered.read);
         let Assembly { mut snapshot, columns, stocks, codes } =
@@ -281,7 +283,7 @@ impl<'a> Update<'a> {
         settings_now.missing = report.missing_files.iter().cloned().collect();
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
-        settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.to_string())).collect();
+        settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect();
         snapshot.settings = settings_now.encode()?;
         snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
         report.judge(self.max_restated, before.row_count(), guards);
@@ -398,10 +400,9 @@ fn sources_now(
 
 /// The files that the version with these files and settings skipped, and the kind of reason.
 fn skips_of(sources: &[SourceEntry], settings: &Settings) -> BTreeMap<String, Kind> {
-    let skipped = sources.iter().filter(|entry| entry.status == SourceStatus::Skipped);
-    let without_rows = skipped.map(|entry| (&entry.path, &entry.reason));
-    let all = without_rows.chain(&settings.skipped);
-    all.map(|(path, reason)| (path.clone(), Reason::from(reason.as_str()).kind())).collect()
+    let without_rows = sources.iter().filter_map(SourceEntry::skipped).map(|skipped| (skipped.path, skipped.reason));
+    let with_rows = settings.skipped.iter().map(|(path, reason)| (path.clone(), reason.clone()));
+    without_rows.chain(with_rows).map(|(path, reason)| (path, reason.kind())).collect()
 }
 
 /// Whether the same files are skipped for the same kinds of reasons: a version says what its update skipped. Other words

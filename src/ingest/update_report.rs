@@ -217,9 +217,7 @@ impl UpdateReport {
         let with = |status| read.iter().filter(move |entry| entry.status == status);
         self.read_files = with(SourceStatus::Read).count() as u64;
         self.empty_files = with(SourceStatus::Empty).map(|entry| entry.path.clone()).collect();
-        self.skipped = with(SourceStatus::Skipped)
-            .map(|entry| Skipped { path: entry.path.clone(), reason: entry.reason.as_str().into() })
-            .collect();
+        self.skipped = read.iter().filter_map(SourceEntry::skipped).collect();
         self.merged_rows = read.iter().map(|entry| entry.merged).sum();
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
@@ -240,9 +238,9 @@ impl UpdateReport {
     pub(super) fn refuse_empty(&self) -> Result<()> {
         match self.rows + self.added > self.removed {
             true => Ok(()),
-            false => Err(Error::Refused(
-                "no row of the store would be left; look whether the source is what it should be".to_owned(),
-            )),
+            false => {
+                Err(Error::refused("no row of the store would be left", "look whether the source is what it should be"))
+            }
         }
     }
 

@@ -72,7 +72,8 @@ impl SegmentWriter {
             .iter()
             .map(|column| {
                 let data_type = stored_type(&column.logical, column.stored).ok_or_else(|| {
-                    Error::Refused(format!("column {:?} of type {} cannot be stored", column.name, column.logical))
+                    let what = format!("column {:?} of type {} cannot be stored", column.name, column.logical);
+                    Error::refused_unless(what, [])
                 })?;
                 Ok(Field::new(&column.name, data_type, true))
             })

@@ -12,7 +12,9 @@ use super::options::SourceOptions;
 use super::parquet::footer::{Interner, survey_footer};
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
-use crate::hint::{counted, listed, quoted};
+use crate::hint::{counted, listed};
+use crate::reason::Reason;
+use crate::remedy::{Remedy, Setting};
 use crate::workers::DEFAULT_MEMORY;
 
 /// How many steps below the source Parquet files are looked for.
@@ -27,22 +29,25 @@ const OTHER_TABLES: [&str; 10] = ["csv", "gz", "feather", "arrow", "ipc", "h5", 
 ///
 /// # Errors
 /// [`Error::Io`] when the directory cannot be read.
-pub(super) fn nothing(root: &Path, options: &SourceOptions) -> Result<String> {
+pub(super) fn nothing(root: &Path, options: &SourceOptions) -> Result<Error> {
     let names = names_in(root).map_err(Error::io("read", root))?;
-    let mut message = format!("no file in {} matches the pattern {}; ", root.display(), options.pattern);
+    let message = format!("no file in {} matches the pattern {}", root.display(), options.pattern);
     if names.is_empty() {
-        return Ok(message + "the directory is empty");
+        return Ok(Error::refused_unless(message + "; the directory is empty", []));
     }
     if root.join("CURRENT").is_file() && root.join("segment").is_dir() {
-        return Ok(message + "that is a store; give the directory that holds one Parquet file per stock");
+        let way_out = "give the directory that holds one Parquet file per stock";
+        return Ok(Error::refused(message + "; that is a store", way_out));
     }
     let shown_names: Vec<String> = names.iter().map(|name| shown(name)).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
-    message += &format!("there {are} {}: {}; ", counted(names.len(), "entry", "entries"), listed(&shown_names));
+    let message =
+        format!("{message}; there {are} {}: {}", counted(names.len(), "entry", "entries"), listed(&shown_names));
     let mut files = Vec::new();
     let mut left = LOOKED_AT;
     collect(root, Path::new(""), DEPTH, &mut left, &mut files);
-    Ok(message + &advice(root, &files, &names.iter().map(PathBuf::from).collect::<Vec<_>>(), options))
+    let advice = advice(root, &files, &names.iter().map(PathBuf::from).collect::<Vec<_>>(), options);
+    Ok(Error::refused_unless(message, [advice]))
 }
 
 /// Collects the Parquet files below `root`, by their names.
@@ -62,17 +67,20 @@ fn collect(root: &Path, below: &Path, depth: usize, left: &mut usize, files: &mu
     }
 }
 
-fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceOptions) -> String {
+fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceOptions) -> Remedy {
     let Some(first) = files.first() else {
-        return match usual_ending(entries) {
+        return Remedy::Do(match usual_ending(entries) {
             Some(ending) => format!("transect reads Parquet, and not .{ending}; write the files as Parquet first"),
-            None => "give the directory with one Parquet file per stock, or a --pattern".to_owned(),
-        };
+            None => "give the directory with one Parquet file per stock, or the pattern of their paths".to_owned(),
+        });
     };
     // Of one that is damaged nobody asks how it is found.
     let Some(readable) = files.iter().take(20).find(|file| footer(&root.join(file), options).is_ok()) else {
-        let reason = footer(&root.join(first), options).err().unwrap_or_default();
-        return format!("the first file that is Parquet by its name, {}, {reason}", shown(first.as_os_str()));
+        let reason = footer(&root.join(first), options).err().map_or_else(String::new, |reason| reason.to_string());
+        return Remedy::Do(format!(
+            "the first file that is Parquet by its name, {}, {reason}",
+            shown(first.as_os_str())
+        ));
     };
     // Which pattern reads most of the files; the first candidate, where several do.
     let seeds = [readable, &files[files.len() / 2], &files[files.len() - 1]];
@@ -83,19 +91,19 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     let stocks = tried.iter().filter(|(_, codes)| !are_times(codes));
     let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
     if let Some((pattern, codes)) = best.filter(|(_, codes)| codes.len() * 10 >= files.len() * 9) {
-        let pattern = quoted(&pattern.to_string());
-        return match files.len() - codes.len() {
-            0 => format!("--pattern {pattern} reads the Parquet files there"),
-            _ => format!("--pattern {pattern} reads {} of the {} Parquet files there", codes.len(), files.len()),
+        let effect = match files.len() - codes.len() {
+            0 => "reads the Parquet files there".to_owned(),
+            _ => format!("reads {} of the {} Parquet files there", codes.len(), files.len()),
         };
+        return Remedy::set(Setting::Pattern(pattern.to_string()), effect);
     }
     let are_dates = |codes: &[Vec<u8>]| codes.iter().all(|code| is_date(&String::from_utf8_lossy(code)));
     if tried.iter().any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
-        return "its Parquet files are by date; build reads a file per stock, and `transect append STORE FILE...` \
-                adds dates to a store that is there"
-            .to_owned();
+        let append = "its Parquet files are by date; build reads a file per stock, and `transect append STORE FILE...` \
+                      adds dates to a store that is there";
+        return Remedy::Do(append.to_owned());
     }
-    several_files_a_stock(files)
+    Remedy::Do(several_files_a_stock(files))
 }
 
 /// Patterns that read `file`, the likelier ones first: the code is the value of a key, or the name of the file, or that
@@ -164,7 +172,7 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
 }
 
 /// Whether the file at `path` is Parquet, by its footer.
-fn footer(path: &Path, options: &SourceOptions) -> Result<(), String> {
+fn footer(path: &Path, options: &SourceOptions) -> Result<(), Reason> {
     let (content, _) = Content::open(path)?;
     let allowance = Allowance::new(DEFAULT_MEMORY, 1);
     guarded(|| survey_footer(&content, &Interner::new(options, &allowance))).map(drop)

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::conflict::{Conflict, advise, tell};
+use super::conflict::{Conflict, Dispute, advise, tell};
 use super::convert::surely_exact;
 use super::discover::counted;
 use super::parquet::footer::{FileSchema, Value};
 use super::prior::Prior;
+use super::question::{Answers, Ask, Question};
 use super::types::{Joined, join};
 use crate::error::Result;
 use crate::panel::Column;
+use crate::reason::Reason;
 
 /// One file as far as the agreement goes.
 pub(super) struct Member {
@@ -27,22 +29,8 @@ pub(super) struct Agreement {
     /// The union of the columns, in first-seen order.
     pub(super) columns: Vec<Column>,
     /// For each file the reason why it is refused, if it is.
-    pub(super) refused: Vec<Option<String>>,
+    pub(super) refused: Vec<Option<Reason>>,
 }
-
-/// What may be asked about the values that a file has in a column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Question {
-    /// Whether there is no value at all. pandas writes a column of nulls as doubles, whatever it is elsewhere.
-    Empty,
-    /// Whether each is exact in another type.
-    Exact(DataType),
-    /// Whether each can be read as another type by a user's decision.
-    Readable(DataType),
-}
-
-/// Answers a question for each of some files; an `Err` says why not.
-pub(super) type Ask<'a> = dyn Fn(&[usize], &str, &Question) -> Result<Vec<Result<(), String>>> + 'a;
 
 /// Agrees on the columns of `members`, which are in the order of their codes. The columns of a panel that was there
 /// before come first, and its types are never given up for those of a file.
@@ -50,8 +38,8 @@ pub(super) type Ask<'a> = dyn Fn(&[usize], &str, &Question) -> Result<Vec<Result
 /// # Errors
 /// Only those of `ask` and of `prior`.
 pub(super) fn agree(members: &[Member], prior: Option<&Prior>, ask: &Ask) -> Result<Agreement> {
-    let mut refused: Vec<Option<String>> = vec![None; members.len()];
-    let mut answers = Answers { prior, ask, known: HashMap::new() };
+    let mut refused: Vec<Option<Reason>> = vec![None; members.len()];
+    let mut answers = Answers::new(prior, ask);
     // Each round that does not end refuses at least one more file.
     loop {
         let columns = columns(members, &refused, prior);
@@ -65,7 +53,7 @@ pub(super) fn agree(members: &[Member], prior: Option<&Prior>, ask: &Ask) -> Res
                     let is_first = conflicts.is_empty();
                     for file in files {
                         if is_first || conflicts.contains_key(&file) {
-                            conflicts.entry(file).or_default().push(conflict.clone());
+                            conflicts.entry(file).or_default().push(Conflict::clone(&conflict));
                         }
                     }
                 }
@@ -75,7 +63,7 @@ pub(super) fn agree(members: &[Member], prior: Option<&Prior>, ask: &Ask) -> Res
             return Ok(Agreement { columns: agreed, refused });
         }
         for (file, conflicts) in conflicts {
-            refused[file] = Some(tell(&conflicts));
+            refused[file] = tell(file, &conflicts);
         }
     }
 }
@@ -92,7 +80,7 @@ struct Uses<'a> {
 }
 
 /// The columns of the files that are not refused: those of the panel before, then the others as they are first seen.
-fn columns<'a>(members: &'a [Member], refused: &[Option<String>], prior: Option<&Prior<'a>>) -> Vec<Uses<'a>> {
+fn columns<'a>(members: &'a [Member], refused: &[Option<Reason>], prior: Option<&Prior<'a>>) -> Vec<Uses<'a>> {
     let mut schemas: Vec<(&FileSchema, Vec<usize>)> = Vec::new();
     let mut known = HashMap::new();
     for (file, member) in members.iter().enumerate().filter(|(file, _)| refused[*file].is_none()) {
@@ -133,7 +121,7 @@ fn columns<'a>(members: &'a [Member], refused: &[Option<String>], prior: Option<
 enum Settled {
     Type(DataType),
     /// The types do not meet, and these files have the rarer one.
-    Conflict(Conflict, Vec<usize>),
+    Conflict(Box<Conflict>, Vec<usize>),
 }
 
 /// Where the types of the column `name` meet, or the files of the rarer type where they do not.
@@ -155,11 +143,14 @@ fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut
             None => format!("{target} in {}", counted(types[0].1.len(), "file", "files")),
         };
         let conflict = |why: String, suspects: &[usize], answers: &mut Answers| {
-            let advice = advise(name, data_type, &target, before, &all, answers)?;
-            let refused = answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
+            let refused: Vec<usize> =
+                answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
+            let dispute =
+                Dispute { column: name, own: data_type, target: &target, before, types: &all, refused: &refused };
+            let advice = advise(&dispute, answers)?;
             let own = data_type.clone();
             let conflict = Conflict { column: name.to_owned(), own, common: common.clone(), why, advice };
-            Ok(Settled::Conflict(conflict, refused))
+            Ok(Settled::Conflict(Box::new(conflict), refused))
         };
         // Who is refused where no choice holds all values, the best choice decides.
         let (mut found, mut refused) = (None, None);
@@ -240,61 +231,5 @@ fn with_values<'a, 'v>(
         (false, false) => Ok((None, kept)),
         (false, true) if before.is_some() => Ok((before, Vec::new())),
         (false, true) => Ok((None, types.into_iter().take(1).collect())),
-    }
-}
-
-/// What has been asked so far; a question is asked once, since its answer may take the reading of a whole column.
-pub(super) struct Answers<'a> {
-    pub(super) prior: Option<&'a Prior<'a>>,
-    ask: &'a Ask<'a>,
-    /// By file, or `None` for the panel that was there before.
-    known: HashMap<(Option<usize>, String, Question), Result<(), String>>,
-}
-
-impl Answers<'_> {
-    /// Those of `files` of whose column the answer is no, with the reason.
-    pub(super) fn no(&mut self, files: &[usize], name: &str, question: &Question) -> Result<Vec<(usize, String)>> {
-        let key = |file: usize| (Some(file), name.to_owned(), question.clone());
-        let unknown: Vec<usize> = files.iter().copied().filter(|&file| !self.known.contains_key(&key(file))).collect();
-        let answers = (self.ask)(&unknown, name, question)?;
-        self.known.extend(unknown.into_iter().map(key).zip(answers));
-        Ok(files.iter().filter_map(|&file| Some((file, self.known.get(&key(file))?.as_ref().err()?.clone()))).collect())
-    }
-
-    /// Whether one of `files` has a value in its column. Asks more and more of them at a time: the first is likely to.
-    fn has_value(&mut self, files: &[usize], name: &str) -> Result<bool> {
-        let (mut at, mut count) = (0, 1);
-        while at < files.len() {
-            let some = &files[at..(at + count).min(files.len())];
-            if !self.no(some, name, &Question::Empty)?.is_empty() {
-                return Ok(true);
-            }
-            (at, count) = (at + some.len(), count * 2);
-        }
-        Ok(false)
-    }
-
-    /// Whether the panel that was there before has a value in the column.
-    fn has_value_before(&mut self, name: &str) -> Result<bool> {
-        let Some(prior) = self.prior else { return Ok(false) };
-        let key = (None, name.to_owned(), Question::Empty);
-        if let Some(known) = self.known.get(&key) {
-            return Ok(known.is_err());
-        }
-        let has_value = (prior.has_value)(name)?;
-        self.known.insert(key, if has_value { Err(String::new()) } else { Ok(()) });
-        Ok(has_value)
-    }
-
-    /// Whether the column of the panel that was there before is exact in `to`.
-    pub(super) fn exact_before(&mut self, name: &str, to: &DataType) -> Result<Result<(), String>> {
-        let Some(prior) = self.prior else { return Ok(Ok(())) };
-        let key = (None, name.to_owned(), Question::Exact(to.clone()));
-        if let Some(known) = self.known.get(&key) {
-            return Ok(known.clone());
-        }
-        let answer = (prior.exact)(name, to)?;
-        self.known.insert(key, answer.clone());
-        Ok(answer)
     }
 }

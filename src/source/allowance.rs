@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
+
 /// What one file may take of the memory: a quarter. What it is turned into, and blocks of other files, take the rest.
 const QUARTER: u64 = 4;
 
@@ -36,23 +39,29 @@ impl Allowance {
     }
 
     /// Why a file is refused that takes `bytes`, `as_what`.
-    pub(super) fn refusal(&self, what: &str, bytes: u64) -> String {
-        format!(
-            "{what} would take {}, more than a quarter of --memory {}; --memory {} allows it",
+    pub(super) fn refusal(&self, what: &str, bytes: u64) -> Reason {
+        let what = format!(
+            "{what} would take {}, more than a quarter of the memory, which is {}",
             shown(bytes),
-            shown(self.memory).replace(' ', ""),
-            shown(bytes.saturating_mul(QUARTER)).replace(' ', ""),
-        )
+            shown(self.memory),
+        );
+        let enough = Setting::Memory(whole(bytes.saturating_mul(QUARTER)));
+        Reason::new(Kind::TooLarge, what).or(Remedy::set(enough, "allows it"))
     }
 }
 
 /// Bytes in whole units, rounded up.
 fn shown(bytes: u64) -> String {
-    if bytes >= 10 << 30 {
-        format!("{} GiB", bytes.div_ceil(1 << 30))
-    } else {
-        format!("{} MiB", bytes.div_ceil(1 << 20))
+    match whole(bytes) {
+        large if large >= 10 << 30 => format!("{} GiB", large >> 30),
+        small => format!("{} MiB", small >> 20),
     }
+}
+
+/// Bytes rounded up to whole MiB, or to GiB where there are ten of those.
+fn whole(bytes: u64) -> u64 {
+    let unit = if bytes >= 10 << 30 { 1 << 30 } else { 1 << 20 };
+    bytes.checked_next_multiple_of(unit).unwrap_or(u64::MAX)
 }
 
 /// What one file takes at the moment.

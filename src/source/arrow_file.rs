@@ -6,6 +6,9 @@ use std::ops::Range;
 
 use arrow_ipc::{Block, MessageHeader, RecordBatch, root_as_footer, root_as_message};
 
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
+
 /// Bytes before the first message.
 const HEAD: usize = 8;
 /// Bytes after the footer: its length, and the magic.
@@ -15,39 +18,40 @@ const TAIL: usize = 10;
 ///
 /// # Errors
 /// The reason to skip it.
-pub(super) fn check_arrow(bytes: &[u8]) -> Result<(), String> {
-    let damaged = |what: &str| format!("is damaged: {what}");
-    let truncated = "is truncated or damaged: it does not end as an Arrow file does";
-    let len = bytes.len().checked_sub(TAIL).ok_or(truncated)?;
+pub(super) fn check_arrow(bytes: &[u8]) -> Result<(), Reason> {
+    let truncated = || Reason::new(Kind::Truncated, "is truncated or damaged: it does not end as an Arrow file does");
+    let len = bytes.len().checked_sub(TAIL).ok_or_else(truncated)?;
     let (tail, magic) = bytes[len..].split_at(4);
     if magic != b"ARROW1" {
-        return Err(truncated.to_owned());
+        return Err(truncated());
     }
     let footer_len = i32::from_le_bytes(tail.try_into().unwrap_or_default());
     let footer_len = usize::try_from(footer_len).ok().filter(|len| *len > 0);
     let start = footer_len.and_then(|footer| len.checked_sub(footer)).filter(|start| *start >= HEAD);
-    let start = start.ok_or_else(|| damaged("its footer cannot be that long"))?;
-    let footer = root_as_footer(&bytes[start..len]).map_err(|error| damaged(&format!("its footer: {error}")))?;
+    let start = start.ok_or_else(|| Reason::damaged("its footer cannot be that long"))?;
+    let footer = root_as_footer(&bytes[start..len]).map_err(|_| Reason::damaged("its footer cannot be read"))?;
     let mut places: Vec<Range<usize>> = Vec::new();
     let dictionaries = footer.dictionaries().into_iter().flatten().map(|block| (block, true));
     let batches = footer.recordBatches().into_iter().flatten().map(|block| (block, false));
     for (n, (block, is_dictionary)) in dictionaries.chain(batches).enumerate() {
-        let place = place(block, start).ok_or_else(|| damaged(&format!("block {n} lies out of place")))?;
+        let place = place(block, start).ok_or_else(|| Reason::damaged(format_args!("block {n} lies out of place")))?;
         check_block(&bytes[place.clone()], block, is_dictionary).map_err(|why| match why {
-            COMPRESSED => COMPRESSED.to_owned(),
-            why => damaged(&format!("block {n} {why}")),
+            COMPRESSED => {
+                Reason::new(Kind::Other, COMPRESSED).or(Remedy::Do("write it uncompressed, or as Parquet".to_owned()))
+            }
+            why => Reason::damaged(format_args!("block {n} {why}")),
         })?;
         places.push(place);
     }
     places.sort_unstable_by_key(|place| place.start);
     match places.windows(2).find(|pair| pair[0].end > pair[1].start) {
-        Some(_) => Err(damaged("two of its blocks lie in the same bytes")),
+        Some(_) => Err(Reason::damaged("two of its blocks lie in the same bytes")),
         None => Ok(()),
     }
 }
 
 /// Arrow would believe whatever size such a file claims, and allocate it.
-const COMPRESSED: &str = "is a compressed Arrow file; write it uncompressed, or as Parquet";
+const COMPRESSED: &str = "is a compressed Arrow file";
 
 /// Where a block lies, before `end`; each part begins at a multiple of eight.
 fn place(block: &Block, end: usize) -> Option<Range<usize>> {

@@ -1,16 +1,18 @@
 //! What helps a file whose types do not meet those of the others. Only what was tried on all files is recommended.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
 
-use super::agree::{Answers, Question};
 use super::parquet::footer::Value;
+use super::question::{Answers, Question};
 use super::types::{is_text, join, meets_beyond_nanoseconds};
 use crate::error::Result;
-use crate::hint::quoted;
 use crate::panel::parse_zone;
+use crate::reason::{Kind, Reason};
+use crate::remedy::{CastTo, Remedy, Setting};
 
 /// Columns that a reason names.
 const NAMED: usize = 5;
@@ -29,8 +31,10 @@ pub(super) struct Conflict {
 /// The way out of a conflict.
 #[derive(Debug, Clone)]
 pub(super) struct Advice {
-    /// A type as which every value of every file can be read, and what that does to them.
+    /// A type as which every value can be read of all files that are read without it, and what that does to them.
     cast: Option<(DataType, Effect)>,
+    /// Which of the refused files it does not read, and why.
+    unread: HashMap<usize, String>,
     /// A value that is in the way of the types that one would want, and where it is.
     obstacle: Option<String>,
     /// Whether the column may be left out.
@@ -47,55 +51,72 @@ enum Effect {
     Spells,
 }
 
-/// Finds a type as which all of `files` can read their column.
-pub(super) fn advise(
-    name: &str,
-    own: &DataType,
-    target: &DataType,
-    before: Option<&DataType>,
-    files: &[(&Value, Vec<usize>)],
-    answers: &mut Answers,
-) -> Result<Advice> {
-    let mut advice = Advice { cast: None, obstacle: None, can_exclude: answers.prior.is_none_or(|p| !p.has(name)) };
-    for to in candidates(own, target, before) {
+/// What files disagree on.
+pub(super) struct Dispute<'a> {
+    pub(super) column: &'a str,
+    /// The type of the files that are refused.
+    pub(super) own: &'a DataType,
+    /// The type on which the others agree.
+    pub(super) target: &'a DataType,
+    /// The column's type in the panel that was there before.
+    pub(super) before: Option<&'a DataType>,
+    /// All types, most files first.
+    pub(super) types: &'a [(&'a Value, Vec<usize>)],
+    pub(super) refused: &'a [usize],
+}
+
+/// Finds a type as which all files can read their column, or else all but some of the refused ones.
+pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice> {
+    let Dispute { column, own, target, before, types, refused } = *dispute;
+    let can_exclude = answers.prior.is_none_or(|prior| !prior.has(column));
+    let mut advice = Advice { cast: None, unread: HashMap::new(), obstacle: None, can_exclude };
+    let all: Vec<usize> = types.iter().flat_map(|(_, files)| files).copied().collect();
+    for to in candidates(dispute) {
         // A store's column may become wider, and nothing else.
         if let Some(before) = before
             && to != *before
             && (!join(&[before.clone(), to.clone()]).iter().any(|joined| joined.target == to)
-                || answers.exact_before(name, &to)?.is_err())
+                || answers.exact_before(column, &to)?.is_err())
         {
             continue;
         }
-        let all: Vec<usize> = files.iter().flat_map(|(_, files)| files).copied().collect();
-        match answers.no(&all, name, &Question::Readable(to.clone()))?.into_iter().next() {
-            None => {
-                let may_round = to.is_floating() || meets_beyond_nanoseconds(own, target);
-                let is_rounded = may_round && !answers.no(&all, name, &Question::Exact(to.clone()))?.is_empty();
-                let effect = match () {
-                    () if is_rounded => Effect::Rounds,
-                    () if is_text(&to) && !(is_text(own) && is_text(target)) => Effect::Spells,
-                    () => Effect::Nothing,
-                };
-                advice.cast = Some((to, effect));
-                break;
-            }
-            Some((_, why)) => advice.obstacle = advice.obstacle.or(Some(why)),
+        let unread: HashMap<usize, String> =
+            answers.no(&all, column, &Question::Readable(to.clone()))?.into_iter().collect();
+        if let Some(why) = all.iter().find_map(|file| unread.get(file)) {
+            advice.obstacle.get_or_insert_with(|| why.clone());
+        }
+        // Who is read today must be read with it.
+        let loses = unread.keys().any(|file| !refused.contains(file));
+        if loses || unread.len() >= refused.len() || (advice.cast.is_some() && !unread.is_empty()) {
+            continue;
+        }
+        let readable: Vec<usize> = all.iter().copied().filter(|file| !unread.contains_key(file)).collect();
+        let may_round = to.is_floating() || meets_beyond_nanoseconds(own, target);
+        let is_rounded = may_round && !answers.no(&readable, column, &Question::Exact(to.clone()))?.is_empty();
+        let effect = match () {
+            () if is_rounded => Effect::Rounds,
+            () if is_text(&to) && !(is_text(own) && is_text(target)) => Effect::Spells,
+            () => Effect::Nothing,
+        };
+        let is_whole = unread.is_empty();
+        (advice.cast, advice.unread) = (Some((to, effect)), unread);
+        if is_whole {
+            break;
         }
     }
     Ok(advice)
 }
 
 /// The types to try, the best first.
-fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> Vec<DataType> {
-    // Text that is numbers becomes numbers; numbers that do not meet become the wider kind; instants keep their zone.
+fn candidates(dispute: &Dispute) -> Vec<DataType> {
+    let (own, target) = (dispute.own, dispute.target);
+    let is_instant = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(_)));
+    // Text that is numbers becomes numbers; numbers that do not meet become the wider kind; instants keep a zone.
     let mut candidates = match (own, target) {
         _ if is_text(own) && !is_text(target) => vec![target.clone()],
         _ if is_text(target) && !is_text(own) => vec![own.clone()],
-        (DataType::Timestamp(a, Some(zone)), DataType::Timestamp(b, _))
-        | (DataType::Timestamp(a, _), DataType::Timestamp(b, Some(zone))) => {
-            // On clocks that nobody here knows nothing can be read; instants are the same on all others.
-            let zone = if parse_zone(zone).is_some() { Arc::clone(zone) } else { "UTC".into() };
-            vec![DataType::Timestamp(finer(*a, *b), Some(zone))]
+        (DataType::Timestamp(..), DataType::Timestamp(..)) if is_instant(own) || is_instant(target) => {
+            vec![instants(dispute)]
         }
         // The twenty digits of the largest unsigned number, and a sign.
         _ if own.is_integer() && target.is_integer() => vec![DataType::Decimal128(20, 0)],
@@ -108,7 +129,7 @@ fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> V
     if own.is_numeric() || target.is_numeric() {
         candidates.push(DataType::Float64);
     }
-    candidates.extend(before.cloned());
+    candidates.extend(dispute.before.cloned());
     candidates.push(DataType::Utf8);
     let mut seen = Vec::new();
     candidates.retain(|candidate| {
@@ -120,6 +141,20 @@ fn candidates(own: &DataType, target: &DataType, before: Option<&DataType>) -> V
     candidates
 }
 
+/// Where timestamps on several clocks meet: one type for all of them, so that each of the files hears the same.
+fn instants(dispute: &Dispute) -> DataType {
+    let types = dispute.before.into_iter().chain(dispute.types.iter().map(|(value, _)| &value.logical));
+    let (mut unit, mut known) = (TimeUnit::Second, None);
+    for data_type in types {
+        if let DataType::Timestamp(own, zone) = data_type {
+            unit = finer(unit, *own);
+            known = known.or_else(|| zone.as_ref().filter(|zone| parse_zone(zone).is_some()));
+        }
+    }
+    // On clocks that nobody here knows nothing can be read; instants are the same on all others.
+    DataType::Timestamp(unit, Some(known.map_or_else(|| "UTC".into(), Arc::clone)))
+}
+
 fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
     let rank = |unit: TimeUnit| {
         [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond]
@@ -129,9 +164,9 @@ fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
     if rank(a) < rank(b) { b } else { a }
 }
 
-/// Says how a file's types do not meet those of the panel, and what helps.
-pub(super) fn tell(conflicts: &[Conflict]) -> String {
-    let Some(Conflict { column, own, common, why, .. }) = conflicts.first() else { return String::new() };
+/// Says how the types of `file` do not meet those of the panel, and what helps.
+pub(super) fn tell(file: usize, conflicts: &[Conflict]) -> Option<Reason> {
+    let Conflict { column, own, common, why, .. } = conflicts.first()?;
     let mut text = format!("its column {column:?} is {own}, but {common}; {why}");
     let others: Vec<String> = conflicts[1..].iter().take(NAMED).map(|other| format!("{:?}", other.column)).collect();
     if !others.is_empty() {
@@ -140,38 +175,51 @@ pub(super) fn tell(conflicts: &[Conflict]) -> String {
         let verb = if conflicts.len() == 2 { "differs" } else { "differ" };
         let _ = write!(text, "; {}{more} {verb}, too", others.join(", "));
     }
-    let casts: Option<Vec<&(DataType, Effect)>> =
-        conflicts.iter().map(|conflict| conflict.advice.cast.as_ref()).collect();
+    let casts: Vec<Option<&(DataType, Effect)>> = conflicts.iter().map(|conflict| conflict.cast_for(file)).collect();
     let has = |wanted: Effect| casts.iter().flatten().any(|(_, effect)| *effect == wanted);
-    if let Some(obstacle) = conflicts.iter().find_map(|conflict| conflict.advice.obstacle.as_ref())
-        && (casts.is_none() || has(Effect::Spells))
-        && !why.contains(obstacle.as_str())
+    if let Some(obstacle) = conflicts.iter().find_map(|conflict| conflict.obstacle_for(file))
+        && (casts.contains(&None) || has(Effect::Spells))
+        && !why.contains(obstacle)
     {
         let _ = write!(text, "; {obstacle}");
     }
-    let it = if conflicts.len() == 1 { "it" } else { "them" };
-    let options = |option: &str, value: &dyn Fn(&Conflict) -> String| {
-        let options = conflicts.iter().map(|conflict| format!("--{option} {}", quoted(&value(conflict))));
-        options.collect::<Vec<_>>().join(" ")
-    };
-    match &casts {
-        Some(_) if conflicts.len() <= NAMED => {
-            let cast = |conflict: &Conflict| {
-                let to = conflict.advice.cast.as_ref().map_or(&conflict.own, |(to, _)| to);
-                format!("{}={to}", conflict.column)
-            };
-            let effect = match () {
-                () if has(Effect::Spells) => format!("reads {it} as text"),
-                () if has(Effect::Rounds) => format!("reads {it}, rounded where it must"),
-                () if conflicts.len() == 1 => "decides on one type".to_owned(),
-                () => "decides on their types".to_owned(),
-            };
-            let _ = write!(text, "; {} {effect}", options("cast", &cast));
-        }
-        _ if conflicts.len() <= NAMED && conflicts.iter().all(|conflict| conflict.advice.can_exclude) => {
-            let _ = write!(text, "; {} leaves {it} out", options("exclude", &|conflict| conflict.column.clone()));
-        }
-        _ => text.push_str("; no option reads this file beside the others: write it anew with their types"),
+    let reason = Reason::new(Kind::TypesDiffer, text).of_column(column);
+    let apart: Vec<&Conflict> = conflicts.iter().filter(|conflict| conflict.cast_for(file).is_none()).collect();
+    if apart.iter().any(|conflict| conflict.advice.cast.is_some()) {
+        return Some(reason.or(Remedy::Do("write the file anew with another value there".to_owned())));
     }
-    text
+    if conflicts.len() > NAMED || apart.iter().any(|conflict| !conflict.advice.can_exclude) {
+        let rewrite = "write the file anew with the types of the others, since no setting reads it beside them";
+        return Some(reason.or(Remedy::Do(rewrite.to_owned())));
+    }
+    let it = if conflicts.len() == 1 { "it" } else { "them" };
+    let effect = match () {
+        () if apart.len() == conflicts.len() => format!("leaves {it} out"),
+        () if has(Effect::Spells) => format!("reads {it} as text"),
+        () if has(Effect::Rounds) => format!("reads {it}, rounded where it must"),
+        () if !apart.is_empty() => "reads the file".to_owned(),
+        () if conflicts.len() == 1 => "decides on one type".to_owned(),
+        () => "decides on their types".to_owned(),
+    };
+    let cast: Vec<CastTo> = conflicts
+        .iter()
+        .zip(&casts)
+        .filter_map(|(conflict, cast)| Some(CastTo { column: conflict.column.clone(), to: (*cast)?.0.to_string() }))
+        .collect();
+    let apart: Vec<String> = apart.iter().map(|conflict| conflict.column.clone()).collect();
+    let cast = (!cast.is_empty()).then_some(Setting::Cast(cast));
+    let apart = (!apart.is_empty()).then_some(Setting::Exclude(apart));
+    Some(reason.or(Remedy::Set { settings: cast.into_iter().chain(apart).collect(), effect }))
+}
+
+impl Conflict {
+    /// The cast that helps `file`, if one does.
+    fn cast_for(&self, file: usize) -> Option<&(DataType, Effect)> {
+        self.advice.cast.as_ref().filter(|_| !self.advice.unread.contains_key(&file))
+    }
+
+    /// The value that is in the way: its own, where it has one.
+    fn obstacle_for(&self, file: usize) -> Option<&str> {
+        self.advice.unread.get(&file).or(self.advice.obstacle.as_ref()).map(String::as_str)
+    }
 }

@@ -17,6 +17,8 @@ use parquet::file::reader::{ChunkReader, Length};
 use twox_hash::XxHash3_128;
 
 use super::trouble;
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
 
 /// Files up to this size are read into memory whole; ordinary ones have 0.3 to 3 MB.
 pub(super) const WHOLE: u64 = 64 << 20;
@@ -44,7 +46,7 @@ pub(super) struct State {
 }
 
 impl State {
-    fn of(file: &File) -> Result<State, String> {
+    fn of(file: &File) -> Result<State, Reason> {
         let metadata = file.metadata().map_err(unreadable)?;
         let changed_ns = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
         Ok(State { stamp: Stamp::of(&metadata), changed_ns })
@@ -76,30 +78,34 @@ fn now_ns() -> i64 {
 }
 
 /// Opens a regular file that is not empty. The error is a reason to skip it.
-pub(super) fn open(path: &Path) -> Result<(File, Stamp), String> {
+pub(super) fn open(path: &Path) -> Result<(File, Stamp), Reason> {
     let file = match trouble::open(path) {
         Ok(file) => file,
         // A socket cannot be opened at all.
         Err(error) => {
             return Err(match std::fs::metadata(path) {
                 Ok(metadata) if !metadata.is_file() => kind(&metadata),
-                _ => format!("cannot be opened: {error}"),
+                _ => Reason::new(Kind::Unreadable, format!("cannot be opened: {error}")),
             });
         }
     };
-    let metadata = file.metadata().map_err(|error| format!("cannot be examined: {}", trouble::note(error)))?;
+    let unexamined = |error| Reason::new(Kind::Unreadable, format!("cannot be examined: {}", trouble::note(error)));
+    let metadata = file.metadata().map_err(unexamined)?;
     if !metadata.is_file() {
         return Err(kind(&metadata));
     }
     if metadata.len() == 0 {
-        return Err("has zero bytes".to_owned());
+        return Err(Reason::new(Kind::ZeroBytes, "has zero bytes"));
     }
     let stamp = Stamp::of(&metadata);
     Ok((file, stamp))
 }
 
-fn kind(metadata: &Metadata) -> String {
-    if metadata.is_dir() { "is a directory, not a file" } else { "is not a regular file" }.to_owned()
+fn kind(metadata: &Metadata) -> Reason {
+    match metadata.is_dir() {
+        true => Reason::new(Kind::Directory, "is a directory, not a file"),
+        false => Reason::new(Kind::NotAFile, "is a pipe, a socket or a device, not a file"),
+    }
 }
 
 /// The bytes of one file, in memory or on disk.
@@ -118,13 +124,22 @@ pub(super) struct OnDisk {
 }
 
 /// Why a file is skipped that is not as it was.
-pub(super) const CHANGED: &str = "changed since it was surveyed; run again when nothing writes to it";
+pub(super) fn changed() -> Reason {
+    unsettled("changed since it was surveyed")
+}
+
 /// Why a file is skipped that is being written to.
-const CHANGING: &str = "changed while it was read; run again when nothing writes to it";
+fn changing() -> Reason {
+    unsettled("changed while it was read")
+}
+
+fn unsettled(what: &str) -> Reason {
+    Reason::new(Kind::Changed, what).or(Remedy::Do("run again when nothing writes to it".to_owned()))
+}
 
 impl Content {
     /// Opens the file at `path` to read it piece by piece, whatever it is.
-    pub(super) fn open(path: &Path) -> Result<(Content, Stamp), String> {
+    pub(super) fn open(path: &Path) -> Result<(Content, Stamp), Reason> {
         let (file, stamp) = open(path)?;
         let state = State::of(&file)?;
         Ok((Content::Disk(Arc::new(OnDisk { file, state, fresh_hash: OnceLock::new() })), stamp))
@@ -132,10 +147,10 @@ impl Content {
 
     /// Opens the file at `path` and takes its bytes, all at once if there are at most `whole`. `expected` is what the
     /// survey saw.
-    pub(super) fn load(path: &Path, expected: Stamp, whole: u64) -> Result<Content, String> {
+    pub(super) fn load(path: &Path, expected: Stamp, whole: u64) -> Result<Content, Reason> {
         let (file, stamp) = open(path)?;
         if stamp != expected {
-            return Err(CHANGED.to_owned());
+            return Err(changed());
         }
         let state = State::of(&file)?;
         if stamp.byte_len > whole {
@@ -154,11 +169,11 @@ impl Content {
                 bytes = read_whole(&file, stamp.byte_len)?;
             }
             if !is_same {
-                return Err(CHANGING.to_owned());
+                return Err(changing());
             }
         }
         if bytes.len() as u64 != stamp.byte_len || State::of(&file)? != state || stamp != state.stamp {
-            return Err(CHANGED.to_owned());
+            return Err(changed());
         }
         Ok(Content::Memory(Bytes::from(bytes)))
     }
@@ -168,19 +183,19 @@ impl Content {
     ///
     /// # Errors
     /// A reason to skip the file, when it has changed.
-    pub(super) fn check_unchanged(&self) -> Result<(), String> {
+    pub(super) fn check_unchanged(&self) -> Result<(), Reason> {
         let Content::Disk(disk) = self else { return Ok(()) };
         if let Some(&before) = disk.fresh_hash.get() {
             disk.state.wait_for_quiet();
             if disk.hash()? != before {
-                return Err(CHANGING.to_owned());
+                return Err(changing());
             }
         }
-        if State::of(&disk.file)? == disk.state { Ok(()) } else { Err(CHANGED.to_owned()) }
+        if State::of(&disk.file)? == disk.state { Ok(()) } else { Err(changed()) }
     }
 
     /// XXH3-128 of all bytes.
-    pub(super) fn hash(&self) -> Result<u128, String> {
+    pub(super) fn hash(&self) -> Result<u128, Reason> {
         match self {
             Content::Memory(bytes) => Ok(XxHash3_128::oneshot(bytes)),
             Content::Disk(disk) => {
@@ -210,7 +225,7 @@ impl Content {
 }
 
 /// XXH3-128 of all bytes of the file at `path`, which looks like `expected`.
-pub(super) fn hash_of(path: &Path, expected: Stamp) -> Result<u128, String> {
+pub(super) fn hash_of(path: &Path, expected: Stamp) -> Result<u128, Reason> {
     let content = Content::load(path, expected, 0)?;
     let hash = content.hash()?;
     content.check_unchanged()?;
@@ -218,7 +233,7 @@ pub(super) fn hash_of(path: &Path, expected: Stamp) -> Result<u128, String> {
 }
 
 impl OnDisk {
-    fn hash(&self) -> Result<u128, String> {
+    fn hash(&self) -> Result<u128, Reason> {
         let mut hasher = XxHash3_128::new();
         for_each_part(&self.file, self.state.stamp.byte_len, |part, _| {
             hasher.write(part);
@@ -229,7 +244,7 @@ impl OnDisk {
 }
 
 /// All bytes of a file of this length, and one more if it has grown.
-fn read_whole(mut file: &File, byte_len: u64) -> Result<Vec<u8>, String> {
+fn read_whole(mut file: &File, byte_len: u64) -> Result<Vec<u8>, Reason> {
     let mut bytes = Vec::with_capacity(byte_len as usize + 1);
     trouble::injected("read").map_or(Ok(()), Err).map_err(unreadable)?;
     file.seek(io::SeekFrom::Start(0))
@@ -239,12 +254,12 @@ fn read_whole(mut file: &File, byte_len: u64) -> Result<Vec<u8>, String> {
 }
 
 /// Whether the file still begins with `bytes`.
-fn holds(file: &File, bytes: &[u8]) -> Result<bool, String> {
+fn holds(file: &File, bytes: &[u8]) -> Result<bool, Reason> {
     for_each_part(file, bytes.len() as u64, |part, at| part == &bytes[at as usize..][..part.len()])
 }
 
 /// Calls `each` with the bytes of a file part by part and where each begins, until it says no; what it said last.
-fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) -> bool) -> Result<bool, String> {
+fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) -> bool) -> Result<bool, Reason> {
     let mut buffer = vec![0; byte_len.min(1 << 20) as usize];
     let mut at = 0;
     while at < byte_len {
@@ -261,8 +276,8 @@ fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) ->
     Ok(true)
 }
 
-pub(super) fn unreadable(error: io::Error) -> String {
-    format!("cannot be read: {}", trouble::note(error))
+pub(super) fn unreadable(error: io::Error) -> Reason {
+    Reason::new(Kind::Unreadable, format!("cannot be read: {}", trouble::note(error)))
 }
 
 impl Length for Content {
@@ -330,7 +345,7 @@ thread_local! {
 /// The decoder checks much, but not everything: on damaged files it has indexed out of bounds, and every release of
 /// it fixes some such place. One bad file must not end a run over thousands. What `decode` touches is dropped by
 /// the unwinding or thrown away by the caller on `Err`, so nothing half-changed is seen afterwards.
-pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, Reason>) -> Result<T, Reason> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         // The standard hook would print each caught panic on stderr, where the library prints nothing. Panics
@@ -348,6 +363,6 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T
     result.unwrap_or_else(|payload| {
         let message = payload.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(format!("is damaged: the decoder gave up ({message})"))
+        Err(Reason::damaged(format_args!("the decoder gave up ({message})")))
     })
 }

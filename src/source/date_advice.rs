@@ -13,10 +13,28 @@ use super::options::SourceOptions;
 use super::order::NO_DAY;
 use super::parquet::decode::Parquet;
 use super::parquet::footer::{DATE_NAMES, FileColumn, FileSchema};
-use crate::hint::quoted;
+use crate::reason::Reason;
+use crate::remedy::{Remedy, Setting};
 
 /// Columns that are tried.
 const TRIED: usize = 50;
+
+/// What is found for a file.
+pub(super) enum Advised {
+    Remedy(Remedy),
+    /// Why there is none.
+    Nothing(String),
+}
+
+impl Advised {
+    /// `reason` with this at its end.
+    pub(super) fn add_to(&self, reason: &Reason) -> Reason {
+        match self {
+            Advised::Remedy(remedy) => reason.clone().or(remedy.clone()),
+            Advised::Nothing(why) => reason.clone().but(why),
+        }
+    }
+}
 
 /// What is known of the files that can be read.
 pub(super) struct DateAdvice<'a> {
@@ -54,7 +72,7 @@ impl<'a> DateAdvice<'a> {
     }
 
     /// What to say to the file at `path`.
-    pub(super) fn tell(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> String {
+    pub(super) fn tell(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Advised {
         let found = guarded(|| self.dates_of(path, stamp, schema)).unwrap_or_default();
         let lists = found.iter().flat_map(|column| {
             let others = || self.names.iter().copied().filter(move |name| name != column);
@@ -64,9 +82,14 @@ impl<'a> DateAdvice<'a> {
         });
         let mut works = lists.filter(|(column, list)| self.works(schema, column, list));
         match (works.next(), found.first()) {
-            (Some((_, list)), _) => format!("--date-column {} reads it", quoted(&list.join(","))),
-            (None, Some(column)) => format!("{column:?} holds dates, but no --date-column reads it and all others"),
-            (None, None) => "none of its columns holds dates".to_owned(),
+            (Some((_, list)), _) => {
+                let list = list.into_iter().map(str::to_owned).collect();
+                Advised::Remedy(Remedy::set(Setting::DateColumn(list), "reads it"))
+            }
+            (None, Some(column)) => {
+                Advised::Nothing(format!("{column:?} holds dates, but no choice of a column reads it and all others"))
+            }
+            (None, None) => Advised::Nothing("none of its columns holds dates".to_owned()),
         }
     }
 
@@ -86,7 +109,7 @@ impl<'a> DateAdvice<'a> {
     }
 
     /// The columns of a file in which each row has a date: those with a name that means one before the others.
-    fn dates_of(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Result<Vec<String>, String> {
+    fn dates_of(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Result<Vec<String>, Reason> {
         let content = Content::load(path, stamp, 0)?;
         let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, self.allowance)?;
         let rank = |name: &str| {

@@ -15,11 +15,27 @@ use super::convert::shown_value;
 use super::options::BadDates;
 use super::order::NO_DAY;
 use super::types::{is_text, logical};
+use crate::error::{Error, Result};
 use crate::key::{Date, days_in_month};
 use crate::panel::{DateForm, Spelling, midnight, parse_zone, ticks_per_day};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
 
-/// The way out where a date cannot be read.
-pub(super) const LEAVES_OUT: &str = "; --bad-dates drop leaves such rows out";
+/// Formats that are tried where dates in text are of no spelling that is read without one.
+const OTHER_SPELLINGS: [&str; 12] = [
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%b %d %Y",
+    "%d.%m.%Y",
+    "%Y.%m.%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y-%m-%d 00:00:00",
+    "%Y-%m-%dT00:00:00",
+];
 
 /// `ticks` in units of `unit`, if that comes out even.
 fn whole(ticks: i64, unit: i64) -> Option<i64> {
@@ -46,11 +62,18 @@ impl Format {
     /// Checks a strftime format.
     ///
     /// # Errors
-    /// A message, when it is no format or one that does not make a whole date.
-    pub(super) fn new(text: &str) -> Result<Format, String> {
+    /// [`Error::Invalid`] when it is no format or one that does not make a whole date.
+    pub(super) fn new(text: &str) -> Result<Format> {
+        let invalid = |why: &str, way_out: &str| {
+            Error::invalid(
+                Setting::DateFormat(String::new()),
+                format!("{text:?} {why}"),
+                [Remedy::Do(way_out.to_owned())],
+            )
+        };
         let items = StrftimeItems::new(text)
             .parse_to_owned()
-            .map_err(|_| format!("--date-format {text:?} is no strftime format; write it like %d-%b-%Y"))?;
+            .map_err(|_| invalid("is no strftime format", "write it like %d-%b-%Y"))?;
         let format = Format {
             text: text.to_owned(),
             items,
@@ -65,9 +88,10 @@ impl Format {
         let sample = NaiveDate::from_ymd_opt(2024, 12, 31).and_then(|day| format.write(day));
         match sample.as_deref().and_then(|sample| format.read(sample)) {
             Some(_) => Ok(format),
-            None => Err(format!(
-                "--date-format {text:?} does not make a whole date; it needs day, month and year and no time of day \
-                 (write a constant one as it stands: '%Y-%m-%d 00:00:00')"
+            None => Err(invalid(
+                "does not make a whole date",
+                "it needs day, month and year and no time of day (write a constant one as it stands: '%Y-%m-%d \
+                 00:00:00')",
             )),
         }
     }
@@ -129,7 +153,7 @@ impl<'a> DateReader<'a> {
     ///
     /// # Errors
     /// A reason to refuse the file, with row and value.
-    pub(super) fn push(&mut self, array: &ArrayRef) -> Result<(), String> {
+    pub(super) fn push(&mut self, array: &ArrayRef) -> Result<(), Reason> {
         match array.data_type() {
             DataType::Utf8 => {
                 let texts = array.as_string::<i32>();
@@ -150,11 +174,9 @@ impl<'a> DateReader<'a> {
             DataType::Timestamp(unit, None) => self.push_ticks(array, |ticks| whole(ticks, ticks_per_day(*unit))),
             DataType::Timestamp(unit, Some(name)) => {
                 let zone = parse_zone(name).ok_or_else(|| {
-                    format!(
-                        "{:?} is in the time zone {name}, which is unknown; write the file anew in a zone such as \
-                         Asia/Shanghai or +08:00",
-                        self.name
-                    )
+                    let what = format!("{:?} is in the time zone {name}, which is unknown", self.name);
+                    let rewrite = "write the file anew in a zone such as Asia/Shanghai or +08:00";
+                    Reason::new(Kind::UnknownZone, what).or(Remedy::Do(rewrite.to_owned()))
                 })?;
                 let per_second = ticks_per_day(*unit) / 86_400;
                 self.push_ticks(array, |ticks| day_in_zone(whole(ticks, per_second)?, &zone))
@@ -173,12 +195,15 @@ impl<'a> DateReader<'a> {
                 }
                 Ok(())
             }
-            other => Err(format!("its date column {:?} is {other}, which is no date", self.name)),
+            other => {
+                let what = format!("its date column {:?} is {other}, which is no date", self.name);
+                Err(Reason::new(Kind::DateType, what).of_column(self.name))
+            }
         }
     }
 
     /// Adds numbers of which `day` makes days since 1970, or `None` of one that is not midnight.
-    fn push_ticks(&mut self, array: &ArrayRef, day: impl Fn(i64) -> Option<i64>) -> Result<(), String> {
+    fn push_ticks(&mut self, array: &ArrayRef, day: impl Fn(i64) -> Option<i64>) -> Result<(), Reason> {
         let ticks = if *array.data_type() == DataType::Date32 {
             lenient(&lenient(array, &DataType::Int32)?, &DataType::Int64)?
         } else {
@@ -189,12 +214,13 @@ impl<'a> DateReader<'a> {
             let found = if ticks.is_valid(row) { Some(day(ticks.value(row))) } else { None };
             match found {
                 Some(None) => {
-                    return Err(format!(
-                        "row {} of {:?}: {} has a time of day; intraday panels are not supported yet",
+                    let what = format!(
+                        "row {} of {:?}: {} has a time of day, and intraday panels are not supported yet",
                         self.days.len() + 1,
                         self.name,
                         shown_value(array, row)
-                    ));
+                    );
+                    return Err(Reason::new(Kind::TimeOfDay, what));
                 }
                 Some(Some(days)) => match i32::try_from(days).ok().and_then(Date::from_days) {
                     Some(date) => self.push_day(date.days(), Seen::Day),
@@ -206,7 +232,7 @@ impl<'a> DateReader<'a> {
         Ok(())
     }
 
-    fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), String> {
+    fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), Reason> {
         self.days.reserve(array.len());
         for (row, text) in texts.enumerate() {
             match text.and_then(|text| self.read(text)) {
@@ -247,26 +273,39 @@ impl<'a> DateReader<'a> {
         }
     }
 
-    fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), String> {
+    fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), Reason> {
         if self.bad == BadDates::Drop {
             self.dropped += 1;
             self.days.push(NO_DAY);
             return Ok(());
         }
+        let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
         let hint = match array.data_type() {
-            _ if array.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) => "a row needs one",
-            text if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, others with --date-format",
+            _ if is_null => "a row needs one",
+            text if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, other spellings by a date format",
             integer if integer.is_integer() => "integers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",
         };
-        let (others, way_out) =
-            if self.has_dates(array) { ("", LEAVES_OUT) } else { (", nor has another row one", "") };
-        Err(format!(
-            "row {} of {:?}: {} is no date{others}; {hint}{way_out}",
-            self.days.len() + 1,
-            self.name,
-            shown_value(array, row)
-        ))
+        let has_dates = self.has_dates(array);
+        let others = if has_dates { "" } else { ", nor has another row one" };
+        let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
+        let what = format!("row {row_number} of {:?}: {value} is no date{others}; {hint}", self.name);
+        let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
+        let spelt = self.spelling(array).map(|format| Remedy::set(Setting::DateFormat(format), "reads them"));
+        Err(Reason::new(Kind::BadDate, what).or(spelt).or(has_dates.then_some(drops)))
+    }
+
+    /// The one usual format that reads every date of `array` beside the usual spellings; `None` if there are two, since
+    /// days and months may be swapped.
+    fn spelling(&self, array: &ArrayRef) -> Option<String> {
+        let reads = |text: &&&str| {
+            let format = Format::new(text).ok();
+            let mut others = DateReader::new(self.name, self.raw, format.as_ref(), BadDates::Drop);
+            others.push(array).is_ok() && others.dropped == 0
+        };
+        let mut found = OTHER_SPELLINGS.iter().filter(reads);
+        let one = is_text(array.data_type()).then(|| found.next()).flatten();
+        one.filter(|_| found.next().is_none()).map(|text| (*text).to_owned())
     }
 
     /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
@@ -302,9 +341,8 @@ pub(super) fn can_be_date(data_type: &DataType) -> bool {
 }
 
 /// `array` as `to`, with nulls for what it cannot hold.
-fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
-    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() })
-        .map_err(|error| error.to_string())
+fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
+    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).map_err(Reason::undecodable)
 }
 
 /// The month of the text read last. A series has some twenty dates of a month one after the other, in which but two

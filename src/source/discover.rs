@@ -12,11 +12,17 @@ use super::options::SourceOptions;
 use super::trouble::is_of_file;
 use crate::error::{Error, Result};
 pub(super) use crate::hint::counted;
-use crate::skipped::{Reason, Skipped};
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
+use crate::skipped::Skipped;
 
 /// The file at `path`, relative to the source directory, is left out.
-pub(super) fn skip(path: &Path, reason: impl Into<Reason>) -> Skipped {
-    Skipped { path: shown(path.as_os_str()), reason: reason.into() }
+pub(super) fn skip(path: &Path, reason: Reason) -> Skipped {
+    Skipped { path: shown(path.as_os_str()), reason }
+}
+
+fn no_code(what: &str) -> Reason {
+    Reason::new(Kind::NoCode, what).or(Remedy::Do("rename the file after its code".to_owned()))
 }
 
 /// What lies in the source directory.
@@ -36,10 +42,8 @@ pub(super) struct Found {
 /// [`Error::Io`] when a directory cannot be read, [`Error::Refused`] when `root` is a file or nothing matches.
 pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
-        return Err(Error::Refused(format!(
-            "{} is a file; give the directory that holds one Parquet file per stock",
-            root.display()
-        )));
+        let way_out = "give the directory that holds one Parquet file per stock";
+        return Err(Error::refused(format!("{} is a file", root.display()), way_out));
     }
     let pattern = &options.pattern;
     let directory = root.join(pattern.before());
@@ -78,16 +82,20 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
                     Err(error) if !is_of_file(&error) => return Err(Error::io("read", &root.join(&path))(error)),
                     // It may be a stock's file, and silence would lose the stock.
                     Err(error) => {
-                        found.skipped.push(skip(&path, format!("cannot be examined: {error}")));
+                        found
+                            .skipped
+                            .push(skip(&path, Reason::new(Kind::Unreadable, format!("cannot be examined: {error}"))));
                         continue;
                     }
                 }
             }
             match std::str::from_utf8(&code) {
-                Err(_) => found.skipped.push(skip(&path, "its name is not UTF-8, so it gives no code")),
-                Ok("") => found.skipped.push(skip(&path, "its name leaves nothing for the code")),
+                Err(_) => found.skipped.push(skip(&path, no_code("its name is not UTF-8, so it gives no code"))),
+                Ok("") => found.skipped.push(skip(&path, no_code("its name leaves nothing for the code"))),
                 Ok(NULL_PARTITION) if pattern.is_encoded() => {
-                    found.skipped.push(skip(&path, "its name gives no code, but says that its rows have none"));
+                    found
+                        .skipped
+                        .push(skip(&path, no_code("its name gives no code, but says that its rows have none")));
                 }
                 Ok(code) => found.files.push((code.to_owned(), path)),
             }
@@ -97,7 +105,7 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     refuse_twins(&mut found);
     let is_file = |(_, path): &(String, PathBuf)| !root.join(path).is_dir();
     if found.skipped.is_empty() && !found.files.iter().any(is_file) {
-        return Err(Error::Refused(nothing(root, options)?));
+        return Err(nothing(root, options)?);
     }
     found.notes = beside.notes(pattern);
     found.notes.extend(odd_codes(&found.files, pattern));
@@ -112,8 +120,8 @@ fn refuse_twins(found: &mut Found) {
         let [(code, path)] = twins else {
             for (at, (code, path)) in twins.iter().enumerate() {
                 let other = shown(twins[usize::from(at == 0)].1.as_os_str());
-                let reason = format!("gives the code {code:?}, as {other} does; rename one of them");
-                found.skipped.push(skip(path, reason));
+                let reason = Reason::new(Kind::SharedCode, format!("gives the code {code:?}, as {other} does"));
+                found.skipped.push(skip(path, reason.or(Remedy::Do("rename one of them".to_owned()))));
             }
             continue;
         };

@@ -9,13 +9,14 @@ use arrow_schema::DataType;
 use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
 use parquet::file::statistics::Statistics;
 
-use super::agree::Question;
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
 use super::convert::{convert, widen};
 use super::parquet::decode::Parquet;
 use super::parquet::footer::{FileSchema, Value};
+use super::question::Question;
 use super::types::shown_type;
+use crate::reason::{Kind, Reason};
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
 /// question often comes for many columns of a file.
@@ -39,27 +40,41 @@ pub(super) fn answer(
     {
         return Err(format!("{} cannot be cast to {to}", shown_type(&value.raw)));
     }
-    let is_by_statistics =
-        |value: &Value| value.raw == DataType::Int64 && matches!(question, Question::Exact(DataType::Float64));
-    if is_by_statistics(value) && small.get().is_some_and(|small| small.contains(&value.leaf)) {
+    if is_by_statistics(value, question) && small.get().is_some_and(|small| small.contains(&value.leaf)) {
         return Ok(());
     }
+    look(path, stamp, schema, small, value, question, allowance).map_err(|reason| reason.what().to_owned())
+}
+
+fn look(
+    path: &Path,
+    stamp: Stamp,
+    schema: &Arc<FileSchema>,
+    small: &Small,
+    value: &Value,
+    question: &Question,
+    allowance: &Arc<Allowance>,
+) -> Result<(), Reason> {
     // Not read whole: the footer and one column are little of a file.
     let content = Content::load(path, stamp, 0)?;
     guarded(|| {
         let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll, allowance)?;
         let small = small.get_or_init(|| small_leaves(parquet.metadata.metadata()));
-        if is_by_statistics(value) && small.contains(&value.leaf) {
+        if is_by_statistics(value, question) && small.contains(&value.leaf) {
             return Ok(());
         }
         let mut row_count = 0;
         for batch in parquet.batches(&[value.leaf])? {
             let array = &batch?[0];
-            check(array, question, row_count)?;
+            check(array, question, row_count).map_err(|why| Reason::new(Kind::InexactValue, why))?;
             row_count += array.len();
         }
         Ok(())
     })
+}
+
+fn is_by_statistics(value: &Value, question: &Question) -> bool {
+    value.raw == DataType::Int64 && matches!(question, Question::Exact(DataType::Float64))
 }
 
 fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), String> {

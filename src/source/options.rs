@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use super::types::{join, parse_type};
 use crate::error::{Error, Result};
 use crate::panel::PanelSchema;
+use crate::remedy::{Remedy, Setting};
 
 /// How to find, choose and read the input files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,19 +115,17 @@ impl OptionChanges {
     /// Refuses what an update cannot do to a store of this panel: make a column of its narrower, or leave it out.
     pub(crate) fn check(&self, panel: &PanelSchema) -> Result<()> {
         if let Some(name) = self.exclude.iter().find(|name| panel.index_of(name).is_some()) {
-            return Err(Error::Refused(format!(
-                "--exclude {name}: the store has this column, and an update cannot remove it; build another store \
-                 without it"
-            )));
+            let why = format!("{name}: the store has this column, and an update cannot remove it");
+            let way_out = Remedy::Do("build another store without it".to_owned());
+            return Err(Error::invalid(Setting::Exclude(Vec::new()), why, [way_out]));
         }
         for cast @ Cast { column, to } in &self.casts {
             let Some(index) = panel.index_of(column) else { continue };
             let ours = &panel.columns[index].data_type;
             if !join(&[ours.clone(), to.clone()]).iter().any(|joined| joined.target == *to) {
-                return Err(Error::Refused(format!(
-                    "--cast {cast}: the store has {ours}, which an update can only make wider; build another store with \
-                     that type"
-                )));
+                let why = format!("{cast}: the store has {ours}, which an update can only make wider");
+                let way_out = Remedy::Do("build another store with that type".to_owned());
+                return Err(Error::invalid(Setting::Cast(Vec::new()), why, [way_out]));
             }
         }
         Ok(())

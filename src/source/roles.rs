@@ -1,7 +1,7 @@
 //! Decides what the panel's date, code and key columns are, and checks the names in the options against what the files
 //! have.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_schema::DataType;
 
@@ -13,6 +13,7 @@ use super::types::{is_text, join_text, logical};
 use crate::error::{Error, Result};
 use crate::hint::instead;
 use crate::panel::{Column, can_be_key};
+use crate::remedy::{Remedy, Setting, excluding};
 
 /// Further columns that a key may have.
 const MOST_KEYS: usize = 16;
@@ -36,23 +37,18 @@ pub(super) fn check_names(
     }
     let is_key = |name: &str| name == options.code_column || options.date_columns.first().is_some_and(|d| d == name);
     let unknown = |name: &str| !is_key(name) && !names.contains(&name);
-    let chosen = options.columns.iter().flatten().map(|name| ("--columns", name));
-    let excluded = options.exclude.iter().map(|name| ("--exclude", name));
-    let cast = options.casts.iter().map(|cast| ("--cast", &cast.column));
-    for (option, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
+    let chosen = options.columns.iter().flatten().map(|name| (Setting::Columns(Vec::new()), name));
+    let excluded = options.exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
+    let cast = options.casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
+    for (setting, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
         // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
-        if some_are_unread && option != "--columns" {
-            notes.push(format!("{option} names {name:?}, which no file has that can be read"));
+        if some_are_unread && !matches!(setting, Setting::Columns(_)) {
+            notes.push(format!("{setting} names {name:?}, which no file has that can be read"));
             continue;
         }
-        let whole = format!("build without {option}, and `transect info` lists them");
-        let instead = instead(name, &names, "the columns are", &whole);
-        return Err(Error::Refused(format!("{option} names {name:?}, which no file has; {instead}")));
-    }
-    for (n, cast) in options.casts.iter().enumerate() {
-        if options.casts[..n].iter().any(|other| other.column == cast.column) {
-            return Err(Error::Refused(format!("--cast names {:?} twice; give it one type", cast.column)));
-        }
+        let instead = instead(name, &names, "the columns are", "a build without this names them all");
+        let why = format!("names {name:?}, which no file has");
+        return Err(Error::invalid(setting, why, [Remedy::Do(instead)]));
     }
     Ok(())
 }
@@ -60,21 +56,25 @@ pub(super) fn check_names(
 /// Refuses names in what is decided anew that neither the panel before nor any file has.
 pub(super) fn check_changed_names(prior: &Prior, schemas: &[&FileSchema]) -> Result<()> {
     let Some(OptionChanges { exclude, casts, .. }) = prior.changes else { return Ok(()) };
-    let names: HashSet<&str> =
+    let names: BTreeSet<&str> =
         schemas.iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str()).collect();
     let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
-    let casts = casts.iter().map(|cast| ("--cast", &cast.column));
-    match exclude
+    let excluded = exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
+    let cast = casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
+    let mut unknown = excluded.chain(cast).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
+    let Some((setting, name)) = unknown.next() else { return Ok(()) };
+    let known: Vec<&str> = prior
+        .columns
         .iter()
-        .map(|name| ("--exclude", name))
-        .chain(casts)
-        .find(|(_, name)| !is_known(name) && !names.contains(name.as_str()))
-    {
-        Some((option, name)) => {
-            Err(Error::Refused(format!("{option} names {name:?}, which neither the store nor a file has")))
-        }
-        None => Ok(()),
-    }
+        .map(|column| column.name.as_str())
+        .chain(names.iter().copied().filter(|name| !is_known(name)))
+        .collect();
+    let instead = instead(name, &known, "the columns are", "`transect info` lists them");
+    Err(Error::invalid(
+        setting,
+        format!("names {name:?}, which neither the store nor a file has"),
+        [Remedy::Do(instead)],
+    ))
 }
 
 /// The output's name for the date column: the first of the user's list, else the best name in any file.
@@ -107,7 +107,12 @@ pub(super) fn code_column(options: &SourceOptions, prior: Option<&Prior>, schema
         Some(cast) if is_text(cast) => cast.clone(),
         Some(cast) => {
             let name = &options.code_column;
-            return Err(Error::Refused(format!("--cast {name}={cast}: codes are text; cast them to a text type")));
+            let why = format!("{name}={cast}: codes are text");
+            return Err(Error::invalid(
+                Setting::Cast(Vec::new()),
+                why,
+                [Remedy::Do("cast them to a text type".to_owned())],
+            ));
         }
         None => joined.unwrap_or(DataType::Utf8),
     };
@@ -121,26 +126,26 @@ pub(super) fn date_cast(options: &SourceOptions, date_name: &str, schemas: &[&Fi
         return Ok(None);
     };
     if !can_be_date(cast) {
-        return Err(Error::Refused(format!(
-            "--cast {date_name}={cast}: dates are text, integers of 32 or 64 bits, date32, date64 or timestamps \
-             without a zone"
-        )));
+        let why = format!("{date_name}={cast}: that is no type of dates");
+        let way_out = "dates are text, integers of 32 or 64 bits, date32, date64 or timestamps without a zone";
+        return Err(Error::invalid(Setting::Cast(Vec::new()), why, [Remedy::Do(way_out.to_owned())]));
     }
     Ok(Some(cast.clone()))
 }
 
 pub(super) fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {
-    let twice = |name: &str, what: &str| {
-        Err(Error::Refused(format!(
-            "two columns would be named {name:?}, one of them the {what}; --exclude {name}, or give the {what} another \
-             name with --{what}-column"
-        )))
+    let twice = |name: &str, what: &str, setting: Setting| {
+        let renames = Remedy::set(setting, format!("gives the {what} another name"));
+        Err(Error::refused_unless(
+            format!("two columns would be named {name:?}, one of them the {what}"),
+            [excluding(&[name]), renames],
+        ))
     };
     if code == date || columns.iter().any(|column| column.name == code) {
-        return twice(code, "code");
+        return twice(code, "code", Setting::CodeColumn);
     }
     if columns.iter().any(|column| column.name == date) {
-        return twice(date, "date");
+        return twice(date, "date", Setting::DateColumn(Vec::new()));
     }
     Ok(())
 }
@@ -153,23 +158,25 @@ pub(super) fn key_columns(
     columns: &[Column],
 ) -> Result<Vec<usize>> {
     let names = options.key.iter().map(String::as_str).filter(|name| *name != code && *name != date_name);
+    let invalid = |why: String, remedies: Vec<Remedy>| Error::invalid(Setting::Key(Vec::new()), why, remedies);
     let place = |name: &str| {
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let Some(place) = known.iter().position(|column| *column == name) else {
-            let instead = instead(name, &known, "the columns are", "`transect info` lists them");
-            return Err(Error::Refused(format!("--key names {name:?}, which no file has; {instead}")));
+            let instead = instead(name, &known, "the columns are", "a build without this names them all");
+            return Err(invalid(format!("names {name:?}, which no file has"), vec![Remedy::Do(instead)]));
         };
         match &columns[place].data_type {
             key if can_be_key(key) => Ok(place),
-            other => Err(Error::Refused(format!(
-                "--key {name}: a key column has integers, decimals, dates, times or text, and this one is {other}"
-            ))),
+            other => {
+                let usual = "a key column has integers, decimals, dates, times or text";
+                Err(invalid(format!("{name}: {usual}, and this one is {other}"), Vec::new()))
+            }
         }
     };
     let key: Vec<usize> = names.map(place).collect::<Result<_>>()?;
     match (1..key.len()).find(|&n| key[..n].contains(&key[n])) {
-        Some(n) => Err(Error::Refused(format!("--key names {:?} twice", columns[key[n]].name))),
-        None if key.len() > MOST_KEYS => Err(Error::Refused(format!("a key has at most {MOST_KEYS} columns"))),
+        Some(n) => Err(invalid(format!("names {:?} twice", columns[key[n]].name), Vec::new())),
+        None if key.len() > MOST_KEYS => Err(invalid(format!("names more than {MOST_KEYS} columns"), Vec::new())),
         None => Ok(key),
     }
 }

@@ -20,21 +20,26 @@ use super::allowance::{Allowance, Meter};
 use super::arrow_file::check_arrow;
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
-use super::dates::{DateReader, Format, LEAVES_OUT};
+use super::dates::{DateReader, Format};
 use super::options::{BadDates, SourceOptions};
-use super::parquet::decode::{Parquet, ROW_LEN, undecodable};
-use super::parquet::footer::{FileColumn, FileSchema, Interner, NOT_PARQUET, Value, cast_parts, survey_footer};
-use super::parquet::instants::settle_instants;
+use super::parquet::decode::{Parquet, ROW_LEN};
+use super::parquet::footer::{FileColumn, FileSchema, Interner, Value, cast_parts, survey_footer};
 use super::parquet::meaning::Leaves;
+use super::parquet::settle::settle_instants;
+use super::series::no_key;
 use super::types::shown_type;
 use super::weight::written_out;
 use crate::compare::KeyOrder;
-use crate::hint::excluding;
+use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema, show};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, excluding};
 
 /// Why a file without rows is refused: whether its date is to go is not for an empty file to say.
-const NO_ROWS: &str = "has no rows";
+fn no_rows() -> Reason {
+    Reason::new(Kind::NoRows, "has no rows")
+}
 
 /// One per-date file, read.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ pub fn read_section(
     options: &SourceOptions,
     panel: &PanelSchema,
     allowance: &Arc<Allowance>,
-) -> Result<SectionFile, String> {
+) -> Result<SectionFile, Reason> {
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
     // What is read piece by piece is compared with this afterwards.
@@ -74,8 +79,8 @@ pub fn read_section(
         let interner = Interner::new(options, allowance);
         let footer = guarded(|| survey_footer(&content, &interner));
         let footer = footer.and_then(|footer| settle_instants(&content, footer, &interner));
-        let footer = footer.map_err(|reason| match reason.as_str() {
-            NOT_PARQUET => "is neither a Parquet nor an Arrow file".to_owned(),
+        let footer = footer.map_err(|reason| match reason.kind() {
+            Kind::NotParquet => Reason::new(Kind::NotParquet, "is neither a Parquet nor an Arrow file"),
             _ => reason,
         })?;
         let schema = footer.schema;
@@ -87,14 +92,15 @@ pub fn read_section(
 /// The columns of a file, by their place in it.
 type Columns = HashMap<usize, ArrayRef>;
 
-fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allowance>) -> Result<Columns, String> {
+fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allowance>) -> Result<Columns, Reason> {
     let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
     leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
     leaves.sort_unstable();
     let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
-    let rows = usize::try_from(parquet.row_count()).map_err(|_| "has more rows than one section".to_owned())?;
+    let rows =
+        usize::try_from(parquet.row_count()).map_err(|_| Reason::damaged("it has more rows than there can be"))?;
     if rows == 0 {
-        return Err(NO_ROWS.to_owned());
+        return Err(no_rows());
     }
     let columns = parquet.columns(&leaves, rows)?;
     parquet.check_unchanged()?;
@@ -104,16 +110,16 @@ fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allo
 /// Copies of an Arrow file that are held at once: its bytes, its batches, and these joined.
 const ARROW_COPIES: u64 = 3;
 
-fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Result<(Arc<FileSchema>, Columns), String> {
+fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Result<(Arc<FileSchema>, Columns), Reason> {
     hold(meter, "read, it", content.len(), content.len().saturating_mul(ARROW_COPIES - 1))?;
-    let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(undecodable)?;
+    let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
     content.check_unchanged()?;
     drop(content);
     check_arrow(&bytes)?;
-    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(undecodable)?;
+    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(Reason::undecodable)?;
     let schema = reader.schema();
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(undecodable)?;
-    let batch = concat_batches(&schema, &batches).map_err(undecodable)?;
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
+    let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),
         leaf,
@@ -127,7 +133,7 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
         loss: None,
     };
     let columns = schema.fields().iter().enumerate().map(column).collect();
-    let leaves = Leaves::new(Vec::new(), 0).map_err(undecodable)?;
+    let leaves = Leaves::new(Vec::new(), 0).map_err(Reason::undecodable)?;
     let parts = Arc::new(cast_parts(Arc::new(leaves), columns, options));
     Ok((parts, batch.columns().iter().cloned().enumerate().collect()))
 }
@@ -136,7 +142,7 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
 ///
 /// # Errors
 /// A refusal with the figure, where it is too much.
-fn hold(meter: &Meter, what: &str, kept: u64, passing: u64) -> Result<(), String> {
+fn hold(meter: &Meter, what: &str, kept: u64, passing: u64) -> Result<(), Reason> {
     if meter.take(kept, passing) {
         return Ok(());
     }
@@ -146,7 +152,7 @@ fn hold(meter: &Meter, what: &str, kept: u64, passing: u64) -> Result<(), String
 
 /// Takes memory for a section of these columns, each value of which is written out in the types of `panel`; the one that
 /// is being made is there twice.
-fn hold_section(schema: &FileSchema, columns: &Columns, panel: &PanelSchema, meter: &Meter) -> Result<(), String> {
+fn hold_section(schema: &FileSchema, columns: &Columns, panel: &PanelSchema, meter: &Meter) -> Result<(), Reason> {
     let rows = columns.values().map(|array| array.len() as u64).max().unwrap_or(0);
     // The bytes of the file are gone by now.
     meter.start(0);
@@ -173,60 +179,85 @@ fn section(
     options: &SourceOptions,
     panel: &PanelSchema,
     meter: Arc<Meter>,
-) -> Result<SectionFile, String> {
+) -> Result<SectionFile, Reason> {
     if let Some(refusal) = &schema.refusal {
         return Err(refusal.clone());
     }
     hold_section(schema, &columns, panel, &meter)?;
     let code_name = &panel.code.name;
     let code = schema.code.as_ref().and_then(|code| columns.get(&code.leaf));
-    let code = code.ok_or_else(|| format!("has no column {code_name:?}, which holds the codes"))?;
-    let codes = cast(code, &DataType::Utf8).map_err(undecodable)?;
+    let code = code.ok_or_else(|| {
+        Reason::new(Kind::NoCode, format!("has no column {code_name:?}, which holds the codes"))
+            .or(Remedy::Do(format!("write the file with the codes of its rows in a column {code_name:?}")))
+    })?;
+    let codes = cast(code, &DataType::Utf8).map_err(Reason::undecodable)?;
     let codes = codes.as_string::<i32>();
     if codes.is_empty() {
-        return Err(NO_ROWS.to_owned());
+        return Err(no_rows());
     }
     if let Some(row) = (0..codes.len()).find(|&row| codes.is_null(row) || codes.value(row).is_empty()) {
-        return Err(format!("row {} has no code", row + 1));
+        return Err(Reason::new(Kind::NoCode, format!("row {} has no code", row + 1)).or(without_them()));
     }
     let date = match &schema.date {
         Ok(date) => {
-            let format = options.date_format.as_deref().map(Format::new).transpose()?;
+            let format = options
+                .date_format
+                .as_deref()
+                .map(Format::new)
+                .transpose()
+                .map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
             let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
-            let column = columns.get(&date.leaf).ok_or("its date column cannot be read")?;
-            // That is for the stocks' files: a date is given as a whole.
-            dates.push(column).map_err(|why| why.strip_suffix(LEAVES_OUT).unwrap_or(&why).to_owned())?;
+            let column = columns.get(&date.leaf).ok_or_else(|| Reason::damaged("its date column is not there"))?;
+            // Settings are for the stocks' files: a date is given as a whole.
+            dates.push(column).map_err(|reason| reason.alone().or(without_them()))?;
             let first = dates.days[0];
             if let Some(row) = dates.days.iter().position(|&day| day != first) {
-                return Err(format!("has several dates: row {} differs from row 1", row + 1));
+                let what = format!("has several dates: row {} differs from row 1", row + 1);
+                return Err(Reason::new(Kind::OtherDate, what).or(Remedy::Do("write a file for each date".to_owned())));
             }
-            let day = Date::from_days(first).ok_or("its date cannot be read")?;
+            let day = Date::from_days(first).ok_or_else(|| Reason::damaged("its date is beyond all years"))?;
             if let Some(named) = date_of_name(path).filter(|named| *named != day) {
-                return Err(format!("its rows are of {day}, its name says {named}"));
+                let what = format!("its rows are of {day}, its name says {named}");
+                return Err(
+                    Reason::new(Kind::OtherDate, what).or(Remedy::Do("rename the file, or write it anew".to_owned()))
+                );
             }
             day
         }
         Err(_) => date_of_name(path).ok_or_else(|| {
-            format!("has no date column {:?}, and no date in its name, such as 20240102.parquet", panel.date_name)
+            let what = format!("has no date column {:?}, and no date in its name", panel.date_name);
+            let rename = "name it after its date, such as 20240102.parquet".to_owned();
+            Reason::new(Kind::NoDateColumn, what).or(Remedy::Do(rename))
         })?,
     };
     if !panel.date_form.holds(date) {
-        return Err(format!("its date {date} has no place in {}, the type of the store's dates", panel.date_form));
+        let what = format!("its date {date} has no place in {}, the type of the store's dates", panel.date_form);
+        return Err(Reason::new(Kind::BadDate, what));
     }
 
     let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
-    if let Some(other) = schema.values.iter().find(|value| !known(&value.name)) {
-        let (name, out) = (&other.name, excluding(&[&other.name]));
-        return Err(format!("has a column {name:?}, which the store does not have; {out}"));
+    let others: Vec<&str> = schema.values.iter().map(|value| value.name.as_str()).filter(|name| !known(name)).collect();
+    if !others.is_empty() {
+        let what = format!("has {}, which the store does not have", named(&others));
+        return Err(Reason::new(Kind::OtherColumns, what).or(excluding(&others)));
+    }
+    let has = |name: &str| schema.values.iter().any(|value| value.name == name);
+    let lacking: Vec<&str> =
+        panel.columns.iter().map(|column| column.name.as_str()).filter(|name| !has(name)).collect();
+    if !lacking.is_empty() {
+        let it = if lacking.len() == 1 { "it" } else { "them" };
+        let way_out = format!("write the file with {it}, null where there is no value");
+        return Err(Reason::new(Kind::OtherColumns, format!("lacks {}", named(&lacking))).or(Remedy::Do(way_out)));
     }
     let value_of = |column: &Column| {
         let value = schema.values.iter().find(|value| value.name == column.name);
-        value.ok_or_else(|| format!("lacks the column {:?}", column.name))
+        value.ok_or_else(|| Reason::new(Kind::OtherColumns, format!("lacks the column {:?}", column.name)))
     };
     let widened = |value: &Value, column: &Column, array: Option<&ArrayRef>| match array {
         Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
             let (own, panels) = (shown_type(&value.raw), &column.data_type);
-            format!("its column {:?} is {own}, {panels} in the store: {why}", column.name)
+            let what = format!("its column {:?} is {own}, {panels} in the store: {why}", column.name);
+            Reason::new(Kind::TypesDiffer, what).of_column(&column.name)
         }),
         None => Ok(arrow_array::new_null_array(&column.data_type, codes.len())),
     };
@@ -234,16 +265,16 @@ fn section(
         let (column, value) = (&panel.columns[index], value_of(&panel.columns[index])?);
         let array = widened(value, column, columns.get(&value.leaf))?;
         match (0..array.len()).find(|&row| array.is_null(row)) {
-            Some(row) => Err(format!("row {} has no {:?}, which is part of the key", row + 1, column.name)),
+            Some(row) => Err(no_key(row, &column.name)),
             None => Ok(array),
         }
     });
-    let order = order(codes, &key.collect::<Result<Vec<ArrayRef>, String>>()?)?;
+    let order = order(codes, &key.collect::<Result<Vec<ArrayRef>, Reason>>()?)?;
     let mut arrays = Vec::with_capacity(panel.columns.len());
     for column in &panel.columns {
         let value = value_of(column)?;
         let array = widened(value, column, columns.remove(&value.leaf).as_ref())?;
-        arrays.push(take(&array, &order, None).map_err(undecodable)?);
+        arrays.push(take(&array, &order, None).map_err(Reason::undecodable)?);
     }
     let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
     Ok(SectionFile { date, codes, columns: arrays, _meter: meter })
@@ -253,8 +284,8 @@ fn section(
 ///
 /// # Errors
 /// When two have the same key.
-fn order(codes: &StringArray, key: &[ArrayRef]) -> Result<UInt32Array, String> {
-    let key_order = KeyOrder::new(key, key).map_err(undecodable)?;
+fn order(codes: &StringArray, key: &[ArrayRef]) -> Result<UInt32Array, Reason> {
+    let key_order = KeyOrder::new(key, key).map_err(Reason::undecodable)?;
     let compare = |a: &u32, b: &u32| {
         let (a, b) = (*a as usize, *b as usize);
         codes.value(a).cmp(codes.value(b)).then_with(|| key_order.compare(a, b))
@@ -265,10 +296,22 @@ fn order(codes: &StringArray, key: &[ArrayRef]) -> Result<UInt32Array, String> {
         Some(rows) => {
             let row = rows[0] as usize;
             let key: String = key.iter().map(|column| format!(" {}", show(column, row))).collect();
-            Err(format!("has two rows for {:?}{key}", codes.value(row)))
+            let what = format!("has two rows for {:?}{key}", codes.value(row));
+            Err(Reason::new(Kind::DifferingRows, what).or(without_them()))
         }
         None => Ok(UInt32Array::from(order)),
     }
+}
+
+/// Columns in a message: `the column "a"`, `the columns "a" and "b"`.
+fn named(names: &[&str]) -> String {
+    let noun = if names.len() == 1 { "column" } else { "columns" };
+    format!("the {noun} {}", listed(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>()))
+}
+
+/// The way out for rows that no setting mends.
+fn without_them() -> Remedy {
+    Remedy::Do("write the file without such rows".to_owned())
 }
 
 /// The date in a file's name or in the directory it lies in, `key=` before it or not.

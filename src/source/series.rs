@@ -11,16 +11,19 @@ use arrow_schema::DataType;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
-use super::content::{CHANGED, Content, Stamp, guarded};
+use super::content::{Content, Stamp, changed, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
+use super::options::Duplicates;
 use super::order::{NO_DAY, Order, order};
-use super::parquet::decode::{Parquet, undecodable};
+use super::parquet::decode::Parquet;
 use super::parquet::footer::Value;
 use super::survey::{Input, Layout, Survey, Target};
 use crate::compare::KeyOrder;
 use crate::key::Date;
 use crate::panel::{DateForm, SeriesColumn, show};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{CastTo, Remedy, Setting};
 
 /// One stock's file, opened: dates at hand, columns on demand.
 pub struct SeriesReader {
@@ -35,8 +38,19 @@ pub struct SeriesReader {
     content_hash: u128,
 }
 
+impl Survey {
+    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has no more than the
+    /// [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
+    ///
+    /// # Errors
+    /// The reason for skipping the file.
+    pub fn open(&self, input: &Input) -> Result<SeriesReader, Reason> {
+        SeriesReader::open(self, input)
+    }
+}
+
 impl SeriesReader {
-    pub(super) fn open(survey: &Survey, input: &Input) -> Result<SeriesReader, String> {
+    fn open(survey: &Survey, input: &Input) -> Result<SeriesReader, Reason> {
         let stamp = Stamp { byte_len: input.byte_len, modified_ns: input.modified_ns };
         let content = Content::load(&survey.root.join(&input.path), stamp, survey.whole_len)?;
         let content_hash = content.hash()?;
@@ -54,10 +68,10 @@ impl SeriesReader {
         if input.row_count == 0 {
             return Ok(reader);
         }
-        let date = schema.date.as_ref().map_err(String::clone)?;
+        let date = schema.date.as_ref().map_err(Reason::clone)?;
         let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
         if parquet.row_count() != input.row_count {
-            return Err(CHANGED.to_owned());
+            return Err(changed());
         }
         let bad_dates = survey.options.bad_dates;
         let mut dates = DateReader::new(&date.name, &date.raw, survey.format.as_ref(), bad_dates);
@@ -74,27 +88,27 @@ impl SeriesReader {
                 }
                 dates.push(&batch[place(date.leaf)])?;
                 if dates.days.len() as u64 > input.row_count.min(u64::from(u32::MAX)) {
-                    return Err(format!("has more rows than its footer says or than fit one series ({})", u32::MAX));
+                    let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
+                    return Err(Reason::damaged(what));
                 }
             }
             Ok(())
         })?;
         if dates.days.len() as u64 != input.row_count {
             let (found, stated) = (dates.days.len(), input.row_count);
-            return Err(format!("is damaged: it has {found} rows where its footer says {stated}"));
+            return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
         }
         reader.file_rows = dates.days.len();
         reader.parquet = Some(parquet);
         let key = guarded(|| reader.key(&dates.days))?;
-        let key = KeyOrder::new(&key, &key).map_err(undecodable)?;
+        let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
         reader.order = order(&dates.days, &key, survey.options.duplicates);
         if let Some(form) = survey.date_form()
             && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
         {
-            return Err(format!(
-                "its date {date} has no place in {form}; --cast '{}=date32' instead holds it",
-                survey.date_name
-            ));
+            let cast = CastTo { column: survey.date_name.clone(), to: "date32".to_owned() };
+            return Err(Reason::new(Kind::BadDate, format!("its date {date} has no place in {form}"))
+                .or(Remedy::set(Setting::Cast(vec![cast]), "instead holds it")));
         }
         reader.date_form = dates.form();
         reader.is_mixed = dates.is_mixed();
@@ -103,20 +117,23 @@ impl SeriesReader {
     }
 
     /// The further key columns in the panel's types, with the rows of the file, which are of these days.
-    fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, String> {
+    fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
         let column = |&n: &usize| {
             let target = &self.layout.targets[n];
             let slot = self.layout.slots[n];
-            let slot = slot.ok_or_else(|| format!("lacks the key column {:?}", target.name))?;
+            let slot = slot.ok_or_else(|| {
+                Reason::new(Kind::OtherColumns, format!("lacks the key column {:?}", target.name))
+                    .or(Remedy::Do("write the file with it".to_owned()))
+            })?;
             let value = &self.layout.schema.values[slot];
             let array = match self.decode(&[value])?.pop().flatten() {
-                Some(column) => column.into_array(self.file_rows)?,
+                Some(column) => column.into_array(self.file_rows).map_err(Reason::undecodable)?,
                 None => return Ok(new_null_array(&target.data_type, self.file_rows)),
             };
             let array = target.convert(&value.name, &array)?;
             match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
                 None => Ok(array),
-                Some(row) => Err(format!("row {} has no {:?}, which is part of the key", row + 1, target.name)),
+                Some(row) => Err(no_key(row, &target.name)),
             }
         };
         self.layout.key.iter().map(column).collect()
@@ -164,7 +181,7 @@ impl SeriesReader {
     ///
     /// # Panics
     /// When the range reaches beyond the survey's columns.
-    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, String> {
+    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, Reason> {
         let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
         let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
         guarded(|| {
@@ -190,7 +207,7 @@ impl SeriesReader {
     }
 
     /// One decoded column in its panel type and in the order of the dates.
-    fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, String> {
+    fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
         let convert = |array: &ArrayRef| target.convert(&value.name, array);
         Ok(match decoded {
             None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
@@ -199,14 +216,14 @@ impl SeriesReader {
                 let array = convert(&array)?;
                 SeriesColumn::Rows(match &self.order.rows {
                     None => array,
-                    Some(rows) => take(&array, rows, None).map_err(undecodable)?,
+                    Some(rows) => take(&array, rows, None).map_err(Reason::undecodable)?,
                 })
             }
         })
     }
 
     /// These columns as the file has them, whole; `None` in files without rows.
-    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, String> {
+    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, Reason> {
         let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
         let mut columns: Vec<Option<SeriesColumn>> =
             values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
@@ -223,7 +240,7 @@ impl SeriesReader {
     }
 
     /// Refuses rows that have the same key and are not the same in all of `values`, which were decoded.
-    fn check_claims(&self, values: &[&Value], decoded: &[Option<SeriesColumn>]) -> Result<(), String> {
+    fn check_claims(&self, values: &[&Value], decoded: &[Option<SeriesColumn>]) -> Result<(), Reason> {
         let claims = &self.order.claims;
         let mut first: Option<(usize, &str, &ArrayRef)> = None;
         for (value, array) in values.iter().zip(decoded) {
@@ -231,7 +248,7 @@ impl SeriesReader {
             if claims.is_empty() {
                 return Ok(());
             }
-            let same = identity(array, array)?;
+            let same = identity(array, array).map_err(Reason::undecodable)?;
             // Claims are in the order of their dates; only an earlier one than known matters.
             let limit = first.map_or(claims.len(), |(at, ..)| at);
             if let Some(at) = claims[..limit].iter().position(|&(a, b)| !same(a as usize, b as usize)) {
@@ -246,61 +263,76 @@ impl SeriesReader {
         });
         let key = self.key(&[])?;
         let key: String = key.iter().map(|column| format!(" {}", show(column, a))).collect();
-        Err(format!(
-            "has differing rows for {}{key}: {name:?} is {} in row {} and {} in row {}; --duplicates first keeps the one, --duplicates last the other",
+        let what = format!(
+            "has differing rows for {}{key}: {name:?} is {} in row {} and {} in row {}",
             date.map_or_else(|| "one date".to_owned(), Date::to_string),
             shown_value(array, a),
             a + 1,
             shown_value(array, b),
             b + 1
-        ))
+        );
+        let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
+        Err(Reason::new(Kind::DifferingRows, what)
+            .or(keep(Duplicates::First, "keeps the one"))
+            .or(keep(Duplicates::Last, "the other")))
     }
 }
 
 impl Target {
     /// `array`, the column `name` of a file, in the panel's type.
-    fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, String> {
+    fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, Reason> {
+        let inexact = |why: String| Reason::new(Kind::InexactValue, why);
         let turned = match self.is_decided {
             true => convert(array, &self.data_type)
-                .map_err(|why| format!("{why}; write the file anew with another value there")),
-            false => widen(array, &self.data_type, 0),
+                .map_err(|why| inexact(why).or(Remedy::Do("write the file anew with another value there".to_owned()))),
+            false => widen(array, &self.data_type, 0).map_err(inexact),
         };
-        let turned = turned.and_then(|turned| check_midnight(array, turned));
-        turned.map_err(|why| format!("its column {name:?}, {why}"))
+        let turned = turned.and_then(|turned| check_midnight(array, turned, name));
+        turned.map_err(|reason| reason.within(format_args!("its column {name:?}, ")).of_column(name))
     }
+}
+
+/// Refuses a file for a row without a part of its key.
+pub(super) fn no_key(row: usize, name: &str) -> Reason {
+    let what = format!("row {} has no {name:?}, which is part of the key", row + 1);
+    Reason::new(Kind::NoKey, what).of_column(name).or(Remedy::Do("write the file without such rows".to_owned()))
 }
 
 /// Passes `turned`, which was made of `array`, unless it is a date64 with a time of day. Date64 counts milliseconds but
 /// means days, and Parquet has no type but a day for it: the time of day would be lost there.
-fn check_midnight(array: &ArrayRef, turned: ArrayRef) -> Result<ArrayRef, String> {
+fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<ArrayRef, Reason> {
     let Some(times) = turned.as_primitive_opt::<Date64Type>() else { return Ok(turned) };
     let late = |row: &usize| times.is_valid(*row) && times.value(*row).rem_euclid(86_400_000) != 0;
     match (0..times.len()).find(late) {
         None => Ok(turned),
-        Some(row) => Err(format!(
-            "row {}: {} has a time of day, which Date64 does not hold; --cast to timestamp[ms] keeps it",
-            row + 1,
-            shown_value(array, row)
-        )),
+        Some(row) => {
+            let value = shown_value(array, row);
+            let what = format!("row {}: {value} has a time of day, which Date64 does not hold", row + 1);
+            let cast = CastTo { column: name.to_owned(), to: "timestamp[ms]".to_owned() };
+            Err(Reason::new(Kind::InexactValue, what).or(Remedy::set(Setting::Cast(vec![cast]), "keeps it")))
+        }
     }
 }
 
 /// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
-fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), String> {
+fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), Reason> {
     let differs = match codes.data_type() {
         DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| code != Some(expected)),
         DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| code != Some(expected)),
         _ => {
-            let texts = cast(codes, &DataType::Utf8).map_err(undecodable)?;
+            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
             texts.as_string::<i32>().iter().position(|code| code != Some(expected))
         }
     };
     match differs {
         None => Ok(()),
-        Some(row) => Err(format!(
-            "row {} of {name:?}: the code is {} there, but {expected:?} by the file's name",
-            before + row + 1,
-            shown_value(codes, row)
-        )),
+        Some(row) => {
+            let (row_number, value) = (before + row + 1, shown_value(codes, row));
+            let what =
+                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
+            let by_name = Remedy::set(Setting::Exclude(vec![name.to_owned()]), "goes by the names of files alone");
+            let rename = Remedy::Do("rename the file".to_owned());
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename).or(by_name))
+        }
     }
 }

@@ -1,35 +1,18 @@
-//! Looks at every input once, by its footer, and agrees on what the panel will be.
+//! What a look at every input finds: the files that take part, where the panel's columns stand in them, and what is left
+//! out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::agree::{Agreement, Member, agree};
 use super::allowance::Allowance;
-use super::content::{Content, Stamp, WHOLE, guarded};
-use super::date_advice::DateAdvice;
 use super::dates::Format;
-use super::discover::{Found, counted, discover, skip};
-use super::exact::{Small, answer};
 use super::options::SourceOptions;
-use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
-use super::parquet::instants::settle_instants;
-use super::prior::Prior;
-use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
-use super::scan::Scan;
-use super::series::SeriesReader;
-use super::trouble::check_machine;
-use crate::error::{Error, Result};
-use crate::hint::listed;
+use super::parquet::footer::FileSchema;
 use crate::panel::{Column, DateForm};
-use crate::progress::Observer;
 use crate::skipped::Skipped;
-use crate::workers::Workers;
-
-/// Schemas without a date of which one file each is looked into for an advice.
-const LOOKED_INTO: usize = 20;
 
 /// What the source holds: the agreed columns, the files to read and those left out.
 #[derive(Debug)]
@@ -52,8 +35,8 @@ pub struct Survey {
     pub notes: Vec<String>,
     pub(super) options: SourceOptions,
     pub(super) format: Option<Format>,
-    date_cast: Option<DataType>,
-    date_form: Option<DateForm>,
+    pub(super) date_cast: Option<DataType>,
+    pub(super) date_form: Option<DateForm>,
     /// Files up to this size are read whole.
     pub(super) whole_len: u64,
     pub(super) allowance: Arc<Allowance>,
@@ -143,285 +126,5 @@ impl Survey {
     /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
     pub fn decoded_len(&self) -> u64 {
         self.inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.decoded_len))
-    }
-
-    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has no more than the
-    /// [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
-    ///
-    /// # Errors
-    /// The reason for skipping the file.
-    pub fn open(&self, input: &Input) -> Result<SeriesReader, String> {
-        SeriesReader::open(self, input)
-    }
-}
-
-/// A file whose footer has been read.
-struct Candidate {
-    code: String,
-    path: PathBuf,
-    stamp: Stamp,
-    footer: Footer,
-    /// The columns whose integers are small by the footer's statistics, once asked for.
-    small: Small,
-}
-
-/// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
-/// of each file, and more only where integers meet floats and each value has to be looked at.
-///
-/// # Errors
-/// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
-/// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
-pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
-    let found = discover(root, options)?;
-    look_at(root, found, None, options, workers, observer)
-}
-
-/// As [`survey`], of the changed files of a [`Scan`] only, which join the panel that was there before.
-///
-/// # Errors
-/// As [`survey`].
-pub fn survey_again(
-    root: &Path,
-    scan: &mut Scan,
-    prior: &Prior,
-    options: &SourceOptions,
-    workers: &Workers,
-    observer: &dyn Observer,
-) -> Result<Survey> {
-    let found = Found {
-        files: std::mem::take(&mut scan.changed),
-        skipped: std::mem::take(&mut scan.skipped),
-        notes: std::mem::take(&mut scan.notes),
-        ..Found::default()
-    };
-    look_at(root, found, Some(prior), options, workers, observer)
-}
-
-fn look_at(
-    root: &Path,
-    found: Found,
-    prior: Option<&Prior>,
-    options: &SourceOptions,
-    workers: &Workers,
-    observer: &dyn Observer,
-) -> Result<Survey> {
-    let format = options.date_format.as_deref().map(Format::new).transpose().map_err(Error::Refused)?;
-    let Found { files, mut skipped, mut notes, .. } = found;
-    let allowance = Allowance::new(workers.memory(), workers.count());
-    let interner = Interner::new(options, &allowance);
-    observer.begin("survey", "files", files.len() as u64);
-    let looked = workers.try_map(files.len(), |n| {
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        let path = root.join(&files[n].1);
-        let result = look(&path, &interner);
-        if result.is_err() {
-            check_machine(&path)?;
-        }
-        observer.advance(1);
-        Ok(result)
-    })?;
-    observer.end();
-
-    let mut candidates = Vec::new();
-    for ((code, path), looked) in files.into_iter().zip(looked) {
-        match looked {
-            Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
-            Err(reason) => skipped.push(skip(&path, reason)),
-        }
-    }
-    // Of names in the options, those that no changed file has may stand in the others.
-    match prior {
-        None => check_names(options, &schemas(&candidates), !skipped.is_empty(), &mut notes)?,
-        Some(prior) => check_changed_names(prior, &schemas(&candidates))?,
-    }
-    let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
-    candidates = usable;
-    let before = prior.map(|prior| prior.date_name);
-    let advice = DateAdvice::new(options, format.as_ref(), before, schemas(&candidates), &allowance);
-    let mut advices: HashMap<*const FileSchema, String> = HashMap::new();
-    for Candidate { path, stamp, footer, .. } in refused {
-        let Some(reason) = refusal(&footer) else { continue };
-        if footer.schema.refusal.is_some() {
-            skipped.push(skip(&path, reason));
-            continue;
-        }
-        // Of files with one schema the first is looked into, and not each where all differ.
-        let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
-        if is_first {
-            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(&path), stamp, &footer.schema));
-        }
-        let advice = advices.get(&Arc::as_ptr(&footer.schema)).map(|advice| format!("; {advice}"));
-        skipped.push(skip(&path, format!("{reason}{}", advice.unwrap_or_default())));
-    }
-
-    let members: Vec<Member> = candidates
-        .iter()
-        .map(|candidate| Member {
-            schema: Arc::clone(&candidate.footer.schema),
-            has_rows: candidate.footer.row_count > 0,
-        })
-        .collect();
-    let Agreement { columns, refused } = agree(&members, prior, &|files, name, question| {
-        workers.try_map(files.len(), |n| {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let candidate = &candidates[files[n]];
-            let path = root.join(&candidate.path);
-            let Candidate { stamp, footer, small, .. } = candidate;
-            let answer = answer(&path, *stamp, &footer.schema, small, name, question, &allowance);
-            if answer.is_err() {
-                check_machine(&path)?;
-            }
-            Ok(answer)
-        })
-    })?;
-    let mut refused = refused.into_iter();
-    candidates.retain(|candidate| match refused.next().flatten() {
-        Some(reason) => {
-            skipped.push(skip(&candidate.path, reason));
-            false
-        }
-        None => true,
-    });
-    skipped.sort_by(|a, b| a.path.cmp(&b.path));
-    if options.strict && !skipped.is_empty() {
-        let count = counted(skipped.len(), "input", "inputs");
-        return Err(Error::Inputs { what: format!("{count} cannot be used, which --strict does not allow"), skipped });
-    }
-
-    let date_name = match prior {
-        Some(prior) => prior.date_name.to_owned(),
-        None => date_name(options, &schemas(&candidates), &mut notes),
-    };
-    let code = code_column(options, prior, &schemas(&candidates))?;
-    let date_cast = date_cast(options, &date_name, &schemas(&candidates))?;
-    let date_form = match (prior.map(|prior| prior.date_form), &date_cast) {
-        (Some(form), Some(cast)) if form.data_type != *cast => Some(form.cast_to(cast)),
-        (Some(form), _) => Some(form.clone()),
-        (None, Some(cast)) => Some(DateForm::COMMON.cast_to(cast)),
-        (None, None) => None,
-    };
-    check_unique(&code.name, &date_name, &columns)?;
-    let key = key_columns(options, &code.name, &date_name, &columns)?;
-    notes.extend(losses(&candidates));
-    let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
-    if dropping > 0 {
-        let files = counted(dropping, "file", "files");
-        notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
-    }
-    let inputs = inputs(candidates, &columns, &key, options);
-    Ok(Survey {
-        root: root.to_owned(),
-        code,
-        date_name,
-        columns,
-        key,
-        inputs,
-        skipped,
-        notes,
-        options: options.clone(),
-        format,
-        date_cast,
-        date_form,
-        whole_len: WHOLE,
-        allowance,
-    })
-}
-
-fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), String> {
-    let (content, stamp) = Content::open(path)?;
-    let footer = guarded(|| survey_footer(&content, interner))?;
-    let footer = settle_instants(&content, footer, interner)?;
-    Ok((stamp, footer))
-}
-
-/// Why a file cannot take part, by its own schema.
-fn refusal(footer: &Footer) -> Option<&str> {
-    let FileSchema { refusal, date, .. } = footer.schema.as_ref();
-    let date = date.as_ref().err().filter(|_| footer.row_count > 0);
-    refusal.as_ref().or(date).map(String::as_str)
-}
-
-/// The schemas among `candidates`, each once, in first-seen order.
-fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
-    let mut known = HashSet::new();
-    let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
-    schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
-}
-
-/// What the columns of `candidates` say of themselves that outputs do not carry.
-fn losses(candidates: &[Candidate]) -> Vec<String> {
-    let mut columns: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for schema in schemas(candidates) {
-        let taken: HashSet<&str> = schema.values.iter().map(|value| value.name.as_str()).collect();
-        for column in &schema.columns {
-            if let Some(loss) = column.loss.as_deref().filter(|_| taken.contains(column.name.as_str())) {
-                columns.entry(loss).or_default().insert(&column.name);
-            }
-        }
-    }
-    let mut notes: Vec<String> = Vec::new();
-    for (loss, names) in columns {
-        let names: Vec<&str> = names.into_iter().collect();
-        let (noun, verb) = if names.len() == 1 { ("column", "comes") } else { ("columns", "come") };
-        notes.push(format!("the {noun} {} {verb} out without {loss}", listed(&names)));
-    }
-    let with_attrs = candidates.iter().filter(|candidate| candidate.footer.has_attrs).count();
-    if with_attrs > 0 {
-        let files = counted(with_attrs, "file has", "files have");
-        notes.push(format!("{files} attributes of pandas (attrs), which outputs do not carry"));
-    }
-    notes
-}
-
-fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {
-    let target = |column: &Column| Target {
-        name: column.name.clone(),
-        data_type: column.data_type.clone(),
-        is_decided: options.cast(&column.name).is_some(),
-    };
-    let targets: Arc<[Target]> = columns.iter().map(target).collect();
-    let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
-    let mut inputs = Vec::with_capacity(candidates.len());
-    for Candidate { code, path, stamp, footer, .. } in candidates {
-        let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
-            let values = &footer.schema.values;
-            let by_name: HashMap<&str, usize> =
-                values.iter().enumerate().map(|(slot, value)| (value.name.as_str(), slot)).collect();
-            let slots: Vec<Option<usize>> =
-                columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
-            let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
-            let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
-            let layout =
-                Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets), key: key.into() };
-            (Arc::new(layout), row_bits)
-        });
-        inputs.push(Input {
-            code,
-            path,
-            byte_len: stamp.byte_len,
-            modified_ns: stamp.modified_ns,
-            row_count: footer.row_count,
-            decoded_len: footer.row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len),
-            layout: Arc::clone(layout),
-        });
-    }
-    inputs
-}
-
-/// Bits of one value, validity and the bytes of texts aside.
-fn bits(data_type: &DataType) -> u64 {
-    match data_type {
-        DataType::Null => 0,
-        DataType::Boolean => 1,
-        DataType::Utf8 | DataType::Binary => 32,
-        DataType::LargeUtf8 | DataType::LargeBinary => 64,
-        DataType::Utf8View | DataType::BinaryView => 128,
-        DataType::Dictionary(..) => 64,
-        other => other.primitive_width().unwrap_or(16) as u64 * 8,
     }
 }

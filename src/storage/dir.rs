@@ -173,7 +173,7 @@ impl Dir {
         };
         match file.metadata().map_err(Error::io("examine", &at))?.is_file() {
             true => Ok(Some(file)),
-            false => Err(Error::Refused(format!("{} is not a regular file; remove it", at.display()))),
+            false => Err(Error::refused(format!("{} is not a regular file", at.display()), "remove it")),
         }
     }
 
@@ -263,11 +263,10 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
 }
 
 fn is_link(path: &Path) -> Error {
-    Error::Refused(format!(
-        "{} is a symbolic link, and transect follows none within an output directory; remove the link, or name another \
-         directory",
-        path.display()
-    ))
+    Error::refused(
+        format!("{} is a symbolic link, and transect follows none within an output directory", path.display()),
+        "remove the link, or name another directory",
+    )
 }
 
 #[cfg(test)]
@@ -300,7 +299,7 @@ mod tests {
             dir.open_file("link/x").map(drop),
             dir.open_file("file").map(drop),
         ] {
-            let Err(Error::Refused(why)) = refused else { panic!("{refused:?}") };
+            let Err(Error::Refused { what: why, .. }) = refused else { panic!("{refused:?}") };
             assert!(why.contains("is a symbolic link"), "{why}");
         }
         dir.put("t", "file", b"new").unwrap();

@@ -355,8 +355,8 @@ mod tests {
     #[test]
     fn work_that_fails_is_told_when_every_sync_succeeds() {
         for waiting in [0, 2] {
-            let done: Result<()> = Syncs::run(waiting, |_| Err(Error::Refused("no".to_owned())));
-            assert!(matches!(done, Err(Error::Refused(_))));
+            let done: Result<()> = Syncs::run(waiting, |_| Err(Error::refused_unless("no", [])));
+            assert!(matches!(done, Err(Error::Refused { .. })));
         }
     }
 

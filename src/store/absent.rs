@@ -16,49 +16,57 @@ pub(super) fn nothing_at(root: &Path) -> Error {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Error::io("read", root)(error),
         metadata => metadata.ok(),
     };
-    let instead = match (store_around(root), metadata) {
-        (Some(store), _) => format!("it lies in the store {}; name that one", store.display()),
+    let (instead, way_out) = match (store_around(root), metadata) {
+        (Some(store), _) => (format!("it lies in the store {}", store.display()), "name that one".to_owned()),
         (None, None) => of_nothing(root),
         (None, Some(metadata)) if metadata.is_dir() => of_directory(root),
         (None, Some(_)) => of_file(root),
     };
-    Error::NotAStore { path: root.to_owned(), instead }
+    Error::NotAStore { path: root.to_owned(), instead, way_out }
 }
 
-fn of_nothing(root: &Path) -> String {
+/// What is there instead of a store, and the way out.
+type Absence = (String, String);
+
+fn absence(instead: &str, way_out: &str) -> Absence {
+    (instead.to_owned(), way_out.to_owned())
+}
+
+fn of_nothing(root: &Path) -> Absence {
     let beside = stores_in(parent(root));
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names: Vec<String> = beside.iter().map(name).collect();
     let wanted = root.file_name().unwrap_or_default().to_string_lossy();
-    match nearest(&wanted, names.iter().map(String::as_str)).first() {
-        Some(near) => format!("nothing of that name is there; did you mean {}?", root.with_file_name(near).display()),
-        None => format!("nothing of that name is there; `transect build SRC {}` makes one", word(root)),
-    }
+    let way_out = match nearest(&wanted, names.iter().map(String::as_str)).first() {
+        Some(near) => format!("did you mean {}?", root.with_file_name(near).display()),
+        None => format!("`transect build SRC {}` makes one", word(root)),
+    };
+    ("nothing of that name is there".to_owned(), way_out)
 }
 
-fn of_file(root: &Path) -> String {
+fn of_file(root: &Path) -> Absence {
     if !is_parquet(&root.to_string_lossy()) {
-        return "it is a file, and a store is a directory; `transect build SRC STORE` makes one".to_owned();
+        return absence("it is a file, and a store is a directory", "`transect build SRC STORE` makes one");
     }
     let source = parent(root);
-    format!(
-        "it is a Parquet file; `transect build {} {}` makes a store of the folder it lies in",
-        word(source),
-        word(&store_beside(source))
-    )
+    let build = format!("`transect build {} {}`", word(source), word(&store_beside(source)));
+    absence("it is a Parquet file", &format!("{build} makes a store of the folder it lies in"))
 }
 
-fn of_directory(root: &Path) -> String {
+fn of_directory(root: &Path) -> Absence {
     let names = names(root).unwrap_or_default();
     if names.iter().any(|name| name.starts_with(LEDGER_BEGINS)) {
-        return "it is what `transect transpose` wrote; name the store that it was written from".to_owned();
+        return absence("it is what `transect transpose` wrote", "name the store that it was written from");
     }
     if names.is_empty() {
-        return format!("it is an empty directory; `transect build SRC {}` makes a store there", word(root));
+        return absence(
+            "it is an empty directory",
+            &format!("`transect build SRC {}` makes a store there", word(root)),
+        );
     }
     let stores: Vec<String> = stores_in(root).iter().map(|store| store.display().to_string()).collect();
     if !stores.is_empty() {
-        return format!("it is a folder with {} in it; name one", listed(&stores));
+        return absence(&format!("it is a folder with {} in it", listed(&stores)), "name one");
     }
     let files = names.iter().filter(|name| is_parquet(name)).count();
     let holds_files =
@@ -67,22 +75,23 @@ fn of_directory(root: &Path) -> String {
     let folders = names.iter().take(100).filter(holds_files).count();
     let what = match (files, folders) {
         (0, 0) => {
-            return format!("it is a folder with {}; `transect build SRC STORE` makes a store", listed(&names));
+            let what = format!("it is a folder with {}", listed(&names));
+            return absence(&what, "`transect build SRC STORE` makes a store");
         }
         (0, _) => {
             let (source, made) = (word(root), word(&store_beside(root)));
-            return format!(
-                "it is a folder of folders with Parquet files; `transect build {source} {made}` says which --pattern fits"
-            );
+            let way_out = format!("`transect build {source} {made}` says which pattern fits");
+            return absence("it is a folder of folders with Parquet files", &way_out);
         }
         (1, _) => "a folder with a Parquet file",
         _ => "a folder of Parquet files",
     };
     let made = store_beside(root);
     if layout::is_store(&made).unwrap_or(false) {
-        return format!("it is {what}; did you mean {}?", made.display());
+        return absence(&format!("it is {what}"), &format!("did you mean {}?", made.display()));
     }
-    format!("it is {what}; `transect build {} {}` makes a store of it", word(root), word(&made))
+    let way_out = format!("`transect build {} {}` makes a store of it", word(root), word(&made));
+    absence(&format!("it is {what}"), &way_out)
 }
 
 /// The store that `path` lies in.

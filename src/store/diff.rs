@@ -159,9 +159,8 @@ impl Store {
     pub fn diff(&self, older: &Store) -> Result<Diff> {
         if self.id() != older.id() {
             let (newer, older) = (self.path().display(), older.path().display());
-            return Err(Error::Refused(format!(
-                "{older} and {newer} are no versions of one store; name one store and two of its versions"
-            )));
+            let what = format!("{older} and {newer} are no versions of one store");
+            return Err(Error::refused(what, "name one store and two of its versions"));
         }
         let (codes, [older_ranks, newer_ranks]) = shared_codes(older, self)?;
         Ok(Diff {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::format::SourceStatus;
+use crate::reason::Reason;
+use crate::skipped::Skipped;
 
 /// One version, and what it changed against the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,8 +40,8 @@ pub struct SourceEntry {
     pub status: SourceStatus,
     /// The stock, where the file is one.
     pub code: Option<String>,
-    /// Why it was skipped; else empty.
-    pub reason: String,
+    /// Why it was skipped, if it was.
+    pub reason: Option<Reason>,
     /// Length in bytes.
     pub bytes: u64,
     /// Modification time, nanoseconds since 1970.
@@ -52,4 +54,12 @@ pub struct SourceEntry {
     pub merged: u64,
     /// Rows left out because their date cannot be read.
     pub dropped: u64,
+}
+
+impl SourceEntry {
+    /// The file as one that was skipped, if it was.
+    pub(crate) fn skipped(&self) -> Option<Skipped> {
+        let reason = self.reason.clone().filter(|_| self.status == SourceStatus::Skipped)?;
+        Some(Skipped { path: self.path.clone(), reason })
+    }
 }

@@ -10,6 +10,7 @@ use crate::codec::{natural_stored, stored_type};
 use crate::error::Result;
 use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
 use crate::key::Date;
+use crate::reason::Reason;
 use crate::skipped::Skipped;
 
 /// A store in numbers.
@@ -98,15 +99,12 @@ impl Store {
         let sources = self.sources()?;
         let paths = |status| sources.iter().filter(move |source| source.status == status);
         let settings: serde_json::Value = serde_json::from_str(&self.settings()?).unwrap_or_default();
-        let mut skipped_files: Vec<Skipped> = paths(SourceStatus::Skipped)
-            .map(|source| Skipped { path: source.path.clone(), reason: source.reason.as_str().into() })
-            .collect();
+        let mut skipped_files: Vec<Skipped> = sources.iter().filter_map(SourceEntry::skipped).collect();
         // An update skipped these, and their rows are those of an earlier time.
         let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
-        skipped_files.extend(
-            with_rows
-                .filter_map(|(path, reason)| Some(Skipped { path: path.clone(), reason: reason.as_str()?.into() })),
-        );
+        skipped_files.extend(with_rows.filter_map(|(path, reason)| {
+            Some(Skipped { path: path.clone(), reason: serde_json::from_value(reason.clone()).ok()? })
+        }));
         skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(StoreInfo {
             version: self.version(),
@@ -161,7 +159,10 @@ impl Store {
                 path: self.version.catalog.string(record.path)?.to_owned(),
                 status,
                 code: (record.stock != NONE).then(|| codes.value(record.stock as usize).to_owned()),
-                reason: self.version.catalog.string(record.reason)?.to_owned(),
+                reason: match self.version.catalog.string(record.reason)? {
+                    "" => None,
+                    text => Some(Reason::from_stored(text)),
+                },
                 bytes: record.byte_len,
                 modified_ns: record.modified_ns,
                 content_hash: u128::from(record.content_hash[0]) | u128::from(record.content_hash[1]) << 64,

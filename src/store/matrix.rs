@@ -139,24 +139,24 @@ impl Store {
             DataType::Boolean if T::DATA_TYPE == UInt8Type::DATA_TYPE => UInt8Type::DATA_TYPE,
             logical if PrimitiveArray::<T>::is_compatible(logical) => logical.clone(),
             logical => {
-                return Err(Error::Refused(format!(
-                    "column {column:?} is {logical} and cannot be a matrix of {}; ask for its own type, or for UInt8 \
-                     where that is Boolean",
-                    T::DATA_TYPE
-                )));
+                let what = format!("column {column:?} is {logical} and cannot be a matrix of {}", T::DATA_TYPE);
+                return Err(Error::refused(what, "ask for its own type, or for UInt8 where that is Boolean"));
             }
         };
         if let Some(name) = self.schema()?.key_names().next() {
-            return Err(Error::Refused(format!(
-                "a matrix has one value for each date and stock, and this panel has one for each {name:?}; take sections \
-                 or series"
-            )));
+            let what =
+                format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
+            return Err(Error::refused(what, "take sections or series"));
         }
         let stocks = self.stocks()?;
         let range = within(self.dates()?, dates);
         let (date_count, width) = (range.len(), size_of::<T::Native>());
-        let too_large =
-            || Error::Refused(format!("{date_count} dates of {} stocks are too much for memory", stocks.len()));
+        let too_large = || {
+            Error::refused(
+                format!("{date_count} dates of {} stocks are too much for memory", stocks.len()),
+                "ask for fewer dates",
+            )
+        };
         let cells = date_count.checked_mul(stocks.len()).ok_or_else(too_large)?;
         let mut values = cells.checked_mul(width).and_then(zeroed).ok_or_else(too_large)?;
         let mut rows = MutableBuffer::from_len_zeroed(cells.div_ceil(8));

@@ -14,6 +14,8 @@ use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
+use crate::hint::quoted;
+use crate::remedy::{Remedy, Setting};
 use crate::storage::Disk;
 
 /// What a writer expects to find.
@@ -57,17 +59,21 @@ impl StoreWriter {
                 return Ok(());
             }
             if root.join(CURRENT_NAME).exists() {
-                return Err(Error::Refused(format!(
-                    "{0} is a store already; use --force to replace it, or remove it with `rm -r {0}`",
-                    root.display()
-                )));
+                let update = format!("`transect update {}` brings it up to date", quoted(&root.to_string_lossy()));
+                let force = Remedy::set(Setting::Force, "replaces it and erases all its versions");
+                let what = format!("{} is a store already", root.display());
+                return Err(Error::refused_unless(what, [Remedy::Do(update), force]));
             }
             match published_before(root) {
-                Some(version) => Err(Error::Refused(format!(
-                    "{0} is a store of which version {version} was published, but {0}/{CURRENT_NAME} is not there; \
-                     restore that file, or use --force to replace the store with all its versions",
-                    root.display()
-                ))),
+                Some(version) => {
+                    let what = format!(
+                        "{0} is a store of which version {version} was published, but {0}/{CURRENT_NAME} is not there",
+                        root.display()
+                    );
+                    let restore = Remedy::Do("restore that file".to_owned());
+                    let force = Remedy::set(Setting::Force, "replaces the store and erases all its versions");
+                    Err(Error::refused_unless(what, [restore, force]))
+                }
                 None => Ok(()),
             }
         };
@@ -80,10 +86,8 @@ impl StoreWriter {
             Store::open(root)?;
         } else if root.exists() {
             if !layout::is_store(root)? && !layout::is_empty(root)? {
-                return Err(Error::Refused(format!(
-                    "{} exists and is no store; name a directory that does not exist yet",
-                    root.display()
-                )));
+                let what = format!("{} exists and is no store", root.display());
+                return Err(Error::refused(what, "name a directory that does not exist yet"));
             }
             refuse_existing()?;
         }
@@ -256,7 +260,7 @@ fn make_root(root: &Path, disk: &Disk) -> Result<()> {
 /// The number of a version to come, later than the `last` that LOCK notes.
 fn next_version(root: &Path, last: u64) -> Result<u64> {
     newest_version(root)?.max(last).checked_add(1).ok_or_else(|| {
-        Error::Refused(format!("{} has a file of the last version that can be numbered", root.display()))
+        Error::refused_unless(format!("{} has a file of the last version that can be numbered", root.display()), [])
     })
 }
 
@@ -281,10 +285,10 @@ fn put_current(root: &Path, disk: &Disk, version: u64) -> Result<()> {
 /// Sees that CURRENT names the version that went live last, or that somebody chose another.
 fn settle(root: &Path, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
     match (Stale::find(root)?, opening) {
-        (None, Opening::Settle(version)) => Err(Error::Refused(format!(
-            "CURRENT of {} names the version that went live last, and nothing is to be chosen; leave out --live {version}",
-            root.display()
-        ))),
+        (None, Opening::Settle(_)) => {
+            let what = format!("CURRENT of {} names the version that went live last", root.display());
+            Err(Error::refused(what, "choose none, since there is nothing to be chosen"))
+        }
         (Some(stale), Opening::Settle(version)) if version == stale.current => {
             lock.set_live(version, stale.newest, disk)
         }

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Schema};
 use arrow_select::take::take;
 
 use super::version::{OpenSegment, Version};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, Result, Wanted};
 use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored, Table};
 use crate::key::Date;
 use crate::panel::restore;
@@ -40,6 +40,7 @@ impl Section {
     ) -> Result<Section> {
         let dates = version.dates()?;
         let date = *dates.get(index).ok_or_else(|| Error::NotFound {
+            wanted: Wanted::Date,
             what: format!("section {index}"),
             hint: format!("there are {}", dates.len()),
         })?;

@@ -18,6 +18,7 @@ use crate::format::{
 };
 use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
+use crate::reason::Reason;
 use crate::segment::SealedSegment;
 
 /// The contents of one version.
@@ -172,7 +173,7 @@ impl Snapshot {
         catalog.put(Table::History, &self.history_records(&mut strings));
         let strings = strings.finish();
         if strings.len() > u32::MAX as usize {
-            return Err(Error::Refused("names and reasons take more than 4 GiB".to_owned()));
+            return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));
         }
         catalog.put(Table::Strings, strings.as_bytes());
         Ok(catalog.finish())
@@ -181,8 +182,9 @@ impl Snapshot {
     fn column_records(&self, strings: &mut StringTable) -> Result<Vec<ColumnRecord>> {
         let (spelling, format) = logical::encode_spelling(&self.date_spelling);
         let encode = |(index, column): (usize, &SnapshotColumn)| {
-            let unsupported =
-                || Error::Refused(format!("column {:?} has unsupported type {}", column.name, column.logical));
+            let unsupported = || {
+                Error::refused_unless(format!("column {:?} has unsupported type {}", column.name, column.logical), [])
+            };
             let is_date = index == 1;
             Ok(ColumnRecord {
                 name: strings.add(&column.name),
@@ -225,7 +227,8 @@ impl Snapshot {
                 ..segment.record
             });
             for (column, stored, logical) in &segment.columns {
-                let unsupported = || Error::Refused(format!("column {column} has unsupported type {logical}"));
+                let unsupported =
+                    || Error::refused_unless(format!("column {column} has unsupported type {logical}"), []);
                 columns.push(SegmentColumnRecord {
                     column: *column,
                     stored: *stored as u8,
@@ -254,7 +257,7 @@ impl Snapshot {
             codes.iter().flatten().enumerate().map(|(stock, code)| (code, StockId(stock as u32))).collect();
         let encode = |source: &SourceEntry| SourceRecord {
             path: strings.add(&source.path),
-            reason: strings.add(&source.reason),
+            reason: strings.add(&source.reason.as_ref().map_or_else(String::new, Reason::stored)),
             byte_len: source.bytes,
             modified_ns: source.modified_ns,
             content_hash: [source.content_hash as u64, (source.content_hash >> 64) as u64],

@@ -8,7 +8,7 @@ use super::layout::catalog_versions;
 use super::lock;
 use super::view::Store;
 use crate::error::{Error, Result};
-use crate::hint::quoted;
+use crate::remedy::{Remedy, Setting};
 use crate::storage::Access;
 
 /// A store in which a version went live that is newer than the one CURRENT names.
@@ -64,14 +64,14 @@ impl Stale {
 
     /// The refusal of a writer that would remove the newer versions.
     pub(super) fn refusal(self, root: &Path) -> Error {
-        let gc = |version| format!("`transect gc {} --live {version}`", quoted(&root.to_string_lossy()));
+        let live = |version: u64, effect: String| Remedy::set(Setting::Live(version), effect);
         let newer = match self.whole {
-            Some(version) if version == self.newest => format!("{} makes version {version} live again", gc(version)),
-            Some(version) => format!("{} makes version {version} live, the newest that is whole", gc(version)),
-            None => format!("version {} is not there any more; restore it from a copy", self.newest),
+            Some(version) if version == self.newest => live(version, format!("makes version {version} live again")),
+            Some(version) => live(version, format!("makes version {version} live, the newest that is whole")),
+            None => Remedy::Do(format!("restore version {} from a copy, since it is not there any more", self.newest)),
         };
-        let stay = format!("{} goes on from version {} and gives up what came later", gc(self.current), self.current);
-        Error::Refused(format!("{}: {}; {newer}, or {stay}", root.display(), self.told()))
+        let stay = live(self.current, format!("goes on from version {} and gives up what came later", self.current));
+        Error::refused_unless(format!("{}: {}", root.display(), self.told()), [newer, stay])
     }
 }
 

@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::chunks::Chunks;
 use super::entries::VersionEntry;
 use super::{dictionary, logical};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Wanted};
 use crate::format::{
     ColumnRecord, HistoryRecord, NONE, SEGMENT_DIR, SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord,
     segment_name,
@@ -163,6 +163,7 @@ impl Version {
     pub(super) fn panel_type(&self, index: usize) -> Result<&DataType> {
         let columns = &self.schema()?.columns;
         columns.get(index).map(|column| &column.data_type).ok_or_else(|| Error::NotFound {
+            wanted: Wanted::Column,
             what: format!("column {index}"),
             hint: format!("the panel has {} besides code and date, counted from 0", columns.len()),
         })

@@ -15,7 +15,7 @@ use super::layout::{self, catalog_versions};
 use super::section::Section;
 use super::version::Version;
 use super::{absent, lock};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, Result, Wanted};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, FORMAT_VERSION, HistoryRecord, SectionRecord, Table, catalog_name,
 };
@@ -94,6 +94,7 @@ impl Store {
         let root = self.path();
         let kept = self.kept_versions()?;
         let missing = || Error::NotFound {
+            wanted: Wanted::Version,
             what: format!("version {version} of {}", root.display()),
             hint: match kept[..] {
                 [only] => format!("only version {only} is kept"),
@@ -135,6 +136,7 @@ impl Store {
         match self.history()?.iter().rfind(|entry| entry.created_ns <= instant_ns) {
             Some(entry) => self.other_version(entry.version),
             None => Err(Error::NotFound {
+                wanted: Wanted::Version,
                 what: format!("a version of {} from that time", self.path().display()),
                 hint: "its first version is younger; `transect log` lists them".to_owned(),
             }),
@@ -246,7 +248,8 @@ impl Store {
                     [] => format!("in code order it would stand near {}", listed(around)),
                     ref near => format!("did you mean {}?", near.join(" or ")),
                 };
-                Err(Error::NotFound { what: format!("stock {code:?} in {}", self.path().display()), hint })
+                let what = format!("stock {code:?} in {}", self.path().display());
+                Err(Error::NotFound { wanted: Wanted::Stock, what, hint })
             }
         }
     }
@@ -264,6 +267,7 @@ impl Store {
                     dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();
                 let verb = if near.len() == 1 { "is" } else { "are" };
                 Err(Error::NotFound {
+                    wanted: Wanted::Date,
                     what: format!("date {date} in {}", self.path().display()),
                     hint: format!("the nearest {verb} {}", near.join(" and ")),
                 })

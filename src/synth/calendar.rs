@@ -15,7 +15,10 @@ pub(super) fn trading_days(count: usize) -> Result<Vec<Date>> {
         .take(count)
         .collect();
     if days.len() < count {
-        return Err(Error::Refused(format!("there are no {count} trading days; ask for at most {}", days.len())));
+        return Err(Error::refused(
+            format!("there are no {count} trading days"),
+            format!("ask for at most {}", days.len()),
+        ));
     }
     days.reverse();
     Ok(days)

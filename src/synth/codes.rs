@@ -26,7 +26,7 @@ const BOARDS: [Board; 6] = [
 pub(super) fn codes(count: usize) -> Result<Vec<String>> {
     let limit: usize = BOARDS.iter().map(|board| board.count as usize).sum();
     if count > limit {
-        return Err(Error::Refused(format!("there are no {count} codes; ask for at most {limit} stocks")));
+        return Err(Error::refused(format!("there are no {count} codes"), format!("ask for at most {limit} stocks")));
     }
     let mut codes = Vec::with_capacity(count);
     let mut taken = [0; BOARDS.len()];

@@ -98,7 +98,7 @@ pub struct SynthReport {
 /// when `observer` says so, in which case the files already whole stay.
 pub fn synth(dir: &Path, options: &SynthOptions, workers: &Workers, observer: &dyn Observer) -> Result<SynthReport> {
     if options.stocks == 0 || options.dates == 0 {
-        return Err(Error::Refused("a panel needs at least one stock and one date".to_owned()));
+        return Err(Error::refused_unless("a panel needs at least one stock and one date", []));
     }
     let codes = codes::codes(options.stocks)?;
     let days = calendar::trading_days(options.dates)?;
@@ -135,16 +135,16 @@ fn prepare(dir: &Path) -> Result<()> {
     match fs::read_dir(dir) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
-            Some(_) => Err(Error::Refused(format!(
-                "{} is not empty; name a new directory, or empty this one first",
-                dir.display()
-            ))),
+            Some(_) => {
+                let what = format!("{} is not empty", dir.display());
+                Err(Error::refused(what, "name a new directory, or empty this one first"))
+            }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(dir).map_err(Error::io("create", dir))
         }
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            Err(Error::Refused(format!("{} is not a directory; name a new one", dir.display())))
+            Err(Error::refused(format!("{} is not a directory", dir.display()), "name a new one"))
         }
         Err(error) => Err(Error::io("read", dir)(error)),
     }

@@ -190,7 +190,7 @@ fn a_directory_that_holds_anything_is_refused_and_left_alone() {
     let options = SynthOptions { stocks: 1, dates: 1, seed: 0, preset: Preset::Barra };
     let workers = Workers::new(Some(1)).unwrap();
     for path in [dir.path().to_owned(), dir.path().join("note.txt")] {
-        assert!(matches!(synth(&path, &options, &workers, &Silent), Err(Error::Refused(_))));
+        assert!(matches!(synth(&path, &options, &workers, &Silent), Err(Error::Refused { .. })));
     }
     assert_eq!(files(&dir).len(), 1);
 }

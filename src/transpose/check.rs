@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::encode::use_columns;
 use super::ledger::{Ledger, LedgerFile, read_file};
 use super::plan::Plan;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
 use crate::progress::Observer;
 use crate::sink::Format;
@@ -42,6 +42,7 @@ pub struct OutputReport {
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
 pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dyn Observer) -> Result<OutputReport> {
     let no_ledger = || Error::NotFound {
+        wanted: Wanted::Ledger,
         what: format!("transect's ledger in {}", out.display()),
         hint: "a directory written by `transect transpose` has one".to_owned(),
     };
@@ -51,11 +52,9 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     };
     let ledger = Ledger::read(&dir)?.ok_or_else(no_ledger)?;
     if ledger.store != format!("{:032x}", store.id()) {
-        return Err(Error::Refused(format!(
-            "{} was written from another store than {}; transpose again, or name that store",
-            out.display(),
-            store.path().display()
-        )));
+        let (out, store) = (out.display(), store.path().display());
+        let what = format!("{out} was written from another store than {store}");
+        return Err(Error::refused(what, "transpose again, or name that store"));
     }
     let plan = Plan::new(store, &ledger.shape)?;
     let files: Vec<(Date, String, &LedgerFile)> = ledger.files().collect();
@@ -96,7 +95,7 @@ fn compare(
     let expected = expected(&section, plan).map_err(|error| error.to_string())?;
     let expected = expected.ok_or("the store has no rows for it")?;
     if !file.has_content(&bytes) {
-        return Err("it is not the file that was written; transpose again with --check-content".to_owned());
+        return Err("it is not the file that was written; transpose again, comparing contents".to_owned());
     }
     let found = read(bytes.into(), format).map_err(|error| error.to_string())?;
     match first_difference(&expected, &found) {

@@ -155,11 +155,10 @@ impl Ledger {
         let path = Standing::of(out)?.ledgers.into_iter().next();
         path.map(|path| Ledger::read_at(out, &path)).transpose().map_err(|error| match error {
             // Not what is said of a store: no copy of an output is needed.
-            Error::Corrupt { path, damage } => Error::Refused(format!(
-                "{} is damaged: {damage}; it says which files in there are transect's, so remove {} and transpose again",
-                path.display(),
-                out.path().display()
-            )),
+            Error::Corrupt { path, damage } => Error::refused(
+                format!("{} is damaged: {damage}; it says which files in there are transect's", path.display()),
+                format!("remove {} and transpose again", out.path().display()),
+            ),
             other => other,
         })
     }

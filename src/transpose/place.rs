@@ -28,7 +28,7 @@ struct OriginOptions {
 /// # Errors
 /// [`Error::Refused`] where they would meet.
 pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Result<()> {
-    let refuse = |why: String| Err(Error::Refused(format!("{} {why}; name a directory elsewhere", out.display())));
+    let refuse = |why: String| Err(Error::refused(format!("{} {why}", out.display()), "name a directory elsewhere"));
     let real_out = real(out)?;
     let file = real_out.join(names.path(Date::EPOCH));
     if let Ok(root) = store.path().canonicalize()

@@ -10,6 +10,7 @@ use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::PanelSchema;
+use crate::remedy::{Remedy, Setting, excluding};
 use crate::store::Store;
 
 /// Which dates to write. Empty selects all.
@@ -111,13 +112,13 @@ fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<(
     let names = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !is_asked(name));
     let twice = |name: &&str| columns(&text).any(|(key, _)| key.eq_ignore_ascii_case(name));
     let Some(name) = names.into_iter().find(twice) else { return Ok(()) };
-    let way_out = match name {
-        code if *code == panel.code.name => String::new(),
-        date if *date == panel.date_name => ", or leave the date column out (--no-date)".to_owned(),
-        other => format!(", or leave the column out (--exclude {other:?})"),
+    let without = match name {
+        code if *code == panel.code.name => None,
+        date if *date == panel.date_name => Some(Remedy::set(Setting::NoDate, "leaves the date column out")),
+        other => Some(excluding(&[other])),
     };
-    Err(Error::Refused(format!(
-        "readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too; give the \
-         directory another name{way_out}"
-    )))
+    let what =
+        format!("readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too");
+    let rename = Remedy::Do("give the directory another name".to_owned());
+    Err(Error::refused_unless(what, [rename].into_iter().chain(without).collect::<Vec<_>>()))
 }

@@ -18,6 +18,7 @@ use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::progress::{Observer, Silent};
+use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, NewFile, Scratch, Written, temporary_name};
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
@@ -272,23 +273,23 @@ impl<'a> Transpose<'a> {
     }
 
     /// Why a run that is not forced must not write to the output directory; `None` where it may.
-    fn refusal(&self, ledger: Option<&Ledger>, out: &Dir) -> Result<Option<String>> {
+    fn refusal(&self, ledger: Option<&Ledger>, out: &Dir) -> Result<Option<Error>> {
         let name = self.out.display();
+        let refuse = |what: String, forced: &str| Some(Error::refused_unless(what, unless_forced(forced)));
         Ok(match ledger {
-            Some(ledger) if ledger.store != self.store_name() => Some(format!(
-                "{name} holds files of another store; name another directory, or use --force to replace them"
-            )),
-            Some(ledger) if ledger.shape != self.shape => Some(format!(
-                "{name} holds files of another shape ({}); name another directory, or use --force to replace them",
-                self.shape.differences(&ledger.shape)
-            )),
+            Some(ledger) if ledger.store != self.store_name() => {
+                refuse(format!("{name} holds files of another store"), "replaces them")
+            }
+            Some(ledger) if ledger.shape != self.shape => refuse(
+                format!("{name} holds files of another shape ({})", self.shape.differences(&ledger.shape)),
+                "replaces them",
+            ),
             Some(_) => None,
             // What a run that was stopped at once left is nothing.
             None if out.names()?.iter().all(|name| name.starts_with(TEMP_PREFIX) || name == LEDGER_DIR) => None,
-            None => Some(format!(
-                "{name} is not empty and was not written by transect; name another directory, or use --force to write \
-                 beside what is there"
-            )),
+            None => {
+                refuse(format!("{name} is not empty and was not written by transect"), "writes beside what is there")
+            }
         })
     }
 
@@ -297,32 +298,27 @@ impl<'a> Transpose<'a> {
         format!("{:032x}", self.store.id())
     }
 
-    /// No file that transect did not write is replaced, with --force or without.
+    /// No file that transect did not write is replaced, forced or not.
     fn refuse_foreign_files(&self, claims: &Claims, work: &Work, plan: &Plan) -> Result<()> {
         let dates = self.store.dates()?;
         let foreign = claims.foreign.iter().filter(|index| work.write.binary_search(index).is_ok());
         let mut paths = foreign.map(|&index| self.out.join(plan.names.path(dates[index])));
         let Some(first) = paths.next() else { return Ok(()) };
-        Err(Error::Refused(match paths.count() {
-            0 => format!(
-                "{} was not written by transect and is in the way; move it, or name another directory",
-                first.display()
-            ),
-            more => format!(
-                "{} was not written by transect and is in the way, as {more} more {}; move them, or name another \
-                 directory",
-                first.display(),
-                if more == 1 { "file is" } else { "files are" }
-            ),
-        }))
+        let what = format!("{} was not written by transect and is in the way", first.display());
+        let (what, it) = match paths.count() {
+            0 => (what, "it"),
+            1 => (format!("{what}, as 1 more file is"), "them"),
+            more => (format!("{what}, as {more} more files are"), "them"),
+        };
+        Err(Error::refused(what, format!("move {it}, or name another directory")))
     }
 
-    /// What takes --force, where that will work.
-    fn refuse_unforced(&self, claims: &Claims, plan: &Plan, refusal: Option<String>) -> Result<()> {
+    /// Refuses what has to be forced, where that will work.
+    fn refuse_unforced(&self, claims: &Claims, plan: &Plan, refusal: Option<Error>) -> Result<()> {
         let dates = self.store.dates()?;
         let mut own = claims.current.iter().chain(&claims.older);
         let Some(&(index, _)) = own.next() else {
-            return refusal.map_or(Ok(()), |refusal| Err(Error::Refused(refusal)));
+            return refusal.map_or(Ok(()), Err);
         };
         let path = self.out.join(plan.names.path(dates[index]));
         let whose = match own.count() {
@@ -330,11 +326,11 @@ impl<'a> Transpose<'a> {
             1 => "and 1 more file are".to_owned(),
             more => format!("and {more} more files are"),
         };
-        Err(Error::Refused(format!(
-            "{} {whose} byte for byte what transect writes, but no ledger says that transect wrote them; use --force \
-             to take them over, or name another directory",
+        let what = format!(
+            "{} {whose} byte for byte what transect writes, but no ledger says that transect wrote them",
             path.display()
-        )))
+        );
+        Err(Error::refused_unless(what, unless_forced("takes them over")))
     }
 
     fn write_section(
@@ -359,4 +355,9 @@ impl<'a> Transpose<'a> {
         let Written { byte_len, checksum, modified_ns } = file.finish()?;
         Ok(LedgerFile { changed_ns, rows, bytes: byte_len, checksum, modified_ns })
     }
+}
+
+/// The ways out of a directory that must not be written to.
+fn unless_forced(forced: &str) -> [Remedy; 2] {
+    [Remedy::Do("name another directory".to_owned()), Remedy::set(Setting::Force, forced)]
 }

@@ -374,7 +374,7 @@ fn a_build_that_was_overtaken_does_not_replace_the_others_store() {
         is_reached.recv().unwrap();
         build(&place, &place.store(), false, Disk::default()).unwrap();
         go.send(()).unwrap();
-        assert!(matches!(first.join().unwrap(), Err(Error::Refused(_))));
+        assert!(matches!(first.join().unwrap(), Err(Error::Refused { .. })));
     });
     assert_eq!(Store::open(place.store()).unwrap().version(), 1);
 }

@@ -275,7 +275,9 @@ fn a_diff_needs_two_versions_of_one_store_and_can_be_stopped() {
     small_panel(&other, 0);
     other.build();
     let foreign = Store::open(other.store()).unwrap();
-    assert!(matches!(held[1].diff(&foreign), Err(Error::Refused(why)) if why.contains("no versions of one store")));
+    assert!(
+        matches!(held[1].diff(&foreign), Err(Error::Refused { what, .. }) if what.contains("no versions of one store"))
+    );
     let stopped = held[1].diff(&held[0]).unwrap().report(&workers(1), &Stopped);
     assert!(matches!(stopped, Err(Error::Cancelled)));
 }

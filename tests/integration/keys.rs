@@ -238,6 +238,9 @@ fn a_row_without_a_value_in_a_key_column_refuses_its_file() {
         report.skipped.iter().map(|skipped| format!("{}: {}", skipped.path, skipped.reason)).collect();
     assert_eq!(
         skipped,
-        ["B.parquet: row 1 has no \"k\", which is part of the key", "C.parquet: lacks the key column \"k\""]
+        [
+            "B.parquet: row 1 has no \"k\", which is part of the key; write the file without such rows",
+            "C.parquet: lacks the key column \"k\"; write the file with it"
+        ]
     );
 }

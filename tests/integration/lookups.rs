@@ -19,7 +19,7 @@ fn small_store() -> (Place, Store) {
 
 fn hint<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
-        Err(Error::NotFound { what, hint }) => format!("{what}; {hint}"),
+        Err(Error::NotFound { what, hint, .. }) => format!("{what}; {hint}"),
         other => panic!("{other:?}"),
     }
 }
@@ -115,7 +115,7 @@ fn a_matrix_tells_missing_rows_from_nulls_and_nulls_from_nan() {
 fn a_matrix_of_another_type_or_of_text_is_refused() {
     let (_place, store) = small_store();
     let refused = |result: Result<(), Error>| match result {
-        Err(Error::Refused(why)) => why,
+        Err(error @ Error::Refused { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let one = workers(1);
@@ -137,7 +137,7 @@ fn a_directory_of_another_program_is_neither_a_store_nor_replaced() {
             fs::write(dir.join(file), "MANIFEST-000004\n").unwrap();
         }
         let result = Build::new(place.source(), &dir).force(force).run();
-        assert!(matches!(result, Err(Error::Refused(_))), "{result:?}");
+        assert!(matches!(result, Err(Error::Refused { .. })), "{result:?}");
         assert!(!matches!(Store::open(&dir), Err(Error::Unfinished { .. })));
         for file in files {
             assert_eq!(fs::read_to_string(dir.join(file)).unwrap(), "MANIFEST-000004\n");

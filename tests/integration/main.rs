@@ -36,3 +36,4 @@ mod stale;
 mod trouble;
 mod updates;
 mod versions;
+mod words;

@@ -47,9 +47,9 @@ fn a_column_that_is_too_large_alone_is_refused_with_the_memory_that_holds_it() {
     let build = |memory| Build::new(place.source(), place.store()).memory(memory).workers(1).run().unwrap();
     let refused = build(MEMORY);
     let reason = refused.skipped[0].reason.to_string();
-    let expected = "decoded, it would take 20 MiB, more than a quarter of --memory 64MiB; --memory ";
+    let expected = "decoded, it would take 20 MiB, more than a quarter of the memory, which is 64 MiB; memory of ";
     assert!(reason.starts_with(expected), "{reason}");
-    let advised = reason.split("; --memory ").nth(1).unwrap().strip_suffix("MiB allows it").unwrap();
+    let advised = reason.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
     let place = Place::new();
     write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(5000)), 1, 5000));
     let memory = advised.parse::<u64>().unwrap() << 20;
@@ -69,8 +69,8 @@ fn an_appended_file_is_refused_with_the_memory_that_holds_it() {
     let report = append(MEMORY);
     assert_eq!((report.added, report.skipped.len()), (2, 1));
     let reason = report.skipped[0].reason.to_string();
-    assert!(reason.contains("more than a quarter of --memory 64MiB; --memory "), "{reason}");
-    let advised = reason.split("; --memory ").nth(1).unwrap().strip_suffix("MiB allows it").unwrap();
+    assert!(reason.contains("more than a quarter of the memory, which is 64 MiB; memory of "), "{reason}");
+    let advised = reason.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
     let report = append(advised.parse::<u64>().unwrap() << 20);
     assert_eq!((report.added, report.skipped.len()), (3000, 0), "at {advised} MiB");
 }
@@ -98,10 +98,11 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
         })
         .collect();
     let append = |memory| Append::new(place.store(), files.clone()).memory(memory).workers(1).run();
-    let Err(Error::Refused(why)) = append(MEMORY) else { panic!("24 MiB of texts within 16") };
+    let Err(why @ Error::Refused { .. }) = append(MEMORY) else { panic!("24 MiB of texts within 16") };
     assert_eq!(
-        why,
-        "the distinct texts of \"s0\" (17 MiB so far) take more than a quarter of the memory (16 MiB); raise --memory"
+        why.to_string(),
+        "the distinct texts of \"s0\" (17 MiB so far) take more than a quarter of the memory (16 MiB); memory of \
+         128 MiB may be enough"
     );
     assert_eq!(append(2 * MEMORY).unwrap().added, 6000);
 }

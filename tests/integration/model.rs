@@ -490,7 +490,7 @@ impl Model {
                 DataType::Boolean => self.check_matrix::<UInt8Type>(store, at),
                 _ => {
                     let matrix = store.matrix::<UInt8Type>(name, .., 0, &workers(1));
-                    assert!(matches!(matrix, Err(transect::Error::Refused(_))), "{name}: {data_type}");
+                    assert!(matches!(matrix, Err(transect::Error::Refused { .. })), "{name}: {data_type}");
                 }
             }
         }
@@ -651,6 +651,6 @@ fn memory_that_is_too_little_is_refused_before_anything_is_written() {
     let place = Place::new();
     super::panels::small_panel(&place, 0);
     let result = Build::new(place.source(), place.store()).memory((64 << 20) - 1).run();
-    assert!(matches!(result, Err(transect::Error::Refused(_))));
+    assert!(matches!(result, Err(transect::Error::Refused { .. })));
     assert!(!place.store().exists());
 }

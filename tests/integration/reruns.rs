@@ -50,7 +50,7 @@ fn assert_clean(store: &Store, out: &Path) {
 
 fn message(result: Result<TransposeReport, Error>) -> String {
     match result {
-        Err(Error::Refused(message)) => message,
+        Err(error @ Error::Refused { .. }) => error.to_string(),
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -78,7 +78,7 @@ fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
     let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: Vec::new() };
     assert_eq!(run(&store, &out, range).written, 2);
     match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
-        Err(Error::NotFound { what, hint }) => {
+        Err(Error::NotFound { what, hint, .. }) => {
             assert!(what.contains("20240101"), "{what}");
             assert!(hint.contains("20231229") && hint.contains("20240102"), "{hint}");
         }
@@ -293,7 +293,7 @@ fn a_ledger_that_cannot_be_written_leaves_nothing() {
 /// Whether an error names the ledger as damaged, and the way out that a user of an output directory has.
 fn says_to_remove(result: &Result<TransposeReport, Error>, out: &Path) -> bool {
     let way_out = format!("remove {} and transpose again", out.display());
-    matches!(result, Err(Error::Refused(text)) if text.contains(".transect.json is damaged") && text.contains(&way_out))
+    matches!(result, Err(error @ Error::Refused { .. }) if error.to_string().contains(".transect.json is damaged") && error.to_string().contains(&way_out))
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn the_output_of_another_store_is_not_verified_against_this_one() {
     let out = place.path("out");
     run(&store, &out, Selection::default());
     let (_other, twin) = small_store();
-    assert!(matches!(verify_output(&twin, &out, &workers(1), &Silent), Err(Error::Refused(_))));
+    assert!(matches!(verify_output(&twin, &out, &workers(1), &Silent), Err(Error::Refused { .. })));
     assert!(matches!(verify_output(&store, &place.path("nowhere"), &workers(1), &Silent), Err(Error::NotFound { .. })));
 }
 

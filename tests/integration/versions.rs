@@ -141,7 +141,9 @@ fn a_store_without_its_current_file_is_damaged_and_only_replaced_by_force() {
     assert!(matches!(Store::open(place.store()), Err(Error::Corrupt { path, .. }) if path == current));
     let before = files(&place);
     match Build::new(place.source(), place.store()).run() {
-        Err(Error::Refused(why)) => assert!(why.contains("restore that file, or use --force"), "{why}"),
+        Err(why @ Error::Refused { .. }) => {
+            assert!(why.to_string().contains("restore that file, or force replaces the store"), "{why}");
+        }
         other => panic!("{other:?}"),
     }
     fs::write(&current, &bytes).unwrap();

@@ -8,7 +8,7 @@ use transect::Limit;
 use transect::source::{BadDates, Cast, Duplicates, Pattern};
 
 use super::super::groups::{Allowed, Limits, RUNNING, Running, Waiting};
-use super::super::words::{at_least_one, byte_len, one_of};
+use super::super::words::{Names, at_least_one, byte_len, one_of};
 
 /// Heading of options that decide how a store reads its files.
 const READING: &str = "Reading the files, from now on";
@@ -53,8 +53,8 @@ pub struct BuildArgs {
     ///
     /// The first one present in a file is its date column; the first of the list names the output's column. Without
     /// this, the date is trade_date, date or datetime in any case, or a pandas index of dates.
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
-    pub date_column: Vec<String>,
+    #[arg(long, value_name = "A,B,...")]
+    pub date_column: Vec<Names>,
 
     /// How dates in text are spelt, if not in a usual way
     ///
@@ -70,8 +70,8 @@ pub struct BuildArgs {
     /// For panels that have several rows a date and stock: bars by their time, reports by their period. Integers,
     /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
     /// rows of one stock and date are ordered by them.
-    #[arg(long, value_name = "COL,...", value_delimiter = ',')]
-    pub key: Vec<String>,
+    #[arg(long, value_name = "COL,...")]
+    pub key: Vec<Names>,
 
     /// What to do where a file has two differing rows of one key
     ///
@@ -86,12 +86,14 @@ pub struct BuildArgs {
     pub bad_dates: BadDates,
 
     /// Keep only these columns, besides code and date
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub columns: Option<Vec<String>>,
+    #[arg(long, value_name = "COL,COL")]
+    pub columns: Option<Vec<Names>>,
 
     /// Leave these columns out
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub exclude: Vec<String>,
+    ///
+    /// A comma in a column's name is written \, here and wherever columns are named.
+    #[arg(long, value_name = "COL,COL")]
+    pub exclude: Vec<Names>,
 
     /// Decide on a column's type by hand; may be repeated
     ///
@@ -192,8 +194,8 @@ pub struct UpdateArgs {
     ///
     /// The first one present in a file is its date column; the output's column keeps its name. As with all options under
     /// this heading, the store remembers it, and every file is read again with it.
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',', help_heading = READING)]
-    pub date_column: Vec<String>,
+    #[arg(long, value_name = "A,B,...", help_heading = READING)]
+    pub date_column: Vec<Names>,
 
     /// How dates in text are spelt from now on, if not in a usual way
     #[arg(long, value_name = "FORMAT", help_heading = READING)]
@@ -208,8 +210,8 @@ pub struct UpdateArgs {
     pub bad_dates: Option<BadDates>,
 
     /// Leave these columns out, too, which the store does not have
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',', help_heading = READING)]
-    pub exclude: Vec<String>,
+    #[arg(long, value_name = "COL,COL", help_heading = READING)]
+    pub exclude: Vec<Names>,
 
     /// Decide on a column's type from now on; may be repeated
     ///
@@ -263,8 +265,8 @@ pub struct AppendArgs {
     pub replace: bool,
 
     /// Leave these columns of the files out, which the store does not have
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub exclude: Vec<String>,
+    #[arg(long, value_name = "COL,COL")]
+    pub exclude: Vec<Names>,
 
     #[command(flatten)]
     pub allowed: Allowed,

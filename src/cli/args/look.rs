@@ -7,7 +7,7 @@ use transect::Date;
 use transect::sink::{Compression, Format, NamePattern};
 
 use super::super::groups::{At, RUNNING, Reading, Running, Waiting};
-use super::super::words::{StocksArg, byte_len, one_of};
+use super::super::words::{Names, StocksArg, byte_len, one_of};
 
 /// Write one file per date from a store
 ///
@@ -45,12 +45,12 @@ pub struct TransposeArgs {
     pub name: Option<NamePattern>,
 
     /// Write only these columns, besides code and date
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub columns: Option<Vec<String>>,
+    #[arg(long, value_name = "COL,COL")]
+    pub columns: Option<Vec<Names>>,
 
     /// Leave these columns out
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub exclude: Vec<String>,
+    #[arg(long, value_name = "COL,COL")]
+    pub exclude: Vec<Names>,
 
     /// Leave the date column out
     #[arg(long)]
@@ -141,8 +141,8 @@ pub struct ShowArgs {
     pub stock: Option<String>,
 
     /// Show only these columns, in this order, after code and date
-    #[arg(long, value_name = "COL,COL", value_delimiter = ',')]
-    pub columns: Option<Vec<String>>,
+    #[arg(long, value_name = "COL,COL")]
+    pub columns: Option<Vec<Names>>,
 
     /// How to print [default: table on a terminal, csv in a pipe]
     #[arg(long, value_name = "FORMAT")]

@@ -11,6 +11,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::contents::Leaf;
 use super::pages::{Extent, Fault, Pages};
+use crate::reason::{Kind, Reason};
 use crate::source::allowance::Meter;
 use crate::source::content::Content;
 
@@ -22,7 +23,7 @@ pub(in crate::source) fn check_places(
     metadata: &ParquetMetaData,
     byte_len: u64,
     is_flat: impl Fn(usize) -> bool,
-) -> std::result::Result<(), String> {
+) -> std::result::Result<(), Reason> {
     let mut places = Vec::new();
     for group in metadata.row_groups().iter().filter(|group| group.num_rows() > 0) {
         for leaf in 0..group.columns().len() {
@@ -30,22 +31,27 @@ pub(in crate::source) fn check_places(
             let name = || chunk.column_path().string();
             let (start, end) = place(group, leaf)
                 .filter(|(start, end)| *start >= 4 && start <= end && *end <= byte_len)
-                .ok_or_else(|| format!("is truncated or damaged: {:?} reaches beyond its end", name()))?;
+                .ok_or_else(|| {
+                    Reason::new(
+                        Kind::Truncated,
+                        format!("is truncated or damaged: {:?} reaches beyond its end", name()),
+                    )
+                })?;
             if is_flat(leaf) && chunk.num_values() != group.num_rows() {
                 let (values, rows) = (chunk.num_values(), group.num_rows());
-                return Err(format!("is damaged: {:?} has {values} values in {rows} rows", name()));
+                return Err(Reason::damaged(format_args!("{:?} has {values} values in {rows} rows", name())));
             }
             let levels = chunk.definition_level_histogram().map(|counts| counts.len());
             let most = usize::try_from(chunk.column_descr().max_def_level()).unwrap_or(0) + 1;
             if is_flat(leaf) && levels.is_some_and(|levels| levels != most && levels != 0) {
-                return Err(format!("is damaged: {:?} counts other levels than it has", name()));
+                return Err(Reason::damaged(format_args!("{:?} counts other levels than it has", name())));
             }
             places.push((start, end));
         }
     }
     places.sort_unstable();
     match places.windows(2).find(|pair| pair[0].1 > pair[1].0) {
-        Some(_) => Err("is damaged: two of its columns lie in the same bytes".to_owned()),
+        Some(_) => Err(Reason::damaged("two of its columns lie in the same bytes")),
         None => Ok(()),
     }
 }
@@ -89,16 +95,16 @@ pub(in crate::source) struct Chunks {
     pub(in crate::source) meter: Arc<Meter>,
     /// The leaves that are read.
     pub(in crate::source) leaves: Arc<[usize]>,
-    /// Why reading stopped, in words.
-    pub(in crate::source) reason: Arc<OnceLock<String>>,
+    /// Why reading stopped.
+    pub(in crate::source) reason: Arc<OnceLock<Reason>>,
 }
 
 impl Chunks {
     /// The reason for which the pages of a leaf stop.
-    fn reason(&self, leaf: usize, fault: Fault) -> String {
+    fn reason(&self, leaf: usize, fault: Fault) -> Reason {
         let name = self.metadata.file_metadata().schema_descr().column(leaf).path().string();
         match fault {
-            Fault::Damaged(what) => format!("is damaged: its column {name:?} {what}"),
+            Fault::Damaged(what) => Reason::damaged(format_args!("its column {name:?} {what}")).of_column(&name),
             Fault::TooLarge(_) => match self.needed() {
                 Ok(bytes) => self.meter.allowance.refusal("decoded, it", bytes),
                 Err(reason) => reason,
@@ -107,7 +113,7 @@ impl Chunks {
     }
 
     /// The bytes that all of the leaves would take, by looking at each page and keeping none.
-    fn needed(&self) -> std::result::Result<u64, String> {
+    fn needed(&self) -> std::result::Result<u64, Reason> {
         let mut bytes = self.meter.used();
         self.meter.start(0);
         for group in self.metadata.row_groups() {
@@ -200,7 +206,7 @@ impl PageReader for Chunk {
         });
         page.map_err(|fault| {
             let reason = self.chunks.reason(self.leaf, fault);
-            ParquetError::General(self.chunks.reason.get_or_init(|| reason).clone())
+            ParquetError::General(self.chunks.reason.get_or_init(|| reason).what().to_owned())
         })
     }
 

@@ -2,6 +2,7 @@
 //! columns within columns by recursion, and gives a whole file up for one column that it does not know.
 
 use super::thrift::Thrift;
+use crate::reason::Reason;
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,15 +89,13 @@ pub(in crate::source) enum Unit {
     Nanos,
 }
 
-/// What is wrong with a schema that is no tree.
-const UNREADABLE: &str = "is damaged: its schema cannot be read";
-
 /// The columns that the bytes of a FileMetaData declare, and the number of leaves.
 ///
 /// # Errors
 /// The reason to skip the file.
-pub(in crate::source) fn declared(footer: &[u8]) -> Result<(Vec<Declared>, usize), String> {
-    columns(footer).ok_or_else(|| UNREADABLE.to_owned())
+pub(in crate::source) fn declared(footer: &[u8]) -> Result<(Vec<Declared>, usize), Reason> {
+    // It is no tree.
+    columns(footer).ok_or_else(|| Reason::damaged("its schema cannot be read"))
 }
 
 fn columns(footer: &[u8]) -> Option<(Vec<Declared>, usize)> {

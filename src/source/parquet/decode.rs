@@ -15,7 +15,8 @@ use super::chunks::Chunks;
 use super::constant::constant;
 use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
 use super::meaning::take_as;
-use crate::hint::excluding;
+use crate::reason::{Kind, Reason};
+use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter};
 use crate::source::content::Content;
 
@@ -41,7 +42,7 @@ impl Parquet {
         schema: &Arc<FileSchema>,
         statistics: ParquetStatisticsPolicy,
         allowance: &Arc<Allowance>,
-    ) -> Result<Parquet, String> {
+    ) -> Result<Parquet, Reason> {
         let metadata = read_footer(&content, &schema.leaves, statistics)?;
         let (rows, most) = (metadata.file_metadata().num_rows(), allowance.most());
         if let Some(bytes) = u64::try_from(rows).ok().map(|rows| rows.saturating_mul(ROW_LEN)).filter(|len| *len > most)
@@ -50,7 +51,7 @@ impl Parquet {
         }
         let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
         let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(undecodable)?;
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(Reason::undecodable)?;
         Ok(Parquet { content, schema: Arc::clone(schema), metadata, meter: Meter::new(allowance) })
     }
 
@@ -58,7 +59,7 @@ impl Parquet {
     ///
     /// # Errors
     /// A reason to skip the file.
-    pub(in crate::source) fn check_unchanged(&self) -> Result<(), String> {
+    pub(in crate::source) fn check_unchanged(&self) -> Result<(), Reason> {
         self.content.check_unchanged()
     }
 
@@ -75,27 +76,29 @@ impl Parquet {
     pub(in crate::source) fn batches(
         &self,
         leaves: &[usize],
-    ) -> Result<impl Iterator<Item = Result<Vec<ArrayRef>, String>> + use<'_>, String> {
+    ) -> Result<impl Iterator<Item = Result<Vec<ArrayRef>, Reason>> + use<'_>, Reason> {
         let columns: Vec<&FileColumn> =
             self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
         let mut before = 0;
         Ok(self.stored(leaves)?.map(move |batch| {
             let batch = batch?;
             if batch.num_columns() != columns.len() {
-                return Err("is damaged: it does not have all of its columns".to_owned());
+                return Err(Reason::damaged("it does not have all of its columns"));
             }
             let turn = |(column, array): (&&FileColumn, &ArrayRef)| {
-                let raw = column.raw.as_ref().map_err(|kind| format!("its column {:?} is {kind}", column.name))?;
-                take_as(array, raw, before, column.may_round).map_err(|why| {
-                    let FileColumn { name, is_instant, .. } = column;
+                let FileColumn { name, raw, is_instant, .. } = column;
+                let raw =
+                    raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
+                take_as(array, raw, before, column.may_round).map_err(|reason| {
                     // No type of a panel holds all instants that such a column may have.
                     let cut = match raw {
                         DataType::Timestamp(TimeUnit::Microsecond, None) if *is_instant => {
-                            format!("; --cast '{name}=timestamp[us]' cuts what is finer")
+                            let cast = CastTo { column: name.clone(), to: "timestamp[us]".to_owned() };
+                            Some(Remedy::set(Setting::Cast(vec![cast]), "cuts what is finer"))
                         }
-                        _ => String::new(),
+                        _ => None,
                     };
-                    format!("its column {name:?}, {why}{cut}")
+                    reason.within(format_args!("its column {name:?}, ")).of_column(name).or(cut)
                 })
             };
             let arrays = columns.iter().zip(batch.columns()).map(turn).collect();
@@ -108,7 +111,7 @@ impl Parquet {
     pub(in crate::source) fn stored(
         &self,
         leaves: &[usize],
-    ) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<'_>, String> {
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, Reason>> + use<'_>, Reason> {
         let (reader, reason) = self.reader(leaves).map_err(|why| self.encrypted(leaves).unwrap_or(why))?;
         let leaves = leaves.to_vec();
         let why = move |error: ArrowError| {
@@ -119,7 +122,7 @@ impl Parquet {
     }
 
     /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
-    fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<String>>), String> {
+    fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<Reason>>), Reason> {
         let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
         let descriptor = self.metadata.parquet_schema();
         let mask = ProjectionMask::leaves(descriptor, leaves.iter().copied());
@@ -132,29 +135,30 @@ impl Parquet {
             leaves: leaves.into(),
             reason: Arc::default(),
         };
-        let levels = levels.map_err(undecodable)?;
+        let levels = levels.map_err(Reason::undecodable)?;
         let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, rows, None);
-        Ok((reader.map_err(undecodable)?, chunks.reason))
+        Ok((reader.map_err(Reason::undecodable)?, chunks.reason))
     }
 
     /// Why these columns cannot be read, if it is that one of them is encrypted: its pages look like damaged ones.
-    fn encrypted(&self, leaves: &[usize]) -> Option<String> {
+    fn encrypted(&self, leaves: &[usize]) -> Option<Reason> {
         let leaf = encrypted_leaf(&self.content, leaves)?;
         let column = self.metadata.parquet_schema().column(leaf);
         let name = column.name();
-        Some(format!("its column {name:?} is encrypted; {}", excluding(&[name])))
+        let reason = Reason::new(Kind::Encrypted, format!("its column {name:?} is encrypted")).of_column(name);
+        Some(reason.or(excluding(&[name])))
     }
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
     /// them side by side and does not say which.
-    fn blame(&self, leaves: &[usize], error: &ArrowError) -> String {
+    fn blame(&self, leaves: &[usize], error: &ArrowError) -> Reason {
         let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf)) {
             Ok((mut reader, _)) => reader.any(|batch| batch.is_err()),
             Err(_) => true,
         };
-        let Some(&leaf) = leaves.iter().find(fails) else { return undecodable(error) };
+        let Some(&leaf) = leaves.iter().find(fails) else { return Reason::undecodable(error) };
         let column = self.metadata.parquet_schema().column(leaf);
-        undecodable(format_args!("its column {:?}: {error}", column.name()))
+        Reason::undecodable(format_args!("its column {:?}: {error}", column.name())).of_column(column.name())
     }
 
     /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
@@ -163,7 +167,7 @@ impl Parquet {
     }
 
     /// The columns at `leaves` (ascending) whole, each `row_count` long.
-    pub(in crate::source) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, String> {
+    pub(in crate::source) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
         if leaves.is_empty() {
             return Ok(Vec::new());
         }
@@ -178,20 +182,15 @@ impl Parquet {
             batches.push(batch);
         }
         if found != row_count {
-            return Err(format!("is damaged: its columns have {found} and {row_count} rows"));
+            return Err(Reason::damaged(format_args!("its columns have {found} and {row_count} rows")));
         }
         if let [batch] = &mut batches[..] {
             return Ok(std::mem::take(batch));
         }
         let whole = |n: usize| {
             let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
-            concat(&parts).map_err(undecodable)
+            concat(&parts).map_err(Reason::undecodable)
         };
         (0..leaves.len()).map(whole).collect()
     }
-}
-
-/// What the decoder said, as a reason.
-pub(in crate::source) fn undecodable(error: impl std::fmt::Display) -> String {
-    format!("is damaged or of a kind that cannot be decoded: {error}")
 }

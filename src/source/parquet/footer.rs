@@ -21,9 +21,11 @@ use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
 use super::thrift::Thrift;
-use crate::hint::{excluding, listed, quoted};
+use crate::hint::listed;
+use crate::reason::{Kind, Reason};
+use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter};
-use crate::source::content::{CHANGED, Content, unreadable};
+use crate::source::content::{Content, changed, unreadable};
 use crate::source::options::SourceOptions;
 use crate::source::types::{is_text, logical, shown_type};
 
@@ -78,13 +80,13 @@ pub(in crate::source) struct FileSchema {
     /// All columns, excluded ones too.
     pub(in crate::source) columns: Vec<FileColumn>,
     /// `Err` says why files with rows cannot do with this schema.
-    pub(in crate::source) date: Result<KeyColumn, String>,
+    pub(in crate::source) date: Result<KeyColumn, Reason>,
     pub(in crate::source) code: Option<KeyColumn>,
     pub(in crate::source) values: Vec<Value>,
     /// Whether an index of integers is left out.
     pub(in crate::source) drops_index: bool,
     /// Why every file of this schema is refused, if it is.
-    pub(in crate::source) refusal: Option<String>,
+    pub(in crate::source) refusal: Option<Reason>,
     /// How a Parquet file is decoded.
     pub(in crate::source) leaves: Arc<Leaves>,
 }
@@ -128,7 +130,7 @@ impl<'a> Interner<'a> {
     }
 
     /// The leaves of a footer of these bytes.
-    fn leaves(&self, footer: &[u8]) -> Result<Arc<Leaves>, String> {
+    fn leaves(&self, footer: &[u8]) -> Result<Arc<Leaves>, Reason> {
         let (declared, count) = declared(footer)?;
         // A panic under the lock leaves the map as it was.
         let mut known = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,14 +207,20 @@ pub(in crate::source) fn cast_parts(
     let present: Vec<usize> = (0..columns.len()).filter(|&at| !options.excludes(&columns[at].name)).collect();
     let mut known = HashSet::new();
     let twice = present.iter().find(|&&at| !known.insert(columns[at].name.as_str()));
-    let mut refusal = twice.map(|&at| format!("has two columns named {:?}", columns[at].name));
+    let mut refusal = twice.map(|&at| {
+        let name = &columns[at].name;
+        let reason = Reason::new(Kind::TwinColumns, format!("has two columns named {name:?}")).of_column(name);
+        let renamed = Remedy::Do("write the file with another name for one of them".to_owned());
+        reason.or(Remedy::set(Setting::Exclude(vec![name.clone()]), "leaves both out")).or(renamed)
+    });
 
     let code = present.iter().copied().find(|&at| columns[at].name == options.code_column);
     if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
         && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
     {
         refusal.get_or_insert_with(|| {
-            format!("its column {name:?} is {}, but a code is text; {}", shown_raw(raw), excluding(&[name]))
+            let what = format!("its column {name:?} is {}, but a code is text", shown_raw(raw));
+            Reason::new(Kind::CodeType, what).of_column(name).or(excluding(&[name]))
         });
     }
     let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
@@ -236,8 +244,8 @@ pub(in crate::source) fn cast_parts(
         match raw {
             Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
             _ => {
-                let kind = shown_raw(raw);
-                Err(format!("its date column {name:?} is {kind}, which is no date"))
+                let what = format!("its date column {name:?} is {}, which is no date", shown_raw(raw));
+                Err(Reason::new(Kind::DateType, what).of_column(name))
             }
         }
     });
@@ -245,7 +253,7 @@ pub(in crate::source) fn cast_parts(
 
     let mut drops_index = false;
     let mut values = Vec::new();
-    let mut unheld: Vec<(&str, String, Option<String>)> = Vec::new();
+    let mut unheld: Vec<(&str, String, Option<Remedy>)> = Vec::new();
     for at in candidates {
         let FileColumn { name, leaf, raw, .. } = &columns[at];
         if apart.contains(&at) {
@@ -271,11 +279,10 @@ pub(in crate::source) fn cast_parts(
                 unheld.push((name.as_str(), kind.clone(), None));
                 continue;
             }
-            (_, Some(to)) => Err(format!(
-                "its column {name:?} is {}, which cannot be cast to {to}; {}",
-                shown_raw(raw),
-                excluding(&[name])
-            )),
+            (_, Some(to)) => {
+                let what = format!("its column {name:?} is {}, which cannot be cast to {to}", shown_raw(raw));
+                Err(Reason::new(Kind::ColumnType, what).of_column(name).or(excluding(&[name])))
+            }
         };
         match type_in_panel {
             Ok((raw, logical)) => {
@@ -299,7 +306,7 @@ fn shown_raw(raw: &Result<DataType, String>) -> String {
 }
 
 /// The cast that keeps the values of a column for which a panel has no type.
-fn cast_that_keeps(name: &str, raw: &DataType) -> Option<String> {
+fn cast_that_keeps(name: &str, raw: &DataType) -> Option<Remedy> {
     let to = match raw {
         DataType::Float16 => "float32".to_owned(),
         DataType::FixedSizeBinary(_) => "binary".to_owned(),
@@ -309,24 +316,22 @@ fn cast_that_keeps(name: &str, raw: &DataType) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("--cast {}", quoted(&format!("{name}={to}"))))
+    Some(Remedy::set(Setting::Cast(vec![CastTo { column: name.to_owned(), to }]), "keeps its values"))
 }
 
 /// Says that a panel has no type for these columns: their names, their types, and the casts that keep them.
-fn tell_unheld(unheld: &[(&str, String, Option<String>)]) -> Option<String> {
+fn tell_unheld(unheld: &[(&str, String, Option<Remedy>)]) -> Option<Reason> {
     let ((name, kind, cast), others) = unheld.split_first()?;
     let names: Vec<&str> = unheld.iter().map(|(name, ..)| *name).collect();
-    let out = excluding(&names);
-    let mut text = format!("its column {name:?} is {kind}, which a panel cannot hold; ");
-    match (cast, others) {
-        (Some(cast), []) => text += &format!("{cast} keeps its values, {out}"),
-        (None, []) => text += &out,
+    let what = format!("its column {name:?} is {kind}, which a panel cannot hold");
+    let reason = match others {
+        [] => Reason::new(Kind::ColumnType, what).of_column(name).or(cast.clone()),
         _ => {
             let others: Vec<String> = others.iter().map(|(name, ..)| format!("{name:?}")).collect();
-            text += &format!("nor can it hold {}; {out}", listed(&others));
+            Reason::new(Kind::ColumnType, format!("{what}; nor can it hold {}", listed(&others))).of_column(name)
         }
-    }
-    Some(text)
+    };
+    Some(reason.or(excluding(&names)))
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
@@ -334,7 +339,7 @@ fn choose_date(
     columns: &[FileColumn],
     candidates: &[usize],
     options: &SourceOptions,
-) -> (Result<usize, String>, Vec<usize>) {
+) -> (Result<usize, Reason>, Vec<usize>) {
     let columns_are = || {
         let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
         if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", listed(&names)) }
@@ -345,7 +350,8 @@ fn choose_date(
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let wanted = options.date_columns.join(", ");
-                (Err(format!("has none of the date columns {wanted}; {}", columns_are())), Vec::new())
+                let what = format!("has none of the date columns {wanted}; {}", columns_are());
+                (Err(Reason::new(Kind::NoDateColumn, what)), Vec::new())
             }
         };
     }
@@ -360,25 +366,26 @@ fn choose_date(
             Some(root) => (Ok(root), vec![root]),
             None => {
                 let dates = DATE_NAMES.join(", ");
-                let reason = format!("has no date column ({dates}); {}", columns_are());
-                (Err(reason), Vec::new())
+                let what = format!("has no date column ({dates}); {}", columns_are());
+                (Err(Reason::new(Kind::NoDateColumn, what)), Vec::new())
             }
         },
         _ => {
             let names: Vec<String> = dates.iter().map(|&root| format!("{:?}", columns[root].name)).collect();
-            (Err(format!("has several date columns, {}", listed(&names))), dates)
+            let what = format!("has several date columns, {}", listed(&names));
+            (Err(Reason::new(Kind::SeveralDateColumns, what)), dates)
         }
     }
 }
 
 /// The footer of a file on disk. Reads the end of the file, and nothing else unless the footer is long.
-pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, String> {
+pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, Reason> {
     let meter = Meter::new(&interner.allowance);
     let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
         true => Ok(()),
         false => Err(interner.allowance.refusal("its footer", len.saturating_mul(2))),
     })?;
-    let decoded_len = decoded_len(&footer).ok_or("is damaged: its footer cannot be read")?;
+    let decoded_len = decoded_len(&footer).ok_or_else(|| Reason::damaged("its footer cannot be read"))?;
     if !meter.take(decoded_len, 0) {
         let needed = meter.used().saturating_add(decoded_len);
         return Err(interner.allowance.refusal("its footer, decoded,", needed));
@@ -398,11 +405,11 @@ pub(in crate::source) fn read_footer(
     content: &Content,
     leaves: &Leaves,
     statistics: ParquetStatisticsPolicy,
-) -> Result<ParquetMetaData, String> {
+) -> Result<ParquetMetaData, Reason> {
     let footer = footer_bytes(content, 8, |_| Ok(()))?;
     // The decoder goes by the leaves of the surveyed footer.
     if declared(&footer)?.0 != leaves.declared {
-        return Err(CHANGED.to_owned());
+        return Err(changed());
     }
     let metadata = parse(&footer, leaves, statistics)?;
     row_count(&metadata)?;
@@ -416,7 +423,7 @@ pub(in crate::source) fn read_footer(
 
 /// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it; asks
 /// whether so many `may` be read.
-fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), String>) -> Result<Bytes, String> {
+fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), Reason>) -> Result<Bytes, Reason> {
     let read = |start: u64, len: u64| content.range(start, len as usize).map_err(unreadable);
     let byte_len = content.len();
     let tail = read(byte_len - byte_len.min(tail), byte_len.min(tail))?;
@@ -487,76 +494,76 @@ fn encrypted_chunk(thrift: &mut Thrift, leaves: &[usize]) -> Option<Option<usize
 }
 
 /// The Arrow schema among a file's notes, which says what Parquet's types cannot.
-fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, String> {
+fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
     let Some(encoded) = notes.find(|note| note.key == ARROW_SCHEMA_META_KEY).and_then(|note| note.value.as_ref())
     else {
         return Ok(None);
     };
-    let damaged = |why: &dyn std::fmt::Display| format!("is damaged: the Arrow schema in its footer: {why}");
-    let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| damaged(&error))?;
+    let damaged = || Reason::damaged("the Arrow schema in its footer cannot be read");
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
     // The length comes first, behind a marker that the oldest writers left out.
     let message = match bytes.split_at_checked(8) {
         Some(([0xff, 0xff, 0xff, 0xff, ..], message)) => message,
         _ => &bytes[..],
     };
-    let message = arrow_ipc::root_as_message(message).map_err(|error| damaged(&error))?;
-    let schema = message.header_as_schema().ok_or_else(|| damaged(&"it is none"))?;
-    try_fb_to_schema(schema).map(Some).map_err(|error| damaged(&error))
+    let message = arrow_ipc::root_as_message(message).map_err(|_| damaged())?;
+    let schema = message.header_as_schema().ok_or_else(damaged)?;
+    try_fb_to_schema(schema).map(Some).map_err(|_| damaged())
 }
 
 /// The length that the last eight bytes give for the footer. `Err(None)` where the file does not end as it should.
-fn footer_len(tail: &[u8], byte_len: u64) -> Result<u64, Option<String>> {
+fn footer_len(tail: &[u8], byte_len: u64) -> Result<u64, Option<Reason>> {
     let Some(&[a, b, c, d, ref magic @ ..]) = tail.last_chunk::<8>() else { return Err(None) };
     let len = u64::from(u32::from_le_bytes([a, b, c, d]));
     match magic {
-        b"PAR1" if len + 12 > byte_len => Err(Some(format!(
-            "is truncated or damaged: its footer should have {len} bytes, but the file has {byte_len}"
-        ))),
+        b"PAR1" if len + 12 > byte_len => {
+            let what =
+                format!("is truncated or damaged: its footer should have {len} bytes, but the file has {byte_len}");
+            Err(Some(Reason::new(Kind::Truncated, what)))
+        }
         b"PAR1" => Ok(len),
-        b"PARE" => Err(Some("is encrypted".to_owned())),
+        b"PARE" => Err(Some(Reason::new(Kind::Encrypted, "is encrypted"))),
         _ => Err(None),
     }
 }
 
-/// What a file is that neither begins nor ends as Parquet does.
-pub(in crate::source) const NOT_PARQUET: &str = "is not a Parquet file";
-
 /// What a file is that does not end as Parquet does, by its first bytes.
-fn without_magic(head: Option<Bytes>) -> String {
+fn without_magic(head: Option<Bytes>) -> Reason {
     match head.as_deref() {
-        Some(b"PAR1") => "is truncated: it begins as a Parquet file but does not end as one",
-        Some(b"PARE") => "is encrypted, and truncated",
-        _ => NOT_PARQUET,
+        Some(b"PAR1") => {
+            Reason::new(Kind::Truncated, "is truncated: it begins as a Parquet file but does not end as one")
+        }
+        Some(b"PARE") => Reason::new(Kind::Encrypted, "is encrypted, and truncated"),
+        _ => Reason::new(Kind::NotParquet, "is not a Parquet file"),
     }
-    .to_owned()
 }
 
-fn damaged(error: impl std::fmt::Display) -> String {
-    format!("is damaged or of a kind that cannot be read: {error}")
+fn damaged(error: impl std::fmt::Display) -> Reason {
+    Reason::new(Kind::Damaged, format!("is damaged or of a kind that cannot be read: {error}"))
 }
 
-fn parse(footer: &[u8], leaves: &Leaves, statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, String> {
+fn parse(footer: &[u8], leaves: &Leaves, statistics: ParquetStatisticsPolicy) -> Result<ParquetMetaData, Reason> {
     let mut options = ParquetMetaDataOptions::new().with_schema(Arc::clone(&leaves.plain));
     options.set_column_stats_policy(statistics);
     options.set_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);
     let metadata = ParquetMetaDataReader::decode_metadata_with_options(footer, Some(&options)).map_err(damaged)?;
     let chunks = || metadata.row_groups().iter().flat_map(|group| group.columns());
     if let Some(elsewhere) = chunks().find_map(|chunk| chunk.file_path()) {
-        return Err(format!("keeps its data in another file ({elsewhere:?})"));
+        return Err(Reason::new(Kind::Other, format!("keeps its data in another file ({elsewhere:?})")));
     }
     Ok(metadata)
 }
 
 /// The number of rows, if the footer agrees with itself.
-fn row_count(metadata: &ParquetMetaData) -> Result<u64, String> {
+fn row_count(metadata: &ParquetMetaData) -> Result<u64, Reason> {
     let sum = metadata
         .row_groups()
         .iter()
         .try_fold(0_u64, |sum, group| sum.checked_add(u64::try_from(group.num_rows()).ok()?));
     match u64::try_from(metadata.file_metadata().num_rows()) {
         Ok(rows) if sum == Some(rows) => Ok(rows),
-        _ => Err("is damaged: its footer gives two numbers of rows".to_owned()),
+        _ => Err(Reason::damaged("its footer gives two numbers of rows")),
     }
 }
 

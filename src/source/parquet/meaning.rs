@@ -22,6 +22,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr};
 
 use super::declared::{Declared, Flat, Mark, Physical, Shape, Unit};
 use super::instants::{INSTANT, take_instants};
+use crate::reason::{Kind, Reason};
 use crate::source::convert::shown_value;
 
 /// The leaves of a file's columns as the decoder is to read them.
@@ -220,13 +221,13 @@ pub(in crate::source) fn take_as(
     to: &DataType,
     before: usize,
     may_round: bool,
-) -> Result<ArrayRef, String> {
+) -> Result<ArrayRef, Reason> {
     use DataType::*;
     match (array.data_type(), to) {
         (from, to) if from == to => Ok(array.clone()),
         (_, Null) => match array.null_count() == array.len() {
             true => Ok(new_null_array(&Null, array.len())),
-            false => Err("is damaged: a column whose values should all be null has others".to_owned()),
+            false => Err(Reason::new(Kind::Damaged, "whose values should all be null, has others")),
         },
         (Int32, Int8) => narrowed::<Int8Type>(array, before),
         (Int32, Int16) => narrowed::<Int16Type>(array, before),
@@ -248,7 +249,7 @@ pub(in crate::source) fn take_as(
                 })
                 .collect();
             let data = ArrayData::builder(Float16).len(array.len()).add_buffer(Buffer::from_vec(halves));
-            Ok(make_array(data.nulls(array.nulls().cloned()).build().map_err(|error| error.to_string())?))
+            Ok(make_array(data.nulls(array.nulls().cloned()).build().map_err(Reason::undecodable)?))
         }
         (Int32, Decimal128(..)) => {
             let numbers = array.as_primitive::<Int32Type>();
@@ -272,7 +273,7 @@ pub(in crate::source) fn take_as(
         (Binary | FixedSizeBinary(_), Decimal256(..)) => {
             decimals::<Decimal256Type>(array, to, before, |row| signed(bytes(array, row)).map(i256::from_be_bytes))
         }
-        (from, to) => Err(format!("is damaged: {from} is not stored as {to}")),
+        (from, to) => Err(Reason::new(Kind::Damaged, format!("stored as {from}, is no {to}"))),
     }
 }
 
@@ -299,10 +300,10 @@ fn decimals<T: DecimalType>(
     to: &DataType,
     before: usize,
     number: impl Fn(usize) -> Option<T::Native>,
-) -> Result<ArrayRef, String> {
+) -> Result<ArrayRef, Reason> {
     let (precision, scale) = match to {
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => (*precision, *scale),
-        other => return Err(format!("is damaged: {other} is no decimal")),
+        other => return Err(Reason::new(Kind::Damaged, format!("marked as {other}, is no decimal"))),
     };
     let mut numbers = Vec::with_capacity(array.len());
     for row in 0..array.len() {
@@ -315,12 +316,12 @@ fn decimals<T: DecimalType>(
         });
     }
     let decimals = PrimitiveArray::<T>::new(numbers.into(), array.nulls().cloned());
-    let decimals = decimals.with_precision_and_scale(precision, scale).map_err(|error| error.to_string())?;
+    let decimals = decimals.with_precision_and_scale(precision, scale).map_err(Reason::undecodable)?;
     Ok(Arc::new(decimals))
 }
 
 /// Numbers of 32 bits in the type that their column is marked with.
-fn narrowed<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(array: &ArrayRef, before: usize) -> Result<ArrayRef, String> {
+fn narrowed<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(array: &ArrayRef, before: usize) -> Result<ArrayRef, Reason> {
     let wide = array.as_primitive::<Int32Type>();
     let mut numbers: Vec<T::Native> = Vec::with_capacity(wide.len());
     for (row, &number) in wide.values().iter().enumerate() {
@@ -335,11 +336,12 @@ fn narrowed<T: ArrowPrimitiveType<Native: TryFrom<i32>>>(array: &ArrayRef, befor
 }
 
 /// The values of `array` as another type of the same width, bit for bit.
-fn same_bits(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
-    let data = array.to_data().into_builder().data_type(to.clone()).build().map_err(|error| error.to_string())?;
+fn same_bits(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
+    let data = array.to_data().into_builder().data_type(to.clone()).build().map_err(Reason::undecodable)?;
     Ok(make_array(data))
 }
 
-fn beyond(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
-    format!("row {}: {} is stored, which is beyond {to}", before + row + 1, shown_value(array, row))
+fn beyond(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> Reason {
+    let what = format!("row {}: {} is stored, which is beyond {to}", before + row + 1, shown_value(array, row));
+    Reason::new(Kind::InexactValue, what)
 }

@@ -13,4 +13,5 @@ pub(in crate::source) mod meaning;
 pub(in crate::source) mod outline;
 pub(in crate::source) mod pages;
 pub(in crate::source) mod runs;
+pub(in crate::source) mod settle;
 pub(in crate::source) mod thrift;

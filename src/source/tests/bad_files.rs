@@ -57,11 +57,11 @@ fn directories_and_fifos_with_a_files_name_are_skipped_at_once() {
         let path = source.path().join("bad.parquet");
         rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     });
-    assert_eq!(fifo, "is not a regular file");
+    assert_eq!(fifo, "is a pipe, a socket or a device, not a file");
     let socket = reason_among_good(|source| {
         drop(std::os::unix::net::UnixListener::bind(source.path().join("bad.parquet")).unwrap());
     });
-    assert_eq!(socket, "is not a regular file");
+    assert_eq!(socket, "is a pipe, a socket or a device, not a file");
     let nowhere = reason_among_good(|source| {
         std::os::unix::fs::symlink("nowhere", source.path().join("bad.parquet")).unwrap();
     });
@@ -229,7 +229,7 @@ fn a_column_that_nests_however_deep_is_named() {
     for depth in [62, 64, 5_000, 200_000] {
         assert_eq!(
             bad(nested(depth, &[2])),
-            "its column \"a\" is a struct, which a panel cannot hold; --exclude a leaves it out"
+            "its column \"a\" is a struct, which a panel cannot hold; exclude a leaves it out"
         );
     }
     // As many children as an integer of 32 bits can count.

@@ -57,11 +57,11 @@ fn an_option_for_a_column_that_may_stand_in_an_unreadable_file_is_a_note() {
     for (change, expected) in [
         (
             (|options| options.exclude = vec!["Y".into()]) as fn(&mut SourceOptions),
-            "--exclude names \"Y\", which no file has that can be read",
+            "exclude names \"Y\", which no file has that can be read",
         ),
         (
             |options| options.casts = vec!["Y=int64".parse().unwrap()],
-            "--cast names \"Y\", which no file has that can be read",
+            "cast names \"Y\", which no file has that can be read",
         ),
     ] {
         let mut source = Source::new();
@@ -74,7 +74,7 @@ fn an_option_for_a_column_that_may_stand_in_an_unreadable_file_is_a_note() {
         assert!(survey.notes.iter().any(|note| note == expected), "{:?}", survey.notes);
         // What is to be kept must be there.
         source.options(|options| options.columns = Some(vec!["Y".into()]));
-        assert_mentions(&source.refused(), &["--columns names \"Y\", which no file has"]);
+        assert_mentions(&source.refused(), &["columns names \"Y\", which no file has"]);
     }
 }
 
@@ -82,7 +82,7 @@ fn an_option_for_a_column_that_may_stand_in_an_unreadable_file_is_a_note() {
 fn columns_that_a_panel_cannot_hold_refuse_the_file_unless_excluded() {
     let mut source = Source::new();
     source.add("a", &[("date", day()), ("tags", list()), ("x", ints(&[1]))]);
-    assert_mentions(&source.reason(), &["\"tags\"", "is a list", "--exclude tags"]);
+    assert_mentions(&source.reason(), &["\"tags\"", "is a list", "exclude tags"]);
     source.options(|options| options.exclude = vec!["tags".into()]);
     let survey = source.survey();
     assert_eq!(names(&survey), ["x"]);

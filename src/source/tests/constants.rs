@@ -31,13 +31,13 @@ fn file(array: &ArrayRef, is_optional: bool, properties: WriterProperties) -> Ve
 }
 
 /// What the pages tell without decoding, and what decoding gives.
-fn found(bytes: Vec<u8>, data_type: &DataType) -> Result<(Option<ArrayRef>, Result<ArrayRef, String>), String> {
+fn found(bytes: Vec<u8>, data_type: &DataType) -> Result<(Option<ArrayRef>, Result<ArrayRef, Reason>), Reason> {
     let content = Content::Memory(bytes.into());
     let allowance = Allowance::new(512 << 20, 1);
     let options = SourceOptions { date_columns: vec!["none".to_owned()], ..SourceOptions::default() };
     let schema = guarded(|| survey_footer(&content, &Interner::new(&options, &allowance)))?.schema;
     if schema.values.first().is_none_or(|value| value.raw != *data_type) {
-        return Err("is of another type".to_owned());
+        return Err(Reason::damaged("of another type"));
     }
     let parquet = guarded(|| Parquet::new(content, &schema, ParquetStatisticsPolicy::SkipAll, &allowance))?;
     let rows = parquet.row_count() as usize;

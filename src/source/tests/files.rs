@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::progress::Observer;
+use crate::remedy::{Remedy, Setting};
 use crate::source::{KnownFile, Pattern, Trust, scan};
 
 fn day() -> Vec<(&'static str, ArrayRef)> {
@@ -198,14 +199,18 @@ fn where_nothing_matches_the_message_says_what_is_there() {
         for path in files {
             source.add_at(path, &day());
         }
-        let message = source.refused();
-        if let Some((_, pattern)) = message.split_once("--pattern '") {
-            let pattern = pattern.split('\'').next().unwrap().to_owned();
+        let error = source.try_survey().unwrap_err();
+        let settings = error.remedies().into_iter().find_map(|remedy| match remedy {
+            Remedy::Set { settings, .. } => Some(settings),
+            _ => None,
+        });
+        if let Some([Setting::Pattern(pattern)]) = settings.as_deref() {
+            let pattern = pattern.clone();
             let mut source = source;
             source.options(|options| options.pattern = pattern.parse().unwrap());
             return (pattern, codes(&source.survey()).join(" "));
         }
-        (message, String::new())
+        (error.to_string(), String::new())
     };
     let fits = |files: &[&str], pattern: &str, codes: &str| {
         assert_eq!(advice(files), (pattern.to_owned(), codes.to_owned()), "{files:?}");
@@ -257,7 +262,7 @@ fn a_source_that_is_absent_or_a_file_is_an_error() {
     source.write("x", b"");
     let survey = |path: &Path| survey(path, &SourceOptions::default(), &Workers::new(Some(1)).unwrap(), &Silent);
     assert!(matches!(survey(&source.path().join("no")), Err(Error::Io { .. })));
-    assert!(matches!(survey(&source.path().join("x")), Err(Error::Refused(message)) if message.contains("is a file")));
+    assert!(matches!(survey(&source.path().join("x")), Err(Error::Refused { what, .. }) if what.contains("is a file")));
     source.options(|options| options.pattern = "no/{code}.parquet".parse().unwrap());
     assert_mentions(&source.refused(), &["matches the pattern no/{code}.parquet"]);
 }
@@ -285,7 +290,7 @@ fn strict_fails_where_a_file_would_be_skipped() {
     source.add("a", &day()).write("b.parquet", b"");
     assert_eq!(source.survey().inputs.len(), 1);
     source.options(|options| options.strict = true);
-    assert_mentions(&source.refused(), &["1 input cannot be used", "--strict", "b.parquet: has zero bytes"]);
+    assert_mentions(&source.refused(), &["1 input cannot be used", "strict", "b.parquet: has zero bytes"]);
 }
 
 #[test]
@@ -318,7 +323,7 @@ fn an_agreeing_code_column_is_no_panel_column_and_gives_its_type() {
 fn a_code_column_that_is_not_text_refuses_the_file_unless_excluded() {
     let mut source = Source::new();
     source.add("1", &[("ts_code", ints(&[1])), ("date", texts(&["20240102"]))]);
-    assert_mentions(&source.reason(), &["ts_code", "Int64", "--exclude ts_code"]);
+    assert_mentions(&source.reason(), &["ts_code", "Int64", "exclude ts_code"]);
     source.options(|options| options.exclude = vec!["ts_code".into()]);
     assert!(read_all(&source.survey(), 0).is_ok());
 }

@@ -16,7 +16,6 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
-use crate::hint::quoted;
 
 /// A file of one date a row and a column `x` that is declared so; `hint` is what the Arrow schema says of `x`.
 fn add<T: physical::DataType>(source: &Source, code: &str, declared: &str, values: &[T::T], hint: Option<DataType>) {
@@ -107,7 +106,7 @@ fn instants_that_no_unit_holds_refuse_their_file_unless_cast() {
     add::<physical::Int96Type>(&source, "a", "INT96 x", &[instant(1, 0), instant(2_932_896, 1)], None);
     assert_mentions(
         &source.reason(),
-        &["its column \"x\", row 2: 9999-12-31 00:00:00.000000001 has no exact value", "--cast 'x=timestamp[us]'"],
+        &["its column \"x\", row 2: 9999-12-31 00:00:00.000000001 has no exact value", "cast x=timestamp[us]"],
     );
     for (cast, expected) in [("x=timestamp[us]", US), ("x=date32", DataType::Date32)] {
         source.options(|options| options.casts = vec![cast.parse().unwrap()]);
@@ -194,8 +193,8 @@ fn wide_decimals_are_refused_by_name_and_the_cast_that_is_named_reads_them() {
     add::<physical::FixedLenByteArrayType>(&source, "a", declared, &[bytes], wide);
     assert_eq!(
         source.reason(),
-        "its column \"x\" is Decimal256(30, 2), which a panel cannot hold; --cast 'x=decimal128(30,2)' keeps its values, \
-         --exclude x leaves it out"
+        "its column \"x\" is Decimal256(30, 2), which a panel cannot hold; cast x=decimal128(30,2) keeps its values, \
+         or exclude x leaves it out"
     );
     source.options(|options| options.casts = vec!["x=decimal128(30,2)".parse().unwrap()]);
     let survey = source.survey();
@@ -213,11 +212,10 @@ fn types_without_a_place_in_a_panel_are_named_and_the_way_out_works() {
         ("FIXED_LEN_BYTE_ARRAY(12) x (INTERVAL)", &[7; 12], "an interval of months, days and milliseconds", None),
     ] {
         add::<Bytes>(&source, "a", declared, &[fixed(bytes)], None);
-        let kept =
-            cast.map(|to| format!("--cast {} keeps its values, ", quoted(&format!("x={to}")))).unwrap_or_default();
+        let kept = cast.map(|to| format!("cast x={to} keeps its values, or ")).unwrap_or_default();
         assert_eq!(
             source.reason(),
-            format!("its column \"x\" is {kind}, which a panel cannot hold; {kept}--exclude x leaves it out")
+            format!("its column \"x\" is {kind}, which a panel cannot hold; {kept}exclude x leaves it out")
         );
         if let Some(to) = cast {
             source.options(|options| options.casts = vec![format!("x={to}").parse().unwrap()]);
@@ -229,7 +227,7 @@ fn types_without_a_place_in_a_panel_are_named_and_the_way_out_works() {
         // Months that Arrow would drop do not become text either.
         source.options(|options| options.casts = vec!["x=string".parse().unwrap()]);
         if cast.is_none() {
-            assert_mentions(&source.reason(), &["which cannot be cast to Utf8; --exclude x leaves it out"]);
+            assert_mentions(&source.reason(), &["which cannot be cast to Utf8; exclude x leaves it out"]);
         }
         source.options(|options| options.casts.clear());
         source.options(|options| options.exclude = vec!["x".to_owned()]);

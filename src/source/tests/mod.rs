@@ -23,6 +23,7 @@ use super::{SeriesReader, SourceOptions, Survey, survey};
 use crate::error::Error;
 use crate::panel::SeriesColumn;
 use crate::progress::Silent;
+use crate::reason::Reason;
 use crate::workers::Workers;
 
 /// A directory of files in the making.
@@ -72,8 +73,7 @@ impl Source {
     /// The message of a survey that must be refused.
     fn refused(&self) -> String {
         match self.try_survey() {
-            Err(Error::Refused(message)) => message,
-            Err(error @ Error::Inputs { .. }) => error.to_string(),
+            Err(error @ (Error::Refused { .. } | Error::Invalid { .. } | Error::Inputs { .. })) => error.to_string(),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -84,7 +84,7 @@ impl Source {
         match &survey.skipped[..] {
             [skipped] if survey.inputs.is_empty() => skipped.reason.to_string(),
             [] => match read_all(&survey, 0) {
-                Err(reason) => reason,
+                Err(reason) => reason.to_string(),
                 Ok(_) => panic!("nothing is wrong with the file"),
             },
             other => panic!("more than one file: {other:?}"),
@@ -106,7 +106,7 @@ fn encoded(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
 }
 
 /// Opens the input `n` and reads all its columns.
-fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader, Vec<Option<ArrayRef>>), String> {
+fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader, Vec<Option<ArrayRef>>), Reason> {
     let reader = survey.open(&survey.inputs[n])?;
     let columns = arrays(&reader, reader.read(0..survey.columns.len())?);
     for (array, column) in columns.iter().zip(&survey.columns) {
@@ -152,7 +152,8 @@ fn names(survey: &Survey) -> Vec<&str> {
 }
 
 #[track_caller]
-fn assert_mentions(text: &str, parts: &[&str]) {
+fn assert_mentions(text: &impl ToString, parts: &[&str]) {
+    let text = text.to_string();
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }

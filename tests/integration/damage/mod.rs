@@ -333,7 +333,7 @@ fn a_build_over_a_damaged_store_needs_force_and_then_repairs_it() {
     let (place, answers) = small_store();
     fs::write(place.store().join("CURRENT"), "rubbish").unwrap();
     let build = || Build::new(place.source(), place.store()).workers(1);
-    assert!(matches!(build().run(), Err(Error::Refused(_))));
+    assert!(matches!(build().run(), Err(Error::Refused { .. })));
     assert_eq!(build().force(true).run().unwrap().version, 2);
     let store = Store::open(place.store()).unwrap();
     assert_whole(&store);
