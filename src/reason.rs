@@ -135,6 +135,11 @@ impl Reason {
         self.kind
     }
 
+    /// The column that it is about, where it is about one.
+    pub fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
     /// What is wrong, without the ways out.
     pub fn what(&self) -> &str {
         &self.what

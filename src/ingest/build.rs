@@ -147,13 +147,17 @@ impl<'a> Build<'a> {
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
         let result = self.write(&stages, &mut survey, &writer);
-        if result.is_err() {
-            // The error that stopped the build says more than one about its leftovers.
-            let _ = writer.clear_unpublished();
-        }
-        let mut report = result?;
+        let mut report = match result {
+            Ok(report) => report,
+            Err(why) => {
+                let publishes_nothing = matches!(why, Error::Inputs { .. });
+                // It says more than an error about the leftovers of the build.
+                let _ = if publishes_nothing { writer.give_up() } else { writer.clear_unpublished() };
+                return Err(why);
+            }
+        };
         if !report.published {
-            writer.clear_unpublished()?;
+            writer.give_up()?;
             report.seconds = started.elapsed().as_secs_f64();
             return Ok(report);
         }

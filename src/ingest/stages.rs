@@ -1,6 +1,6 @@
 //! The long stages that builds and updates have in common: gathering the input, and sealing segments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::intake::{Gathered, Intake};
@@ -8,6 +8,7 @@ use super::plan;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
+use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
@@ -116,6 +117,7 @@ impl<'a> Stages<'a> {
             all.read.extend(part.read);
             all.skipped.extend(part.skipped);
         }
+        self.advise_keys(survey, &mut all.skipped)?;
         if strict && !all.skipped.is_empty() {
             let skipped = all.skipped.iter().map(|(input, reason)| Skipped {
                 path: inputs[*input].path.display().to_string(),
@@ -125,6 +127,29 @@ impl<'a> Stages<'a> {
             return Err(Error::Inputs { what: format!("{count}, and the run is strict"), skipped: skipped.collect() });
         }
         Ok(all)
+    }
+
+    /// Adds a key column to the ways out of files whose rows one tells apart, where every file has it in every row.
+    fn advise_keys(&self, survey: &Survey, skipped: &mut [(usize, Reason)]) -> Result<()> {
+        let mut may_be_key: HashMap<String, bool> = HashMap::new();
+        for (_, reason) in skipped.iter_mut().filter(|(_, reason)| reason.kind() == Kind::DifferingRows) {
+            let Some(name) = reason.column().map(str::to_owned) else { continue };
+            let is_full = match may_be_key.get(&name) {
+                Some(&known) => known,
+                None => survey.is_full(&name, &self.workers, self.observer)?,
+            };
+            may_be_key.insert(name.clone(), is_full);
+            let key = survey.key.iter().map(|&place| survey.columns[place].name.clone()).chain([name.clone()]);
+            *reason = match is_full {
+                true => reason.clone().or(Remedy::set(Setting::Key(key.collect()), "tells them apart")),
+                false => {
+                    let why =
+                        format!("{name:?} tells them apart, and cannot be part of the key, since other rows lack it");
+                    reason.clone().but(&why).or(Remedy::Do("write every row of every file with it".to_owned()))
+                }
+            };
+        }
+        Ok(())
     }
 
     /// Runs `work`, which seals, with syncs beside it.

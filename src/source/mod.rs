@@ -6,6 +6,7 @@
 mod advice;
 mod agree;
 mod allowance;
+mod apart;
 mod arrow_file;
 mod beside;
 mod conflict;

@@ -11,6 +11,7 @@ use arrow_schema::DataType;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
+use super::apart::telling;
 use super::content::{Content, Stamp, changed, guarded};
 use super::convert::{convert, identity, shown_value, widen};
 use super::dates::DateReader;
@@ -20,6 +21,7 @@ use super::parquet::decode::Parquet;
 use super::parquet::footer::Value;
 use super::survey::{Input, Layout, Survey, Target};
 use crate::compare::KeyOrder;
+use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{DateForm, SeriesColumn, show};
 use crate::reason::{Kind, Reason};
@@ -240,22 +242,25 @@ impl SeriesReader {
     }
 
     /// Refuses rows that have the same key and are not the same in all of `values`, which were decoded.
-    fn check_claims(&self, values: &[&Value], decoded: &[Option<SeriesColumn>]) -> Result<(), Reason> {
+    fn check_claims<'v>(&self, values: &[&'v Value], decoded: &'v [Option<SeriesColumn>]) -> Result<(), Reason> {
         let claims = &self.order.claims;
-        let mut first: Option<(usize, &str, &ArrayRef)> = None;
-        for (value, array) in values.iter().zip(decoded) {
-            let Some(SeriesColumn::Rows(array)) = array else { continue };
-            if claims.is_empty() {
-                return Ok(());
-            }
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let rows = |(value, column): (&&'v Value, &'v Option<SeriesColumn>)| match column {
+            Some(SeriesColumn::Rows(array)) => Some((*value, array)),
+            _ => None,
+        };
+        let columns: Vec<(&Value, &ArrayRef)> = values.iter().zip(decoded).filter_map(rows).collect();
+        // The columns in which such rows differ, with the first pair of rows that does.
+        let mut differing: Vec<(usize, &str, &ArrayRef)> = Vec::new();
+        for (value, array) in &columns {
             let same = identity(array, array).map_err(Reason::undecodable)?;
-            // Claims are in the order of their dates; only an earlier one than known matters.
-            let limit = first.map_or(claims.len(), |(at, ..)| at);
-            if let Some(at) = claims[..limit].iter().position(|&(a, b)| !same(a as usize, b as usize)) {
-                first = Some((at, &value.name, array));
+            if let Some(at) = claims.iter().position(|&(a, b)| !same(a as usize, b as usize)) {
+                differing.push((at, &value.name, array));
             }
         }
-        let Some((at, name, array)) = first else { return Ok(()) };
+        let Some(&(at, name, array)) = differing.iter().min_by_key(|(at, ..)| at) else { return Ok(()) };
         let (a, b) = (claims[at].0 as usize, claims[at].1 as usize);
         let date = self.order.rows.as_ref().and_then(|rows| {
             let place = rows.values().iter().position(|&row| row as usize == a)?;
@@ -263,14 +268,23 @@ impl SeriesReader {
         });
         let key = self.key(&[])?;
         let key: String = key.iter().map(|column| format!(" {}", show(column, a))).collect();
-        let what = format!(
-            "has differing rows for {}{key}: {name:?} is {} in row {} and {} in row {}",
-            date.map_or_else(|| "one date".to_owned(), Date::to_string),
-            shown_value(array, a),
+        let date = date.map_or_else(|| "one date".to_owned(), Date::to_string);
+        let (this, that) = (shown_value(array, a), shown_value(array, b));
+        let mut what = format!(
+            "has differing rows for {date}{key}: {name:?} is {this} in row {} and {that} in row {}",
             a + 1,
-            shown_value(array, b),
             b + 1
         );
+        let others: Vec<String> =
+            differing.iter().filter(|other| other.1 != name).map(|(_, name, _)| format!("{name:?}")).collect();
+        if !others.is_empty() {
+            let verb = if others.len() == 1 { "differs" } else { "differ" };
+            what += &format!("; {} {verb}, too", listed(&others));
+        }
+        // Where a column tells them apart, no row is one too many; whether the key may have it, other files say.
+        if let Some(name) = telling(&columns, claims)? {
+            return Err(Reason::new(Kind::DifferingRows, what).of_column(name));
+        }
         let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
         Err(Reason::new(Kind::DifferingRows, what)
             .or(keep(Duplicates::First, "keeps the one"))

@@ -30,7 +30,7 @@ pub enum Operation<'a> {
     Rename(&'a Path, &'a Path),
     /// Sync a directory's names.
     SyncDir(&'a Path),
-    /// Remove a file.
+    /// Remove a file, or an empty directory.
     Remove(&'a Path),
 }
 
@@ -124,6 +124,14 @@ impl Disk {
         self.before(Operation::Remove(path))
             .and_then(|()| gone(fs::remove_file(path)))
             .map_err(Error::io("remove", path))
+    }
+
+    /// Removes a directory if nothing is in it; whether it is gone.
+    pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<bool> {
+        match self.before(Operation::Remove(path)).and_then(|()| gone(fs::remove_dir(path))) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => removed.map(|()| true).map_err(Error::io("remove", path)),
+        }
     }
 }
 

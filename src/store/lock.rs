@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -36,6 +36,10 @@ impl Lock {
             OpenOptions::new().create(true).truncate(false).read(true).write(true).custom_flags(flags).open(&path);
         let file = open.and_then(storage::regular).map_err(storage::link_named).map_err(Error::io("open", &path))?;
         let file = take(file, &path)?;
+        // Who gave up a store before it had a version took LOCK away, with whoever waited for it.
+        if !is_at(file.file(), &path).map_err(Error::io("examine", &path))? {
+            return Err(Error::Locked { path, holder: None });
+        }
         let note = LockNote::parse(&text(file.file())).unwrap_or_default();
         let lock = Lock { file, path, note };
         // Nothing but the process is new, and that is a courtesy: no sync.
@@ -63,6 +67,16 @@ impl Lock {
     fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
         self.file.file().write_all_at(bytes, 0)?;
         self.file.file().set_len(bytes.len() as u64)
+    }
+}
+
+/// Whether `file` is the one at `path`.
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,7 +11,7 @@ use super::stale::Stale;
 use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, Current, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
+    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
 use crate::hint::quoted;
@@ -43,6 +43,8 @@ pub(crate) struct StoreWriter {
     pub(super) before: Option<Store>,
     /// `None` where nothing is to be published.
     lock: Option<Lock>,
+    /// Whether this writer made the directory.
+    is_new: bool,
 }
 
 impl StoreWriter {
@@ -91,6 +93,7 @@ impl StoreWriter {
             }
             refuse_existing()?;
         }
+        let is_new = !root.exists();
         make_root(root, disk)?;
         let lock = Lock::take(root)?;
         // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT,
@@ -119,7 +122,7 @@ impl StoreWriter {
         }
         let version = next_version(root, lock.note().last)?;
         let lock = Some(lock);
-        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, lock };
+        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, lock, is_new };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -133,7 +136,7 @@ impl StoreWriter {
         }
         let (root, disk, store_id) = (root.to_owned(), disk.clone(), before.id().to_le_bytes());
         let version = next_version(&root, lock::note(&root).last)?;
-        Ok(StoreWriter { root, disk, version, store_id, before: Some(before), lock: None })
+        Ok(StoreWriter { root, disk, version, store_id, before: Some(before), lock: None, is_new: false })
     }
 
     /// The version being written.
@@ -241,6 +244,29 @@ impl StoreWriter {
             }
         }
         Ok(())
+    }
+}
+
+impl StoreWriter {
+    /// As [`clear_unpublished`](StoreWriter::clear_unpublished); and a directory that this writer made goes with it, where
+    /// nothing was ever published: it would pass for a build that was killed.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn give_up(self) -> Result<()> {
+        self.clear_unpublished()?;
+        if !self.is_new || self.before.is_some() {
+            return Ok(());
+        }
+        for dir in [CATALOG_DIR, SEGMENT_DIR] {
+            if !self.disk.remove_empty_dir(&self.root.join(dir))? {
+                return Ok(());
+            }
+        }
+        // LOCK says whose directory this is for as long as there is anything else.
+        self.disk.sync_dir(&self.root)?;
+        self.disk.remove(&self.root.join(LOCK_NAME))?;
+        self.disk.remove_empty_dir(&self.root).map(drop)
     }
 }
 

@@ -59,7 +59,9 @@ fn blocks_out_of_place_of_another_day_or_of_zeros_give_the_right_answer_or_an_er
         let mut bad = file.now.clone();
         let put = |bad: &mut Vec<u8>, from: &[u8], start: usize, to: usize| {
             let len = block.min(from.len().saturating_sub(start)).min(bad.len() - to);
-            bad[to..to + len].copy_from_slice(&from[start..start + len]);
+            if len > 0 {
+                bad[to..to + len].copy_from_slice(&from[start..start + len]);
+            }
         };
         match way {
             0 => put(&mut bad, &vec![0; block], 0, to),
