@@ -15,8 +15,9 @@ use std::time::Instant;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use rustix::time::{ClockId, clock_gettime};
+use transect::store::Fill;
 use transect::workers::Workers;
-use transect::{Date, Store};
+use transect::{Date, Request, Store};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -149,14 +150,13 @@ fn section(place: &Place, store: Option<&Store>, _: &Workers) -> Result<usize> {
 
 fn series(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
-    let columns: Vec<usize> = (0..store.schema()?.columns.len()).collect();
-    Ok(store.series_of(&place.code, &columns, workers)?.num_rows())
+    Ok(store.answer(&Request::default())?.series(&place.code, workers)?.num_rows())
 }
 
 fn matrix(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
-    let matrix = store.matrix::<Float64Type>(&place.column, .., f64::NAN, workers)?;
-    Ok(matrix.values().len())
+    let column = store.answer(&Request::of([&place.column]))?;
+    Ok(column.matrix(&Fill::of::<Float64Type>(f64::NAN), workers)?.cells().valid().len())
 }
 
 fn sorted(times: Vec<(f64, f64)>) -> (Vec<f64>, Vec<f64>) {

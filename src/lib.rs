@@ -7,7 +7,7 @@
 //! # use transect::{progress::Silent, synth, workers::Workers};
 //! # let options = synth::SynthOptions { stocks: 20, dates: 30, seed: 1, preset: synth::Preset::Barra };
 //! # synth::synth(&features, &options, &Workers::new(Some(1))?, &Silent)?;
-//! use transect::{Build, Store, Transpose};
+//! use transect::{Build, Request, Store, Transpose, store::Fill};
 //!
 //! // Once: features/000001.SZ.parquet and so on become a store.
 //! let report = Build::new(&features, &panel).run()?;
@@ -29,8 +29,9 @@
 //! assert_eq!(series.schema().field(0).name(), "ts_code");
 //!
 //! // One column of all dates, dates x stocks, with NaN where it has no value.
-//! let size = store.matrix::<arrow_array::types::Float64Type>("size", .., f64::NAN, &Workers::new(None)?)?;
-//! assert_eq!(size.date_values(0).len(), store.stocks()?.len());
+//! let size = store.answer(&Request::of(["size"]))?;
+//! let size = size.matrix(&Fill::of::<arrow_array::types::Float64Type>(f64::NAN), &Workers::new(None)?)?;
+//! assert_eq!(size.stocks().len(), store.stocks()?.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -97,5 +98,5 @@ pub use ingest::{
     RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use key::{Date, StockId};
-pub use store::Store;
-pub use transpose::{OutputReport, Selection, Shape, Transpose, TransposeReport, verify_output};
+pub use store::{Request, Selection, Store};
+pub use transpose::{OutputReport, Shape, Transpose, TransposeReport, verify_output};

@@ -3,8 +3,9 @@
 use super::common::Panel;
 use arrow_array::types::Float64Type;
 use criterion::{Criterion, Throughput};
-use transect::Store;
+use transect::store::Fill;
 use transect::workers::Workers;
+use transect::{Request, Store};
 
 pub fn lookup(c: &mut Criterion) {
     let panel = Panel::new();
@@ -28,15 +29,16 @@ pub fn lookup(c: &mut Criterion) {
 
     let code = store.stocks().unwrap()[0].to_owned();
     let cells = (dates.len() * store.stocks().unwrap().len()) as u64;
+    let (all, size) = (store.answer(&Request::default()).unwrap(), store.answer(&Request::of(["size"])).unwrap());
     for count in [1, 2] {
         let workers = Workers::new(Some(count)).unwrap();
         group.throughput(Throughput::Elements(dates.len() as u64));
         group.bench_function(format!("series, {count} workers"), |b| {
-            b.iter(|| store.series_of(&code, &columns, &workers).unwrap());
+            b.iter(|| all.series(&code, &workers).unwrap());
         });
         group.throughput(Throughput::Bytes(cells * size_of::<f64>() as u64));
         group.bench_function(format!("matrix of doubles, {count} workers"), |b| {
-            b.iter(|| store.matrix::<Float64Type>("size", .., f64::NAN, &workers).unwrap());
+            b.iter(|| size.matrix(&Fill::of::<Float64Type>(f64::NAN), &workers).unwrap());
         });
     }
     group.finish();

@@ -36,7 +36,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     }
     let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;
-    let selection = Selection { from: args.from, to: args.to, dates: args.dates };
+    let selection = Selection { from: args.from, to: args.to, dates: (!args.dates.is_empty()).then_some(args.dates) };
     check_range(&selection, &store)?;
 
     let report = {

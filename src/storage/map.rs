@@ -86,16 +86,38 @@ fn map(file: &File, path: &Path) -> Result<Buffer> {
     Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(map)) })
 }
 
-/// Zeroed memory of this length; `None` when the system refuses. In large pages where the system has them: whoever
-/// fills hundreds of MiB once spends most of the time on page faults otherwise.
-pub(crate) fn zeroed(len: usize) -> Option<MmapMut> {
-    let memory = MmapMut::map_anon(len.max(1)).ok()?;
-    #[cfg(target_os = "linux")]
-    {
-        // A hint; a kernel without large pages does not know it.
-        let _ = memory.advise(memmap2::Advice::HugePage);
+/// Memory in large pages, where the system has them: whoever fills hundreds of MiB once spends most of the time on page
+/// faults otherwise.
+#[derive(Debug)]
+pub struct Memory {
+    map: MmapMut,
+    len: usize,
+}
+
+impl Memory {
+    /// Zeroed memory of this length; `None` when the system refuses.
+    pub fn zeroed(len: usize) -> Option<Memory> {
+        // A mapping of no bytes is an error to the system.
+        let map = MmapMut::map_anon(len.max(1)).ok()?;
+        #[cfg(target_os = "linux")]
+        {
+            // A hint; a kernel without large pages does not know it.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        Some(Memory { map, len })
     }
-    Some(memory)
+}
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        &self.map[..self.len]
+    }
+}
+
+impl AsMut<[u8]> for Memory {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.map[..self.len]
+    }
 }
 
 /// What the network file system that `path` lies on is called; `None` for a local one, and where nobody knows. On such

@@ -10,5 +10,5 @@ pub(crate) use dir::Dir;
 pub(crate) use disk::{AlignedWriter, Syncs, link, link_named, open, regular};
 pub use disk::{Disk, DiskFile, Operation};
 pub(crate) use lock::{FileLock, wait};
-pub use map::{Access, network_file_system};
-pub(crate) use map::{load, read_at, zeroed};
+pub use map::{Access, Memory, network_file_system};
+pub(crate) use map::{load, read_at};

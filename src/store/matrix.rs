@@ -1,70 +1,109 @@
 //! One column of many sections as a dense matrix: dates down, stocks across.
 
-use std::ops::{Bound, Range, RangeBounds};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::types::{ArrowPrimitiveType, UInt8Type};
-use arrow_array::{Array, PrimitiveArray, cast::AsArray};
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{Array, ArrayRef, PrimitiveArray, new_null_array};
 use arrow_buffer::bit_util::set_bit;
-use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, ScalarBuffer, ToByteSlice};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, ToByteSlice};
+use arrow_cast::{can_cast_types, cast};
 use arrow_schema::DataType;
 
+use super::answer::Answer;
+use super::compare::differing_rows;
 use super::section::Section;
-use super::view::Store;
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::panel::restore;
-use crate::storage::zeroed;
+use crate::panel::{restore, show};
+use crate::storage::Memory;
 use crate::workers::Workers;
 
 /// Dates that a worker fills at a time: so many have whole bytes of bits, whatever the number of stocks.
 const BLOCK_DATES: usize = 8;
 
-/// One column of the panel as dates x stocks: the value of date `d` and stock `s` stands at `d * stocks().len() + s`.
+/// One column as dates x stocks: the value of date `d` and stock `s` stands at `d * stocks().len() + s`.
 ///
-/// A panel is not dense. Cells without a value hold what the caller chose, and two bitmaps in the same order tell them
-/// apart: a cell has no row (the stock did not trade), or a row whose value is null. NaN is a value.
-#[derive(Debug)]
-pub struct Matrix<'a, T: ArrowPrimitiveType> {
-    dates: &'a [Date],
-    stocks: Vec<&'a str>,
-    values: ScalarBuffer<T::Native>,
+/// A panel is not dense. Cells without a value hold what the caller chose, and [`cells`](Matrix::cells) tells them
+/// apart. NaN is a value. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    data_type: DataType,
+    dates: Arc<[Date]>,
+    stocks: Arc<[String]>,
+    values: Buffer,
+    cells: Cells,
+}
+
+/// What each cell of a matrix has: no row (the stock did not trade), a row whose value is null, or a value.
+#[derive(Debug, Clone)]
+pub struct Cells {
     rows: BooleanBuffer,
     valid: BooleanBuffer,
 }
 
-impl<T: ArrowPrimitiveType> Matrix<'_, T> {
-    /// What its rows are, ascending.
-    pub fn dates(&self) -> &[Date] {
-        self.dates
+/// What stands in cells without a value, and with it the type of a matrix.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    bytes: Box<[u8]>,
+    data_type: DataType,
+    is_compatible: fn(&DataType) -> bool,
+}
+
+impl Fill {
+    /// `value`, in a matrix of values of type `T`: the column's own type where that is laid out alike, whatever its
+    /// zone or scale.
+    pub fn of<T: ArrowPrimitiveType>(value: T::Native) -> Fill {
+        Fill {
+            bytes: value.to_byte_slice().into(),
+            data_type: T::DATA_TYPE,
+            is_compatible: PrimitiveArray::<T>::is_compatible,
+        }
     }
 
-    /// What its columns are: the codes of all stocks of the store, in code order.
-    pub fn stocks(&self) -> &[&str] {
+    /// The type of a matrix of a column of type `own`.
+    fn type_for(&self, own: &DataType) -> DataType {
+        if (self.is_compatible)(own) { own.clone() } else { self.data_type.clone() }
+    }
+}
+
+impl Matrix {
+    /// The type of its values.
+    pub fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// What its rows are, ascending.
+    pub fn dates(&self) -> &[Date] {
+        &self.dates
+    }
+
+    /// What its columns are: the codes of the stocks asked for, in the order in which they were named; of all stocks of
+    /// the store, in code order, where none was.
+    pub fn stocks(&self) -> &[String] {
         &self.stocks
     }
 
-    /// All cells, date by date.
-    pub fn values(&self) -> &[T::Native] {
-        &self.values
+    /// All cells, date by date; `None` where `T` is not laid out as its type.
+    pub fn values<T: ArrowPrimitiveType>(&self) -> Option<&[T::Native]> {
+        PrimitiveArray::<T>::is_compatible(&self.data_type).then(|| self.values.typed_data())
     }
 
     /// The cells of the `date`-th date.
     ///
     /// # Panics
     /// When there is no such date.
-    pub fn date_values(&self, date: usize) -> &[T::Native] {
+    pub fn date_values<T: ArrowPrimitiveType>(&self, date: usize) -> Option<&[T::Native]> {
         assert!(date < self.dates.len(), "date {date} of {}", self.dates.len());
-        &self.values[date * self.stocks.len()..(date + 1) * self.stocks.len()]
+        Some(&self.values::<T>()?[date * self.stocks.len()..(date + 1) * self.stocks.len()])
     }
 
-    /// The value of one cell; `None` where there is no row, or a null in it.
+    /// The value of one cell; `None` where there is no row, or a null in it, or where `T` is not laid out as its type.
     ///
     /// # Panics
     /// When there is no such cell.
-    pub fn value(&self, date: usize, stock: usize) -> Option<T::Native> {
+    pub fn value<T: ArrowPrimitiveType>(&self, date: usize, stock: usize) -> Option<T::Native> {
         let cell = self.cell(date, stock);
-        self.valid.value(cell).then(|| self.values[cell])
+        self.cells.valid.value(cell).then(|| self.values::<T>().map(|values| values[cell])).flatten()
     }
 
     /// Whether the panel has a row of this date and stock.
@@ -72,17 +111,12 @@ impl<T: ArrowPrimitiveType> Matrix<'_, T> {
     /// # Panics
     /// When there is no such cell.
     pub fn has_row(&self, date: usize, stock: usize) -> bool {
-        self.rows.value(self.cell(date, stock))
+        self.cells.rows.value(self.cell(date, stock))
     }
 
-    /// For each cell, whether the panel has a row there.
-    pub fn rows(&self) -> &BooleanBuffer {
-        &self.rows
-    }
-
-    /// For each cell, whether it has a value: a row, and no null in it.
-    pub fn valid(&self) -> &BooleanBuffer {
-        &self.valid
+    /// What each cell has, in the order of the values.
+    pub fn cells(&self) -> &Cells {
+        &self.cells
     }
 
     fn cell(&self, date: usize, stock: usize) -> usize {
@@ -92,8 +126,20 @@ impl<T: ArrowPrimitiveType> Matrix<'_, T> {
     }
 }
 
-impl Store {
-    /// The column `column` on all `dates` as a dense matrix of all stocks, with `fill` in the cells that have no value.
+impl Cells {
+    /// For each cell, whether the panel has a row there.
+    pub fn rows(&self) -> &BooleanBuffer {
+        &self.rows
+    }
+
+    /// For each cell, whether it has a value: a row, and no null in it.
+    pub fn valid(&self) -> &BooleanBuffer {
+        &self.valid
+    }
+}
+
+impl Answer {
+    /// The one column asked for as a dense matrix, with `fill` in the cells that have no value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -103,93 +149,165 @@ impl Store {
     /// # synth::synth(&features, &options, &transect::workers::Workers::new(Some(1))?, &Silent)?;
     /// # transect::Build::new(&features, &panel).run()?;
     /// use arrow_array::types::Float64Type;
+    /// use transect::store::{Fill, Request};
     /// use transect::{Store, workers::Workers};
     ///
     /// let store = Store::open(&panel)?;
-    /// let size = store.matrix::<Float64Type>("size", .., f64::NAN, &Workers::new(None)?)?;
-    /// assert_eq!(size.values().len(), size.dates().len() * size.stocks().len());
+    /// let size = store.answer(&Request::of(["size"]))?;
+    /// let size = size.matrix(&Fill::of::<Float64Type>(f64::NAN), &Workers::new(None)?)?;
     ///
     /// // The mean over the stocks of each date, nulls and missing rows left out.
     /// for (date, day) in size.dates().iter().enumerate() {
-    ///     let known: Vec<f64> = (0..size.stocks().len()).filter_map(|stock| size.value(date, stock)).collect();
+    ///     let value = |stock| size.value::<Float64Type>(date, stock);
+    ///     let known: Vec<f64> = (0..size.stocks().len()).filter_map(value).collect();
     ///     println!("{day} {}", known.iter().sum::<f64>() / known.len() as f64);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// `T` is the column's logical type; narrower stored values are widened to it. A boolean column is asked for as
-    /// [`UInt8Type`], 0 or 1. Text and binary columns have no matrix.
+    /// Its type is that of `fill`: the column's own, or another that holds every value exactly. Booleans are 0 and 1 of
+    /// any type of numbers. Text and binary columns have no matrix.
     ///
     /// Costs one pass over the column and over the codes of each section, both compared with their checksums, shared
     /// out among `workers`; nothing else is read. Takes a value for each date and stock, and two bits: 6,552 dates x
     /// 5,160 doubles are 258 MiB and 8 MiB, in large pages where the system gives them.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a name that the panel does not have, [`Error::Refused`] for another type than the
-    /// column's and when memory does not suffice, [`Error::Corrupt`] when a checksum does not match.
-    pub fn matrix<T: ArrowPrimitiveType>(
-        &self,
-        column: &str,
-        dates: impl RangeBounds<Date>,
-        fill: T::Native,
-        workers: &Workers,
-    ) -> Result<Matrix<'_, T>> {
-        let index = self.schema()?.find(column)?;
-        let wanted = match self.version.panel_type(index)? {
-            DataType::Boolean if T::DATA_TYPE == UInt8Type::DATA_TYPE => UInt8Type::DATA_TYPE,
-            logical if PrimitiveArray::<T>::is_compatible(logical) => logical.clone(),
-            logical => {
-                let what = format!("column {column:?} is {logical} and cannot be a matrix of {}", T::DATA_TYPE);
-                return Err(Error::refused(what, "ask for its own type, or for UInt8 where that is Boolean"));
-            }
+    /// [`Error::Refused`] for more or fewer columns than one, for a type that does not hold its values, and when memory
+    /// does not suffice; [`Error::Corrupt`] when a checksum does not match.
+    pub fn matrix(&self, fill: &Fill, workers: &Workers) -> Result<Matrix> {
+        let mut values = Memory::zeroed(self.matrix_len(fill)?).ok_or_else(|| self.too_large())?;
+        let cells = self.matrix_into(values.as_mut(), fill, workers)?;
+        Ok(Matrix {
+            data_type: fill.type_for(self.matrix_column()?.1),
+            dates: self.dates()?.into(),
+            stocks: self.matrix_stocks()?,
+            values: Buffer::from(bytes::Bytes::from_owner(values)),
+            cells,
+        })
+    }
+
+    /// How many bytes the values of such a matrix take.
+    ///
+    /// # Errors
+    /// As [`matrix`](Answer::matrix).
+    pub fn matrix_len(&self, fill: &Fill) -> Result<usize> {
+        let cells = self.places.len().checked_mul(self.stock_count()?);
+        cells.and_then(|cells| cells.checked_mul(fill.bytes.len())).ok_or_else(|| self.too_large())
+    }
+
+    /// The stocks that are the columns of a matrix.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn matrix_stocks(&self) -> Result<Arc<[String]>> {
+        match &self.stocks {
+            Some(stocks) => Ok(stocks.codes.clone()),
+            None => Ok(self.store.stocks()?.into_iter().map(str::to_owned).collect()),
+        }
+    }
+
+    /// As [`matrix`](Answer::matrix), with its values put into memory of the caller's, which has
+    /// [`matrix_len`](Answer::matrix_len) bytes.
+    ///
+    /// # Errors
+    /// As [`matrix`](Answer::matrix); also for memory of another length.
+    pub fn matrix_into(&self, values: &mut [u8], fill: &Fill, workers: &Workers) -> Result<Cells> {
+        match fill.bytes.len() {
+            1 => self.fill::<1>(values, fill, workers),
+            2 => self.fill::<2>(values, fill, workers),
+            4 => self.fill::<4>(values, fill, workers),
+            8 => self.fill::<8>(values, fill, workers),
+            _ => self.fill::<16>(values, fill, workers),
+        }
+    }
+
+    /// Fills a matrix of values of `WIDTH` bytes.
+    fn fill<const WIDTH: usize>(&self, values: &mut [u8], fill: &Fill, workers: &Workers) -> Result<Cells> {
+        let (column, own) = self.matrix_column()?;
+        let wanted = fill.type_for(own);
+        let is_text = matches!(own, DataType::Dictionary(..)) || own.is_string() || own.is_binary();
+        let (Ok(empty), false) = (<[u8; WIDTH]>::try_from(&*fill.bytes), is_text || !can_cast_types(own, &wanted))
+        else {
+            let name = self.schema().fields()[self.schema().fields().len() - 1].name();
+            let what = format!("column {name:?} is {own} and cannot be a matrix of {wanted}");
+            return Err(Error::refused(what, "ask for a column of numbers"));
         };
-        if let Some(name) = self.schema()?.key_names().next() {
+        if let Some(name) = self.store.schema()?.key_names().next() {
             let what =
                 format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
             return Err(Error::refused(what, "take sections or series"));
         }
-        let stocks = self.stocks()?;
-        let range = within(self.dates()?, dates);
-        let (date_count, width) = (range.len(), size_of::<T::Native>());
-        let too_large = || {
-            Error::refused(
-                format!("{date_count} dates of {} stocks are too much for memory", stocks.len()),
-                "ask for fewer dates",
-            )
-        };
-        let cells = date_count.checked_mul(stocks.len()).ok_or_else(too_large)?;
-        let mut values = cells.checked_mul(width).and_then(zeroed).ok_or_else(too_large)?;
+        if values.len() != self.matrix_len(fill)? {
+            let (has, takes) = (values.len(), self.matrix_len(fill)?);
+            let what = format!("the matrix takes {takes} bytes, and the memory for it has {has}");
+            return Err(Error::refused(what, "give it as many"));
+        }
+        let width = self.stock_count()?;
+        let cells = self.places.len() * width;
         let mut rows = MutableBuffer::from_len_zeroed(cells.div_ceil(8));
         let mut nulls = MutableBuffer::from_len_zeroed(cells.div_ceil(8));
-
-        let per_block = stocks.len().max(1);
+        let per_block = width.max(1);
         let blocks: Vec<Mutex<Block<'_>>> = values
-            .chunks_mut(per_block * BLOCK_DATES * width)
+            .chunks_mut(per_block * BLOCK_DATES * WIDTH)
             .zip(rows.as_slice_mut().chunks_mut(per_block))
             .zip(nulls.as_slice_mut().chunks_mut(per_block))
             .map(|((values, rows), nulls)| Mutex::new(Block { values, rows, nulls }))
             .collect();
+        let what = Wanted { column, own, data_type: &wanted, empty };
         workers.try_map_with(
             blocks.len(),
-            || vec![fill; stocks.len()],
+            || vec![empty; width],
             |line, number| {
                 // Each block is some worker's alone, once.
                 let mut block = blocks[number].lock().unwrap_or_else(PoisonError::into_inner);
-                let first = range.start + number * BLOCK_DATES;
-                for (at, date) in (first..range.end.min(first + BLOCK_DATES)).enumerate() {
-                    block.fill::<T>(at, &self.section_at(date)?, index, &wanted, fill, line)?;
+                let first = number * BLOCK_DATES;
+                let places = &self.places[first..self.places.len().min(first + BLOCK_DATES)];
+                for (at, &place) in places.iter().enumerate() {
+                    let section = self.store.section_at(place)?;
+                    let columns = self.stocks.as_ref().map(|stocks| &*stocks.columns);
+                    block.fill(at, &section, &what, columns, line)?;
                 }
                 Ok(())
             },
         )?;
         drop(blocks);
-
         let bits = |bytes: MutableBuffer| BooleanBuffer::new(bytes.into(), 0, cells);
         let (rows, nulls) = (bits(rows), bits(nulls));
         let valid = &rows & &!&nulls;
-        let values = ScalarBuffer::new(Buffer::from(bytes::Bytes::from_owner(values)), 0, cells);
-        Ok(Matrix { dates: &self.dates()?[range], stocks, values, rows, valid })
+        Ok(Cells { rows, valid })
     }
+
+    /// Place and type of the one column.
+    fn matrix_column(&self) -> Result<(usize, &DataType)> {
+        let [column] = *self.columns else {
+            let count = self.columns.len();
+            return Err(Error::refused(format!("a matrix is of one column, and {count} were asked for"), "name one"));
+        };
+        Ok((column, self.store.version.panel_type(column)?))
+    }
+
+    fn stock_count(&self) -> Result<usize> {
+        match &self.stocks {
+            Some(stocks) => Ok(stocks.codes.len()),
+            None => Ok(self.store.ranks()?.len()),
+        }
+    }
+
+    fn too_large(&self) -> Error {
+        let stocks = self.stock_count().unwrap_or_default();
+        let dates = self.places.len();
+        Error::refused(format!("{dates} dates of {stocks} stocks are too much for memory"), "ask for fewer dates")
+    }
+}
+
+/// The column of a matrix, and what becomes of it.
+struct Wanted<'a, const WIDTH: usize> {
+    column: usize,
+    /// Its own type.
+    own: &'a DataType,
+    data_type: &'a DataType,
+    empty: [u8; WIDTH],
 }
 
 /// Some dates of a matrix that is being filled.
@@ -200,52 +318,71 @@ struct Block<'m> {
 }
 
 impl Block<'_> {
-    /// Fills the `at`-th date. `line` is room for its values: they are scattered there, in the processor's caches, and
-    /// go to memory in one piece.
-    fn fill<T: ArrowPrimitiveType>(
+    /// Fills the `at`-th date. `columns` says for each place in code order which column of the matrix it is, where
+    /// stocks were chosen. `line` is room for its values: they are scattered there, in the processor's caches, and go to
+    /// memory in one piece.
+    fn fill<const WIDTH: usize>(
         &mut self,
         at: usize,
         section: &Section,
-        column: usize,
-        wanted: &DataType,
-        fill: T::Native,
-        line: &mut [T::Native],
+        wanted: &Wanted<'_, WIDTH>,
+        columns: Option<&[u32]>,
+        line: &mut [[u8; WIDTH]],
     ) -> Result<()> {
         let ranks = section.version().ranks()?;
         let numbers = section.stock_numbers()?;
-        let array = restore(section.column_at(column)?.stored(), wanted)?;
-        let array = array.as_primitive::<T>();
+        let array = restore(section.column_at(wanted.column)?.stored(), wanted.own)?;
+        let array = wanted.converted(array, section)?;
+        let data = array.to_data();
+        let values = data.buffers().first().map_or(&[][..], |buffer| &buffer[data.offset() * WIDTH..]);
         let start = at * line.len();
-        line.fill(fill);
+        line.fill(wanted.empty);
         let mut least = 0;
-        for (row, (&number, &value)) in numbers.iter().zip(array.values()).enumerate() {
-            let place = usize::try_from(number).ok().and_then(|number| ranks.get(number));
+        for (row, (&number, &value)) in numbers.iter().zip(values.as_chunks::<WIDTH>().0).enumerate() {
+            let rank = usize::try_from(number).ok().and_then(|number| ranks.get(number)).map(|&rank| rank as usize);
             // Rows are in code order; what is not would silently take another row's cell.
-            let place = place.map(|&place| place as usize).filter(|&place| least <= place && place < line.len());
-            let place = place.ok_or_else(|| section.unknown_stocks())?;
-            least = place + 1;
+            let rank = rank.filter(|&rank| least <= rank && rank < ranks.len());
+            let rank = rank.ok_or_else(|| section.unknown_stocks())?;
+            least = rank + 1;
+            let place = match columns {
+                None => rank,
+                Some(columns) if columns[rank] == u32::MAX => continue,
+                Some(columns) => columns[rank] as usize,
+            };
             set_bit(self.rows, start + place);
-            if array.is_valid(row) { line[place] = value } else { set_bit(self.nulls, start + place) }
+            if data.is_valid(row) { line[place] = value } else { set_bit(self.nulls, start + place) }
         }
-        let bytes = line.to_byte_slice();
+        let bytes = line.as_flattened();
         self.values[at * bytes.len()..(at + 1) * bytes.len()].copy_from_slice(bytes);
         Ok(())
     }
 }
 
-/// Where the dates in `wanted` stand in `all`.
-fn within(all: &[Date], wanted: impl RangeBounds<Date>) -> Range<usize> {
-    let before = |date: &Date| all.partition_point(|other| other < date);
-    let through = |date: &Date| all.partition_point(|other| other <= date);
-    let start = match wanted.start_bound() {
-        Bound::Included(date) => before(date),
-        Bound::Excluded(date) => through(date),
-        Bound::Unbounded => 0,
-    };
-    let end = match wanted.end_bound() {
-        Bound::Included(date) => through(date),
-        Bound::Excluded(date) => before(date),
-        Bound::Unbounded => all.len(),
-    };
-    start..end.max(start)
+impl<const WIDTH: usize> Wanted<'_, WIDTH> {
+    /// `array`, a column of `section` in its own type, in the type of the matrix.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], naming the first value that it cannot hold.
+    fn converted(&self, array: ArrayRef, section: &Section) -> Result<ArrayRef> {
+        if array.data_type() == self.data_type {
+            return Ok(array);
+        }
+        // A column without any value may be of type null, and that casts to nothing.
+        if array.logical_null_count() == array.len() {
+            return Ok(new_null_array(self.data_type, array.len()));
+        }
+        let failed = |error| Error::failed(format!("make a matrix of {}", self.data_type))(error);
+        // What does not fit becomes null, and then differs.
+        let there = cast(&array, self.data_type).map_err(failed)?;
+        let back = cast(&there, self.own).map_err(failed)?;
+        let differing = differing_rows(&array, &back).map_err(Error::failed("compare two columns"))?;
+        match differing.set_indices().next() {
+            None => Ok(there),
+            Some(row) => {
+                let (wanted, value, date) = (self.data_type, show(&array, row), section.date());
+                let what = format!("a matrix of {wanted} cannot hold {value} of {date} exactly");
+                Err(Error::refused(what, format!("ask for {}", self.own)))
+            }
+        }
+    }
 }

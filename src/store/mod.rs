@@ -1,6 +1,7 @@
 //! The store: a directory of segments and catalogs, read here by date and by stock, published, verified.
 
 mod absent;
+mod answer;
 mod catalog;
 mod chunks;
 mod collect;
@@ -15,6 +16,7 @@ mod lock;
 mod logical;
 mod matrix;
 mod publish;
+mod request;
 mod section;
 mod series;
 mod snapshot;
@@ -26,11 +28,13 @@ mod verify;
 mod version;
 mod view;
 
+pub use answer::Answer;
 pub use collect::{Collect, CollectReport};
 pub use diff::{ColumnChange, ColumnDiff, DateChange, Diff, DiffColumn, DiffReport, SectionDiff};
 pub use entries::{SourceEntry, VersionEntry};
 pub use info::{ColumnInfo, StoreInfo};
-pub use matrix::Matrix;
+pub use matrix::{Cells, Fill, Matrix};
+pub use request::{CodeType, DateType, Request, Selection, Types, ValueTypes};
 pub use section::{Section, StoredColumn};
 pub use verify::VerifyReport;
 pub use view::Store;

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Int32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array, cast::AsArray, new_null_array};
+use arrow_array::{Array, ArrayRef, UInt32Array, cast::AsArray, new_null_array};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::DataType;
 use arrow_select::take::take;
 
 use super::version::{OpenSegment, Version};
@@ -156,36 +156,6 @@ impl Section {
         self.unchecked_column(index)
     }
 
-    /// All rows and columns in their logical types: code, date, then the rest. Columns that are stored in their logical
-    /// type are not copied.
-    ///
-    /// # Errors
-    /// When the section is damaged.
-    pub fn batch(&self) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..self.version.schema()?.columns.len()).collect();
-        self.batch_of(&all)
-    }
-
-    /// As [`batch`](Section::batch), with only the panel columns at `columns` after code and date.
-    ///
-    /// # Errors
-    /// When the section is damaged, or the panel has no such column.
-    pub fn batch_of(&self, columns: &[usize]) -> Result<RecordBatch> {
-        let panel = self.version.schema()?;
-        let schema = panel.arrow();
-        let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
-        let mut arrays = vec![
-            restore(&self.chunk(0)?, &panel.code.data_type)?,
-            panel.date_form.repeated(self.date, self.row_count())?,
-        ];
-        for &index in columns {
-            arrays.push(self.column_at(index)?.logical()?);
-            fields.push(schema.field(index + 2).clone());
-        }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(Error::failed(format!("make a record batch of {}", self.date)))
-    }
-
     /// The chunk of the segment's `position`-th column, verified.
     pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
         self.check_chunk(position)?;
@@ -293,7 +263,7 @@ impl Section {
         &self.open.chunks.all()[self.record.chunk_start as usize + position]
     }
 
-    pub(super) fn version(&self) -> &Version {
+    pub(super) fn version(&self) -> &Arc<Version> {
         &self.version
     }
 

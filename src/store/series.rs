@@ -4,12 +4,17 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, RecordBatch, StringArray, StringViewArray,
+    new_null_array,
+};
 use arrow_buffer::bit_util::{get_bit, unset_bit};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
+use super::answer::Answer;
+use super::request::{CodeType, DateType, Request};
 use super::section::Section;
 use super::version::OpenSegment;
 use super::view::Store;
@@ -21,46 +26,51 @@ use crate::segment::{SegmentColumn, stored_array};
 use crate::workers::Workers;
 
 impl Store {
-    /// All rows of the stock with `code` by ascending date and key, in logical types: code, date, then the panel's columns.
+    /// All rows of the stock with `code` by ascending date and key, in logical types: code, date, then the panel's
+    /// columns. As [`Answer::series`], on the calling thread.
+    ///
+    /// # Errors
+    /// As [`Answer::series`].
+    pub fn series(&self, code: &str) -> Result<RecordBatch> {
+        self.answer(&Request::default())?.series(code, &Workers::new(Some(1))?)
+    }
+}
+
+impl Answer {
+    /// The rows of the stock with `code` by ascending date and key, the dates shared out among `workers`.
     ///
     /// Costs a short search and a row's copy for each date. A checksum covers a column of a whole section; each is
-    /// compared once and then remembered by this `Store`, so that the first series reads the columns asked for on all
-    /// dates that have the stock, and later ones cost a small part of that.
+    /// compared once and then remembered by the [`Store`] and its clones, so that the first series reads the columns
+    /// asked for on all dates that have the stock, and later ones cost a small part of that.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows.
-    pub fn series(&self, code: &str) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..self.schema()?.columns.len()).collect();
-        self.series_of(code, &all, &Workers::new(Some(1))?)
-    }
+    pub fn series(&self, code: &str, workers: &Workers) -> Result<RecordBatch> {
+        let version = &self.store.version;
+        let stock = self.store.stock(code)?;
+        let logical = self.columns.iter().map(|&index| version.panel_type(index)).collect::<Result<Vec<_>>>()?;
+        let unknown = || version.catalog.structure("its stock order names unknown stocks");
+        let wanted = *version.ranks()?.get(stock.0 as usize).ok_or_else(unknown)?;
 
-    /// As [`series`](Store::series), with only the panel columns at `columns` after code and date, the dates shared out
-    /// among `workers`.
-    ///
-    /// # Errors
-    /// As [`series`](Store::series); also when the panel has no such column.
-    pub fn series_of(&self, code: &str, columns: &[usize], workers: &Workers) -> Result<RecordBatch> {
-        let stock = self.stock(code)?;
-        let panel = self.schema()?;
-        let logical = columns.iter().map(|&index| self.version.panel_type(index)).collect::<Result<Vec<_>>>()?;
-        let unknown = || self.version.catalog.structure("its stock order names unknown stocks");
-        let wanted = *self.ranks()?.get(stock.0 as usize).ok_or_else(unknown)?;
-
-        let share = self.dates()?.len().div_ceil(workers.count()).max(1);
-        let shares = self.dates()?.len().div_ceil(share);
-        let gathered = workers.try_map(shares, |n| self.gather(wanted, n * share..(n + 1) * share, columns))?;
+        let share = self.places.len().div_ceil(workers.count()).max(1);
+        let shares: Vec<&[usize]> = self.places.chunks(share).collect();
+        let gathered = workers.try_map(shares.len(), |n| self.gather(wanted, shares[n]))?;
         let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run>>) = gathered.into_iter().unzip();
         let (dates, runs) = (dates.concat(), runs.into_iter().flatten());
 
-        let schema = panel.arrow();
-        let mut fields = vec![schema.field(0).clone(), schema.field(1).clone()];
-        let codes: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(code, dates.len())));
-        let mut arrays = vec![restore(&codes, &panel.code.data_type)?, panel.date_form.array(&dates)?];
-        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); columns.len()];
-        for run in runs {
-            run.finish(&logical, &self.path().join(SEGMENT_DIR), &mut parts)?;
+        let mut arrays = vec![self.repeated_code(code, dates.len())?];
+        match self.types.date {
+            DateType::Logical => arrays.push(version.schema()?.date_form.array(&dates)?),
+            DateType::Day => {
+                arrays.push(Arc::new(Date32Array::from_iter_values(dates.iter().map(|date| date.days()))));
+            }
+            DateType::Omitted => {}
         }
-        for ((&index, logical), parts) in columns.iter().zip(logical).zip(&parts) {
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.columns.len()];
+        for run in runs {
+            run.finish(&logical, &version.root.join(SEGMENT_DIR), &mut parts)?;
+        }
+        for (logical, parts) in logical.into_iter().zip(&parts) {
             arrays.push(match parts.as_slice() {
                 [] => new_null_array(logical, 0),
                 [whole] => whole.clone(),
@@ -69,31 +79,44 @@ impl Store {
                     concat(&parts).map_err(Error::failed("join the parts of a series"))?
                 }
             });
-            fields.push(schema.field(index + 2).clone());
         }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        RecordBatch::try_new(self.schema().clone(), arrays)
             .map_err(Error::failed(format!("make a record batch of {code}")))
     }
 
-    /// The rows, on the dates with these numbers, of the stock at place `wanted` in code order, and the date of each.
-    fn gather(&self, wanted: u32, range: Range<usize>, columns: &[usize]) -> Result<(Vec<Date>, Vec<Run>)> {
-        let ranks = self.ranks()?;
+    /// The one code, so many times.
+    fn repeated_code(&self, code: &str, len: usize) -> Result<ArrayRef> {
+        let codes: ArrayRef = match self.types.code {
+            CodeType::View => Arc::new(std::iter::repeat_n(Some(code), len).collect::<StringViewArray>()),
+            CodeType::Dictionary => {
+                let keys = Int32Array::from(vec![0; len]);
+                let codes = DictionaryArray::try_new(keys, Arc::new(StringArray::from(vec![code])));
+                return codes.map(|codes| Arc::new(codes) as ArrayRef).map_err(Error::failed("repeat a code"));
+            }
+            CodeType::Logical => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(code, len))),
+        };
+        restore(&codes, self.schema().field(0).data_type())
+    }
+
+    /// The rows, on the dates at these places, of the stock at place `wanted` in code order, and the date of each.
+    fn gather(&self, wanted: u32, places: &[usize]) -> Result<(Vec<Date>, Vec<Run>)> {
+        let ranks = self.store.ranks()?;
         let mut dates = Vec::new();
         let mut runs: Vec<Run> = Vec::new();
         let mut near = 0;
         // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of
         // the processor's caches, do not wait for one another.
-        for (index, &date) in self.dates()?.iter().enumerate().take(range.end).skip(range.start) {
-            let section = self.section_at(index)?;
+        for &place in places {
+            let section = self.store.section_at(place)?;
             section.check_once(0)?;
             near = section.first_row(wanted, ranks, near)?;
             let first_later = section.first_row(wanted + 1, ranks, near)?;
             if first_later <= near {
                 continue;
             }
-            dates.extend(std::iter::repeat_n(date, first_later - near));
+            dates.extend(std::iter::repeat_n(section.date(), first_later - near));
             if !runs.last_mut().is_some_and(|run| run.continues(section.segment())) {
-                runs.push(Run::new(section.segment(), columns));
+                runs.push(Run::new(section.segment(), &self.columns));
             }
             if let Some(run) = runs.last_mut() {
                 (near..first_later).try_for_each(|row| run.push(&section, row))?;

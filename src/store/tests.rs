@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int64Type};
-use arrow_array::{ArrayRef, StringArray};
+use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::*;
@@ -18,6 +18,7 @@ use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
 
 const CODES: [&str; 5] = ["E", "C", "A", "D", "B"];
+const CODES_IN_ORDER: [&str; 5] = ["A", "B", "C", "D", "E"];
 const DATES: [i64; 6] = [20240102, 20240103, 20240104, 20240105, 20240108, 20240109];
 /// Which segment holds each date.
 const SEGMENTS: [usize; 6] = [0, 1, 1, 0, 0, 1];
@@ -130,7 +131,8 @@ fn a_series_joins_segments_that_differ_in_columns_and_widths() {
     let store = publish(&dir.path().join("panel.store"), &model);
     for workers in [1, 2, 4, 9] {
         for code in CODES {
-            let series = store.series_of(code, &[0, 1], &Workers::new(Some(workers)).unwrap()).unwrap();
+            let series = store.answer(&Request::default()).unwrap();
+            let series = series.series(code, &Workers::new(Some(workers)).unwrap()).unwrap();
             assert_eq!(series, store.series(code).unwrap());
             let (dates, x) = (series.column(1).as_primitive::<Date32Type>(), series.column(2));
             let (x, y) = (x.as_primitive::<Int64Type>(), series.column(3).as_primitive::<Float64Type>());
@@ -148,19 +150,24 @@ fn a_series_joins_segments_that_differ_in_columns_and_widths() {
 fn a_matrix_joins_segments_that_differ_in_columns_and_widths() {
     let (dir, model) = (tempfile::tempdir().unwrap(), model());
     let store = publish(&dir.path().join("panel.store"), &model);
+    let of = |name: &str, dates| store.answer(&Request { dates, ..Request::of([name]) }).unwrap();
     for workers in [1, 3] {
         let workers = Workers::new(Some(workers)).unwrap();
-        let x = store.matrix::<Int64Type>("x", .., -7, &workers).unwrap();
-        let y = store.matrix::<Float64Type>("y", .., f64::INFINITY, &workers).unwrap();
-        assert_eq!((x.dates(), x.stocks()), (store.dates().unwrap(), &["A", "B", "C", "D", "E"][..]));
+        let x = of("x", Selection::default()).matrix(&Fill::of::<Int64Type>(-7), &workers).unwrap();
+        let y = of("y", Selection::default()).matrix(&Fill::of::<Float64Type>(f64::INFINITY), &workers).unwrap();
+        assert_eq!((x.dates(), x.stocks()), (store.dates().unwrap(), &CODES_IN_ORDER.map(str::to_owned)[..]));
         for (d, &day) in x.dates().iter().enumerate() {
-            for (s, &code) in x.stocks().iter().enumerate() {
+            for (s, &code) in CODES_IN_ORDER.iter().enumerate() {
                 let row = model.get(&(day, code));
                 let expected = row.copied().unwrap_or_default();
                 assert_eq!((x.has_row(d, s), y.has_row(d, s)), (row.is_some(), row.is_some()));
-                assert_eq!((x.value(d, s), bits(y.value(d, s))), (expected.0, bits(expected.1)));
-                assert_eq!(x.date_values(d)[s], expected.0.unwrap_or(-7));
-                assert_eq!(y.values()[d * CODES.len() + s].to_bits(), expected.1.unwrap_or(f64::INFINITY).to_bits());
+                assert_eq!(
+                    (x.value::<Int64Type>(d, s), bits(y.value::<Float64Type>(d, s))),
+                    (expected.0, bits(expected.1))
+                );
+                assert_eq!(x.date_values::<Int64Type>(d).unwrap()[s], expected.0.unwrap_or(-7));
+                let y = y.values::<Float64Type>().unwrap()[d * CODES.len() + s];
+                assert_eq!(y.to_bits(), expected.1.unwrap_or(f64::INFINITY).to_bits());
             }
         }
     }
@@ -172,21 +179,104 @@ fn a_matrix_of_some_dates_is_that_part_of_the_whole() {
     let (dir, model) = (tempfile::tempdir().unwrap(), model());
     let store = publish(&dir.path().join("panel.store"), &model);
     let one = Workers::new(Some(1)).unwrap();
-    let days = |from: usize, to: usize| store.matrix::<Int64Type>("x", date(from)..date(to), 0, &one).unwrap();
-    let all = store.matrix::<Int64Type>("x", .., 0, &one).unwrap();
+    let x = |from, to| {
+        let dates = Selection { from, to, dates: None };
+        let matrix = store.answer(&Request { dates, ..Request::of(["x"]) }).unwrap();
+        matrix.matrix(&Fill::of::<Int64Type>(0), &one).unwrap()
+    };
+    let all = x(None, None);
+    let whole = all.values::<Int64Type>().unwrap();
     for from in 0..DATES.len() {
         for to in 0..DATES.len() {
-            let part = days(from, to);
-            assert_eq!(part.dates(), &all.dates()[from..to.max(from)]);
-            let cells = from * CODES.len()..to.max(from) * CODES.len();
-            assert_eq!(part.values(), &all.values()[cells.clone()]);
+            let part = x(Some(date(from)), Some(date(to)));
+            let end = (to + 1).max(from);
+            assert_eq!(part.dates(), &all.dates()[from..end]);
+            let cells = from * CODES.len()..end * CODES.len();
+            assert_eq!(part.values::<Int64Type>().unwrap(), &whole[cells.clone()]);
             assert_eq!(
-                part.valid().iter().collect::<Vec<_>>(),
-                all.valid().slice(cells.start, cells.len()).iter().collect::<Vec<_>>()
+                part.cells().valid().iter().collect::<Vec<_>>(),
+                all.cells().valid().slice(cells.start, cells.len()).iter().collect::<Vec<_>>()
             );
         }
     }
-    let through = store.matrix::<Int64Type>("x", date(1)..=date(3), 0, &one).unwrap();
-    assert_eq!(through.dates(), &all.dates()[1..4]);
-    assert_eq!(store.matrix::<Int64Type>("x", ..Date::from_days(0).unwrap(), 0, &one).unwrap().values(), &[0i64; 0]);
+    assert!(x(None, Date::from_days(0)).dates().is_empty());
+}
+
+#[test]
+fn a_matrix_of_chosen_stocks_has_them_in_the_order_in_which_they_were_named() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), model());
+    let store = publish(&dir.path().join("panel.store"), &model);
+    let named = ["D", "A", "D", "E"].map(str::to_owned).to_vec();
+    let request = Request { stocks: Some(named), ..Request::of(["y"]) };
+    let answer = store.answer(&request).unwrap();
+    let matrix = answer.matrix(&Fill::of::<Float64Type>(9.0), &Workers::new(Some(2)).unwrap()).unwrap();
+    assert_eq!(matrix.stocks(), ["D", "A", "E"]);
+    for (d, &day) in matrix.dates().iter().enumerate() {
+        for (s, code) in ["D", "A", "E"].into_iter().enumerate() {
+            let row = model.get(&(day, code));
+            assert_eq!(matrix.has_row(d, s), row.is_some());
+            assert_eq!(bits(matrix.value::<Float64Type>(d, s)), bits(row.copied().unwrap_or_default().1));
+        }
+        let batch = answer.batch(d).unwrap();
+        let codes: Vec<_> = ["A", "D", "E"].into_iter().filter(|code| model.contains_key(&(day, code))).collect();
+        assert_eq!(batch.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), codes);
+    }
+}
+
+/// A narrower or another type is a promise that nothing is rounded.
+#[test]
+fn a_matrix_of_another_type_holds_every_value_exactly_or_is_refused() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), model());
+    let store = publish(&dir.path().join("panel.store"), &model);
+    let one = Workers::new(Some(1)).unwrap();
+    let x = store.answer(&Request::of(["x"])).unwrap();
+    let (own, wide) = (x.matrix(&Fill::of::<Int64Type>(-1), &one), x.matrix(&Fill::of::<Float64Type>(-1.0), &one));
+    let (own, wide) = (own.unwrap(), wide.unwrap());
+    let same = own.values::<Int64Type>().unwrap().iter().map(|&value| value as f64);
+    assert!(same.eq(wide.values::<Float64Type>().unwrap().iter().copied()));
+    let why = x.matrix(&Fill::of::<Int32Type>(0), &one).unwrap_err().to_string();
+    assert_eq!(why, "a matrix of Int32 cannot hold -13194139533312 of 20240103 exactly; ask for Int64");
+    let both = store.answer(&Request::default()).unwrap().matrix(&Fill::of::<Float64Type>(0.0), &one);
+    assert_eq!(both.unwrap_err().to_string(), "a matrix is of one column, and 2 were asked for; name one");
+}
+
+/// What is asked for as it is stored must be the very bytes of the map: text of codes and dates costs more than a small
+/// section's values.
+#[test]
+fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), model());
+    let store = publish(&dir.path().join("panel.store"), &model);
+    let batches = |types| -> Vec<RecordBatch> {
+        let answer = store.answer(&Request { types, ..Request::default() }).unwrap();
+        answer.batches().collect::<Result<_, _>>().unwrap()
+    };
+    let logical = batches(Types::LOGICAL);
+    let stored = batches(Types::STORED);
+    let views = batches(Types { code: CodeType::View, date: DateType::Omitted, ..Types::LOGICAL });
+    for (d, (logical, stored)) in logical.iter().zip(&stored).enumerate() {
+        let section = store.section_at(d).unwrap();
+        let present = section.segment().columns.len();
+        let chunks = (0..present).map(|position| section.chunk_bytes(position).as_ptr_range());
+        for (chunk, column) in chunks.zip(stored.columns()) {
+            assert!(chunk.contains(&column.to_data().buffers()[0].as_ptr()), "{}", column.data_type());
+        }
+        let narrow = if SEGMENTS[d] == 0 { DataType::Int8 } else { DataType::Int64 };
+        assert_eq!((stored.column(2).data_type(), views[d].num_columns()), (&narrow, 3));
+        for (stored, logical) in stored.columns().iter().zip(logical.columns()) {
+            assert_eq!(&arrow_cast::cast(stored, logical.data_type()).unwrap(), logical);
+        }
+        assert_eq!(&arrow_cast::cast(views[d].column(0), &DataType::Utf8).unwrap(), logical.column(0));
+        assert_eq!((views[d].column(1), views[d].column(2)), (logical.column(2), logical.column(3)));
+    }
+    for code in CODES {
+        let series = |types| {
+            let answer = store.answer(&Request { types, ..Request::default() }).unwrap();
+            answer.series(code, &Workers::new(Some(1)).unwrap()).unwrap()
+        };
+        let (logical, stored) = (series(Types::LOGICAL), series(Types::STORED));
+        assert!(matches!(stored.column(0).data_type(), DataType::Dictionary(..)));
+        for (stored, logical) in stored.columns().iter().zip(logical.columns()) {
+            assert_eq!(&arrow_cast::cast(stored, logical.data_type()).unwrap(), logical);
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{ArrayRef, StringArray, cast::AsArray};
+use arrow_array::{ArrayRef, StringArray, StringViewArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
@@ -29,6 +29,8 @@ pub(super) struct Version {
     pub(super) catalog: Catalog,
     parts: OnceLock<Parts>,
     dates: OnceLock<Vec<Date>>,
+    /// The codes in the order of stock numbers, as a string view.
+    code_views: OnceLock<StringViewArray>,
     segments: Box<[OnceLock<Arc<OpenSegment>>]>,
 }
 
@@ -73,6 +75,7 @@ impl Version {
             catalog,
             parts: OnceLock::new(),
             dates: OnceLock::new(),
+            code_views: OnceLock::new(),
             segments: (0..segment_count).map(|_| OnceLock::new()).collect(),
         })
     }
@@ -119,6 +122,12 @@ impl Version {
         self.dictionary(0)?
             .and_then(|codes| codes.as_string_opt())
             .ok_or_else(|| self.catalog.structure("its codes are no text"))
+    }
+
+    /// As [`codes`](Version::codes), as a string view, made at its first use.
+    pub(super) fn code_views(&self) -> Result<&StringViewArray> {
+        let codes = self.codes()?;
+        Ok(self.code_views.get_or_init(|| codes.into()))
     }
 
     /// The codes of all stocks, in the order in which sections hold them.

@@ -259,9 +259,14 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], naming the nearest dates.
     pub fn section(&self, date: Date) -> Result<Section> {
+        self.section_at(self.place_of(date)?)
+    }
+
+    /// Where `date` stands among the dates.
+    pub(super) fn place_of(&self, date: Date) -> Result<usize> {
         let dates = self.dates()?;
         match dates.binary_search(&date) {
-            Ok(index) => self.section_at(index),
+            Ok(index) => Ok(index),
             Err(at) => {
                 let near: Vec<String> =
                     dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();

@@ -13,6 +13,5 @@ mod work;
 
 pub use check::{OutputReport, verify_output};
 
-pub use plan::Selection;
 pub use run::{Transpose, TransposeReport};
 pub use shape::Shape;

@@ -8,42 +8,9 @@ use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use super::names::{Names, carries, columns};
 use super::shape::Shape;
 use crate::error::{Error, Result};
-use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::remedy::{Remedy, Setting, excluding};
 use crate::store::Store;
-
-/// Which dates to write. Empty selects all.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// The first date.
-    pub from: Option<Date>,
-    /// The last date.
-    pub to: Option<Date>,
-    /// Exactly these dates; the store must have each.
-    pub dates: Vec<Date>,
-}
-
-impl Selection {
-    /// The places of the selected dates among the store's, ascending.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for a named date that the store lacks, with the nearest ones.
-    pub(super) fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
-        let all = store.dates()?;
-        let mut named = HashSet::new();
-        for &date in &self.dates {
-            store.section(date)?;
-            named.insert(date);
-        }
-        let selected = |date: Date| {
-            self.from.is_none_or(|from| date >= from)
-                && self.to.is_none_or(|to| date <= to)
-                && (named.is_empty() || named.contains(&date))
-        };
-        Ok((0..all.len()).filter(|&index| selected(all[index])).collect())
-    }
-}
 
 /// A shape, resolved against one store.
 pub(super) struct Plan {

@@ -12,7 +12,7 @@ use super::encode::encode_section;
 use super::ledger::{Ledger, LedgerFile, Standing};
 use super::names::LEDGER_DIR;
 use super::place::refuse_collision;
-use super::plan::{Plan, Selection};
+use super::plan::Plan;
 use super::shape::Shape;
 use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, NewFile, Scratch, Written, temporary_name};
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
-use crate::store::Store;
+use crate::store::{Selection, Store};
 use crate::workers::Workers;
 
 /// Writes one file per date from a store, and no file again that is current.

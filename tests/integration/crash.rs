@@ -221,7 +221,7 @@ fn after_two_killed_transposes_no_file_is_left_whose_date_has_gone() {
     assert_eq!(third.dates().unwrap().len(), 1);
     let run = |store: &Store, out: &Path, disk: Disk| Transpose::new(store, out).workers(1).disk(disk).run();
     let some = |out: &Path, disk: Disk| {
-        let selection = Selection { dates: second.dates().unwrap()[..1].to_vec(), ..Selection::default() };
+        let selection = Selection { dates: Some(second.dates().unwrap()[..1].to_vec()), ..Selection::default() };
         Transpose::new(&second, out).workers(1).selection(selection).disk(disk).run()
     };
 
@@ -286,7 +286,7 @@ fn a_transpose_that_was_killed_leaves_nothing_behind_a_later_one_of_another_shap
         left_something += usize::from(out.exists() && entries(&out).iter().any(|path| path.contains("-tmp-2")));
         let shape = Shape { format: Format::Arrow, ..Shape::default() };
         let dates = store.dates().unwrap()[..1].to_vec();
-        let selection = Selection { dates, ..Selection::default() };
+        let selection = Selection { dates: Some(dates), ..Selection::default() };
         Transpose::new(&store, &out).shape(shape).selection(selection).force(true).workers(1).run().unwrap();
         // Those of other dates are written too where the ledger knows them already.
         let found = entries(&out);

@@ -5,7 +5,8 @@ use std::fs;
 
 use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, UInt8Type};
 use arrow_schema::DataType;
-use transect::{Build, Error, Store};
+use transect::store::Fill;
+use transect::{Build, Error, Request, Selection, Store};
 
 use super::panels::{Place, SMALL_DATES, date, header, rows, small_panel, workers};
 
@@ -42,23 +43,24 @@ fn what_is_not_there_is_answered_with_what_is_nearest() {
 }
 
 #[test]
-fn columns_are_chosen_by_place_and_a_place_beyond_the_last_is_an_error() {
+fn columns_are_chosen_by_name_in_any_order_and_a_place_beyond_the_last_is_an_error() {
     let (_place, store) = small_store();
     let section = store.section(date(20240102)).unwrap();
     let (all, series) = (section.batch().unwrap(), store.series("BRK.B").unwrap());
     let pick = |row: &Vec<super::panels::Cell>| [0, 1, 7, 2].map(|at| row[at].clone()).to_vec();
     let names = ["ts_code", "trade_date", "price", "size"];
-    for (whole, chosen) in
-        [(all, section.batch_of(&[5, 0]).unwrap()), (series, store.series_of("BRK.B", &[5, 0], &workers(2)).unwrap())]
+    let dates = Selection { dates: Some(vec![date(20240102)]), ..Selection::default() };
+    let request = Request::of(["price", "ts_code", "size", "price"]);
+    let every_date = store.answer(&request).unwrap();
+    let chosen = store.answer(&Request { dates, ..request }).unwrap();
+    for (whole, chosen) in [(all, chosen.batch(0).unwrap()), (series, every_date.series("BRK.B", &workers(2)).unwrap())]
     {
         assert!(header(&chosen).iter().map(|(name, _)| name).eq(names));
         assert_eq!(rows(&chosen), rows(&whole).iter().map(pick).collect::<Vec<_>>());
     }
-    assert_eq!(section.batch_of(&[]).unwrap().num_columns(), 2);
+    assert_eq!(store.answer(&Request::of([""; 0])).unwrap().batch(0).unwrap().num_columns(), 2);
     for place in [7, usize::MAX] {
-        assert!(hint(section.batch_of(&[place])).contains("the panel has 7"));
         assert!(hint(section.column_at(place)).contains("the panel has 7"));
-        assert!(hint(store.series_of("BRK.B", &[place], &workers(1))).contains("the panel has 7"));
     }
 }
 
@@ -96,34 +98,35 @@ fn values_are_a_slice_in_the_stored_type_only() {
 #[test]
 fn a_matrix_tells_missing_rows_from_nulls_and_nulls_from_nan() {
     let (_place, store) = small_store();
-    let sizes = store.matrix::<Float64Type>("size", .., 7.0, &workers(2)).unwrap();
+    let of = |name: &str, from| {
+        let dates = Selection { from, ..Selection::default() };
+        store.answer(&Request { dates, ..Request::of([name]) }).unwrap()
+    };
+    let sizes = of("size", None).matrix(&Fill::of::<Float64Type>(7.0), &workers(2)).unwrap();
+    is_a_handle(&sizes);
     assert_eq!(sizes.stocks(), ["000001.SZ", "600000.SH", "BRK.B", "平安"]);
     assert_eq!(sizes.dates(), store.dates().unwrap());
-    let nan = sizes.value(1, 0).unwrap();
+    let nan = sizes.value::<Float64Type>(1, 0).unwrap();
     assert_eq!(nan.to_bits(), 0x7ff8_0000_0000_1234);
-    assert!(sizes.has_row(2, 0) && sizes.value(2, 0).is_none(), "a null");
-    assert!(!sizes.has_row(0, 1) && sizes.value(0, 1).is_none(), "no row");
-    assert_eq!((sizes.date_values(2)[0], sizes.date_values(0)[1]), (7.0, 7.0));
-    assert_eq!(sizes.rows().count_set_bits() as u64, store.row_count());
-    let halted = store.matrix::<UInt8Type>("halted", date(20240102).., 9, &workers(1)).unwrap();
-    assert_eq!((halted.dates().len(), halted.value(0, 0), halted.values()[1]), (2, Some(1), 9));
-    let price = store.matrix::<Decimal128Type>("price", .., 0, &workers(1)).unwrap();
-    assert_eq!(price.value(0, 0), Some(1_234_567));
+    assert!(sizes.has_row(2, 0) && sizes.value::<Float64Type>(2, 0).is_none(), "a null");
+    assert!(!sizes.has_row(0, 1) && sizes.value::<Float64Type>(0, 1).is_none(), "no row");
+    assert_eq!(sizes.date_values::<Float64Type>(2).unwrap()[0], 7.0);
+    assert_eq!(sizes.date_values::<Float64Type>(0).unwrap()[1], 7.0);
+    assert_eq!(sizes.cells().rows().count_set_bits() as u64, store.row_count());
+    let halted = of("halted", Some(date(20240102))).matrix(&Fill::of::<UInt8Type>(9), &workers(1)).unwrap();
+    assert_eq!((halted.dates().len(), halted.value::<UInt8Type>(0, 0)), (2, Some(1)));
+    assert_eq!(halted.values::<UInt8Type>().unwrap()[1], 9);
+    let price = of("price", None).matrix(&Fill::of::<Decimal128Type>(0), &workers(1)).unwrap();
+    assert_eq!(price.value::<Decimal128Type>(0, 0), Some(1_234_567));
 }
 
 #[test]
-fn a_matrix_of_another_type_or_of_text_is_refused() {
+fn a_matrix_of_text_is_refused() {
     let (_place, store) = small_store();
-    let refused = |result: Result<(), Error>| match result {
-        Err(error @ Error::Refused { .. }) => error.to_string(),
-        other => panic!("{other:?}"),
-    };
-    let one = workers(1);
-    let why = refused(store.matrix::<Int32Type>("volume", .., 0, &one).map(drop));
-    assert!(why.contains("volume") && why.contains("Int64") && why.contains("Int32"), "{why}");
-    refused(store.matrix::<Float64Type>("halted", .., 0.0, &one).map(drop));
-    refused(store.matrix::<Int32Type>("name", .., 0, &one).map(drop));
-    assert!(hint(store.matrix::<Float64Type>("Size", .., 0.0, &one)).contains("size"));
+    let names = store.answer(&Request::of(["name"])).unwrap().matrix(&Fill::of::<Int32Type>(0), &workers(1));
+    let why = "column \"name\" is Utf8 and cannot be a matrix of Int32; ask for a column of numbers";
+    assert_eq!(names.unwrap_err().to_string(), why);
+    assert!(hint(store.answer(&Request::of(["Size"]))).contains("size"));
 }
 
 #[test]

@@ -27,7 +27,8 @@ use transect::panel::{DateForm, Spelling};
 use transect::progress::Silent;
 use transect::sink::Format;
 use transect::source::{SourceOptions, survey};
-use transect::{Build, Date, Shape, Store, Transpose, verify_output, verify_source};
+use transect::store::Fill;
+use transect::{Build, Date, Request, Shape, Store, Transpose, verify_output, verify_source};
 
 use super::panels::{Cell, Place, assert_whole, batch, cell, header, read_parquet, rows, segment_path, workers};
 
@@ -487,9 +488,9 @@ impl Model {
             }
             downcast_primitive! {
                 data_type => (check),
-                DataType::Boolean => self.check_matrix::<UInt8Type>(store, at),
+                DataType::Boolean | DataType::Null => self.check_matrix::<UInt8Type>(store, at),
                 _ => {
-                    let matrix = store.matrix::<UInt8Type>(name, .., 0, &workers(1));
+                    let matrix = store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<UInt8Type>(0), &workers(1));
                     assert!(matches!(matrix, Err(transect::Error::Refused { .. })), "{name}: {data_type}");
                 }
             }
@@ -504,17 +505,17 @@ impl Model {
     fn check_matrix<T: ArrowPrimitiveType>(&self, store: &Store, column: usize) {
         let name = &self.columns[column].0;
         let fill = T::Native::usize_as(3);
-        let matrix = store.matrix::<T>(name, .., fill, &workers(2)).unwrap();
-        assert!(matrix.dates().iter().copied().eq(self.dates()) && matrix.stocks().iter().copied().eq(self.codes()));
+        let matrix = store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<T>(fill), &workers(2)).unwrap();
+        assert!(matrix.dates().iter().copied().eq(self.dates()) && matrix.stocks().iter().eq(self.codes()));
         let bits = |value: T::Native| cell(&(Arc::new(PrimitiveArray::<T>::from_value(value, 1)) as ArrayRef), 0);
         for (d, &date) in matrix.dates().iter().enumerate() {
-            for (s, &code) in matrix.stocks().iter().enumerate() {
+            for (s, code) in matrix.stocks().iter().enumerate() {
                 let row = self.rows.get(&(date, code.to_owned()));
                 let expected = row.map_or(&Cell::Null, |row| &row[column]);
                 assert_eq!(matrix.has_row(d, s), row.is_some(), "{name}: {date} {code}");
-                assert_eq!(&matrix.value(d, s).map_or(Cell::Null, bits), expected, "{name}: {date} {code}");
+                assert_eq!(&matrix.value::<T>(d, s).map_or(Cell::Null, bits), expected, "{name}: {date} {code}");
                 let dense = if *expected == Cell::Null { bits(fill) } else { expected.clone() };
-                assert_eq!(bits(matrix.date_values(d)[s]), dense, "{name}: {date} {code}");
+                assert_eq!(bits(matrix.date_values::<T>(d).unwrap()[s]), dense, "{name}: {date} {code}");
             }
         }
     }

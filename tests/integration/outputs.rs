@@ -36,7 +36,7 @@ fn named(pattern: &str) -> Shape {
 }
 
 fn only(day: i64) -> Selection {
-    Selection { dates: vec![date(day)], ..Selection::default() }
+    Selection { dates: Some(vec![date(day)]), ..Selection::default() }
 }
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {

@@ -30,7 +30,7 @@ fn small_store() -> (Place, Store) {
 }
 
 fn only(dates: &[i64]) -> Selection {
-    Selection { dates: dates.iter().copied().map(date).collect(), ..Selection::default() }
+    Selection { dates: Some(dates.iter().copied().map(date).collect()), ..Selection::default() }
 }
 
 fn run(store: &Store, out: &Path, selection: Selection) -> TransposeReport {
@@ -75,7 +75,7 @@ fn runs_over_other_dates_add_up() {
 fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
     let (place, store) = small_store();
     let out = place.path("out");
-    let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: Vec::new() };
+    let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: None };
     assert_eq!(run(&store, &out, range).written, 2);
     match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
         Err(Error::NotFound { what, hint, .. }) => {

@@ -1,7 +1,8 @@
 //! What a store says, to be compared with what it says once its bytes are damaged.
 
 use arrow_array::types::Int64Type;
-use transect::{Date, Error, Store};
+use transect::store::Fill;
+use transect::{Date, Error, Request, Store};
 
 use super::super::panels::{Contents, contents, sections, workers};
 
@@ -20,8 +21,9 @@ pub(super) struct Answers {
 
 /// A column as a matrix; its values and nulls are compared with checksums, and so are the rows' codes.
 pub(super) fn matrix(store: &Store) -> Result<Vec<Option<i64>>, Error> {
-    let matrix = store.matrix::<Int64Type>("volume", .., 0, &workers(1))?;
-    Ok((0..matrix.values().len()).map(|cell| matrix.valid().value(cell).then(|| matrix.values()[cell])).collect())
+    let matrix = store.answer(&Request::of(["volume"]))?.matrix(&Fill::of::<Int64Type>(0), &workers(1))?;
+    let values = matrix.values::<Int64Type>().unwrap().iter().enumerate();
+    Ok(values.map(|(cell, &value)| matrix.cells().valid().value(cell).then_some(value)).collect())
 }
 
 impl Answers {

@@ -1,0 +1,237 @@
+//! The answer to a request: its columns, dates and stocks found in one version, and its rows, section by section.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_select::take::{take, take_record_batch};
+
+use super::request::{CodeType, DateType, Request, Types, ValueTypes};
+use super::section::Section;
+use super::view::Store;
+use crate::error::{Error, Result, Wanted};
+use crate::key::Date;
+use crate::panel::restore;
+
+/// What a [`Request`] asks for, found in one version. Holds no rows, and is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub(super) store: Store,
+    /// Places among the panel's columns.
+    pub(super) columns: Arc<[usize]>,
+    /// Places among the store's dates, ascending.
+    pub(super) places: Arc<[usize]>,
+    pub(super) stocks: Option<Stocks>,
+    pub(super) types: Types,
+    schema: SchemaRef,
+}
+
+/// The stocks that were asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Stocks {
+    /// In the order in which they were named, each once.
+    pub(super) codes: Arc<[String]>,
+    /// For each place in code order where the stock stands among them; `u32::MAX` for one that was not named.
+    pub(super) columns: Arc<[u32]>,
+    /// For each stock number, whether it was named.
+    is_named: Arc<[bool]>,
+}
+
+impl Store {
+    /// Finds what `request` asks for. Costs a look at each date and stock that it names; no row is read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a column, a date or a stock that the store lacks, naming the nearest ones.
+    pub fn answer(&self, request: &Request) -> Result<Answer> {
+        let panel = self.schema()?;
+        let columns: Vec<usize> = match &request.columns {
+            Some(names) => {
+                let mut columns = Vec::with_capacity(names.len());
+                // Code and date come first in any case.
+                for name in names.iter().filter(|name| **name != panel.code.name && **name != panel.date_name) {
+                    let index = panel.find(name)?;
+                    if !columns.contains(&index) {
+                        columns.push(index);
+                    }
+                }
+                columns
+            }
+            None => (0..panel.columns.len()).collect(),
+        };
+        let places: Vec<usize> = request.dates.resolve(self)?;
+        let stocks = request.stocks.as_ref().map(|codes| Stocks::find(self, codes)).transpose()?;
+        let mut fields = key_fields(self, request.types)?;
+        let column = |&index: &usize| {
+            let column = &panel.columns[index];
+            Arc::new(Field::new(&column.name, column.data_type.clone(), true))
+        };
+        fields.extend(columns.iter().map(column));
+        Ok(Answer {
+            store: self.clone(),
+            columns: columns.into(),
+            places: places.into(),
+            stocks,
+            types: request.types,
+            schema: Arc::new(Schema::new(fields)),
+        })
+    }
+}
+
+impl Answer {
+    /// The store that it is found in.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The dates, ascending.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn dates(&self) -> Result<Vec<Date>> {
+        let all = self.store.dates()?;
+        Ok(self.places.iter().map(|&place| all[place]).collect())
+    }
+
+    /// Names and types of the columns of all batches, code and date first. Where values are asked for as they are
+    /// stored, each batch may have narrower ones.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The section of the `index`-th date, whole.
+    ///
+    /// # Errors
+    /// When there are not so many dates, or the store is damaged.
+    pub fn section(&self, index: usize) -> Result<Section> {
+        let place = self.places.get(index).ok_or_else(|| Error::NotFound {
+            wanted: Wanted::Date,
+            what: format!("section {index}"),
+            hint: format!("there are {}", self.places.len()),
+        })?;
+        self.store.section_at(*place)
+    }
+
+    /// The rows of the `index`-th date, by code. Columns that are asked for as they are stored are not copied, unless
+    /// stocks are chosen.
+    ///
+    /// # Errors
+    /// As [`section`](Answer::section); also when a checksum does not match.
+    pub fn batch(&self, index: usize) -> Result<RecordBatch> {
+        self.batch_of(&self.section(index)?)
+    }
+
+    /// The rows of all dates, by date and code, a batch for each date; holds one at a time.
+    pub fn batches(&self) -> impl Iterator<Item = Result<RecordBatch>> {
+        (0..self.places.len()).map(|index| self.batch(index))
+    }
+
+    /// What is asked for of `section`, which is one of this version.
+    fn batch_of(&self, section: &Section) -> Result<RecordBatch> {
+        let rows = section.row_count();
+        let mut arrays = vec![section.code_as(self.types.code)?];
+        match self.types.date {
+            DateType::Logical => arrays.push(self.store.schema()?.date_form.repeated(section.date(), rows)?),
+            DateType::Day => arrays.push(section.chunk(1)?),
+            DateType::Omitted => {}
+        }
+        for &index in &*self.columns {
+            let column = section.column_at(index)?;
+            arrays.push(match self.types.values {
+                ValueTypes::Logical => column.logical()?,
+                ValueTypes::Stored => column.stored().clone(),
+            });
+        }
+        let schema = match self.types.values {
+            ValueTypes::Logical => self.schema.clone(),
+            ValueTypes::Stored => {
+                let field = |(field, array): (&FieldRef, &ArrayRef)| {
+                    Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()))
+                };
+                let fields: Vec<FieldRef> = self.schema.fields().iter().zip(&arrays).map(field).collect();
+                Arc::new(Schema::new(fields))
+            }
+        };
+        let batch = RecordBatch::try_new(schema, arrays)
+            .map_err(Error::failed(format!("make a record batch of {}", section.date())))?;
+        match &self.stocks {
+            Some(stocks) => stocks.choose(section, batch),
+            None => Ok(batch),
+        }
+    }
+}
+
+impl Section {
+    /// All rows and columns in their logical types: code, date, then the rest. Columns that are stored in their logical
+    /// type are not copied.
+    ///
+    /// # Errors
+    /// When the section is damaged.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        Store { version: self.version().clone() }.answer(&Request::default())?.batch_of(self)
+    }
+
+    /// The codes of all rows.
+    fn code_as(&self, code: CodeType) -> Result<ArrayRef> {
+        let stored = self.chunk(0)?;
+        match code {
+            CodeType::Logical => restore(&stored, &self.version().schema()?.code.data_type),
+            CodeType::Dictionary => Ok(stored),
+            CodeType::View => {
+                let keys = self.stock_numbers()?;
+                let keys = UInt32Array::new(keys.into_inner().into(), None);
+                take(self.version().code_views()?, &keys, None).map_err(Error::failed("choose codes"))
+            }
+        }
+    }
+}
+
+/// The fields of code and date.
+fn key_fields(store: &Store, types: Types) -> Result<Vec<FieldRef>> {
+    let panel = store.schema()?;
+    let code = match types.code {
+        CodeType::Logical => panel.code.data_type.clone(),
+        CodeType::View => DataType::Utf8View,
+        CodeType::Dictionary => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+    };
+    let date = match types.date {
+        DateType::Logical => Some(panel.date_form.data_type.clone()),
+        DateType::Day => Some(DataType::Date32),
+        DateType::Omitted => None,
+    };
+    let mut fields = vec![Arc::new(Field::new(&panel.code.name, code, true))];
+    fields.extend(date.map(|date| Arc::new(Field::new(&panel.date_name, date, true))));
+    Ok(fields)
+}
+
+impl Stocks {
+    fn find(store: &Store, codes: &[String]) -> Result<Stocks> {
+        let ranks = store.ranks()?;
+        let unknown = || store.version.catalog.structure("its stock order names unknown stocks");
+        let mut columns = vec![u32::MAX; ranks.len()];
+        let mut is_named = vec![false; ranks.len()];
+        let mut named: Vec<String> = Vec::with_capacity(codes.len());
+        for code in codes {
+            let stock = store.stock(code)?.0 as usize;
+            let rank = ranks.get(stock).map(|&rank| rank as usize);
+            let column = rank.and_then(|rank| columns.get_mut(rank)).ok_or_else(unknown)?;
+            if *column == u32::MAX {
+                *column = named.len() as u32;
+                named.push(code.clone());
+                is_named[stock] = true;
+            }
+        }
+        Ok(Stocks { codes: named.into(), columns: columns.into(), is_named: is_named.into() })
+    }
+
+    /// The rows of `batch`, which is all of `section`, that are of these stocks.
+    fn choose(&self, section: &Section, batch: RecordBatch) -> Result<RecordBatch> {
+        let numbers = section.stock_numbers()?;
+        let is_named = |number: i32| self.is_named.get(number as usize).copied().unwrap_or(false);
+        let rows = numbers.iter().enumerate().filter(|(_, number)| is_named(**number));
+        let rows: UInt32Array = rows.map(|(row, _)| row as u32).collect();
+        if rows.len() == numbers.len() {
+            return Ok(batch);
+        }
+        take_record_batch(&batch, &rows).map_err(Error::failed("choose rows"))
+    }
+}

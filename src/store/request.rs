@@ -1,0 +1,112 @@
+//! What is asked of a version: which columns, dates and stocks, and in which types the answer is to be.
+
+use std::collections::HashSet;
+
+use super::view::Store;
+use crate::error::Result;
+use crate::key::Date;
+
+/// Which columns, dates and stocks are asked for, and in which types. The default asks for everything, in the types
+/// that the input has.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The panel's columns in this order, each once; `None` asks for all. Code and date come first, named or not.
+    pub columns: Option<Vec<String>>,
+    /// The dates.
+    pub dates: Selection,
+    /// The stocks; `None` asks for all.
+    pub stocks: Option<Vec<String>>,
+    /// The types of the answer.
+    pub types: Types,
+}
+
+impl Request {
+    /// These columns, of all dates and stocks.
+    pub fn of<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Request {
+        Request { columns: Some(columns.into_iter().map(Into::into).collect()), ..Request::default() }
+    }
+}
+
+/// Which dates are asked for. The default selects all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The first date.
+    pub from: Option<Date>,
+    /// The last date.
+    pub to: Option<Date>,
+    /// Exactly these dates; the store must have each. `None` selects all from the first to the last.
+    pub dates: Option<Vec<Date>>,
+}
+
+/// In which types rows are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Types {
+    /// Type of the code column.
+    pub code: CodeType,
+    /// Type of the date column.
+    pub date: DateType,
+    /// Types of the other columns.
+    pub values: ValueTypes,
+}
+
+/// How codes are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CodeType {
+    /// As the input has them.
+    #[default]
+    Logical,
+    /// As a string view: sixteen bytes a row, and no text is copied.
+    View,
+    /// As they are stored, a dictionary of all codes of the store: nothing is copied.
+    Dictionary,
+}
+
+/// How dates are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateType {
+    /// As the input spells them. Making text of them can cost more than all other columns of a small section.
+    #[default]
+    Logical,
+    /// As date32, which is how they are stored.
+    Day,
+    /// Not at all: a section has one date.
+    Omitted,
+}
+
+/// How the values of the other columns are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ValueTypes {
+    /// As the input has them.
+    #[default]
+    Logical,
+    /// As each section stores them, without a copy: as narrow as its segment's values allow. Where rows of several
+    /// segments are joined, as in a series, they are in logical types all the same.
+    Stored,
+}
+
+impl Types {
+    /// The types that the input has.
+    pub const LOGICAL: Types = Types { code: CodeType::Logical, date: DateType::Logical, values: ValueTypes::Logical };
+    /// The types in which sections lie in the map.
+    pub const STORED: Types = Types { code: CodeType::Dictionary, date: DateType::Day, values: ValueTypes::Stored };
+}
+
+impl Selection {
+    /// The places of the selected dates among the store's, ascending.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) for a named date that the store lacks, with the nearest ones.
+    pub fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
+        let all = store.dates()?;
+        let named = self.dates.as_ref().map(|dates| {
+            dates.iter().map(|&date| store.place_of(date).map(|_| date)).collect::<Result<HashSet<Date>>>()
+        });
+        let named = named.transpose()?;
+        let selected = |date: Date| {
+            self.from.is_none_or(|from| date >= from)
+                && self.to.is_none_or(|to| date <= to)
+                && named.as_ref().is_none_or(|named| named.contains(&date))
+        };
+        Ok((0..all.len()).filter(|&index| selected(all[index])).collect())
+    }
+}
