@@ -70,6 +70,8 @@
 //! No server and no query language; one machine with a local file system; 64-bit little-endian
 //! Linux and macOS.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 mod codec;
 mod compare;
 pub mod error;
@@ -79,6 +81,7 @@ mod ingest;
 pub mod key;
 pub mod panel;
 pub mod progress;
+pub mod quantity;
 pub mod reason;
 pub mod remedy;
 mod segment;
@@ -88,6 +91,7 @@ pub mod skipped;
 pub mod source;
 pub mod storage;
 pub mod store;
+#[cfg(feature = "synth")]
 pub mod synth;
 mod transpose;
 pub mod workers;

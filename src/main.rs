@@ -1,7 +1,5 @@
-//! The command line; all of it is in `cli`, which uses only what the library offers everyone.
-
-mod cli;
+//! The command line; all of it is in the library's `cli`, which uses only what the library offers everyone.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    transect::cli::main(std::env::args_os()).into()
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::hint::quoted;
+use crate::remedy::{Remedy, Setting, told};
 use clap::{Command, CommandFactory};
 use serde_json::Value;
-use transect::hint::quoted;
-use transect::remedy::{Remedy, Setting, told};
 
 use super::args::Cli;
 use super::output;
@@ -126,7 +126,7 @@ fn memory(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use transect::remedy::CastTo;
+    use crate::remedy::CastTo;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `transect append`
 
-use transect::Append;
+use crate::Append;
 
 use super::args::AppendArgs;
 use super::bar::Watch;

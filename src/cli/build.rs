@@ -1,9 +1,9 @@
 //! `transect build`
 
+use crate::source::SourceOptions;
+use crate::{Build, BuildReport};
 use anyhow::Context;
 use serde::Serialize;
-use transect::source::SourceOptions;
-use transect::{Build, BuildReport};
 
 use super::advice::Speaker;
 use super::args::BuildArgs;

@@ -5,11 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::synth::{Preset, SynthOptions, SynthReport, synth};
+use crate::workers::Workers;
+use crate::{Build, BuildReport, Store, Transpose, TransposeReport};
 use anyhow::{Context, bail};
 use serde::Serialize;
-use transect::synth::{Preset, SynthOptions, SynthReport, synth};
-use transect::workers::Workers;
-use transect::{Build, BuildReport, Store, Transpose, TransposeReport};
 
 use super::advice::Speaker;
 use super::args::DemoArgs;

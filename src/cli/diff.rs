@@ -3,6 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use crate::progress::Observer;
+use crate::store::{ColumnChange, DateChange, Diff, DiffReport, SectionDiff};
+use crate::workers::Workers;
+use crate::{Error, Store};
 use anyhow::{Context, bail};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array, cast::AsArray, types};
 use arrow_cast::cast;
@@ -11,10 +15,6 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use serde::Serialize;
-use transect::progress::Observer;
-use transect::store::{ColumnChange, DateChange, Diff, DiffReport, SectionDiff};
-use transect::workers::Workers;
-use transect::{Error, Store};
 
 use super::args::{DiffArgs, RowFormat};
 use super::bar::Watch;

@@ -2,10 +2,10 @@
 
 use std::io;
 
+use crate::Error;
+use crate::error::Wanted;
+use crate::skipped::{Skipped, usual};
 use serde::Serialize;
-use transect::Error;
-use transect::error::Wanted;
-use transect::skipped::{Skipped, usual};
 
 use super::advice::{Speaker, option};
 use super::exit::Exit;

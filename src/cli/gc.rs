@@ -1,7 +1,7 @@
 //! `transect gc`
 
+use crate::store::{Collect, CollectReport};
 use serde::Serialize;
-use transect::store::{Collect, CollectReport};
 
 use super::args::GcArgs;
 use super::bar::Watch;

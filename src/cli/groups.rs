@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::quantity;
+use crate::storage::{Access, network_file_system};
+use crate::{Guard, Limit, Store};
 use clap::{Args, ValueEnum};
-use transect::storage::{Access, network_file_system};
-use transect::{Guard, Limit, Store};
 
 use super::output;
-use super::words::{duration, guard, instant};
+use super::words::guard;
 
 /// What may look broken and goes through all the same.
 #[derive(Debug, Clone, Args)]
@@ -27,7 +28,7 @@ pub struct Waiting {
     /// How long to wait for somebody else who is writing, such as 30s, 10m or 2h
     ///
     /// Without it the command ends at once, with exit code 5.
-    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = RUNNING)]
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration, help_heading = RUNNING)]
     wait: Option<Duration>,
 }
 
@@ -117,7 +118,7 @@ enum Io {
 
 impl Reading {
     /// Opens the live version of the store at `path`; unless `quiet`, warns of a network file system.
-    pub fn open(self, path: &Path, quiet: bool) -> transect::Result<Store> {
+    pub fn open(self, path: &Path, quiet: bool) -> crate::Result<Store> {
         let access = match self.io {
             Io::Map => Access::Map,
             Io::Read => Access::Read,
@@ -145,7 +146,7 @@ pub struct At {
     ///
     /// On this machine's clocks unless it ends in an offset; a date alone is the end of that day. What was published
     /// later is not seen. Which version that is goes to stderr.
-    #[arg(long, value_name = "DATETIME", value_parser = instant)]
+    #[arg(long, value_name = "DATETIME", value_parser = quantity::instant)]
     pub as_of: Option<i64>,
 
     #[command(flatten)]
@@ -154,7 +155,7 @@ pub struct At {
 
 impl At {
     /// Opens that version of the store at `path`; unless `quiet`, says which one a time chose.
-    pub fn open(self, path: &Path, quiet: bool) -> transect::Result<Store> {
+    pub fn open(self, path: &Path, quiet: bool) -> crate::Result<Store> {
         let live = self.reading.open(path, quiet)?;
         match (self.version, self.as_of) {
             (Some(version), _) => live.other_version(version),

@@ -1,9 +1,9 @@
 //! `transect info`
 
+use crate::skipped::grouped;
+use crate::source::SourceOptions;
+use crate::store::{ColumnInfo, StoreInfo};
 use serde::Serialize;
-use transect::skipped::grouped;
-use transect::source::SourceOptions;
-use transect::store::{ColumnInfo, StoreInfo};
 
 use super::advice::{Speaker, joined};
 use super::args::InfoArgs;

@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
+use crate::store::VersionEntry;
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
-use transect::store::VersionEntry;
 
 use super::args::LogArgs;
 use super::exit::Exit;

@@ -27,6 +27,7 @@ mod update;
 mod verify;
 mod words;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,13 +36,13 @@ use clap::{CommandFactory, FromArgMatches};
 
 use advice::Speaker;
 use args::{Cli, Command};
-use exit::Exit;
 
-/// Runs the command that the arguments name.
-pub fn main() -> std::process::ExitCode {
+/// Runs the command that the arguments name, as the binary does; the first of them is the program's name. Gives the exit
+/// code, and ends the process itself where there is nothing to run: for wrong usage, `--help` and `--version`.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // A file beyond the limit of `ulimit -f` is an error to tell of, not a reason to die.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&command().get_matches_from(arguments)).unwrap_or_else(|error| error.exit());
     let quiet = cli.quiet;
     let (name, subject, json) = match &cli.command {
         Command::Build(args) => ("build", args.store.clone(), args.running.json),
@@ -74,7 +75,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Generate(args) => generate::run(&args),
     };
     let fail = |error| failure::fail(&error, &output::path(&subject), json, &Speaker::new(name, &subject));
-    result.unwrap_or_else(fail).into()
+    result.unwrap_or_else(fail) as u8
 }
 
 /// What can be typed, with all of its help.
@@ -87,10 +88,4 @@ fn usage(command: &str, message: impl std::fmt::Display) -> ! {
     let mut cli = self::command();
     cli.build();
     cli.find_subcommand(command).cloned().unwrap_or(cli).error(ErrorKind::ValueValidation, message).exit()
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> std::process::ExitCode {
-        std::process::ExitCode::from(exit as u8)
-    }
 }

@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+pub use crate::hint::quoted;
 use anyhow::Context;
 use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
-pub use transect::hint::quoted;
 
 use super::exit::Exit;
 

@@ -1,9 +1,9 @@
 //! `transect show`
 
+use crate::workers::Workers;
+use crate::{Date, Request, Selection, Store};
 use anyhow::{Context, bail};
 use arrow_array::RecordBatch;
-use transect::workers::Workers;
-use transect::{Date, Request, Selection, Store};
 
 use super::args::{RowFormat, ShowArgs};
 use super::exit::Exit;

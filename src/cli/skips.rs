@@ -1,8 +1,8 @@
 //! How skipped inputs are told: by reason, with the ways out in the words of the command that speaks.
 
+use crate::skipped::{Group, Skipped, grouped};
 use anyhow::Context;
 use serde::Serialize;
-use transect::skipped::{Group, Skipped, grouped};
 
 use super::advice::Speaker;
 use super::exit::Exit;

@@ -1,6 +1,6 @@
 //! How it is told that a guard or a limit stopped a change, and how to let it through.
 
-use transect::GuardMet;
+use crate::GuardMet;
 
 use super::failure::Failure;
 use super::output::{self, Lines};

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use crate::synth::{SynthOptions, SynthReport, synth};
+use crate::workers::Workers;
 use serde::Serialize;
-use transect::synth::{SynthOptions, SynthReport, synth};
-use transect::workers::Workers;
 
 use super::args::SynthArgs;
 use super::bar::Watch;

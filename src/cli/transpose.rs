@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::sink::{Compression, Format};
+use crate::{Selection, Shape, Store, Transpose, TransposeReport};
 use anyhow::{Context, bail};
 use serde::Serialize;
-use transect::sink::{Compression, Format};
-use transect::{Selection, Shape, Store, Transpose, TransposeReport};
 
 use super::args::TransposeArgs;
 use super::bar::Watch;
@@ -117,9 +117,9 @@ fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
 /// A range that holds no date of the store is a slip of the pen, and writing nothing would hide it.
 fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
     let dates = store.dates()?;
-    let is_in = |from: transect::Date, to: transect::Date| dates.iter().any(|&date| date >= from && date <= to);
+    let is_in = |from: crate::Date, to: crate::Date| dates.iter().any(|&date| date >= from && date <= to);
     let (from, to) = (selection.from, selection.to);
-    if is_in(from.unwrap_or(transect::Date::MIN), to.unwrap_or(transect::Date::MAX)) {
+    if is_in(from.unwrap_or(crate::Date::MIN), to.unwrap_or(crate::Date::MAX)) {
         return Ok(());
     }
     let range = match (from, to) {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::source::OptionChanges;
+use crate::{RowChange, Update, UpdateReport};
 use anyhow::Context;
 use serde::Serialize;
-use transect::source::OptionChanges;
-use transect::{RowChange, Update, UpdateReport};
 
 use super::advice::Speaker;
 use super::args::UpdateArgs;

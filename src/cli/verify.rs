@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::store::VerifyReport;
+use crate::workers::Workers;
+use crate::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 use serde::Serialize;
-use transect::store::VerifyReport;
-use transect::workers::Workers;
-use transect::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 
 use super::advice::Speaker;
 use super::args::VerifyArgs;
@@ -164,7 +164,7 @@ fn say_kept(report: &SourceReport, rest: &str) {
         }
         let rows = output::counted(kept.iter().map(|kept| kept.rows).sum(), "row", "rows");
         output::say(format_args!("transect: {rows} not compared; {heading}:"));
-        let line = |kept: &&transect::KeptRows| {
+        let line = |kept: &&crate::KeptRows| {
             let rows = output::counted(kept.rows, "row", "rows");
             format!("{}: {rows} of {}", kept.path.as_deref().unwrap_or("no file"), kept.code)
         };

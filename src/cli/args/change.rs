@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::Limit;
+use crate::quantity;
+use crate::source::{BadDates, Cast, Duplicates, Pattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use transect::Limit;
-use transect::source::{BadDates, Cast, Duplicates, Pattern};
 
 use super::super::groups::{Allowed, Limits, RUNNING, Running, Waiting};
-use super::super::words::{Names, at_least_one, byte_len, one_of};
+use super::super::words::{Names, at_least_one, one_of};
 
 /// Heading of options that decide how a store reads its files.
 const READING: &str = "Reading the files, from now on";
@@ -131,7 +132,7 @@ pub struct BuildArgs {
     /// Whatever the panel's size; there is one worker for each 16 MiB at most. Mapped files come on top in a process's
     /// resident size, but those pages are the kernel's to take back; RssAnon in /proc/PID/status is the figure that
     /// this bounds.
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
 
     #[command(flatten)]
@@ -226,7 +227,7 @@ pub struct UpdateArgs {
     pub limits: Limits,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
 
     #[command(flatten)]
@@ -275,7 +276,7 @@ pub struct AppendArgs {
     pub limits: Limits,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB; a file may take a quarter of it
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
 
     #[command(flatten)]

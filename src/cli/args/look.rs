@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::Date;
+use crate::quantity;
+use crate::sink::{Compression, Format, NamePattern};
 use clap::{Args, ValueEnum};
-use transect::Date;
-use transect::sink::{Compression, Format, NamePattern};
 
 use super::super::groups::{At, RUNNING, Reading, Running, Waiting};
-use super::super::words::{Names, StocksArg, byte_len, one_of};
+use super::super::words::{Names, StocksArg, one_of};
 
 /// Write one file per date from a store
 ///
@@ -219,7 +220,7 @@ pub struct VerifyArgs {
     pub output: Option<PathBuf>,
 
     /// Anonymous memory to use at most for comparing with SRC, such as 512MiB or 2GB
-    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = byte_len, help_heading = RUNNING)]
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
 
     #[command(flatten)]

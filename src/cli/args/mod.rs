@@ -8,12 +8,13 @@ mod look;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::quantity;
+use crate::synth::Preset;
 use clap::{Args, Parser, Subcommand};
-use transect::synth::Preset;
 
 use super::exit::{self, Exit};
 use super::groups::{Running, Waiting};
-use super::words::{age, at_least_one, one_of};
+use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, UpdateArgs};
 pub use look::{DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
@@ -82,7 +83,7 @@ pub struct GcArgs {
     /// Remove only versions that were replaced longer ago than this, such as 30d, 2w or 12h
     ///
     /// The store can still be read --as-of any instant since. Without --keep, however many versions stay.
-    #[arg(long, value_name = "AGE", value_parser = age)]
+    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
     pub older_than: Option<Duration>,
 
     /// Which version is live, where CURRENT names another than the one that went live last
