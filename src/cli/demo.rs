@@ -21,9 +21,6 @@ use super::verify::{self, Verified};
 const STOCKS: usize = 300;
 const DATES: usize = 500;
 
-/// Memory for comparing such a panel with its source.
-const VERIFY_MEMORY: u64 = 512 << 20;
-
 /// Where everything goes.
 #[derive(Serialize)]
 struct Places {
@@ -89,8 +86,7 @@ pub fn run(args: DemoArgs, quiet: bool) -> anyhow::Result<Exit> {
         format!("{} files of {out}/, {}; {rate} rows/s", output::count(turned.written), output::bytes(turned.bytes)),
     )?;
 
-    let verified =
-        verify::verify(&store, false, Some(&places.source), Some(&places.out), VERIFY_MEMORY, &workers, &watch)?;
+    let verified = verify::verify(&store, false, Some(&places.source), Some(&places.out), &workers, &watch)?;
     drop(watch);
     let speaker = Speaker::new("demo", &places.store);
     verify::say_damage(&verified, &places.store, Some(&places.source), Some(&places.out), &speaker);

@@ -43,9 +43,9 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = args.at.open(&args.store, quiet)?;
     let verified = {
         let watch = Watch::new(quiet)?;
-        let workers = Workers::new(args.running.workers())?;
+        let workers = Workers::new(args.running.workers())?.within(args.memory);
         let all = args.all_versions;
-        verify(&store, all, args.source.as_deref(), args.output.as_deref(), args.memory, &workers, &watch)?
+        verify(&store, all, args.source.as_deref(), args.output.as_deref(), &workers, &watch)?
     };
 
     let speaker = Speaker::new("verify", &args.store);
@@ -84,7 +84,6 @@ pub fn verify(
     all_versions: bool,
     source: Option<&Path>,
     out: Option<&Path>,
-    memory: u64,
     workers: &Workers,
     watch: &Watch,
 ) -> anyhow::Result<Verified> {
@@ -97,7 +96,7 @@ pub fn verify(
     verified.ok = verified.checksums.damages.is_empty();
     // What is compared with a damaged store says nothing.
     if verified.ok {
-        verified.source = source.map(|source| verify_source(store, source, memory, workers, watch)).transpose()?;
+        verified.source = source.map(|source| verify_source(store, source, workers, watch)).transpose()?;
         verified.output = out.map(|out| verify_output(store, out, workers, watch)).transpose()?;
         verified.ok = verified.source.as_ref().is_none_or(|source| source.difference_count == 0)
             && verified.output.as_ref().is_none_or(|output| output.differences.is_empty());

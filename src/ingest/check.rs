@@ -34,20 +34,15 @@ const FIXED_MEMORY: u64 = 16 << 20;
 
 /// Reads every file of `source` again, with the options that the store remembers and into the types of its columns, as
 /// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
-/// about `memory` bytes: of a file that is larger than its worker's share, some columns are compared at a time.
+/// about the memory of `workers`: of a file that is larger than its worker's share, some columns are compared at a time.
 ///
 /// Rows that the store keeps although no file of the source has them are no differences; the report names their stocks.
 ///
 /// # Errors
-/// When the source cannot be surveyed, the store cannot be read, `memory` is too little, or the observer cancels; what
+/// When the source cannot be surveyed, the store cannot be read, the memory is too little, or the observer cancels; what
 /// differs is in the report.
-pub fn verify_source(
-    store: &Store,
-    source: &Path,
-    memory: u64,
-    workers: &Workers,
-    observer: &dyn Observer,
-) -> Result<SourceReport> {
+pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
+    let memory = workers.memory();
     if memory < LEAST_MEMORY {
         return Err(too_little(memory));
     }

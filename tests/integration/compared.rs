@@ -18,7 +18,7 @@ const MEMORY: u64 = 64 << 20;
 fn compare(place: &Place) -> SourceReport {
     let store = Store::open(place.store()).unwrap();
     assert_eq!(verify(&store).damages, Vec::<String>::new());
-    verify_source(&store, &place.source(), MEMORY, &workers(2), &Silent).unwrap()
+    verify_source(&store, &place.source(), &workers(2).within(MEMORY), &Silent).unwrap()
 }
 
 fn told(report: &SourceReport) -> Vec<String> {
@@ -431,7 +431,7 @@ proptest! {
             }
         }
         let store = Store::open(place.store()).unwrap();
-        let report = verify_source(&store, &place.source(), MEMORY, &workers(share), &Silent).unwrap();
+        let report = verify_source(&store, &place.source(), &workers(share).within(MEMORY), &Silent).unwrap();
         let found: Places = report
             .differences
             .iter()

@@ -182,7 +182,7 @@ proptest! {
         }
         let store = Store::open(place.store()).unwrap();
         prop_assert!(verify(&store).damages.is_empty());
-        let report = verify_source(&store, &place.source(), 256 << 20, &workers(2), &Silent).unwrap();
+        let report = verify_source(&store, &place.source(), &workers(2), &Silent).unwrap();
         prop_assert!(report.is_complete(), "{:?}", report);
         let out = place.path("out");
         Transpose::new(&store, &out).run().unwrap();

@@ -35,7 +35,7 @@ fn columns_that_are_too_many_at_once_are_read_one_at_a_time() {
     let report = Build::new(place.source(), place.store()).memory(MEMORY).workers(1).run().unwrap();
     assert_eq!((report.skipped.len(), report.rows), (0, 2003));
     let store = Store::open(place.store()).unwrap();
-    let report = verify_source(&store, &place.source(), MEMORY, &workers(1), &Silent).unwrap();
+    let report = verify_source(&store, &place.source(), &workers(1).within(MEMORY), &Silent).unwrap();
     assert_eq!((report.skipped.len(), report.differences.len(), report.rows), (0, 0, 2003));
 }
 

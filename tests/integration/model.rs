@@ -559,7 +559,7 @@ fn check(files: &Files) {
     assert_eq!((report.rows, report.merged_rows), (model.rows.len() as u64, model.merged));
     let store = Store::open(place.store()).unwrap();
     model.check_store(&store);
-    let source = verify_source(&store, &place.source(), 64 << 20, &workers(1), &Silent).unwrap();
+    let source = verify_source(&store, &place.source(), &workers(1).within(64 << 20), &Silent).unwrap();
     assert!(source.is_complete(), "{source:?}");
     assert_eq!(source.rows, model.rows.len() as u64);
     model.check_output(&store, &place.path("parquet"), Format::Parquet);
@@ -642,7 +642,7 @@ fn files_too_large_for_a_block_give_the_same_store() {
     assert_same_segment(&place.store(), &other);
     let store = Store::open(&other).unwrap();
     assert_whole(&store);
-    let report = verify_source(&store, &place.source(), 64 << 20, &workers(1), &Silent).unwrap();
+    let report = verify_source(&store, &place.source(), &workers(1).within(64 << 20), &Silent).unwrap();
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.rows, 2_080);
 }

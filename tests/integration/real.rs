@@ -20,7 +20,7 @@ fn end_to_end(place: &Place, source: &Path, options: SourceOptions) -> (Store, B
     let store = Store::open(place.store()).unwrap();
     assert_whole(&store);
     assert_no_leftovers(&place.store());
-    let compared = verify_source(&store, source, 64 << 20, &workers(2), &Silent).unwrap();
+    let compared = verify_source(&store, source, &workers(2).within(64 << 20), &Silent).unwrap();
     assert_eq!(compared.differences, []);
     assert_eq!(compared.rows, report.rows);
     for format in [Format::Parquet, Format::Arrow] {

@@ -5,6 +5,8 @@ are changed, and the file is put together again so that all else agrees: offsets
 unless they are what is changed. Everything is drawn from one seed.
 """
 
+import base64
+import decimal
 import random
 import struct
 
@@ -176,6 +178,8 @@ class Parquet:
         for change in changes:
             if change == "footer":
                 change_tree(rng, self.footer)
+            if change == "schema":
+                change_schema(rng, self.footer)
         footer = emit(STRUCT, self.footer)
         out += footer + struct.pack("<I", len(footer)) + b"PAR1"
         if "bytes" in changes:
@@ -220,6 +224,23 @@ def change_tree(rng, tree):
             values.insert(place, rng.choice(values))
 
 
+def change_schema(rng, footer):
+    """A field of a schema's element, of a chunk's sizes, or a byte of the Arrow schema among the notes."""
+    way = rng.random()
+    if way < 0.6:
+        change_tree(rng, rng.choice(get(footer, 2)[1]))
+    elif way < 0.8:
+        group = rng.choice(get(footer, 4)[1])
+        meta = get(rng.choice(get(group, 1)[1]), 3)
+        change_tree(rng, get(meta, 16) or meta)
+    else:
+        note = next(note for note in get(footer, 5)[1] if get(note, 1) == b"ARROW:schema")
+        schema = bytearray(base64.b64decode(get(note, 2)))
+        place = rng.randrange(8 if rng.random() < 0.5 else len(schema))
+        schema[place] ^= 1 << rng.randrange(8)
+        put(note, 2, base64.b64encode(schema))
+
+
 def change_body(rng, page):
     body = page.body
     if not body:
@@ -247,7 +268,7 @@ def change_bytes(rng, data):
 
 def parquet(rng, data):
     """One mutant of a good file."""
-    kinds = rng.choices(["body", "header", "footer", "bytes"], [5, 4, 3, 1], k=rng.choice([1, 1, 1, 2, 3]))
+    kinds = rng.choices(["body", "header", "footer", "schema", "bytes"], [5, 4, 3, 2, 1], k=rng.choice([1, 1, 1, 2, 3]))
     return Parquet(data).emit(rng, kinds)
 
 
@@ -300,6 +321,10 @@ def seeds():
             "d": pa.array(some(lambda: rng.randrange(20000)), pa.date32()),
             "c": pa.array(range(rows), pa.int64()),
             "z": pa.array([1.5] * rows),
+            "p": pa.array(some(lambda: decimal.Decimal(rng.randrange(10**8)).scaleb(-2)), pa.decimal128(9, 2)),
+            "q": pa.array(some(lambda: decimal.Decimal(rng.randrange(10**15)).scaleb(-4)), pa.decimal128(20, 4)),
+            "t": pa.array(some(lambda: rng.randrange(10**15)), pa.timestamp("us", "UTC")),
+            "u": pa.array(some(lambda: rng.randrange(2**16)), pa.uint16()),
         }
     )
     required = table.cast(pa.schema([pa.field(f.name, f.type, f.name not in ("trade_date", "c", "z")) for f in table.schema]))
@@ -321,9 +346,25 @@ def seeds():
                 sink = pa.BufferOutputStream()
                 group = rng.choice([rows, 20])
                 options = {"compression": codec, "data_page_version": version, "row_group_size": group, **shape}
+                options["store_decimal_as_integer"] = rng.random() < 0.5
                 pq.write_table(rng.choice([table, required]), sink, data_page_size=rng.choice([64, 10**6]), **options)
                 files.append(sink.getvalue().to_pybytes())
     return files
+
+
+def small_seed(decimals_are_integers):
+    """A good file of a few columns whose types take words to say, with all that a footer may hold beside them."""
+    columns = {
+        "trade_date": ["20240102", "20240103"],
+        "p": pa.array([decimal.Decimal("1.25"), None], pa.decimal128(9, 2)),
+        "u": pa.array([1, 2], pa.uint16()),
+        "t": pa.array([1, None], pa.timestamp("us", "UTC")),
+        "s": ["a", None],
+    }
+    sink, sorting = pa.BufferOutputStream(), [pq.SortingColumn(0)]
+    options = {"sorting_columns": sorting, "write_page_index": True, "store_decimal_as_integer": decimals_are_integers}
+    pq.write_table(pa.table(columns), sink, **options)
+    return sink.getvalue().to_pybytes()
 
 
 def arrow_seeds():
@@ -345,3 +386,33 @@ def arrow_seeds():
                 writer.write_table(table, max_chunksize=rows)
             files.append(sink.getvalue().to_pybytes())
     return files
+
+
+def without_notes(data):
+    """A file without the pairs of keys and values in its footer."""
+    (length,) = struct.unpack("<I", data[-8:-4])
+    footer = emit(STRUCT, [entry for entry in Reader(data, len(data) - 8 - length).struct() if entry[0] != 5])
+    return data[: -8 - length] + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+
+def sweep(data):
+    """A good file with each field of its footer left out, or of another value."""
+    places = []
+    leaves(Parquet(data).footer, places)
+    for place in range(len(places)):
+
+        def changed(change):
+            file, found = Parquet(data), []
+            leaves(file.footer, found)
+            change(*found[place])
+            return file.emit(random.Random(0), [])
+
+        _, (number, kind, value) = places[place]
+        yield changed(lambda owner, entry: owner.remove(entry))
+        numbers = [0, -1, 1, 2, 5, 10, 2**31 - 1] if kind in (I16, I32, I64) else []
+        values = [bytes([byte]) for byte in (0, 8, 16, 64, 255)] if kind == BYTE else numbers
+        values = [not value] if kind in (TRUE, FALSE) else values
+        if kind == LIST and value[0] in (I32, I64):
+            values = [(value[0], value[1] + [1]), (value[0], value[1][1:])]
+        for other in values:
+            yield changed(lambda owner, entry: entry.__setitem__(2, other))

@@ -49,7 +49,14 @@ def rows_of(table, key):
 
 
 def parquet_rows(path):
-    return rows_of(pq.ParquetFile(path).read(), "trade_date")
+    try:
+        table = pq.ParquetFile(path).read()
+    except OSError as error:
+        if "Invalid flatbuffers message" not in str(error):
+            raise
+        # Flatbuffers of C++ refuse an Arrow schema that those of Rust read; the columns say the same without it.
+        table = pq.ParquetFile(pa.BufferReader(mutants.without_notes(path.read_bytes()))).read()
+    return rows_of(table, "trade_date")
 
 
 def arrow_rows(path):
@@ -96,7 +103,9 @@ def difference(found, expected, ignored):
     values as another is one row."""
     if isinstance(expected, str):
         # Pages need not be packed by the codec that their chunk names; pyarrow refuses this one unseen.
-        return None if "LZO compression" in expected else f"pyarrow refuses it: {expected}"
+        # And "optional string value": a note of the Arrow schema that has no value says nothing.
+        known = ("LZO compression", "Tried reading schema message, was null")
+        return None if any(why in expected for why in known) else f"pyarrow refuses it: {expected}"
     if set(found) != set(expected):
         return f"keys {sorted(map(str, set(found) ^ set(expected)))[:5]}"
     for key, rows in expected.items():
@@ -115,35 +124,52 @@ def kept(name, path):
             file.write(path.read_bytes())
 
 
+def compared(tmp_path, files, note):
+    """Builds a store of `files` beside a good one; what differs from pyarrow's account of each."""
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    good, *files = files
+    (source / "good.parquet").write_bytes(good)
+    for n, data in enumerate(files):
+        (source / f"m{n:04}.parquet").write_bytes(data)
+    allowed = ["--allow", "skipped-files,sparse-columns"]
+    built = transect.run("build", source, store, "--json", "--memory", "64MiB", *allowed, expect=(0, transect.SKIPPED))
+    skipped = transect.skipped(built.report)
+    assert "good.parquet" not in skipped, skipped["good.parquet"]
+    found = by_stock(store, tmp_path / "out")
+    findings = []
+    for path in sorted(source.iterdir()):
+        # Without a row of its own a file is no stock.
+        ours = found.get(path.stem, {})
+        if path.name not in skipped and (why := difference(ours, judged(parquet_rows, path), {"ts_code"})):
+            kept(f"{note}-{path.stem}", path)
+            findings.append(f"{path.name}: {why}")
+    assert not findings, "\n".join(findings)
+
+
+def by_stock(store, out):
+    """The rows of a store by stock, then by date."""
+    transect.transpose(store, out)
+    found = {}
+    for path in transect.sections(out).values():
+        for date, rows in rows_of(pq.read_table(path), "trade_date").items():
+            for row in rows:
+                found.setdefault(row.pop("ts_code"), {}).setdefault(date, []).append(row)
+    return found
+
+
 @pytest.mark.parametrize("batch", range(math.ceil(COUNT * 4 / 5 / BATCH)))
 def test_what_pyarrow_refuses_of_parquet_is_refused_and_all_else_is_the_same(batch, tmp_path):
     rng = random.Random(f"parquet {SEED} {batch}")
-    seeds, source = mutants.seeds(), tmp_path / "source"
-    source.mkdir()
+    seeds = mutants.seeds()
     good = rng.choice(seeds)
-    (source / "good.parquet").write_bytes(good)
-    for n in range(BATCH):
-        (source / f"m{n:03}.parquet").write_bytes(mutants.parquet(rng, rng.choice(seeds)))
-    store = tmp_path / "store"
-    built = transect.run("build", source, store, "--json", "--memory", "64MiB", expect=(transect.DONE, transect.SKIPPED, 4))
-    if built.code == 4:
-        built = transect.run("build", source, store, "--json", "--allow", "skipped-files", expect=transect.SKIPPED)
-    skipped = transect.skipped(built.report)
-    assert "good.parquet" not in skipped, skipped["good.parquet"]
-    findings = []
-    for path in sorted(source.iterdir()):
-        if path.name in skipped:
-            continue
-        shown = transect.run("show", store, "--stock", path.stem, "--format", "parquet", expect=(0, 1))
-        if shown.code == 1:
-            # Without a row of its own a file is no stock.
-            found = {}
-        else:
-            found = rows_of(pq.read_table(pa.BufferReader(shown.stdout)).drop_columns(["ts_code"]), "trade_date")
-        if why := difference(found, judged(parquet_rows, path), {"ts_code"}):
-            kept(f"{SEED}-{batch}-{path.stem}", path)
-            findings.append(f"{path.name}: {why}")
-    assert not findings, "\n".join(findings)
+    compared(tmp_path, [good, *(mutants.parquet(rng, rng.choice(seeds)) for _ in range(BATCH))], f"{SEED}-{batch}")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_each_field_of_a_footer_by_itself_is_judged_as_pyarrow_does(seed, tmp_path):
+    good = mutants.small_seed(seed == 1)
+    compared(tmp_path, [good, *mutants.sweep(good)], f"sweep-{seed}")
 
 
 def test_what_pyarrow_refuses_of_arrow_is_refused_and_all_else_is_the_same(tmp_path):

@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Type as PhysicalType;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::contents::Leaf;
 use super::pages::{Extent, Fault, Pages};
@@ -41,10 +41,13 @@ pub(in crate::source) fn check_places(
                 let (values, rows) = (chunk.num_values(), group.num_rows());
                 return Err(Reason::damaged(format_args!("{:?} has {values} values in {rows} rows", name())));
             }
-            let levels = chunk.definition_level_histogram().map(|counts| counts.len());
-            let most = usize::try_from(chunk.column_descr().max_def_level()).unwrap_or(0) + 1;
-            if is_flat(leaf) && levels.is_some_and(|levels| levels != most && levels != 0) {
+            if is_flat(leaf) && !has_own_levels(chunk) {
                 return Err(Reason::damaged(format_args!("{:?} counts other levels than it has", name())));
+            }
+            // "This field should only be set for types that use BYTE_ARRAY as their physical type."
+            let is_texts = chunk.column_descr().physical_type() == PhysicalType::BYTE_ARRAY;
+            if is_flat(leaf) && !is_texts && chunk.unencoded_byte_array_data_bytes().is_some() {
+                return Err(Reason::damaged(format_args!("{:?} counts bytes of texts, and has none", name())));
             }
             places.push((start, end));
         }
@@ -54,6 +57,20 @@ pub(in crate::source) fn check_places(
         Some(_) => Err(Reason::damaged("two of its columns lie in the same bytes")),
         None => Ok(()),
     }
+}
+
+/// Whether a chunk counts as many levels as its column has, or none: "there is expected to be one element corresponding
+/// to each repetition (i.e. size=max repetition_level+1)", and so for definitions.
+fn has_own_levels(chunk: &ColumnChunkMetaData) -> bool {
+    let column = chunk.column_descr();
+    let counted = [
+        (chunk.repetition_level_histogram(), column.max_rep_level()),
+        (chunk.definition_level_histogram(), column.max_def_level()),
+    ];
+    counted.into_iter().all(|(counts, most)| match counts.map(|counts| counts.len()) {
+        None | Some(0) => true,
+        Some(levels) => i16::try_from(levels).is_ok_and(|levels| levels == most.saturating_add(1)),
+    })
 }
 
 /// The first byte of a chunk, and the one after its last.

@@ -113,7 +113,7 @@ fn columns(footer: &[u8]) -> Option<(Vec<Declared>, usize)> {
         }
     };
     // The elements come parents first, and the first is the parent of all.
-    let root = Element::read(&mut thrift)?;
+    let root = Element::read(&mut thrift).filter(|root| matches!(root.mark, Mark::Nothing | Mark::List | Mark::Map))?;
     let mut left = count.checked_sub(1)?;
     let mut columns = Vec::new();
     let mut leaves = 0;
@@ -210,11 +210,11 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
             2 => Mark::Map,
             3 => Mark::List,
             4 => Mark::Enum,
-            5 => Mark::Decimal { precision: facts.numbers[1], scale: facts.numbers[0] },
+            5 => Mark::Decimal { precision: facts.numbers[1]?, scale: facts.numbers[0]? },
             6 => Mark::Date,
-            7 => Mark::Time { unit: facts.unit? },
-            8 => Mark::Timestamp { unit: facts.unit?, is_utc: facts.flags[0] },
-            10 => Mark::Integer { bits: facts.numbers[0], is_signed: facts.flags[1] },
+            7 => facts.flags[0].and(facts.unit).map(|unit| Mark::Time { unit })?,
+            8 => Mark::Timestamp { unit: facts.unit?, is_utc: facts.flags[0]? },
+            10 => Mark::Integer { bits: facts.numbers[0]?, is_signed: facts.flags[1]? },
             11 => Mark::Unknown,
             12 => Mark::Json,
             13 => Mark::Bson,
@@ -228,11 +228,12 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
     Some(mark)
 }
 
-/// What a member of LogicalType says, by the number of the field, from 1.
+/// What a member of LogicalType says, by the number of the field, from 1. "required": each must be there in members that
+/// have it.
 #[derive(Default)]
 struct Facts {
-    numbers: [i64; 2],
-    flags: [bool; 2],
+    numbers: [Option<i64>; 2],
+    flags: [Option<bool>; 2],
     unit: Option<Unit>,
 }
 
@@ -243,9 +244,9 @@ impl Facts {
         while let Some((id, kind)) = thrift.field(&mut last)? {
             let place = usize::try_from(id).ok().and_then(|id| id.checked_sub(1)).filter(|place| *place < 2);
             match (place, kind) {
-                (Some(place), 1 | 2) => facts.flags[place] = kind == 1,
-                (Some(place), 3) => facts.numbers[place] = i64::from(thrift.byte()? as i8),
-                (Some(place), 5) => facts.numbers[place] = thrift.integer()?,
+                (Some(place), 1 | 2) => facts.flags[place] = Some(kind == 1),
+                (Some(place), 3) => facts.numbers[place] = Some(i64::from(thrift.byte()? as i8)),
+                (Some(place), 5) => facts.numbers[place] = Some(thrift.integer()?),
                 (Some(1), 12) => {
                     let mut last = 0;
                     while let Some((id, kind)) = thrift.field(&mut last)? {

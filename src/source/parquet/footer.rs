@@ -502,14 +502,18 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     };
     let damaged = || Reason::damaged("the Arrow schema in its footer cannot be read");
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
-    // The length comes first, behind a marker that the oldest writers left out.
-    let message = match bytes.split_at_checked(8) {
-        Some(([0xff, 0xff, 0xff, 0xff, ..], message)) => message,
-        _ => &bytes[..],
-    };
+    let message = message(&bytes).ok_or_else(damaged)?;
     let message = arrow_ipc::root_as_message(message).map_err(|_| damaged())?;
     let schema = message.header_as_schema().ok_or_else(damaged)?;
     try_fb_to_schema(schema).map(Some).map_err(|_| damaged())
+}
+
+/// The metadata of an encapsulated message: "A 32-bit continuation indicator", which the oldest writers left out, "a
+/// 32-bit little-endian length prefix indicating the metadata size", and as many bytes.
+fn message(bytes: &[u8]) -> Option<&[u8]> {
+    let bytes = bytes.strip_prefix(&[0xff; 4]).unwrap_or(bytes);
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    rest.get(..usize::try_from(i32::from_le_bytes(*len)).ok()?)
 }
 
 /// The length that the last eight bytes give for the footer. `Err(None)` where the file does not end as it should.

@@ -162,7 +162,7 @@ pub(in crate::source) fn meaning(shape: &Shape, hint: Option<&DataType>) -> Resu
         (
             Physical::Int32 | Physical::Int64 | Physical::Bytes | Physical::Fixed(1..),
             Mark::Decimal { precision, scale },
-        ) => decimal(precision, scale, hint)?,
+        ) => decimal(flat.physical, precision, scale, hint)?,
         (Physical::Bytes, Mark::Text | Mark::Json | Mark::Enum) => text(hint),
         (Physical::Bytes, Mark::Nothing | Mark::Bson | Mark::Geometry | Mark::Geography | Mark::Other) => match hint {
             Some(hint @ (DataType::LargeBinary | DataType::BinaryView)) => hint.clone(),
@@ -198,7 +198,18 @@ fn text(hint: Option<&DataType>) -> DataType {
     }
 }
 
-fn decimal(precision: i64, scale: i64, hint: Option<&DataType>) -> Result<DataType, String> {
+fn decimal(physical: Physical, precision: i64, scale: i64, hint: Option<&DataType>) -> Result<DataType, String> {
+    // "Length n can store <= floor(log_10(2^(8*n - 1) - 1)) base-10 digits", and so can integers of as many bytes.
+    let bytes = match physical {
+        Physical::Int32 => Some(4),
+        Physical::Int64 => Some(8),
+        Physical::Fixed(length) => Some(i64::from(length)),
+        _ => None,
+    };
+    if let Some(bytes) = bytes.filter(|bytes| precision > (8 * bytes - 1) * 30_103 / 100_000) {
+        // "A precision too large for the underlying type is an error."
+        return Err(format!("a decimal of {precision} digits in {bytes} bytes each, which hold fewer"));
+    }
     let digits = u8::try_from(precision).ok().filter(|digits| (1..=DECIMAL256_MAX_PRECISION).contains(digits));
     let fraction = i8::try_from(scale).ok().filter(|_| (0..=precision).contains(&scale));
     let (Some(digits), Some(fraction)) = (digits, fraction) else {

@@ -145,15 +145,16 @@ impl Walk<'_> {
     fn shape(&mut self, shape: &Shape) -> Option<()> {
         self.len += shape.len;
         self.has_type = false;
-        let (mut last, mut missing) = (0, shape.required.len());
+        let (mut last, mut seen) = (0, 0u32);
         while let Some((id, kind)) = self.thrift.field(&mut last)? {
-            missing -= usize::from(missing > 0 && shape.required.contains(&id));
+            // Each counts once, however often it is there.
+            seen |= u32::try_from(id).ok().and_then(|id| 1u32.checked_shl(id)).unwrap_or(0);
             match usize::try_from(id).ok().and_then(|id| shape.fields.get(id.checked_sub(1)?)) {
                 Some(field) => self.value(field, kind)?,
                 None => self.thrift.skip(kind, 0)?,
             }
         }
-        (missing == 0).then_some(())
+        shape.required.iter().all(|id| seen >> id & 1 == 1).then_some(())
     }
 
     fn value(&mut self, field: &Kind, kind: u8) -> Option<()> {
@@ -220,22 +221,24 @@ mod tests {
     #[test]
     fn a_chunk_is_of_its_columns_type_and_has_all_that_it_must() {
         // A schema of a root with two columns, of types 2 and 5, and one row group.
-        let footer = |second: u8, has_path: bool| {
+        let footer = |second: u8, has_path: bool, codec: &[u8]| {
             let schema =
                 [0x15, 2, 0x19, 0x3c, 0x48, 0, 0x15, 4, 0, 0x15, 4, 0x38, 1, b'a', 0, 0x15, 10, 0x38, 1, b'b', 0];
             let mut footer = [&schema[..], &[0x16, 2, 0x19, 0x1c, 0x19, 0x2c]].concat();
             for of in [4, second] {
                 let path: &[u8] = if has_path { &[0x19, 0x18, 1, b'x', 0x15, 0] } else { &[0x25, 0] };
                 footer.extend(
-                    [&[0x26, 0, 0x1c, 0x15, of, 0x19, 5][..], path, &[0x16, 2, 0x16, 2, 0x16, 2, 0x26, 8, 0, 0]]
+                    [&[0x26, 0, 0x1c, 0x15, of, 0x19, 5][..], path, codec, &[0x16, 2, 0x16, 2, 0x16, 2, 0x26, 8, 0, 0]]
                         .concat(),
                 );
             }
             [&footer[..], &[0x16, 2, 0x16, 2, 0, 0]].concat()
         };
-        assert!(decoded_len(&footer(10, true)).is_some());
-        assert_eq!(decoded_len(&footer(8, true)), None, "FLOAT where the schema says DOUBLE");
-        assert_eq!(decoded_len(&footer(10, false)), None, "no path");
+        assert!(decoded_len(&footer(10, true, &[])).is_some());
+        assert_eq!(decoded_len(&footer(8, true, &[])), None, "FLOAT where the schema says DOUBLE");
+        assert_eq!(decoded_len(&footer(10, false, &[])), None, "no path");
+        // Field 4 once more in place of field 3.
+        assert_eq!(decoded_len(&footer(10, false, &[0x05, 8, 0])), None, "the codec twice is no path");
     }
 
     #[test]

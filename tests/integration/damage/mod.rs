@@ -111,7 +111,7 @@ fn comparing_a_damaged_store_with_its_source_never_panics() {
         bad[at] ^= 0x81;
         fs::write(&path, &bad).unwrap();
         let store = Store::open(place.store()).unwrap();
-        match verify_source(&store, &place.source(), 64 << 20, &workers(1), &Silent) {
+        match verify_source(&store, &place.source(), &workers(1).within(64 << 20), &Silent) {
             Ok(report) => differences += report.difference_count,
             Err(_) => differences += 1,
         }
