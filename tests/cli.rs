@@ -425,6 +425,66 @@ fn who_comes_second_is_told_or_waits() {
 }
 
 #[test]
+fn who_waits_for_a_lock_can_be_interrupted() {
+    let place = Place::with_store();
+    place.run("transpose store out -q").done();
+    let locks = ["store/LOCK", "out"].map(|path| {
+        let file = fs::File::open(place.path(path)).unwrap();
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        file
+    });
+    for line in [
+        "build panel store --force --wait 10m",
+        "update store --wait 10m",
+        "update store --dry-run --wait 10m",
+        "append store x.parquet --wait 10m",
+        "gc store --wait 10m",
+        "transpose store out --wait 10m",
+    ] {
+        let mut child = place.start(line);
+        // It says so when it begins to wait.
+        let mut told = [0; 4096];
+        let len = child.stderr.as_mut().unwrap().read(&mut told).unwrap();
+        let told = String::from_utf8_lossy(&told[..len]).into_owned();
+        assert!(told.contains("is being written by ") && told.ends_with("; waiting for it\n"), "{line}: {told}");
+        let started = Instant::now();
+        interrupt(child).failed(130, &["transect: interrupted"]);
+        assert!(started.elapsed() < Duration::from_secs(60), "{line}: the ten minutes were not over");
+    }
+    drop(locks);
+    place.run("verify store --output out").done();
+}
+
+#[test]
+fn an_append_that_would_remove_most_rows_of_a_date_is_stopped_until_it_is_allowed() {
+    let place = Place::with_store();
+    let date = place.run("show store --stock 000001.SZ --format csv").done().stdout;
+    let date = date.lines().last().unwrap().split(',').nth(1).unwrap().to_owned();
+    let rows = || place.run(&format!("show store --date {date} --format csv")).done().stdout.lines().count() - 1;
+    assert_eq!(rows(), 12);
+    place.run("transpose store one --stocks 000001.SZ -q").done();
+    let append = format!("append store one/{date}.parquet --replace");
+    let words = &[
+        "transect: error: nothing was published:",
+        "  pruned-rows: 11 of 12 rows would be removed, such as ",
+        "  if all this is right, run it again with --allow pruned-rows",
+    ];
+    let told = place.run(&format!("{append} --dry-run")).failed(4, words).stdout;
+    let stays = "store    store, version 1 stays; this would have changed:\nremoved  11 rows\n";
+    assert!(told.starts_with(stays), "{told}");
+    place.run(&append).failed(4, words);
+    let report = place.run(&format!("{append} --dry-run --json")).failed(4, words).json();
+    assert_eq!((&report["published"], &report["version"]), (&false.into(), &1.into()));
+    assert_eq!(report["error"]["hint"], "--allow pruned-rows");
+    assert_eq!(rows(), 12);
+    let told = place.run(&format!("{append} --dry-run --allow pruned-rows")).done().stdout;
+    assert!(told.contains("allowed  pruned-rows: 11 of 12 rows would be removed"), "{told}");
+    assert_eq!(rows(), 12);
+    place.run(&format!("{append} --allow pruned-rows -q")).done();
+    assert_eq!(rows(), 1);
+}
+
+#[test]
 fn a_build_that_would_skip_more_than_a_tenth_of_the_files_is_stopped_until_it_is_allowed() {
     let place = Place::with_panel();
     fs::write(place.path("panel/BAD.parquet"), "").unwrap();
