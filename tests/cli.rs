@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -443,9 +443,8 @@ fn who_waits_for_a_lock_can_be_interrupted() {
     ] {
         let mut child = place.start(line);
         // It says so when it begins to wait.
-        let mut told = [0; 4096];
-        let len = child.stderr.as_mut().unwrap().read(&mut told).unwrap();
-        let told = String::from_utf8_lossy(&told[..len]).into_owned();
+        let mut told = String::new();
+        BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
         assert!(told.contains("is being written by ") && told.ends_with("; waiting for it\n"), "{line}: {told}");
         let started = Instant::now();
         interrupt(child).failed(130, &["transect: interrupted"]);
