@@ -40,12 +40,17 @@ impl Allowance {
 
     /// Why a file is refused that takes `bytes`, `as_what`.
     pub(super) fn refusal(&self, what: &str, bytes: u64) -> Reason {
+        self.refusal_of(what, bytes, bytes)
+    }
+
+    /// As [`refusal`](Allowance::refusal) of a file that would take `all` in the end.
+    pub(super) fn refusal_of(&self, what: &str, bytes: u64, all: u64) -> Reason {
         let what = format!(
             "{what} would take {}, more than a quarter of the memory, which is {}",
             shown(bytes),
             shown(self.memory),
         );
-        let enough = Setting::Memory(whole(bytes.saturating_mul(QUARTER)));
+        let enough = Setting::Memory(whole(all.saturating_mul(QUARTER)));
         Reason::new(Kind::TooLarge, what).or(Remedy::set(enough, "allows it"))
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 
-use super::agree::{Agreement, Member, agree};
+use super::agree::Agreement;
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, WHOLE, guarded};
 use super::date_advice::{Advised, DateAdvice};
 use super::dates::Format;
 use super::discover::{Found, counted, discover, skip};
-use super::exact::{Small, answer};
+use super::exact::Small;
 use super::options::SourceOptions;
 use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::parquet::settle::settle_instants;
@@ -20,6 +20,7 @@ use super::prior::Prior;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::scan::Scan;
 use super::survey::{Input, Layout, Survey, Target};
+use super::trial::{Party, Trial};
 use super::trouble::check_machine;
 use crate::error::{Error, Result};
 use crate::hint::listed;
@@ -112,57 +113,47 @@ fn look_at(
         None => check_names(options, &schemas(&candidates), !skipped.is_empty(), &mut notes)?,
         Some(prior) => check_changed_names(prior, &schemas(&candidates))?,
     }
-    let (usable, refused): (Vec<Candidate>, Vec<Candidate>) =
+    let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
     candidates = usable;
     let before = prior.map(|prior| prior.date_name);
     let advice = DateAdvice::new(options, format.as_ref(), before, schemas(&candidates), &allowance);
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
-    for Candidate { path, stamp, footer, .. } in refused {
-        let Some(reason) = refusal(&footer) else { continue };
-        if footer.schema.refusal.is_some() {
-            skipped.push(skip(&path, reason.clone()));
-            continue;
-        }
+    let mut reasons = Vec::with_capacity(refused.len());
+    for Candidate { path, stamp, footer, .. } in &refused {
+        let Some(reason) = refusal(footer) else { continue };
+        let is_own = footer.schema.refusal.is_some();
         // Of files with one schema the first is looked into, and not each where all differ.
         let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
-        if is_first {
-            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(&path), stamp, &footer.schema));
+        if is_first && !is_own {
+            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(path), *stamp, &footer.schema));
         }
-        let advised = advices.get(&Arc::as_ptr(&footer.schema));
-        skipped.push(skip(&path, advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason))));
+        let advised = advices.get(&Arc::as_ptr(&footer.schema)).filter(|_| !is_own);
+        reasons.push(advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason)));
     }
 
-    let members: Vec<Member> = candidates
-        .iter()
-        .map(|candidate| Member {
-            schema: Arc::clone(&candidate.footer.schema),
-            has_rows: candidate.footer.row_count > 0,
-        })
-        .collect();
-    let Agreement { columns, refused } = agree(&members, prior, &|files, name, question| {
-        workers.try_map(files.len(), |n| {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
+    let trial = Trial { root, options, prior, allowance: &allowance, workers, observer };
+    let Agreement { columns, refused: disputed } = trial.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
+    let mut kept = Vec::with_capacity(candidates.len());
+    for (candidate, reason) in candidates.into_iter().zip(disputed) {
+        match reason {
+            Some(reason) => {
+                refused.push(candidate);
+                reasons.push(reason);
             }
-            let candidate = &candidates[files[n]];
-            let path = root.join(&candidate.path);
-            let Candidate { stamp, footer, small, .. } = candidate;
-            let answer = answer(&path, *stamp, &footer.schema, small, name, question, &allowance);
-            if answer.is_err() {
-                check_machine(&path)?;
-            }
-            Ok(answer)
-        })
-    })?;
-    let mut refused = refused.into_iter();
-    candidates.retain(|candidate| match refused.next().flatten() {
-        Some(reason) => {
-            skipped.push(skip(&candidate.path, reason));
-            false
+            None => kept.push(candidate),
         }
-        None => true,
-    });
+    }
+    candidates = kept;
+    // In the order of their codes, as they would be looked at.
+    let mut everyone: Vec<(&Candidate, Option<usize>)> = candidates.iter().map(|candidate| (candidate, None)).collect();
+    everyone.extend(refused.iter().zip(0..).map(|(candidate, n)| (candidate, Some(n))));
+    everyone.sort_by(|a, b| a.0.code.cmp(&b.0.code));
+    let places = everyone.iter().enumerate().filter_map(|(place, (_, n))| Some((place, reasons[(*n)?].clone())));
+    let mut reasons: Vec<(usize, Reason)> = places.collect();
+    let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
+    trial.keep_what_works(&parties, &mut reasons)?;
+    skipped.extend(reasons.into_iter().map(|(place, reason)| skip(&everyone[place].0.path, reason)));
     skipped.sort_by(|a, b| a.path.cmp(&b.path));
     if options.strict && !skipped.is_empty() {
         let count = counted(skipped.len(), "input", "inputs");
@@ -220,6 +211,11 @@ fn refusal(footer: &Footer) -> Option<&Reason> {
     let FileSchema { refusal, date, .. } = footer.schema.as_ref();
     let date = date.as_ref().err().filter(|_| footer.row_count > 0);
     refusal.as_ref().or(date)
+}
+
+fn party(candidate: &Candidate) -> Party<'_> {
+    let Candidate { path, stamp, footer, small, .. } = candidate;
+    Party { path, stamp: *stamp, schema: Arc::clone(&footer.schema), row_count: footer.row_count, small }
 }
 
 /// The schemas among `candidates`, each once, in first-seen order.

@@ -29,6 +29,7 @@ mod scan;
 mod section_file;
 mod series;
 mod survey;
+mod trial;
 mod trouble;
 mod types;
 mod weight;

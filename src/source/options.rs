@@ -61,6 +61,23 @@ impl Default for SourceOptions {
 }
 
 impl SourceOptions {
+    /// These options with `settings` beside them, as they would be typed; what is no option of a source is passed over.
+    pub(super) fn with(&self, settings: &[Setting]) -> SourceOptions {
+        let mut options = self.clone();
+        for setting in settings {
+            match setting {
+                Setting::Cast(casts) => {
+                    options.casts.retain(|known| casts.iter().all(|cast| cast.column != known.column));
+                    options.casts.extend(casts.iter().filter_map(|cast| cast.to_string().parse::<Cast>().ok()));
+                }
+                Setting::Exclude(names) => options.exclude.extend(names.iter().cloned()),
+                Setting::DateColumn(names) => options.date_columns.clone_from(names),
+                _ => {}
+            }
+        }
+        options
+    }
+
     /// Whether the column `name` is to be kept.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))

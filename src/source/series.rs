@@ -344,9 +344,8 @@ fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> R
             let (row_number, value) = (before + row + 1, shown_value(codes, row));
             let what =
                 format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
-            let by_name = Remedy::set(Setting::Exclude(vec![name.to_owned()]), "goes by the names of files alone");
-            let rename = Remedy::Do("rename the file".to_owned());
-            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename).or(by_name))
+            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
         }
     }
 }

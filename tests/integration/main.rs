@@ -1,5 +1,6 @@
 //! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
+mod advice;
 mod appends;
 mod compared;
 mod crash;
