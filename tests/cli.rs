@@ -497,7 +497,7 @@ fn a_build_that_would_skip_more_than_a_tenth_of_the_files_is_stopped_until_it_is
         "  if all this is right, run it again with --allow skipped-files",
     ];
     assert_eq!(place.run("build panel store -q").failed(4, words).stdout, "");
-    place.run("info store").failed(1, &["unfinished"]);
+    place.run("info store").failed(1, &["nothing of that name is there"]);
     let json = place.run("build panel store --json").failed(4, words).json();
     assert_eq!((&json["published"], &json["version"], &json["rows"]), (&false.into(), &0.into(), &475.into()));
     let met = &json["guards"][0];
