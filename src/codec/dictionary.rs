@@ -32,7 +32,7 @@ impl DictionaryBuilder {
     }
 
     /// The code of each row of `array`; 0 where it is null.
-    pub(super) fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
+    pub(crate) fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
         let failed = || Error::failed("dictionary-code a column");
         let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
         let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::rows::{Origin, Piece};
+use super::rows::{Origin, Run};
 
 /// The appended rows of one section, row by row.
 #[derive(Debug, Default)]
@@ -16,6 +16,11 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
+    /// Those of the rows of a part of the section.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Marks {
+        Marks { rows: self.rows.get(rows).unwrap_or_default().to_vec(), replaced: self.replaced }
+    }
+
     /// The version that appended this row, or 0.
     pub(crate) fn of_row(&self, row: usize) -> u64 {
         self.rows.get(row).copied().unwrap_or(0)
@@ -75,7 +80,7 @@ impl Rule {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Alignment {
     /// What the new section consists of, in key order.
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) runs: Vec<Run>,
     /// Rows in both.
     pub(crate) pairs: Vec<Pair>,
     /// Rows that are new: block and row.
@@ -152,14 +157,14 @@ impl Alignment {
 
     /// How many rows the new section has.
     pub(crate) fn row_count(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.rows.len()).sum()
+        self.runs.iter().map(|run| run.rows.len()).sum()
     }
 
     fn take(&mut self, origin: Origin, rows: Range<usize>) {
-        match self.pieces.last_mut() {
+        match self.runs.last_mut() {
             Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
             _ if rows.is_empty() => {}
-            _ => self.pieces.push(Piece { origin, rows }),
+            _ => self.runs.push(Run { origin, rows }),
         }
     }
 
@@ -255,14 +260,14 @@ mod tests {
                 }
                 model.insert(place, (Origin::Block(block), row));
             }
-            let each = |piece: &Piece| { let origin = piece.origin; piece.rows.clone().map(move |row| (origin, row)) };
-            prop_assert_eq!(found.pieces.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
+            let each = |run: &Run| { let origin = run.origin; run.rows.clone().map(move |row| (origin, row)) };
+            prop_assert_eq!(found.runs.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
             let each = |pair: &Pair| { let p = *pair; (0..p.len).map(move |n| (p.before + n, p.block, p.row + n)) };
             prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
             prop_assert_eq!(&found.added, &added);
             prop_assert_eq!(&found.removed, &removed);
             prop_assert_eq!(&found.stayed, &stayed);
-            prop_assert!(found.pieces.iter().all(|piece| !piece.rows.is_empty()));
+            prop_assert!(found.runs.iter().all(|run| !run.rows.is_empty()));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Two streams of rows in one order: which rows are new or gone, and which values differ, bit for bit.
 
 mod align;
+mod groups;
 mod order;
 mod rows;
 mod values;
 
 pub(crate) use align::{Alignment, Marks, Pair, Reread, Rule, Unread};
+pub(crate) use groups::groups;
 pub(crate) use order::KeyOrder;
-pub(crate) use rows::{ColumnRows, Origin, Piece};
+pub(crate) use rows::{ColumnRows, Origin, Run, within};
 pub(crate) use values::for_each_difference;

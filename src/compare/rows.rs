@@ -1,4 +1,4 @@
-//! Rows of one date, wherever they lie: pieces of their origins, and the columns of an origin as bytes.
+//! Rows of one date, wherever they lie: runs of their origins, and the columns of an origin as bytes.
 
 use std::ops::Range;
 
@@ -9,18 +9,31 @@ use crate::format::Stored;
 
 /// Neighbouring rows of one origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Run {
     pub(crate) origin: Origin,
     pub(crate) rows: Range<usize>,
 }
 
-/// Where a piece's rows lie.
+/// Where a run's rows lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// In the block of this number.
     Block(usize),
     /// In the section of the version before.
     Before,
+}
+
+/// The part of `runs` with these rows, counted from the first run's first.
+pub(crate) fn within(runs: &[Run], rows: Range<usize>) -> Vec<Run> {
+    let mut start = 0;
+    let part = |run: &Run| {
+        let before = start;
+        start += run.rows.len();
+        let (from, to) = (rows.start.max(before), rows.end.min(start));
+        (from < to)
+            .then(|| Run { origin: run.origin, rows: run.rows.start + from - before..run.rows.start + to - before })
+    };
+    runs.iter().filter_map(part).collect()
 }
 
 /// One column of all rows of an origin, as bytes.

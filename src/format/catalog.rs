@@ -37,6 +37,8 @@ pub enum Table {
     Sources = 12,
     /// [`HistoryRecord`](super::HistoryRecord)s.
     History = 13,
+    /// [`PieceRecord`](super::PieceRecord)s, those of each section in the order of their rows.
+    Pieces = 14,
 }
 
 impl Table {
@@ -56,11 +58,12 @@ impl Table {
         Table::Sections,
         Table::Sources,
         Table::History,
+        Table::Pieces,
     ];
 }
 
 /// How many tables there are.
-pub const TABLE_COUNT: usize = 14;
+pub const TABLE_COUNT: usize = 15;
 
 /// Where a table lies, and its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -105,7 +108,7 @@ pub struct Header {
 }
 
 const HEADER_LEN: usize = size_of::<Header>();
-const _: () = assert!(HEADER_LEN == 416);
+const _: () = assert!(HEADER_LEN == 440);
 
 /// The bytes of a catalog being assembled.
 #[derive(Debug)]

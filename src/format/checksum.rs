@@ -11,7 +11,7 @@ pub fn checksum(bytes: &[u8]) -> u64 {
 /// What a chunk is: seeds its checksum, so that a block that is whole but in the wrong place never verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct SectionIdentity {
+pub struct ChunkIdentity {
     /// The store.
     pub store_id: [u8; 16],
     /// The version that wrote the segment.
@@ -20,7 +20,7 @@ pub struct SectionIdentity {
     pub ordinal: u32,
     /// Days since 1970-01-01.
     pub date: i32,
-    /// Rows of the section.
+    /// Rows of the piece.
     pub row_count: u32,
     /// Index of the panel column.
     pub column: u32,
@@ -28,16 +28,18 @@ pub struct SectionIdentity {
     pub null_count: u32,
     /// Stored type.
     pub stored: u32,
+    /// Index of the chunk among its segment's.
+    pub chunk: u64,
 }
 
-impl SectionIdentity {
+impl ChunkIdentity {
     /// Checksum of `bytes` as the chunk with this identity.
     pub fn checksum(&self, bytes: &[u8]) -> u64 {
         XxHash3_64::oneshot_with_seed(checksum(bytemuck::bytes_of(self)), bytes)
     }
 }
 
-const _: () = assert!(size_of::<SectionIdentity>() == 48);
+const _: () = assert!(size_of::<ChunkIdentity>() == 56);
 
 #[cfg(test)]
 mod tests {
@@ -51,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_same_bytes_elsewhere_have_another_checksum() {
-        let here = SectionIdentity {
+        let here = ChunkIdentity {
             store_id: [7; 16],
             version: 1,
             ordinal: 0,
@@ -60,11 +62,13 @@ mod tests {
             column: 2,
             null_count: 0,
             stored: 5,
+            chunk: 9,
         };
         let sum = here.checksum(b"block");
-        assert_ne!(sum, SectionIdentity { date: 19_725, ..here }.checksum(b"block"));
-        assert_ne!(sum, SectionIdentity { column: 3, ..here }.checksum(b"block"));
-        assert_ne!(sum, SectionIdentity { version: 2, ..here }.checksum(b"block"));
-        assert_ne!(sum, SectionIdentity { store_id: [8; 16], ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { date: 19_725, ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { column: 3, ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { chunk: 14, ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { version: 2, ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { store_id: [8; 16], ..here }.checksum(b"block"));
     }
 }

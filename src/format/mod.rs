@@ -17,7 +17,7 @@ mod names;
 mod record;
 
 pub use catalog::{CatalogBytes, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header, table};
-pub use checksum::{SectionIdentity, checksum};
+pub use checksum::{ChunkIdentity, checksum};
 pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;
 pub use lock::LockNote;
@@ -26,7 +26,7 @@ pub use names::{
     parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
 };
 pub use record::{
-    ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, HistoryRecord, NONE, SectionRecord,
+    ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, HistoryRecord, NONE, PieceRecord, SectionRecord,
     SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, StrRef, TypeRecord,
 };
 

@@ -114,16 +114,30 @@ pub struct SegmentColumnRecord {
     pub logical: TypeRecord,
 }
 
-/// One section: where its record batch body lies.
+/// One section: its pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct SectionRecord {
+    /// Index of its first piece.
+    pub piece_start: u64,
+    /// The version in which its rows last changed.
+    pub changed: u64,
+    /// Rows of all pieces.
+    pub row_count: u64,
+    /// How many pieces it has, at least one.
+    pub piece_count: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// One piece of a section: where its record batch body lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PieceRecord {
     /// Byte offset of the body in its segment.
     pub body_offset: u64,
     /// Length of the body in bytes.
     pub body_len: u64,
-    /// The version in which its rows last changed.
-    pub changed: u64,
     /// Index of its first chunk among its segment's; it has one for each column of the segment.
     pub chunk_start: u64,
     /// Index of its segment.
@@ -233,7 +247,7 @@ const _: () = {
     assert!(size_of::<DictionaryRecord>() == 32);
     assert!(size_of::<SegmentRecord>() == 64);
     assert!(size_of::<SegmentColumnRecord>() == 24);
-    assert!(size_of::<SectionRecord>() == 40);
+    assert!(size_of::<SectionRecord>() == 32 && size_of::<PieceRecord>() == 32);
     assert!(size_of::<ChunkFileHeader>() == 16);
     assert!(size_of::<ChunkRecord>() == 16);
     assert!(size_of::<HistoryRecord>() == 64);

@@ -131,7 +131,7 @@ pub(super) fn assemble(
         date_spelling: panel.date_form.spelling,
         dictionaries,
         segments: Vec::new(),
-        sections: Vec::new(),
+        pieces: Vec::new(),
         chunks: ChunkFile::new(),
         sources: Vec::new(),
         history: Vec::new(),

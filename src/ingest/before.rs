@@ -1,19 +1,22 @@
-//! The section of the version before an update, its columns in the types of now.
+//! What a section held in the version before an update, its columns in the types of now.
 
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_buffer::Buffer;
 use arrow_schema::DataType;
 
-use crate::codec::{fixed_bytes, natural_stored};
+use crate::codec::{DictionaryBuilder, fixed_bytes, natural_stored};
 use crate::compare::ColumnRows;
 use crate::error::Result;
 use crate::format::Stored;
 use crate::segment::SegmentColumn;
-use crate::store::Section;
+use crate::store::{Piece, Section};
 
-/// The section of the version before, its columns in the panel's types of now.
+/// A part of a section of the version before, its columns in the panel's types of now.
 pub(super) struct Before {
     section: Section,
+    /// Where it lies in one piece, which is mostly.
+    piece: Option<Piece>,
+    stocks: Vec<u32>,
     /// For each panel column, its values in the new type where the old one's bytes do not serve.
     converted: Vec<Option<Converted>>,
 }
@@ -30,24 +33,35 @@ impl Before {
     /// # Errors
     /// When it is damaged.
     pub(super) fn new(section: Section, columns: &[SegmentColumn]) -> Result<Before> {
+        let piece = section.only_piece()?.cloned();
+        let serves = |index: usize, logical: &DataType| match &piece {
+            Some(piece) => piece.raw(index).is_none_or(|raw| serves(raw.logical, logical)),
+            // Several pieces are joined in any case.
+            None => false,
+        };
         let converted = columns[2..].iter().enumerate().map(|(index, column)| {
-            let serves = section.raw(index).is_none_or(|raw| serves(raw.logical, &column.logical));
-            if serves || !section.has_value(index) {
+            if serves(index, &column.logical) || !section.has_value(index)? {
                 return Ok(None);
             }
             let array = section.column_as(index, &column.logical, 0..section.row_count())?;
-            Converted::new(&array).map(Some)
+            Converted::new(&array, column).map(Some)
         });
         let converted = converted.collect::<Result<_>>()?;
-        Ok(Before { section, converted })
+        let mut stocks = Vec::new();
+        if piece.is_none() {
+            for piece in section.pieces() {
+                stocks.extend_from_slice(piece?.raw_stock_numbers());
+            }
+        }
+        Ok(Before { section, piece, stocks, converted })
     }
 
     /// The stock number of each row.
     pub(super) fn stock_numbers(&self) -> &[u32] {
-        self.section.raw_stock_numbers()
+        self.piece.as_ref().map_or(&self.stocks, Piece::raw_stock_numbers)
     }
 
-    /// The section itself.
+    /// The part of the section itself.
     pub(super) fn section(&self) -> &Section {
         &self.section
     }
@@ -62,7 +76,8 @@ impl Before {
                 codes: None,
             });
         }
-        let raw = self.section.raw(index).filter(|_| self.section.has_value(index))?;
+        let piece = self.piece.as_ref().filter(|piece| piece.has_value(index))?;
+        let raw = piece.raw(index)?;
         Some(ColumnRows { stored: raw.stored, values: raw.values, validity: raw.validity, codes: None })
     }
 }
@@ -88,12 +103,22 @@ pub(super) fn stored_as(then: &DataType, stored: Stored, now: &DataType) -> Opti
 }
 
 impl Converted {
-    fn new(array: &ArrayRef) -> Result<Converted> {
-        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-        Ok(Converted {
-            stored: natural_stored(array.data_type()),
-            values: fixed_bytes(array)?,
-            validity: nulls.map(|nulls| nulls.inner().sliced()),
-        })
+    /// `array`, in the logical type of `column`.
+    fn new(array: &ArrayRef, column: &SegmentColumn) -> Result<Converted> {
+        let stored = natural_stored(array.data_type());
+        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        let values = match stored {
+            Stored::Bits => match array.as_boolean_opt() {
+                Some(bits) => bits.values().sliced(),
+                // A column of nulls has no values.
+                None => Buffer::from(vec![0; array.len().div_ceil(8)]),
+            },
+            Stored::Codes => {
+                let mut known = DictionaryBuilder::of(column.dictionary.as_ref());
+                Buffer::from_vec(known.encode(array)?)
+            }
+            _ => fixed_bytes(array)?,
+        };
+        Ok(Converted { stored, values, validity: nulls.map(|nulls| nulls.inner().sliced()) })
     }
 }

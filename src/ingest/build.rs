@@ -1,5 +1,6 @@
 //! Runs a build: survey, gather, seal, publish.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use super::seal::Sealer;
 use super::settings::Settings;
 use super::sparse::guard_sparse;
 use super::spelling::date_form;
-use super::stages::{NewSection, Stages};
+use super::stages::{NewPiece, PlannedPiece, Stages};
+use crate::compare::within;
 use crate::error::{Error, Result};
 use crate::progress::{Observer, Silent};
 use crate::shuffle::{self, Gathering};
@@ -199,9 +201,16 @@ impl<'a> Build<'a> {
                 return Ok((Vec::new(), sections));
             }
             let sealer = Sealer { gathering, columns };
-            let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &sections, syncs, |walk, date| {
-                let (row_count, body) = sealer.section(date, &walk.pieces(date), None);
-                Ok(NewSection { changed: writer.version(), row_count, body })
+            let pieces = sealer.gathering.pieces(&sections).into_iter().map(|(date, place, rows)| PlannedPiece {
+                date,
+                place,
+                row_count: rows.len() as u32,
+                of: rows,
+            });
+            let pieces: Vec<PlannedPiece<Range<usize>>> = pieces.collect();
+            let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &pieces, syncs, |walk, piece| {
+                let runs = within(&walk.runs(piece.date), piece.of.clone());
+                Ok(NewPiece { changed: writer.version(), body: sealer.piece(piece.date, &runs, None) })
             })?;
             Ok((sealed, sections))
         })?;

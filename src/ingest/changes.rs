@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::appended::AppendedDate;
+use super::revision::Unit;
 use crate::key::Date;
 
 /// Changes told in full.
@@ -72,16 +73,31 @@ pub(super) struct Found {
 }
 
 /// A date whose section differs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct DirtyDate {
     pub(super) date: Date,
-    /// Rows of the new section.
-    pub(super) row_count: u32,
+    /// What it consists of.
+    pub(super) units: Vec<NewUnit>,
     pub(super) added: u64,
     pub(super) restated: u64,
     /// Rows that differ only in columns that the version before does not have.
     pub(super) filled: u64,
     pub(super) removed: u64,
+}
+
+impl DirtyDate {
+    /// How many rows are not as they were.
+    pub(super) fn change_count(&self) -> u64 {
+        self.added + self.restated + self.filled + self.removed
+    }
+}
+
+/// A unit of a date whose section differs.
+#[derive(Debug, Clone)]
+pub(super) struct NewUnit {
+    pub(super) unit: Unit,
+    /// Rows of the new section; `None` where its pieces stay as they are.
+    pub(super) row_count: Option<usize>,
 }
 
 /// One change, in words.

@@ -5,10 +5,10 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use super::appended::AppendedDate;
 use super::before::Before;
-use super::changes::{Changes, DirtyDate, EXAMPLES, Found, RowChange};
+use super::changes::{Changes, DirtyDate, EXAMPLES, Found, NewUnit, RowChange};
 use super::revision::{Given, Revision};
 use super::stages::Stages;
-use crate::compare::{Alignment, Marks, Origin, Pair, Piece, for_each_difference};
+use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{restore, show};
@@ -46,76 +46,111 @@ impl Revision<'_> {
 
     fn compare_dates(&self, dates: &[Date], observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes::none(self.sealer.columns.len() - 2);
-        let columns_before = self.before.schema()?.columns.len();
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let before = self.section_before(date)?;
-            let alignment = self.align(date, before.as_ref(), &mut walk)?;
-            let marks = self.marks(date, before.as_ref());
-            changes.appended.extend(self.appended_now(&marks, &alignment).map(|now| (date, now)));
-            changes.stayed.extend(self.found(date, before.as_ref(), &alignment.stayed)?);
-            if !marks.is_empty() {
-                changes.lost.extend(self.found(date, before.as_ref(), &alignment.removed)?);
-            }
-            let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
-            let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
-            let mut first_columns = Vec::new();
-            let stocks = before.as_ref().map_or(&[][..], Before::stock_numbers);
-            changes.rows_before += stocks.len() as u64;
-            for (column, count) in changes.columns.iter_mut().enumerate() {
-                let lost = &mut changes.lost_values[column];
-                let differing = if column < columns_before { &mut restated } else { &mut filled };
-                let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
-                let of_before = before.as_ref().and_then(|before| before.column(column));
-                let of_block = |block| self.sealer.gathering.column(block, column);
-                for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, pair, n| {
-                    if of_block(pair.block).is_none_or(|now| !now.is_valid(pair.row + n)) {
-                        lost.note(stocks[pair.before + n]);
-                    }
-                    differing[row] = true;
-                    *count += 1;
-                    if first_columns.len() < EXAMPLES {
-                        first_columns.push((row, column));
-                    }
-                });
-            }
-            let dirty = DirtyDate {
-                date,
-                row_count: alignment.row_count() as u32,
-                added: alignment.added.len() as u64,
-                restated: restated.iter().filter(|differs| **differs).count() as u64,
-                filled: restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated).count()
-                    as u64,
-                removed: alignment.removed.len() as u64,
-            };
-            if dirty.added + dirty.restated + dirty.filled + dirty.removed > 0 {
-                changes.dirty.push(dirty);
-                if changes.examples.len() < EXAMPLES {
-                    changes.examples.extend(self.examples(date, before.as_ref(), &alignment, &first_columns)?);
+            let section = self.section_before(date)?;
+            let marks = self.marks(date, section.as_ref());
+            let mut dirty = DirtyDate { date, units: Vec::new(), added: 0, restated: 0, filled: 0, removed: 0 };
+            let mut versions = self.is_marked(&marks).then(Vec::new);
+            for unit in self.units(date, section.as_ref(), &mut walk)? {
+                let marks = self.marks_of(date, section.as_ref(), &unit);
+                let before = self.part(section.as_ref(), &unit)?;
+                let alignment = self.align(date, &unit, (before.as_ref(), &marks), &mut walk)?;
+                if let Some(versions) = &mut versions {
+                    versions.extend(self.versions(&marks, &alignment));
                 }
+                let is_dirty = self.compare_unit(before.as_ref(), &marks, &alignment, &mut dirty, &mut changes)?;
+                dirty.units.push(NewUnit { unit, row_count: is_dirty.then(|| alignment.row_count()) });
+            }
+            let appended = versions.map(|versions| AppendedDate::new(versions, self.replaced(&marks)));
+            changes.appended.extend(appended.map(|now| (date, now)));
+            if dirty.change_count() > 0 {
+                changes.dirty.push(dirty);
             }
             observer.advance(1);
         }
         Ok(changes)
     }
 
-    /// Which rows of a section are appended ones now, given those that were; `None` where there are and were none.
-    fn appended_now(&self, marks: &Marks, alignment: &Alignment) -> Option<AppendedDate> {
-        let (version, replaced) = match self.given {
-            Given::ByStock if marks.is_empty() => return None,
-            Given::ByStock => (0, marks.replaced),
-            Given::ByDate { version, replaces } => (version, if replaces { version } else { marks.replaced }),
+    /// Compares the rows of a unit of `dirty`'s date, and adds what differs; whether anything does.
+    fn compare_unit(
+        &self,
+        before: Option<&Before>,
+        marks: &Marks,
+        alignment: &Alignment,
+        dirty: &mut DirtyDate,
+        changes: &mut Changes,
+    ) -> Result<bool> {
+        let date = dirty.date;
+        changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
+        if !marks.is_empty() {
+            changes.lost.extend(self.found(date, before, &alignment.removed)?);
+        }
+        let columns_before = self.before.schema()?.columns.len();
+        let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
+        let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
+        let mut first_columns = Vec::new();
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        changes.rows_before += stocks.len() as u64;
+        for (column, count) in changes.columns.iter_mut().enumerate() {
+            let lost = &mut changes.lost_values[column];
+            let differing = if column < columns_before { &mut restated } else { &mut filled };
+            let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
+            let of_before = before.and_then(|before| before.column(column));
+            let of_block = |block| self.sealer.gathering.column(block, column);
+            for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, pair, n| {
+                if of_block(pair.block).is_none_or(|now| !now.is_valid(pair.row + n)) {
+                    lost.note(stocks[pair.before + n]);
+                }
+                differing[row] = true;
+                *count += 1;
+                if first_columns.len() < EXAMPLES {
+                    first_columns.push((row, column));
+                }
+            });
+        }
+        let count_before = dirty.change_count();
+        dirty.added += alignment.added.len() as u64;
+        dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
+        let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
+        dirty.filled += only_filled.count() as u64;
+        dirty.removed += alignment.removed.len() as u64;
+        let is_dirty = dirty.change_count() > count_before;
+        if is_dirty && changes.examples.len() < EXAMPLES {
+            changes.examples.extend(self.examples(date, before, alignment, &first_columns)?);
+        }
+        Ok(is_dirty)
+    }
+
+    /// Whether a date with these marks has, or may have now, rows that were appended.
+    fn is_marked(&self, marks: &Marks) -> bool {
+        self.given != Given::ByStock || !marks.is_empty()
+    }
+
+    /// For each row of a unit, given the marks of those before, the version that appended it, or 0.
+    fn versions(&self, marks: &Marks, alignment: &Alignment) -> Vec<u64> {
+        let now = match self.given {
+            Given::ByStock => 0,
+            Given::ByDate { version, .. } => version,
         };
-        let versions = alignment.pieces.iter().flat_map(|Piece { origin, rows }| {
+        let versions = alignment.runs.iter().flat_map(|Run { origin, rows }| {
             rows.clone().map(|row| match origin {
                 Origin::Before => marks.of_row(row),
-                Origin::Block(_) => version,
+                Origin::Block(_) => now,
             })
         });
-        Some(AppendedDate::new(versions, replaced))
+        versions.collect()
+    }
+
+    /// The last version that took away the rows that were not given.
+    fn replaced(&self, marks: &Marks) -> u64 {
+        match self.given {
+            Given::ByDate { version, replaces: true } => version,
+            _ => marks.replaced,
+        }
     }
 
     /// These rows of the section before.
@@ -182,7 +217,7 @@ impl Revision<'_> {
 
     /// One row in logical types.
     fn row(&self, date: Date, origin: Origin, row: usize, before: Option<&Before>) -> Result<RecordBatch> {
-        let (_, body) = self.sealer.section(date, &[Piece { origin, rows: row..row + 1 }], before);
+        let body = self.sealer.piece(date, &[Run { origin, rows: row..row + 1 }], before);
         let columns = self.sealer.columns.iter().zip(body.into_chunks());
         let arrays = columns.map(|(column, (chunk, null_count))| {
             let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };

@@ -1,4 +1,4 @@
-//! The second half of a build or an update: pieces of blocks, mapped from the spill, and of the section before become
+//! The second half of a build or an update: runs of blocks, mapped from the spill, and of the section before become
 //! a section.
 
 use std::ops::Range;
@@ -10,14 +10,14 @@ use arrow_buffer::bit_util::set_bit;
 
 use super::before::Before;
 use crate::codec::{Slot, copy_bits};
-use crate::compare::{ColumnRows, Origin, Piece};
+use crate::compare::{ColumnRows, Origin, Run};
 use crate::error::Damage;
 use crate::format::Stored;
 use crate::key::Date;
-use crate::segment::{SectionBody, SegmentColumn, chunk_array};
+use crate::segment::{PieceBody, SegmentColumn, chunk_array};
 use crate::shuffle::Gathering;
 
-/// Everything that sealing a section needs, shared by all workers.
+/// Everything that sealing a piece needs, shared by all workers.
 pub(super) struct Sealer<'a> {
     pub(super) gathering: Gathering<'a>,
     /// Code, date, then the panel's columns.
@@ -25,27 +25,27 @@ pub(super) struct Sealer<'a> {
 }
 
 impl Sealer<'_> {
-    /// The section of `date` with the rows of `pieces`, which are in code order; `before` is what some may lie in.
-    pub(super) fn section(&self, date: Date, pieces: &[Piece], before: Option<&Before>) -> (u32, SectionBody) {
-        let row_count: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+    /// A piece of the section of `date` with the rows of `runs`, which are in key order; `before` is what some may lie in.
+    pub(super) fn piece(&self, date: Date, runs: &[Run], before: Option<&Before>) -> PieceBody {
+        let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
         let sources: Vec<Vec<Source>> =
-            (2..self.columns.len()).map(|index| self.sources(index - 2, pieces, before)).collect();
+            (2..self.columns.len()).map(|index| self.sources(index - 2, runs, before)).collect();
         let layout = self.columns.iter().enumerate().map(|(index, column)| {
             let nulls = if index < 2 { 0 } else { sources[index - 2].iter().map(Source::null_count).sum() };
             (column.stored, nulls as u32)
         });
-        let mut body = SectionBody::new(row_count as u32, layout);
+        let mut body = PieceBody::new(row_count as u32, layout);
 
         let codes: &mut [u32] = bytemuck::cast_slice_mut(body.values_mut(0));
         let mut at = 0;
-        for piece in pieces {
-            let to = &mut codes[at..at + piece.rows.len()];
-            match (piece.origin, before) {
+        for run in runs {
+            let to = &mut codes[at..at + run.rows.len()];
+            match (run.origin, before) {
                 (Origin::Block(block), _) => {
-                    let stocks = self.gathering.stocks(block, piece.rows.clone());
+                    let stocks = self.gathering.stocks(block, run.rows.clone());
                     to.iter_mut().zip(stocks).for_each(|(code, stock)| *code = stock);
                 }
-                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stock_numbers()[piece.rows.clone()]),
+                (Origin::Before, Some(before)) => to.copy_from_slice(&before.stock_numbers()[run.rows.clone()]),
                 (Origin::Before, None) => {}
             }
             at += to.len();
@@ -56,34 +56,28 @@ impl Sealer<'_> {
             let target = &self.columns[index + 2];
             fill_values(sources, target, body.values_mut(index + 2));
         }
-        (row_count as u32, body)
+        body
     }
 
-    /// A panel column of the rows of `pieces` as a section holds it.
+    /// A panel column of the rows of `runs` as a section holds it.
     ///
     /// # Errors
     /// When a code lies outside its dictionary, as those of a damaged section may.
-    pub(super) fn column_of(
-        &self,
-        column: usize,
-        pieces: &[Piece],
-        before: Option<&Before>,
-    ) -> Result<ArrayRef, Damage> {
-        let row_count: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
-        let (sources, target) = (self.sources(column, pieces, before), &self.columns[column + 2]);
+    pub(super) fn column_of(&self, column: usize, runs: &[Run], before: Option<&Before>) -> Result<ArrayRef, Damage> {
+        let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
+        let (sources, target) = (self.sources(column, runs, before), &self.columns[column + 2]);
         let null_count = sources.iter().map(Source::null_count).sum::<usize>() as u32;
-        let mut body = SectionBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
+        let mut body = PieceBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
         fill_validity(&sources, 0, &mut body);
         fill_values(&sources, target, body.values_mut(0));
         let chunk = body.into_chunks().remove(0).0;
         chunk_array(target, row_count as u32, null_count, &chunk)
     }
 
-    /// A panel column of each piece.
-    fn sources<'s>(&'s self, column: usize, pieces: &[Piece], before: Option<&'s Before>) -> Vec<Source<'s>> {
-        let source =
-            |piece: &Piece| Source { column: self.column(column, piece.origin, before), rows: piece.rows.clone() };
-        pieces.iter().map(source).collect()
+    /// A panel column of each run.
+    fn sources<'s>(&'s self, column: usize, runs: &[Run], before: Option<&'s Before>) -> Vec<Source<'s>> {
+        let source = |run: &Run| Source { column: self.column(column, run.origin, before), rows: run.rows.clone() };
+        runs.iter().map(source).collect()
     }
 
     /// A panel column of an origin; `None` when it has no value there.
@@ -100,7 +94,7 @@ impl Sealer<'_> {
     }
 }
 
-/// One column of one piece.
+/// One column of one run.
 struct Source<'a> {
     column: Option<ColumnRows<'a>>,
     rows: Range<usize>,
@@ -114,7 +108,7 @@ impl Source<'_> {
     }
 }
 
-fn fill_validity(sources: &[Source], column: usize, body: &mut SectionBody) {
+fn fill_validity(sources: &[Source], column: usize, body: &mut PieceBody) {
     let Some(bits) = body.validity_mut(column) else { return };
     let mut at = 0;
     for Source { column, rows } in sources {
@@ -134,14 +128,14 @@ fn fill_values(sources: &[Source], target: &SegmentColumn, values: &mut [u8]) {
     let mut to = 0;
     for Source { column, rows } in sources {
         if let Some(column) = column {
-            fill_piece(column, rows.clone(), target.stored, signed, values, to);
+            fill_run(column, rows.clone(), target.stored, signed, values, to);
         }
         to += rows.len();
     }
 }
 
 /// Writes the values of `rows` at the width of `stored` from row `to` on.
-fn fill_piece(from: &ColumnRows, rows: Range<usize>, stored: Stored, signed: bool, values: &mut [u8], to: usize) {
+fn fill_run(from: &ColumnRows, rows: Range<usize>, stored: Stored, signed: bool, values: &mut [u8], to: usize) {
     match (from.stored, stored, from.codes) {
         (Stored::Bits, Stored::Bits, _) => {
             copy_bits(from.values, rows, values, to);

@@ -10,7 +10,7 @@ use crate::key::Date;
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
-use crate::segment::{SealedSegment, SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{PieceBody, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
 use crate::source::Survey;
@@ -38,12 +38,21 @@ pub(super) struct Stages<'a> {
     disk: Disk,
 }
 
-/// A section ready to be written.
-pub(super) struct NewSection {
-    /// The version in which its rows last changed.
-    pub(super) changed: u64,
+/// A piece that is to be written.
+pub(super) struct PlannedPiece<T> {
+    pub(super) date: Date,
+    /// Its place among the pieces of its section.
+    pub(super) place: u32,
     pub(super) row_count: u32,
-    pub(super) body: SectionBody,
+    /// What it is made from.
+    pub(super) of: T,
+}
+
+/// A piece ready to be written.
+pub(super) struct NewPiece {
+    /// The version in which the section's rows last changed.
+    pub(super) changed: u64,
+    pub(super) body: PieceBody,
 }
 
 /// Refuses so little memory.
@@ -161,35 +170,35 @@ impl<'a> Stages<'a> {
         Syncs::run(self.workers.count() - 1, work)
     }
 
-    /// Writes segments of these sections, each made by `section` from its date and a walk that has come up to it, and
-    /// hands them over to `syncs`.
+    /// Writes segments of these pieces, by date and place, each made by `make` with a walk that has come up to its date,
+    /// and hands them over to `syncs`.
     ///
     /// # Errors
-    /// When a file cannot be written, `section` fails, or the observer cancels.
-    pub(super) fn seal(
+    /// When a file cannot be written, `make` fails, or the observer cancels.
+    pub(super) fn seal<T: Sync>(
         &self,
         writer: &StoreWriter,
         columns: &Arc<[SegmentColumn]>,
         gathering: &Gathering,
-        sections: &[(Date, u32)],
+        pieces: &[PlannedPiece<T>],
         syncs: &Syncs,
-        section: impl Fn(&mut Walk, Date) -> Result<NewSection> + Send + Sync,
+        make: impl Fn(&mut Walk, &PlannedPiece<T>) -> Result<NewPiece> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
-        let row_counts: Vec<u32> = sections.iter().map(|&(_, rows)| rows).collect();
+        let row_counts: Vec<u32> = pieces.iter().map(|piece| piece.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
-        self.observer.begin("seal", "sections", sections.len() as u64);
+        self.observer.begin("seal", "sections", pieces.len() as u64);
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
         let seal = |ordinal: usize| {
             let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
             let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
-            let dates = &sections[segments[ordinal].clone()];
-            let mut walk = gathering.walk(dates[0].0);
-            for &(date, _) in dates {
+            let pieces = &pieces[segments[ordinal].clone()];
+            let mut walk = gathering.walk(pieces[0].date);
+            for piece in pieces {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let NewSection { changed, row_count, body } = section(&mut walk, date)?;
-                segment.write(date, changed, row_count, body)?;
+                let NewPiece { changed, body } = make(&mut walk, piece)?;
+                segment.write((piece.date, piece.place), changed, piece.row_count, body)?;
                 self.observer.advance(1);
             }
             let sealed = segment.finish(syncs)?;
@@ -197,7 +206,7 @@ impl<'a> Stages<'a> {
             let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
             open.remove(&ordinal);
             if let Some(&first) = open.first() {
-                gathering.spill.release_before(sections[segments[first].start].0);
+                gathering.spill.release_before(pieces[segments[first].start].date);
             }
             Ok(sealed)
         };

@@ -351,11 +351,18 @@ pub(super) fn exact_in_store(
         let section = store.section_at(at)?;
         // Integers of fewer than 64 bits are exact in a double.
         let is_narrow = |stored: Stored| *to == DataType::Float64 && is_integer && stored < Stored::Bytes8;
-        if section.raw(index).is_none_or(|raw| is_narrow(raw.stored)) {
-            return Ok(Ok(()));
+        for place in 0..section.piece_count() {
+            let part = section.part(place..place + 1);
+            let raw = part.only_piece()?.and_then(|piece| piece.raw(index));
+            if raw.is_none_or(|raw| is_narrow(raw.stored)) {
+                continue;
+            }
+            let values = part.column_at(index)?.logical()?;
+            if let Err(why) = check_values(&values, to) {
+                return Ok(Err(format!("{}, {why}", section.date())));
+            }
         }
-        let values = section.column_at(index)?.logical()?;
-        Ok(check_values(&values, to).map_err(|why| format!("{}, {why}", section.date())))
+        Ok(Ok(()))
     })?;
     Ok(answers.into_iter().find(Result::is_err).unwrap_or(Ok(())))
 }
@@ -365,7 +372,7 @@ pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
     let panel = store.schema()?;
     let Some(index) = panel.index_of(name) else { return Ok(false) };
     for at in 0..store.dates()?.len() {
-        if store.section_at(at)?.has_value(index) {
+        if store.section_at(at)?.has_value(index)? {
             return Ok(true);
         }
     }

@@ -273,7 +273,7 @@ impl UpdateReport {
             created_ns: writer.now(),
             command: command.to_owned(),
             rows: snapshot.row_count(),
-            dates: snapshot.sections.len() as u64,
+            dates: snapshot.date_count() as u64,
             added: self.added,
             restated: self.restated,
             removed: self.removed,
@@ -286,7 +286,7 @@ impl UpdateReport {
         self.published = true;
         self.version = snapshot.version;
         self.rows = snapshot.row_count();
-        self.dates = snapshot.sections.len() as u64;
+        self.dates = snapshot.date_count() as u64;
         let new = snapshot.segments.iter().filter(|segment| segment.temporary.is_some());
         self.written_bytes = new.map(|segment| segment.record.file_len).sum();
     }

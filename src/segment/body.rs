@@ -1,11 +1,11 @@
-//! The body of one section's record batch while it is being put together.
+//! The body of one piece's record batch while it is being put together.
 
 use arrow_buffer::{Buffer, MutableBuffer};
 
 use crate::format::{ChunkLayout, Stored};
 
-/// The chunks of one section, one after the other in one allocation, zeroed at first so that padding is zero.
-pub(crate) struct SectionBody {
+/// The chunks of one piece, one after the other in one allocation, zeroed at first so that padding is zero.
+pub(crate) struct PieceBody {
     bytes: MutableBuffer,
     chunks: Vec<Chunk>,
 }
@@ -17,9 +17,9 @@ struct Chunk {
     null_count: u32,
 }
 
-impl SectionBody {
+impl PieceBody {
     /// Room for `row_count` rows of columns with these stored types and numbers of nulls.
-    pub(crate) fn new(row_count: u32, columns: impl Iterator<Item = (Stored, u32)>) -> SectionBody {
+    pub(crate) fn new(row_count: u32, columns: impl Iterator<Item = (Stored, u32)>) -> PieceBody {
         let mut start = 0;
         let chunks = columns
             .map(|(stored, null_count)| {
@@ -29,7 +29,7 @@ impl SectionBody {
                 chunk
             })
             .collect();
-        SectionBody { bytes: MutableBuffer::from_len_zeroed(start), chunks }
+        PieceBody { bytes: MutableBuffer::from_len_zeroed(start), chunks }
     }
 
     /// Where to write the values of column `index`.

@@ -8,10 +8,10 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
-use super::{SectionBody, Segment, SegmentColumn, chunk_array};
+use super::{PieceBody, Segment, SegmentColumn, chunk_array};
 use crate::codec::stored_type;
 use crate::error::{Error, Result};
-use crate::format::{ChunkRecord, SectionIdentity, TEMP_PREFIX, segment_name};
+use crate::format::{ChunkIdentity, ChunkRecord, TEMP_PREFIX, segment_name};
 use crate::key::Date;
 use crate::storage::{AlignedWriter, Disk, Syncs};
 
@@ -31,14 +31,18 @@ pub(crate) struct SegmentWriter {
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
     writer: FileWriter<AlignedWriter>,
-    sections: Vec<SealedSection>,
+    pieces: Vec<SealedPiece>,
+    /// Chunks written so far.
+    chunk_count: u64,
 }
 
-/// One section of a finished segment.
+/// One piece of a section, in a finished segment.
 #[derive(Debug, Clone)]
-pub(crate) struct SealedSection {
+pub(crate) struct SealedPiece {
     pub(crate) date: Date,
-    /// The version in which its rows last changed.
+    /// Its place among the pieces of its section.
+    pub(crate) place: u32,
+    /// The version in which the section's rows last changed.
     pub(crate) changed: u64,
     pub(crate) row_count: u32,
     pub(crate) body_offset: u64,
@@ -54,7 +58,7 @@ pub(crate) struct SealedSegment {
     pub(crate) temporary: PathBuf,
     pub(crate) file_len: u64,
     pub(crate) frame_checksum: u64,
-    pub(crate) sections: Vec<SealedSection>,
+    pub(crate) pieces: Vec<SealedPiece>,
 }
 
 impl SegmentWriter {
@@ -83,20 +87,27 @@ impl SegmentWriter {
         let file = disk.create(dir.join(name))?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
-        Ok(SegmentWriter { id, path, columns, schema, writer, sections: Vec::new() })
+        Ok(SegmentWriter { id, path, columns, schema, writer, pieces: Vec::new(), chunk_count: 0 })
     }
 
-    /// Appends a section whose rows last changed in version `changed`. Dates must come in ascending order.
+    /// Appends the piece at `place` of a section whose rows last changed in version `changed`. Dates must come in ascending
+    /// order.
     ///
     /// # Errors
     /// When writing fails.
-    pub(crate) fn write(&mut self, date: Date, changed: u64, row_count: u32, body: SectionBody) -> Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        (date, place): (Date, u32),
+        changed: u64,
+        row_count: u32,
+        body: PieceBody,
+    ) -> Result<()> {
         let chunks = body.into_chunks();
         let mut arrays = Vec::with_capacity(chunks.len());
         let mut records = Vec::with_capacity(chunks.len());
         let mut body_len = 0;
         for (column, (chunk, null_count)) in self.columns.iter().zip(&chunks) {
-            let identity = SectionIdentity {
+            let identity = ChunkIdentity {
                 store_id: self.id.store_id,
                 version: self.id.version,
                 ordinal: self.id.ordinal,
@@ -105,7 +116,9 @@ impl SegmentWriter {
                 column: column.column,
                 null_count: *null_count,
                 stored: column.stored as u32,
+                chunk: self.chunk_count,
             };
+            self.chunk_count += 1;
             records.push(ChunkRecord { checksum: identity.checksum(chunk), null_count: *null_count, reserved: 0 });
             body_len += chunk.len() as u64;
             arrays.push(
@@ -116,7 +129,8 @@ impl SegmentWriter {
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
         self.writer.write(&batch).map_err(failed(&self.path))?;
         // The offset is known once the footer is written.
-        self.sections.push(SealedSection { date, changed, row_count, body_offset: 0, body_len, chunks: records });
+        let (body_offset, chunks) = (0, records);
+        self.pieces.push(SealedPiece { date, place, changed, row_count, body_offset, body_len, chunks });
         Ok(())
     }
 
@@ -131,16 +145,16 @@ impl SegmentWriter {
 
         let reopened = File::open(&path).map_err(Error::io("open", &path))?;
         let segment = Segment::of_file(&reopened, &path)?;
-        let mut sections = self.sections;
+        let mut pieces = self.pieces;
         let bodies = segment.footer_bodies()?;
-        if bodies.len() != sections.len() {
-            return Err(Error::structure(&path, "its footer lists other sections than were written"));
+        if bodies.len() != pieces.len() {
+            return Err(Error::structure(&path, "its footer lists other batches than were written"));
         }
-        for (section, (offset, len)) in sections.iter_mut().zip(&bodies) {
-            if *len != section.body_len {
-                return Err(Error::structure(&path, "its footer gives a section another length than was written"));
+        for (piece, (offset, len)) in pieces.iter_mut().zip(&bodies) {
+            if *len != piece.body_len {
+                return Err(Error::structure(&path, "its footer gives a batch another length than was written"));
             }
-            section.body_offset = *offset;
+            piece.body_offset = *offset;
         }
         Ok(SealedSegment {
             id: self.id,
@@ -148,7 +162,7 @@ impl SegmentWriter {
             file_len: segment.byte_len(),
             frame_checksum: segment.frame_checksum(&bodies)?,
             temporary: path,
-            sections,
+            pieces,
         })
     }
 }

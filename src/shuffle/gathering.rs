@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::spill::SpillMap;
-use crate::compare::{ColumnRows, Origin, Piece};
+use crate::compare::{ColumnRows, Origin, Run};
 use crate::format::Stored;
 use crate::key::Date;
 
@@ -37,9 +37,15 @@ impl Gathering<'_> {
         inputs[rows].iter().map(|&input| self.stocks[input as usize])
     }
 
+    /// The stock number of a row of a block.
+    pub(crate) fn stock(&self, block: usize, row: usize) -> u32 {
+        let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(self.blocks[block].inputs));
+        self.stocks[inputs[row] as usize]
+    }
+
     /// For each block its days, ascending, and where each one's rows start and the last one's end.
     pub(crate) fn days(&self) -> impl Iterator<Item = (&[i32], &[u32])> + Clone {
-        let get = |piece| self.spill.get(piece);
+        let get = |run| self.spill.get(run);
         self.blocks
             .iter()
             .map(move |block| (bytemuck::cast_slice(get(block.days)), bytemuck::cast_slice(get(block.row_starts))))
@@ -51,13 +57,68 @@ impl Gathering<'_> {
             let next = days.partition_point(|&day| day < first.days());
             Step { block, days, row_starts, next }
         });
-        Walk { steps: steps.filter(|step| step.next < step.days.len()).collect() }
+        Walk { steps: steps.filter(|step| step.next < step.days.len()).collect(), at: None }
     }
+
+    /// `sections`, each a date with the number of its rows, cut into pieces: the date, the piece's place in its section,
+    /// and its rows, counted in the section. Pieces are cut between stocks where that is possible.
+    pub(crate) fn pieces(&self, sections: &[(Date, u32)]) -> Vec<(Date, u32, Range<usize>)> {
+        let mut walk = self.walk(sections.first().map_or(Date::EPOCH, |&(date, _)| date));
+        let pieces = sections.iter().flat_map(|&(date, row_count)| {
+            let cuts = match row_count as usize {
+                whole if whole <= PIECE_ROWS => std::iter::once(0..whole).collect(),
+                _ => self.cut(&walk.runs(date)),
+            };
+            cuts.into_iter().enumerate().map(move |(place, rows)| (date, place as u32, rows))
+        });
+        pieces.collect()
+    }
+
+    /// The pieces that these rows of blocks make.
+    pub(crate) fn cut(&self, runs: &[Run]) -> Vec<Range<usize>> {
+        cut(runs.iter().flat_map(|run| match run.origin {
+            Origin::Block(block) => self.stock_runs(block, run.rows.clone()),
+            Origin::Before => Vec::new(),
+        }))
+    }
+
+    /// How many neighbouring rows each stock has among these of a block.
+    fn stock_runs(&self, block: usize, rows: Range<usize>) -> Vec<usize> {
+        let stocks: Vec<u32> = self.stocks(block, rows).collect();
+        stocks.chunk_by(|a, b| a == b).map(<[u32]>::len).collect()
+    }
+}
+
+/// The most rows of a piece.
+pub(crate) const PIECE_ROWS: usize = 1 << 16;
+
+/// The rows of pieces, given how many rows each stock has, in the order of the rows.
+pub(crate) fn cut(stocks: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for count in stocks {
+        if end > start && end + count - start > PIECE_ROWS {
+            pieces.push(start..end);
+            start = end;
+        }
+        end += count;
+        // A stock with more rows than a piece may have.
+        while end - start > PIECE_ROWS {
+            pieces.push(start..start + PIECE_ROWS);
+            start += PIECE_ROWS;
+        }
+    }
+    if end > start {
+        pieces.push(start..end);
+    }
+    pieces
 }
 
 /// A place in each block that is not behind; see [`Gathering::walk`].
 pub(crate) struct Walk<'a> {
     steps: Vec<Step<'a>>,
+    /// The date that was asked for last, and its rows.
+    at: Option<(Date, Vec<Run>)>,
 }
 
 /// A place in one block.
@@ -70,20 +131,26 @@ struct Step<'a> {
 }
 
 impl Walk<'_> {
-    /// The rows of `date`, which must be later than the one asked for before, in code order.
-    pub(crate) fn pieces(&mut self, date: Date) -> Vec<Piece> {
-        let mut pieces = Vec::with_capacity(self.steps.len());
+    /// The rows of `date`, which must not be earlier than the one asked for before, in key order.
+    pub(crate) fn runs(&mut self, date: Date) -> Vec<Run> {
+        if let Some((at, runs)) = &self.at
+            && *at == date
+        {
+            return runs.clone();
+        }
+        let mut runs = Vec::with_capacity(self.steps.len());
         for Step { block, days, row_starts, next } in &mut self.steps {
             while days.get(*next).is_some_and(|&other| other < date.days()) {
                 *next += 1;
             }
             if days.get(*next) == Some(&date.days()) {
                 let rows = row_starts[*next] as usize..row_starts[*next + 1] as usize;
-                pieces.push(Piece { origin: Origin::Block(*block), rows });
+                runs.push(Run { origin: Origin::Block(*block), rows });
                 *next += 1;
             }
         }
-        pieces
+        self.at = Some((date, runs.clone()));
+        runs
     }
 }
 
@@ -158,9 +225,9 @@ mod tests {
             let mut walk = gathering.walk(first);
             for &(date, row_count) in sections[start..].iter().take(7) {
                 let before = rows.len();
-                for piece in walk.pieces(date) {
-                    let Origin::Block(block) = piece.origin else { panic!("{piece:?}") };
-                    for (stock, row) in gathering.stocks(block, piece.rows.clone()).zip(piece.rows) {
+                for run in walk.runs(date) {
+                    let Origin::Block(block) = run.origin else { panic!("{run:?}") };
+                    for (stock, row) in gathering.stocks(block, run.rows.clone()).zip(run.rows) {
                         let cell = |column| {
                             let column = gathering.column(block, column).filter(|column| column.is_valid(row))?;
                             Some(column.integers(row..row + 1, true)[0])

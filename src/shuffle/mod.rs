@@ -9,5 +9,5 @@ mod spill;
 pub(crate) use block::Block;
 pub(crate) use builder::BlockBuilder;
 pub(crate) use gather::Frame;
-pub(crate) use gathering::{Gathering, Walk, sections};
+pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, sections};
 pub(crate) use spill::{Shelf, Spill};

@@ -131,7 +131,7 @@ impl Answer {
         let mut arrays = vec![section.code_as(self.types.code)?];
         match self.types.date {
             DateType::Logical => arrays.push(self.store.schema()?.date_form.repeated(section.date(), rows)?),
-            DateType::Day => arrays.push(section.chunk(1)?),
+            DateType::Day => arrays.push(section.day_array()?),
             DateType::Omitted => {}
         }
         for &index in &*self.columns {
@@ -172,7 +172,7 @@ impl Section {
 
     /// The codes of all rows.
     fn code_as(&self, code: CodeType) -> Result<ArrayRef> {
-        let stored = self.chunk(0)?;
+        let stored = self.code_array()?;
         match code {
             CodeType::Logical => restore(&stored, &self.version().schema()?.code.data_type),
             CodeType::Dictionary => Ok(stored),

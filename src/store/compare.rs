@@ -8,8 +8,8 @@ use arrow_schema::DataType;
 use crate::panel::show;
 
 /// Where `found` first differs from `expected`, in words; `None` when all is the same: columns, types, rows, and every
-/// value's bits, so that NaN payloads and the sign of zero count.
-pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
+/// value's bits, so that NaN payloads and the sign of zero count. Their first row is told as row `first`.
+pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch, first: usize) -> Option<String> {
     let columns = |batch: &RecordBatch| -> Vec<(String, DataType)> {
         batch.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
     };
@@ -23,9 +23,12 @@ pub(crate) fn first_difference(expected: &RecordBatch, found: &RecordBatch) -> O
         let name = expected.schema().field(at).name().clone();
         match first_differing_row(ours, theirs) {
             Ok(None) => None,
-            Ok(Some(row)) => {
-                Some(format!("column {name:?}, row {row}: {}, should be {}", show(theirs, row), show(ours, row)))
-            }
+            Ok(Some(row)) => Some(format!(
+                "column {name:?}, row {}: {}, should be {}",
+                first + row,
+                show(theirs, row),
+                show(ours, row)
+            )),
             Err(why) => Some(format!("column {name:?}: {why}")),
         }
     };

@@ -1,6 +1,7 @@
 //! What changed between two versions of a store, date by date and value by value.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
@@ -8,13 +9,14 @@ use arrow_buffer::BooleanBuffer;
 use arrow_cast::{can_cast_types, cast};
 use arrow_schema::DataType;
 use arrow_select::take::take;
-use serde::Serialize;
 
+use super::column::StoredColumn;
 use super::compare::differing_rows;
-use super::section::{Section, StoredColumn};
+use super::differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, GroupDiff, SectionDiff, joined};
+use super::section::Section;
 use super::view::Store;
-use crate::compare::KeyOrder;
-use crate::error::{Damage, Error, Result};
+use crate::compare::{KeyOrder, groups};
+use crate::error::{Error, Result};
 use crate::format::{SectionRecord, Table};
 use crate::key::Date;
 use crate::progress::Observer;
@@ -57,96 +59,6 @@ struct Dated {
     date: Date,
     older: Option<usize>,
     newer: Option<usize>,
-}
-
-/// What changed on one date.
-#[derive(Debug, Clone)]
-pub struct SectionDiff {
-    /// The date.
-    pub date: Date,
-    /// Codes of rows that only the newer version has, ascending.
-    pub added: Vec<Arc<str>>,
-    /// Codes of rows that only the older version has, ascending.
-    pub removed: Vec<Arc<str>>,
-    /// Codes of rows that both have with other values, restated or filled, ascending.
-    pub changed: Vec<Arc<str>>,
-    /// The further key columns of the added rows, in the newer version's types; none where the key has no more than date
-    /// and code.
-    pub added_key: Vec<ArrayRef>,
-    /// Those of the removed rows.
-    pub removed_key: Vec<ArrayRef>,
-    /// Those of the changed rows.
-    pub changed_key: Vec<ArrayRef>,
-    /// The values that differ in those rows, by column, in the order of [`Diff::columns`]; columns without are left
-    /// out.
-    pub columns: Vec<ColumnDiff>,
-}
-
-/// The values of one column that differ on one date.
-#[derive(Debug, Clone)]
-pub struct ColumnDiff {
-    /// Index among [`Diff::columns`].
-    pub column: usize,
-    /// For each value the row it belongs to, as an index among [`SectionDiff::changed`]; ascending.
-    pub rows: Vec<usize>,
-    /// The values in the older version, in its type.
-    pub old: ArrayRef,
-    /// The values in the newer version, in its type.
-    pub new: ArrayRef,
-}
-
-/// A difference in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct DiffReport {
-    /// The older version.
-    pub older: u64,
-    /// The newer version.
-    pub newer: u64,
-    /// Rows that only the newer version has.
-    pub added: u64,
-    /// Rows that both have with other values, in columns that the older one has.
-    pub restated: u64,
-    /// Rows that differ only in columns that the older version lacks.
-    pub filled: u64,
-    /// Rows that only the older version has.
-    pub removed: u64,
-    /// Columns in the newer version's order, then those that only the older one has.
-    pub columns: Vec<ColumnChange>,
-    /// The dates on which anything differs, ascending.
-    pub dates: Vec<DateChange>,
-}
-
-/// A column in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ColumnChange {
-    /// Its name.
-    pub name: String,
-    /// Its type in the older version; `None` where that lacks it.
-    pub older_type: Option<String>,
-    /// Its type in the newer version; `None` where that lacks it.
-    pub newer_type: Option<String>,
-    /// Values that differ, in rows that both versions have; 0 where the older version lacks the column.
-    pub restated: u64,
-    /// Values of a column that the older version lacks, in rows that both have.
-    pub filled: u64,
-}
-
-/// A date in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct DateChange {
-    /// The date.
-    pub date: Date,
-    /// Rows that only the newer version has.
-    pub added: u64,
-    /// Rows that both have with other values, in columns that the older one has.
-    pub restated: u64,
-    /// Rows that differ only in columns that the older version lacks.
-    pub filled: u64,
-    /// Rows that only the older version has.
-    pub removed: u64,
 }
 
 impl Store {
@@ -197,8 +109,19 @@ impl Diff {
     /// When there are not so many dates.
     pub fn section(&self, index: usize) -> Result<Option<SectionDiff>> {
         let dated = self.dates[index];
-        let pair = self.pair(dated)?;
-        let Compared { restated, filled, columns } = self.compare(&pair)?;
+        let mut found: Vec<GroupDiff> = Vec::new();
+        for (older, newer) in self.groups(dated)? {
+            found.extend(self.group(&self.pair(older, newer)?)?);
+        }
+        match found.len() {
+            0 => Ok(None),
+            _ => joined(dated.date, found).map(Some),
+        }
+    }
+
+    /// What changed in some pieces of a date; `None` when nothing did.
+    fn group(&self, pair: &Pair) -> Result<Option<GroupDiff>> {
+        let Compared { restated, filled, columns } = self.compare(pair)?;
         let rows: Vec<usize> = (&restated | &filled).set_indices().collect();
         if pair.added.is_empty() && pair.removed.is_empty() && rows.is_empty() {
             return Ok(None);
@@ -218,15 +141,14 @@ impl Diff {
         };
         let changed: Vec<u32> = rows.iter().map(|&row| pair.both[row].1).collect();
         let code = |side: &Keys, row: u32| self.codes[side.ranks[row as usize] as usize].clone();
-        let codes = |side: &Keys, rows: &[u32]| rows.iter().map(|&row| code(side, row)).collect();
-        Ok(Some(SectionDiff {
-            date: dated.date,
-            added: codes(&pair.new, &pair.added),
-            removed: codes(&pair.old, &pair.removed),
-            changed: codes(&pair.new, &changed),
-            added_key: pair.new.columns_at(&pair.added)?,
-            removed_key: pair.old.columns_at(&pair.removed)?,
-            changed_key: pair.new.columns_at(&changed)?,
+        let rows = |side: &Keys, rows: &[u32]| {
+            let codes = rows.iter().map(|&row| code(side, row)).collect();
+            Ok((codes, side.columns_at(rows)?))
+        };
+        Ok(Some(GroupDiff {
+            added: rows(&pair.new, &pair.added)?,
+            removed: rows(&pair.old, &pair.removed)?,
+            changed: rows(&pair.new, &changed)?,
             columns: columns.into_iter().map(values).collect::<Result<_>>()?,
         }))
     }
@@ -283,23 +205,40 @@ impl Diff {
 
     /// How much changed on one date, and in which columns.
     fn count(&self, dated: Dated) -> Result<(DateChange, Vec<(usize, u64)>)> {
-        let pair = self.pair(dated)?;
-        let compared = self.compare(&pair)?;
-        let change = DateChange {
-            date: dated.date,
-            added: pair.added.len() as u64,
-            restated: compared.restated.count_set_bits() as u64,
-            filled: compared.filled.count_set_bits() as u64,
-            removed: pair.removed.len() as u64,
-        };
-        let count = |column: &ComparedColumn| (column.column, column.differing.count_set_bits() as u64);
-        Ok((change, compared.columns.iter().map(count).collect()))
+        let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
+        let mut columns = Vec::new();
+        for (older, newer) in self.groups(dated)? {
+            let pair = self.pair(older, newer)?;
+            let compared = self.compare(&pair)?;
+            change.added += pair.added.len() as u64;
+            change.restated += compared.restated.count_set_bits() as u64;
+            change.filled += compared.filled.count_set_bits() as u64;
+            change.removed += pair.removed.len() as u64;
+            let count = |column: &ComparedColumn| (column.column, column.differing.count_set_bits() as u64);
+            columns.extend(compared.columns.iter().map(count));
+        }
+        Ok((change, columns))
     }
 
-    /// The rows of a date in both versions, side by side.
-    fn pair(&self, dated: Dated) -> Result<Pair> {
+    /// The parts of the older and of the newer section of a date that are compared with each other, one after the other.
+    fn groups(&self, dated: Dated) -> Result<Vec<(Option<Section>, Option<Section>)>> {
         let section = |store: &Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
         let (older, newer) = (section(&self.older, dated.older)?, section(&self.newer, dated.newer)?);
+        let count = |section: &Option<Section>| section.as_ref().map_or(0, Section::piece_count);
+        if count(&older) <= 1 && count(&newer) <= 1 {
+            return Ok(vec![(older, newer)]);
+        }
+        let ends = |section: &Option<Section>, ranks| section.as_ref().map_or(Ok(Vec::new()), |s| s.ends(ranks));
+        let (left, right) = (ends(&older, &self.older_ranks)?, ends(&newer, &self.newer_ranks)?);
+        let part = |section: &Option<Section>, pieces: Range<usize>| {
+            section.as_ref().filter(|_| !pieces.is_empty()).map(|section| section.part(pieces))
+        };
+        let groups = groups(&left, &right).into_iter();
+        Ok(groups.map(|(left, right)| (part(&older, left), part(&newer, right))).collect())
+    }
+
+    /// The rows of two parts of sections, side by side.
+    fn pair(&self, older: Option<Section>, newer: Option<Section>) -> Result<Pair> {
         let old = self.keys(older.as_ref(), &self.older, &self.older_ranks)?;
         let new = self.keys(newer.as_ref(), &self.newer, &self.newer_ranks)?;
         let mut pair = Pair { older, newer, ..Pair::default() };
@@ -339,9 +278,7 @@ impl Diff {
         let order = KeyOrder::new(&columns, &columns)?;
         let is_before = |row: usize| ranks[row - 1].cmp(&ranks[row]).then_with(|| order.compare(row - 1, row)).is_lt();
         match section {
-            Some(section) if !(1..ranks.len()).all(is_before) => {
-                Err(section.damaged(Damage::Structure(format!("the rows of {} are out of order", section.date()))))
-            }
+            Some(section) if !(1..ranks.len()).all(is_before) => Err(section.out_of_order()),
             _ => Ok(Keys { ranks, columns }),
         }
     }
@@ -537,5 +474,5 @@ fn dates_that_may_differ(older: &Store, newer: &Store) -> Result<Vec<Dated>> {
 fn ranks_of(section: &Section, ranks: &[u32]) -> Result<Vec<u32>> {
     let rank = |&stock: &i32| usize::try_from(stock).ok().and_then(|stock| ranks.get(stock)).copied();
     let ranks: Option<Vec<u32>> = section.stock_numbers()?.iter().map(rank).collect();
-    ranks.ok_or_else(|| section.damaged(Damage::Structure(format!("the codes of {} are unknown", section.date()))))
+    ranks.ok_or_else(|| section.unknown_stocks())
 }

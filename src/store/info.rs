@@ -8,7 +8,7 @@ use super::version::OpenSegment;
 use super::view::Store;
 use crate::codec::{natural_stored, stored_type};
 use crate::error::Result;
-use crate::format::{NONE, SectionRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
+use crate::format::{NONE, PieceRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
 use crate::key::Date;
 use crate::reason::Reason;
 use crate::skipped::Skipped;
@@ -93,9 +93,9 @@ impl Store {
         let schema = self.schema()?;
         let dates = self.dates()?;
         let segments: &[SegmentRecord] = self.version.catalog.table(Table::Segments)?;
-        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
-        let sections_of = |segment: &SegmentRecord| segment.chunk_count / u64::from(segment.column_count.max(1));
-        let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(sections_of(segment)));
+        let pieces: &[PieceRecord] = self.version.catalog.table(Table::Pieces)?;
+        let pieces_of = |segment: &SegmentRecord| segment.chunk_count / u64::from(segment.column_count.max(1));
+        let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(pieces_of(segment)));
         let sources = self.sources()?;
         let paths = |status| sources.iter().filter(move |source| source.status == status);
         let settings: serde_json::Value = serde_json::from_str(&self.settings()?).unwrap_or_default();
@@ -121,8 +121,8 @@ impl Store {
             catalog_bytes: self.version.catalog.byte_len(),
             segment_bytes: segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.file_len)),
             segments: segments.len() as u64,
-            section_bytes: sections.iter().fold(0, |sum, section| sum.saturating_add(section.body_len)),
-            replaced_sections: written.saturating_sub(sections.len() as u64),
+            section_bytes: pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.body_len)),
+            replaced_sections: written.saturating_sub(pieces.len() as u64),
             unused_bytes: live.unused_bytes()?,
             columns: self.column_infos(schema.columns.len() + 2)?,
             settings,
@@ -194,19 +194,22 @@ impl Store {
         let mut stored = vec![None; count];
         for index in 0..self.dates()?.len() {
             let section = self.outline_at(index)?;
-            let open: &OpenSegment = section.segment();
-            let mut absent = vec![true; count];
-            for (position, column) in open.columns.iter().enumerate() {
-                let at = column.column as usize;
-                nulls[at] += u64::from(section.null_count(position));
-                let widest: &mut Option<(Stored, DataType)> = &mut stored[at];
-                if widest.as_ref().is_none_or(|(stored, _)| *stored < column.stored) {
-                    *widest = Some((column.stored, column.logical.clone()));
+            for piece in section.pieces() {
+                let piece = piece?;
+                let open: &OpenSegment = piece.segment();
+                let mut absent = vec![true; count];
+                for (position, column) in open.columns.iter().enumerate() {
+                    let at = column.column as usize;
+                    nulls[at] += u64::from(piece.null_count(position));
+                    let widest: &mut Option<(Stored, DataType)> = &mut stored[at];
+                    if widest.as_ref().is_none_or(|(stored, _)| *stored < column.stored) {
+                        *widest = Some((column.stored, column.logical.clone()));
+                    }
+                    absent[at] = false;
                 }
-                absent[at] = false;
-            }
-            for (at, _) in absent.iter().enumerate().filter(|(_, absent)| **absent) {
-                nulls[at] += section.row_count() as u64;
+                for (at, _) in absent.iter().enumerate().filter(|(_, absent)| **absent) {
+                    nulls[at] += piece.row_count() as u64;
+                }
             }
         }
         let info = |at: usize| {

@@ -1,9 +1,9 @@
 //! What a later version keeps of an open one.
 
-use super::snapshot::{SnapshotSection, SnapshotSegment};
+use super::snapshot::{SnapshotPiece, SnapshotSegment};
 use super::view::Store;
 use crate::error::Result;
-use crate::format::{SectionRecord, SegmentColumnRecord, SegmentRecord, Stored, Table};
+use crate::format::{PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, Stored, Table};
 
 impl Store {
     /// The segments of this version, as a later one keeps them.
@@ -29,18 +29,32 @@ impl Store {
         segments.iter().map(segment).collect()
     }
 
-    /// The sections of this version, as a later one keeps them.
+    /// The pieces of this version's sections, as a later one keeps them, in the order of their rows.
     ///
     /// # Errors
     /// When the catalog is damaged.
-    pub(crate) fn snapshot_sections(&self) -> Result<Vec<SnapshotSection>> {
-        let records: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
+    pub(crate) fn snapshot_pieces(&self) -> Result<Vec<SnapshotPiece>> {
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
         let dates = self.dates()?;
-        if records.len() != dates.len()
-            || records.iter().any(|record| record.segment as usize >= self.version.segment_count())
-        {
-            return Err(self.version.catalog.structure("its sections do not fit its dates and segments"));
+        let unfit = || self.version.catalog.structure("its sections do not fit its dates and segments");
+        if sections.len() != dates.len() {
+            return Err(unfit());
         }
-        Ok(dates.iter().zip(records).map(|(&date, &record)| SnapshotSection { date, record }).collect())
+        let mut pieces = Vec::with_capacity(sections.len());
+        for (&date, section) in dates.iter().zip(sections) {
+            let records: &[PieceRecord] =
+                self.version.catalog.records(Table::Pieces, section.piece_start, section.piece_count as usize)?;
+            if records.iter().any(|record| record.segment as usize >= self.version.segment_count()) {
+                return Err(unfit());
+            }
+            let piece = |(place, &record): (usize, &PieceRecord)| SnapshotPiece {
+                date,
+                place: place as u32,
+                changed: section.changed,
+                record,
+            };
+            pieces.extend(records.iter().enumerate().map(piece));
+        }
+        Ok(pieces)
     }
 }

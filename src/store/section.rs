@@ -1,43 +1,57 @@
 //! One section: all stocks on one date, in place.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow_array::types::{ArrowPrimitiveType, Int32Type};
-use arrow_array::{Array, ArrayRef, UInt32Array, cast::AsArray, new_null_array};
-use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, cast::AsArray, new_null_array};
+use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::DataType;
-use arrow_select::take::take;
+use arrow_select::concat::concat;
 
-use super::version::{OpenSegment, Version};
+use super::column::StoredColumn;
+use super::piece::Piece;
+use super::version::Version;
 use crate::error::{Damage, Error, Result, Wanted};
-use crate::format::{ALIGNMENT, ChunkLayout, ChunkRecord, SectionIdentity, SectionRecord, Stored, Table};
+use crate::format::{PieceRecord, SectionRecord, Table};
 use crate::key::Date;
 use crate::panel::restore;
-use crate::segment::{Segment, chunk_array};
 
-/// All rows of one date, ordered by code; a view of mapped bytes, cheap to clone.
+/// All rows of one date, ordered by key; a view of mapped bytes, cheap to clone.
 ///
 /// Nothing is read before a column is asked for. Each time a column is handed out its checksum is compared, which reads
-/// it once (about as fast as memory).
+/// it once (about as fast as memory). A section of more than 65,536 rows lies in several pieces, which are joined, and so
+/// copied, where a whole column is asked for.
 #[derive(Debug, Clone)]
 pub struct Section {
     version: Arc<Version>,
     date: Date,
-    record: SectionRecord,
-    open: Arc<OpenSegment>,
-    body: Buffer,
-    /// Where each chunk starts in the body, and the end of the last.
-    starts: Arc<[usize]>,
+    changed: u64,
+    bytes: Bytes,
+    pieces: Arc<[Slot]>,
+}
+
+/// How the bytes of its pieces are come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Mapped or read, as the store was opened.
+    AsStore,
+    /// Read to the heap.
+    Read,
+    /// Not at all.
+    None,
+}
+
+/// One piece, opened at its first use.
+#[derive(Debug)]
+struct Slot {
+    record: PieceRecord,
+    piece: OnceLock<Piece>,
 }
 
 impl Section {
-    /// The section of the `index`-th date, whose bytes `get` takes from its segment.
-    pub(super) fn new(
-        version: &Arc<Version>,
-        index: usize,
-        get: impl Fn(&Segment, u64, u64) -> Result<Buffer>,
-    ) -> Result<Section> {
+    /// The section of the `index`-th date, whose bytes are come by so.
+    pub(super) fn new(version: &Arc<Version>, index: usize, bytes: Bytes) -> Result<Section> {
         let dates = version.dates()?;
         let date = *dates.get(index).ok_or_else(|| Error::NotFound {
             wanted: Wanted::Date,
@@ -45,24 +59,63 @@ impl Section {
             hint: format!("there are {}", dates.len()),
         })?;
         let record: SectionRecord = version.catalog.record(Table::Sections, index)?;
-        let open = version.segment(record.segment)?;
-        if !record.body_offset.is_multiple_of(ALIGNMENT) {
-            return Err(version.catalog.structure(format!("the section of {date} is not aligned")));
+        let records: &[PieceRecord] =
+            version.catalog.records(Table::Pieces, record.piece_start, record.piece_count as usize)?;
+        let rows = records.iter().map(|piece| u64::from(piece.row_count)).sum::<u64>();
+        if records.is_empty() || rows != record.row_count {
+            return Err(version.catalog.structure(format!("the section of {date} has other rows than its pieces")));
         }
-        let body = get(&open.segment, record.body_offset, record.body_len)?;
-        let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
-        let mut end = 0;
-        let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
-            end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
-            end
-        });
-        let starts: Arc<[usize]> = std::iter::once(0).chain(ends).collect();
-        if end as u64 != record.body_len {
-            return Err(version
-                .catalog
-                .structure(format!("the section of {date} has another length than its columns")));
+        let section = Section::of(version, date, record.changed, bytes, records.iter().copied());
+        // What is read at once in any case shows its damage at once.
+        if bytes != Bytes::Read || records.len() == 1 {
+            section.pieces().try_for_each(|piece| piece.map(drop))?;
         }
-        Ok(Section { version: version.clone(), date, record, open: open.clone(), body, starts })
+        Ok(section)
+    }
+
+    fn of(
+        version: &Arc<Version>,
+        date: Date,
+        changed: u64,
+        bytes: Bytes,
+        records: impl Iterator<Item = PieceRecord>,
+    ) -> Section {
+        let pieces = records.map(|record| Slot { record, piece: OnceLock::new() }).collect();
+        Section { version: version.clone(), date, changed, bytes, pieces }
+    }
+
+    /// The part of it that lies in these pieces, for who wants no more of it at once.
+    pub(crate) fn part(&self, pieces: Range<usize>) -> Section {
+        let records = self.pieces[pieces].iter().map(|slot| slot.record);
+        Section::of(&self.version, self.date, self.changed, self.bytes, records)
+    }
+
+    /// How many pieces it has.
+    pub(crate) fn piece_count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Its pieces, in the order of their rows.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Result<&Piece>> {
+        (0..self.pieces.len()).map(|place| self.piece(place))
+    }
+
+    fn piece(&self, place: usize) -> Result<&Piece> {
+        let slot = &self.pieces[place];
+        if let Some(piece) = slot.piece.get() {
+            return Ok(piece);
+        }
+        let piece = Piece::new(&self.version, self.date, slot.record, |segment, offset, len| match self.bytes {
+            Bytes::AsStore => segment.slice(offset, len),
+            Bytes::Read => segment.read(offset, len),
+            Bytes::None => Ok(Buffer::default()),
+        })?;
+        Ok(slot.piece.get_or_init(|| piece))
+    }
+
+    /// The piece, where there is one.
+    pub(crate) fn only_piece(&self) -> Result<Option<&Piece>> {
+        if self.pieces.len() == 1 { self.pieces().next().transpose() } else { Ok(None) }
     }
 
     /// The section's date.
@@ -72,12 +125,17 @@ impl Section {
 
     /// The version in which its rows last changed: equal in two versions of one store, they hold the same rows.
     pub fn changed(&self) -> u64 {
-        self.record.changed
+        self.changed
     }
 
-    /// How many stocks have a row on this date.
+    /// How many rows there are on this date.
     pub fn row_count(&self) -> usize {
-        self.record.row_count as usize
+        self.pieces.iter().map(|slot| slot.record.row_count as usize).sum()
+    }
+
+    /// The rows of each piece, in turn.
+    pub(crate) fn row_counts(&self) -> impl Iterator<Item = usize> {
+        self.pieces.iter().map(|slot| slot.record.row_count as usize)
     }
 
     /// The rows' codes, ascending.
@@ -93,44 +151,25 @@ impl Section {
             .ok_or_else(|| self.version.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
     }
 
-    /// The code column as it is stored, a dictionary of stock numbers, without comparing its checksum.
-    pub(crate) fn unchecked_code(&self) -> Result<StoredColumn> {
-        let stored = self.unchecked_chunk(0)?;
-        match stored.as_dictionary_opt::<Int32Type>() {
-            Some(_) => Ok(StoredColumn { stored, logical: self.version.schema()?.code.data_type.clone() }),
-            None => Err(self.version.catalog.structure("the first column of a segment is not the code")),
-        }
-    }
-
-    /// As [`column_at`](Section::column_at), without comparing its checksum.
-    pub(crate) fn unchecked_column(&self, index: usize) -> Result<StoredColumn> {
-        let logical = self.version.panel_type(index)?;
-        let stored = match self.open.position(index) {
-            Some(position) => self.unchecked_chunk(position)?,
-            // The column came to the panel after this segment was written.
-            None => new_null_array(logical, self.row_count()),
-        };
-        Ok(StoredColumn { stored, logical: logical.clone() })
-    }
-
-    /// Compares the checksums of the code column and of the panel's columns at `columns`. Whoever does it after their
-    /// values were used knows that those were right, whatever another program did to a mapped file meanwhile.
+    /// The code column as it is stored, a dictionary of stock numbers.
     ///
     /// # Errors
-    /// [`Error::Corrupt`], naming the first column whose checksum does not match.
-    pub(crate) fn check_columns(&self, columns: &[usize]) -> Result<()> {
-        let positions = columns.iter().filter_map(|&index| self.open.position(index));
-        std::iter::once(0).chain(positions).try_for_each(|position| self.check_chunk(position))
+    /// When its checksum does not match.
+    pub(super) fn code_array(&self) -> Result<ArrayRef> {
+        self.joined(|piece| piece.chunk(0))
     }
 
-    /// The section's date, once, as the date column's type spells it.
-    pub(crate) fn date_value(&self) -> Result<ArrayRef> {
-        self.version.schema()?.date_form.repeated(self.date, 1)
+    /// The date column as it is stored, as date32.
+    ///
+    /// # Errors
+    /// When its checksum does not match.
+    pub(super) fn day_array(&self) -> Result<ArrayRef> {
+        self.joined(|piece| piece.chunk(1))
     }
 
     /// The rows' stock numbers, in the order of their codes.
     pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<i32>> {
-        let codes = self.chunk(0)?;
+        let codes = self.code_array()?;
         codes
             .as_dictionary_opt::<Int32Type>()
             .map(|codes| codes.keys().values().clone())
@@ -146,32 +185,17 @@ impl Section {
         self.column_at(self.version.schema()?.find(name)?)
     }
 
-    /// The `index`-th of the panel's columns as it is stored, without a copy.
+    /// The `index`-th of the panel's columns as it is stored, without a copy where it lies in one piece.
     ///
     /// # Errors
     /// As [`column`](Section::column).
     pub fn column_at(&self, index: usize) -> Result<StoredColumn> {
-        self.version.panel_type(index)?;
-        self.open.position(index).map_or(Ok(()), |position| self.check_chunk(position))?;
-        self.unchecked_column(index)
-    }
-
-    /// The chunk of the segment's `position`-th column, verified.
-    pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
-        self.check_chunk(position)?;
-        self.unchecked_chunk(position)
-    }
-
-    fn unchecked_chunk(&self, position: usize) -> Result<ArrayRef> {
-        let (column, record) = (&self.open.columns[position], self.chunk_record(position));
-        let bytes = self.chunk_buffer(position);
-        chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
-    }
-
-    /// As [`column_as`](Section::column_as), of a column whose checksum was compared once at least.
-    pub(crate) fn checked_column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
-        self.open.position(index).map_or(Ok(()), |position| self.check_once(position))?;
-        self.column_as(index, logical, rows)
+        let logical = self.version.panel_type(index)?.clone();
+        let stored = match self.only_piece()? {
+            Some(piece) => piece.array(index)?,
+            None => self.joined(|piece| restore(&piece.array(index)?, &logical))?,
+        };
+        Ok(StoredColumn::new(stored, logical))
     }
 
     /// The further key columns in the panel's types, each of whose checksums was compared once at least.
@@ -182,27 +206,72 @@ impl Section {
         panel.key.iter().map(column).collect()
     }
 
-    /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
-    /// null where the segment lacks it.
-    pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
-        let Some(position) = self.open.position(index) else { return Ok(new_null_array(logical, rows.len())) };
-        let bytes = self.chunk_buffer(position);
-        let (column, nulls) = (&self.open.columns[position], self.chunk_record(position).null_count);
-        let array = chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
-        restore(&array.slice(rows.start, rows.len()), logical)
+    /// As [`column_as`](Section::column_as), of a column whose checksums were compared once at least where these rows lie.
+    pub(crate) fn checked_column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
+        for place in self.places(&rows) {
+            self.piece(place)?.check_column_once(index)?;
+        }
+        self.column_as(index, logical, rows)
     }
 
-    /// The `index`-th of the panel's columns as bytes, not verified; `None` where the segment lacks it.
-    pub(crate) fn raw(&self, index: usize) -> Option<RawColumn<'_>> {
-        let position = self.open.position(index)?;
-        let (column, layout) = (&self.open.columns[position], self.layout(position));
-        let bytes = self.chunk_bytes(position);
-        Some(RawColumn {
-            stored: column.stored,
-            logical: &column.logical,
-            values: &bytes[layout.values],
-            validity: layout.validity.map(|validity| &bytes[validity]),
-        })
+    /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
+    /// null where a segment lacks it.
+    pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
+        let places = self.places(&rows);
+        let mut start: usize = self.row_counts().take(places.start).sum();
+        let mut parts = Vec::with_capacity(places.len());
+        for place in places {
+            let piece = self.piece(place)?;
+            let (from, to) = (rows.start.max(start), rows.end.min(start + piece.row_count()));
+            parts.push(piece.column_as(index, logical, from - start..to - start)?);
+            start += piece.row_count();
+        }
+        match parts.as_slice() {
+            [] => Ok(new_null_array(logical, 0)),
+            parts => joined(parts),
+        }
+    }
+
+    /// The pieces in which these rows lie.
+    fn places(&self, rows: &Range<usize>) -> Range<usize> {
+        let (mut start, mut places) = (0, 0..0);
+        for (place, count) in self.row_counts().enumerate() {
+            let end = start + count;
+            if rows.start.max(start) < rows.end.min(end) {
+                places = if places.is_empty() { place..place + 1 } else { places.start..place + 1 };
+            }
+            start = end;
+        }
+        places
+    }
+
+    /// The rows of the stocks whose places in code order lie in `wanted`.
+    pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
+        let mut found = 0..0;
+        let mut start = 0;
+        for (place, count) in self.row_counts().enumerate() {
+            let rows = self.piece(place)?.rows_between(wanted.clone())?;
+            if !rows.is_empty() {
+                let first = if found.is_empty() { start + rows.start } else { found.start };
+                found = first..start + rows.end;
+            }
+            start += count;
+        }
+        Ok(found)
+    }
+
+    /// The places in code order of the stocks in these rows, without comparing checksums.
+    pub(crate) fn ranks_at(&self, rows: Range<usize>) -> Result<Vec<u32>> {
+        let places = self.places(&rows);
+        let mut start: usize = self.row_counts().take(places.start).sum();
+        let mut ranks = Vec::with_capacity(rows.len());
+        for place in places {
+            let piece = self.piece(place)?;
+            let (from, to) = (rows.start.max(start), rows.end.min(start + piece.row_count()));
+            ranks.extend(piece.ranks_at(from - start..to - start)?);
+            start += piece.row_count();
+        }
+        Ok(ranks)
     }
 
     /// Compares the checksums of all columns.
@@ -210,140 +279,63 @@ impl Section {
     /// # Errors
     /// [`Error::Corrupt`], naming the first column whose checksum does not match.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.open.columns.len()).try_for_each(|position| self.check_chunk(position))
-    }
-
-    /// Compares the checksum of the segment's `position`-th column, unless that was done before: for those who read
-    /// single rows, again and again.
-    pub(super) fn check_once(&self, position: usize) -> Result<()> {
-        if self.open.chunks.is_checked(self.record.chunk_start + position as u64) {
-            return Ok(());
-        }
-        self.check_chunk(position)
-    }
-
-    fn check_chunk(&self, position: usize) -> Result<()> {
-        if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunk_record(position).checksum {
-            self.open.chunks.set_checked(self.record.chunk_start + position as u64);
-            return Ok(());
-        }
-        let column = self.open.columns[position].name.clone();
-        Err(self.damaged(Damage::Section { date: self.date, column }))
-    }
-
-    /// The bytes of the segment's `position`-th column, not verified.
-    pub(super) fn chunk_bytes(&self, position: usize) -> &[u8] {
-        &self.body[self.starts[position]..self.starts[position + 1]]
-    }
-
-    /// As [`chunk_bytes`](Section::chunk_bytes), as a buffer that keeps the map alive.
-    fn chunk_buffer(&self, position: usize) -> Buffer {
-        self.body.slice_with_length(self.starts[position], self.starts[position + 1] - self.starts[position])
-    }
-
-    /// How the segment's `position`-th column lies in its chunk.
-    pub(super) fn layout(&self, position: usize) -> ChunkLayout {
-        let record = self.chunk_record(position);
-        ChunkLayout::new(self.open.columns[position].stored, self.record.row_count, record.null_count)
+        self.pieces().try_for_each(|piece| piece?.check())
     }
 
     /// Whether the `index`-th of the panel's columns has a value, by its record.
-    pub(crate) fn has_value(&self, index: usize) -> bool {
-        let position = self.open.position(index);
-        position.is_some_and(|position| self.null_count(position) < self.record.row_count)
+    pub(crate) fn has_value(&self, index: usize) -> Result<bool> {
+        for piece in self.pieces() {
+            if piece?.has_value(index) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    pub(super) fn null_count(&self, position: usize) -> u32 {
-        self.chunk_record(position).null_count
+    /// What `get` takes from each piece, one after the other.
+    fn joined(&self, get: impl Fn(&Piece) -> Result<ArrayRef>) -> Result<ArrayRef> {
+        joined(&self.pieces().map(|piece| get(piece?)).collect::<Result<Vec<ArrayRef>>>()?)
     }
 
-    /// The record of the segment's `position`-th column.
-    fn chunk_record(&self, position: usize) -> &ChunkRecord {
-        // That they are there was seen when the section was made.
-        &self.open.chunks.all()[self.record.chunk_start as usize + position]
+    /// The places in code order of each piece's first and last stock, by these places of the stocks; without comparing
+    /// checksums.
+    pub(crate) fn ends(&self, ranks: &[u32]) -> Result<Vec<(u32, u32)>> {
+        let ends = |piece: Result<&Piece>| {
+            let piece = piece?;
+            Ok((piece.rank_at(0, ranks)?, piece.rank_at(piece.row_count() - 1, ranks)?))
+        };
+        self.pieces().map(ends).collect()
+    }
+
+    /// That its rows are not in the order of their keys.
+    pub(super) fn out_of_order(&self) -> Error {
+        self.damaged(Damage::Structure(format!("the rows of {} are out of order", self.date)))
+    }
+
+    pub(super) fn unknown_stocks(&self) -> Error {
+        self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date)))
+    }
+
+    pub(super) fn damaged(&self, damage: Damage) -> Error {
+        match self.pieces().next() {
+            Some(Ok(piece)) => piece.damaged(damage),
+            Some(Err(error)) => error,
+            None => Error::Corrupt { path: self.version.root.clone(), damage },
+        }
     }
 
     pub(super) fn version(&self) -> &Arc<Version> {
         &self.version
     }
+}
 
-    pub(super) fn segment(&self) -> &Arc<OpenSegment> {
-        &self.open
-    }
-
-    fn identity(&self, position: usize) -> SectionIdentity {
-        let column = &self.open.columns[position];
-        SectionIdentity {
-            store_id: self.version.catalog.header().store_id,
-            version: self.open.record.version,
-            ordinal: self.open.record.ordinal,
-            date: self.date.days(),
-            row_count: self.record.row_count,
-            column: column.column,
-            null_count: self.chunk_record(position).null_count,
-            stored: column.stored as u32,
+/// Arrays one after the other.
+fn joined(parts: &[ArrayRef]) -> Result<ArrayRef> {
+    match parts {
+        [one] => Ok(one.clone()),
+        parts => {
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            concat(&parts).map_err(Error::failed("join the pieces of a section"))
         }
-    }
-
-    pub(super) fn damaged(&self, damage: Damage) -> Error {
-        Error::Corrupt { path: self.open.segment.path().to_owned(), damage }
-    }
-}
-
-/// One column of one section as bytes.
-pub(crate) struct RawColumn<'a> {
-    pub(crate) stored: Stored,
-    /// The logical type when it was stored.
-    pub(crate) logical: &'a DataType,
-    pub(crate) values: &'a [u8],
-    /// One bit a row; `None` when all rows have a value.
-    pub(crate) validity: Option<&'a [u8]>,
-}
-
-/// One column of one section in its stored type; the values lie in the map.
-#[derive(Debug, Clone)]
-pub struct StoredColumn {
-    stored: ArrayRef,
-    logical: DataType,
-}
-
-impl StoredColumn {
-    /// The array in its stored type: narrower than the logical one where no value needs more.
-    pub fn stored(&self) -> &ArrayRef {
-        &self.stored
-    }
-
-    /// The column's logical type.
-    pub fn logical_type(&self) -> &DataType {
-        &self.logical
-    }
-
-    /// The values as a slice, where `T` is the stored type. Slots of nulls hold zero.
-    pub fn values<T: ArrowPrimitiveType>(&self) -> Option<&[T::Native]> {
-        self.stored.as_primitive_opt::<T>().map(|array| array.values().as_ref())
-    }
-
-    /// Which rows have a value; `None` when all have.
-    pub fn nulls(&self) -> Option<&NullBuffer> {
-        self.stored.nulls()
-    }
-
-    /// The array in its logical type. Copies only where that differs from the stored one.
-    ///
-    /// # Errors
-    /// When a value does not fit, which no undamaged store contains.
-    pub fn logical(&self) -> Result<ArrayRef> {
-        restore(&self.stored, &self.logical)
-    }
-
-    /// The rows at `places`, which must lie within it.
-    pub(super) fn take(&self, places: &UInt32Array) -> Result<StoredColumn> {
-        let stored = take(&self.stored, places, None).map_err(Error::failed("choose rows of a column"))?;
-        Ok(StoredColumn { stored, logical: self.logical.clone() })
-    }
-
-    /// A column of `row_count` rows of its type that has no value.
-    pub(super) fn all_null(&self, row_count: usize) -> StoredColumn {
-        StoredColumn { stored: new_null_array(&self.logical, row_count), logical: self.logical.clone() }
     }
 }

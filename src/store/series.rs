@@ -1,6 +1,5 @@
 //! One stock over time, gathered from all sections that have it.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,11 +13,11 @@ use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
 use super::answer::Answer;
+use super::piece::Piece;
 use super::request::{CodeType, DateType, Request};
-use super::section::Section;
 use super::version::OpenSegment;
 use super::view::Store;
-use crate::error::{Damage, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
 use crate::key::Date;
 use crate::panel::restore;
@@ -108,81 +107,24 @@ impl Answer {
         // the processor's caches, do not wait for one another.
         for &place in places {
             let section = self.store.section_at(place)?;
-            section.check_once(0)?;
-            near = section.first_row(wanted, ranks, near)?;
-            let first_later = section.first_row(wanted + 1, ranks, near)?;
-            if first_later <= near {
-                continue;
-            }
-            dates.extend(std::iter::repeat_n(section.date(), first_later - near));
-            if !runs.last_mut().is_some_and(|run| run.continues(section.segment())) {
-                runs.push(Run::new(section.segment(), &self.columns));
-            }
-            if let Some(run) = runs.last_mut() {
-                (near..first_later).try_for_each(|row| run.push(&section, row))?;
+            for piece in section.pieces() {
+                let piece = piece?;
+                piece.check_once(0)?;
+                near = piece.first_row(wanted, ranks, near)?;
+                let first_later = piece.first_row(wanted + 1, ranks, near)?;
+                if first_later <= near {
+                    continue;
+                }
+                dates.extend(std::iter::repeat_n(section.date(), first_later - near));
+                if !runs.last_mut().is_some_and(|run| run.continues(piece.segment())) {
+                    runs.push(Run::new(piece.segment(), &self.columns));
+                }
+                if let Some(run) = runs.last_mut() {
+                    (near..first_later).try_for_each(|row| run.push(piece, row))?;
+                }
             }
         }
         Ok((dates, runs))
-    }
-}
-
-impl Section {
-    /// The rows of the stocks whose places in code order lie in `wanted`.
-    pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
-        self.check_once(0)?;
-        let ranks = self.version().ranks()?;
-        let start = self.first_row(wanted.start, ranks, 0)?;
-        // A damaged section may be out of order.
-        Ok(start..self.first_row(wanted.end, ranks, start)?.max(start))
-    }
-
-    /// The first row whose stock's place in code order is `wanted` or later; the number of rows when there is none.
-    /// Takes few steps when it lies near row `near`, as it does near that of a neighbouring section.
-    fn first_row(&self, wanted: u32, ranks: &[u32], near: usize) -> Result<usize> {
-        let len = self.row_count();
-        let (mut low, mut high) = (0, len);
-        let (mut probe, mut step) = (near, 1);
-        while low < high {
-            let at = probe.clamp(low, high - 1);
-            if self.rank_at(at, ranks)? < wanted {
-                low = at + 1
-            } else {
-                high = at
-            }
-            // Ever longer steps until the row lies between two probes; then by halves.
-            probe = match (low, high) {
-                (0, _) => high.saturating_sub(step),
-                (_, end) if end == len => low + step - 1,
-                _ => low + (high - low) / 2,
-            };
-            step = step.saturating_mul(2);
-        }
-        Ok(low)
-    }
-
-    /// Place in code order of the stock in `row`.
-    fn rank_at(&self, row: usize, ranks: &[u32]) -> Result<u32> {
-        ranks.get(self.raw_stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
-    }
-
-    /// The places in code order of the stocks in these rows, without comparing the checksum.
-    pub(crate) fn ranks_at(&self, rows: Range<usize>) -> Result<Vec<u32>> {
-        let ranks = self.version().ranks()?;
-        let rank = |row| match self.rank_at(row, ranks)? {
-            rank if (rank as usize) < ranks.len() => Ok(rank),
-            _ => Err(self.unknown_stocks()),
-        };
-        rows.map(rank).collect()
-    }
-
-    /// The rows' stock numbers, without comparing the checksum.
-    pub(crate) fn raw_stock_numbers(&self) -> &[u32] {
-        // A segment's buffers are aligned, and so is a section's place in it.
-        bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
-    }
-
-    pub(super) fn unknown_stocks(&self) -> Error {
-        self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date())))
     }
 }
 
@@ -237,14 +179,14 @@ impl Run {
         continues
     }
 
-    fn push(&mut self, section: &Section, row: usize) -> Result<()> {
+    fn push(&mut self, piece: &Piece, row: usize) -> Result<()> {
         for column in self.columns.iter_mut().flatten() {
-            section.check_once(column.position)?;
-            let chunk = section.chunk_bytes(column.position);
-            let from = if section.null_count(column.position) == 0 {
+            piece.check_once(column.position)?;
+            let chunk = piece.chunk_bytes(column.position);
+            let from = if piece.null_count(column.position) == 0 {
                 chunk
             } else {
-                let layout = section.layout(column.position);
+                let layout = piece.layout(column.position);
                 if layout.validity.is_some_and(|validity| !get_bit(&chunk[validity], row)) {
                     column.nulls.push(self.row_count);
                 }

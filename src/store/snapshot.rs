@@ -13,8 +13,8 @@ use super::strings::StringTable;
 use super::{dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
-    CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, SectionRecord, SegmentColumnRecord, SegmentRecord,
-    SourceRecord, Stored, StrRef, Table,
+    CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, PieceRecord, SectionRecord, SegmentColumnRecord,
+    SegmentRecord, SourceRecord, Stored, StrRef, Table,
 };
 use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
@@ -35,8 +35,8 @@ pub(crate) struct Snapshot {
     /// Dictionary 0 holds the codes.
     pub(crate) dictionaries: Vec<ArrayRef>,
     pub(crate) segments: Vec<SnapshotSegment>,
-    /// In any order.
-    pub(crate) sections: Vec<SnapshotSection>,
+    /// Those of all sections, in any order.
+    pub(crate) pieces: Vec<SnapshotPiece>,
     /// The chunks of the segments that this version wrote.
     pub(crate) chunks: ChunkFile,
     pub(crate) sources: Vec<SourceEntry>,
@@ -63,11 +63,15 @@ pub(crate) struct SnapshotSegment {
     pub(crate) temporary: Option<PathBuf>,
 }
 
-/// One section of a version.
+/// One piece of a section of a version.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SnapshotSection {
+pub(crate) struct SnapshotPiece {
     pub(crate) date: Date,
-    pub(crate) record: SectionRecord,
+    /// Its place among the pieces of its section.
+    pub(crate) place: u32,
+    /// The version in which the section's rows last changed.
+    pub(crate) changed: u64,
+    pub(crate) record: PieceRecord,
 }
 
 impl Snapshot {
@@ -92,14 +96,19 @@ impl Snapshot {
 
     /// Rows of the panel.
     pub(crate) fn row_count(&self) -> u64 {
-        self.sections.iter().map(|section| u64::from(section.record.row_count)).sum()
+        self.pieces.iter().map(|piece| u64::from(piece.record.row_count)).sum()
     }
 
-    /// Adds what stays of the version before: `sections` of its `segments`, and no segment without any.
-    pub(crate) fn add_kept(&mut self, segments: Vec<SnapshotSegment>, sections: &[SnapshotSection]) {
+    /// Dates of the panel.
+    pub(crate) fn date_count(&self) -> usize {
+        self.pieces.iter().filter(|piece| piece.place == 0).count()
+    }
+
+    /// Adds what stays of the version before: `pieces` in its `segments`, and no segment without any.
+    pub(crate) fn add_kept(&mut self, segments: Vec<SnapshotSegment>, pieces: &[SnapshotPiece]) {
         let mut numbers: Vec<Option<u32>> = vec![None; segments.len()];
-        for section in sections {
-            numbers[section.record.segment as usize] = Some(0);
+        for piece in pieces {
+            numbers[piece.record.segment as usize] = Some(0);
         }
         for (number, segment) in numbers.iter_mut().zip(segments) {
             if let Some(number) = number {
@@ -107,31 +116,32 @@ impl Snapshot {
                 self.segments.push(segment);
             }
         }
-        self.sections.extend(sections.iter().map(|section| {
-            let segment = numbers[section.record.segment as usize].unwrap_or_default();
-            SnapshotSection { date: section.date, record: SectionRecord { segment, ..section.record } }
+        self.pieces.extend(pieces.iter().map(|piece| {
+            let segment = numbers[piece.record.segment as usize].unwrap_or_default();
+            SnapshotPiece { record: PieceRecord { segment, ..piece.record }, ..*piece }
         }));
     }
 
-    /// Adds a segment that was sealed for this version, with all its sections.
+    /// Adds a segment that was sealed for this version, with all its pieces.
     pub(crate) fn add_sealed(&mut self, sealed: SealedSegment) {
         let segment = self.segments.len() as u32;
         let chunk_start = self.chunks.len();
         let mut start = 0;
-        for section in sealed.sections {
-            self.sections.push(SnapshotSection {
-                date: section.date,
-                record: SectionRecord {
-                    body_offset: section.body_offset,
-                    body_len: section.body_len,
-                    changed: section.changed,
+        for piece in sealed.pieces {
+            self.pieces.push(SnapshotPiece {
+                date: piece.date,
+                place: piece.place,
+                changed: piece.changed,
+                record: PieceRecord {
+                    body_offset: piece.body_offset,
+                    body_len: piece.body_len,
                     chunk_start: start,
                     segment,
-                    row_count: section.row_count,
+                    row_count: piece.row_count,
                 },
             });
-            start += section.chunks.len() as u64;
-            self.chunks.extend(&section.chunks);
+            start += piece.chunks.len() as u64;
+            self.chunks.extend(&piece.chunks);
         }
         self.segments.push(SnapshotSegment {
             record: SegmentRecord {
@@ -243,12 +253,25 @@ impl Snapshot {
     }
 
     fn put_sections(&self, catalog: &mut CatalogBytes) {
-        let mut sections = self.sections.clone();
-        sections.sort_unstable_by_key(|section| section.date);
-        let dates: Vec<i32> = sections.iter().map(|section| section.date.days()).collect();
-        let records: Vec<SectionRecord> = sections.iter().map(|section| section.record).collect();
+        let mut pieces = self.pieces.clone();
+        pieces.sort_unstable_by_key(|piece| (piece.date, piece.place));
+        let (mut dates, mut sections) = (Vec::new(), Vec::new());
+        let mut piece_start = 0;
+        for of_date in pieces.chunk_by(|a, b| a.date == b.date) {
+            dates.push(of_date[0].date.days());
+            sections.push(SectionRecord {
+                piece_start,
+                changed: of_date[0].changed,
+                row_count: of_date.iter().map(|piece| u64::from(piece.record.row_count)).sum(),
+                piece_count: of_date.len() as u32,
+                reserved: 0,
+            });
+            piece_start += of_date.len() as u64;
+        }
+        let pieces: Vec<PieceRecord> = pieces.iter().map(|piece| piece.record).collect();
         catalog.put(Table::Dates, &dates);
-        catalog.put(Table::Sections, &records);
+        catalog.put(Table::Sections, &sections);
+        catalog.put(Table::Pieces, &pieces);
     }
 
     fn source_records(&self, strings: &mut StringTable) -> Vec<SourceRecord> {

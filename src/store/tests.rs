@@ -13,7 +13,7 @@ use super::*;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Spelling;
-use crate::segment::{SectionBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{PieceBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
 
@@ -71,7 +71,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         date_spelling: Spelling::Day,
         dictionaries: vec![codes.clone()],
         segments: Vec::new(),
-        sections: Vec::new(),
+        pieces: Vec::new(),
         chunks: ChunkFile::new(),
         sources: Vec::new(),
         history: Vec::new(),
@@ -102,7 +102,7 @@ fn publish(root: &Path, model: &Model) -> Store {
                 .collect();
             let nulls = |column: usize| cells.iter().filter(|row| row[column].is_none()).count() as u32;
             let layout = stored.iter().enumerate().map(|(column, &stored)| (stored, nulls(column)));
-            let mut body = SectionBody::new(rows.len() as u32, layout);
+            let mut body = PieceBody::new(rows.len() as u32, layout);
             for (column, stored) in stored.iter().enumerate() {
                 let width = stored.byte_len(1) as usize;
                 for (row, cells) in cells.iter().enumerate() {
@@ -113,7 +113,7 @@ fn publish(root: &Path, model: &Model) -> Store {
                     }
                 }
             }
-            segment.write(date(d), 1, rows.len() as u32, body).unwrap();
+            segment.write((date(d), 0), 1, rows.len() as u32, body).unwrap();
         }
         snapshot.add_sealed(Syncs::run(0, |syncs| segment.finish(syncs)).unwrap());
     }
@@ -255,8 +255,9 @@ fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
     let views = batches(Types { code: CodeType::View, date: DateType::Omitted, ..Types::LOGICAL });
     for (d, (logical, stored)) in logical.iter().zip(&stored).enumerate() {
         let section = store.section_at(d).unwrap();
-        let present = section.segment().columns.len();
-        let chunks = (0..present).map(|position| section.chunk_bytes(position).as_ptr_range());
+        let piece = section.only_piece().unwrap().unwrap();
+        let present = piece.segment().columns.len();
+        let chunks = (0..present).map(|position| piece.chunk_bytes(position).as_ptr_range());
         for (chunk, column) in chunks.zip(stored.columns()) {
             assert!(chunk.contains(&column.to_data().buffers()[0].as_ptr()), "{}", column.data_type());
         }

@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 
+use arrow_array::{Array, ArrayRef};
 use serde::Serialize;
 
+use super::piece::Piece;
 use super::section::Section;
 use super::stale::Stale;
 use super::view::Store;
 use crate::compare::KeyOrder;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    ColumnRecord, DictionaryRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, Table,
-    TypeRecord, checksum,
+    ColumnRecord, DictionaryRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord,
+    StrRef, Table, TypeRecord, checksum,
 };
 use crate::progress::Observer;
 use crate::segment::Segment;
@@ -147,10 +149,17 @@ impl Store {
     /// A checksum of all that the check of a section depends on, besides the bytes of segments and chunk files.
     fn section_identity(&self, index: usize) -> Option<u64> {
         let record: SectionRecord = self.version.catalog.record(Table::Sections, index).ok()?;
-        let segment: SegmentRecord = self.version.catalog.record(Table::Segments, record.segment as usize).ok()?;
-        let mut identity = self.segment_identity(&segment)?;
-        // Where the segment stands in this catalog, and since when the rows are what they are, says nothing of the bytes.
-        identity.extend(bytemuck::bytes_of(&SectionRecord { segment: 0, changed: 0, ..record }));
+        let pieces = self.version.catalog.records(Table::Pieces, record.piece_start, record.piece_count as usize);
+        let mut identity = Vec::new();
+        // Where a piece or its segment stands in this catalog, and since when the rows are what they are, says nothing of
+        // the bytes.
+        for piece in pieces.ok()? {
+            let piece: &PieceRecord = piece;
+            let segment: SegmentRecord = self.version.catalog.record(Table::Segments, piece.segment as usize).ok()?;
+            identity.extend(self.segment_identity(&segment)?);
+            identity.extend(bytemuck::bytes_of(&PieceRecord { segment: 0, ..*piece }));
+        }
+        identity.extend(record.row_count.to_le_bytes());
         identity.extend(self.dates().ok()?.get(index)?.days().to_le_bytes());
         Some(checksum(&identity))
     }
@@ -225,7 +234,18 @@ impl Store {
         if sections.len() != self.dates()?.len() {
             return Err(self.version.catalog.structure("it does not have one section for each date"));
         }
-        let rows: u64 = sections.iter().map(|section| u64::from(section.row_count)).sum();
+        let rows = sections.iter().fold(0, |sum: u64, section| sum.saturating_add(section.row_count));
+        let pieces: &[PieceRecord] = self.version.catalog.table(Table::Pieces)?;
+        let mut next = 0;
+        for section in sections {
+            if section.piece_start != next {
+                return Err(self.version.catalog.structure("its sections do not have its pieces one after the other"));
+            }
+            next = section.piece_start.saturating_add(section.piece_count.into());
+        }
+        if next != pieces.len() as u64 {
+            return Err(self.version.catalog.structure("it has other pieces than its sections"));
+        }
         if rows != self.row_count() {
             let counted = self.row_count();
             return Err(self.version.catalog.structure(format!("it counts {counted} rows, its sections have {rows}")));
@@ -237,8 +257,8 @@ impl Store {
     fn verify_frame(&self, index: u32, seen: &mut Seen) -> Result<u64> {
         let open = self.version.segment(index)?;
         let segment: &Segment = &open.segment;
-        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
-        let mut bodies = sections.iter().filter(|record| record.segment == index);
+        let pieces: &[PieceRecord] = self.version.catalog.table(Table::Pieces)?;
+        let mut bodies = pieces.iter().filter(|record| record.segment == index);
         let listed = segment.footer_bodies()?;
         // Sections that later versions replaced stay in the footer.
         if !bodies.all(|record| listed.binary_search(&(record.body_offset, record.body_len)).is_ok()) {
@@ -261,30 +281,66 @@ impl Store {
 impl Section {
     /// Every chunk's checksum and the order of the rows; all that is wrong.
     fn verify(&self) -> Vec<Error> {
-        let chunks = (0..self.segment().columns.len()).map(|position| self.chunk(position).map(drop));
-        let mut damages: Vec<Error> = chunks.filter_map(Result::err).collect();
+        let mut damages = Vec::new();
+        for at in 0..self.piece_count() {
+            // One piece is held at a time.
+            let part = self.part(at..at + 1);
+            let before = damages.len();
+            match part.only_piece() {
+                Ok(Some(piece)) => {
+                    let chunks = (0..piece.segment().columns.len()).map(|position| piece.chunk(position).map(drop));
+                    damages.extend(chunks.filter_map(Result::err));
+                    if damages.len() == before {
+                        damages.extend(part.verify_keys(piece).err());
+                    }
+                }
+                Ok(None) => {}
+                Err(damage) => damages.push(damage),
+            }
+        }
         if damages.is_empty() {
-            damages.extend(self.verify_keys().err());
+            damages.extend(self.verify_borders().err());
         }
         damages
     }
 
-    /// The order of the rows by their keys, and the date in every row.
-    fn verify_keys(&self) -> Result<()> {
+    /// The order of the last row of each piece and the first of the next.
+    fn verify_borders(&self) -> Result<()> {
+        let panel = self.version().schema()?;
+        let mut start = 0;
+        let counts: Vec<usize> = self.row_counts().collect();
+        let ends = self.ends(self.version().ranks()?)?;
+        for (place, count) in counts.iter().enumerate().skip(1) {
+            start += counts[place - 1];
+            let row = |row: usize| {
+                let column = |&index: &usize| self.column_as(index, &panel.columns[index].data_type, row..row + 1);
+                panel.key.iter().map(column).collect::<Result<Vec<ArrayRef>>>()
+            };
+            debug_assert!(*count > 0, "a piece has a row");
+            let order = KeyOrder::new(&row(start - 1)?, &row(start)?)?;
+            if !ends[place - 1].1.cmp(&ends[place].0).then_with(|| order.compare(0, 0)).is_lt() {
+                return Err(self.out_of_order());
+            }
+        }
+        Ok(())
+    }
+
+    /// The order of the rows of a section of one piece by their keys, and the date in every row.
+    fn verify_keys(&self, piece: &Piece) -> Result<()> {
         let wrong = |why: String| Err(self.damaged(Damage::Structure(why)));
         let (codes, key) = (self.codes()?, self.key_columns()?);
         let order = KeyOrder::new(&key, &key)?;
         let is_before = |row: usize| codes[row - 1].cmp(codes[row]).then_with(|| order.compare(row - 1, row)).is_lt();
         if !(1..codes.len()).all(is_before) {
-            return wrong(format!("the rows of {} are out of order", self.date()));
+            return Err(self.out_of_order());
         }
         if key.iter().any(|column| column.null_count() > 0) {
             return wrong(format!("a key column of {} has nulls", self.date()));
         }
-        let dates = self.chunk(1)?;
+        let dates = piece.chunk(1)?;
         let days = arrow_array::cast::AsArray::as_primitive_opt::<arrow_array::types::Date32Type>(&dates);
         let right = |days: &arrow_array::Date32Array| days.values().iter().all(|&day| day == self.date().days());
-        if !days.is_some_and(right) || self.null_count(0) + self.null_count(1) != 0 {
+        if !days.is_some_and(right) || piece.null_count(0) + piece.null_count(1) != 0 {
             return wrong(format!("rows of {} carry another date", self.date()));
         }
         Ok(())

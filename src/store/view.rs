@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_buffer::Buffer;
 
 use super::catalog::Catalog;
 use super::entries::VersionEntry;
 use super::layout::{self, catalog_versions};
-use super::section::Section;
+use super::section::{Bytes, Section};
 use super::version::Version;
 use super::{absent, lock};
 use crate::error::{Damage, Error, Result, Wanted};
@@ -22,7 +21,6 @@ use crate::format::{
 use crate::hint::{listed, nearest};
 use crate::key::{Date, StockId};
 use crate::panel::PanelSchema;
-use crate::segment::Segment;
 use crate::storage;
 use crate::storage::Access;
 
@@ -298,22 +296,18 @@ impl Store {
     /// # Errors
     /// When there are not so many, or the store is damaged.
     pub fn section_at(&self, index: usize) -> Result<Section> {
-        self.section_by(index, Segment::slice)
+        Section::new(&self.version, index, Bytes::AsStore)
     }
 
     /// As [`section_at`](Store::section_at), without its bytes: for those who ask for no row of it.
     pub(super) fn outline_at(&self, index: usize) -> Result<Section> {
-        self.section_by(index, |_, _, _| Ok(Buffer::default()))
+        Section::new(&self.version, index, Bytes::None)
     }
 
     /// As [`section_at`](Store::section_at), with its bytes read to the heap and not mapped: for a writer, before whom
     /// nobody collects the version, that looks at many sections and at each of them once.
     pub(crate) fn read_section_at(&self, index: usize) -> Result<Section> {
-        self.section_by(index, Segment::read)
-    }
-
-    fn section_by(&self, index: usize, get: impl Fn(&Segment, u64, u64) -> Result<Buffer>) -> Result<Section> {
-        Section::new(&self.version, index, get)
+        Section::new(&self.version, index, Bytes::Read)
     }
 
     /// Place of each stock in code order, by stock number.

@@ -1,18 +1,18 @@
 //! Compares the files of an output directory with the store they came from.
 
-use std::io::{Cursor, ErrorKind};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_ipc::reader::FileReader;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
 use super::encode::use_columns;
-use super::ledger::{Ledger, LedgerFile, read_file};
+use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
 use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
@@ -90,38 +90,91 @@ fn compare(
     plan: &Plan,
     format: Format,
 ) -> Result<(), String> {
-    let bytes = read_file(out, path).map_err(|error| error.to_string())?.ok_or("it is gone")?;
-    let section = store.section(date).map_err(|error| error.to_string())?;
-    let expected = expected(&section, plan).map_err(|error| error.to_string())?;
-    let expected = expected.ok_or("the store has no rows for it")?;
-    if !file.has_content(&bytes) {
-        return Err("it is not the file that was written; transpose again, comparing contents".to_owned());
+    let failed = |error: Error| error.to_string();
+    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
+    let section = store.section(date).map_err(failed)?;
+    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
+    // One piece is held at a time, of the section and of the file.
+    let mut rows = Rows::new(found, format);
+    let (mut expected_rows, mut found_rows) = (0, 0);
+    for place in 0..section.piece_count() {
+        let Some(expected) = expected(&section.part(place..place + 1), plan).map_err(failed)? else { continue };
+        if expected_rows == 0 && !is_written {
+            return Err("it is not the file that was written; transpose again, comparing contents".to_owned());
+        }
+        let found = rows.as_mut().map_err(|why| why.to_string())?.next(expected.num_rows());
+        let found = found.map_err(|error| error.to_string())?;
+        if found.num_rows() == expected.num_rows()
+            && let Some(difference) = first_difference(&expected, &found, expected_rows)
+        {
+            return Err(difference);
+        }
+        expected_rows += expected.num_rows();
+        found_rows += found.num_rows();
     }
-    let found = read(bytes.into(), format).map_err(|error| error.to_string())?;
-    match first_difference(&expected, &found) {
-        None => Ok(()),
-        Some(difference) => Err(difference),
+    if expected_rows == 0 {
+        return Err("the store has no rows for it".to_owned());
+    }
+    found_rows += rows.and_then(|mut rows| rows.count_rest()).map_err(|error| error.to_string())?;
+    match found_rows == expected_rows {
+        true => Ok(()),
+        false => Err(format!("{found_rows} rows, should be {expected_rows}")),
     }
 }
 
-/// What a file should hold; `None` when it should not be there.
-fn expected(section: &Section, plan: &Plan) -> Result<Option<RecordBatch>> {
-    use_columns(section, plan, |columns, row_count| {
+/// What a file should hold of a section of one piece; `None` where no row of it is selected.
+fn expected(part: &Section, plan: &Plan) -> Result<Option<RecordBatch>> {
+    let Some(piece) = part.only_piece()? else { return Ok(None) };
+    use_columns(piece, plan, |columns, row_count| {
         let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
         let batch = RecordBatch::try_new(plan.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
-        section.check_columns(&plan.columns).map(|()| batch)
+        piece.check_columns(&plan.columns).map(|()| batch)
     })
 }
 
-fn read(bytes: Bytes, format: Format) -> Result<RecordBatch, ArrowError> {
-    match format {
-        Format::Parquet => join(ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?),
-        Format::Arrow => join(FileReader::try_new(Cursor::new(bytes), None)?),
-    }
+/// The rows of a file, as many at a time as are asked for.
+struct Rows {
+    reader: Box<dyn RecordBatchReader>,
+    /// What was read and not yet asked for.
+    rest: RecordBatch,
 }
 
-fn join(reader: impl RecordBatchReader) -> Result<RecordBatch, ArrowError> {
-    let schema = reader.schema();
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>()?;
-    concat_batches(&schema, &batches)
+impl Rows {
+    fn new(file: File, format: Format) -> Result<Rows, ArrowError> {
+        let reader: Box<dyn RecordBatchReader> = match format {
+            Format::Parquet => Box::new(ParquetRecordBatchReaderBuilder::try_new(file)?.build()?),
+            Format::Arrow => Box::new(FileReader::try_new(file, None)?),
+        };
+        let rest = RecordBatch::new_empty(reader.schema());
+        Ok(Rows { reader, rest })
+    }
+
+    /// The next `count` rows, or as many as there are.
+    fn next(&mut self, count: usize) -> Result<RecordBatch, ArrowError> {
+        let schema = self.reader.schema();
+        let mut parts = Vec::new();
+        let mut found = 0;
+        while found < count {
+            if self.rest.num_rows() == 0 {
+                match self.reader.next().transpose()? {
+                    Some(batch) => self.rest = batch,
+                    None => break,
+                }
+            }
+            let taken = self.rest.num_rows().min(count - found);
+            parts.push(self.rest.slice(0, taken));
+            self.rest = self.rest.slice(taken, self.rest.num_rows() - taken);
+            found += taken;
+        }
+        concat_batches(&schema, &parts)
+    }
+
+    /// How many rows were not asked for.
+    fn count_rest(&mut self) -> Result<usize, ArrowError> {
+        let mut count = self.rest.num_rows();
+        for batch in &mut self.reader {
+            count += batch?.num_rows();
+        }
+        Ok(count)
+    }
 }

@@ -10,7 +10,7 @@ use arrow_select::filter::filter;
 use super::plan::Plan;
 use crate::error::{Error, Result};
 use crate::sink::{Encoder, OutputColumn, Put, Scratch};
-use crate::store::{Section, Store, StoredColumn};
+use crate::store::{Piece, Store, StoredColumn};
 
 /// Gives the bytes of the file of the `index`-th date to `put`; the number of its rows, and nothing put when that is 0.
 ///
@@ -29,37 +29,43 @@ pub(super) fn encode_section(
 ) -> Result<u64> {
     let section = store.section_at(index)?;
     let mut file = encoder.begin(scratch)?;
-    let written = use_columns(&section, plan, |columns, row_count| {
-        file.write(columns, row_count, put)?;
-        section.check_columns(&plan.columns).map(|()| row_count as u64)
-    })?;
-    match written {
-        Some(rows) => file.finish(put).map(|()| rows),
-        None => Ok(0),
+    let mut rows = 0;
+    for place in 0..section.piece_count() {
+        let part = section.part(place..place + 1);
+        let Some(piece) = part.only_piece()? else { continue };
+        let written = use_columns(piece, plan, |columns, row_count| {
+            file.write(columns, row_count, put)?;
+            piece.check_columns(&plan.columns).map(|()| row_count as u64)
+        })?;
+        rows += written.unwrap_or(0);
+    }
+    match rows {
+        0 => Ok(0),
+        rows => file.finish(put).map(|()| rows),
     }
 }
 
-/// Gives the columns and the number of rows of `section` that `plan` selects to `take`, which has checksums compared
-/// when it has used them; `None` when no row is left.
+/// Gives the columns and the number of rows of `piece` that `plan` selects to `take`, which has checksums compared when
+/// it has used them; `None` when no row is left.
 ///
 /// # Errors
-/// When the section is damaged, or `take` fails.
+/// When the piece is damaged, or `take` fails.
 pub(super) fn use_columns<R>(
-    section: &Section,
+    piece: &Piece,
     plan: &Plan,
     take: impl FnOnce(&[OutputColumn], usize) -> Result<R>,
 ) -> Result<Option<R>> {
-    let result = select(section, plan).and_then(|(columns, row_count)| match row_count {
-        0 => section.check_columns(&[]).map(|()| None),
+    let result = select(piece, plan).and_then(|(columns, row_count)| match row_count {
+        0 => piece.check_columns(&[]).map(|()| None),
         _ => take(&columns, row_count).map(Some),
     });
     // Where bytes are damaged, that is the cause of whatever went wrong.
-    result.or_else(|error| section.check_columns(&plan.columns).and(Err(error)))
+    result.or_else(|error| piece.check_columns(&plan.columns).and(Err(error)))
 }
 
-/// The columns and the number of rows of `section` that `plan` selects; without columns when no row is left.
-fn select(section: &Section, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> {
-    let code = section.unchecked_code()?;
+/// The columns and the number of rows of `piece` that `plan` selects; without columns when no row is left.
+fn select(piece: &Piece, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> {
+    let code = piece.unchecked_code()?;
     // First of all, because with few stocks most sections end here.
     let chosen = plan.stocks.as_ref().map(|stocks| chosen(code.stored(), stocks));
     if chosen.as_ref().is_some_and(|chosen| chosen.true_count() == 0) {
@@ -73,12 +79,12 @@ fn select(section: &Section, plan: &Plan) -> Result<(Vec<OutputColumn>, usize)> 
     };
     columns.push(stored(code, plan.is_code_unique));
     if plan.date {
-        columns.push(OutputColumn::Constant(section.date_value()?));
+        columns.push(OutputColumn::Constant(plan.date_form.repeated(piece.date(), 1)?));
     }
     for &index in &plan.columns {
-        columns.push(stored(section.unchecked_column(index)?, false));
+        columns.push(stored(piece.unchecked_column(index)?, false));
     }
-    let Some(chosen) = chosen else { return Ok((columns, section.row_count())) };
+    let Some(chosen) = chosen else { return Ok((columns, piece.row_count())) };
     for column in &mut columns {
         if let OutputColumn::Stored { array, .. } = column {
             *array = filter(array, &chosen).map_err(Error::failed("choose stocks"))?;

@@ -7,15 +7,18 @@
 //! current without reading one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::hash::Hasher;
+use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 use super::names::{LEDGER_DIR, LEDGER_STEM, Names};
 use super::shape::Shape;
 use crate::error::{Error, Result};
-use crate::format::{TEMP_PREFIX, checksum};
+use crate::format::TEMP_PREFIX;
 use crate::key::Date;
 use crate::sink::{Encoder, read_note, temporary_name};
 use crate::storage::Dir;
@@ -25,6 +28,9 @@ const ENDINGS: [&str; 3] = ["parquet", "arrow", "json"];
 
 /// How deep a ledger may lie in a directory of its own: deeper than any path of ours.
 const LEDGER_DEPTH: usize = 32;
+
+/// Bytes that are read at a time where a file is only looked at.
+const BLOCK_LEN: usize = 1 << 20;
 
 /// Version of the ledger's format.
 const LEDGER_VERSION: u32 = 1;
@@ -91,9 +97,24 @@ impl LedgerFile {
         })
     }
 
-    /// Whether `bytes` are what was written.
-    pub(super) fn has_content(&self, bytes: &[u8]) -> bool {
-        bytes.len() as u64 == self.bytes && checksum(bytes) == self.checksum
+    /// Whether `file` holds what was written; it is read from first to last, and is at its start again afterwards.
+    pub(super) fn is_in(&self, file: &mut File) -> io::Result<bool> {
+        let mut hasher = XxHash3_64::new();
+        let mut block = vec![0; BLOCK_LEN];
+        let mut len = 0;
+        loop {
+            match file.read(&mut block) {
+                Ok(0) => break,
+                Ok(count) => {
+                    hasher.write(&block[..count]);
+                    len += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        file.rewind()?;
+        Ok(len == self.bytes && hasher.finish() == self.checksum)
     }
 
     /// Whether the file at `path` below `out` holds what was written, whatever its time.
@@ -102,9 +123,10 @@ impl LedgerFile {
     /// When it cannot be read.
     pub(super) fn holds_at(&self, out: &Dir, path: &str) -> Result<bool> {
         match out.look_below(path)? {
-            Some(found) if found.is_file() && found.byte_len == self.bytes => {
-                read_file(out, path).map(|bytes| bytes.is_some_and(|bytes| self.has_content(&bytes)))
-            }
+            Some(found) if found.is_file() && found.byte_len == self.bytes => match out.open_file(path)? {
+                Some(mut file) => self.is_in(&mut file).map_err(Error::io("read", &out.path().join(path))),
+                None => Ok(false),
+            },
             _ => Ok(false),
         }
     }

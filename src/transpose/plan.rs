@@ -8,7 +8,7 @@ use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use super::names::{Names, carries, columns};
 use super::shape::Shape;
 use crate::error::{Error, Result};
-use crate::panel::PanelSchema;
+use crate::panel::{DateForm, PanelSchema};
 use crate::remedy::{Remedy, Setting, excluding};
 use crate::store::Store;
 
@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) fields: Vec<(String, String)>,
     /// Whether files have the date column.
     pub(super) date: bool,
+    /// How dates are spelt.
+    pub(super) date_form: DateForm,
     /// Whether no code stands in a file twice: the key has no further columns.
     pub(super) is_code_unique: bool,
     /// The numbers of the stocks to write; `None` writes all.
@@ -63,6 +65,7 @@ impl Plan {
             schema: Arc::new(schema),
             fields,
             date,
+            date_form: panel.date_form.clone(),
             is_code_unique: panel.key.is_empty(),
             stocks: stocks.transpose()?,
             names: Names::of(shape.file_name(), panel),

@@ -23,6 +23,7 @@ mod model;
 mod nights;
 mod outputs;
 mod panels;
+mod pieces;
 mod power;
 mod readers;
 mod real;

@@ -12,9 +12,9 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, TimeUnit};
 use transect::Store;
 use transect::format::{
-    ALIGNMENT, ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, Header, HistoryRecord,
-    SectionIdentity, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, StrRef,
-    TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header, table,
+    ALIGNMENT, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, Header,
+    HistoryRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, Stored,
+    StrRef, TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header, table,
 };
 
 use super::panels::{Place, bare_ledger, batch, small_panel};
@@ -58,7 +58,7 @@ macro_rules! record {
             stringify!($field).to_owned(),
             offset_of!($record, $field),
             size_of::<$kind>(),
-            stringify!($kind).replace("TABLE_COUNT", "14"),
+            stringify!($kind).replace("TABLE_COUNT", &TABLE_COUNT.to_string()),
         )),+];
         (stringify!($record).to_owned(), (size_of::<$record>(), fields))
     }};
@@ -115,14 +115,8 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             chunk_checksum: u64,
         }),
         record!(SegmentColumnRecord { column: u32, stored: u8, reserved: [u8; 3], logical: TypeRecord }),
-        record!(SectionRecord {
-            body_offset: u64,
-            body_len: u64,
-            changed: u64,
-            chunk_start: u64,
-            segment: u32,
-            row_count: u32,
-        }),
+        record!(SectionRecord { piece_start: u64, changed: u64, row_count: u64, piece_count: u32, reserved: u32 }),
+        record!(PieceRecord { body_offset: u64, body_len: u64, chunk_start: u64, segment: u32, row_count: u32 }),
         record!(ChunkFileHeader { magic: [u8; 8], format_version: u32, reserved: u32 }),
         record!(HistoryRecord {
             version: u64,
@@ -148,7 +142,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             stock: u32,
             status: u32,
         }),
-        record!(SectionIdentity {
+        record!(ChunkIdentity {
             store_id: [u8; 16],
             version: u64,
             ordinal: u32,
@@ -157,6 +151,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             column: u32,
             null_count: u32,
             stored: u32,
+            chunk: u64,
         }),
     ])
 }
@@ -201,6 +196,7 @@ fn every_table_of_a_catalog_is_on_the_page() {
         (Sections, size_of::<SectionRecord>()),
         (Sources, size_of::<SourceRecord>()),
         (History, size_of::<HistoryRecord>()),
+        (Pieces, size_of::<PieceRecord>()),
     ];
     assert_eq!(all.len(), TABLE_COUNT);
     let records = records();
@@ -312,7 +308,8 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     let header = parse_header(&bytes).unwrap();
     let segment = fs::read(place.store().join("segment/00000001-0000.arrow")).unwrap();
     let dates: &[i32] = table(&bytes, &header, Table::Dates).unwrap();
-    let sections: &[SectionRecord] = table(&bytes, &header, Table::Sections).unwrap();
+    // Each section has one piece.
+    let sections: &[PieceRecord] = table(&bytes, &header, Table::Pieces).unwrap();
     let columns: &[SegmentColumnRecord] = table(&bytes, &header, Table::SegmentColumns).unwrap();
     let chunk_file = fs::read(place.store().join("segment/00000001.chunks")).unwrap();
     let records = chunk_file[size_of::<ChunkFileHeader>()..].chunks_exact(size_of::<ChunkRecord>());
@@ -321,7 +318,9 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     for (section, date) in sections.iter().zip(dates) {
         assert_eq!(section.body_offset % ALIGNMENT, 0);
         let mut at = section.body_offset as usize;
-        for (column, chunk) in columns.iter().zip(&chunks[section.chunk_start as usize..]) {
+        for ((column, chunk), number) in
+            columns.iter().zip(&chunks[section.chunk_start as usize..]).zip(section.chunk_start..)
+        {
             // By hand, from the page: the layout, the identity, the seed.
             let values_len = match Stored::from_number(column.stored).unwrap() {
                 Stored::Bits => section.row_count.div_ceil(8),
@@ -342,6 +341,7 @@ fn a_chunk_is_checksummed_as_the_page_says() {
             identity.extend(column.column.to_le_bytes());
             identity.extend(chunk.null_count.to_le_bytes());
             identity.extend(u32::from(column.stored).to_le_bytes());
+            identity.extend(number.to_le_bytes());
             let sum = twox_hash::XxHash3_64::oneshot_with_seed(checksum(&identity), &segment[at..at + len]);
             assert_eq!(sum, chunk.checksum, "column {} of {date}", column.column);
             at += len;

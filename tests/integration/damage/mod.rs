@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, StringArray};
 use bytemuck::bytes_of;
 use transect::error::Damage;
-use transect::format::{Current, Header, SectionRecord, TABLE_COUNT, Table, checksum, parse_header, table};
+use transect::format::{Current, Header, PieceRecord, TABLE_COUNT, Table, checksum, parse_header, table};
 use transect::progress::Silent;
 use transect::storage::Access;
 use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
@@ -74,7 +74,7 @@ fn a_section_of_zeros_gives_no_row_by_stock_and_a_whole_one_is_checked_once() {
     let zeroed = |section: usize| {
         let catalog = fs::read(catalog_path(&place)).unwrap();
         let header = parse_header(&catalog).unwrap();
-        let records: Vec<SectionRecord> = table(&catalog, &header, Table::Sections).unwrap().to_vec();
+        let records: Vec<PieceRecord> = table(&catalog, &header, Table::Pieces).unwrap().to_vec();
         let start = records[section].body_offset as usize;
         let mut bytes = good.clone();
         bytes[start..start + records[section].body_len as usize].fill(0);
@@ -133,8 +133,8 @@ fn two_sections_that_changed_places_are_refused() {
     place.build();
     let bytes = fs::read(catalog_path(&place)).unwrap();
     let header = parse_header(&bytes).unwrap();
-    let records: Vec<SectionRecord> = table(&bytes, &header, Table::Sections).unwrap().to_vec();
-    let body = |record: &SectionRecord| record.body_offset as usize..(record.body_offset + record.body_len) as usize;
+    let records: Vec<PieceRecord> = table(&bytes, &header, Table::Pieces).unwrap().to_vec();
+    let body = |record: &PieceRecord| record.body_offset as usize..(record.body_offset + record.body_len) as usize;
     let path = segment_path(&place.store());
     let good = fs::read(&path).unwrap();
     let mut bad = good.clone();
@@ -148,7 +148,7 @@ fn two_sections_that_changed_places_are_refused() {
     // tables right. The chunks' seeds tell.
     fs::write(&path, &good).unwrap();
     let swapped = [records[1], records[0]];
-    fs::write(catalog_path(&place), with_table(&bytes, Table::Sections, bytemuck::cast_slice(&swapped))).unwrap();
+    fs::write(catalog_path(&place), with_table(&bytes, Table::Pieces, bytemuck::cast_slice(&swapped))).unwrap();
     refused_everywhere(&Store::open(place.store()).unwrap());
 }
 
@@ -273,7 +273,7 @@ fn a_damaged_store_is_not_transposed() {
     let path = segment_path(&place.store());
     let bytes = fs::read(catalog_path(&place)).unwrap();
     let header = parse_header(&bytes).unwrap();
-    let records: &[SectionRecord] = table(&bytes, &header, Table::Sections).unwrap();
+    let records: &[PieceRecord] = table(&bytes, &header, Table::Pieces).unwrap();
     let mut bad = fs::read(&path).unwrap();
     bad[records[1].body_offset as usize + 1] ^= 1;
     fs::write(&path, bad).unwrap();
@@ -393,7 +393,7 @@ fn all_that_is_damaged_is_named_with_its_place() {
     let (segment, catalog) = (segment_path(&place.store()), catalog_path(&place));
     let mut bytes = fs::read(&catalog).unwrap();
     let header = parse_header(&bytes).unwrap();
-    let records: Vec<SectionRecord> = table(&bytes, &header, Table::Sections).unwrap().to_vec();
+    let records: Vec<PieceRecord> = table(&bytes, &header, Table::Pieces).unwrap().to_vec();
     let mut damaged = fs::read(&segment).unwrap();
     for record in &records {
         damaged[record.body_offset as usize..][..record.body_len as usize].iter_mut().for_each(|byte| *byte ^= 0x40);
