@@ -4,12 +4,13 @@
     rivals.py polars SRC OUT
     rivals.py reread SRC OUT DATE...
 
-Each reads the per-stock files of a Barra panel under SRC and writes OUT/{date}.parquet, snappy, rows by code. Of the ways
+Each reads the per-stock files of a panel under SRC and writes OUT/{date}.parquet, snappy, rows by code, and by time where
+there is such a column. Of the ways
 to do so that were tried on the full-size panel these were the fastest that write one file per date in order:
 
 - DuckDB: a sorted table, then one COPY per date from as many cursors as there are cores. (COPY with PARTITION_BY took half
   as long again and did not keep the rows of a date in order.)
-- Polars: collect, one stable sort by date (files are scanned by code, so codes are in order already), slices. (A sort by
+- Polars: collect, one stable sort by date (files are scanned by code, so codes and times are in order already), slices. (A sort by
   both keys, and partition_by, took longer; sink_parquet with PartitionBy took ten times as long.)
 - reread: what the pipeline did before: for each date, every stock's file again.
 """
@@ -32,11 +33,14 @@ def duckdb(source, out):
     import duckdb
 
     connection = duckdb.connect()
+    files = files_of(source)
+    columns = [row[0] for row in connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", files[:1]).fetchall()]
+    time = ", time" if "time" in columns else ""
     connection.execute(
-        """CREATE TABLE panel AS
+        f"""CREATE TABLE panel AS
            SELECT parse_filename(filename, true) AS ts_code, * EXCLUDE (filename)
-           FROM read_parquet(?, filename = true) ORDER BY trade_date, ts_code""",
-        [files_of(source)],
+           FROM read_parquet(?, filename = true) ORDER BY trade_date, ts_code{time}""",
+        [files],
     )
     dates = [row[0] for row in connection.execute("SELECT DISTINCT trade_date FROM panel").fetchall()]
 

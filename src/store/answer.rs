@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::take::{take, take_record_batch};
 
+use super::at::At;
 use super::request::{CodeType, DateType, Request, Types, ValueTypes};
 use super::section::Section;
 use super::view::Store;
@@ -22,6 +24,8 @@ pub struct Answer {
     /// Places among the store's dates, ascending.
     pub(super) places: Arc<[usize]>,
     pub(super) stocks: Option<Stocks>,
+    /// The key columns whose value was named.
+    pub(super) at: Arc<[At]>,
     pub(super) types: Types,
     schema: SchemaRef,
 }
@@ -60,21 +64,23 @@ impl Store {
         };
         let places: Vec<usize> = request.dates.resolve(self)?;
         let stocks = request.stocks.as_ref().map(|codes| Stocks::find(self, codes)).transpose()?;
-        let mut fields = key_fields(self, request.types)?;
-        let column = |&index: &usize| {
-            let column = &panel.columns[index];
-            Arc::new(Field::new(&column.name, column.data_type.clone(), true))
-        };
-        fields.extend(columns.iter().map(column));
-        Ok(Answer {
-            store: self.clone(),
-            columns: columns.into(),
-            places: places.into(),
-            stocks,
-            types: request.types,
-            schema: Arc::new(Schema::new(fields)),
-        })
+        let at = request.at.iter().map(|(name, text)| At::find(self, name, text)).collect::<Result<_>>()?;
+        let schema = schema(self, &columns, request.types)?;
+        let (columns, places) = (columns.into(), places.into());
+        Ok(Answer { store: self.clone(), columns, places, stocks, at, types: request.types, schema })
     }
+}
+
+/// Code and date, then these of the panel's columns.
+fn schema(store: &Store, columns: &[usize], types: Types) -> Result<SchemaRef> {
+    let panel = store.schema()?;
+    let mut fields = key_fields(store, types)?;
+    let column = |&index: &usize| {
+        let column = &panel.columns[index];
+        Arc::new(Field::new(&column.name, column.data_type.clone(), true))
+    };
+    fields.extend(columns.iter().map(column));
+    Ok(Arc::new(Schema::new(fields)))
 }
 
 impl Answer {
@@ -125,6 +131,14 @@ impl Answer {
         (0..self.places.len()).map(|index| self.batch(index))
     }
 
+    /// The same of all key columns' values, with these columns too, the last of which are those whose value was named.
+    pub(super) fn whole(&self) -> Result<Answer> {
+        let mut columns = self.columns.to_vec();
+        columns.extend(self.at.iter().map(|at| at.column));
+        let schema = schema(&self.store, &columns, self.types)?;
+        Ok(Answer { columns: columns.into(), at: Arc::default(), schema, ..self.clone() })
+    }
+
     /// What is asked for of `section`, which is one of this version.
     fn batch_of(&self, section: &Section) -> Result<RecordBatch> {
         let rows = section.row_count();
@@ -153,10 +167,23 @@ impl Answer {
         };
         let batch = RecordBatch::try_new(schema, arrays)
             .map_err(Error::failed(format!("make a record batch of {}", section.date())))?;
-        match &self.stocks {
-            Some(stocks) => stocks.choose(section, batch),
-            None => Ok(batch),
+        match self.rows(section)? {
+            Some(rows) if rows.count_set_bits() < rows.len() => {
+                let rows: UInt32Array = rows.set_indices().map(|row| row as u32).collect();
+                take_record_batch(&batch, &rows).map_err(Error::failed("choose rows"))
+            }
+            _ => Ok(batch),
         }
+    }
+
+    /// Which rows of `section` are asked for; `None` where all are.
+    pub(super) fn rows(&self, section: &Section) -> Result<Option<BooleanBuffer>> {
+        let mut rows = self.stocks.as_ref().map(|stocks| stocks.rows(section)).transpose()?;
+        for at in &*self.at {
+            let found = at.rows(section)?;
+            rows = Some(rows.map_or_else(|| found.clone(), |rows| &rows & &found));
+        }
+        Ok(rows)
     }
 }
 
@@ -223,15 +250,10 @@ impl Stocks {
         Ok(Stocks { codes: named.into(), columns: columns.into(), is_named: is_named.into() })
     }
 
-    /// The rows of `batch`, which is all of `section`, that are of these stocks.
-    fn choose(&self, section: &Section, batch: RecordBatch) -> Result<RecordBatch> {
+    /// Which rows of `section` are of these stocks.
+    fn rows(&self, section: &Section) -> Result<BooleanBuffer> {
         let numbers = section.stock_numbers()?;
-        let is_named = |number: i32| self.is_named.get(number as usize).copied().unwrap_or(false);
-        let rows = numbers.iter().enumerate().filter(|(_, number)| is_named(**number));
-        let rows: UInt32Array = rows.map(|(row, _)| row as u32).collect();
-        if rows.len() == numbers.len() {
-            return Ok(batch);
-        }
-        take_record_batch(&batch, &rows).map_err(Error::failed("choose rows"))
+        let is_named = |number: &i32| self.is_named.get(*number as usize).copied().unwrap_or(false);
+        Ok(numbers.iter().map(is_named).collect())
     }
 }

@@ -233,10 +233,12 @@ impl Answer {
             let what = format!("column {name:?} is {own} and cannot be a matrix of {wanted}");
             return Err(Error::refused(what, "ask for a column of numbers"));
         };
-        if let Some(name) = self.store.schema()?.key_names().next() {
+        let panel = self.store.schema()?;
+        if let Some(&key) = panel.key.iter().find(|&&key| self.at.iter().all(|at| at.column != key)) {
+            let name = &panel.columns[key].name;
             let what =
                 format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
-            return Err(Error::refused(what, "take sections or series"));
+            return Err(Error::refused(what, format!("say which {name:?} it is to be of")));
         }
         if values.len() != self.matrix_len(fill)? {
             let (has, takes) = (values.len(), self.matrix_len(fill)?);
@@ -266,7 +268,8 @@ impl Answer {
                 for (at, &place) in places.iter().enumerate() {
                     let section = self.store.section_at(place)?;
                     let columns = self.stocks.as_ref().map(|stocks| &*stocks.columns);
-                    block.fill(at, &section, &what, columns, line)?;
+                    let rows = self.rows(&section)?;
+                    block.fill(at, (&section, rows.as_ref()), &what, columns, line)?;
                 }
                 Ok(())
             },
@@ -318,13 +321,13 @@ struct Block<'m> {
 }
 
 impl Block<'_> {
-    /// Fills the `at`-th date. `columns` says for each place in code order which column of the matrix it is, where
+    /// Fills the `at`-th date, with the rows of its section that are asked for. `columns` says for each place in code order which column of the matrix it is, where
     /// stocks were chosen. `line` is room for its values: they are scattered there, in the processor's caches, and go to
     /// memory in one piece.
     fn fill<const WIDTH: usize>(
         &mut self,
         at: usize,
-        section: &Section,
+        (section, rows): (&Section, Option<&BooleanBuffer>),
         wanted: &Wanted<'_, WIDTH>,
         columns: Option<&[u32]>,
         line: &mut [[u8; WIDTH]],
@@ -339,6 +342,9 @@ impl Block<'_> {
         line.fill(wanted.empty);
         let mut least = 0;
         for (row, (&number, &value)) in numbers.iter().zip(values.as_chunks::<WIDTH>().0).enumerate() {
+            if rows.is_some_and(|rows| !rows.value(row)) {
+                continue;
+            }
             let rank = usize::try_from(number).ok().and_then(|number| ranks.get(number)).map(|&rank| rank as usize);
             // Rows are in code order; what is not would silently take another row's cell.
             let rank = rank.filter(|&rank| least <= rank && rank < ranks.len());

@@ -2,6 +2,7 @@
 
 mod absent;
 mod answer;
+mod at;
 mod catalog;
 mod chunks;
 mod collect;

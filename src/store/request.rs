@@ -16,6 +16,9 @@ pub struct Request {
     pub dates: Selection,
     /// The stocks; `None` asks for all.
     pub stocks: Option<Vec<String>>,
+    /// Further key columns, each with the one value that rows are to have, as `show` prints it. A matrix needs one for
+    /// each key column.
+    pub at: Vec<(String, String)>,
     /// The types of the answer.
     pub types: Types,
 }

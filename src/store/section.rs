@@ -65,7 +65,9 @@ impl Section {
         if records.is_empty() || rows != record.row_count {
             return Err(version.catalog.structure(format!("the section of {date} has other rows than its pieces")));
         }
-        let section = Section::of(version, date, record.changed, bytes, records.iter().copied());
+        let slot = |&record: &PieceRecord| Slot { record, piece: OnceLock::new() };
+        let pieces = records.iter().map(slot).collect();
+        let section = Section { version: version.clone(), date, changed: record.changed, bytes, pieces };
         // What is read at once in any case shows its damage at once.
         if bytes != Bytes::Read || records.len() == 1 {
             section.pieces().try_for_each(|piece| piece.map(drop))?;
@@ -73,21 +75,14 @@ impl Section {
         Ok(section)
     }
 
-    fn of(
-        version: &Arc<Version>,
-        date: Date,
-        changed: u64,
-        bytes: Bytes,
-        records: impl Iterator<Item = PieceRecord>,
-    ) -> Section {
-        let pieces = records.map(|record| Slot { record, piece: OnceLock::new() }).collect();
-        Section { version: version.clone(), date, changed, bytes, pieces }
-    }
-
     /// The part of it that lies in these pieces, for who wants no more of it at once.
     pub(crate) fn part(&self, pieces: Range<usize>) -> Section {
-        let records = self.pieces[pieces].iter().map(|slot| slot.record);
-        Section::of(&self.version, self.date, self.changed, self.bytes, records)
+        if pieces.len() == self.pieces.len() {
+            return self.clone();
+        }
+        // What is open already is shared.
+        let slot = |slot: &Slot| Slot { record: slot.record, piece: slot.piece.clone() };
+        Section { pieces: self.pieces[pieces].iter().map(slot).collect(), ..self.clone() }
     }
 
     /// How many pieces it has.

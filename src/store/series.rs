@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, Date32Array, DictionaryArray, Int32Array, RecordBatch, StringArray, StringViewArray,
+    Array, ArrayRef, BooleanArray, Date32Array, DictionaryArray, Int32Array, RecordBatch, StringArray, StringViewArray,
     new_null_array,
 };
 use arrow_buffer::bit_util::{get_bit, unset_bit};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
+use arrow_select::filter::filter_record_batch;
 
 use super::answer::Answer;
 use super::piece::Piece;
@@ -45,6 +46,22 @@ impl Answer {
     /// # Errors
     /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows.
     pub fn series(&self, code: &str, workers: &Workers) -> Result<RecordBatch> {
+        if self.at.is_empty() {
+            return self.whole_series(code, workers);
+        }
+        let batch = self.whole()?.whole_series(code, workers)?;
+        let asked = batch.num_columns() - self.at.len();
+        let mut rows = BooleanBuffer::new_set(batch.num_rows());
+        for (at, column) in self.at.iter().zip(&batch.columns()[asked..]) {
+            rows = &rows & &at.rows_of(column)?;
+        }
+        let failed = || Error::failed("choose rows");
+        let batch = batch.project(&(0..asked).collect::<Vec<usize>>()).map_err(failed())?;
+        filter_record_batch(&batch, &BooleanArray::new(rows, None)).map_err(failed())
+    }
+
+    /// As [`series`](Answer::series), whatever the values of key columns.
+    fn whole_series(&self, code: &str, workers: &Workers) -> Result<RecordBatch> {
         let version = &self.store.version;
         let stock = self.store.stock(code)?;
         let logical = self.columns.iter().map(|&index| version.panel_type(index)).collect::<Result<Vec<_>>>()?;

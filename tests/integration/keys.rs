@@ -224,6 +224,46 @@ fn identical_rows_of_one_key_are_merged_and_others_refuse_the_file() {
 }
 
 #[test]
+fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
+    use arrow_array::types::Float64Type;
+    use transect::store::{Fill, Request};
+    let place = Place::new();
+    let rows: Model = [((0, 0, 1, 0), 1), ((0, 0, 2, 0), 2), ((0, 1, 2, 0), 3), ((1, 0, 1, 0), 4), ((1, 1, 2, 0), 5)]
+        .into_iter()
+        .map(|(key, value)| (key, f64::from(value).to_bits()))
+        .collect();
+    for kind in [0, 3, 4] {
+        put(&place, &rows, &[kind], 0);
+        let options = SourceOptions { key: vec!["k".to_owned()], ..SourceOptions::default() };
+        let path = place.path(&format!("{kind}.store"));
+        Build::new(place.source(), &path).options(options).run().unwrap();
+        let store = Store::open(&path).unwrap();
+        let text = if kind == 0 { "2" } else { TEXTS[2] };
+        let of =
+            |name: &str, text: &str| Request { at: vec![(name.to_owned(), text.to_owned())], ..Request::of(["value"]) };
+        let answer = store.answer(&of("k", text)).unwrap();
+        let matrix = answer.matrix(&Fill::of::<Float64Type>(-1.0), &workers(2)).unwrap();
+        assert_eq!(matrix.values::<Float64Type>().unwrap(), [2.0, 3.0, -1.0, 5.0]);
+        let batches: Vec<usize> = answer.batches().map(|batch| batch.unwrap().num_rows()).collect();
+        assert_eq!(batches, [2, 1]);
+        let series = answer.series("B", &workers(1)).unwrap();
+        assert_eq!((series.num_rows(), series.num_columns()), (2, 3));
+
+        let whole = store.answer(&Request::of(["value"])).unwrap();
+        let refused = whole.matrix(&Fill::of::<Float64Type>(-1.0), &workers(1)).unwrap_err().to_string();
+        let expected = "a matrix has one value for each date and stock, and this panel has one for each \"k\"; say which \
+                        \"k\" it is to be of";
+        assert_eq!(refused, expected);
+        let unknown = store.answer(&of("value", "1")).unwrap_err().to_string();
+        assert_eq!(unknown, "key column \"value\" not found; the key columns are k");
+    }
+    let store = Store::open(place.path("0.store")).unwrap();
+    let no_value = store.answer(&Request { at: vec![("k".to_owned(), "x".to_owned())], ..Request::default() });
+    let expected = "\"x\" is no value of the key column \"k\", which is Int64; write it as `transect show` prints it";
+    assert_eq!(no_value.unwrap_err().to_string(), expected);
+}
+
+#[test]
 fn a_row_without_a_value_in_a_key_column_refuses_its_file() {
     let place = Place::new();
     let whole = batch(&[((0, 0, 1, 0), 1)], &[0], 0, false);
