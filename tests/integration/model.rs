@@ -652,6 +652,6 @@ fn memory_that_is_too_little_is_refused_before_anything_is_written() {
     let place = Place::new();
     super::panels::small_panel(&place, 0);
     let result = Build::new(place.source(), place.store()).memory((64 << 20) - 1).run();
-    assert!(matches!(result, Err(transect::Error::Refused { .. })));
+    assert!(matches!(result, Err(transect::Error::Invalid { .. })));
     assert!(!place.store().exists());
 }

@@ -109,7 +109,7 @@ fn a_section_of_many_rows_is_cut_changed_compared_and_written_out_piece_by_piece
     assert!(times.values().iter().enumerate().all(|(n, &time)| time == 2 * n as i64));
     assert_eq!(section.columns[0].rows, (0..1000).collect::<Vec<_>>());
 
-    let report = verify_source(&second, &place.source(), 128 << 20, &workers(2), &Silent).unwrap();
+    let report = verify_source(&second, &place.source(), &workers(2).within(128 << 20), &Silent).unwrap();
     assert!(report.is_complete(), "{report:?}");
     let series = second.series("C").unwrap();
     assert_eq!(series.num_rows(), model.keys().filter(|(_, code, _)| *code == "C").count());
