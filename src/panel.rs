@@ -16,7 +16,7 @@ use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::take::take;
-use chrono::{NaiveDate, TimeZone};
+use chrono::{DateTime, NaiveDate, TimeZone};
 
 use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
@@ -263,11 +263,26 @@ pub(crate) fn parse_zone(name: &str) -> Option<Tz> {
     if matches!(name, "Z" | "utc") { "UTC" } else { name }.parse().ok()
 }
 
-/// Midnight of `date` on the clocks of `zone`, in seconds since 1970 in UTC; `None` where clocks skip or repeat it.
+/// The first instant of `date` on the clocks of `zone`, in seconds since 1970 in UTC: the earlier midnight where clocks
+/// show two, the end of the gap where they skip it. `None` where they skip the day.
 pub(crate) fn midnight(zone: &Tz, date: Date) -> Option<i64> {
     let (year, month, day) = date.ymd();
     let local = NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(0, 0, 0)?;
-    zone.from_local_datetime(&local).single().map(|midnight| midnight.timestamp())
+    if let Some(midnight) = zone.from_local_datetime(&local).earliest() {
+        return Some(midnight.timestamp());
+    }
+    let day_of = |seconds: i64| {
+        let utc = DateTime::from_timestamp(seconds, 0)?.naive_utc();
+        Some(zone.from_utc_datetime(&utc).date_naive())
+    };
+    // No clock is further from UTC than a day; dates ascend where clocks skip.
+    let middle = local.and_utc().timestamp();
+    let (mut before, mut after) = (middle - 2 * 86_400, middle + 2 * 86_400);
+    while after - before > 1 {
+        let between = before + (after - before) / 2;
+        if day_of(between)? < local.date() { before = between } else { after = between }
+    }
+    (day_of(after)? == local.date()).then_some(after)
 }
 
 /// One value in words; a date or a time that no calendar reaches as the number that it is.

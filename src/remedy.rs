@@ -34,6 +34,16 @@ pub enum Setting {
     DateColumn(Vec<String>),
     /// How dates in text are spelt, as a strftime format.
     DateFormat(String),
+    /// The name of the output's date column.
+    DateName,
+    /// What numbers in the date column count since 1970.
+    Epoch(String),
+    /// On whose clocks an instant is a date.
+    Zone,
+    /// The zone of stamps that name none.
+    NaiveZone,
+    /// Whether a time of day in the date column is left out.
+    DropTime,
     /// Which of differing rows for one date is kept.
     Duplicates(String),
     /// Whether rows without a date are left out.
@@ -135,6 +145,11 @@ impl Setting {
             Setting::CodeColumn => "code-column",
             Setting::DateColumn(_) => "date-column",
             Setting::DateFormat(_) => "date-format",
+            Setting::DateName => "date-name",
+            Setting::Epoch(_) => "epoch",
+            Setting::Zone => "zone",
+            Setting::NaiveZone => "naive-zone",
+            Setting::DropTime => "drop-time",
             Setting::Duplicates(_) => "duplicates",
             Setting::BadDates(_) => "bad-dates",
             Setting::Key(_) => "key",
@@ -159,6 +174,7 @@ impl fmt::Display for Setting {
         match self {
             Setting::Pattern(value)
             | Setting::DateFormat(value)
+            | Setting::Epoch(value)
             | Setting::Duplicates(value)
             | Setting::BadDates(value)
                 if !value.is_empty() =>

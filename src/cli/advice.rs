@@ -87,6 +87,7 @@ fn spelt(setting: &Setting) -> Option<String> {
     match setting {
         Setting::Pattern(value)
         | Setting::DateFormat(value)
+        | Setting::Epoch(value)
         | Setting::Duplicates(value)
         | Setting::BadDates(value) => with(value),
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names)
@@ -99,7 +100,8 @@ fn spelt(setting: &Setting) -> Option<String> {
                 |name: &String| !name.contains("\\,") && !name.ends_with('\\') && !name.contains(char::is_control);
             if names.iter().all(is_clear) { with(&joined(names)) } else { None }
         }
-        Setting::CodeColumn => with("NAME"),
+        Setting::CodeColumn | Setting::DateName => with("NAME"),
+        Setting::Zone | Setting::NaiveZone => with("ZONE"),
         Setting::Cast(casts) => {
             let casts: Vec<String> =
                 casts.iter().map(|cast| format!("{} {}", option(setting), quoted(&cast.to_string()))).collect();

@@ -95,9 +95,13 @@ fn flags(options: &SourceOptions) -> String {
         }
     };
     add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
-    add("code-column", &options.code_column, options.code_column != defaults.code_column);
+    add("code-column", options.code_name(), options.code_name() != defaults.code_name());
     add("date-column", &joined(&options.date_columns), !options.date_columns.is_empty());
     add("date-format", options.date_format.as_deref().unwrap_or_default(), options.date_format.is_some());
+    add("date-name", options.date_name.as_deref().unwrap_or_default(), options.date_name.is_some());
+    add("epoch", &options.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(), options.epoch.is_some());
+    add("zone", options.zone.as_deref().unwrap_or_default(), options.zone.is_some());
+    add("naive-zone", options.naive_zone.as_deref().unwrap_or_default(), options.naive_zone.is_some());
     add("duplicates", &options.duplicates.to_string(), options.duplicates != defaults.duplicates);
     add("bad-dates", &options.bad_dates.to_string(), options.bad_dates != defaults.bad_dates);
     add("key", &joined(&options.key), !options.key.is_empty());
@@ -105,6 +109,9 @@ fn flags(options: &SourceOptions) -> String {
     add("exclude", &joined(&options.exclude), !options.exclude.is_empty());
     for cast in &options.casts {
         add("cast", &cast.to_string(), true);
+    }
+    if options.drop_time {
+        flags.push("--drop-time".to_owned());
     }
     if options.strict {
         flags.push("--strict".to_owned());

@@ -67,6 +67,10 @@ fn changes(args: &UpdateArgs) -> OptionChanges {
     OptionChanges {
         date_columns: Names::all(&args.date_column),
         date_format: args.date_format.clone(),
+        epoch: args.epoch,
+        zone: args.zone.clone(),
+        naive_zone: args.naive_zone.clone(),
+        drop_time: args.drop_time,
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
         exclude: Names::all(&args.exclude),

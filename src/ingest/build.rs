@@ -182,7 +182,7 @@ impl<'a> Build<'a> {
             assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
         let settings_before = writer.before().and_then(|before| Settings::of(before).ok());
         let max_skipped = self.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
-        let settings = Settings { max_skipped, ..Settings::new("build", &self.source, &self.options) };
+        let settings = Settings { max_skipped, ..Settings::new("build", &self.source, survey.options()) };
         snapshot.settings = settings.encode()?;
         snapshot.sources = source_entries(survey, &gathered);
         let mut guards = Guards::new(&self.allowed);

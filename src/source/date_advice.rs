@@ -8,7 +8,7 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
-use super::dates::{DateReader, Format};
+use super::dates::{DateReader, DateRules};
 use super::options::SourceOptions;
 use super::order::NO_DAY;
 use super::parquet::decode::Parquet;
@@ -39,7 +39,7 @@ impl Advised {
 /// What is known of the files that can be read.
 pub(super) struct DateAdvice<'a> {
     options: &'a SourceOptions,
-    format: Option<&'a Format>,
+    rules: &'a DateRules,
     /// The names that mean a date today, that of the output first.
     names: Vec<&'a str>,
     working: Vec<&'a FileSchema>,
@@ -50,7 +50,7 @@ impl<'a> DateAdvice<'a> {
     /// Of a panel whose date has the name `before`, if there was one, and whose other files have the schemas `working`.
     pub(super) fn new(
         options: &'a SourceOptions,
-        format: Option<&'a Format>,
+        rules: &'a DateRules,
         before: Option<&'a str>,
         working: Vec<&'a FileSchema>,
         allowance: &'a Arc<Allowance>,
@@ -68,7 +68,7 @@ impl<'a> DateAdvice<'a> {
                 names.push(name);
             }
         }
-        DateAdvice { options, format, names, working, allowance }
+        DateAdvice { options, rules, names, working, allowance }
     }
 
     /// What to say to the file at `path`.
@@ -105,7 +105,7 @@ impl<'a> DateAdvice<'a> {
     }
 
     fn is_free(&self, name: &str) -> bool {
-        !self.options.excludes(name) && name != self.options.code_column
+        !self.options.excludes(name) && name != self.options.code_name()
     }
 
     /// The columns of a file in which each row has a date: those with a name that means one before the others.
@@ -121,7 +121,7 @@ impl<'a> DateAdvice<'a> {
         let mut found = Vec::new();
         for FileColumn { name, leaf, raw, .. } in columns.into_iter().take(TRIED) {
             let Ok(raw) = raw else { continue };
-            let mut dates = DateReader::new(name, raw, self.format, self.options.bad_dates);
+            let mut dates = DateReader::new(name, raw, self.rules);
             let mut read = || parquet.batches(&[*leaf])?.try_for_each(|batch| dates.push(&batch?[0]));
             if read().is_ok() && dates.days.iter().any(|&day| day != NO_DAY) {
                 found.push(name.clone());

@@ -1,28 +1,26 @@
 //! Reads a file's date column into days and remembers how the dates were spelt.
 
-use std::fmt::Write;
-
 use arrow_array::cast::AsArray;
-use arrow_array::timezone::Tz;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
-use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{Datelike, NaiveDate, TimeZone};
 
+use super::clock::{Clocks, Moment, Reading};
 use super::convert::shown_value;
-use super::options::BadDates;
+use super::date_format::Format;
+use super::date_text;
+use super::options::{BadDates, Epoch, SourceOptions};
 use super::order::NO_DAY;
 use super::types::{is_text, logical};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::{Date, days_in_month};
-use crate::panel::{DateForm, Spelling, midnight, parse_zone, ticks_per_day};
+use crate::panel::{DateForm, Spelling, ticks_per_day};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 
 /// Formats that are tried where dates in text are of no spelling that is read without one.
-const OTHER_SPELLINGS: [&str; 12] = [
+const OTHER_SPELLINGS: [&str; 10] = [
     "%d-%b-%Y",
     "%d %b %Y",
     "%b %d, %Y",
@@ -33,79 +31,61 @@ const OTHER_SPELLINGS: [&str; 12] = [
     "%m/%d/%Y",
     "%d-%m-%Y",
     "%m-%d-%Y",
-    "%Y-%m-%d 00:00:00",
-    "%Y-%m-%dT00:00:00",
 ];
 
-/// `ticks` in units of `unit`, if that comes out even.
-fn whole(ticks: i64, unit: i64) -> Option<i64> {
-    (ticks.rem_euclid(unit) == 0).then(|| ticks.div_euclid(unit))
-}
-
-/// The day, since 1970, whose midnight on the clocks of `zone` is `seconds`; `None` when no day's is.
-fn day_in_zone(seconds: i64, zone: &Tz) -> Option<i64> {
-    let local = zone.timestamp_opt(seconds, 0).single()?.date_naive();
-    let date = Date::from_ymd(local.year(), local.month(), local.day())?;
-    (midnight(zone, date)? == seconds).then(|| i64::from(date.days()))
-}
-
-/// A checked `--date-format`.
+/// How dates are read under the options of a user.
 #[derive(Debug, Clone)]
-pub(super) struct Format {
-    text: String,
-    items: Vec<Item<'static>>,
-    /// The spelling it stands for, if it is one that is read without it.
-    usual: Option<Spelling>,
+pub(super) struct DateRules {
+    format: Option<Format>,
+    clocks: Clocks,
+    epoch: Option<Epoch>,
+    times: Times,
+    bad: BadDates,
 }
 
-impl Format {
-    /// Checks a strftime format.
+/// What becomes of a time of day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Times {
+    /// It is left out.
+    Dropped,
+    /// It refuses the file, unless it is in one of these columns, which are part of the key and keep it.
+    Refused { key: Vec<String> },
+}
+
+impl DateRules {
+    /// The rules of `options`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it is no format or one that does not make a whole date.
-    pub(super) fn new(text: &str) -> Result<Format> {
-        let invalid = |why: &str, way_out: &str| {
-            Error::invalid(
-                Setting::DateFormat(String::new()),
-                format!("{text:?} {why}"),
-                [Remedy::Do(way_out.to_owned())],
-            )
-        };
-        let items = StrftimeItems::new(text)
-            .parse_to_owned()
-            .map_err(|_| invalid("is no strftime format", "write it like %d-%b-%Y"))?;
-        let format = Format {
-            text: text.to_owned(),
-            items,
-            usual: match text {
-                "%Y%m%d" => Some(Spelling::Digits),
-                "%Y-%m-%d" | "%F" => Some(Spelling::Dashes),
-                "%Y/%m/%d" => Some(Spelling::Slashes),
-                _ => None,
+    /// [`Error::Invalid`](crate::Error::Invalid) where one of them is no format or no zone.
+    pub(super) fn new(options: &SourceOptions) -> Result<DateRules> {
+        Ok(DateRules {
+            format: options.date_format.as_deref().map(Format::new).transpose()?,
+            clocks: Clocks::new(options)?,
+            epoch: options.epoch,
+            times: match options.drop_time {
+                true => Times::Dropped,
+                false => Times::Refused { key: options.key.clone() },
             },
-        };
-        // Writing a date as the output will need it fails where the format asks for a time of day.
-        let sample = NaiveDate::from_ymd_opt(2024, 12, 31).and_then(|day| format.write(day));
-        match sample.as_deref().and_then(|sample| format.read(sample)) {
-            Some(_) => Ok(format),
-            None => Err(invalid(
-                "does not make a whole date",
-                "it needs day, month and year and no time of day (write a constant one as it stands: '%Y-%m-%d \
-                 00:00:00')",
-            )),
+            bad: options.bad_dates,
+        })
+    }
+
+    /// These rules where rows without a date are left out.
+    fn lenient(&self) -> DateRules {
+        DateRules { bad: BadDates::Drop, ..self.clone() }
+    }
+
+    /// These rules where a time of day is left out.
+    pub(super) fn without_times(&self) -> DateRules {
+        DateRules { times: Times::Dropped, ..self.clone() }
+    }
+
+    /// Whether a time of day in the date column `name` is left out, or kept by the key.
+    fn allows_time(&self, name: &str) -> bool {
+        match &self.times {
+            Times::Dropped => true,
+            Times::Refused { key } => key.iter().any(|column| column == name),
         }
-    }
-
-    fn write(&self, day: NaiveDate) -> Option<String> {
-        let mut out = String::new();
-        write!(out, "{}", day.format_with_items(self.items.iter())).ok()?;
-        Some(out)
-    }
-
-    fn read(&self, text: &str) -> Option<NaiveDate> {
-        let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).ok()?;
-        parsed.to_naive_date().ok()
     }
 }
 
@@ -118,6 +98,8 @@ enum Seen {
     Dashes,
     Slashes,
     Custom,
+    /// In a way that says more than a day.
+    Instant,
     /// Several ways, or one that writing would not give back.
     Mixed,
 }
@@ -126,25 +108,29 @@ enum Seen {
 pub(super) struct DateReader<'a> {
     name: &'a str,
     raw: &'a DataType,
-    format: Option<&'a Format>,
-    bad: BadDates,
+    rules: &'a DateRules,
     /// One day for each row of the file, [`NO_DAY`] where there is none.
     pub(super) days: Vec<i32>,
     pub(super) dropped: u64,
+    /// Whether a row has a time of day, which is left out.
+    pub(super) has_time: bool,
     seen: Seen,
+    /// What follows each date in text, while there is a time but midnight.
+    tail: String,
     month: Month,
 }
 
 impl<'a> DateReader<'a> {
-    pub(super) fn new(name: &'a str, raw: &'a DataType, format: Option<&'a Format>, bad: BadDates) -> DateReader<'a> {
+    pub(super) fn new(name: &'a str, raw: &'a DataType, rules: &'a DateRules) -> DateReader<'a> {
         DateReader {
             name,
             raw,
-            format,
-            bad,
+            rules,
             days: Vec::new(),
             dropped: 0,
+            has_time: false,
             seen: Seen::Nothing,
+            tail: String::new(),
             month: Month::default(),
         }
     }
@@ -154,80 +140,91 @@ impl<'a> DateReader<'a> {
     /// # Errors
     /// A reason to refuse the file, with row and value.
     pub(super) fn push(&mut self, array: &ArrayRef) -> Result<(), Reason> {
-        match array.data_type() {
-            DataType::Utf8 => {
+        let rules = self.rules;
+        let wall = |ticks: i64, per_second: i64| {
+            let (seconds, has_fraction) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second) != 0);
+            rules.clocks.read(Reading { seconds, has_fraction, offset: None })
+        };
+        match (array.data_type(), rules.epoch) {
+            (DataType::Utf8, _) => {
                 let texts = array.as_string::<i32>();
                 self.push_texts(array, texts.iter())
             }
-            DataType::LargeUtf8 => {
+            (DataType::LargeUtf8, _) => {
                 let texts = array.as_string::<i64>();
                 self.push_texts(array, texts.iter())
             }
-            DataType::Utf8View => {
+            (DataType::Utf8View, _) => {
                 let texts = array.as_string_view();
                 self.push_texts(array, texts.iter())
             }
-            DataType::Dictionary(_, value) => self.push(&lenient(array, value)?),
-            DataType::Null => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
-            DataType::Date32 => self.push_ticks(array, Some),
-            DataType::Date64 => self.push_ticks(array, |ticks| whole(ticks, 86_400_000)),
-            DataType::Timestamp(unit, None) => self.push_ticks(array, |ticks| whole(ticks, ticks_per_day(*unit))),
-            DataType::Timestamp(unit, Some(name)) => {
-                let zone = parse_zone(name).ok_or_else(|| {
+            (DataType::Dictionary(_, value), _) => self.push(&lenient(array, value)?),
+            (DataType::Null, _) => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
+            (DataType::Date32, _) => {
+                let days = lenient(array, &DataType::Int32)?;
+                self.push_numbers(array, &days, |day| Some(Moment::midnight(day)))
+            }
+            (DataType::Date64, _) => self.push_numbers(array, array, |millis| wall(millis, 1_000)),
+            (DataType::Timestamp(unit, None), _) => {
+                let per_second = ticks_per_day(*unit) / 86_400;
+                self.push_numbers(array, array, |ticks| wall(ticks, per_second))
+            }
+            (DataType::Timestamp(unit, Some(name)), _) => {
+                let zone = rules.clocks.zone_of(name).ok_or_else(|| {
                     let what = format!("{:?} is in the time zone {name}, which is unknown", self.name);
-                    let rewrite = "write the file anew in a zone such as Asia/Shanghai or +08:00";
-                    Reason::new(Kind::UnknownZone, what).or(Remedy::Do(rewrite.to_owned()))
+                    let effect = "says on whose clocks its instants are dates, such as Asia/Shanghai or +08:00";
+                    Reason::new(Kind::UnknownZone, what).or(Remedy::set(Setting::Zone, effect))
                 })?;
                 let per_second = ticks_per_day(*unit) / 86_400;
-                self.push_ticks(array, |ticks| day_in_zone(whole(ticks, per_second)?, &zone))
+                let date = |ticks: i64| {
+                    let (seconds, left) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second));
+                    rules.clocks.on(&zone, seconds, left != 0)
+                };
+                self.push_numbers(array, array, date)
             }
-            integer if integer.is_integer() => {
-                let numbers = lenient(array, &DataType::Int64)?;
-                let numbers = numbers.as_primitive::<Int64Type>();
-                for row in 0..array.len() {
-                    // Fewer digits mean something else, such as YYMMDD; they would be days of the first centuries.
-                    let number =
-                        numbers.is_valid(row).then(|| numbers.value(row)).filter(|number| *number >= 10_000_101);
-                    match number.and_then(Date::from_yyyymmdd) {
-                        Some(date) => self.push_day(date.days(), Seen::Digits),
-                        None => self.push_bad(array, row)?,
-                    }
-                }
-                Ok(())
+            (count, Some(epoch)) if count.is_integer() => {
+                self.push_numbers(array, array, |count| rules.clocks.since_1970(count, epoch))
             }
-            other => {
+            (count, Some(epoch)) if count.is_floating() => self.push_floats(array, epoch),
+            (integer, None) if integer.is_integer() => self.push_numbers(array, array, digits),
+            (other, _) => {
                 let what = format!("its date column {:?} is {other}, which is no date", self.name);
                 Err(Reason::new(Kind::DateType, what).of_column(self.name))
             }
         }
     }
 
-    /// Adds numbers of which `day` makes days since 1970, or `None` of one that is not midnight.
-    fn push_ticks(&mut self, array: &ArrayRef, day: impl Fn(i64) -> Option<i64>) -> Result<(), Reason> {
-        let ticks = if *array.data_type() == DataType::Date32 {
-            lenient(&lenient(array, &DataType::Int32)?, &DataType::Int64)?
-        } else {
-            lenient(array, &DataType::Int64)?
-        };
-        let ticks = ticks.as_primitive::<Int64Type>();
+    /// Adds the dates that `moment` makes of the numbers of `array`, which `numbers` has as integers.
+    fn push_numbers(
+        &mut self,
+        array: &ArrayRef,
+        numbers: &ArrayRef,
+        moment: impl Fn(i64) -> Option<Moment>,
+    ) -> Result<(), Reason> {
+        let numbers = lenient(numbers, &DataType::Int64)?;
+        let numbers = numbers.as_primitive::<Int64Type>();
+        self.days.reserve(array.len());
         for row in 0..array.len() {
-            let found = if ticks.is_valid(row) { Some(day(ticks.value(row))) } else { None };
-            match found {
-                Some(None) => {
-                    let what = format!(
-                        "row {} of {:?}: {} has a time of day, and intraday panels are not supported yet",
-                        self.days.len() + 1,
-                        self.name,
-                        shown_value(array, row)
-                    );
-                    return Err(Reason::new(Kind::TimeOfDay, what));
-                }
-                Some(Some(days)) => match i32::try_from(days).ok().and_then(Date::from_days) {
-                    Some(date) => self.push_day(date.days(), Seen::Day),
-                    None => self.push_bad(array, row)?,
-                },
-                None => self.push_bad(array, row)?,
-            }
+            let found = numbers.is_valid(row).then(|| moment(numbers.value(row))).flatten();
+            let seen = match array.data_type() {
+                integer if integer.is_integer() => Seen::Digits,
+                _ => Seen::Day,
+            };
+            self.push_moment(array, row, found.map(|found| (found, seen)))?;
+        }
+        Ok(())
+    }
+
+    fn push_floats(&mut self, array: &ArrayRef, epoch: Epoch) -> Result<(), Reason> {
+        let numbers = lenient(array, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        for row in 0..array.len() {
+            let count = if numbers.is_valid(row) { numbers.value(row) } else { f64::NAN };
+            // What is left of one is a time of day, whatever it counts.
+            let whole = (count.abs() < i64::MAX as f64).then(|| count.floor() as i64);
+            let found = whole.and_then(|whole| self.rules.clocks.since_1970(whole, epoch));
+            let found = found.map(|found| Moment { has_time: found.has_time || count.fract() != 0.0, ..found });
+            self.push_moment(array, row, found.map(|found| (found, Seen::Instant)))?;
         }
         Ok(())
     }
@@ -235,55 +232,92 @@ impl<'a> DateReader<'a> {
     fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), Reason> {
         self.days.reserve(array.len());
         for (row, text) in texts.enumerate() {
-            match text.and_then(|text| self.read(text)) {
-                Some((date, seen)) => self.push_day(date.days(), seen),
-                None => self.push_bad(array, row)?,
+            // The path of nearly all files.
+            let digits = text.and_then(|text| <&[u8; 8]>::try_from(text.as_bytes()).ok());
+            if let (Some(digits), true) = (digits, self.tail.is_empty() && self.reads_usual_first())
+                && let Some(date) = self.month.date(*digits)
+            {
+                self.push_day(date, Seen::Digits);
+                continue;
             }
+            let found = text.and_then(|text| self.read(text));
+            self.push_moment(array, row, found)?;
         }
         Ok(())
     }
 
-    /// A date in text and its spelling. A format that the user gave comes first, as it may read digits its own way.
-    fn read(&mut self, text: &str) -> Option<(Date, Seen)> {
-        match self.format {
-            None => self.usual(text),
-            Some(format) if format.usual.is_some() => self.usual(text).or_else(|| custom(format, text)),
-            Some(format) => custom(format, text).or_else(|| self.usual(text)),
+    /// Whether the usual spellings come before the user's format, which may read digits its own way.
+    fn reads_usual_first(&self) -> bool {
+        self.rules.format.as_ref().is_none_or(|format| format.usual.is_some())
+    }
+
+    fn read(&mut self, text: &str) -> Option<(Moment, Seen)> {
+        let format = self.rules.format.as_ref();
+        let clocks = &self.rules.clocks;
+        let by_format = || format.and_then(|format| custom(format, clocks, text));
+        match self.reads_usual_first() {
+            true => self.usual(text).or_else(by_format),
+            false => by_format().or_else(|| self.usual(text)),
         }
     }
 
-    fn usual(&mut self, text: &str) -> Option<(Date, Seen)> {
-        let bytes = text.as_bytes();
-        if let Ok(digits) = <&[u8; 8]>::try_from(bytes) {
-            // The path of nearly all files.
-            return self.month.date(*digits).map(|date| (date, Seen::Digits));
-        }
-        let seen = match bytes.get(4)? {
-            b'-' => Seen::Dashes,
-            b'/' => Seen::Slashes,
-            _ => return None,
+    fn usual(&mut self, text: &str) -> Option<(Moment, Seen)> {
+        let found = date_text::read(text)?;
+        let moment = self.rules.clocks.read(found.reading)?;
+        let seen = match found.spelling {
+            Some(Spelling::Digits) => Seen::Digits,
+            Some(Spelling::Dashes) => Seen::Dashes,
+            Some(Spelling::Slashes) => Seen::Slashes,
+            _ => Seen::Mixed,
         };
-        text.parse().ok().map(|date| (date, seen))
+        if moment.is_midnight_as_written && self.tail != found.tail {
+            if self.seen != Seen::Nothing {
+                return Some((moment, Seen::Mixed));
+            }
+            self.tail = found.tail.to_owned();
+        }
+        Some((moment, seen))
     }
 
-    fn push_day(&mut self, day: i32, seen: Seen) {
-        self.days.push(day);
+    /// Adds the date of a row, spelt as it was `seen`; `None` for one that has none.
+    fn push_moment(&mut self, array: &ArrayRef, row: usize, found: Option<(Moment, Seen)>) -> Result<(), Reason> {
+        let date = found.and_then(|(moment, _)| i32::try_from(moment.day).ok()).and_then(Date::from_days);
+        let Some((date, (moment, seen))) = date.zip(found) else { return self.push_bad(array, row) };
+        if moment.has_time && !self.rules.allows_time(self.name) {
+            let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
+            let what = format!("row {row_number} of {:?}: {value} has a time of day", self.name);
+            let key = Setting::Key(vec![self.name.to_owned()]);
+            return Err(Reason::new(Kind::TimeOfDay, what)
+                .of_column(self.name)
+                .or(Remedy::set(Setting::DropTime, "leaves it out"))
+                .or(Remedy::set(key, "keeps it in the key"))
+                .or(Remedy::set(Setting::DateColumn(Vec::new()), "names another column of dates")));
+        }
+        self.has_time |= moment.has_time;
+        self.push_day(date, if moment.is_midnight_as_written { seen } else { Seen::Instant });
+        Ok(())
+    }
+
+    fn push_day(&mut self, date: Date, seen: Seen) {
+        self.days.push(date.days());
         if self.seen != seen {
             self.seen = if self.seen == Seen::Nothing { seen } else { Seen::Mixed };
         }
     }
 
     fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), Reason> {
-        if self.bad == BadDates::Drop {
+        if self.rules.bad == BadDates::Drop {
             self.dropped += 1;
             self.days.push(NO_DAY);
             return Ok(());
         }
         let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
-        let hint = match array.data_type() {
+        let hint = match (array.data_type(), self.rules.epoch) {
             _ if is_null => "a row needs one",
-            text if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, other spellings by a date format",
-            integer if integer.is_integer() => "integers are read as YYYYMMDD",
+            (text, _) if is_text(text) => {
+                "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, other spellings by a date format"
+            }
+            (integer, None) if integer.is_integer() => "integers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",
         };
         let has_dates = self.has_dates(array);
@@ -292,15 +326,18 @@ impl<'a> DateReader<'a> {
         let what = format!("row {row_number} of {:?}: {value} is no date{others}; {hint}", self.name);
         let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
         let spelt = self.spelling(array).map(|format| Remedy::set(Setting::DateFormat(format), "reads them"));
-        Err(Reason::new(Kind::BadDate, what).or(spelt).or(has_dates.then_some(drops)))
+        let counts = self
+            .count(array)
+            .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
+        Err(Reason::new(Kind::BadDate, what).or(spelt).or(counts).or(has_dates.then_some(drops)))
     }
 
     /// The one usual format that reads every date of `array` beside the usual spellings; `None` if there are two, since
     /// days and months may be swapped.
     fn spelling(&self, array: &ArrayRef) -> Option<String> {
         let reads = |text: &&&str| {
-            let format = Format::new(text).ok();
-            let mut others = DateReader::new(self.name, self.raw, format.as_ref(), BadDates::Drop);
+            let rules = DateRules { format: Format::new(text).ok(), ..self.rules.lenient() };
+            let mut others = DateReader::new(self.name, self.raw, &rules);
             others.push(array).is_ok() && others.dropped == 0
         };
         let mut found = OTHER_SPELLINGS.iter().filter(reads);
@@ -308,24 +345,50 @@ impl<'a> DateReader<'a> {
         one.filter(|_| found.next().is_none()).map(|text| (*text).to_owned())
     }
 
+    /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
+    fn count(&self, array: &ArrayRef) -> Option<Epoch> {
+        let counts =
+            (self.rules.epoch.is_none() && array.data_type().is_integer()).then(|| lenient(array, &DataType::Int64));
+        let counts = counts?.ok()?;
+        let counts = counts.as_primitive::<Int64Type>();
+        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
+        Epoch::ALL.into_iter().find(|epoch| {
+            let is_of_this_age = |count: i64| {
+                let moment = self.rules.clocks.since_1970(count, *epoch);
+                moment.is_some_and(|moment| (first.days().into()..last.days().into()).contains(&moment.day))
+            };
+            counts.null_count() < counts.len() && counts.iter().flatten().all(is_of_this_age)
+        })
+    }
+
     /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
     /// leave no row.
     fn has_dates(&self, array: &ArrayRef) -> bool {
-        let mut others = DateReader::new(self.name, self.raw, self.format, BadDates::Drop);
+        let rules = self.rules.lenient();
+        let mut others = DateReader::new(self.name, self.raw, &rules);
         !self.days.is_empty() || (others.push(array).is_ok() && others.days.iter().any(|&day| day != NO_DAY))
     }
 
     /// The one form of all dates seen; `None` if there are several or none.
     pub(super) fn form(&self) -> Option<DateForm> {
-        let spelling = match self.seen {
-            Seen::Nothing | Seen::Mixed => return None,
-            Seen::Day => Spelling::Day,
-            Seen::Digits => Spelling::Digits,
-            Seen::Dashes => Spelling::Dashes,
-            Seen::Slashes => Spelling::Slashes,
-            Seen::Custom => Spelling::Custom(self.format?.text.clone()),
+        let spelling = match (self.seen, self.tail.as_str()) {
+            (Seen::Nothing | Seen::Mixed, _) => return None,
+            (Seen::Instant, _) => return Some(DateForm::COMMON),
+            (Seen::Day, _) => Spelling::Day,
+            (Seen::Custom, _) => Spelling::Custom(self.rules.format.as_ref()?.text.clone()),
+            (Seen::Digits, "") => Spelling::Digits,
+            (Seen::Dashes, "") => Spelling::Dashes,
+            (Seen::Slashes, "") => Spelling::Slashes,
+            (Seen::Digits, tail) => Spelling::Custom(format!("%Y%m%d{tail}")),
+            (Seen::Dashes, tail) => Spelling::Custom(format!("%Y-%m-%d{tail}")),
+            (Seen::Slashes, tail) => Spelling::Custom(format!("%Y/%m/%d{tail}")),
         };
         Some(DateForm { data_type: logical(self.raw)?, spelling })
+    }
+
+    /// Whether all dates seen say no more than a day, so that [`form`](Self::form) gives them back.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.has_time && !matches!(self.seen, Seen::Instant | Seen::Mixed)
     }
 
     /// Whether the dates seen are spelt in several ways.
@@ -372,12 +435,23 @@ impl Month {
     }
 }
 
-fn custom(format: &Format, text: &str) -> Option<(Date, Seen)> {
-    let day = format.read(text)?;
-    let date = Date::from_ymd(day.year(), day.month(), day.day())?;
+fn custom(format: &Format, clocks: &Clocks, text: &str) -> Option<(Moment, Seen)> {
+    let (date, reading) = format.read(text)?;
     // `2 Jan 2024` reads as `%d %b %Y`, but would be written `02 Jan 2024`.
-    let same = format.usual.is_none() && format.write(day).as_deref() == Some(text);
-    Some((date, if same { Seen::Custom } else { Seen::Mixed }))
+    let same = format.usual.is_none() && format.write(date).as_deref() == Some(text);
+    Some((clocks.read(reading)?, if same { Seen::Custom } else { Seen::Mixed }))
+}
+
+/// The date of an integer such as 20240102, and of one with a time of day behind it.
+fn digits(number: i64) -> Option<Moment> {
+    // Fewer digits mean something else, such as YYMMDD; they would be days of the first centuries.
+    if let Some(date) = Date::from_yyyymmdd(number).filter(|_| number >= 10_000_101) {
+        return Some(Moment::midnight(date.days().into()));
+    }
+    let text = number.to_string();
+    let found = date_text::read(&text).filter(|_| number > 0)?;
+    let has_time = found.reading.has_fraction || found.reading.seconds.rem_euclid(86_400) != 0;
+    Some(Moment { day: found.date.days().into(), has_time, is_midnight_as_written: false })
 }
 
 #[cfg(test)]

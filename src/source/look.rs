@@ -1,16 +1,17 @@
 //! Looks at every input once, by its footer, and agrees on what the panel will be.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
 
 use super::agree::Agreement;
 use super::allowance::Allowance;
+use super::candidate::{Candidate, schemas};
 use super::content::{Content, Stamp, WHOLE, guarded};
 use super::date_advice::{Advised, DateAdvice};
-use super::dates::Format;
+use super::dates::DateRules;
 use super::discover::{Found, counted, discover, skip};
 use super::exact::Small;
 use super::options::SourceOptions;
@@ -19,6 +20,7 @@ use super::parquet::settle::settle_instants;
 use super::prior::Prior;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::scan::Scan;
+use super::settle::{Look, settle};
 use super::survey::{Input, Layout, Survey, Target};
 use super::trial::{Party, Trial};
 use super::trouble::check_machine;
@@ -31,16 +33,6 @@ use crate::workers::Workers;
 
 /// Schemas without a date of which one file each is looked into for an advice.
 const LOOKED_INTO: usize = 20;
-
-/// A file whose footer has been read.
-struct Candidate {
-    code: String,
-    path: PathBuf,
-    stamp: Stamp,
-    footer: Footer,
-    /// The columns whose integers are small by the footer's statistics, once asked for.
-    small: Small,
-}
 
 /// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
 /// of each file, and more only where integers meet floats and each value has to be looked at.
@@ -82,7 +74,7 @@ fn look_at(
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Survey> {
-    let format = options.date_format.as_deref().map(Format::new).transpose()?;
+    let dates = DateRules::new(options)?;
     let Found { files, mut skipped, mut notes, .. } = found;
     let allowance = Allowance::new(workers.memory(), workers.count());
     let interner = Interner::new(options, &allowance);
@@ -108,20 +100,26 @@ fn look_at(
             Err(reason) => skipped.push(skip(&path, reason)),
         }
     }
+    let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
+    let options = &match prior {
+        None => settle(options, &mut candidates, &look, &mut notes)?,
+        Some(_) => options.clone(),
+    };
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
         None => check_names(options, &schemas(&candidates), !skipped.is_empty(), &mut notes)?,
         Some(prior) => check_changed_names(prior, &schemas(&candidates))?,
     }
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.into_iter().partition(|candidate| refusal(&candidate.footer).is_none());
+        candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
     candidates = usable;
     let before = prior.map(|prior| prior.date_name);
-    let advice = DateAdvice::new(options, format.as_ref(), before, schemas(&candidates), &allowance);
+    let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), &allowance);
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
     let mut reasons = Vec::with_capacity(refused.len());
-    for Candidate { path, stamp, footer, .. } in &refused {
-        let Some(reason) = refusal(footer) else { continue };
+    for candidate in &refused {
+        let Some(reason) = candidate.refusal() else { continue };
+        let Candidate { path, stamp, footer, .. } = candidate;
         let is_own = footer.schema.refusal.is_some();
         // Of files with one schema the first is looked into, and not each where all differ.
         let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
@@ -165,7 +163,7 @@ fn look_at(
         None => date_name(options, &schemas(&candidates), &mut notes),
     };
     let code = code_column(options, prior, &schemas(&candidates))?;
-    let date_cast = date_cast(options, &date_name, &schemas(&candidates))?;
+    let date_cast = date_cast(options, prior, &date_name, &schemas(&candidates))?;
     let date_form = match (prior.map(|prior| prior.date_form), &date_cast) {
         (Some(form), Some(cast)) if form.data_type != *cast => Some(form.cast_to(cast)),
         (Some(form), _) => Some(form.clone()),
@@ -191,7 +189,7 @@ fn look_at(
         skipped,
         notes,
         options: options.clone(),
-        format,
+        dates,
         date_cast,
         date_form,
         whole_len: WHOLE,
@@ -206,23 +204,9 @@ fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
     Ok((stamp, footer))
 }
 
-/// Why a file cannot take part, by its own schema.
-fn refusal(footer: &Footer) -> Option<&Reason> {
-    let FileSchema { refusal, date, .. } = footer.schema.as_ref();
-    let date = date.as_ref().err().filter(|_| footer.row_count > 0);
-    refusal.as_ref().or(date)
-}
-
 fn party(candidate: &Candidate) -> Party<'_> {
     let Candidate { path, stamp, footer, small, .. } = candidate;
     Party { path, stamp: *stamp, schema: Arc::clone(&footer.schema), row_count: footer.row_count, small }
-}
-
-/// The schemas among `candidates`, each once, in first-seen order.
-fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
-    let mut known = HashSet::new();
-    let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
-    schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
 }
 
 /// What the columns of `candidates` say of themselves that outputs do not carry.

@@ -12,20 +12,35 @@ use crate::error::{Error, Result};
 use crate::panel::PanelSchema;
 use crate::remedy::{Remedy, Setting};
 
+/// The code column where no column of the files holds the codes.
+pub(super) const CODE_NAME: &str = "ts_code";
+
 /// How to find, choose and read the input files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceOptions {
     /// Where a stock's file lies below the source directory.
     pub pattern: Pattern,
-    /// Name of the output column for the code; a file's column of this name must agree with the file's name.
-    pub code_column: String,
+    /// Name of the output column for the code; a file's column of this name must agree with the file's name. `None`: a
+    /// column of text that has the file's code in every row of every file, else `ts_code`.
+    pub code_column: Option<String>,
     /// Alternatives for the date column: the first one present in a file wins, the first of the list names the
     /// output's column. Empty: `trade_date`, `date` or `datetime` in any case, else `__index_level_0__`
     /// unless it has integers.
     pub date_columns: Vec<String>,
+    /// Name of the output's date column; `None`: that of the files, or `date`, else `trade_date`, beside a date column
+    /// that the key keeps.
+    pub date_name: Option<String>,
     /// A strftime format for dates in text, tried beside the usual spellings.
     pub date_format: Option<String>,
+    /// What numbers in the date column count since 1970; `None`: they are dates such as 20240102.
+    pub epoch: Option<Epoch>,
+    /// The time zone on whose clocks an instant is a date; `None`: its own, and UTC for counts since 1970.
+    pub zone: Option<String>,
+    /// The time zone of stamps that name none; `None`: they are what the clocks showed, and never shifted.
+    pub naive_zone: Option<String>,
+    /// Whether a time of day in the date column is left out; else it refuses the file, unless the key keeps it.
+    pub drop_time: bool,
     /// The further columns of a row's key beside date and code, the most significant first.
     pub key: Vec<String>,
     /// What to do with differing rows of one key.
@@ -40,24 +55,6 @@ pub struct SourceOptions {
     pub casts: Vec<Cast>,
     /// Whether one refused file fails the whole survey.
     pub strict: bool,
-}
-
-impl Default for SourceOptions {
-    fn default() -> SourceOptions {
-        SourceOptions {
-            pattern: Pattern::default(),
-            code_column: "ts_code".to_owned(),
-            date_columns: Vec::new(),
-            date_format: None,
-            key: Vec::new(),
-            duplicates: Duplicates::default(),
-            bad_dates: BadDates::default(),
-            columns: None,
-            exclude: Vec::new(),
-            casts: Vec::new(),
-            strict: false,
-        }
-    }
 }
 
 impl SourceOptions {
@@ -84,6 +81,11 @@ impl SourceOptions {
             || self.key.iter().any(|column| column == name)
     }
 
+    /// The name of the output column for the code, `ts_code` where none is given.
+    pub fn code_name(&self) -> &str {
+        self.code_column.as_deref().unwrap_or(CODE_NAME)
+    }
+
     /// Whether the column `name` is to be treated as absent.
     pub(super) fn excludes(&self, name: &str) -> bool {
         self.exclude.iter().any(|column| column == name)
@@ -102,6 +104,14 @@ pub struct OptionChanges {
     pub date_columns: Vec<String>,
     /// As [`SourceOptions::date_format`].
     pub date_format: Option<String>,
+    /// As [`SourceOptions::epoch`].
+    pub epoch: Option<Epoch>,
+    /// As [`SourceOptions::zone`].
+    pub zone: Option<String>,
+    /// As [`SourceOptions::naive_zone`].
+    pub naive_zone: Option<String>,
+    /// As [`SourceOptions::drop_time`], if set.
+    pub drop_time: bool,
     /// As [`SourceOptions::duplicates`].
     pub duplicates: Option<Duplicates>,
     /// As [`SourceOptions::bad_dates`].
@@ -120,6 +130,10 @@ impl OptionChanges {
             options.date_columns.clone_from(&self.date_columns);
         }
         options.date_format = self.date_format.clone().or(options.date_format);
+        options.epoch = self.epoch.or(options.epoch);
+        options.zone = self.zone.clone().or(options.zone);
+        options.naive_zone = self.naive_zone.clone().or(options.naive_zone);
+        options.drop_time |= self.drop_time;
         options.duplicates = self.duplicates.unwrap_or(options.duplicates);
         options.bad_dates = self.bad_dates.unwrap_or(options.bad_dates);
         let excluded: Vec<String> = self.exclude.iter().filter(|name| !options.excludes(name)).cloned().collect();
@@ -213,6 +227,70 @@ impl FromStr for BadDates {
             "error" => Ok(BadDates::Error),
             "drop" => Ok(BadDates::Drop),
             _ => Err(format!("{text:?} is neither error nor drop")),
+        }
+    }
+}
+
+/// What numbers count since 1970 began in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Epoch {
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Microseconds,
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
+    /// Days, on everybody's calendar.
+    #[serde(rename = "days")]
+    Days,
+}
+
+impl Epoch {
+    /// All of them.
+    pub(super) const ALL: [Epoch; 5] =
+        [Epoch::Seconds, Epoch::Milliseconds, Epoch::Microseconds, Epoch::Nanoseconds, Epoch::Days];
+
+    /// How many make a second; `None` for days.
+    pub(super) fn per_second(self) -> Option<i64> {
+        match self {
+            Epoch::Seconds => Some(1),
+            Epoch::Milliseconds => Some(1_000),
+            Epoch::Microseconds => Some(1_000_000),
+            Epoch::Nanoseconds => Some(1_000_000_000),
+            Epoch::Days => None,
+        }
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Epoch::Seconds => "s",
+            Epoch::Milliseconds => "ms",
+            Epoch::Microseconds => "us",
+            Epoch::Nanoseconds => "ns",
+            Epoch::Days => "days",
+        })
+    }
+}
+
+impl FromStr for Epoch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Epoch, String> {
+        match text {
+            "s" => Ok(Epoch::Seconds),
+            "ms" => Ok(Epoch::Milliseconds),
+            "us" => Ok(Epoch::Microseconds),
+            "ns" => Ok(Epoch::Nanoseconds),
+            "days" => Ok(Epoch::Days),
+            _ => Err(format!("{text:?} is none of s, ms, us, ns, days")),
         }
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn check_names(
     if names.is_empty() {
         return Ok(());
     }
-    let is_key = |name: &str| name == options.code_column || options.date_columns.first().is_some_and(|d| d == name);
+    let is_key = |name: &str| {
+        let date = options.date_name.as_ref().or(options.date_columns.first());
+        name == options.code_name() || date.is_some_and(|date| date == name)
+    };
     let unknown = |name: &str| !is_key(name) && !names.contains(&name);
     let chosen = options.columns.iter().flatten().map(|name| (Setting::Columns(Vec::new()), name));
     let excluded = options.exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
@@ -77,10 +80,10 @@ pub(super) fn check_changed_names(prior: &Prior, schemas: &[&FileSchema]) -> Res
     ))
 }
 
-/// The output's name for the date column: the first of the user's list, else the best name in any file.
+/// The output's name for the date column: the user's, the first of the user's list, else the best name in any file.
 pub(super) fn date_name(options: &SourceOptions, schemas: &[&FileSchema], notes: &mut Vec<String>) -> String {
-    if let Some(first) = options.date_columns.first() {
-        return first.clone();
+    if let Some(name) = options.date_name.as_ref().or(options.date_columns.first()) {
+        return name.clone();
     }
     let names: Vec<&str> = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str())).collect();
     let best = DATE_NAMES.iter().find_map(|wanted| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)));
@@ -103,10 +106,10 @@ pub(super) fn code_column(options: &SourceOptions, prior: Option<&Prior>, schema
     let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
     let texts = types.filter(is_text).filter_map(|data_type| logical(&data_type));
     let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
-    let data_type = match options.cast(&options.code_column) {
+    let data_type = match options.cast(options.code_name()) {
         Some(cast) if is_text(cast) => cast.clone(),
         Some(cast) => {
-            let name = &options.code_column;
+            let name = options.code_name();
             let why = format!("{name}={cast}: codes are text");
             return Err(Error::invalid(
                 Setting::Cast(Vec::new()),
@@ -116,14 +119,23 @@ pub(super) fn code_column(options: &SourceOptions, prior: Option<&Prior>, schema
         }
         None => joined.unwrap_or(DataType::Utf8),
     };
-    Ok(Column { name: options.code_column.clone(), data_type })
+    Ok(Column { name: options.code_name().to_owned(), data_type })
 }
 
-/// The type a user decided on for the dates, by the output's name of the column or that in a file.
-pub(super) fn date_cast(options: &SourceOptions, date_name: &str, schemas: &[&FileSchema]) -> Result<Option<DataType>> {
-    let in_files = schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
-    let Some(cast) = [date_name].into_iter().chain(in_files).find_map(|name| options.cast(name)) else {
-        return Ok(None);
+/// The type decided on for the dates: the user's, by the output's name of the column or that in a file; that of a day
+/// for a new panel whose dates are of instants.
+pub(super) fn date_cast(
+    options: &SourceOptions,
+    prior: Option<&Prior>,
+    date_name: &str,
+    schemas: &[&FileSchema],
+) -> Result<Option<DataType>> {
+    let in_files = || schemas.iter().filter_map(|schema| Some(schema.date.as_ref().ok()?.name.as_str()));
+    let is_kept = |name: &str| options.key.iter().any(|column| column == name);
+    let names = [date_name].into_iter().chain(in_files().filter(|name| !is_kept(name)));
+    let Some(cast) = names.into_iter().find_map(|name| options.cast(name)) else {
+        let is_of_instants = options.drop_time || in_files().any(is_kept);
+        return Ok((prior.is_none() && is_of_instants).then_some(DataType::Date32));
     };
     if !can_be_date(cast) {
         let why = format!("{date_name}={cast}: that is no type of dates");
@@ -145,7 +157,7 @@ pub(super) fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result
         return twice(code, "code", Setting::CodeColumn);
     }
     if columns.iter().any(|column| column.name == date) {
-        return twice(date, "date", Setting::DateColumn(Vec::new()));
+        return twice(date, "date", Setting::DateName);
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::allowance::{Allowance, Meter};
 use super::arrow_file::check_arrow;
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
-use super::dates::{DateReader, Format};
+use super::dates::{DateReader, DateRules};
 use super::options::{BadDates, SourceOptions};
 use super::parquet::decode::{Parquet, ROW_LEN};
 use super::parquet::footer::{FileColumn, FileSchema, Interner, Value, cast_parts, survey_footer};
@@ -67,6 +67,7 @@ pub fn read_section(
     panel: &PanelSchema,
     allowance: &Arc<Allowance>,
 ) -> Result<SectionFile, Reason> {
+    let options = &section_options(options, panel);
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
     // What is read piece by piece is compared with this afterwards.
@@ -87,6 +88,17 @@ pub fn read_section(
         guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, columns))?
     };
     guarded(|| section(path, &schema, columns, options, panel, meter))
+}
+
+/// How a file of the shape of an output is read, whatever the files of the store's source are like: its date is that of
+/// the output's column, and a column that the output has beside it is no date.
+fn section_options(options: &SourceOptions, panel: &PanelSchema) -> SourceOptions {
+    let mut date_columns = options.date_columns.clone();
+    if options.date_name.is_some() || !date_columns.is_empty() {
+        date_columns.retain(|name| *name != panel.date_name && panel.index_of(name).is_none());
+        date_columns.insert(0, panel.date_name.clone());
+    }
+    SourceOptions { date_columns, epoch: None, bad_dates: BadDates::Error, ..options.clone() }
 }
 
 /// The columns of a file, by their place in it.
@@ -200,13 +212,8 @@ fn section(
     }
     let date = match &schema.date {
         Ok(date) => {
-            let format = options
-                .date_format
-                .as_deref()
-                .map(Format::new)
-                .transpose()
-                .map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
-            let mut dates = DateReader::new(&date.name, &date.raw, format.as_ref(), BadDates::Error);
+            let rules = DateRules::new(options).map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
+            let mut dates = DateReader::new(&date.name, &date.raw, &rules);
             let column = columns.get(&date.leaf).ok_or_else(|| Reason::damaged("its date column is not there"))?;
             // Settings are for the stocks' files: a date is given as a whole.
             dates.push(column).map_err(|reason| reason.alone().or(without_them()))?;

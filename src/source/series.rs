@@ -75,8 +75,7 @@ impl SeriesReader {
         if parquet.row_count() != input.row_count {
             return Err(changed());
         }
-        let bad_dates = survey.options.bad_dates;
-        let mut dates = DateReader::new(&date.name, &date.raw, survey.format.as_ref(), bad_dates);
+        let mut dates = DateReader::new(&date.name, &date.raw, &survey.dates);
         guarded(|| {
             let mut leaves: Vec<usize> =
                 [date.leaf].into_iter().chain(schema.code.as_ref().map(|code| code.leaf)).collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
-use super::dates::Format;
+use super::dates::DateRules;
 use super::options::SourceOptions;
 use super::parquet::footer::FileSchema;
 use crate::panel::{Column, DateForm};
@@ -34,7 +34,7 @@ pub struct Survey {
     /// What else a user should know.
     pub notes: Vec<String>,
     pub(super) options: SourceOptions,
-    pub(super) format: Option<Format>,
+    pub(super) dates: DateRules,
     pub(super) date_cast: Option<DataType>,
     pub(super) date_form: Option<DateForm>,
     /// Files up to this size are read whole.
@@ -126,5 +126,10 @@ impl Survey {
     /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
     pub fn decoded_len(&self) -> u64 {
         self.inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.decoded_len))
+    }
+
+    /// How the files were found and read: the options that were given, with what they left open.
+    pub fn options(&self) -> &SourceOptions {
+        &self.options
     }
 }

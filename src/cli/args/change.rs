@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Limit;
 use crate::quantity;
-use crate::source::{BadDates, Cast, Duplicates, Pattern};
+use crate::source::{BadDates, Cast, Duplicates, Epoch, Pattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -27,7 +27,9 @@ Examples:
   transect build features panel.store
   transect build features panel.store --json                    # every night after, `transect update panel.store`
   transect build lake panel.store --pattern 'code={code}/data.parquet'
-  transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64")]
+  transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64
+  transect build bars panel.store --key ToD                                 # a date and a time in text
+  transect build klines panel.store --date-column open_time --key open_time --epoch ms")]
 pub struct BuildArgs {
     /// The directory with one Parquet file per stock
     #[arg(value_name = "SRC")]
@@ -46,9 +48,10 @@ pub struct BuildArgs {
 
     /// Name of the output's column for the code
     ///
-    /// A file that has this column must agree with its name, else it is skipped.
-    #[arg(long, value_name = "NAME", default_value = "ts_code", value_parser = NonEmptyStringValueParser::new())]
-    pub code_column: String,
+    /// A file that has this column must agree with its name, else it is skipped. Without this, the code is the files' own
+    /// column where one of text has it in every row of every file, else ts_code.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub code_column: Option<String>,
 
     /// The date column, or alternatives for it
     ///
@@ -57,20 +60,51 @@ pub struct BuildArgs {
     #[arg(long, value_name = "A,B,...")]
     pub date_column: Vec<Names>,
 
+    /// Name of the output's date column
+    ///
+    /// By default that of the files. A date column that --key names stays as it is, and the date gets a column of its
+    /// own: date, or trade_date where the files have a date.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub date_name: Option<String>,
+
     /// How dates in text are spelt, if not in a usual way
     ///
-    /// A strftime format such as '%d-%b-%Y'. Text as 20240102, 2024-01-02 or 2024/01/02, integers as 20240102, dates
-    /// and timestamps at midnight are read without it. The output spells dates as most files do, as date32 where two
-    /// ways are as usual; --cast COL=TYPE decides on another type, and text is then spelt as in the files that have
-    /// text, else 2024-01-02.
+    /// A strftime format such as '%d-%b-%Y', with a time of day and an offset (%z) if need be; names of weekdays (%A)
+    /// may be of any language. Text as 20240102, 2024-01-02 or 2024/01/02, with or without a time and an offset,
+    /// integers as 20240102 or 20240102093000, dates and timestamps are read without it. The output spells dates as most
+    /// files do, as date32 where two ways are as usual or the files say more than a date; --cast COL=TYPE decides on
+    /// another type, and text is then spelt as in the files that have text, else 2024-01-02.
     #[arg(long, value_name = "FORMAT")]
     pub date_format: Option<String>,
+
+    /// What numbers in the date column count since 1970, in UTC
+    #[arg(long, value_name = "UNIT", value_parser = one_of::<Epoch>(&["s", "ms", "us", "ns", "days"]))]
+    pub epoch: Option<Epoch>,
+
+    /// On whose clocks an instant is a date, such as Asia/Shanghai or +08:00
+    ///
+    /// For stamps with a zone, text with an offset, and counts since 1970. By default they are read on their own clocks,
+    /// counts on those of UTC. Stamps that name no zone are what clocks showed, and stay as they are (see --naive-zone).
+    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
+    pub zone: Option<String>,
+
+    /// The zone of stamps that name none, so that --zone shifts them, too
+    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
+    pub naive_zone: Option<String>,
+
+    /// Leave out the time of day in the date column
+    ///
+    /// For daily bars stamped at their open. A time of day refuses its file otherwise, unless --key names the column. Two
+    /// rows of one date are duplicates then, whatever their times.
+    #[arg(long)]
+    pub drop_time: bool,
 
     /// Further columns of a row's key, beside code and date
     ///
     /// For panels that have several rows a date and stock: bars by their time, reports by their period. Integers,
     /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
-    /// rows of one stock and date are ordered by them.
+    /// rows of one stock and date are ordered by them. A date column with a time of day may be one of them (see
+    /// --date-name).
     #[arg(long, value_name = "COL,...")]
     pub key: Vec<Names>,
 
@@ -201,6 +235,22 @@ pub struct UpdateArgs {
     /// How dates in text are spelt from now on, if not in a usual way
     #[arg(long, value_name = "FORMAT", help_heading = READING)]
     pub date_format: Option<String>,
+
+    /// What numbers in the date column count since 1970
+    #[arg(long, value_name = "UNIT", value_parser = one_of::<Epoch>(&["s", "ms", "us", "ns", "days"]), help_heading = READING)]
+    pub epoch: Option<Epoch>,
+
+    /// On whose clocks an instant is a date from now on
+    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    pub zone: Option<String>,
+
+    /// The zone of stamps that name none, from now on
+    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    pub naive_zone: Option<String>,
+
+    /// Leave out the time of day in the date column from now on
+    #[arg(long, help_heading = READING)]
+    pub drop_time: bool,
 
     /// What to do from now on where a file has two differing rows of one key
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]

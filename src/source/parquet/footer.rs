@@ -92,6 +92,16 @@ pub(in crate::source) struct FileSchema {
 }
 
 impl FileSchema {
+    /// Whether a file has a column of this name.
+    pub(in crate::source) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
+    /// Whether a column of this name becomes one of the panel's.
+    pub(in crate::source) fn has_value(&self, name: &str) -> bool {
+        self.values.iter().any(|value| value.name == name)
+    }
+
     /// The leaves of columns that take part and hold instants of 96 bits, ascending.
     pub(in crate::source) fn instants(&self) -> impl Iterator<Item = usize> + use<'_> {
         let date = self.date.iter().map(|date| date.leaf);
@@ -214,7 +224,7 @@ pub(in crate::source) fn cast_parts(
         reason.or(Remedy::set(Setting::Exclude(vec![name.clone()]), "leaves both out")).or(renamed)
     });
 
-    let code = present.iter().copied().find(|&at| columns[at].name == options.code_column);
+    let code = present.iter().copied().find(|&at| options.code_column.as_ref() == Some(&columns[at].name));
     if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
         && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
     {
@@ -239,7 +249,8 @@ pub(in crate::source) fn cast_parts(
             };
             let is_day =
                 matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
-            is_text(raw) || value.is_integer() || is_day
+            let is_count = options.epoch.is_some() && value.is_floating();
+            is_text(raw) || value.is_integer() || is_count || is_day
         };
         match raw {
             Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
@@ -256,7 +267,8 @@ pub(in crate::source) fn cast_parts(
     let mut unheld: Vec<(&str, String, Option<Remedy>)> = Vec::new();
     for at in candidates {
         let FileColumn { name, leaf, raw, .. } = &columns[at];
-        if apart.contains(&at) {
+        // A date column that is part of the key stays a column, too.
+        if apart.contains(&at) && !options.key.contains(name) {
             continue;
         }
         if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {

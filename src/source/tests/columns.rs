@@ -108,7 +108,7 @@ fn one_name_for_two_columns_of_the_output_is_refused() {
     let mut source = Source::new();
     source.add("a", &[("date", day()), ("x", ints(&[1]))]);
     source.options(|options| {
-        options.code_column = "day".into();
+        options.code_column = Some("day".into());
         options.date_columns = vec!["day".into(), "date".into()];
     });
     assert_mentions(&source.refused(), &["\"day\"", "code"]);

@@ -313,7 +313,7 @@ fn an_agreeing_code_column_is_no_panel_column_and_gives_its_type() {
     assert_eq!(names(&survey), ["x"]);
     assert_eq!(survey.code.data_type, arrow_schema::DataType::LargeUtf8);
     assert!(read_all(&survey, 0).is_ok() && read_all(&survey, 1).is_ok());
-    source.options(|options| options.code_column = "symbol".into());
+    source.options(|options| options.code_column = Some("symbol".into()));
     let survey = source.survey();
     assert_eq!(names(&survey), ["ts_code", "x"]);
     assert_eq!((survey.code.name.as_str(), &survey.code.data_type), ("symbol", &arrow_schema::DataType::Utf8));

@@ -51,7 +51,7 @@ fn dashed_dates_of_us_shares_are_restorable() {
     assert!(reasons.is_empty(), "{reasons:?}");
     assert_eq!(survey.date_name, "date");
     assert!(readers.iter().all(|reader| reader.date_form().unwrap().spelling == Spelling::Dashes));
-    let options = SourceOptions { code_column: "Name".to_owned(), ..SourceOptions::default() };
+    let options = SourceOptions { code_column: Some("Name".to_owned()), ..SourceOptions::default() };
     let (survey, _, reasons) = read_set(&path, &options);
     assert!(reasons.is_empty() && !names(&survey).contains(&"Name"), "{reasons:?}");
 }

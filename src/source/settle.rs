@@ -1,0 +1,152 @@
+//! Settles what the options of a new panel leave open, by a look into the files: which column holds the codes, and
+//! whether a date column that the key names says more than the date.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_cast::cast;
+use arrow_schema::DataType;
+
+use super::allowance::Allowance;
+use super::candidate::{Candidate, schemas};
+use super::dates::{DateReader, DateRules};
+use super::options::{CODE_NAME, SourceOptions};
+use super::parquet::footer::{FileSchema, cast_parts};
+use super::types::is_text;
+use crate::error::{Error, Result};
+use crate::progress::Observer;
+use crate::remedy::{Remedy, Setting};
+use crate::workers::Workers;
+
+/// Names of code columns, the likelier ones first.
+const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
+
+/// What looks into files.
+pub(super) struct Look<'a> {
+    pub(super) root: &'a Path,
+    pub(super) rules: &'a DateRules,
+    pub(super) allowance: &'a Arc<Allowance>,
+    pub(super) workers: &'a Workers,
+    pub(super) observer: &'a dyn Observer,
+}
+
+/// `options` with nothing left open, for a new panel of `candidates`, whose columns play their parts under them
+/// afterwards; what was chosen is noted.
+///
+/// # Errors
+/// [`Error::Cancelled`], and [`Error::Refused`] where no name is left for the date.
+pub(super) fn settle(
+    options: &SourceOptions,
+    candidates: &mut [Candidate],
+    look: &Look,
+    notes: &mut Vec<String>,
+) -> Result<SourceOptions> {
+    let mut settled = options.clone();
+    let usable: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| candidate.has_rows() && candidate.refusal().is_none()).collect();
+    if options.code_column.is_none() {
+        let has_usual = candidates.iter().any(|candidate| candidate.footer.schema.has(CODE_NAME));
+        let own = if has_usual { None } else { look.code_column(options, &usable)? };
+        notes.extend(own.as_ref().map(|name| format!("the code column is {name}, which has the code of each file")));
+        settled.code_column = Some(own.unwrap_or_else(|| CODE_NAME.to_owned()));
+    }
+    let dates: HashSet<&str> =
+        usable.iter().filter_map(|candidate| Some(candidate.footer.schema.date.as_ref().ok()?.name.as_str())).collect();
+    let named: Vec<&String> = options.key.iter().filter(|name| dates.contains(name.as_str())).collect();
+    if !named.is_empty() {
+        if look.any_says_more(&usable, &named)? {
+            settled.date_name = Some(match &options.date_name {
+                Some(name) => name.clone(),
+                None => free_date_name(&settled, &schemas(candidates))?,
+            });
+        } else {
+            settled.key.retain(|name| !named.contains(&name));
+        }
+    }
+    settled.key.retain(|name| Some(name) != settled.code_column.as_ref());
+    if settled != *options {
+        let mut known: HashMap<*const FileSchema, Arc<FileSchema>> = HashMap::new();
+        for candidate in candidates {
+            let before = &candidate.footer.schema;
+            let now = known
+                .entry(Arc::as_ptr(before))
+                .or_insert_with(|| Arc::new(cast_parts(Arc::clone(&before.leaves), before.columns.clone(), &settled)));
+            candidate.footer.schema = Arc::clone(now);
+        }
+    }
+    Ok(settled)
+}
+
+impl Look<'_> {
+    /// The column of text that in each of `files` has its code in every row; the likeliest by its name, else the first.
+    fn code_column(&self, options: &SourceOptions, files: &[&Candidate]) -> Result<Option<String>> {
+        let Some(first) = files.first() else { return Ok(None) };
+        let date = first.footer.schema.date.as_ref().ok();
+        let mut names: Vec<&str> = Vec::new();
+        for column in &first.footer.schema.columns {
+            let is_date = date.is_some_and(|date| date.name == column.name);
+            if column.raw.as_ref().is_ok_and(is_text) && !is_date && !options.excludes(&column.name) {
+                names.push(&column.name);
+            }
+        }
+        let rank = |name: &&str| CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
+        names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
+        for name in names {
+            // The first file rules most columns out.
+            if self.has_code(first, name) && self.each(files, |file| self.has_code(file, name))? {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether each row of the column `name` has the code of `file`.
+    fn has_code(&self, file: &Candidate, name: &str) -> bool {
+        let column = file.footer.schema.columns.iter().find(|column| column.name == name);
+        let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return false };
+        let is_code = |texts: &ArrayRef| {
+            cast(texts, &DataType::LargeUtf8)
+                .is_ok_and(|texts| texts.as_string::<i64>().iter().all(|text| text == Some(&file.code)))
+        };
+        file.all(self.root, column.leaf, self.allowance, is_code).unwrap_or(false)
+    }
+
+    /// Whether a date column that is one of `named` says more than a day in one of `files`.
+    fn any_says_more(&self, files: &[&Candidate], named: &[&String]) -> Result<bool> {
+        let rules = self.rules.without_times();
+        let is_plain = |file: &&Candidate| {
+            let Ok(date) = &file.footer.schema.date else { return true };
+            let mut reader = DateReader::new(&date.name, &date.raw, &rules);
+            let plain = |array: &ArrayRef| reader.push(array).is_err() || reader.is_plain();
+            // What cannot be read is refused when the file is.
+            !named.contains(&&date.name) || file.all(self.root, date.leaf, self.allowance, plain).unwrap_or(true)
+        };
+        Ok(!files.first().is_none_or(is_plain) || !self.each(files, |file| is_plain(&file))?)
+    }
+
+    /// Whether `holds` of each of `files`.
+    fn each(&self, files: &[&Candidate], holds: impl Fn(&Candidate) -> bool + Sync) -> Result<bool> {
+        let answers = self.workers.try_map(files.len(), |n| match self.observer.cancelled() {
+            true => Err(Error::Cancelled),
+            false => Ok(holds(files[n])),
+        })?;
+        Ok(answers.into_iter().all(|holds| holds))
+    }
+}
+
+/// A name for the date beside a date column that stays: one that no column has.
+fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
+    let is_free = |name: &&str| {
+        options.code_column.as_deref() != Some(*name) && schemas.iter().all(|schema| !schema.has_value(name))
+    };
+    let free = ["date", "trade_date"].into_iter().find(is_free);
+    free.map(str::to_owned).ok_or_else(|| {
+        Error::refused_unless(
+            "the date needs a column of its own, and the files have a date and a trade_date".to_owned(),
+            [Remedy::set(Setting::DateName, "gives it another name")],
+        )
+    })
+}
