@@ -191,9 +191,9 @@ impl<'a> Stages<'a> {
         let seal = |ordinal: usize| {
             let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
             let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
-            let pieces = &pieces[segments[ordinal].clone()];
-            let mut walk = gathering.walk(pieces[0].date);
-            for piece in pieces {
+            let own = &pieces[segments[ordinal].clone()];
+            let mut walk = gathering.walk(own[0].date);
+            for piece in own {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use transect::progress::Silent;
 use transect::source::SourceOptions;
@@ -147,4 +147,31 @@ fn a_section_of_many_rows_is_cut_changed_compared_and_written_out_piece_by_piece
     let report = Update::new(place.store()).run().unwrap();
     assert_eq!((report.added, report.removed, report.restated), (1, 0, 0));
     assert_holds(&Store::open(place.store()).unwrap(), &model);
+}
+
+/// Columns of the widest type, the same in all rows: much to store, and little to decode.
+#[test]
+fn a_store_of_several_segments_is_sealed_by_several_workers() {
+    let place = Place::new();
+    for code in ["A", "B"] {
+        let rows = 130_000;
+        let date = |row: i64| Date::from_days(DAY + (row / 30_000) as i32).unwrap().to_string();
+        let dates: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(date)));
+        let times: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let wide = Decimal128Array::from(vec![7; rows as usize]).with_precision_and_scale(38, 0).unwrap();
+        let wide: ArrayRef = Arc::new(wide);
+        let names: Vec<String> = (0..36).map(|n| format!("w{n}")).collect();
+        let columns = [("trade_date", dates), ("time", times)].into_iter();
+        let columns = columns.chain(names.iter().map(|name| (name.as_str(), wide.clone())));
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        write_parquet(&place.source().join(format!("{code}.parquet")), &batch);
+    }
+    Build::new(place.source(), place.store()).options(options()).workers(2).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let info = store.info().unwrap();
+    assert!(info.segments > 1, "{} segments", info.segments);
+    let whole = verify(&store);
+    assert_eq!((whole.damages.len(), whole.rows), (0, 260_000));
+    let series = store.series("B").unwrap();
+    assert!(series.column(2).as_primitive::<Int64Type>().values().iter().copied().eq(0..130_000));
 }
