@@ -16,13 +16,13 @@ use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
-use super::allowance::{Allowance, Meter};
+use super::allowance::{Allowance, Meter, ROW_LEN};
 use super::arrow_file::check_arrow;
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, DateRules};
 use super::options::{BadDates, SourceOptions};
-use super::parquet::decode::{Parquet, ROW_LEN};
+use super::parquet::decode::Parquet;
 use super::parquet::footer::{FileColumn, FileSchema, Interner, Value, cast_parts, survey_footer};
 use super::parquet::meaning::Leaves;
 use super::parquet::settle::settle_instants;

@@ -100,6 +100,17 @@ def test_every_kind_of_bomb_is_a_good_file_where_it_is_small(tmp_path):
         assert pq.ParquetFile(path).read().num_rows == rows
 
 
+def test_rows_that_a_few_bytes_claim_do_not_stop_a_build(tmp_path):
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    columns = {f"x{n}": list(range(5)) for n in range(150)}
+    pq.write_table(pa.table({"date": bombs.dates(5), **columns}), source / "good.parquet")
+    bombs.equal_rows(2**31 - 1, "none", "1.0")(source / "bomb.parquet")
+    # Not by `sparse-columns`, although nearly no cell would have a value if all those rows were there.
+    report = weighed("build", source, store, "--max-skipped", 1, files=2, expect=(0,))
+    assert assert_told({"bomb.parquet": "equal rows"}, report, lambda file: file == "good.parquet") == 1
+
+
 @pytest.mark.parametrize("heap", range(math.ceil(COUNT * 2 / 3 / HEAP)))
 def test_bombs_hold_no_more_than_the_memory(heap, tmp_path):
     source, store = tmp_path / "source", tmp_path / "store"

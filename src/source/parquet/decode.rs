@@ -17,15 +17,12 @@ use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
 use super::meaning::take_as;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
-use crate::source::allowance::{Allowance, Meter};
+use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::Content;
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
 const BATCH_ROWS: usize = 65_536;
-
-/// Bytes that a row takes beside its columns while a file is read: its date, its place, and the place it comes from.
-pub(in crate::source) const ROW_LEN: u64 = 16;
 
 /// The decoder over one file, its footer parsed once.
 pub(in crate::source) struct Parquet {
@@ -44,14 +41,6 @@ impl Parquet {
         allowance: &Arc<Allowance>,
     ) -> Result<Parquet, Reason> {
         let metadata = read_footer(&content, &schema.leaves, statistics)?;
-        let (rows, most) = (metadata.file_metadata().num_rows(), allowance.most());
-        if let Some(bytes) = u64::try_from(rows).ok().map(|rows| rows.saturating_mul(ROW_LEN)).filter(|len| *len > most)
-        {
-            // Eight bytes a value, texts aside: with less it would be refused again.
-            let values = (schema.columns.len() as u64).saturating_mul(bytes / ROW_LEN * 8);
-            let what = format!("has {rows} rows, whose dates alone");
-            return Err(allowance.refusal_of(&what, bytes, bytes.saturating_add(values)));
-        }
         let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
         let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(Reason::undecodable)?;

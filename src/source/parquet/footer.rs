@@ -24,7 +24,7 @@ use super::thrift::Thrift;
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
-use crate::source::allowance::{Allowance, Meter};
+use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::options::SourceOptions;
 use crate::source::types::{is_text, logical, shown_type};
@@ -407,6 +407,14 @@ pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -
     let hints = arrow_schema(&metadata)?;
     let schema = interner.intern(&leaves, interner.columns(&leaves, hints.as_ref()));
     let row_count = row_count(&metadata)?;
+    // Now, not when it is read: rows that a few bytes claim must not weigh in any decision on all files.
+    let rows_len = row_count.saturating_mul(ROW_LEN);
+    if rows_len > interner.allowance.most() {
+        // Eight bytes a value, texts aside: with less it would be refused again.
+        let values = (schema.columns.len() as u64).saturating_mul(row_count.saturating_mul(8));
+        let what = format!("has {row_count} rows, whose dates alone");
+        return Err(interner.allowance.refusal_of(&what, rows_len, rows_len.saturating_add(values)));
+    }
     let text_len = text_len(&metadata, &schema, row_count);
     let has_attrs = has_attrs(&metadata);
     Ok(Footer { schema, row_count, text_len, has_attrs })
