@@ -125,6 +125,10 @@ pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out:
             skips::say_grouped(&report.skipped_before, speaker, all);
         }
         say_kept(report, all);
+        if !report.restated.is_empty() {
+            output::say("transect: their files have other values:");
+            output::say_listed(report.restated.iter().map(ToString::to_string), all);
+        }
     }
     if let (Some(path), Some(report)) = (out, &verified.output) {
         output::say_wrong(format_args!("{} differs from the store", output::path(path)), &report.differences, all);
@@ -152,17 +156,17 @@ fn differing(report: &SourceReport) -> String {
 /// Names the rows that the store keeps and the source does not have.
 fn say_kept(report: &SourceReport, rest: &str) {
     for (why, heading) in [
-        (Kept::Missing, "their files are gone (update --prune removes such rows)"),
-        (Kept::Skipped, "their files cannot be read now"),
-        (Kept::Appended, "append gave them, and they stay until their file changes and has them"),
-        (Kept::Removed, "append --replace removed them, and their file has not changed since"),
+        (Kept::Missing, "not compared; their files are gone (update --prune removes such rows)"),
+        (Kept::Skipped, "not compared; their files cannot be read now"),
+        (Kept::Appended, "as append gave them, until their file changes and has them"),
+        (Kept::Removed, "not compared; append --replace removed them, and their file has not changed since"),
     ] {
         let kept: Vec<_> = report.kept.iter().filter(|kept| kept.why == why).collect();
         if kept.is_empty() {
             continue;
         }
         let rows = output::counted(kept.iter().map(|kept| kept.rows).sum(), "row", "rows");
-        output::say(format_args!("transect: {rows} not compared; {heading}:"));
+        output::say(format_args!("transect: {rows} {heading}:"));
         let line = |kept: &&crate::KeptRows| {
             let rows = output::counted(kept.rows, "row", "rows");
             format!("{}: {rows} of {}", kept.path.as_deref().unwrap_or("no file"), kept.code)
@@ -198,9 +202,12 @@ fn source_line(report: Option<&SourceReport>) -> String {
         0 => line.push_str("what was compared is the same"),
         count => line.push_str(&format!("{}, named on stderr", output::counted(count, "difference", "differences"))),
     }
-    let kept = report.kept.iter().map(|kept| kept.rows).sum();
-    if kept > 0 {
-        line.push_str(&format!("; {} not compared", output::counted(kept, "row", "rows")));
+    for (is_appended, what) in [(false, "not compared"), (true, "as append gave them")] {
+        let kept = report.kept.iter().filter(|kept| (kept.why == Kept::Appended) == is_appended);
+        let rows = kept.map(|kept| kept.rows).sum();
+        if rows > 0 {
+            line.push_str(&format!("; {} {what}", output::counted(rows, "row", "rows")));
+        }
     }
     if !report.skipped_before.is_empty() {
         let files = output::counted(report.skipped_before.len() as u64, "file", "files");

@@ -201,6 +201,8 @@ struct Matched {
     date: usize,
     ours: Range<usize>,
     theirs: Range<usize>,
+    /// Whether an append gave the store these rows, so that they stay as they are.
+    is_appended: bool,
 }
 
 /// A file that was read.
@@ -260,7 +262,8 @@ impl Comparison<'_> {
             }
         }
         let rows = self.line_up(series, keys, codes, &mut part)?;
-        self.compare(group(0), arrays, &rows, &mut part)?;
+        let mut restated = vec![false; rows.order.len()];
+        self.compare(group(0), arrays, &rows, &mut restated, &mut part)?;
         for start in (group(0).end..count).step_by(self.columns_at_once) {
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
             for reader in &readers {
@@ -282,7 +285,14 @@ impl Comparison<'_> {
                     }
                 }
             }
-            self.compare(group(start), arrays, &rows, &mut part)?;
+            self.compare(group(start), arrays, &rows, &mut restated, &mut part)?;
+        }
+        let mut kept: BTreeMap<u32, u64> = BTreeMap::new();
+        for (&input, _) in rows.inputs.iter().zip(&restated).filter(|(_, is_restated)| **is_restated) {
+            *kept.entry(input).or_default() += 1;
+        }
+        for (input, count) in kept {
+            part.add_kept(self.kept(&self.survey.inputs[input as usize].code, Some(Kept::Appended), count));
         }
         Ok(part)
     }
@@ -403,13 +413,11 @@ impl Comparison<'_> {
                     Ordering::Equal => {
                         let (our_row, their_row) = (ours.start + i, theirs.start + j);
                         (i, j) = (i + 1, j + 1);
-                        if marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize] {
-                            *kept.entry((code_of(our_row), Some(Kept::Appended))).or_default() += 1;
-                            continue;
-                        }
+                        let stays = marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize];
                         match matched.last_mut() {
-                            Some(Matched { date, ours, theirs })
-                                if (*date, ours.end, theirs.end) == (index, our_row, their_row) =>
+                            Some(Matched { date, ours, theirs, is_appended })
+                                if (*date, ours.end, theirs.end, *is_appended)
+                                    == (index, our_row, their_row, stays) =>
                             {
                                 (ours.end, theirs.end) = (our_row + 1, their_row + 1);
                             }
@@ -417,6 +425,7 @@ impl Comparison<'_> {
                                 date: index,
                                 ours: our_row..our_row + 1,
                                 theirs: their_row..their_row + 1,
+                                is_appended: stays,
                             }),
                         }
                     }
@@ -469,7 +478,15 @@ impl Comparison<'_> {
     }
 
     /// Compares the values of `columns`, of which `arrays` has one part an input.
-    fn compare(&self, columns: Range<usize>, arrays: Vec<Vec<ArrayRef>>, rows: &Rows, part: &mut Part) -> Result<()> {
+    /// Marks the rows that append `restated` to other values.
+    fn compare(
+        &self,
+        columns: Range<usize>,
+        arrays: Vec<Vec<ArrayRef>>,
+        rows: &Rows,
+        restated: &mut [bool],
+        part: &mut Part,
+    ) -> Result<()> {
         let mut found = Vec::with_capacity(arrays.len());
         for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
             found.push(joined(&parts, column, &rows.order)?);
@@ -477,7 +494,7 @@ impl Comparison<'_> {
         let panel = self.store.schema()?;
         let places: Vec<Option<usize>> =
             self.survey.columns[columns.clone()].iter().map(|column| panel.index_of(&column.name)).collect();
-        for Matched { date: index, ours, theirs } in &rows.matched {
+        for Matched { date: index, ours, theirs, is_appended } in &rows.matched {
             let section = self.store.section_at(*index)?;
             part.report.values += (ours.len() * columns.len()) as u64;
             for ((column, found), place) in self.survey.columns[columns.clone()].iter().zip(&found).zip(&places) {
@@ -489,12 +506,20 @@ impl Comparison<'_> {
                 if count == 0 {
                     continue;
                 }
-                *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
+                if !is_appended {
+                    *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
+                }
                 for row in differing.set_indices() {
                     let (place, date) = (ours.start + row, section.date());
                     let code = self.survey.inputs[rows.inputs[place] as usize].code.as_str();
                     let differing = DifferingRow { code, date, key: &rows.key, row: place };
-                    part.add_value(&differing, &column.name, row, [&stored, &found]);
+                    match is_appended {
+                        true => {
+                            restated[place] = true;
+                            part.add_restated(&differing, &column.name, row, [&stored, &found]);
+                        }
+                        false => part.add_value(&differing, &column.name, row, [&stored, &found]),
+                    }
                 }
             }
         }

@@ -46,7 +46,10 @@ pub struct SourceReport {
     pub differences: Vec<SourceDifference>,
     /// How many differences are not listed.
     pub not_listed: u64,
-    /// Rows that were not compared, by stock, because the store keeps to what it has whatever the source says.
+    /// Values of rows that `append` restated, as the store and the file have them, the first of them. They are no
+    /// differences: the store keeps its own until the file changes.
+    pub restated: Vec<SourceDifference>,
+    /// Rows that are not as the source has them, by stock, because the store keeps to what it has whatever the source says.
     pub kept: Vec<KeptRows>,
     /// Files that could not be used, other than those that were skipped when the store was made as well.
     pub skipped: Vec<Skipped>,
@@ -145,7 +148,7 @@ pub enum Kept {
     Missing,
     /// Their file cannot be read now.
     Skipped,
-    /// `append` brought them, and their file has not had them since.
+    /// `append` brought or restated them, and their file has not changed since.
     Appended,
     /// `append --replace` removed them, and their file has not changed since. These are not in the store.
     Removed,
@@ -197,6 +200,23 @@ impl Part {
         self.add(row, || row.difference(Differs::Value, Some(column.to_owned()), shown(sides, place).map(Some)));
     }
 
+    /// Adds a value that append restated.
+    pub(super) fn add_restated(&mut self, row: &DifferingRow<'_>, column: &str, place: usize, sides: [&ArrayRef; 2]) {
+        if self.report.restated.len() < TOLD {
+            let values = shown(sides, place).map(Some);
+            self.report.restated.push(row.difference(Differs::Value, Some(column.to_owned()), values));
+        }
+    }
+
+    /// Counts a row of a stock that stays as it is.
+    pub(super) fn add_kept(&mut self, rows: KeptRows) {
+        let known = self.report.kept.iter_mut().find(|known| (&known.code, known.why) == (&rows.code, rows.why));
+        match known {
+            Some(known) => known.rows += rows.rows,
+            None => self.report.kept.push(rows),
+        }
+    }
+
     fn add(&mut self, row: &DifferingRow<'_>, difference: impl FnOnce() -> SourceDifference) {
         self.dates.insert(row.date);
         if !self.stocks.contains(row.code) {
@@ -235,6 +255,8 @@ impl SourceReport {
             part.differences.sort_by(|a, b| (&a.code, &a.date, a.what).cmp(&(&b.code, &b.date, b.what)));
             let room = TOLD - self.differences.len();
             self.differences.extend(part.differences.into_iter().take(room));
+            let room = TOLD - self.restated.len();
+            self.restated.extend(part.restated.into_iter().take(room));
             self.kept.extend(part.kept);
             self.skipped.extend(part.skipped);
         }
