@@ -21,7 +21,7 @@ use transect::{Build, Error, Store, Transpose};
 use super::panels::{Contents, Place, batch, contents, segment_path, setting};
 use super::scene::Random;
 
-const SIGBUS: i32 = 7;
+const SIGBUS: i32 = if cfg!(target_os = "linux") { 7 } else { 10 };
 const STOCKS: usize = 400;
 
 /// How often a file is altered; `tools/torture` asks for more.
