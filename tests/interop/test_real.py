@@ -84,3 +84,44 @@ def test_segments_of_a_real_set_open_elsewhere(real, tmp_path):
     by_arrow = sum(pa.ipc.open_file(path).read_all().num_rows for path in transect.segments(store))
     by_polars = sum(pl.read_ipc(path).height for path in transect.segments(store))
     assert by_arrow == by_polars == expected.num_rows
+
+
+KEYED = {
+    # name: (options of build, a date column that comes out as a day)
+    "us_1min_date_tod": (("--key", "ToD"), None),
+    "crypto_5m_epoch_ms": (("--date-column", "timestamp", "--key", "timestamp", "--epoch", "ms"), None),
+    "cn_15min_datetime": (("--date-column", "datetime", "--key", "datetime"), None),
+    "us_5m_mixed_offsets": (("--key", "date"), None),
+    "fut_cn_5m_night": (
+        ("--date-column", "<Date>", "--key", " <Time>", "--date-format", "%Y/%m/%d %A"),
+        "<Date>",
+    ),
+    "us_sec_fundamentals": (("--date-column", "available_date", "--key", "period_end"), None),
+    "tw_chips": (("--key", "name"), None),
+    "us_option_atm": (("--key", "contractID"), None),
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_set_of_several_rows_a_date_goes_in_and_out_exactly(name, tmp_path):
+    import polars as pl
+    from polars.testing import assert_frame_equal
+
+    source = transect.DATA / name
+    if not source.is_dir():
+        pytest.skip(f"{source} is absent; set TRANSECT_DATA to the folder that holds it")
+    options, as_day = KEYED[name]
+    transect.build(source, tmp_path / "store", *options, "--code-column", "its code")
+    transect.transpose(tmp_path / "store", tmp_path / "out")
+    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out")
+
+    files = [pl.read_parquet(path).with_columns(pl.lit(code).alias("its code")) for code, path in transect.inputs(source)]
+    # Identical rows are merged.
+    expected = pl.concat(files, how="diagonal_relaxed").unique()
+    if as_day:
+        day = pl.col(as_day).str.split(" ").list.first().str.to_date("%Y/%m/%d")
+        expected = expected.with_columns(day)
+    actual = pl.concat([pl.read_parquet(path) for path in transect.sections(tmp_path / "out").values()])
+    actual = actual.select(expected.columns).cast(dict(expected.schema))
+    by = ["its code", *(column for column in expected.columns if not expected[column].dtype.is_float())]
+    assert_frame_equal(actual.sort(by), expected.sort(by), check_exact=True)

@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 
 use super::*;
 use crate::panel::{DateForm, Spelling};
-use crate::source::{BadDates, Duplicates};
+use crate::source::{BadDates, Duplicates, Epoch};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -340,4 +340,116 @@ fn integers_of_fewer_than_eight_digits_are_no_dates() {
         );
     }
     assert!(read_all(&source_of(ints(&[10_000_101])).survey(), 0).is_ok());
+}
+
+/// Stamps of two bars on one date, and one on the next, in New York; the first is of the day before in UTC.
+fn stamps() -> ArrayRef {
+    let seconds = [1_704_173_400, 1_704_207_600, 1_704_259_800];
+    let micros: Vec<i64> = seconds.iter().map(|second| second * 1_000_000).collect();
+    Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC"))
+}
+
+#[test]
+fn a_time_of_day_is_told_with_three_ways_out() {
+    assert_eq!(
+        source_of(texts(&["2024-01-02 09:30:00", "2024-01-02 09:31:00"])).reason(),
+        "row 1 of \"date\": \"2024-01-02 09:30:00\" has a time of day; drop time leaves it out, or key date keeps it \
+         in the key, or date column names another column of dates"
+    );
+}
+
+#[test]
+fn a_date_column_in_the_key_keeps_its_values_beside_the_date() {
+    let mut source = source_of(stamps());
+    source.options(|options| {
+        options.key = vec!["date".into()];
+        options.zone = Some("America/New_York".into());
+    });
+    let survey = source.survey();
+    assert_eq!((survey.date_name.as_str(), names(&survey)), ("trade_date", vec!["date", "x"]));
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!(days(&reader), ["20240102", "20240102", "20240103"]);
+    let columns = arrays(&reader, reader.read(0..2).unwrap());
+    assert_eq!(columns[0].as_ref().unwrap(), &stamps());
+    assert_eq!(survey.date_cast(), Some(&DataType::Date32));
+}
+
+#[test]
+fn a_key_that_also_lists_plain_dates_and_codes_has_no_second_date() {
+    let mut source = Source::new();
+    source.add("A", &[("ts_code", texts(&["A"])), ("date", texts(&["20240102"])), ("k", ints(&[1]))]);
+    source.options(|options| options.key = vec!["ts_code".into(), "date".into(), "k".into()]);
+    let survey = source.survey();
+    assert_eq!((survey.date_name.as_str(), names(&survey), survey.key.clone()), ("date", vec!["k"], vec![0]));
+    assert_eq!(survey.options().key, ["k"]);
+}
+
+#[test]
+fn a_time_that_is_dropped_leaves_a_day_and_duplicates() {
+    let mut source = source_of(stamps());
+    source.options(|options| options.drop_time = true);
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!(
+        (days(&reader), survey.date_cast()),
+        (vec!["20240102".into(), "20240103".into()], Some(&DataType::Date32))
+    );
+    assert_mentions(&reader.read(0..1).unwrap_err().to_string(), &["differing rows for 20240102"]);
+}
+
+#[test]
+fn counts_since_1970_are_dates_and_a_unit_is_advised_where_one_fits() {
+    let mut source = source_of(ints(&[1_704_153_600_000, 1_704_240_000_000]));
+    assert_mentions(&source.reason(), &["1704153600000 is no date", "epoch ms reads them as counts since 1970"]);
+    source.options(|options| options.epoch = Some(Epoch::Milliseconds));
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!((days(&reader).join(" "), reader.date_form()), ("20240102 20240103".into(), Some(&DateForm::COMMON)));
+    let mut source = source_of(floats(&[19_724.0, -1.0]));
+    source.options(|options| options.epoch = Some(Epoch::Days));
+    assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["19691231", "20240102"]);
+}
+
+#[test]
+fn text_at_midnight_is_a_date_and_is_restored() {
+    let dates = texts(&["2024-01-02 00:00:00", "2024-01-03 00:00:00"]);
+    let source = source_of(dates.clone());
+    let survey = source.survey();
+    let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+    assert_eq!(&reader.date_form().unwrap().array(reader.dates()).unwrap(), &dates);
+    let source = source_of(texts(&["2024-01-02 00:00:00", "20240103"]));
+    let survey = source.survey();
+    assert!(survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap().is_mixed());
+}
+
+#[test]
+fn a_zone_reads_stamps_of_a_zone_that_is_unknown() {
+    let mut source =
+        source_of(Arc::new(TimestampMicrosecondArray::from(vec![1_704_124_800_000_000]).with_timezone("CST")));
+    source.options(|options| options.zone = Some("Asia/Shanghai".into()));
+    assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["20240102"]);
+    source.options(|options| options.zone = Some("CST".into()));
+    let refused = source.try_survey().map(drop).unwrap_err().to_string();
+    assert_mentions(&refused, &["zone", "CST", "no time zone that is known"]);
+}
+
+#[test]
+fn the_code_column_is_the_files_own_where_each_row_has_the_code() {
+    let day = || texts(&["20240102"]);
+    let add = |source: &Source, code: &str, symbol: &str| {
+        source.add(code, &[("name", texts(&[code])), ("symbol", texts(&[symbol])), ("date", day()), ("x", ints(&[1]))]);
+    };
+    let mut source = Source::new();
+    add(&source, "A", "A");
+    add(&source, "B", "B");
+    let survey = source.survey();
+    assert_eq!((survey.code.name.as_str(), names(&survey)), ("symbol", vec!["name", "x"]));
+    assert_eq!(survey.notes, ["the code column is symbol, which has the code of each file"]);
+    // One that contradicts stays as it is.
+    add(&source, "B", "C");
+    assert_eq!(source.survey().code.name, "name");
+    source.add("C", &[("date", day()), ("x", ints(&[1]))]);
+    assert_eq!((source.survey().code.name.as_str(), source.survey().options().code_name()), ("ts_code", "ts_code"));
+    source.options(|options| options.code_column = Some("code".into()));
+    assert_eq!(source.survey().code.name, "code");
 }
