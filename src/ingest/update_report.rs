@@ -192,10 +192,11 @@ impl UpdateReport {
         }
         let date_form = snapshot.date_form();
         if date_form != panel.date_form {
-            self.widened_columns.push(format!("{}: {} -> {date_form}", panel.date_name, panel.date_form));
+            self.notes.push(format!("{} is {date_form} from now on, and was {}", panel.date_name, panel.date_form));
         }
         self.schema_changed = !self.new_columns.is_empty()
             || !self.widened_columns.is_empty()
+            || date_form != panel.date_form
             || snapshot.columns[0].logical != panel.code.data_type;
         self.new_stocks = (snapshot.dictionaries[0].len() - before.stocks()?.len()) as u64;
         Ok(())

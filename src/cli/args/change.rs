@@ -25,7 +25,6 @@ const READING: &str = "Reading the files, from now on";
 #[command(after_long_help = "\
 Examples:
   transect build features panel.store
-  transect build features panel.store --json                    # every night after, `transect update panel.store`
   transect build lake panel.store --pattern 'code={code}/data.parquet'
   transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64
   transect build bars panel.store --key ToD                                 # a date and a time in text
@@ -177,9 +176,8 @@ pub struct BuildArgs {
 
     /// Replace a store that exists, and erase all its versions
     ///
-    /// Not for every night: `transect update` keeps the versions, and reads only what changed.
-    /// It shares nothing with them, so that keeping them would multiply its size; `transect update` keeps them. Whoever
-    /// has it open keeps reading the version they opened. A directory that is no store is refused all the same.
+    /// Not for every night: `transect update` keeps the versions, and reads only what changed. Whoever has the store open
+    /// keeps reading the version they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }
