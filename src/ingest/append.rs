@@ -1,9 +1,13 @@
 //! Runs an append: rows of per-date files come beside the store's, or take their place.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
 
 use super::appended::Appended;
 use super::assemble::{Assembly, assemble};
@@ -28,7 +32,9 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::shuffle::{Block, Frame, Gathering, Shelf, Spill};
 use crate::skipped::Skipped;
-use crate::source::{Allowance, KnownFile, SectionFile, check_machine, read_section};
+use crate::source::{
+    Allowance, KnownFile, SectionFile, SourceOptions, check_machine, read_section, split_by_date, take_section,
+};
 use crate::storage::Disk;
 use crate::storage::wait;
 use crate::store::{Opening, Snapshot, StoreWriter};
@@ -50,6 +56,7 @@ use crate::workers::DEFAULT_MEMORY;
 pub struct Append<'a> {
     store: PathBuf,
     files: Vec<PathBuf>,
+    rows: Vec<RecordBatch>,
     memory: u64,
     workers: Option<usize>,
     replace: bool,
@@ -78,6 +85,7 @@ impl<'a> Append<'a> {
         Append {
             store: store.into(),
             files: files.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
             memory: DEFAULT_MEMORY,
             workers: None,
             replace: false,
@@ -90,6 +98,13 @@ impl<'a> Append<'a> {
             observer: &Silent,
             disk: Disk::default(),
         }
+    }
+
+    /// Rows that lie in memory, beside the files: of any dates, which a date column tells, as a file of each would have
+    /// them.
+    pub fn rows(mut self, batches: impl IntoIterator<Item = RecordBatch>) -> Self {
+        self.rows.extend(batches);
+        self
     }
 
     /// Whether rows that the store has on a date and its file has not go. They stay by default.
@@ -178,6 +193,19 @@ impl<'a> Append<'a> {
         Ok(report)
     }
 
+    /// The files, and the rows in memory date by date.
+    fn given(&self, options: &SourceOptions) -> Vec<Rows<'_>> {
+        let mut given: Vec<Rows<'_>> = self.files.iter().map(|path| Rows::File(path)).collect();
+        let Some(first) = self.rows.first() else { return given };
+        // A stream has its rows in pieces, which may part a date.
+        let joined = concat_batches(&first.schema(), &self.rows).map_err(Reason::undecodable);
+        match joined.and_then(|batch| split_by_date(&batch, options)) {
+            Ok(dates) => given.extend(dates.into_iter().map(Rows::Here)),
+            Err(reason) => given.push(Rows::Refused(reason)),
+        }
+        given
+    }
+
     fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
         let before = writer.live()?;
         let settings = Settings::of(before)?;
@@ -188,17 +216,24 @@ impl<'a> Append<'a> {
         let known: Mutex<HashMap<String, u32>> = Mutex::default();
         let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
         let texts = Texts::new(&panel.columns, stages.workers.memory(), false);
-        stages.observer.begin("read", "files", self.files.len() as u64);
-        let read = stages.workers.try_map(self.files.len(), |at| {
+        let given = self.given(&options);
+        stages.observer.begin("read", "files", given.len() as u64);
+        let read = stages.workers.try_map(given.len(), |at| {
             if stages.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let read = match read_section(&self.files[at], &options, &panel, &allowance) {
-                Ok(file) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
-                Err(reason) => {
-                    check_machine(&self.files[at])?;
+            let section = match &given[at] {
+                Rows::File(path) => read_section(path, &options, &panel, &allowance),
+                Rows::Here(batch) => take_section(batch, &options, &panel, &allowance),
+                Rows::Refused(reason) => Err(reason.clone()),
+            };
+            let read = match (section, &given[at]) {
+                (Ok(file), _) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
+                (Err(reason), Rows::File(path)) => {
+                    check_machine(path)?;
                     Err(reason)
                 }
+                (Err(reason), _) => Err(reason),
             };
             stages.observer.advance(1);
             Ok(read)
@@ -209,7 +244,7 @@ impl<'a> Append<'a> {
         let mut report = UpdateReport::of(before, keep);
         report.dry_run = self.dry_run;
         let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
-        for (path, read) in self.files.iter().zip(read) {
+        for (rows, read) in given.iter().zip(read) {
             let refused = match read {
                 Ok(file) if appended.contains_key(&file.date) => {
                     Reason::new(Kind::OtherDate, format!("is a second file of {}", file.date))
@@ -221,7 +256,7 @@ impl<'a> Append<'a> {
                 }
                 Err(reason) => reason,
             };
-            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
+            report.skipped.push(Skipped { path: rows.to_string(), reason: refused });
         }
         report.read_files = appended.len() as u64;
         if appended.is_empty() && keep == before.keep() {
@@ -276,6 +311,23 @@ impl<'a> Append<'a> {
             revision.publish(stages, writer, &changes, snapshot, &mut report, "append")?;
         }
         Ok(report)
+    }
+}
+
+/// Rows of one date, before they are read.
+enum Rows<'a> {
+    File(&'a Path),
+    Here(RecordBatch),
+    /// Rows whose dates cannot be told apart.
+    Refused(Reason),
+}
+
+impl fmt::Display for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rows::File(path) => write!(f, "{}", path.display()),
+            _ => f.write_str("rows in memory"),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use options::{BadDates, Cast, Duplicates, Epoch, OptionChanges, SourceOption
 pub use pattern::Pattern;
 pub(crate) use prior::Prior;
 pub(crate) use scan::{KnownFile, Scan, Trust, scan};
-pub(crate) use section_file::{SectionFile, read_section};
+pub(crate) use section_file::{SectionFile, read_section, split_by_date, take_section};
 pub use series::SeriesReader;
 pub use survey::{Input, Survey};
 pub(crate) use trouble::check_machine;

@@ -1,7 +1,7 @@
 //! Reads one per-date file, of the shape that a transpose writes: its date, its codes, and its columns in the types of
 //! a panel that is there already.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
-use arrow_select::take::take;
+use arrow_select::take::{take, take_record_batch};
 use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
@@ -23,7 +23,7 @@ use super::convert::widen;
 use super::dates::{DateReader, DateRules};
 use super::options::{BadDates, SourceOptions};
 use super::parquet::decode::Parquet;
-use super::parquet::footer::{FileColumn, FileSchema, Interner, Value, cast_parts, survey_footer};
+use super::parquet::footer::{FileColumn, FileSchema, Interner, KeyColumn, Value, cast_parts, survey_footer};
 use super::parquet::meaning::Leaves;
 use super::parquet::settle::settle_instants;
 use super::series::no_key;
@@ -132,6 +132,11 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
     let schema = reader.schema();
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
     let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
+    Ok((roles(&batch, options)?, columns_of(&batch)))
+}
+
+/// Which columns of a batch are code, date and values.
+fn roles(batch: &RecordBatch, options: &SourceOptions) -> Result<Arc<FileSchema>, Reason> {
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),
         leaf,
@@ -144,10 +149,56 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
         may_round: false,
         loss: None,
     };
-    let columns = schema.fields().iter().enumerate().map(column).collect();
+    let columns = batch.schema().fields().iter().enumerate().map(column).collect();
     let leaves = Leaves::new(Vec::new(), 0).map_err(Reason::undecodable)?;
-    let parts = Arc::new(cast_parts(Arc::new(leaves), columns, options));
-    Ok((parts, batch.columns().iter().cloned().enumerate().collect()))
+    Ok(Arc::new(cast_parts(Arc::new(leaves), columns, options)))
+}
+
+fn columns_of(batch: &RecordBatch) -> Columns {
+    batch.columns().iter().cloned().enumerate().collect()
+}
+
+/// The rows of `batch`, apart for each of its dates, dates ascending; rows that lie in memory already.
+///
+/// # Errors
+/// The reason why its dates cannot be read.
+pub fn split_by_date(batch: &RecordBatch, options: &SourceOptions) -> Result<Vec<RecordBatch>, Reason> {
+    let schema = roles(batch, options)?;
+    let Ok(date) = &schema.date else { return Ok(vec![batch.clone()]) };
+    let days = days_of(date, &columns_of(batch), options)?;
+    let mut rows: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
+    for (row, &day) in days.iter().enumerate() {
+        rows.entry(day).or_default().push(row as u32);
+    }
+    if rows.len() == 1 {
+        return Ok(vec![batch.clone()]);
+    }
+    let chosen = rows.into_values().map(|rows| take_record_batch(batch, &UInt32Array::from(rows)));
+    chosen.collect::<Result<_, _>>().map_err(Reason::undecodable)
+}
+
+/// As [`read_section`], of rows that lie in memory already; the date comes from the date column.
+///
+/// # Errors
+/// The reason why they cannot be used.
+pub fn take_section(
+    batch: &RecordBatch,
+    options: &SourceOptions,
+    panel: &PanelSchema,
+    allowance: &Arc<Allowance>,
+) -> Result<SectionFile, Reason> {
+    let schema = roles(batch, options)?;
+    guarded(|| section(Path::new(""), &schema, columns_of(batch), options, panel, Meter::new(allowance)))
+}
+
+/// The day of each row.
+fn days_of(date: &KeyColumn, columns: &Columns, options: &SourceOptions) -> Result<Vec<i32>, Reason> {
+    let rules = DateRules::new(options).map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
+    let mut dates = DateReader::new(&date.name, &date.raw, &rules);
+    let column = columns.get(&date.leaf).ok_or_else(|| Reason::damaged("its date column is not there"))?;
+    // Settings are for the stocks' files: a date is given as a whole.
+    dates.push(column).map_err(|reason| reason.alone().or(without_them()))?;
+    Ok(dates.days)
 }
 
 /// Takes memory for `kept` bytes, and for `passing` ones for a while.
@@ -212,13 +263,9 @@ fn section(
     }
     let date = match &schema.date {
         Ok(date) => {
-            let rules = DateRules::new(options).map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
-            let mut dates = DateReader::new(&date.name, &date.raw, &rules);
-            let column = columns.get(&date.leaf).ok_or_else(|| Reason::damaged("its date column is not there"))?;
-            // Settings are for the stocks' files: a date is given as a whole.
-            dates.push(column).map_err(|reason| reason.alone().or(without_them()))?;
-            let first = dates.days[0];
-            if let Some(row) = dates.days.iter().position(|&day| day != first) {
+            let days = days_of(date, &columns, options)?;
+            let first = days[0];
+            if let Some(row) = days.iter().position(|&day| day != first) {
                 let what = format!("has several dates: row {} differs from row 1", row + 1);
                 return Err(Reason::new(Kind::OtherDate, what).or(Remedy::Do("write a file for each date".to_owned())));
             }

@@ -1,0 +1,127 @@
+//! Memory that goes from one language to the other without a copy: Arrow's capsules both ways, and buffers out. The
+//! only unsafe code of this package.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::{NonNull, null_mut};
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
+use arrow_array::{Array, RecordBatch, RecordBatchReader, StructArray};
+use arrow_schema::Schema;
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use transect::storage::Memory;
+
+const SCHEMA: &std::ffi::CStr = c"arrow_schema";
+const ARRAY: &std::ffi::CStr = c"arrow_array";
+const STREAM: &std::ffi::CStr = c"arrow_array_stream";
+
+fn wrong(error: arrow_schema::ArrowError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// A schema for others.
+pub fn schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
+    PyCapsule::new_with_value(py, FFI_ArrowSchema::try_from(schema).map_err(wrong)?, SCHEMA)
+}
+
+/// The rows of a batch for others, and what they are.
+pub fn batch<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+    let rows = StructArray::from(batch.clone()).to_data();
+    let schema = schema(py, &batch.schema())?;
+    Ok((schema, PyCapsule::new_with_value(py, FFI_ArrowArray::new(&rows), ARRAY)?))
+}
+
+/// Batches for others, each made when it is asked for.
+pub fn stream<'py>(py: Python<'py>, reader: Box<dyn RecordBatchReader + Send>) -> PyResult<Bound<'py, PyCapsule>> {
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
+}
+
+/// The batches of an object of another package, by its `__arrow_c_stream__`.
+#[allow(unsafe_code, reason = "a capsule is a pointer whose contract Arrow's C interface gives")]
+pub fn batches(object: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
+    let capsule = object.call_method0("__arrow_c_stream__").map_err(|_| {
+        PyTypeError::new_err("the rows are neither files nor a frame of Arrow, pandas, Polars or DuckDB")
+    })?;
+    let capsule = capsule.cast::<PyCapsule>()?;
+    let pointer = capsule.pointer_checked(Some(STREAM))?;
+    // SAFETY: a capsule of this name points to an ArrowArrayStream, as Arrow's PyCapsule interface says, and lives for
+    // as long as `capsule`. `from_raw` moves the stream out of it and leaves a released one, so that it is released
+    // once.
+    let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.cast().as_ptr()) }.map_err(wrong)?;
+    reader.collect::<Result<_, _>>().map_err(wrong)
+}
+
+/// Bytes that numpy and others look at in place.
+#[pyclass(frozen, module = "transect._transect")]
+pub struct Buffer {
+    start: NonNull<u8>,
+    len: usize,
+    is_writable: bool,
+    _owner: Owner,
+}
+
+/// What keeps the bytes where they are.
+#[expect(dead_code, reason = "held for as long as the bytes are looked at, and never read")]
+enum Owner {
+    Shared(arrow_buffer::Buffer),
+    Own(Memory),
+}
+
+#[allow(unsafe_code, reason = "the bytes belong to the owner that goes with them")]
+// SAFETY: the bytes lie where the owner put them, which stays there wherever it is moved to, and both owners may go to
+// other threads. Nothing here reads or writes them; whoever does in Python holds its own contract about threads.
+unsafe impl Send for Buffer {}
+#[allow(unsafe_code, reason = "as above")]
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// A look at bytes of the map, or of an array; never to be written.
+    pub fn shared(buffer: arrow_buffer::Buffer) -> Buffer {
+        let start = NonNull::new(buffer.as_ptr().cast_mut()).unwrap_or(NonNull::dangling());
+        Buffer { start, len: buffer.len(), is_writable: false, _owner: Owner::Shared(buffer) }
+    }
+
+    /// Bytes that are the caller's own.
+    pub fn own(mut memory: Memory) -> Buffer {
+        let bytes = memory.as_mut();
+        let (start, len) = (NonNull::from(&mut *bytes).cast(), bytes.len());
+        Buffer { start, len, is_writable: true, _owner: Owner::Own(memory) }
+    }
+}
+
+#[pymethods]
+impl Buffer {
+    #[allow(unsafe_code, reason = "the buffer protocol is C")]
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let this = slf.get();
+        let (start, len) = (this.start.as_ptr().cast::<c_void>(), this.len as isize);
+        // SAFETY: Python gives a view to be filled; it takes a reference to this object, which keeps the bytes. A
+        // writable view of shared bytes is refused by the function itself.
+        let filled =
+            unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, len, c_int::from(!this.is_writable), flags) };
+        match filled {
+            0 => Ok(()),
+            _ => Err(PyErr::take(slf.py()).unwrap_or_else(|| PyBufferError::new_err("the bytes are read-only"))),
+        }
+    }
+
+    #[allow(unsafe_code, reason = "the buffer protocol is C")]
+    unsafe fn __releasebuffer__(&self, view: *mut ffi::Py_buffer) {
+        // SAFETY: Python gives back a view that `__getbuffer__` filled; nothing of it is ours to free.
+        unsafe { (*view).internal = null_mut() };
+    }
+
+    fn __len__(&self) -> usize {
+        self.len
+    }
+
+    /// Where the bytes lie.
+    #[getter]
+    fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+}

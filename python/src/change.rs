@@ -1,0 +1,256 @@
+//! What changes a store, or is written from one. Options come as JSON, in the library's own words.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::{Map, Value, json};
+use transect::source::{Cast, OptionChanges, SourceOptions};
+use transect::store::Collect;
+use transect::synth::{Preset, SynthOptions};
+use transect::workers::Workers;
+use transect::{Append, Build, Guard, Limit, Selection, Shape, Transpose, Update, quantity};
+
+use super::capsule::batches;
+use super::store::Store;
+use super::watch::watched;
+
+/// Options by name.
+struct Options(Map<String, Value>);
+
+impl Options {
+    fn parse(json: &str) -> PyResult<Options> {
+        serde_json::from_str(json).map(Options).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.0.get(name).and_then(Value::as_u64)
+    }
+
+    fn texts(&self, name: &str) -> Vec<String> {
+        let values = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
+        values.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// What `parse` makes of a text.
+    fn parsed<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> PyResult<Option<T>> {
+        let text = self.0.get(name).and_then(Value::as_str);
+        text.map(parse).transpose().map_err(|why| PyValueError::new_err(format!("{name}: {why}")))
+    }
+
+    fn text(&self, name: &str) -> PyResult<Option<String>> {
+        self.parsed(name, |text| Ok(text.to_owned()))
+    }
+
+    fn read<T: FromStr<Err = String>>(&self, name: &str) -> PyResult<Option<T>> {
+        self.parsed(name, str::parse)
+    }
+
+    fn allowed(&self) -> PyResult<Vec<Guard>> {
+        let guards = self.texts("allow").into_iter().map(|word| word.parse::<Guard>());
+        guards.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("allow: {why}")))
+    }
+
+    fn wait(&self) -> PyResult<Duration> {
+        Ok(self.parsed("wait", quantity::duration)?.unwrap_or_default())
+    }
+
+    fn casts(&self) -> PyResult<Vec<Cast>> {
+        let casts = self.texts("casts").into_iter().map(|cast| cast.parse::<Cast>());
+        casts.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("casts: {why}")))
+    }
+
+    fn source(&self) -> PyResult<SourceOptions> {
+        let mut options = SourceOptions {
+            casts: self.casts()?,
+            strict: self.flag("strict"),
+            date_columns: self.texts("date_column"),
+            key: self.texts("key"),
+            exclude: self.texts("exclude"),
+            columns: self.0.get("columns").filter(|columns| !columns.is_null()).map(|_| self.texts("columns")),
+            date_format: self.text("date_format")?,
+            duplicates: self.read("duplicates")?.unwrap_or_default(),
+            bad_dates: self.read("bad_dates")?.unwrap_or_default(),
+            code_column: self.text("code_column")?,
+            date_name: self.text("date_name")?,
+            epoch: self.read("epoch")?,
+            zone: self.text("zone")?,
+            naive_zone: self.text("naive_zone")?,
+            drop_time: self.flag("drop_time"),
+            ..SourceOptions::default()
+        };
+        if let Some(pattern) = self.read("pattern")? {
+            options.pattern = pattern;
+        }
+        Ok(options)
+    }
+
+    fn changes(&self) -> PyResult<OptionChanges> {
+        Ok(OptionChanges {
+            date_columns: self.texts("date_column"),
+            date_format: self.text("date_format")?,
+            epoch: self.read("epoch")?,
+            zone: self.text("zone")?,
+            naive_zone: self.text("naive_zone")?,
+            drop_time: self.flag("drop_time"),
+            duplicates: self.read("duplicates")?,
+            bad_dates: self.read("bad_dates")?,
+            exclude: self.texts("exclude"),
+            casts: self.casts()?,
+        })
+    }
+}
+
+/// Sets what the builders of a change have in common, each where it was given.
+macro_rules! common {
+    ($builder:ident, $options:ident) => {
+        $builder = $builder.allow($options.allowed()?).wait($options.wait()?);
+        if let Some(bytes) = $options.parsed("memory", quantity::byte_len)? {
+            $builder = $builder.memory(bytes);
+        }
+        if let Some(count) = $options.number("threads") {
+            $builder = $builder.workers(count as usize);
+        }
+        if let Some(versions) = $options.number("keep") {
+            $builder = $builder.keep(versions as u32);
+        }
+    };
+}
+
+#[pyfunction]
+pub fn build(
+    py: Python<'_>,
+    source: PathBuf,
+    store: PathBuf,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut build = Build::new(source, store).options(options.source()?).force(options.flag("force"));
+    common!(build, options);
+    if let Some(most) = options.read::<Limit>("max_skipped")? {
+        build = build.max_skipped(most);
+    }
+    Ok(json!(watched(py, progress.as_ref(), |observer| build.observer(observer).run())?).to_string())
+}
+
+#[pyfunction]
+pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut update = Update::new(store)
+        .options(options.changes()?)
+        .prune(options.flag("prune"))
+        .check_content(options.flag("check_content"))
+        .dry_run(options.flag("dry_run"));
+    common!(update, options);
+    if let Some(source) = options.text("source")? {
+        update = update.source(source);
+    }
+    if let Some(most) = options.read::<Limit>("max_restated")? {
+        update = update.max_restated(most);
+    }
+    if let Some(most) = options.read::<Limit>("max_skipped")? {
+        update = update.max_skipped(most);
+    }
+    Ok(json!(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?).to_string())
+}
+
+#[pyfunction]
+pub fn append(
+    py: Python<'_>,
+    store: PathBuf,
+    files: Vec<PathBuf>,
+    frame: Option<&Bound<'_, PyAny>>,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let rows = frame.map(batches).transpose()?.unwrap_or_default();
+    let mut append = Append::new(store, files)
+        .rows(rows)
+        .replace(options.flag("replace"))
+        .exclude(options.texts("exclude"))
+        .dry_run(options.flag("dry_run"));
+    common!(append, options);
+    if let Some(most) = options.read::<Limit>("max_restated")? {
+        append = append.max_restated(most);
+    }
+    Ok(json!(watched(py, progress.as_ref(), |observer| append.observer(observer).run())?).to_string())
+}
+
+#[pyfunction]
+pub fn transpose(
+    py: Python<'_>,
+    store: &Store,
+    out: PathBuf,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let given = |name: &str| options.0.get(name).filter(|names| !names.is_null()).map(|_| options.texts(name));
+    let shape = Shape {
+        format: options.read("format")?.unwrap_or_default(),
+        compression: options.read("compression")?.unwrap_or_default(),
+        name: options.read("name")?,
+        columns: given("columns"),
+        exclude: options.texts("exclude"),
+        date: options.0.get("date").and_then(Value::as_bool),
+        stocks: given("stocks"),
+    };
+    let dates = given("dates").map(|dates| dates.iter().map(|date| date.parse()).collect::<Result<_, String>>());
+    let selection = Selection {
+        from: options.read("start")?,
+        to: options.read("end")?,
+        dates: dates.transpose().map_err(PyValueError::new_err)?,
+    };
+    let store = &store.0;
+    let mut run = Transpose::new(store, out)
+        .shape(shape)
+        .selection(selection)
+        .force(options.flag("force"))
+        .check_content(options.flag("check_content"))
+        .wait(options.wait()?);
+    if let Some(count) = options.number("threads") {
+        run = run.workers(count as usize);
+    }
+    Ok(json!(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?).to_string())
+}
+
+#[pyfunction]
+pub fn gc(py: Python<'_>, store: PathBuf, options: &str) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut collect = Collect::new(store).dry_run(options.flag("dry_run")).wait(options.wait()?);
+    if let Some(versions) = options.number("keep") {
+        collect = collect.keep(versions as u32);
+    }
+    if let Some(age) = options.parsed("older_than", quantity::age)? {
+        collect = collect.older_than(age);
+    }
+    if let Some(seconds) = options.number("older_than") {
+        collect = collect.older_than(Duration::from_secs(seconds));
+    }
+    if let Some(version) = options.number("live") {
+        collect = collect.live(version);
+    }
+    Ok(json!(watched(py, None, |observer| collect.observer(observer).run())?).to_string())
+}
+
+#[pyfunction]
+pub fn synth(py: Python<'_>, out: PathBuf, preset: &str, stocks: usize, dates: usize, seed: u64) -> PyResult<String> {
+    let preset = preset.parse::<Preset>().map_err(PyValueError::new_err)?;
+    let options = SynthOptions { stocks, dates, seed, preset };
+    let report = watched(py, None, |observer| transect::synth::synth(&out, &options, &Workers::new(None)?, observer))?;
+    Ok(json!(report).to_string())
+}
+
+/// Nanoseconds since 1970 of an instant in words; a date is its end.
+#[pyfunction]
+pub fn instant(text: &str) -> PyResult<i64> {
+    quantity::instant(text).map_err(PyValueError::new_err)
+}

@@ -1,0 +1,87 @@
+//! Errors of the library as exceptions, in the words of Python: settings are arguments.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use transect::Error;
+use transect::remedy::{Setting, told};
+
+/// `error` as the exception that it is; see `transect._errors`.
+pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
+    let result = exception(py, error);
+    result.unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
+}
+
+fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let fields = PyDict::new(py);
+    if let Some(path) = error.path() {
+        fields.set_item("path", path)?;
+    }
+    match error {
+        Error::NotFound { wanted, hint, .. } => {
+            fields.set_item("kind", format!("{wanted:?}").to_lowercase())?;
+            fields.set_item("nearest", hint)?;
+        }
+        Error::Locked { holder, .. } => fields.set_item("holder", holder)?,
+        Error::Corrupt { damage, .. } => fields.set_item("place", damage.to_string())?,
+        Error::Io { source, .. } => fields.set_item("errno", source.raw_os_error())?,
+        Error::Live { version, .. } => fields.set_item("version", version)?,
+        _ => {}
+    }
+    let errors = py.import("transect._errors")?;
+    let made = errors.call_method1("made", (error.kind(), message(error), fields))?;
+    Ok(PyErr::from_value(made))
+}
+
+/// What is wrong, why, and the way out.
+fn message(error: &Error) -> String {
+    let mut text = error.what(|setting| argument(setting).split('=').next().unwrap_or_default().to_owned());
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text += &format!(": {next}");
+        cause = next.source();
+    }
+    match told(&error.remedies(), |settings| Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "))) {
+        Some(way_out) => format!("{text}; {}", in_python(&way_out)),
+        None => text,
+    }
+}
+
+/// Commands that a way out names, as functions.
+fn in_python(text: &str) -> String {
+    [
+        ("run `transect build` again", "run transect.build again"),
+        ("`transect log` lists them", "Store.log lists them"),
+        ("`transect info` lists them", "Store.columns lists them"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (shell, python)| text.replace(shell, python))
+}
+
+/// A setting as an argument.
+pub fn argument(setting: &Setting) -> String {
+    let name = setting.name().replace('-', "_");
+    match setting {
+        Setting::Pattern(text)
+        | Setting::DateFormat(text)
+        | Setting::Epoch(text)
+        | Setting::Duplicates(text)
+        | Setting::BadDates(text) => {
+            format!("{name}={text:?}")
+        }
+        Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
+            format!("{name}={names:?}")
+        }
+        Setting::Cast(casts) => {
+            let casts: Vec<String> = casts.iter().map(|cast| format!("{:?}: {:?}", cast.column, cast.to)).collect();
+            format!("casts={{{}}}", casts.join(", "))
+        }
+        Setting::Memory(bytes) => format!("memory=\"{}MiB\"", bytes.div_ceil(1 << 20)),
+        Setting::Wait => "wait=\"10m\"".to_owned(),
+        Setting::NoDate => "date=False".to_owned(),
+        Setting::CodeColumn | Setting::DateName => format!("{name}=NAME"),
+        Setting::Zone | Setting::NaiveZone => format!("{name}=ZONE"),
+        Setting::Live(version) => format!("live={version}"),
+        _ => format!("{name}=True"),
+    }
+}

@@ -1,0 +1,42 @@
+//! transect from Python: the library's handles as classes, without logic of their own. What users see of it is in the
+//! package `transect`, in Python.
+
+mod capsule;
+mod change;
+mod fault;
+mod store;
+mod watch;
+
+use std::ffi::OsString;
+
+use pyo3::prelude::*;
+
+/// The command line, as the console script runs it.
+#[pyfunction]
+fn main(py: Python<'_>) -> PyResult<u8> {
+    // Python's own handler only notes a signal; the command line has its own.
+    let signal = py.import("signal")?;
+    signal.call_method1("signal", (signal.getattr("SIGINT")?, signal.getattr("SIG_DFL")?))?;
+    let arguments: Vec<OsString> = py.import("sys")?.getattr("argv")?.extract()?;
+    let arguments = std::iter::once(OsString::from("transect")).chain(arguments.into_iter().skip(1));
+    Ok(py.detach(|| transect::cli::main(arguments)))
+}
+
+#[pymodule]
+fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<store::Store>()?;
+    module.add_class::<store::Answer>()?;
+    module.add_class::<store::Batch>()?;
+    module.add_class::<store::Column>()?;
+    module.add_class::<capsule::Buffer>()?;
+    module.add_function(wrap_pyfunction!(change::build, module)?)?;
+    module.add_function(wrap_pyfunction!(change::update, module)?)?;
+    module.add_function(wrap_pyfunction!(change::append, module)?)?;
+    module.add_function(wrap_pyfunction!(change::transpose, module)?)?;
+    module.add_function(wrap_pyfunction!(change::gc, module)?)?;
+    module.add_function(wrap_pyfunction!(change::synth, module)?)?;
+    module.add_function(wrap_pyfunction!(change::instant, module)?)?;
+    module.add_function(wrap_pyfunction!(main, module)?)?;
+    Ok(())
+}

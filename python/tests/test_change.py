@@ -1,0 +1,175 @@
+"""What changes a store: reports, guards, frames without a file, Ctrl-C."""
+
+import _thread
+import datetime
+import multiprocessing
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import transect
+
+
+def night(**columns):
+    return {"ts_code": ["BRK.B", "600000.SH"], "trade_date": ["20240105"] * 2, **columns}
+
+
+def values():
+    return night(
+        close=[1.5, 2.5], odd=[0.5, 0.5], holes=[None, 0.25], volume=[7, None], lots=[1, 2], halted=[True, False],
+        price=[None, None], seen=[None, None], name=["a", "b"],
+    )
+
+
+def as_pyarrow():
+    table = pa.table(values())
+    types = {"lots": pa.int32(), "price": pa.decimal128(12, 4), "seen": pa.timestamp("us", "Asia/Shanghai")}
+    for column, kind in types.items():
+        at = table.schema.get_field_index(column)
+        table = table.set_column(at, column, table[column].cast(kind))
+    return table
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "polars", "pandas"])
+def test_a_frame_is_appended_as_a_file_of_it_would_be(own, kind):
+    frame = {"pyarrow": as_pyarrow, "polars": lambda: pl.DataFrame(as_pyarrow()),
+             "pandas": lambda: as_pyarrow().to_pandas(types_mapper=pd.ArrowDtype)}[kind]()
+    report = transect.append(own, frame)
+    assert (report.published, report.added, report.version) == (True, 2, 2)
+    table = transect.open(own).section(20240105).to_arrow()
+    assert table["close"].to_pylist() == [2.5, 1.5] and table["volume"].to_pylist() == [None, 7]
+    assert table["holes"].to_pylist() == [0.25, None]
+
+
+def test_a_frame_of_several_dates_is_appended_date_by_date(own):
+    table = as_pyarrow()
+    later = table.set_column(1, "trade_date", pa.array(["20240105", "20240108"]))
+    assert transect.append(own, later).added == 2
+    store = transect.open(own)
+    assert [str(date) for date in store.dates[-2:]] == ["2024-01-05", "2024-01-08"]
+    assert store.section(20240108).codes == ["600000.SH"]
+
+
+def test_a_frame_that_cannot_be_used_is_refused_with_the_reason(own):
+    with pytest.raises(transect.Refused, match="lacks the column"):
+        transect.append(own, as_pyarrow().drop_columns(["close"]))
+    with pytest.raises(TypeError, match="neither files nor a frame"):
+        transect.append(own, 5)
+    assert transect.open(own).version == 1
+
+
+def test_a_night_is_updated_guarded_and_told(source, tmp_path):
+    folder, store = tmp_path / "features", tmp_path / "s"
+    shutil.copytree(source, folder)
+    assert transect.build(folder, store).rows == 9
+    table = pq.read_table(folder / "BRK.B.parquet")
+    nulls = pa.nulls(len(table), pa.float64())
+    pq.write_table(table.set_column(1, "close", pa.array([5.0, 21.0])), folder / "BRK.B.parquet")
+    dry = transect.update(store, dry_run=True)
+    assert (dry.restated, dry.published) == (1, False)
+    report = transect.update(store)
+    assert (report.restated, report.first_dirty) == (1, datetime.date(2023, 12, 29))
+    diff = transect.open(store).diff()
+    assert (diff.older, diff.restated, diff.dates[0].date) == (1, 1, datetime.date(2023, 12, 29))
+    assert [entry.command for entry in transect.open(store).log()] == ["build", "update"]
+    with pytest.raises(transect.Guarded, match="2 of 9 rows would be restated or removed; at most 0 may be") as caught:
+        pq.write_table(table.set_column(1, "close", nulls), folder / "BRK.B.parquet")
+        transect.update(store, max_restated=0)
+    assert not caught.value.report.published
+    assert transect.open(store, version=1).matrix("close").values[0, 2] == 20.0
+    assert transect.open(store).verify() and transect.gc(store, keep=1).versions == [1]
+
+
+def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path):
+    folder = tmp_path / "features"
+    shutil.copytree(source, folder)
+    for name in ["C", "D"]:
+        (folder / f"{name}.parquet").write_text("no parquet")
+    with pytest.raises(transect.Guarded, match=r"build\(\.\.\., allow=\['skipped-files'\]\)") as caught:
+        transect.build(folder, tmp_path / "s")
+    assert caught.value.words == ["skipped-files"]
+    with pytest.warns(transect.SkippedInputs, match="C.parquet") as warned:
+        transect.build(folder, tmp_path / "s", allow=["skipped-files"])
+    assert warned[0].message.report.skipped[0].path == "C.parquet"
+
+
+def test_messages_speak_python(source, own, tmp_path):
+    with pytest.raises(transect.Refused, match=r"force=True replaces it") as caught:
+        transect.build(source, own)
+    assert "--" not in str(caught.value)
+    with pytest.raises(ValueError, match="allow: "):
+        transect.update(own, allow=["everything"])
+    with pytest.raises(ValueError, match="memory: "):
+        transect.update(own, memory="much")
+    with pytest.raises(transect.Refused):
+        transect.build(tmp_path, tmp_path / "s")
+
+
+def test_outputs_are_written_and_left_alone(own, tmp_path):
+    assert transect.transpose(own, tmp_path / "out", stocks=["BRK.B"], end=20240102).written == 2
+    report = transect.transpose(own, tmp_path / "out", stocks=["BRK.B"], end=20240102)
+    assert (report.written, report.unchanged) == (0, 2)
+    assert pl.read_parquet(tmp_path / "out" / "20240102.parquet")["close"].to_list() == [21.0]
+
+
+def test_a_raising_callback_and_ctrl_c_leave_nothing_half_written(tmp_path):
+    transect.synth(tmp_path / "f", stocks=150, dates=400)
+
+    def stop(stage, done, total, unit):
+        raise RuntimeError(stage)
+
+    with pytest.raises(RuntimeError):
+        transect.build(tmp_path / "f", tmp_path / "s", progress=stop)
+    threading.Timer(0.05, _thread.interrupt_main, [signal.SIGINT]).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        transect.build(tmp_path / "f", tmp_path / "s")
+        time.sleep(5)
+    assert time.monotonic() - started < 4
+    seen = []
+    report = transect.build(tmp_path / "f", tmp_path / "s", force=True, progress=lambda *told: seen.append(told))
+    assert report.published and transect.open(tmp_path / "s").verify()
+    assert all(len(told) == 4 for told in seen)
+
+
+def _mean(path):
+    return float(transect.open(path).matrix("close").values[0].mean())
+
+
+def _read(store):
+    return store.section(20240103).to_polars()["close"].sum()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_read_what_the_parent_opened(path, method):
+    store = transect.open(path)
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.apply(_read, [store]) == 14.0
+        assert pool.apply(_mean, [path]) == 10.0
+
+
+def test_importing_loads_no_other_package():
+    code = (
+        "import sys, time; t = time.process_time(); import transect; took = time.process_time() - t;"
+        "print(took, [name for name in ('numpy', 'pandas', 'polars', 'pyarrow') if name in sys.modules])"
+    )
+    told = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(5)]
+    assert all(line.strip().endswith("[]") for line in told), told
+    assert min(float(line.split()[0]) for line in told) < 0.05
+
+
+def test_the_command_line_comes_with_it(own):
+    code = "import sys; from transect._transect import main; sys.argv = ['transect', *sys.argv[1:]]; sys.exit(main())"
+    run = [sys.executable, "-c", code]
+    done = subprocess.run([*run, "info", str(own), "--json"], capture_output=True, text=True)
+    assert done.returncode == 0 and '"rows":9' in done.stdout
+    assert subprocess.run([*run, "info"], capture_output=True).returncode == 2

@@ -1,0 +1,222 @@
+"""What comes out of each door is what pyarrow reads from the source, bit for bit, and numbers lie in the map."""
+
+import datetime
+import gc
+import pickle
+import re
+import struct
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from conftest import DATES, rows
+
+import transect
+
+CODES = ["000001.SZ", "600000.SH", "BRK.B"]
+
+
+def maps(path):
+    """Where the store's files are mapped in this process."""
+    lines = open("/proc/self/maps").read().splitlines()
+    found = [line.split()[0].split("-") for line in lines if str(path) in line]
+    return [(int(start, 16), int(end, 16)) for start, end in found]
+
+
+def is_mapped(path, address):
+    return any(start <= address < end for start, end in maps(path))
+
+
+def bits(values):
+    return [None if value is None else struct.pack("<d", value) for value in values]
+
+
+def expected(date, column):
+    """The values of a date, of those stocks that have a row."""
+    found = []
+    for at, code in enumerate(CODES):
+        table = rows(code, at)
+        found += [table[column][row].as_py() for row, day in enumerate(table["trade_date"].to_pylist()) if day == date]
+    return found
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_sections_are_what_the_source_has(store, date):
+    section = store.section(date)
+    table = section.to_arrow()
+    assert section.codes == CODES[: len(section)]
+    assert section.date == datetime.datetime.strptime(date, "%Y%m%d").date()
+    for column in store.columns:
+        found = table[column].to_pylist()
+        right = expected(date, column)
+        if column in ("close", "odd", "holes"):
+            found, right = bits(found), bits(right)
+        assert found == right, column
+    source = rows("BRK.B", 2)
+    assert table.schema.field("price").type == source.schema.field("price").type
+    assert table.schema.field("seen").type == source.schema.field("seen").type
+    assert pa.types.is_dictionary(table.schema.field("name").type)
+
+
+def test_every_door_has_the_same_values(store):
+    section = store.section(20240102)
+    frame = section.to_polars()
+    assert frame.schema["ts_code"] == pl.String and frame.schema["trade_date"] == pl.Date
+    assert bits(frame["odd"].to_list()) == bits(expected("20240102", "odd"))
+    assert frame["holes"].to_list() == [None, None, None]
+    assert duckdb.sql("select sum(close), count(*) from section").fetchall() == [(33.0, 3)]
+    frame = section.to_pandas()
+    assert frame.index.tolist() == CODES
+    assert bits(frame["odd"].tolist()) == bits(expected("20240102", "odd"))
+    assert frame["volume"].tolist() == [2**40 + 1] * 3 and frame["holes"].isna().all()
+    assert frame["trade_date"].dtype == "datetime64[us]"
+    assert isinstance(section.to_polars(codes="categorical").schema["ts_code"], pl.Categorical)
+    assert section.to_pandas(types="pyarrow")["close"].tolist() == [1.0, 11.0, 21.0]
+    assert section.to_numpy(["close", "lots"]).tolist() == [[1.0, 2.0], [11.0, 2.0], [21.0, 2.0]]
+
+
+def test_numbers_lie_in_the_map_and_cannot_be_written(store, path):
+    section = store.section("2024-01-02", ["close"])
+    values = np.asarray(section["close"])
+    assert is_mapped(path, values.ctypes.data) and not values.flags.writeable
+    assert is_mapped(path, section.to_arrow()["close"].chunk(0).buffers()[1].address)
+    assert is_mapped(path, section.to_polars()["close"].to_numpy().ctypes.data)
+    assert is_mapped(path, section.to_pandas()["close"].to_numpy().ctypes.data)
+    with pytest.raises(ValueError):
+        values[0] = 1.0
+
+
+def test_null_is_never_zero(store):
+    section = store.section(20240103)
+    volume = np.asarray(section["volume"])
+    assert section["volume"].null_count == 2 and np.isnan(volume).all()
+    with pytest.raises(ValueError, match="2 nulls, which no view can tell"):
+        np.asarray(section["volume"], copy=False)
+    assert np.isnan(np.asarray(store.section(20231229).to_pandas()["price"].astype(float))).all()
+
+
+def test_frames_outlive_the_store_and_its_files(own):
+    store = transect.open(own)
+    section, matrix = store.section(20240103), store.matrix("close")
+    values = np.asarray(section["close"])
+    store.close()
+    with pytest.raises(ValueError, match="is closed; open it again"):
+        store.section(20240103)
+    del store, section
+    gc.collect()
+    for file in own.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    assert values.tolist() == [2.0, 12.0] and matrix.values[0, 0] == 0.0
+
+
+def test_a_series_is_one_stock_over_time(store):
+    series = store.series("600000.SH", ["close", "volume"], start=20240102, end="2024-01-03")
+    assert series.columns == ["ts_code", "trade_date", "close", "volume"]
+    frame = series.to_pandas()
+    assert frame.index.tolist() == [pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-03")]
+    assert frame["close"].tolist() == [11.0, 12.0]
+
+
+def test_a_matrix_is_owned_and_tells_missing_rows_from_nulls(store):
+    matrix = store.matrix("holes")
+    assert matrix.shape == (4, 3) and matrix.stocks == CODES
+    assert matrix.dates.tolist() == store.dates.tolist()
+    assert matrix.present.sum() == 9 and matrix.valid.sum() == 6
+    assert np.isnan(matrix.values[1]).all() and not matrix.present[3, 1] and matrix.present[1, 0]
+    matrix.values[0, 0] = 7.0
+    assert store.matrix("holes").values[0, 0] == 0.0
+    assert store.matrix("close", stocks=["BRK.B", "000001.SZ"]).to_pandas().columns.tolist() == ["BRK.B", "000001.SZ"]
+    lots = store.matrix("lots", fill=-1)
+    assert lots.values.dtype == "int32" and lots.values[3].tolist() == [4, -1, -1]
+    with pytest.raises(ValueError, match="give fill=-1"):
+        store.matrix("lots")
+    with pytest.raises(transect.Refused, match="cannot be a matrix"):
+        store.matrix("name")
+
+
+def test_scans_are_streams_of_sections(store):
+    scan = store.scan(start=20240102, columns=["close"])
+    assert [(date.isoformat(), len(section)) for date, section in scan] == [
+        ("2024-01-02", 3),
+        ("2024-01-03", 2),
+        ("2024-01-04", 1),
+    ]
+    assert len(scan) == 6 and len(scan.to_arrow()) == 6 and len(scan.to_pandas()) == 6
+    assert scan.to_polars()["close"].sum() == 1 + 11 + 21 + 2 + 12 + 3
+    some = store.scan(stocks=["BRK.B"], dates=["20231229", np.datetime64("2024-01-02")])
+    assert some.to_polars()["close"].to_list() == [20.0, 21.0]
+    assert len(store.scan(dates=[])) == 0
+
+
+def test_lazy_frames_push_down_and_agree_with_the_whole(store):
+    lazy, whole = store.lazy(), store.scan().to_polars()
+    assert lazy.collect().equals(whole)
+    date, code = pl.col("trade_date"), pl.col("ts_code")
+    for predicate in [
+        date == datetime.date(2024, 1, 2),
+        code == "BRK.B",
+        (date >= datetime.date(2024, 1, 2)) & (pl.col("close") > 5),
+        (date == datetime.date(2024, 1, 2)) | (pl.col("close") > 15),
+        date.is_in([datetime.date(2024, 1, 3)]) & code.str.ends_with("SH"),
+        pl.col("volume").is_null(),
+    ]:
+        assert lazy.filter(predicate).collect().equals(whole.filter(predicate)), str(predicate)
+        few = lazy.filter(predicate).select("close").collect()
+        assert few.equals(whole.filter(predicate).select("close")), str(predicate)
+    assert lazy.head(4).collect().equals(whole.head(4))
+
+
+def test_what_is_not_there_is_answered_with_what_is_nearest(store):
+    with pytest.raises(transect.NotFound, match="the nearest are 20231229 and 20240102") as caught:
+        store.section(20240101)
+    assert caught.value.kind == "date" and isinstance(caught.value, LookupError)
+    with pytest.raises(transect.NotFound, match=r"did you mean 600000\.SH\?") as caught:
+        store.series("600000.SZ")
+    assert caught.value.kind == "stock"
+    with pytest.raises(transect.NotFound, match="did you mean close") as caught:
+        store.section(20240102, ["clsoe"])
+    assert caught.value.kind == "column"
+    with pytest.raises(KeyError, match="there are ts_code"):
+        store.section(20240102)["clsoe"]
+    with pytest.raises(TypeError, match=re.escape("columns is a list of names; write ['close']")):
+        store.section(20240102, "close")
+
+
+@pytest.mark.parametrize(
+    "date",
+    [20240102, "2024-01-02", "20240102", datetime.date(2024, 1, 2), np.datetime64("2024-01-02"), np.int64(20240102),
+     pd.Timestamp("2024-01-02")],
+)
+def test_dates_come_in_every_usual_way(store, date):
+    assert store.section(date).date == datetime.date(2024, 1, 2)
+
+
+@pytest.mark.parametrize("date", ["20240230", "today", 5, 3.5, None, pd.Timestamp("2024-01-02 09:30"), True])
+def test_what_is_no_date_is_refused(store, date):
+    with pytest.raises((ValueError, TypeError)):
+        store.section(date)
+
+
+def test_a_store_is_pickled_as_its_path_and_version(store):
+    other = pickle.loads(pickle.dumps(store))
+    assert (other.path, other.version, len(other)) == (store.path, store.version, 9)
+    with pytest.raises(transect.NotFound) as caught:
+        transect.open(store.path + ".gone")
+    assert caught.value.kind == "store"
+
+
+def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
+    (tmp_path / "bars").mkdir()
+    bars = pa.table({"date": ["20240102"] * 2, "time": ["09:31", "14:55"], "close": [1.0, 2.0]})
+    pa.parquet.write_table(bars, tmp_path / "bars" / "A.parquet")
+    transect.build(tmp_path / "bars", tmp_path / "s", key=["time"])
+    store = transect.open(tmp_path / "s")
+    assert store.key == ["time"] and len(store.section(20240102)) == 2
+    assert store.matrix("close", at={"time": "14:55"}).values.tolist() == [[2.0]]
+    with pytest.raises(transect.Refused):
+        store.matrix("close")

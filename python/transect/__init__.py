@@ -1,0 +1,76 @@
+"""A panel by date and by stock, in place: sections, series and matrices of a transect store.
+
+>>> import transect
+>>> store = transect.open("panel.store")                       # doctest: +SKIP
+>>> store.section("2024-01-02").to_polars()                     # doctest: +SKIP
+>>> store.series("600519.SH", ["close"]).to_pandas()            # doctest: +SKIP
+>>> store.matrix("close").values                                # doctest: +SKIP
+"""
+
+from ._change import append, build, gc, synth, transpose, update
+from ._errors import (
+    Cancelled,
+    Corrupt,
+    FormatVersion,
+    Guarded,
+    Locked,
+    NotFound,
+    Refused,
+    SkippedInputs,
+    TransectError,
+    Unfinished,
+)
+from ._frames import Column, Frame, Scan, Section, StockSeries
+from ._matrix import Matrix
+from ._reports import (
+    BuildReport,
+    CollectReport,
+    DiffReport,
+    Report,
+    StoreInfo,
+    SynthReport,
+    TransposeReport,
+    UpdateReport,
+    VerifyReport,
+    VersionEntry,
+)
+from ._store import Store, open  # noqa: A004
+from ._transect import __version__
+
+__all__ = [
+    "BuildReport",
+    "Cancelled",
+    "CollectReport",
+    "Column",
+    "Corrupt",
+    "DiffReport",
+    "FormatVersion",
+    "Frame",
+    "Guarded",
+    "Locked",
+    "Matrix",
+    "NotFound",
+    "Refused",
+    "Report",
+    "Scan",
+    "Section",
+    "SkippedInputs",
+    "StockSeries",
+    "Store",
+    "StoreInfo",
+    "SynthReport",
+    "TransectError",
+    "TransposeReport",
+    "Unfinished",
+    "UpdateReport",
+    "VerifyReport",
+    "VersionEntry",
+    "__version__",
+    "append",
+    "build",
+    "gc",
+    "open",
+    "synth",
+    "transpose",
+    "update",
+]

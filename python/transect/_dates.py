@@ -1,0 +1,64 @@
+"""Dates in the ways in which people have them, as days since 1970."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DateLike: TypeAlias = "str | int | datetime.date | np.datetime64"
+
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+def day(value: Any) -> int:
+    """Days since 1970 of 20240102, "2024-01-02", "20240102", a date, a numpy.datetime64 or a pandas.Timestamp."""
+    if isinstance(value, datetime.datetime):
+        if (value.hour, value.minute, value.second, value.microsecond) != (0, 0, 0, 0):
+            raise ValueError(f"{value} has a time of day; give a date")
+        return value.date().toordinal() - _EPOCH
+    if isinstance(value, datetime.date):
+        return value.toordinal() - _EPOCH
+    if type(value).__module__ == "numpy" and hasattr(value, "astype"):
+        if type(value).__name__ == "datetime64":
+            whole = value.astype("M8[D]")
+            if whole != value:
+                raise ValueError(f"{value} has a time of day, or is no date; give a date")
+            return int(whole.astype("i8"))
+        value = value.item()
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:08d}"
+    if isinstance(value, str):
+        digits = value.replace("-", "").replace("/", "") if len(value) == 10 else value
+        if len(digits) == 8 and digits.isdigit():
+            try:
+                return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).toordinal() - _EPOCH
+            except ValueError:
+                pass
+        raise ValueError(f"{value!r} is no date; write it as 20240102 or 2024-01-02")
+    raise TypeError(f"{value!r} is no date; give 20240102, '2024-01-02', a date, a numpy.datetime64 or a Timestamp")
+
+
+def maybe_day(value: Any) -> int | None:
+    """As `day`; None stays."""
+    return None if value is None else day(value)
+
+
+def date(days: int) -> datetime.date:
+    """The date so many days after 1970."""
+    return datetime.date.fromordinal(days + _EPOCH)
+
+
+def instant(value: Any) -> int:
+    """Nanoseconds since 1970. A date means its end, a naive time is local."""
+    from . import _transect
+
+    if isinstance(value, datetime.datetime):
+        aware = value if value.tzinfo is not None else value.astimezone()
+        since = aware - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+    if isinstance(value, datetime.date):
+        value = value.isoformat()
+    return _transect.instant(value)
