@@ -1,5 +1,6 @@
 //! Reads one file: its dates, in order and one row each, and its columns in the panel's types.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,12 +19,12 @@ use super::dates::DateReader;
 use super::options::Duplicates;
 use super::order::{NO_DAY, Order, order};
 use super::parquet::decode::Parquet;
-use super::parquet::footer::Value;
+use super::parquet::footer::{KeyColumn, Value};
 use super::survey::{Input, Layout, Survey, Target};
 use crate::compare::KeyOrder;
 use crate::hint::listed;
 use crate::key::Date;
-use crate::panel::{DateForm, SeriesColumn, show};
+use crate::panel::{DateForm, SeriesColumn, can_be_key, show};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting};
 
@@ -37,6 +38,8 @@ pub struct SeriesReader {
     is_mixed: bool,
     file_rows: usize,
     dropped: u64,
+    /// The date column, where it has times that are left out.
+    timed: Option<KeyColumn>,
     content_hash: u128,
 }
 
@@ -65,6 +68,7 @@ impl SeriesReader {
             is_mixed: false,
             file_rows: 0,
             dropped: 0,
+            timed: None,
             content_hash,
         };
         if input.row_count == 0 {
@@ -114,6 +118,8 @@ impl SeriesReader {
         reader.date_form = dates.form();
         reader.is_mixed = dates.is_mixed();
         reader.dropped = dates.dropped;
+        let is_kept = survey.options.key.contains(&date.name);
+        reader.timed = (dates.has_time && !is_kept).then(|| date.clone());
         Ok(reader)
     }
 
@@ -286,8 +292,24 @@ impl SeriesReader {
         }
         let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
         Err(Reason::new(Kind::DifferingRows, what)
+            .or(self.keeping_times()?)
             .or(keep(Duplicates::First, "keeps the one"))
             .or(keep(Duplicates::Last, "the other")))
+    }
+}
+
+impl SeriesReader {
+    /// The key that keeps the times which were dropped, where these tell all rows of one date apart.
+    fn keeping_times(&self) -> Result<Option<Remedy>, Reason> {
+        let (Some(date), Some(parquet)) = (&self.timed, &self.parquet) else { return Ok(None) };
+        let times = parquet.columns(&[date.leaf], self.file_rows)?;
+        let order = KeyOrder::new(&times, &times).map_err(Reason::undecodable)?;
+        let rows: BTreeSet<u32> = self.order.claims.iter().flat_map(|&(first, other)| [first, other]).collect();
+        let mut rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
+        rows.sort_by(|&a, &b| order.compare(a, b));
+        let are_apart = can_be_key(&date.raw) && rows.is_sorted_by(|&a, &b| order.compare(a, b).is_lt());
+        let key = || Remedy::set(Setting::Key(vec![date.name.clone()]), "keeps the times, which tell them apart");
+        Ok(are_apart.then(key))
     }
 }
 
