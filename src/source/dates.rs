@@ -40,6 +40,8 @@ pub(super) struct DateRules {
     clocks: Clocks,
     epoch: Option<Epoch>,
     times: Times,
+    /// Whether the date columns of all files have one name and one type, so that the key can keep their times.
+    are_alike: bool,
     bad: BadDates,
 }
 
@@ -66,8 +68,14 @@ impl DateRules {
                 true => Times::Dropped,
                 false => Times::Refused { key: options.key.clone() },
             },
+            are_alike: true,
             bad: options.bad_dates,
         })
+    }
+
+    /// These rules, where the date columns of all files are alike or not.
+    pub(super) fn of_columns(self, are_alike: bool) -> DateRules {
+        DateRules { are_alike, ..self }
     }
 
     /// These rules where rows without a date are left out.
@@ -286,11 +294,11 @@ impl<'a> DateReader<'a> {
         if moment.has_time && !self.rules.allows_time(self.name) {
             let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
             let what = format!("row {row_number} of {:?}: {value} has a time of day", self.name);
-            let key = Setting::Key(vec![self.name.to_owned()]);
+            let key = self.rules.are_alike.then(|| Setting::Key(vec![self.name.to_owned()]));
             return Err(Reason::new(Kind::TimeOfDay, what)
                 .of_column(self.name)
                 .or(Remedy::set(Setting::DropTime, "leaves it out"))
-                .or(Remedy::set(key, "keeps it in the key"))
+                .or(key.map(|key| Remedy::set(key, "keeps it in the key")))
                 .or(Remedy::set(Setting::DateColumn(Vec::new()), "names another column of dates")));
         }
         self.has_time |= moment.has_time;

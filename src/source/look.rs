@@ -178,6 +178,11 @@ fn look_at(
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
+    let of_schemas = schemas(&candidates);
+    let mut kinds =
+        of_schemas.iter().filter_map(|schema| schema.date.as_ref().ok()).map(|date| (&date.name, &date.raw));
+    let first = kinds.next();
+    let dates = dates.clone().of_columns(kinds.all(|kind| Some(kind) == first));
     let inputs = inputs(candidates, &columns, &key, options);
     Ok(Survey {
         root: root.to_owned(),

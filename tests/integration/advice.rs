@@ -71,11 +71,22 @@ fn with(told: &Told, settings: &[Setting]) -> Told {
             Setting::Duplicates(which) => options.duplicates = which.parse().unwrap(),
             Setting::BadDates(what) => options.bad_dates = what.parse().unwrap(),
             Setting::Key(names) => options.key.clone_from(names),
+            Setting::Epoch(unit) => options.epoch = Some(unit.parse().unwrap()),
+            Setting::DropTime => options.drop_time = true,
             Setting::Memory(bytes) => told.memory = *bytes,
             other => panic!("a reason of a file advises {other:?}"),
         }
     }
     told
+}
+
+/// Whether a setting leaves to its user what it is to be: a zone, or one of other columns.
+fn is_blank(setting: &Setting) -> bool {
+    match setting {
+        Setting::Zone | Setting::NaiveZone => true,
+        Setting::DateColumn(names) => names.is_empty(),
+        _ => false,
+    }
 }
 
 /// Follows each way out of each file that a build of `source` skips; how many there were.
@@ -86,6 +97,9 @@ fn follow(source: &Path) -> usize {
     for Skipped { path, reason } in &outcome.skipped {
         for remedy in reason.remedies() {
             let Remedy::Set { settings, .. } = remedy else { continue };
+            if settings.iter().any(is_blank) {
+                continue;
+            }
             followed += 1;
             let mut told = with(&told, settings);
             let mut trail = vec![reason.to_string()];
@@ -97,7 +111,7 @@ fn follow(source: &Path) -> usize {
                 let Some(still) = now.skipped.iter().find(|skipped| skipped.path == *path) else { break };
                 trail.push(still.reason.to_string());
                 let next = still.reason.remedies().iter().find_map(|remedy| match remedy {
-                    Remedy::Set { settings, .. } => Some(settings),
+                    Remedy::Set { settings, .. } if !settings.iter().any(is_blank) => Some(settings),
                     _ => None,
                 });
                 // Another thing may be wrong with it, for which there need be no way out.
