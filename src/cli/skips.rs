@@ -35,7 +35,7 @@ pub fn told(group: &Group, speaker: &Speaker) -> String {
     speaker.sentence(&group.what(), &group.remedies)
 }
 
-/// As [`print_json`], with the ways out of skipped inputs, in the lists `keys`, in the words of `speaker`.
+/// As `print_json`, with the ways out of skipped inputs, in the lists `keys`, in the words of `speaker`.
 pub fn print_json_of(
     command: &'static str,
     exit: Exit,

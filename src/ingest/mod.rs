@@ -8,6 +8,7 @@ mod build;
 mod build_report;
 mod changes;
 mod check;
+mod check_origins;
 mod check_report;
 mod comparison;
 mod guard;

@@ -162,7 +162,7 @@ impl SeriesReader {
         self.is_mixed
     }
 
-    /// Rows left out because another row has the same key. Under [`Duplicates::Error`](super::Duplicates::Error)
+    /// Rows left out because another row has the same key. Under [`Duplicates::Error`]
     /// this holds only once [`read`](Self::read) has found them identical in all columns.
     pub fn merged(&self) -> u64 {
         self.order.merged

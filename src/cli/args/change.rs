@@ -137,6 +137,7 @@ pub struct BuildArgs {
     /// that TYPE does not hold refuses its file: one beyond its range, a fraction as an integer, a time of day as a date,
     /// a clock time that a zone skips or shows twice. Without a zone, times are those of UTC; integers as dates and times
     /// count days or units since 1970.
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows a type's brackets as they are typed")]
     #[arg(long, value_name = "COL=TYPE")]
     pub cast: Vec<Cast>,
 

@@ -13,7 +13,8 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::chunks::Chunks;
 use super::constant::constant;
-use super::footer::{FileColumn, FileSchema, Value, encrypted_leaf, read_footer};
+use super::encrypted::encrypted_leaf;
+use super::footer::{FileColumn, FileSchema, Value, read_footer};
 use super::meaning::take_as;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};

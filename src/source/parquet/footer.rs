@@ -20,7 +20,6 @@ use super::chunks::check_places;
 use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
-use super::thrift::Thrift;
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
@@ -443,7 +442,11 @@ pub(in crate::source) fn read_footer(
 
 /// The bytes of a FileMetaData. Reads `tail` bytes at the end of the file first, in the hope that they hold it; asks
 /// whether so many `may` be read.
-fn footer_bytes(content: &Content, tail: u64, may: impl Fn(u64) -> Result<(), Reason>) -> Result<Bytes, Reason> {
+pub(super) fn footer_bytes(
+    content: &Content,
+    tail: u64,
+    may: impl Fn(u64) -> Result<(), Reason>,
+) -> Result<Bytes, Reason> {
     let read = |start: u64, len: u64| content.range(start, len as usize).map_err(unreadable);
     let byte_len = content.len();
     let tail = read(byte_len - byte_len.min(tail), byte_len.min(tail))?;
@@ -466,51 +469,6 @@ fn has_attrs(metadata: &ParquetMetaData) -> bool {
         "pandas" => note.value.as_deref().is_some_and(|notes| notes.contains("\"attributes\": {\"")),
         _ => false,
     })
-}
-
-/// The first of `leaves` (ascending) whose pages are encrypted in some row group, where the footer is not.
-pub(in crate::source) fn encrypted_leaf(content: &Content, leaves: &[usize]) -> Option<usize> {
-    let footer = footer_bytes(content, 8, |_| Ok(())).ok()?;
-    let mut thrift = Thrift { bytes: &footer };
-    let mut encrypted = None;
-    let mut last = 0;
-    while let Some(field) = thrift.field(&mut last)? {
-        match field {
-            (4, 9) => {
-                for _ in 0..thrift.list()?.0 {
-                    let found = encrypted_chunk(&mut thrift, leaves)?;
-                    encrypted = encrypted.into_iter().chain(found).min();
-                }
-            }
-            (_, kind) => thrift.skip(kind, 0)?,
-        }
-    }
-    encrypted
-}
-
-/// As [`encrypted_leaf`], of one RowGroup; `None` where it cannot be read.
-fn encrypted_chunk(thrift: &mut Thrift, leaves: &[usize]) -> Option<Option<usize>> {
-    let mut encrypted = None;
-    let mut last = 0;
-    while let Some(field) = thrift.field(&mut last)? {
-        match field {
-            (1, 9) => {
-                let count = thrift.list()?.0;
-                for leaf in 0..usize::try_from(count).ok()? {
-                    let mut last = 0;
-                    while let Some((id, kind)) = thrift.field(&mut last)? {
-                        // How the chunk is encrypted, and its metadata if they are.
-                        if matches!(id, 8 | 9) && leaves.binary_search(&leaf).is_ok() {
-                            encrypted = encrypted.or(Some(leaf));
-                        }
-                        thrift.skip(kind, 0)?;
-                    }
-                }
-            }
-            (_, kind) => thrift.skip(kind, 0)?,
-        }
-    }
-    Some(encrypted)
 }
 
 /// The Arrow schema among a file's notes, which says what Parquet's types cannot.

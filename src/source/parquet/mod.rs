@@ -6,6 +6,7 @@ pub(in crate::source) mod contents;
 pub(in crate::source) mod declared;
 pub(in crate::source) mod decode;
 pub(in crate::source) mod delta;
+pub(in crate::source) mod encrypted;
 pub(in crate::source) mod footer;
 pub(in crate::source) mod inflate;
 pub(in crate::source) mod instants;
