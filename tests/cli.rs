@@ -684,7 +684,10 @@ fn transpose_writes_what_was_chosen() {
     fs::File::create(place.path("long.txt")).unwrap().set_len((16 << 20) + 1).unwrap();
     place.run("transpose store no --stocks @long.txt").failed(1, &["long.txt has more than 16 MiB"]);
     place.run("transpose store no --columns nope").failed(2, &["nope"]);
-    place.run("transpose store no --exclude trade_date").failed(1, &["--no-date"]);
+    place
+        .run("transpose store no --exclude trade_date")
+        .failed(2, &["--exclude names the date column \"trade_date\"", "--no-date leaves it out"]);
+    place.run("transpose store no --exclude ts_code").failed(2, &["--exclude names the code column \"ts_code\""]);
     assert!(!place.path("no").exists(), "what cannot be done leaves nothing");
 }
 

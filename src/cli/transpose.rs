@@ -66,13 +66,6 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let panel = store.schema()?;
-    let exclude = Names::all(&args.exclude);
-    if exclude.contains(&panel.code.name) {
-        bail!("--exclude cannot name the code column {:?}, which tells the rows of a file apart", panel.code.name);
-    }
-    if exclude.contains(&panel.date_name) {
-        bail!("--exclude cannot name the date column {:?}; use --no-date to leave it out", panel.date_name);
-    }
     // Every file has the code and the date; to name them among the columns is no mistake.
     let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
     let columns =
@@ -87,7 +80,7 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
         compression: args.compression.unwrap_or_default(),
         name: args.name.clone(),
         columns,
-        exclude,
+        exclude: Names::all(&args.exclude),
         date: if args.no_date { Some(false) } else { args.keep_date.then_some(true) },
         stocks,
     })

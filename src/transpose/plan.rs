@@ -36,9 +36,11 @@ impl Plan {
     /// Resolves `shape`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a column or a stock that the store lacks.
+    /// [`Error::NotFound`] for a column or a stock that the store lacks, and [`Error::Invalid`] where the code or the
+    /// date is to be excluded.
     pub(super) fn new(store: &Store, shape: &Shape) -> Result<Plan> {
         let panel = store.schema()?;
+        refuse_without_key(shape, panel)?;
         for name in shape.columns.iter().flatten().chain(&shape.exclude) {
             panel.find(name)?;
         }
@@ -71,6 +73,21 @@ impl Plan {
             names: Names::of(shape.file_name(), panel),
         })
     }
+}
+
+/// The code and the date are no columns to choose from.
+fn refuse_without_key(shape: &Shape, panel: &PanelSchema) -> Result<()> {
+    let refuse =
+        |why: String, way_out: Vec<Remedy>| Err(Error::invalid(Setting::Exclude(shape.exclude.clone()), why, way_out));
+    if shape.exclude.contains(&panel.code.name) {
+        let why = format!("names the code column {:?}, which tells the rows of a file apart", panel.code.name);
+        return refuse(why, Vec::new());
+    }
+    if shape.exclude.contains(&panel.date_name) {
+        let why = format!("names the date column {:?}, which is no column of the panel", panel.date_name);
+        return refuse(why, vec![Remedy::set(Setting::NoDate, "leaves it out")]);
+    }
+    Ok(())
 }
 
 /// A column that is in the files and in their path would be two to some readers, and no two read the same.
