@@ -20,12 +20,14 @@ pub(super) struct Moment {
     pub(super) has_time: bool,
     /// Whether the day's midnight, written as the value is, gives the value back.
     pub(super) is_midnight_as_written: bool,
+    /// Seconds into the day of UTC, where UTC is what the clocks of the value show because nobody named others.
+    pub(super) second_of_utc: Option<i64>,
 }
 
 impl Moment {
     /// The midnight of a day that is written as a day.
     pub(super) fn midnight(day: i64) -> Moment {
-        Moment { day, has_time: false, is_midnight_as_written: true }
+        Moment { day, has_time: false, is_midnight_as_written: true, second_of_utc: None }
     }
 }
 
@@ -89,7 +91,8 @@ impl Clocks {
             _ => wall(seconds, has_fraction),
         };
         let is_same = shown.day.checked_mul(DAY) == Some(seconds);
-        Some(Moment { is_midnight_as_written: is_same && !has_fraction, ..shown })
+        let second_of_utc = self.second_of_utc(seconds, offset.filter(|_| !has_fraction));
+        Some(Moment { is_midnight_as_written: is_same && !has_fraction, second_of_utc, ..shown })
     }
 
     /// The instant `seconds` since 1970 on the clocks of `zone`, which is that of [`zone_of`](Self::zone_of).
@@ -99,7 +102,12 @@ impl Clocks {
         let first = i32::try_from(shown.day).ok().and_then(Date::from_days).and_then(|date| midnight(zone, date));
         let is_first = first == Some(seconds) && !has_fraction;
         let is_midnight_as_written = is_first && !self.is_decided();
-        Some(Moment { has_time: shown.has_time && !is_first, is_midnight_as_written, ..shown })
+        let second_of_utc = self.second_of_utc(seconds, Some(offset).filter(|_| !has_fraction));
+        Some(Moment { has_time: shown.has_time && !is_first, is_midnight_as_written, second_of_utc, ..shown })
+    }
+
+    fn second_of_utc(&self, seconds: i64, offset: Option<i32>) -> Option<i64> {
+        (offset == Some(0) && !self.is_decided()).then(|| seconds.rem_euclid(DAY))
     }
 
     /// What a count since 1970 means: an instant in UTC, unless it counts days.
@@ -120,7 +128,7 @@ impl Clocks {
 /// What clocks show that were set `seconds` after 1970 began on them.
 fn wall(seconds: i64, has_fraction: bool) -> Moment {
     let has_time = has_fraction || seconds.rem_euclid(DAY) != 0;
-    Moment { day: seconds.div_euclid(DAY), has_time, is_midnight_as_written: !has_time }
+    Moment { day: seconds.div_euclid(DAY), has_time, is_midnight_as_written: !has_time, second_of_utc: None }
 }
 
 fn naive(seconds: i64) -> Option<NaiveDateTime> {

@@ -122,6 +122,8 @@ pub(super) struct DateReader<'a> {
     pub(super) dropped: u64,
     /// Whether a row has a time of day, which is left out.
     pub(super) has_time: bool,
+    /// The times of UTC at which instants lie, as [`Moment::second_of_utc`] has them; no more than three.
+    times: Vec<Option<i64>>,
     seen: Seen,
     /// What follows each date in text, while there is a time but midnight.
     tail: String,
@@ -137,6 +139,7 @@ impl<'a> DateReader<'a> {
             days: Vec::new(),
             dropped: 0,
             has_time: false,
+            times: Vec::new(),
             seen: Seen::Nothing,
             tail: String::new(),
             month: Month::default(),
@@ -231,7 +234,10 @@ impl<'a> DateReader<'a> {
             // What is left of one is a time of day, whatever it counts.
             let whole = (count.abs() < i64::MAX as f64).then(|| count.floor() as i64);
             let found = whole.and_then(|whole| self.rules.clocks.since_1970(whole, epoch));
-            let found = found.map(|found| Moment { has_time: found.has_time || count.fract() != 0.0, ..found });
+            let found = found.map(|found| match count.fract() == 0.0 {
+                true => found,
+                false => Moment { has_time: true, second_of_utc: None, ..found },
+            });
             self.push_moment(array, row, found.map(|found| (found, Seen::Instant)))?;
         }
         Ok(())
@@ -294,16 +300,45 @@ impl<'a> DateReader<'a> {
         if moment.has_time && !self.rules.allows_time(self.name) {
             let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
             let what = format!("row {row_number} of {:?}: {value} has a time of day", self.name);
+            let reason = Reason::new(Kind::TimeOfDay, what).of_column(self.name);
+            let other_column = Remedy::set(Setting::DateColumn(Vec::new()), "names another column of dates");
+            if self.may_be_midnights(array) {
+                // To leave out the time, or to keep it, would put each row on the date before or after its own.
+                let effect = "says on whose clocks that is midnight, such as Asia/Shanghai or +08:00, or is UTC if on \
+                              nobody's";
+                return Err(reason.or(Remedy::set(Setting::Zone, effect)).or(other_column));
+            }
             let key = self.rules.are_alike.then(|| Setting::Key(vec![self.name.to_owned()]));
-            return Err(Reason::new(Kind::TimeOfDay, what)
-                .of_column(self.name)
+            return Err(reason
                 .or(Remedy::set(Setting::DropTime, "leaves it out"))
                 .or(key.map(|key| Remedy::set(key, "keeps it in the key")))
-                .or(Remedy::set(Setting::DateColumn(Vec::new()), "names another column of dates")));
+                .or(other_column));
+        }
+        if (moment.has_time || moment.second_of_utc.is_some())
+            && self.times.len() < 3
+            && !self.times.contains(&moment.second_of_utc)
+        {
+            self.times.push(moment.second_of_utc);
         }
         self.has_time |= moment.has_time;
         self.push_day(date, if moment.is_midnight_as_written { seen } else { Seen::Instant });
         Ok(())
+    }
+
+    /// Whether the instants of `array` may be midnights on clocks that nobody has named: all lie at one time of UTC, or at
+    /// two an hour apart, as summer time moves them. Clocks are set to quarters of an hour.
+    fn may_be_midnights(&self, array: &ArrayRef) -> bool {
+        let rules = self.rules.lenient().without_times();
+        let mut others = DateReader::new(self.name, self.raw, &rules);
+        if others.push(array).is_err() {
+            return false;
+        }
+        let apart = |one: i64, other: i64| (one - other).rem_euclid(86_400);
+        match *others.times {
+            [Some(time)] => time % 900 == 0,
+            [Some(one), Some(other)] => one % 900 == 0 && [apart(one, other), apart(other, one)].contains(&3_600),
+            _ => false,
+        }
     }
 
     fn push_day(&mut self, date: Date, seen: Seen) {
@@ -459,7 +494,7 @@ fn digits(number: i64) -> Option<Moment> {
     let text = number.to_string();
     let found = date_text::read(&text).filter(|_| number > 0)?;
     let has_time = found.reading.has_fraction || found.reading.seconds.rem_euclid(86_400) != 0;
-    Some(Moment { day: found.date.days().into(), has_time, is_midnight_as_written: false })
+    Some(Moment { day: found.date.days().into(), has_time, is_midnight_as_written: false, ..Moment::midnight(0) })
 }
 
 #[cfg(test)]

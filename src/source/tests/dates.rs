@@ -359,6 +359,36 @@ fn a_time_of_day_is_told_with_three_ways_out() {
 }
 
 #[test]
+fn instants_that_may_be_midnights_elsewhere_are_told_with_the_zone_alone() {
+    // Midnights of Shanghai, of Paris over a change of its clocks, of London, where those of winter are UTC's.
+    let midnights = [
+        &["2024-01-01T16:00:00Z", "2024-01-02T16:00:00Z"],
+        &["2024-03-29T23:00:00Z", "2024-03-31T22:00:00Z"],
+        &["2024-03-29T00:00:00Z", "2024-03-31T23:00:00Z"],
+    ];
+    for texts_of in midnights {
+        let seconds = texts_of.map(|text| chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp());
+        let stamps: ArrayRef = Arc::new(TimestampSecondArray::from(seconds.to_vec()).with_timezone("UTC"));
+        for dates in [stamps, texts(texts_of), ints(&seconds)] {
+            let mut source = source_of(dates);
+            source.options(|options| options.epoch = Some(Epoch::Seconds));
+            let reason = source.reason();
+            assert_mentions(&reason, &["has a time of day; zone says on whose clocks that is midnight"]);
+            assert!(!reason.contains("drop time") && !reason.contains("key"), "{reason}");
+
+            // Whoever says that it is UTC, is told what becomes of times.
+            source.options(|options| options.zone = Some("UTC".into()));
+            assert_mentions(&source.reason(), &["drop time leaves it out"]);
+        }
+    }
+    // Times that differ by more, or that no clocks are set to, are times.
+    for texts_of in [["2024-01-02T09:30:00Z", "2024-01-02T09:31:00Z"], ["2024-01-02T23:59:59Z", "2024-01-03T23:59:59Z"]]
+    {
+        assert_mentions(&source_of(texts(&texts_of)).reason(), &["drop time leaves it out"]);
+    }
+}
+
+#[test]
 fn a_date_column_in_the_key_keeps_its_values_beside_the_date() {
     let mut source = source_of(stamps());
     source.options(|options| {
