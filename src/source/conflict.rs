@@ -91,7 +91,7 @@ pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice>
             continue;
         }
         let readable: Vec<usize> = all.iter().copied().filter(|file| !unread.contains_key(file)).collect();
-        let may_round = to.is_floating() || meets_beyond_nanoseconds(own, target);
+        let may_round = to.is_floating() || to.is_decimal() || meets_beyond_nanoseconds(own, target);
         let is_rounded = may_round && !answers.no(&readable, column, &Question::Exact(to.clone()))?.is_empty();
         let effect = match () {
             () if is_rounded => Effect::Rounds,
@@ -130,6 +130,10 @@ fn candidates(dispute: &Dispute) -> Vec<DataType> {
         candidates.push(DataType::Float64);
     }
     candidates.extend(dispute.before.cloned());
+    // What a bare number counts nobody knows, and a time without its unit is one.
+    if own.is_temporal() != target.is_temporal() {
+        candidates.retain(|candidate| !(own.is_numeric() || target.is_numeric()) || is_text(candidate));
+    }
     candidates.push(DataType::Utf8);
     let mut seen = Vec::new();
     candidates.retain(|candidate| {

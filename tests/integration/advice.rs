@@ -247,3 +247,40 @@ fn every_way_out_of_the_cases_works() {
     }
     assert!(followed > 20, "{followed}");
 }
+
+#[test]
+fn a_cast_that_cuts_digits_is_told_as_one_that_rounds() {
+    let place = tempfile::tempdir().unwrap();
+    let (source, store) = (place.path().join("src"), place.path().join("s"));
+    fs::create_dir(&source).unwrap();
+    let write = |code: &str, value: i128, (precision, scale): (u8, i8)| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+        let value = Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale).unwrap();
+        let columns: [(&str, ArrayRef); 2] = [("date", dates), ("v", Arc::new(value))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        write_parquet(&source.join(code).with_extension("parquet"), &batch);
+    };
+    let way_out = |skipped: &[Skipped]| {
+        let reasons: Vec<String> = skipped.iter().map(|skipped| skipped.reason.to_string()).collect();
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        reasons.concat()
+    };
+
+    // All 38 digits before and behind the point are taken: no decimal holds the values of both.
+    write("A", 1_234_567_890_123_456_789_012_345_678_901_234_567, (38, 2));
+    write("B", 12_345_678_901_234_567_890, (30, 20));
+    let built = Build::new(&source, &store).run().unwrap();
+    let told = way_out(&built.skipped);
+    assert!(told.ends_with("reads it, rounded where it must"), "{told}");
+
+    // Beside a store, the type is the store's.
+    let updated = transect::Update::new(&store).run().unwrap();
+    let told = way_out(&updated.skipped);
+    assert!(told.contains("Decimal128(38, 2)") && told.ends_with("reads it, rounded where it must"), "{told}");
+
+    // Nothing is cut where the digits behind the point are naughts.
+    write("B", 150_000_000_000_000_000_000, (30, 20));
+    let updated = transect::Update::new(&store).run().unwrap();
+    let told = way_out(&updated.skipped);
+    assert!(told.ends_with("decides on one type"), "{told}");
+}

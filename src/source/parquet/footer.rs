@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_cast::can_cast_types;
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema};
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema, TimeUnit};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -327,7 +327,14 @@ fn cast_that_keeps(name: &str, raw: &DataType) -> Option<Remedy> {
         }
         _ => return None,
     };
-    Some(Remedy::set(Setting::Cast(vec![CastTo { column: name.to_owned(), to }]), "keeps its values"))
+    let effect = match raw {
+        DataType::Duration(TimeUnit::Second) => "keeps its values as bare numbers of seconds",
+        DataType::Duration(TimeUnit::Millisecond) => "keeps its values as bare numbers of milliseconds",
+        DataType::Duration(TimeUnit::Microsecond) => "keeps its values as bare numbers of microseconds",
+        DataType::Duration(TimeUnit::Nanosecond) => "keeps its values as bare numbers of nanoseconds",
+        _ => "keeps its values",
+    };
+    Some(Remedy::set(Setting::Cast(vec![CastTo { column: name.to_owned(), to }]), effect))
 }
 
 /// Says that a panel has no type for these columns: their names, their types, and the casts that keep them.
