@@ -116,8 +116,8 @@ fn lines(store: &str, report: &BuildReport) -> Lines {
         if report.published { format!(" -> {}", output::bytes(report.store_bytes)) } else { String::new() };
     lines.add("bytes", format!("{} in {files}{store_bytes}", output::bytes(report.source_bytes)));
     lines.add("time", output::pace(report.seconds, report.rows));
-    lines.add_some("left out", report.merged_rows, output::merged);
-    lines.add_some("dropped", report.dropped_rows, |count| format!("{count} rows without a readable date"));
+    lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
+    lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
     lines.add_some("skipped", report.skipped.len() as u64, |count| {
         format!("{count} of {}, named on stderr", output::counted(report.files, "input", "inputs"))

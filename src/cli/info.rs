@@ -77,8 +77,8 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
         };
         lines.add("options", if flags.is_empty() { "defaults".to_owned() } else { flags });
     }
-    lines.add_some("left out", info.merged_rows, output::merged);
-    lines.add_some("dropped", info.dropped_rows, |count| format!("{count} rows without a readable date"));
+    lines.add_some("left out", info.merged_rows, |_| output::merged(info.merged_rows));
+    lines.add_some("dropped", info.dropped_rows, |_| output::dateless(info.dropped_rows));
     lines.add_some("empty", info.empty_files.len() as u64, |_| super::build::empty_files(&info.empty_files));
     let skipped = info.skipped_files.len() as u64;
     lines.add_some("skipped", skipped, |_| format!("{}, named below", output::counted(skipped, "input", "inputs")));

@@ -174,9 +174,14 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// What to tell of rows that gave way to another row of their date, identical or not.
-pub fn merged(count: String) -> String {
-    format!("{count} rows whose date another row of the file has")
+/// What to tell of rows that gave way to another row of their key, identical or not.
+pub fn merged(number: u64) -> String {
+    counted(number, "row whose key another row of the file has", "rows whose key another row of the file has")
+}
+
+/// What to tell of rows that were dropped because their date says nothing.
+pub fn dateless(number: u64) -> String {
+    counted(number, "row without a readable date", "rows without a readable date")
 }
 
 /// A rate to three digits: `1,850,000`, `12.3`.
