@@ -143,7 +143,7 @@ impl<'a> Build<'a> {
     /// before stays live.
     pub fn run(self) -> Result<BuildReport> {
         let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
+        let stages = Stages::new(self.workers, self.memory, self.observer)?;
         let mut survey = survey(&self.source, &self.options, &stages.workers, self.observer)?;
         let opening = if self.force { Opening::Replace } else { Opening::Create };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);

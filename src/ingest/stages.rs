@@ -14,7 +14,7 @@ use crate::segment::{PieceBody, SealedSegment, SegmentColumn, SegmentId, Segment
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
 use crate::source::Survey;
-use crate::storage::{Disk, Syncs};
+use crate::storage::Syncs;
 use crate::store::StoreWriter;
 use crate::workers::{Workers, available};
 
@@ -35,7 +35,6 @@ const WORKER_MEMORY: u64 = 16 << 20;
 pub(super) struct Stages<'a> {
     pub(super) workers: Workers,
     pub(super) observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 /// A piece that is to be written.
@@ -77,18 +76,13 @@ impl<'a> Stages<'a> {
     ///
     /// # Errors
     /// When the memory is too little, or the system refuses a thread.
-    pub(super) fn new(
-        workers: Option<usize>,
-        memory: u64,
-        observer: &'a dyn Observer,
-        disk: &Disk,
-    ) -> Result<Stages<'a>> {
+    pub(super) fn new(workers: Option<usize>, memory: u64, observer: &'a dyn Observer) -> Result<Stages<'a>> {
         if memory < LEAST_MEMORY {
             return Err(too_little(memory));
         }
         let asked = workers.unwrap_or_else(available);
         let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
-        Ok(Stages { workers, observer, disk: disk.clone() })
+        Ok(Stages { workers, observer })
     }
 
     /// Intermediate files of `writer`'s, for rows that take about so many bytes.
@@ -99,7 +93,7 @@ impl<'a> Stages<'a> {
         // What fits the memory is not worth giving back by bands.
         let band_count = if byte_len > self.workers.memory() { BANDS } else { 1 };
         let worker_count = self.workers.count().min(SPILLING_WORKERS);
-        Spill::create(&self.disk, worker_count, band_count, |number| writer.spill_path(number))
+        Spill::create(writer.spill_dir(), worker_count, band_count, |number| writer.spill_name(number))
     }
 
     /// Reads all inputs of `survey` and gathers them by blocks.
@@ -190,7 +184,7 @@ impl<'a> Stages<'a> {
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
         let seal = |ordinal: usize| {
             let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
-            let mut segment = SegmentWriter::create(&self.disk, &writer.segment_dir(), id, columns.clone())?;
+            let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
             let own = &pieces[segments[ordinal].clone()];
             let mut walk = gathering.walk(own[0].date);
             for piece in own {

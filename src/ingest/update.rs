@@ -179,7 +179,7 @@ impl<'a> Update<'a> {
     /// before stays live.
     pub fn run(self) -> Result<UpdateReport> {
         let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer, &self.disk)?;
+        let stages = Stages::new(self.workers, self.memory, self.observer)?;
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;

@@ -137,7 +137,7 @@ impl Segment {
 
 /// Opens the segment at `path`, which must be `byte_len` bytes long.
 fn open(path: &Path, byte_len: u64) -> Result<File> {
-    let file = storage::open(path).map_err(|error| match error.kind() {
+    let file = storage::open_below(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
         _ => Error::io("open", path)(error),
     })?;

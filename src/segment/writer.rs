@@ -1,19 +1,19 @@
 //! Writes one segment, and says where each section lies and what its checksums are.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
+use rustix::io::Errno;
 
 use super::{PieceBody, Segment, SegmentColumn, chunk_array};
 use crate::codec::stored_type;
 use crate::error::{Error, Result};
 use crate::format::{ChunkIdentity, ChunkRecord, TEMP_PREFIX, segment_name};
 use crate::key::Date;
-use crate::storage::{AlignedWriter, Disk, Syncs};
+use crate::storage::{AlignedWriter, Dir, Syncs};
 
 /// Which segment of which store.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,9 @@ pub(crate) struct SegmentId {
 /// A segment being written, under a temporary name.
 pub(crate) struct SegmentWriter {
     id: SegmentId,
+    dir: Dir,
     /// Its temporary name.
+    name: String,
     path: PathBuf,
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
@@ -55,7 +57,7 @@ pub(crate) struct SealedPiece {
 pub(crate) struct SealedSegment {
     pub(crate) id: SegmentId,
     pub(crate) columns: Arc<[SegmentColumn]>,
-    pub(crate) temporary: PathBuf,
+    pub(crate) temporary: String,
     pub(crate) file_len: u64,
     pub(crate) frame_checksum: u64,
     pub(crate) pieces: Vec<SealedPiece>,
@@ -66,12 +68,7 @@ impl SegmentWriter {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub(crate) fn create(
-        disk: &Disk,
-        dir: &Path,
-        id: SegmentId,
-        columns: Arc<[SegmentColumn]>,
-    ) -> Result<SegmentWriter> {
+    pub(crate) fn create(dir: Dir, id: SegmentId, columns: Arc<[SegmentColumn]>) -> Result<SegmentWriter> {
         let fields: Vec<Field> = columns
             .iter()
             .map(|column| {
@@ -84,10 +81,10 @@ impl SegmentWriter {
             .collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(fields));
         let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
-        let file = disk.create(dir.join(name))?;
+        let file = dir.create(&name)?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
-        Ok(SegmentWriter { id, path, columns, schema, writer, pieces: Vec::new(), chunk_count: 0 })
+        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, pieces: Vec::new(), chunk_count: 0 })
     }
 
     /// Appends the piece at `place` of a section whose rows last changed in version `changed`. Dates must come in ascending
@@ -143,8 +140,8 @@ impl SegmentWriter {
         let file = self.writer.into_inner().map_err(failed(&path))?.finish()?;
         syncs.sync(file)?;
 
-        let reopened = File::open(&path).map_err(Error::io("open", &path))?;
-        let segment = Segment::of_file(&reopened, &path)?;
+        let gone = || Error::io("open", &path)(Errno::NOENT.into());
+        let segment = Segment::of_file(&self.dir.open_file(&self.name)?.ok_or_else(gone)?, &path)?;
         let mut pieces = self.pieces;
         let bodies = segment.footer_bodies()?;
         if bodies.len() != pieces.len() {
@@ -161,7 +158,7 @@ impl SegmentWriter {
             columns: self.columns,
             file_len: segment.byte_len(),
             frame_checksum: segment.frame_checksum(&bodies)?,
-            temporary: path,
+            temporary: self.name,
             pieces,
         })
     }

@@ -181,7 +181,7 @@ mod tests {
     use crate::panel::{Column, SeriesColumn};
     use crate::shuffle::BlockBuilder;
     use crate::shuffle::spill::Spill;
-    use crate::storage::Disk;
+    use crate::storage::{Dir, Disk};
 
     /// The integers of one row; the last column is a dummy, constant for a stock.
     type Row = [Option<i64>; 3];
@@ -198,8 +198,8 @@ mod tests {
     /// What a spill of so many bands gives back when it is walked through, for each day and stock.
     fn gathered(blocks: &[Vec<BTreeMap<i32, Row>>], band_count: usize) -> Vec<(i32, u32, Row)> {
         let dir = tempfile::tempdir().unwrap();
-        let spill =
-            Spill::create(&Disk::default(), 1, band_count, |number| dir.path().join(number.to_string())).unwrap();
+        let open = Dir::open(&Disk::default(), dir.path()).unwrap();
+        let spill = Spill::create(&open, 1, band_count, |number| number.to_string()).unwrap();
         let columns = ["a", "b", "dummy"].map(|name| Column { name: name.to_owned(), data_type: DataType::Int64 });
         let mut stock = 0;
         let mut all = Vec::new();

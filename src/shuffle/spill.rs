@@ -1,7 +1,6 @@
 //! The intermediate storage of a build: what blocks of stocks gathered, each column by (date, stock).
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -9,8 +8,7 @@ use arrow_buffer::Buffer;
 
 use crate::error::Result;
 use crate::key::Date;
-use crate::storage::{Access, load};
-use crate::storage::{Disk, DiskFile};
+use crate::storage::{Access, Dir, DiskFile, load};
 use crate::workers;
 
 /// Every extent starts on a multiple of this, so that values can be read in place.
@@ -53,17 +51,17 @@ pub(crate) struct Extent {
 }
 
 impl Spill {
-    /// Makes files for so many workers and bands under the names that `path` gives for a number, and takes the names
-    /// away at once.
+    /// Makes files for so many workers and bands in `dir`, under the names that `name` gives for a number, and takes
+    /// the names away at once.
     pub(crate) fn create(
-        disk: &Disk,
+        dir: &Dir,
         worker_count: usize,
         band_count: usize,
-        path: impl Fn(usize) -> PathBuf,
+        name: impl Fn(usize) -> String,
     ) -> Result<Spill> {
         let create = |number| {
-            let file = disk.create(path(number))?;
-            disk.remove(file.path())?;
+            let file = dir.create(&name(number))?;
+            dir.remove(&name(number))?;
             Ok(SpillFile { file, end: AtomicU64::new(0) })
         };
         let file_count = worker_count * band_count;
@@ -172,6 +170,11 @@ impl SpillMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Disk;
+
+    fn open(dir: &tempfile::TempDir) -> Dir {
+        Dir::open(&Disk::default(), dir.path()).unwrap()
+    }
 
     fn date(day: i32) -> Date {
         Date::from_days(day).unwrap()
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn the_first_block_is_cut_evenly_and_others_at_the_same_dates() {
         let dir = tempfile::tempdir().unwrap();
-        let spill = Spill::create(&Disk::default(), 1, 4, |number| dir.path().join(number.to_string())).unwrap();
+        let spill = Spill::create(&open(&dir), 1, 4, |number| number.to_string()).unwrap();
         let dates: Vec<Date> = (0..8).map(date).collect();
         let starts = [0, 1, 2, 3, 4, 8, 12, 14, 16];
         assert_eq!(spill.bands(&dates, &starts), [(0, 0..4), (1, 4..5), (2, 5..6), (3, 6..8)]);
@@ -192,7 +195,7 @@ mod tests {
     #[test]
     fn bands_that_end_before_a_date_are_given_back_and_no_others() {
         let dir = tempfile::tempdir().unwrap();
-        let spill = Spill::create(&Disk::default(), 2, 2, |number| dir.path().join(number.to_string())).unwrap();
+        let spill = Spill::create(&open(&dir), 2, 2, |number| number.to_string()).unwrap();
         assert_eq!(spill.bands(&[date(1), date(5)], &[0, 1, 2]), [(0, 0..1), (1, 1..2)]);
         let [first, second] = [0, 1].map(|band| spill.put(Shelf::Band(band), &[band as u8; 100]).unwrap());
         let kept = spill.put(Shelf::Kept, b"kept").unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::disk::{TO_READ, link, link_named, regular};
 use super::{Disk, DiskFile, Operation};
 use crate::error::{Error, Result};
 
@@ -52,6 +53,11 @@ impl Dir {
         let flags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
         let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open", path))?;
         Ok(Dir { disk: disk.clone(), handle: Arc::new(handle), path: path.to_owned() })
+    }
+
+    /// The disk it is on.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// Where it was opened.
@@ -109,8 +115,11 @@ impl Dir {
         }
     }
 
-    /// Makes the directory `name`, unless somebody else just did.
-    fn make(&self, name: &str) -> Result<Dir> {
+    /// Makes the directory `name`, unless it is there.
+    ///
+    /// # Errors
+    /// When a link or a file stands there, or the system refuses.
+    pub(crate) fn make(&self, name: &str) -> Result<Dir> {
         let path = self.path.join(name);
         self.disk.before(Operation::CreateDir(&path)).map_err(Error::io("create directory", &path))?;
         match rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(0o777)) {
@@ -163,9 +172,7 @@ impl Dir {
     pub(crate) fn open_file(&self, path: &str) -> Result<Option<File>> {
         let Some((dir, name)) = self.holder(path)? else { return Ok(None) };
         let at = dir.path.join(name);
-        // Under the name there may be a FIFO, whose writer would be waited for.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&dir.handle, name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(&dir.handle, name, TO_READ, Mode::empty()) {
             Ok(handle) => File::from(handle),
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(is_link(&at)),
@@ -174,6 +181,33 @@ impl Dir {
         match file.metadata().map_err(Error::io("examine", &at))?.is_file() {
             true => Ok(Some(file)),
             false => Err(Error::refused(format!("{} is not a regular file", at.display()), "remove it")),
+        }
+    }
+
+    /// Opens the file `name` to read and to write it, and makes it where there is none.
+    ///
+    /// # Errors
+    /// When it is no regular file, or the system refuses.
+    pub(crate) fn open_or_create(&self, name: &str) -> Result<File> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.handle, name, flags, Mode::from_raw_mode(0o666));
+        let opened = opened.map_err(|errno| link_named(errno.into())).map(File::from).and_then(regular);
+        opened.map_err(Error::io("open", &path))
+    }
+
+    /// Whether `file` is the one under `name`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn has(&self, name: &str, file: &File) -> Result<bool> {
+        let path = self.path.join(name);
+        let refused = || failed("examine", &path);
+        let ours = rustix::fs::fstat(file).map_err(refused())?;
+        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok((there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(refused()(errno)),
         }
     }
 
@@ -245,8 +279,25 @@ impl Dir {
         Ok(())
     }
 
+    /// Removes the directory `name` if nothing is in it; whether it is gone.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn remove_empty(&self, name: &str) -> Result<bool> {
+        let path = self.path.join(name);
+        self.disk.before(Operation::Remove(&path)).map_err(Error::io("remove", &path))?;
+        match rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(errno) => Err(failed("remove", &path)(errno)),
+        }
+    }
+
     /// Makes its names survive a crash.
-    fn sync(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn sync(&self) -> Result<()> {
         self.disk.before(Operation::SyncDir(&self.path)).map_err(Error::io("sync directory", &self.path))?;
         rustix::fs::fsync(&self.handle).map_err(failed("sync directory", &self.path))
     }
@@ -263,10 +314,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
 }
 
 fn is_link(path: &Path) -> Error {
-    Error::refused(
-        format!("{} is a symbolic link, and transect follows none within an output directory", path.display()),
-        "remove the link, or name another directory",
-    )
+    Error::io("open", path)(link())
 }
 
 #[cfg(test)]
@@ -299,13 +347,21 @@ mod tests {
             dir.open_file("link/x").map(drop),
             dir.open_file("file").map(drop),
         ] {
-            let Err(Error::Refused { what: why, .. }) = refused else { panic!("{refused:?}") };
-            assert!(why.contains("is a symbolic link"), "{why}");
+            let Err(Error::Io { source, .. }) = refused else { panic!("{refused:?}") };
+            assert!(source.to_string().contains("it is a link, which is not followed"), "{source}");
         }
         dir.put("t", "file", b"new").unwrap();
         assert_eq!(fs::read(place.path().join("out/file")).unwrap(), b"new");
         dir.remove("link").unwrap();
         assert_eq!(fs::read(place.path().join("elsewhere/x")).unwrap(), b"mine");
+    }
+
+    /// Names in /proc are made up, and cannot be synced, which nothing but the call itself can find out.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn syncs_reach_the_kernel() {
+        let dir = Dir::open(&Disk::default(), Path::new("/proc/self")).unwrap();
+        assert!(matches!(dir.sync(), Err(Error::Io { action: "sync directory", .. })));
     }
 
     #[test]

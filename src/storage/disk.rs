@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, Result};
 
@@ -76,33 +76,6 @@ impl Disk {
             .map_err(Error::io("create directory", path))
     }
 
-    /// Makes a file that must not exist yet, readable by its writer as well.
-    pub(crate) fn create(&self, path: PathBuf) -> Result<DiskFile> {
-        self.before(Operation::Create(&path))
-            .and_then(|()| OpenOptions::new().read(true).write(true).create_new(true).open(&path))
-            .map(|file| DiskFile { disk: self.clone(), file, path: path.clone() })
-            .map_err(Error::io("create", &path))
-    }
-
-    /// Gives `from` the name `to`, replacing what stands there.
-    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.before(Operation::Rename(from, to)).and_then(|()| fs::rename(from, to)).map_err(Error::io("rename to", to))
-    }
-
-    /// Writes one file so that it survives a crash: under the name `temporary`, beside `path`, then synced, renamed,
-    /// and the directory synced. What stands under either name is replaced.
-    pub(crate) fn put(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-        self.remove(temporary)?;
-        let file = self.create(temporary.to_owned())?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        self.rename(temporary, path)?;
-        match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            Some(dir) => self.sync_dir(dir),
-            None => self.sync_dir(Path::new(".")),
-        }
-    }
-
     /// Writes over what `file`, which is at `path`, has from its start, and syncs it: for few bytes, and as many as
     /// before.
     pub(crate) fn rewrite(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -119,13 +92,6 @@ impl Disk {
             .map_err(Error::io("sync directory", path))
     }
 
-    /// Removes a file; that it is gone already is no error.
-    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
-        self.before(Operation::Remove(path))
-            .and_then(|()| gone(fs::remove_file(path)))
-            .map_err(Error::io("remove", path))
-    }
-
     /// Removes a directory if nothing is in it; whether it is gone.
     pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<bool> {
         match self.before(Operation::Remove(path)).and_then(|()| gone(fs::remove_dir(path))) {
@@ -135,15 +101,30 @@ impl Disk {
     }
 }
 
-/// Opens a file to read. Under the name of one there may be something else: a link to a file that is not ours, or a
-/// FIFO, whose writer would be waited for.
+/// How a file is opened to read. Under the name of one there may be something else: a link to a file that is not ours,
+/// or a FIFO, whose writer would be waited for.
+pub(super) const TO_READ: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a file to read.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
-    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(link_named).and_then(regular)
+    OpenOptions::new().read(true).custom_flags(TO_READ.bits() as i32).open(path).map_err(link_named).and_then(regular)
+}
+
+/// As [`open`], a file in a directory of ours, which is no link either; its parents may be.
+pub(crate) fn open_below(path: &Path) -> io::Result<File> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return open(path) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| match fs::symlink_metadata(dir) {
+        Ok(metadata) if metadata.is_symlink() => not_followed("its directory"),
+        _ => errno.into(),
+    })?;
+    let file = rustix::fs::openat(&handle, name, TO_READ, Mode::empty());
+    file.map(File::from).map_err(|errno| link_named(errno.into())).and_then(regular)
 }
 
 /// The file, if it is one.
-pub(crate) fn regular(file: File) -> io::Result<File> {
+pub(super) fn regular(file: File) -> io::Result<File> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
@@ -151,7 +132,7 @@ pub(crate) fn regular(file: File) -> io::Result<File> {
 }
 
 /// The error of opening a link, which is not followed, in words.
-pub(crate) fn link_named(error: io::Error) -> io::Error {
+pub(super) fn link_named(error: io::Error) -> io::Error {
     match rustix::io::Errno::from_io_error(&error) {
         Some(rustix::io::Errno::LOOP) => link(),
         _ => error,
@@ -159,8 +140,12 @@ pub(crate) fn link_named(error: io::Error) -> io::Error {
 }
 
 /// What is wrong with a link that leads out of a directory of ours.
-pub(crate) fn link() -> io::Error {
-    let what = "it is a link, which is not followed; put what it points to in its place";
+pub(super) fn link() -> io::Error {
+    not_followed("it")
+}
+
+fn not_followed(what: &str) -> io::Error {
+    let what = format!("{what} is a link, which is not followed; put what it points to in its place");
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
@@ -324,6 +309,11 @@ mod tests {
         })
     }
 
+    fn create(disk: &Disk, path: &Path) -> Result<DiskFile> {
+        let file = File::create_new(path).map_err(Error::io("create", path))?;
+        Ok(DiskFile { disk: disk.clone(), file, path: path.to_owned() })
+    }
+
     #[test]
     fn every_file_handed_over_is_synced_when_the_work_is_done() {
         for waiting in [0, 1, 3] {
@@ -332,7 +322,7 @@ mod tests {
             let disk = disk(&synced);
             let paths: Vec<PathBuf> = (0..10).map(|n| dir.path().join(n.to_string())).collect();
             let done = Syncs::run(waiting, |syncs| {
-                paths.iter().try_for_each(|path| syncs.sync(disk.create(path.clone())?))?;
+                paths.iter().try_for_each(|path| syncs.sync(create(&disk, path)?))?;
                 Ok("done")
             });
             assert_eq!(done.unwrap(), "done");
@@ -349,7 +339,7 @@ mod tests {
             let mut handed = 0;
             let done = Syncs::run(waiting, |syncs| {
                 for name in ["a", "bad"].into_iter().map(str::to_owned).chain((0..).map(|n| n.to_string())) {
-                    syncs.sync(disk.create(dir.path().join(name))?)?;
+                    syncs.sync(create(&disk, &dir.path().join(name))?)?;
                     handed += 1;
                 }
                 Ok(())
@@ -384,7 +374,7 @@ mod tests {
         {
             let path = dir.path().join(number.to_string());
             let bytes: Vec<u8> = (0..lens.iter().sum()).map(|n: usize| (n % 251) as u8).collect();
-            let mut writer = AlignedWriter::new(disk.create(path.clone()).unwrap());
+            let mut writer = AlignedWriter::new(create(&disk, &path).unwrap());
             let mut rest = &bytes[..];
             for &len in lens {
                 let (next, after) = rest.split_at(len);

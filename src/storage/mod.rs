@@ -7,7 +7,7 @@ mod lock;
 mod map;
 
 pub(crate) use dir::Dir;
-pub(crate) use disk::{AlignedWriter, Syncs, link, link_named, open, regular};
+pub(crate) use disk::{AlignedWriter, Syncs, open, open_below};
 pub use disk::{Disk, DiskFile, Operation};
 pub(crate) use lock::{FileLock, wait};
 pub use map::{Access, Memory, network_file_system};

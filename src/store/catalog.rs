@@ -31,7 +31,7 @@ impl Catalog {
     /// # Errors
     /// When it is missing, damaged or of another format version.
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
-        let file = storage::open(path).map_err(Error::io("open", path))?;
+        let file = storage::open_below(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
         let file = lock.file();

@@ -32,7 +32,7 @@ impl Chunks {
     /// When the file is missing, too short or damaged.
     pub(super) fn open(root: &Path, segment: &SegmentRecord, access: Access) -> Result<Chunks> {
         let path = root.join(SEGMENT_DIR).join(chunks_name(segment.version));
-        let file = storage::open(&path).map_err(|error| match error.kind() {
+        let file = storage::open_below(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
         })?;

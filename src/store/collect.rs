@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::entries::VersionEntry;
-use super::layout::{catalog_versions, names};
+use super::layout::{catalog_versions, names_below};
 use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
 use super::view::Store;
@@ -155,19 +155,19 @@ impl StoreWriter {
     pub(crate) fn collect(&mut self, goes: impl Fn(usize, i64) -> bool) -> Result<CollectReport> {
         // The writer itself reads the version before, and would be in its own way.
         self.before = None;
-        let plan = Plan::of(&Store::open(&self.root)?, goes)?;
+        let plan = Plan::of(&Store::open(self.root())?, goes)?;
         if plan.catalogs.is_empty() && plan.segments.is_empty() {
             return Ok(plan.report);
         }
-        for (path, lock) in plan.catalogs {
-            self.disk.remove(&path)?;
+        for (name, lock) in plan.catalogs {
+            self.dir(CATALOG_DIR)?.remove(&name)?;
             drop(lock);
         }
         // A catalog must not come back after a crash that its segments did not survive, not even one that an earlier
         // writer removed.
-        self.disk.sync_dir(&self.root.join(CATALOG_DIR))?;
-        for path in plan.segments {
-            self.disk.remove(&path)?;
+        self.dir(CATALOG_DIR)?.sync()?;
+        for name in plan.segments {
+            self.segment_dir()?.remove(&name)?;
         }
         Ok(plan.report)
     }
@@ -176,9 +176,9 @@ impl StoreWriter {
 /// What goes and what stays.
 struct Plan {
     /// Catalogs that go, each with an exclusive lock: no reader has them, and none gets them before they are gone.
-    catalogs: Vec<(PathBuf, FileLock)>,
+    catalogs: Vec<(String, FileLock)>,
     /// Segments and chunk files that go.
-    segments: Vec<PathBuf>,
+    segments: Vec<String>,
     report: CollectReport,
 }
 
@@ -194,13 +194,13 @@ impl Plan {
             // A catalog that the live version's history does not know was written and never made live.
             if version != live.version() && known.is_none_or(|at| goes(newer, replaced_ns(at))) {
                 let path = catalog_path(live.path(), version);
-                let file = match storage::open(&path) {
+                let file = match storage::open_below(&path) {
                     // In a dry run, a writer may remove it meanwhile.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     opened => opened.map_err(Error::io("open", &path))?,
                 };
                 if let Ok(Ok(lock)) = FileLock::exclusive(file) {
-                    plan.catalogs.push((path, lock));
+                    plan.catalogs.push((catalog_name(version), lock));
                     report.versions.push(version);
                     continue;
                 }
@@ -214,7 +214,8 @@ impl Plan {
         }
         plan.segments = unused_segments(live.path(), &report.kept)?;
         report.files = (plan.catalogs.len() + plan.segments.len()) as u64;
-        report.bytes = plan.catalogs.iter().map(|(path, _)| path).chain(&plan.segments).map(|path| len(path)).sum();
+        let catalogs = plan.catalogs.iter().map(|(name, _)| live.path().join(CATALOG_DIR).join(name));
+        report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + segment_bytes(live.path(), &plan.segments);
         Ok(plan)
     }
 }
@@ -224,13 +225,12 @@ impl Store {
     pub(super) fn unused_bytes(&self) -> Result<u64> {
         let others = catalog_versions(self.path())?.into_iter().filter(|&version| version != self.version());
         let catalogs: u64 = others.map(|version| len(&catalog_path(self.path(), version))).sum();
-        let segments: u64 = unused_segments(self.path(), &[self.version()])?.iter().map(|path| len(path)).sum();
-        Ok(catalogs + segments)
+        Ok(catalogs + segment_bytes(self.path(), &unused_segments(self.path(), &[self.version()])?))
     }
 }
 
 /// Segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.
-fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<PathBuf>> {
+fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<String>> {
     let mut used: HashSet<(u64, u32)> = HashSet::new();
     // Of a version that cannot be read, anything up to its own number may be in use.
     let mut unknown_up_to = 0;
@@ -246,12 +246,16 @@ fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<PathBuf>> {
         (_, Some(version)) => version > unknown_up_to && !used_versions.contains(&version),
         _ => false,
     };
-    let dir = root.join(SEGMENT_DIR);
-    Ok(names(&dir)?.iter().filter(|name| is_unused(name)).map(|name| dir.join(name)).collect())
+    Ok(names_below(root, SEGMENT_DIR)?.into_iter().filter(is_unused).collect())
 }
 
 fn catalog_path(root: &Path, version: u64) -> PathBuf {
     root.join(CATALOG_DIR).join(catalog_name(version))
+}
+
+/// Bytes in these files of segment/.
+fn segment_bytes(root: &Path, names: &[String]) -> u64 {
+    names.iter().map(|name| len(&root.join(SEGMENT_DIR).join(name))).sum()
 }
 
 /// Length of a file; 0 when it is gone, as it may be in a dry run.

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use crate::error::{Error, Result};
 use crate::format::{CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, parse_catalog_name};
-use crate::storage;
+use crate::storage::{self, Dir, Disk};
 
 /// How CURRENT begins in any version of the format. Other programs have files of that name, too.
 const CURRENT_BEGINS: [u8; 15] = *b"transect store ";
@@ -28,19 +30,6 @@ pub(super) fn is_store(root: &Path) -> Result<bool> {
             || name.starts_with(SPILL_PREFIX)
     };
     Ok(root.join(LOCK_NAME).exists() && names(root)?.iter().all(is_ours))
-}
-
-/// Refuses a store whose directories are links: what lies behind them is not the store's, and would be read, or removed.
-///
-/// # Errors
-/// Naming the link.
-pub(super) fn refuse_links(root: &Path) -> Result<()> {
-    for path in [CATALOG_DIR, SEGMENT_DIR].map(|dir| root.join(dir)) {
-        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
-            return Err(Error::io("open", &path)(storage::link()));
-        }
-    }
-    Ok(())
 }
 
 /// Whether the directory `root` is empty.
@@ -65,9 +54,18 @@ pub(super) fn names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The names in `dir`, which is catalog/ or segment/ of the store at `root`.
+///
+/// # Errors
+/// When it cannot be read, or is a link: what lies behind one is not the store's.
+pub(super) fn names_below(root: &Path, dir: &str) -> Result<Vec<String>> {
+    let missing = || Error::io("read directory", &root.join(dir))(Errno::NOENT.into());
+    Dir::open(&Disk::default(), root)?.enter(dir)?.ok_or_else(missing)?.names()
+}
+
 /// The versions that have a catalog in the store at `root`, published or not, ascending.
 pub(super) fn catalog_versions(root: &Path) -> Result<Vec<u64>> {
-    let names = names(&root.join(CATALOG_DIR))?;
+    let names = names_below(root, CATALOG_DIR)?;
     let mut versions: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
     versions.sort_unstable();
     Ok(versions)

@@ -1,16 +1,14 @@
 //! The one writer's lock, and what its text notes for the next one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
 use crate::format::{LOCK_NAME, LockNote};
 use crate::storage::FileLock;
-use crate::storage::{self, Disk};
+use crate::storage::{self, Dir, Disk};
 
 /// More bytes than LOCK has.
 const LONGEST: u64 = 4096;
@@ -24,20 +22,15 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the store at `root`, and notes in it who has it, for those who come second.
+    /// Takes the lock of the store in `dir`, and notes in it who has it, for those who come second.
     ///
     /// # Errors
     /// [`Error::Locked`] when another writer has it.
-    pub(super) fn take(root: &Path) -> Result<Lock> {
-        let path = root.join(LOCK_NAME);
-        // Whoever put a link or a FIFO there would have another file written, or be waited for.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let open =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).custom_flags(flags).open(&path);
-        let file = open.and_then(storage::regular).map_err(storage::link_named).map_err(Error::io("open", &path))?;
-        let file = take(file, &path)?;
+    pub(super) fn take(dir: &Dir) -> Result<Lock> {
+        let path = dir.path().join(LOCK_NAME);
+        let file = take(dir.open_or_create(LOCK_NAME)?, &path)?;
         // Who gave up a store before it had a version took LOCK away, with whoever waited for it.
-        if !is_at(file.file(), &path).map_err(Error::io("examine", &path))? {
+        if !dir.has(LOCK_NAME, file.file())? {
             return Err(Error::Locked { path, holder: None });
         }
         let note = LockNote::parse(&text(file.file())).unwrap_or_default();
@@ -67,16 +60,6 @@ impl Lock {
     fn put(&self, bytes: &[u8]) -> std::io::Result<()> {
         self.file.file().write_all_at(bytes, 0)?;
         self.file.file().set_len(bytes.len() as u64)
-    }
-}
-
-/// Whether `file` is the one at `path`.
-fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
-    let ours = file.metadata()?;
-    match std::fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

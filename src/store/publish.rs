@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::io::Errno;
+
 use super::entries::VersionEntry;
-use super::layout::{self, names};
+use super::layout::{self, names_below};
 use super::lock::{self, Lock};
 use super::snapshot::Snapshot;
 use super::stale::Stale;
@@ -16,7 +18,7 @@ use crate::format::{
 };
 use crate::hint::quoted;
 use crate::remedy::{Remedy, Setting};
-use crate::storage::Disk;
+use crate::storage::{Dir, Disk};
 
 /// What a writer expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,7 @@ pub(crate) enum Opening {
 
 /// A new version being written, by the one writer of the store: the lock goes with it.
 pub(crate) struct StoreWriter {
-    pub(super) root: PathBuf,
-    pub(super) disk: Disk,
+    pub(super) dir: Dir,
     version: u64,
     store_id: [u8; 16],
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
@@ -95,19 +96,19 @@ impl StoreWriter {
         }
         let is_new = !root.exists();
         make_root(root, disk)?;
-        let lock = Lock::take(root)?;
+        let dir = Dir::open(disk, root)?;
+        let lock = Lock::take(&dir)?;
         // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT,
         // since whoever published the live version may have died before its name was safe, and the version before it
         // goes next.
-        disk.sync_dir(root)?;
+        dir.sync()?;
         // Another writer may have published between the first look and the lock.
         refuse_existing()?;
-        layout::refuse_links(root)?;
-        for dir in [CATALOG_DIR, SEGMENT_DIR] {
-            disk.create_dir(&root.join(dir))?;
+        for name in [CATALOG_DIR, SEGMENT_DIR] {
+            dir.make(name)?;
         }
         if changes {
-            settle(root, disk, &lock, opening)?;
+            settle(&dir, disk, &lock, opening)?;
         }
         let before = match Store::open(root) {
             // What cannot be read now may be whole.
@@ -122,7 +123,7 @@ impl StoreWriter {
         }
         let version = next_version(root, lock.note().last)?;
         let lock = Some(lock);
-        let writer = StoreWriter { root: root.to_owned(), disk: disk.clone(), version, store_id, before, lock, is_new };
+        let writer = StoreWriter { dir, version, store_id, before, lock, is_new };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -134,9 +135,24 @@ impl StoreWriter {
         if let Some(stale) = Stale::find(root)? {
             return Err(stale.refusal(root));
         }
-        let (root, disk, store_id) = (root.to_owned(), disk.clone(), before.id().to_le_bytes());
-        let version = next_version(&root, lock::note(&root).last)?;
-        Ok(StoreWriter { root, disk, version, store_id, before: Some(before), lock: None, is_new: false })
+        let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
+        let version = next_version(root, lock::note(root).last)?;
+        Ok(StoreWriter { dir, version, store_id, before: Some(before), lock: None, is_new: false })
+    }
+
+    /// Where the store is.
+    pub(super) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// One of the store's directories, looked for each time: what stands there may have been swapped meanwhile, and a
+    /// link is not followed.
+    ///
+    /// # Errors
+    /// When it is gone or a link, or the system refuses.
+    pub(super) fn dir(&self, name: &str) -> Result<Dir> {
+        let gone = || Error::io("open", &self.root().join(name))(Errno::NOENT.into());
+        self.dir.enter(name)?.ok_or_else(gone)
     }
 
     /// The version being written.
@@ -167,7 +183,7 @@ impl StoreWriter {
     /// # Errors
     /// [`Error::Unfinished`] where there is none.
     pub(crate) fn live(&self) -> Result<&Store> {
-        self.before.as_ref().ok_or_else(|| Error::Unfinished { path: self.root.clone() })
+        self.before.as_ref().ok_or_else(|| Error::Unfinished { path: self.root().to_owned() })
     }
 
     /// All versions so far, oldest first.
@@ -179,16 +195,24 @@ impl StoreWriter {
     }
 
     /// Where segments go.
-    pub(crate) fn segment_dir(&self) -> PathBuf {
-        self.root.join(SEGMENT_DIR)
+    ///
+    /// # Errors
+    /// When it is gone or a link, or the system refuses.
+    pub(crate) fn segment_dir(&self) -> Result<Dir> {
+        self.dir(SEGMENT_DIR)
+    }
+
+    /// Where intermediate files go.
+    pub(crate) fn spill_dir(&self) -> &Dir {
+        &self.dir
     }
 
     /// A name for an intermediate file.
-    pub(crate) fn spill_path(&self, number: usize) -> PathBuf {
+    pub(crate) fn spill_name(&self, number: usize) -> String {
         match self.lock {
-            Some(_) => self.root.join(format!("{SPILL_PREFIX}{number}")),
+            Some(_) => format!("{SPILL_PREFIX}{number}"),
             // Beside a writer's.
-            None => self.root.join(format!("{SPILL_PREFIX}{}-{number}", std::process::id())),
+            None => format!("{SPILL_PREFIX}{}-{number}", std::process::id()),
         }
     }
 
@@ -198,34 +222,29 @@ impl StoreWriter {
     /// # Errors
     /// When any step fails; then the version before stays live, unless it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
-        let segment_dir = self.segment_dir();
         for segment in &snapshot.segments {
             if let Some(temporary) = &segment.temporary {
                 let name = segment_name(segment.record.version, segment.record.ordinal);
-                self.disk.rename(temporary, &segment_dir.join(name))?;
+                self.segment_dir()?.rename(temporary, &name)?;
             }
         }
         if !snapshot.chunks.is_empty() {
             // Syncs the directory as well, and with it the names of the segments.
-            self.put(&segment_dir, &chunks_name(self.version), snapshot.chunks.bytes())?;
+            put(&self.segment_dir()?, &chunks_name(self.version), snapshot.chunks.bytes())?;
         }
-        self.put(&self.root.join(CATALOG_DIR), &catalog_name(self.version), &snapshot.encode()?)?;
+        put(&self.dir(CATALOG_DIR)?, &catalog_name(self.version), &snapshot.encode()?)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
-        self.disk.sync_dir(&self.root)?;
-        let put = put_current(&self.root, &self.disk, self.version).and_then(|()| {
+        self.dir.sync()?;
+        let put = put_current(&self.dir, self.version).and_then(|()| {
             let lock = self.lock.as_ref();
-            lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, &self.disk))
+            lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, self.dir.disk()))
         });
-        put.map_err(|why| match read_current(&self.root) {
+        put.map_err(|why| match read_current(self.root()) {
             Ok(current) if current.version == self.version => {
-                Error::Live { version: self.version, path: self.root.clone(), source: Box::new(why) }
+                Error::Live { version: self.version, path: self.root().to_owned(), source: Box::new(why) }
             }
             _ => why,
         })
-    }
-
-    fn put(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-        put(dir, &self.disk, name, bytes)
     }
 
     /// Removes temporary files, for a writer that gives up.
@@ -236,10 +255,10 @@ impl StoreWriter {
         if self.lock.is_none() {
             return Ok(());
         }
-        for dir in [self.root.clone(), self.root.join(CATALOG_DIR), self.segment_dir()] {
-            for name in names(&dir)? {
+        for dir in [self.dir.clone(), self.dir(CATALOG_DIR)?, self.segment_dir()?] {
+            for name in dir.names()? {
                 if name.starts_with(TEMP_PREFIX) || name.starts_with(SPILL_PREFIX) {
-                    self.disk.remove(&dir.join(name))?;
+                    dir.remove(&name)?;
                 }
             }
         }
@@ -258,15 +277,15 @@ impl StoreWriter {
         if !self.is_new || self.before.is_some() {
             return Ok(());
         }
-        for dir in [CATALOG_DIR, SEGMENT_DIR] {
-            if !self.disk.remove_empty_dir(&self.root.join(dir))? {
+        for name in [CATALOG_DIR, SEGMENT_DIR] {
+            if !self.dir.remove_empty(name)? {
                 return Ok(());
             }
         }
         // LOCK says whose directory this is for as long as there is anything else.
-        self.disk.sync_dir(&self.root)?;
-        self.disk.remove(&self.root.join(LOCK_NAME))?;
-        self.disk.remove_empty_dir(&self.root).map(drop)
+        self.dir.sync()?;
+        self.dir.remove(LOCK_NAME)?;
+        self.dir.disk().remove_empty_dir(self.root()).map(drop)
     }
 }
 
@@ -292,24 +311,25 @@ fn next_version(root: &Path, last: u64) -> Result<u64> {
 
 /// The highest version that any file's name mentions, published or not: its names must not be used again.
 fn newest_version(root: &Path) -> Result<u64> {
-    let catalogs = names(&root.join(CATALOG_DIR))?;
-    let segments = names(&root.join(SEGMENT_DIR))?;
+    let catalogs = names_below(root, CATALOG_DIR)?;
+    let segments = names_below(root, SEGMENT_DIR)?;
     let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name));
     let segment_version = |name: &str| parse_segment_name(name).map(|(version, _)| version);
     let segment_versions = segments.iter().filter_map(|name| segment_version(name).or(parse_chunks_name(name)));
     Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))
 }
 
-fn put(dir: &Path, disk: &Disk, name: &str, bytes: &[u8]) -> Result<()> {
-    disk.put(&dir.join(format!("{TEMP_PREFIX}{name}")), &dir.join(name), bytes)
+fn put(dir: &Dir, name: &str, bytes: &[u8]) -> Result<()> {
+    dir.put(&format!("{TEMP_PREFIX}{name}"), name, bytes)
 }
 
-fn put_current(root: &Path, disk: &Disk, version: u64) -> Result<()> {
-    put(root, disk, CURRENT_NAME, &Current { version }.encode())
+fn put_current(dir: &Dir, version: u64) -> Result<()> {
+    put(dir, CURRENT_NAME, &Current { version }.encode())
 }
 
 /// Sees that CURRENT names the version that went live last, or that somebody chose another.
-fn settle(root: &Path, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
+fn settle(dir: &Dir, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
+    let root = dir.path();
     match (Stale::find(root)?, opening) {
         (None, Opening::Settle(_)) => {
             let what = format!("CURRENT of {} names the version that went live last", root.display());
@@ -319,7 +339,7 @@ fn settle(root: &Path, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()>
             lock.set_live(version, stale.newest, disk)
         }
         (Some(stale), Opening::Settle(version)) if Some(version) == stale.whole => {
-            put_current(root, disk, version)?;
+            put_current(dir, version)?;
             lock.set_live(version, stale.newest, disk)
         }
         (Some(stale), _) => Err(stale.refusal(root)),

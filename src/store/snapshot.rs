@@ -1,7 +1,6 @@
 //! Everything one version says, as values; turned into the bytes of a catalog.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_schema::DataType;
@@ -60,7 +59,7 @@ pub(crate) struct SnapshotSegment {
     /// Panel column, stored type and logical type of each of its columns.
     pub(crate) columns: Vec<(u32, Stored, DataType)>,
     /// Where it lies until it is published; `None` when an earlier version did that.
-    pub(crate) temporary: Option<PathBuf>,
+    pub(crate) temporary: Option<String>,
 }
 
 /// One piece of a section of a version.

@@ -88,7 +88,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         }
         let stored: Vec<Stored> = columns.iter().map(|column| column.stored).collect();
         let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
-        let mut segment = SegmentWriter::create(&disk, &writer.segment_dir(), id, columns.into()).unwrap();
+        let mut segment = SegmentWriter::create(writer.segment_dir().unwrap(), id, columns.into()).unwrap();
         for d in (0..DATES.len()).filter(|&d| SEGMENTS[d] == ordinal) {
             let rows: Vec<_> = model.iter().filter(|((day, _), _)| *day == date(d)).collect();
             let number = |code: &str| CODES.iter().position(|other| *other == code).unwrap() as i32;

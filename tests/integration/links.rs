@@ -2,19 +2,26 @@
 //! is followed, whoever put it there; the store itself may be a link, as users move stores to larger disks.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use transect::storage::Disk;
 use transect::store::Collect;
-use transect::{Build, Error, Store, Update};
+use transect::{Build, Error, Shape, Store, Transpose, Update};
 
 use super::panels::{Place, assert_whole, copy_dir, entries, segment_path, small_panel};
+use super::scene::{Scene, store_in};
 
+/// Asserts that `result` names the link at `path`.
 fn assert_names<T: std::fmt::Debug>(result: Result<T, Error>, path: &Path) {
     match result {
         Err(Error::Io { path: named, source, .. }) => {
-            assert_eq!(named, path);
-            assert!(source.to_string().contains("it is a link, which is not followed"), "{source}");
+            let told = format!("{}: {source}", named.display());
+            assert!(told.contains(path.to_str().unwrap()), "{told}");
+            assert!(told.contains(" is a link, which is not followed; put what it points to in its place"), "{told}");
         }
         other => panic!("{}: {other:?}", path.display()),
     }
@@ -23,6 +30,91 @@ fn assert_names<T: std::fmt::Debug>(result: Result<T, Error>, path: &Path) {
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let names = entries(dir).into_iter().filter(|name| dir.join(name).is_file());
     names.map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
+}
+
+/// Puts a link to somebody else's directory in the place of one of ours, at one of a run's operations.
+struct Swap {
+    ours: PathBuf,
+    /// Where ours goes.
+    aside: PathBuf,
+    theirs: PathBuf,
+    at: usize,
+    done: AtomicUsize,
+    happened: AtomicBool,
+}
+
+impl Swap {
+    fn disk(self: &Arc<Swap>) -> Disk {
+        let swap = Arc::clone(self);
+        Disk::with_hook(move |_| match swap.done.fetch_add(1, Ordering::SeqCst) == swap.at {
+            true => swap.happen(),
+            false => Ok(()),
+        })
+    }
+
+    fn happen(&self) -> io::Result<()> {
+        if self.ours.is_dir() {
+            fs::rename(&self.ours, &self.aside)?;
+            symlink(&self.theirs, &self.ours)?;
+            self.happened.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn undo(&self) {
+        fs::remove_file(&self.ours).unwrap();
+        fs::rename(&self.aside, &self.ours).unwrap();
+    }
+}
+
+impl Scene {
+    /// At each of the command's operations, catalog/ or segment/ becomes a link to a directory that has files of the
+    /// very names: none of those is touched, and once the directory is back the store is whole.
+    fn leaves_what_a_link_leads_to(&self) {
+        let (mut swaps, mut named) = (0, 0);
+        for name in ["catalog", "segment"] {
+            for at in 0.. {
+                let (world, ..) = self.begin();
+                let ours = store_in(&world).join(name);
+                let (aside, theirs) = (self.empty("aside"), self.empty("theirs"));
+                // What the command would make there, too.
+                copy_dir(&store_in(&self.place.path("undisturbed")).join(name), &theirs);
+                if ours.is_dir() {
+                    copy_dir(&ours, &theirs);
+                }
+                for temporary in [".transect-tmp-0000000001", ".transect-tmp-00000001-0000.arrow", ".transect-spill-0"]
+                {
+                    fs::write(theirs.join(temporary), "mine").unwrap();
+                }
+                let before = files(&theirs);
+                let (done, happened) = (AtomicUsize::new(0), AtomicBool::new(false));
+                let swap = Arc::new(Swap { ours: ours.clone(), aside, theirs: theirs.clone(), at, done, happened });
+                let result = (self.command)(&self.place, &store_in(&world), swap.disk());
+                assert!(files(&theirs) == before, "{}: {name} at {at}", self.name);
+                if swap.done.load(Ordering::SeqCst) <= at {
+                    break;
+                }
+                if !swap.happened.load(Ordering::SeqCst) {
+                    continue;
+                }
+                swaps += 1;
+                if result.is_err() {
+                    named += 1;
+                    assert_names(result, &ours);
+                }
+                swap.undo();
+                self.assert_goes_on(&world, &[self.live(), Some(&self.after)], || format!("{name} at {at}"));
+            }
+        }
+        assert!(swaps > 10 && named > swaps / 4, "{}: {named} of {swaps}", self.name);
+    }
+}
+
+#[test]
+fn a_link_put_there_during_a_command_leads_nowhere() {
+    let scenes =
+        [Scene::first_build, Scene::forced_build, Scene::update, Scene::append, Scene::merge, Scene::collection];
+    scenes.into_iter().for_each(|scene| scene().leaves_what_a_link_leads_to());
 }
 
 #[test]
@@ -60,6 +152,43 @@ fn no_link_in_a_store_is_followed() {
         fs::remove_dir_all(&store).unwrap();
         fs::remove_dir_all(&outside).unwrap();
     }
+}
+
+/// The same of a directory within an output.
+#[test]
+fn a_link_put_into_an_output_during_a_transpose_leads_nowhere() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let shape = || Shape { name: Some("daily/{date}.parquet".parse().unwrap()), ..Shape::default() };
+    let theirs = place.path("theirs");
+    Transpose::new(&store, &theirs).shape(shape()).workers(1).run().unwrap();
+    let theirs = theirs.join("daily");
+    fs::write(theirs.join("20240102.parquet"), "mine").unwrap();
+    let before = files(&theirs);
+    let mut named = 0;
+    for at in 0.. {
+        let out = place.path(&format!("out{at}"));
+        let (ours, aside) = (out.join("daily"), place.path(&format!("aside{at}")));
+        let (done, happened) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let swap = Arc::new(Swap { ours: ours.clone(), aside, theirs: theirs.clone(), at, done, happened });
+        let result = Transpose::new(&store, &out).shape(shape()).workers(1).disk(swap.disk()).run();
+        assert!(files(&theirs) == before, "at {at}");
+        if swap.done.load(Ordering::SeqCst) <= at {
+            break;
+        }
+        if result.is_err() {
+            named += 1;
+            assert_names(result, &ours);
+        }
+        if swap.happened.load(Ordering::SeqCst) {
+            swap.undo();
+        }
+        Transpose::new(&store, &out).shape(shape()).workers(1).run().unwrap();
+        assert_eq!(entries(&ours), entries(&theirs), "at {at}");
+    }
+    assert!(named > 3, "{named}");
 }
 
 /// Nothing is there yet, and a file would be made where the link points.
