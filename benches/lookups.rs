@@ -15,6 +15,7 @@ use std::time::Instant;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use rustix::time::{ClockId, clock_gettime};
+use transect::progress::Silent;
 use transect::store::Fill;
 use transect::workers::Workers;
 use transect::{Date, Request, Store};
@@ -150,13 +151,13 @@ fn section(place: &Place, store: Option<&Store>, _: &Workers) -> Result<usize> {
 
 fn series(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
-    Ok(store.answer(&Request::default())?.series(&place.code, workers)?.num_rows())
+    Ok(store.answer(&Request::default())?.series(&place.code, workers, &Silent)?.num_rows())
 }
 
 fn matrix(place: &Place, store: Option<&Store>, workers: &Workers) -> Result<usize> {
     let store = store.ok_or(NOT_OPEN)?;
     let column = store.answer(&Request::of([&place.column]))?;
-    Ok(column.matrix(&Fill::of::<Float64Type>(f64::NAN), workers)?.cells().valid().len())
+    Ok(column.matrix(&Fill::of::<Float64Type>(f64::NAN), workers, &Silent)?.cells().valid().len())
 }
 
 fn sorted(times: Vec<(f64, f64)>) -> (Vec<f64>, Vec<f64>) {

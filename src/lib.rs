@@ -30,7 +30,7 @@
 //!
 //! // One column of all dates, dates x stocks, with NaN where it has no value.
 //! let size = store.answer(&Request::of(["size"]))?;
-//! let size = size.matrix(&Fill::of::<arrow_array::types::Float64Type>(f64::NAN), &Workers::new(None)?)?;
+//! let size = size.matrix(&Fill::of::<arrow_array::types::Float64Type>(f64::NAN), &Workers::new(None)?, &Silent)?;
 //! assert_eq!(size.stocks().len(), store.stocks()?.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

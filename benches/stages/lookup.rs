@@ -3,6 +3,7 @@
 use super::common::Panel;
 use arrow_array::types::Float64Type;
 use criterion::{Criterion, Throughput};
+use transect::progress::Silent;
 use transect::store::Fill;
 use transect::workers::Workers;
 use transect::{Request, Store};
@@ -34,11 +35,11 @@ pub fn lookup(c: &mut Criterion) {
         let workers = Workers::new(Some(count)).unwrap();
         group.throughput(Throughput::Elements(dates.len() as u64));
         group.bench_function(format!("series, {count} workers"), |b| {
-            b.iter(|| all.series(&code, &workers).unwrap());
+            b.iter(|| all.series(&code, &workers, &Silent).unwrap());
         });
         group.throughput(Throughput::Bytes(cells * size_of::<f64>() as u64));
         group.bench_function(format!("matrix of doubles, {count} workers"), |b| {
-            b.iter(|| size.matrix(&Fill::of::<Float64Type>(f64::NAN), &workers).unwrap());
+            b.iter(|| size.matrix(&Fill::of::<Float64Type>(f64::NAN), &workers, &Silent).unwrap());
         });
     }
     group.finish();

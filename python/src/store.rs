@@ -218,7 +218,7 @@ impl Answer {
     }
 
     fn series(&self, py: Python<'_>, code: &str) -> PyResult<Batch> {
-        watched(py, None, |_| self.0.series(code, &Workers::new(None)?)).map(Batch)
+        watched(py, None, |observer| self.0.series(code, &Workers::new(None)?, observer)).map(Batch)
     }
 
     /// All rows, a batch a date.
@@ -236,13 +236,13 @@ impl Answer {
         let own = self.0.schema().field(self.0.schema().fields().len() - 1).data_type();
         let (fill, numpy) = fill_of(own, fill)?;
         let answer = &self.0;
-        let (values, cells) = watched(py, None, |_| {
+        let (values, cells) = watched(py, None, |observer| {
             let len = answer.matrix_len(&fill)?;
             let mut values = Memory::zeroed(len).ok_or_else(|| transect::Error::Failed {
                 action: format!("find {len} bytes of memory"),
                 source: "the system refuses".into(),
             })?;
-            let cells = answer.matrix_into(values.as_mut(), &fill, &Workers::new(None)?)?;
+            let cells = answer.matrix_into(values.as_mut(), &fill, &Workers::new(None)?, observer)?;
             Ok((values, cells))
         })?;
         let stocks = answer.matrix_stocks().map_err(|error| raised(py, &error))?.to_vec();

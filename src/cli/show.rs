@@ -1,5 +1,6 @@
 //! `transect show`
 
+use crate::progress::Silent;
 use crate::workers::Workers;
 use crate::{Date, Request, Selection, Store};
 use anyhow::{Context, bail};
@@ -20,7 +21,7 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let batch = match (args.date, &args.stock) {
         (Some(date), None) => section(&store, date, request)?,
         (Some(date), Some(code)) => row(&store, date, code, request)?,
-        (None, Some(code)) => store.answer(&request)?.series(code, &Workers::new(None)?)?,
+        (None, Some(code)) => store.answer(&request)?.series(code, &Workers::new(None)?, &Silent)?,
         (None, None) => {
             let &date = store.dates()?.last().context("the store has no dates")?;
             if !quiet {

@@ -15,6 +15,7 @@ use super::section::Section;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{restore, show};
+use crate::progress::Observer;
 use crate::storage::Memory;
 use crate::workers::Workers;
 
@@ -154,7 +155,7 @@ impl Answer {
     ///
     /// let store = Store::open(&panel)?;
     /// let size = store.answer(&Request::of(["size"]))?;
-    /// let size = size.matrix(&Fill::of::<Float64Type>(f64::NAN), &Workers::new(None)?)?;
+    /// let size = size.matrix(&Fill::of::<Float64Type>(f64::NAN), &Workers::new(None)?, &Silent)?;
     ///
     /// // The mean over the stocks of each date, nulls and missing rows left out.
     /// for (date, day) in size.dates().iter().enumerate() {
@@ -174,10 +175,10 @@ impl Answer {
     ///
     /// # Errors
     /// [`Error::Refused`] for more or fewer columns than one, for a type that does not hold its values, and when memory
-    /// does not suffice; [`Error::Corrupt`] when a checksum does not match.
-    pub fn matrix(&self, fill: &Fill, workers: &Workers) -> Result<Matrix> {
+    /// does not suffice; [`Error::Corrupt`] when a checksum does not match; [`Error::Cancelled`].
+    pub fn matrix(&self, fill: &Fill, workers: &Workers, observer: &dyn Observer) -> Result<Matrix> {
         let mut values = Memory::zeroed(self.matrix_len(fill)?).ok_or_else(|| self.too_large())?;
-        let cells = self.matrix_into(values.as_mut(), fill, workers)?;
+        let cells = self.matrix_into(values.as_mut(), fill, workers, observer)?;
         Ok(Matrix {
             data_type: fill.type_for(self.matrix_column()?.1),
             dates: self.dates()?.into(),
@@ -212,18 +213,30 @@ impl Answer {
     ///
     /// # Errors
     /// As [`matrix`](Answer::matrix); also for memory of another length.
-    pub fn matrix_into(&self, values: &mut [u8], fill: &Fill, workers: &Workers) -> Result<Cells> {
+    pub fn matrix_into(
+        &self,
+        values: &mut [u8],
+        fill: &Fill,
+        workers: &Workers,
+        observer: &dyn Observer,
+    ) -> Result<Cells> {
         match fill.bytes.len() {
-            1 => self.fill::<1>(values, fill, workers),
-            2 => self.fill::<2>(values, fill, workers),
-            4 => self.fill::<4>(values, fill, workers),
-            8 => self.fill::<8>(values, fill, workers),
-            _ => self.fill::<16>(values, fill, workers),
+            1 => self.fill::<1>(values, fill, workers, observer),
+            2 => self.fill::<2>(values, fill, workers, observer),
+            4 => self.fill::<4>(values, fill, workers, observer),
+            8 => self.fill::<8>(values, fill, workers, observer),
+            _ => self.fill::<16>(values, fill, workers, observer),
         }
     }
 
     /// Fills a matrix of values of `WIDTH` bytes.
-    fn fill<const WIDTH: usize>(&self, values: &mut [u8], fill: &Fill, workers: &Workers) -> Result<Cells> {
+    fn fill<const WIDTH: usize>(
+        &self,
+        values: &mut [u8],
+        fill: &Fill,
+        workers: &Workers,
+        observer: &dyn Observer,
+    ) -> Result<Cells> {
         let (column, own) = self.matrix_column()?;
         let wanted = fill.type_for(own);
         let is_text = matches!(own, DataType::Dictionary(..)) || own.is_string() || own.is_binary();
@@ -257,6 +270,7 @@ impl Answer {
             .map(|((values, rows), nulls)| Mutex::new(Block { values, rows, nulls }))
             .collect();
         let what = Wanted { column, own, data_type: &wanted, empty };
+        observer.begin("read", "sections", self.places.len() as u64);
         workers.try_map_with(
             blocks.len(),
             || vec![empty; width],
@@ -266,14 +280,19 @@ impl Answer {
                 let first = number * BLOCK_DATES;
                 let places = &self.places[first..self.places.len().min(first + BLOCK_DATES)];
                 for (at, &place) in places.iter().enumerate() {
+                    if observer.cancelled() {
+                        return Err(Error::Cancelled);
+                    }
                     let section = self.store.section_at(place)?;
                     let columns = self.stocks.as_ref().map(|stocks| &*stocks.columns);
                     let rows = self.rows(&section)?;
                     block.fill(at, (&section, rows.as_ref()), &what, columns, line)?;
+                    observer.advance(1);
                 }
                 Ok(())
             },
         )?;
+        observer.end();
         drop(blocks);
         let bits = |bytes: MutableBuffer| BooleanBuffer::new(bytes.into(), 0, cells);
         let (rows, nulls) = (bits(rows), bits(nulls));

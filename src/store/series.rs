@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
 use crate::key::Date;
 use crate::panel::restore;
+use crate::progress::{Observer, Silent};
 use crate::segment::{SegmentColumn, stored_array};
 use crate::workers::Workers;
 
@@ -32,7 +33,7 @@ impl Store {
     /// # Errors
     /// As [`Answer::series`].
     pub fn series(&self, code: &str) -> Result<RecordBatch> {
-        self.answer(&Request::default())?.series(code, &Workers::new(Some(1))?)
+        self.answer(&Request::default())?.series(code, &Workers::new(Some(1))?, &Silent)
     }
 }
 
@@ -44,12 +45,13 @@ impl Answer {
     /// asked for on all dates that have the stock, and later ones cost a small part of that.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows.
-    pub fn series(&self, code: &str, workers: &Workers) -> Result<RecordBatch> {
+    /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows;
+    /// [`Error::Cancelled`].
+    pub fn series(&self, code: &str, workers: &Workers, observer: &dyn Observer) -> Result<RecordBatch> {
         if self.at.is_empty() {
-            return self.whole_series(code, workers);
+            return self.whole_series(code, workers, observer);
         }
-        let batch = self.whole()?.whole_series(code, workers)?;
+        let batch = self.whole()?.whole_series(code, workers, observer)?;
         let asked = batch.num_columns() - self.at.len();
         let mut rows = BooleanBuffer::new_set(batch.num_rows());
         for (at, column) in self.at.iter().zip(&batch.columns()[asked..]) {
@@ -61,7 +63,7 @@ impl Answer {
     }
 
     /// As [`series`](Answer::series), whatever the values of key columns.
-    fn whole_series(&self, code: &str, workers: &Workers) -> Result<RecordBatch> {
+    fn whole_series(&self, code: &str, workers: &Workers, observer: &dyn Observer) -> Result<RecordBatch> {
         let version = &self.store.version;
         let stock = self.store.stock(code)?;
         let logical = self.columns.iter().map(|&index| version.panel_type(index)).collect::<Result<Vec<_>>>()?;
@@ -70,7 +72,9 @@ impl Answer {
 
         let share = self.places.len().div_ceil(workers.count()).max(1);
         let shares: Vec<&[usize]> = self.places.chunks(share).collect();
-        let gathered = workers.try_map(shares.len(), |n| self.gather(wanted, shares[n]))?;
+        observer.begin("read", "sections", self.places.len() as u64);
+        let gathered = workers.try_map(shares.len(), |n| self.gather(wanted, shares[n], observer))?;
+        observer.end();
         let (dates, runs): (Vec<Vec<Date>>, Vec<Vec<Run>>) = gathered.into_iter().unzip();
         let (dates, runs) = (dates.concat(), runs.into_iter().flatten());
 
@@ -115,7 +119,7 @@ impl Answer {
     }
 
     /// The rows, on the dates at these places, of the stock at place `wanted` in code order, and the date of each.
-    fn gather(&self, wanted: u32, places: &[usize]) -> Result<(Vec<Date>, Vec<Run>)> {
+    fn gather(&self, wanted: u32, places: &[usize], observer: &dyn Observer) -> Result<(Vec<Date>, Vec<Run>)> {
         let ranks = self.store.ranks()?;
         let mut dates = Vec::new();
         let mut runs: Vec<Run> = Vec::new();
@@ -123,6 +127,10 @@ impl Answer {
         // Section by section, not column by column: a row is found once, and the loads of its values, each a miss of
         // the processor's caches, do not wait for one another.
         for &place in places {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            observer.advance(1);
             let section = self.store.section_at(place)?;
             for piece in section.pieces() {
                 let piece = piece?;

@@ -13,6 +13,7 @@ use super::*;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Spelling;
+use crate::progress::Silent;
 use crate::segment::{PieceBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
@@ -132,7 +133,7 @@ fn a_series_joins_segments_that_differ_in_columns_and_widths() {
     for workers in [1, 2, 4, 9] {
         for code in CODES {
             let series = store.answer(&Request::default()).unwrap();
-            let series = series.series(code, &Workers::new(Some(workers)).unwrap()).unwrap();
+            let series = series.series(code, &Workers::new(Some(workers)).unwrap(), &Silent).unwrap();
             assert_eq!(series, store.series(code).unwrap());
             let (dates, x) = (series.column(1).as_primitive::<Date32Type>(), series.column(2));
             let (x, y) = (x.as_primitive::<Int64Type>(), series.column(3).as_primitive::<Float64Type>());
@@ -153,8 +154,9 @@ fn a_matrix_joins_segments_that_differ_in_columns_and_widths() {
     let of = |name: &str, dates| store.answer(&Request { dates, ..Request::of([name]) }).unwrap();
     for workers in [1, 3] {
         let workers = Workers::new(Some(workers)).unwrap();
-        let x = of("x", Selection::default()).matrix(&Fill::of::<Int64Type>(-7), &workers).unwrap();
-        let y = of("y", Selection::default()).matrix(&Fill::of::<Float64Type>(f64::INFINITY), &workers).unwrap();
+        let x = of("x", Selection::default()).matrix(&Fill::of::<Int64Type>(-7), &workers, &Silent).unwrap();
+        let y =
+            of("y", Selection::default()).matrix(&Fill::of::<Float64Type>(f64::INFINITY), &workers, &Silent).unwrap();
         assert_eq!((x.dates(), x.stocks()), (store.dates().unwrap(), &CODES_IN_ORDER.map(str::to_owned)[..]));
         for (d, &day) in x.dates().iter().enumerate() {
             for (s, &code) in CODES_IN_ORDER.iter().enumerate() {
@@ -182,7 +184,7 @@ fn a_matrix_of_some_dates_is_that_part_of_the_whole() {
     let x = |from, to| {
         let dates = Selection { from, to, dates: None };
         let matrix = store.answer(&Request { dates, ..Request::of(["x"]) }).unwrap();
-        matrix.matrix(&Fill::of::<Int64Type>(0), &one).unwrap()
+        matrix.matrix(&Fill::of::<Int64Type>(0), &one, &Silent).unwrap()
     };
     let all = x(None, None);
     let whole = all.values::<Int64Type>().unwrap();
@@ -209,7 +211,7 @@ fn a_matrix_of_chosen_stocks_has_them_in_the_order_in_which_they_were_named() {
     let named = ["D", "A", "D", "E"].map(str::to_owned).to_vec();
     let request = Request { stocks: Some(named), ..Request::of(["y"]) };
     let answer = store.answer(&request).unwrap();
-    let matrix = answer.matrix(&Fill::of::<Float64Type>(9.0), &Workers::new(Some(2)).unwrap()).unwrap();
+    let matrix = answer.matrix(&Fill::of::<Float64Type>(9.0), &Workers::new(Some(2)).unwrap(), &Silent).unwrap();
     assert_eq!(matrix.stocks(), ["D", "A", "E"]);
     for (d, &day) in matrix.dates().iter().enumerate() {
         for (s, code) in ["D", "A", "E"].into_iter().enumerate() {
@@ -230,13 +232,14 @@ fn a_matrix_of_another_type_holds_every_value_exactly_or_is_refused() {
     let store = publish(&dir.path().join("panel.store"), &model);
     let one = Workers::new(Some(1)).unwrap();
     let x = store.answer(&Request::of(["x"])).unwrap();
-    let (own, wide) = (x.matrix(&Fill::of::<Int64Type>(-1), &one), x.matrix(&Fill::of::<Float64Type>(-1.0), &one));
+    let (own, wide) =
+        (x.matrix(&Fill::of::<Int64Type>(-1), &one, &Silent), x.matrix(&Fill::of::<Float64Type>(-1.0), &one, &Silent));
     let (own, wide) = (own.unwrap(), wide.unwrap());
     let same = own.values::<Int64Type>().unwrap().iter().map(|&value| value as f64);
     assert!(same.eq(wide.values::<Float64Type>().unwrap().iter().copied()));
-    let why = x.matrix(&Fill::of::<Int32Type>(0), &one).unwrap_err().to_string();
+    let why = x.matrix(&Fill::of::<Int32Type>(0), &one, &Silent).unwrap_err().to_string();
     assert_eq!(why, "a matrix of Int32 cannot hold -13194139533312 of 20240103 exactly; ask for Int64");
-    let both = store.answer(&Request::default()).unwrap().matrix(&Fill::of::<Float64Type>(0.0), &one);
+    let both = store.answer(&Request::default()).unwrap().matrix(&Fill::of::<Float64Type>(0.0), &one, &Silent);
     assert_eq!(both.unwrap_err().to_string(), "a matrix is of one column, and 2 were asked for; name one");
 }
 
@@ -272,7 +275,7 @@ fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
     for code in CODES {
         let series = |types| {
             let answer = store.answer(&Request { types, ..Request::default() }).unwrap();
-            answer.series(code, &Workers::new(Some(1)).unwrap()).unwrap()
+            answer.series(code, &Workers::new(Some(1)).unwrap(), &Silent).unwrap()
         };
         let (logical, stored) = (series(Types::LOGICAL), series(Types::STORED));
         assert!(matches!(stored.column(0).data_type(), DataType::Dictionary(..)));

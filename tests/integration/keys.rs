@@ -242,15 +242,15 @@ fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
         let of =
             |name: &str, text: &str| Request { at: vec![(name.to_owned(), text.to_owned())], ..Request::of(["value"]) };
         let answer = store.answer(&of("k", text)).unwrap();
-        let matrix = answer.matrix(&Fill::of::<Float64Type>(-1.0), &workers(2)).unwrap();
+        let matrix = answer.matrix(&Fill::of::<Float64Type>(-1.0), &workers(2), &Silent).unwrap();
         assert_eq!(matrix.values::<Float64Type>().unwrap(), [2.0, 3.0, -1.0, 5.0]);
         let batches: Vec<usize> = answer.batches().map(|batch| batch.unwrap().num_rows()).collect();
         assert_eq!(batches, [2, 1]);
-        let series = answer.series("B", &workers(1)).unwrap();
+        let series = answer.series("B", &workers(1), &Silent).unwrap();
         assert_eq!((series.num_rows(), series.num_columns()), (2, 3));
 
         let whole = store.answer(&Request::of(["value"])).unwrap();
-        let refused = whole.matrix(&Fill::of::<Float64Type>(-1.0), &workers(1)).unwrap_err().to_string();
+        let refused = whole.matrix(&Fill::of::<Float64Type>(-1.0), &workers(1), &Silent).unwrap_err().to_string();
         let expected = "a matrix has one value for each date and stock, and this panel has one for each \"k\"; say which \
                         \"k\" it is to be of";
         assert_eq!(refused, expected);

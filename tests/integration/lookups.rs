@@ -2,9 +2,11 @@
 //! column of another year's schema.
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, UInt8Type};
 use arrow_schema::DataType;
+use transect::progress::{Observer, Silent};
 use transect::store::Fill;
 use transect::{Build, Error, Request, Selection, Store};
 
@@ -53,7 +55,8 @@ fn columns_are_chosen_by_name_in_any_order_and_a_place_beyond_the_last_is_an_err
     let request = Request::of(["price", "ts_code", "size", "price"]);
     let every_date = store.answer(&request).unwrap();
     let chosen = store.answer(&Request { dates, ..request }).unwrap();
-    for (whole, chosen) in [(all, chosen.batch(0).unwrap()), (series, every_date.series("BRK.B", &workers(2)).unwrap())]
+    for (whole, chosen) in
+        [(all, chosen.batch(0).unwrap()), (series, every_date.series("BRK.B", &workers(2), &Silent).unwrap())]
     {
         assert!(header(&chosen).iter().map(|(name, _)| name).eq(names));
         assert_eq!(rows(&chosen), rows(&whole).iter().map(pick).collect::<Vec<_>>());
@@ -102,7 +105,7 @@ fn a_matrix_tells_missing_rows_from_nulls_and_nulls_from_nan() {
         let dates = Selection { from, ..Selection::default() };
         store.answer(&Request { dates, ..Request::of([name]) }).unwrap()
     };
-    let sizes = of("size", None).matrix(&Fill::of::<Float64Type>(7.0), &workers(2)).unwrap();
+    let sizes = of("size", None).matrix(&Fill::of::<Float64Type>(7.0), &workers(2), &Silent).unwrap();
     is_a_handle(&sizes);
     assert_eq!(sizes.stocks(), ["000001.SZ", "600000.SH", "BRK.B", "平安"]);
     assert_eq!(sizes.dates(), store.dates().unwrap());
@@ -113,17 +116,52 @@ fn a_matrix_tells_missing_rows_from_nulls_and_nulls_from_nan() {
     assert_eq!(sizes.date_values::<Float64Type>(2).unwrap()[0], 7.0);
     assert_eq!(sizes.date_values::<Float64Type>(0).unwrap()[1], 7.0);
     assert_eq!(sizes.cells().rows().count_set_bits() as u64, store.row_count());
-    let halted = of("halted", Some(date(20240102))).matrix(&Fill::of::<UInt8Type>(9), &workers(1)).unwrap();
+    let halted = of("halted", Some(date(20240102))).matrix(&Fill::of::<UInt8Type>(9), &workers(1), &Silent).unwrap();
     assert_eq!((halted.dates().len(), halted.value::<UInt8Type>(0, 0)), (2, Some(1)));
     assert_eq!(halted.values::<UInt8Type>().unwrap()[1], 9);
-    let price = of("price", None).matrix(&Fill::of::<Decimal128Type>(0), &workers(1)).unwrap();
+    let price = of("price", None).matrix(&Fill::of::<Decimal128Type>(0), &workers(1), &Silent).unwrap();
     assert_eq!(price.value::<Decimal128Type>(0, 0), Some(1_234_567));
+}
+
+/// Stops a run after so many sections.
+struct StopAfter {
+    most: u64,
+    done: AtomicU64,
+}
+
+impl Observer for StopAfter {
+    fn advance(&self, count: u64) {
+        self.done.fetch_add(count, Ordering::SeqCst);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.done.load(Ordering::SeqCst) >= self.most
+    }
+}
+
+#[test]
+fn a_matrix_and_a_series_stop_between_sections_when_they_are_told_to() {
+    let (_place, store) = small_store();
+    let answer = store.answer(&Request::of(["size"])).unwrap();
+    for most in 0..4 {
+        let stop = || StopAfter { most, done: AtomicU64::new(0) };
+        let (of_matrix, of_series) = (stop(), stop());
+        let matrix = answer.matrix(&Fill::of::<Float64Type>(0.0), &workers(1), &of_matrix).map(drop);
+        let series = answer.series("600000.SH", &workers(1), &of_series).map(drop);
+        for (result, stop) in [(matrix, of_matrix), (series, of_series)] {
+            assert_eq!(stop.done.into_inner(), most.min(3));
+            match most {
+                3 => assert!(result.is_ok(), "{result:?}"),
+                _ => assert!(matches!(result, Err(Error::Cancelled)), "{result:?}"),
+            }
+        }
+    }
 }
 
 #[test]
 fn a_matrix_of_text_is_refused() {
     let (_place, store) = small_store();
-    let names = store.answer(&Request::of(["name"])).unwrap().matrix(&Fill::of::<Int32Type>(0), &workers(1));
+    let names = store.answer(&Request::of(["name"])).unwrap().matrix(&Fill::of::<Int32Type>(0), &workers(1), &Silent);
     let why = "column \"name\" is Utf8 and cannot be a matrix of Int32; ask for a column of numbers";
     assert_eq!(names.unwrap_err().to_string(), why);
     assert!(hint(store.answer(&Request::of(["Size"]))).contains("size"));

@@ -490,7 +490,7 @@ impl Model {
                 data_type => (check),
                 DataType::Boolean | DataType::Null => self.check_matrix::<UInt8Type>(store, at),
                 _ => {
-                    let matrix = store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<UInt8Type>(0), &workers(1));
+                    let matrix = store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<UInt8Type>(0), &workers(1), &Silent);
                     assert!(matches!(matrix, Err(transect::Error::Refused { .. })), "{name}: {data_type}");
                 }
             }
@@ -505,7 +505,8 @@ impl Model {
     fn check_matrix<T: ArrowPrimitiveType>(&self, store: &Store, column: usize) {
         let name = &self.columns[column].0;
         let fill = T::Native::usize_as(3);
-        let matrix = store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<T>(fill), &workers(2)).unwrap();
+        let matrix =
+            store.answer(&Request::of([name])).unwrap().matrix(&Fill::of::<T>(fill), &workers(2), &Silent).unwrap();
         assert!(matrix.dates().iter().copied().eq(self.dates()) && matrix.stocks().iter().eq(self.codes()));
         let bits = |value: T::Native| cell(&(Arc::new(PrimitiveArray::<T>::from_value(value, 1)) as ArrayRef), 0);
         for (d, &date) in matrix.dates().iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What a store says, to be compared with what it says once its bytes are damaged.
 
 use arrow_array::types::Int64Type;
+use transect::progress::Silent;
 use transect::store::Fill;
 use transect::{Date, Error, Request, Store};
 
@@ -21,7 +22,7 @@ pub(super) struct Answers {
 
 /// A column as a matrix; its values and nulls are compared with checksums, and so are the rows' codes.
 pub(super) fn matrix(store: &Store) -> Result<Vec<Option<i64>>, Error> {
-    let matrix = store.answer(&Request::of(["volume"]))?.matrix(&Fill::of::<Int64Type>(0), &workers(1))?;
+    let matrix = store.answer(&Request::of(["volume"]))?.matrix(&Fill::of::<Int64Type>(0), &workers(1), &Silent)?;
     let values = matrix.values::<Int64Type>().unwrap().iter().enumerate();
     Ok(values.map(|(cell, &value)| matrix.cells().valid().value(cell).then_some(value)).collect())
 }
