@@ -349,7 +349,7 @@ fn note_files(
             return Err(Error::Cancelled);
         }
         let (path, known) = files[at];
-        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(source).join(path));
+        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(source).join(path))?;
         stages.observer.advance(1);
         Ok(now)
     })?;

@@ -3,8 +3,8 @@
 
 use std::cell::Cell;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Once, OnceLock};
@@ -47,7 +47,7 @@ pub(super) struct State {
 
 impl State {
     fn of(file: &File) -> Result<State, Reason> {
-        let metadata = file.metadata().map_err(unreadable)?;
+        let metadata = trouble::metadata(file).map_err(unreadable)?;
         let changed_ns = metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
         Ok(State { stamp: Stamp::of(&metadata), changed_ns })
     }
@@ -89,8 +89,8 @@ pub(super) fn open(path: &Path) -> Result<(File, Stamp), Reason> {
             });
         }
     };
-    let unexamined = |error| Reason::new(Kind::Unreadable, format!("cannot be examined: {}", trouble::note(error)));
-    let metadata = file.metadata().map_err(unexamined)?;
+    let unexamined = |error| Reason::new(Kind::Unreadable, format!("cannot be examined: {error}"));
+    let metadata = trouble::metadata(&file).map_err(unexamined)?;
     if !metadata.is_file() {
         return Err(kind(&metadata));
     }
@@ -216,8 +216,9 @@ impl Content {
         match self {
             Content::Memory(bytes) => Ok(bytes.slice(start as usize..end as usize)),
             Content::Disk(disk) => {
-                let mut buffer = vec![0; len];
-                disk.file.read_exact_at(&mut buffer, start).map_err(trouble::note)?;
+                let mut buffer = trouble::room(len)?;
+                buffer.resize(len, 0);
+                trouble::read_exact_at(&disk.file, &mut buffer, start)?;
                 Ok(Bytes::from(buffer))
             }
         }
@@ -244,13 +245,8 @@ impl OnDisk {
 }
 
 /// All bytes of a file of this length, and one more if it has grown.
-fn read_whole(mut file: &File, byte_len: u64) -> Result<Vec<u8>, Reason> {
-    let mut bytes = Vec::with_capacity(byte_len as usize + 1);
-    trouble::injected("read").map_or(Ok(()), Err).map_err(unreadable)?;
-    file.seek(io::SeekFrom::Start(0))
-        .and_then(|_| file.take(byte_len + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    Ok(bytes)
+fn read_whole(file: &File, byte_len: u64) -> Result<Vec<u8>, Reason> {
+    trouble::read_first(file, byte_len as usize + 1).map_err(unreadable)
 }
 
 /// Whether the file still begins with `bytes`.
@@ -264,7 +260,7 @@ fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) ->
     let mut at = 0;
     while at < byte_len {
         let part = (byte_len - at).min(buffer.len() as u64) as usize;
-        match file.read_exact_at(&mut buffer[..part], at) {
+        match trouble::read_exact_at(file, &mut buffer[..part], at) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             read => read.map_err(unreadable)?,
         }
@@ -277,7 +273,7 @@ fn for_each_part(file: &File, byte_len: u64, mut each: impl FnMut(&[u8], u64) ->
 }
 
 pub(super) fn unreadable(error: io::Error) -> Reason {
-    Reason::new(Kind::Unreadable, format!("cannot be read: {}", trouble::note(error)))
+    Reason::new(Kind::Unreadable, format!("cannot be read: {error}"))
 }
 
 impl Length for Content {
@@ -330,7 +326,7 @@ pub(super) struct At {
 
 impl Read for At {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.disk.file.read_at(buffer, self.at).map_err(trouble::note)?;
+        let count = trouble::read_at(&self.disk.file, buffer, self.at)?;
         self.at += count as u64;
         Ok(count)
     }

@@ -49,7 +49,12 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     let directory = root.join(pattern.before());
     let mut found = Found::default();
     let mut beside = Beside::default();
-    if pattern.before().as_os_str().is_empty() || directory.is_dir() {
+    let is_there = match fs::metadata(&directory) {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) if is_of_file(&error) => false,
+        Err(error) => return Err(Error::io("read", &directory)(error)),
+    };
+    if pattern.before().as_os_str().is_empty() || is_there {
         beside.look_above(root, pattern.before());
         for entry in fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
             let name = entry.map_err(Error::io("read", &directory))?.file_name();

@@ -1,12 +1,12 @@
 //! Compares the source directory with what is known of its files, so that only those that changed are read.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::content::{self, Stamp};
 use super::discover::{counted, discover};
 use super::options::SourceOptions;
+use super::trouble::{self, check_machine, is_of_file};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
@@ -31,13 +31,23 @@ impl KnownFile {
 
     /// What the file at `path` is now; `None` when it cannot be read. It is hashed only where its size or its time is
     /// another.
-    pub fn look_again(self, path: &Path) -> Option<KnownFile> {
-        let now = Stamp::of(&fs::metadata(path).ok()?);
+    ///
+    /// # Errors
+    /// [`Error::Io`] when that is the machine's fault.
+    pub fn look_again(self, path: &Path) -> Result<Option<KnownFile>> {
+        let now = match trouble::look(path) {
+            Ok(metadata) => Stamp::of(&metadata),
+            Err(error) if is_of_file(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("examine", path)(error)),
+        };
         if now == self.stamp() {
-            return Some(self);
+            return Ok(Some(self));
         }
-        let content_hash = content::hash_of(path, now).ok()?;
-        Some(KnownFile { byte_len: now.byte_len, modified_ns: now.modified_ns, content_hash })
+        let Ok(content_hash) = content::hash_of(path, now) else {
+            check_machine(path)?;
+            return Ok(None);
+        };
+        Ok(Some(KnownFile { byte_len: now.byte_len, modified_ns: now.modified_ns, content_hash }))
     }
 }
 
@@ -98,7 +108,7 @@ pub fn scan(
         }
         let path = root.join(path);
         // What is wrong with a file is found again, and told, when it is read.
-        let Ok(metadata) = fs::metadata(&path) else { return Look::Changed };
+        let Ok(metadata) = trouble::look(&path) else { return Look::Changed };
         let now = Stamp::of(&metadata);
         let as_known = now == known.stamp();
         if as_known && trust == Trust::Stamp {

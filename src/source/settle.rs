@@ -15,6 +15,7 @@ use super::candidate::{Candidate, schemas};
 use super::dates::{DateReader, DateRules};
 use super::options::{CODE_NAME, SourceOptions};
 use super::parquet::footer::{FileSchema, cast_parts};
+use super::trouble::check_machine;
 use super::types::is_text;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
@@ -37,7 +38,8 @@ pub(super) struct Look<'a> {
 /// afterwards; what was chosen is noted.
 ///
 /// # Errors
-/// [`Error::Cancelled`], and [`Error::Refused`] where no name is left for the date.
+/// [`Error::Cancelled`], [`Error::Io`] where the machine fails, and [`Error::Refused`] where no name is left for the
+/// date.
 pub(super) fn settle(
     options: &SourceOptions,
     candidates: &mut [Candidate],
@@ -96,7 +98,7 @@ impl Look<'_> {
         names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
         for name in names {
             // The first file rules most columns out.
-            if self.has_code(first, name) && self.each(files, |file| self.has_code(file, name))? {
+            if self.has_code(first, name)? && self.each(files, |file| self.has_code(file, name))? {
                 return Ok(Some(name.to_owned()));
             }
         }
@@ -104,34 +106,47 @@ impl Look<'_> {
     }
 
     /// Whether each row of the column `name` has the code of `file`.
-    fn has_code(&self, file: &Candidate, name: &str) -> bool {
+    fn has_code(&self, file: &Candidate, name: &str) -> Result<bool> {
         let column = file.footer.schema.columns.iter().find(|column| column.name == name);
-        let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return false };
+        let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return Ok(false) };
         let is_code = |texts: &ArrayRef| {
             cast(texts, &DataType::LargeUtf8)
                 .is_ok_and(|texts| texts.as_string::<i64>().iter().all(|text| text == Some(&file.code)))
         };
-        file.all(self.root, column.leaf, self.allowance, is_code).unwrap_or(false)
+        Ok(self.all(file, column.leaf, is_code)?.unwrap_or(false))
     }
 
     /// Whether a date column that is one of `named` says more than a day in one of `files`.
     fn any_says_more(&self, files: &[&Candidate], named: &[&String]) -> Result<bool> {
         let rules = self.rules.without_times();
-        let is_plain = |file: &&Candidate| {
-            let Ok(date) = &file.footer.schema.date else { return true };
+        let is_plain = |file: &Candidate| {
+            let Ok(date) = &file.footer.schema.date else { return Ok(true) };
+            if !named.contains(&&date.name) {
+                return Ok(true);
+            }
             let mut reader = DateReader::new(&date.name, &date.raw, &rules);
             let plain = |array: &ArrayRef| reader.push(array).is_err() || reader.is_plain();
             // What cannot be read is refused when the file is.
-            !named.contains(&&date.name) || file.all(self.root, date.leaf, self.allowance, plain).unwrap_or(true)
+            Ok(self.all(file, date.leaf, plain)?.unwrap_or(true))
         };
-        Ok(!files.first().is_none_or(is_plain) || !self.each(files, |file| is_plain(&file))?)
+        // The first often tells.
+        Ok(!self.each(&files[..files.len().min(1)], is_plain)? || !self.each(files, is_plain)?)
+    }
+
+    /// Whether `holds` of each batch of a column of `file`; `None` where it cannot be read.
+    fn all(&self, file: &Candidate, leaf: usize, holds: impl FnMut(&ArrayRef) -> bool) -> Result<Option<bool>> {
+        let answer = file.all(self.root, leaf, self.allowance, holds);
+        if answer.is_err() {
+            check_machine(&self.root.join(&file.path))?;
+        }
+        Ok(answer.ok())
     }
 
     /// Whether `holds` of each of `files`.
-    fn each(&self, files: &[&Candidate], holds: impl Fn(&Candidate) -> bool + Sync) -> Result<bool> {
+    fn each(&self, files: &[&Candidate], holds: impl Fn(&Candidate) -> Result<bool> + Sync) -> Result<bool> {
         let answers = self.workers.try_map(files.len(), |n| match self.observer.cancelled() {
             true => Err(Error::Cancelled),
-            false => Ok(holds(files[n])),
+            false => holds(files[n]),
         })?;
         Ok(answers.into_iter().all(|holds| holds))
     }

@@ -4,14 +4,15 @@
 //! Reasons pass through decoders as text, so the failure itself is kept aside, for the thread that reads the file.
 
 use std::cell::{Cell, RefCell};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread};
 
 use crate::error::{Error, Result};
 
@@ -46,10 +47,70 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     opened.map_err(note)
 }
 
+/// What the system says of an open file.
+pub(super) fn metadata(file: &File) -> io::Result<Metadata> {
+    injected("examine").map_or_else(|| file.metadata(), Err).map_err(note)
+}
+
+/// What the system says of the file at `path`, without opening it.
+pub(super) fn look(path: &Path) -> io::Result<Metadata> {
+    IS_INJECTED.set(is_injected(path));
+    injected("look").map_or_else(|| fs::metadata(path), Err)
+}
+
+/// Bytes of `file` from `at` on, as many as come at once; none at its end.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    read(|| pread(file, &mut *buffer, at))
+}
+
+/// All of `buffer` from the bytes of `file` from `at` on.
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match read_at(file, &mut buffer[done..], at + done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => done += count,
+        }
+    }
+    Ok(())
+}
+
+/// The first `len` bytes of `file`; fewer where it ends before.
+pub(super) fn read_first(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = room(len)?;
+    while bytes.len() < len {
+        let at = bytes.len() as u64;
+        if read(|| pread(file, spare_capacity(&mut bytes), at))? == 0 {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Room for so many bytes.
+pub(super) fn room(len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|error| note(error.into()))?;
+    Ok(bytes)
+}
+
+/// One reading, which no signal ends.
+fn read(mut once: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match injected("read").map_or_else(|| once().map_err(io::Error::from), Err) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done.map_err(note),
+        }
+    }
+}
+
 /// Keeps `error` in mind if it is the machine's.
-pub(super) fn note(error: io::Error) -> io::Error {
-    if let Some(number) = error.raw_os_error().filter(|_| !is_of_file(&error)) {
-        TROUBLE.set(Some(io::Error::from_raw_os_error(number)));
+fn note(error: io::Error) -> io::Error {
+    if !is_of_file(&error) {
+        TROUBLE.set(Some(match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => error.kind().into(),
+        }));
     }
     error
 }
@@ -70,7 +131,10 @@ pub(super) fn is_of_file(error: &io::Error) -> bool {
         Errno::OVERFLOW,
         Errno::BADMSG,
     ];
-    Errno::from_io_error(error).is_none_or(|errno| OF_FILES.contains(&errno))
+    match Errno::from_io_error(error) {
+        Some(errno) => OF_FILES.contains(&errno),
+        None => error.kind() != io::ErrorKind::OutOfMemory,
+    }
 }
 
 /// Whether `error` may be over in a moment.
@@ -87,7 +151,7 @@ fn passes(error: &io::Error) -> bool {
 pub(crate) fn check_machine(path: &Path) -> Result<()> {
     let Some(error) = TROUBLE.take() else { return Ok(()) };
     let hint = match Errno::from_io_error(&error) {
-        Some(Errno::MFILE) => "; raise `ulimit -n`, or take fewer threads with -j",
+        Some(Errno::MFILE) => "; raise `ulimit -n`, or take fewer threads",
         Some(Errno::IO) => "; try again, and move the file away if it is the only one",
         _ => "; try again",
     };
@@ -96,20 +160,24 @@ pub(crate) fn check_machine(path: &Path) -> Result<()> {
 
 /// The failure that a test asks for at this `stage` of reading the file that was opened last.
 ///
-/// Where `TRANSECT_READ_FAILS` is `STAGE:ERRNO:TIMES:NAME`, so many openings or readings of files whose paths end in
-/// NAME fail with that error.
+/// Where `TRANSECT_READ_FAILS` is `STAGE:ERRNO:TIMES:NAME`, so many of what STAGE is (`look`, `open`, `examine`, `read`)
+/// of files whose paths end in NAME fail with that error; with TIMES written `+N`, the one after N others.
 #[cfg(feature = "failpoints")]
-pub(super) fn injected(stage: &str) -> Option<io::Error> {
+fn injected(stage: &str) -> Option<io::Error> {
     use std::sync::atomic::{AtomicU64, Ordering};
     static FAILED: AtomicU64 = AtomicU64::new(0);
     let asked = std::env::var("TRANSECT_READ_FAILS").ok().filter(|_| IS_INJECTED.get())?;
     let [wanted, errno, times, _] = asked.splitn(4, ':').collect::<Vec<_>>()[..] else { return None };
-    let is_due = wanted == stage && FAILED.fetch_add(1, Ordering::SeqCst) < times.parse().ok()?;
+    let number = (wanted == stage).then(|| FAILED.fetch_add(1, Ordering::SeqCst))?;
+    let is_due = match times.strip_prefix('+') {
+        Some(before) => number == before.parse::<u64>().ok()?,
+        None => number < times.parse().ok()?,
+    };
     is_due.then_some(io::Error::from_raw_os_error(errno.parse().ok()?))
 }
 
 #[cfg(not(feature = "failpoints"))]
-pub(super) fn injected(_stage: &str) -> Option<io::Error> {
+fn injected(_stage: &str) -> Option<io::Error> {
     None
 }
 
@@ -117,4 +185,34 @@ fn is_injected(path: &Path) -> bool {
     let name = |asked: String| Some(asked.splitn(4, ':').nth(3)?.to_owned());
     cfg!(feature = "failpoints")
         && std::env::var("TRANSECT_READ_FAILS").ok().and_then(name).is_some_and(|name| path.ends_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_not_there_is_no_fault_of_the_file() {
+        assert_eq!(room(isize::MAX as usize).unwrap_err().kind(), io::ErrorKind::OutOfMemory);
+        let Err(Error::Io { source, .. }) = check_machine(Path::new("f")) else { panic!("left out") };
+        assert_eq!(source.to_string(), "out of memory; try again");
+        assert!(check_machine(Path::new("f")).is_ok(), "told once");
+    }
+
+    #[test]
+    fn reading_goes_to_the_end_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, b"0123456789").unwrap();
+        let file = open(&path).unwrap();
+        for (len, bytes) in [(0, &b""[..]), (4, b"0123"), (10, b"0123456789"), (11, b"0123456789")] {
+            let read = read_first(&file, len).unwrap();
+            assert!(read.starts_with(bytes) && (read.len() == bytes.len() || len < 10), "{len}: {read:?}");
+        }
+        let mut buffer = [0; 4];
+        read_exact_at(&file, &mut buffer, 6).unwrap();
+        assert_eq!(&buffer, b"6789");
+        assert_eq!(read_exact_at(&file, &mut buffer, 7).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(check_machine(&path).is_ok(), "a file that ends early is the file's");
+    }
 }
