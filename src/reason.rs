@@ -47,6 +47,8 @@ pub enum Kind {
     NoCode,
     /// Another file has its code.
     SharedCode,
+    /// Another file of its stock is gone or cannot be used.
+    OtherFile,
     /// Its own codes are not that of its name.
     OtherCode,
     /// Its column of codes is no text.

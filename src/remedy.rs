@@ -28,6 +28,12 @@ pub enum Remedy {
 pub enum Setting {
     /// Which files are inputs: where the code stands in their paths.
     Pattern(String),
+    /// How codes are made of the pattern's placeholders.
+    CodeTemplate(String),
+    /// What of the files is left out, as a glob.
+    Ignore(String),
+    /// Whether the rows of files that are gone go, too.
+    Prune,
     /// The name of the code's column.
     CodeColumn,
     /// The columns that may hold the date, the first one in a file wins.
@@ -142,6 +148,9 @@ impl Setting {
     pub fn name(&self) -> &'static str {
         match self {
             Setting::Pattern(_) => "pattern",
+            Setting::CodeTemplate(_) => "code-template",
+            Setting::Ignore(_) => "ignore",
+            Setting::Prune => "prune",
             Setting::CodeColumn => "code-column",
             Setting::DateColumn(_) => "date-column",
             Setting::DateFormat(_) => "date-format",
@@ -173,6 +182,8 @@ impl fmt::Display for Setting {
         let name = self.name().replace('-', " ");
         match self {
             Setting::Pattern(value)
+            | Setting::CodeTemplate(value)
+            | Setting::Ignore(value)
             | Setting::DateFormat(value)
             | Setting::Epoch(value)
             | Setting::Duplicates(value)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Map, Value, json};
-use transect::source::{Cast, OptionChanges, SourceOptions};
+use transect::source::{Cast, Ignore, OptionChanges, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
@@ -66,6 +66,11 @@ impl Options {
         casts.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("casts: {why}")))
     }
 
+    fn ignore(&self) -> PyResult<Vec<Ignore>> {
+        let globs = self.texts("ignore").into_iter().map(|glob| glob.parse::<Ignore>());
+        globs.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("ignore: {why}")))
+    }
+
     fn source(&self) -> PyResult<SourceOptions> {
         let mut options = SourceOptions {
             casts: self.casts()?,
@@ -77,6 +82,8 @@ impl Options {
             date_format: self.text("date_format")?,
             duplicates: self.read("duplicates")?.unwrap_or_default(),
             bad_dates: self.read("bad_dates")?.unwrap_or_default(),
+            code_template: self.read("code_template")?,
+            ignore: self.ignore()?,
             code_column: self.text("code_column")?,
             date_name: self.text("date_name")?,
             epoch: self.read("epoch")?,
@@ -93,6 +100,7 @@ impl Options {
 
     fn changes(&self) -> PyResult<OptionChanges> {
         Ok(OptionChanges {
+            ignore: self.ignore()?,
             date_columns: self.texts("date_column"),
             date_format: self.text("date_format")?,
             epoch: self.read("epoch")?,

@@ -63,6 +63,8 @@ pub fn argument(setting: &Setting) -> String {
     let name = setting.name().replace('-', "_");
     match setting {
         Setting::Pattern(text)
+        | Setting::CodeTemplate(text)
+        | Setting::Ignore(text)
         | Setting::DateFormat(text)
         | Setting::Epoch(text)
         | Setting::Duplicates(text)

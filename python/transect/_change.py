@@ -26,7 +26,7 @@ def _options(given: dict[str, Any]) -> str:
             options[name] = str(options[name])
     if casts := options.get("casts"):
         options["casts"] = [f"{column}={kind}" for column, kind in casts.items()]
-    for name in ("date_column", "key", "columns", "exclude", "stocks", "allow"):
+    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "allow"):
         if isinstance(options.get(name), str):
             options[name] = [options[name]]
         elif name in options:
@@ -43,6 +43,8 @@ def build(
     store: Path,
     *,
     pattern: str | None = None,
+    code_template: str | None = None,
+    ignore: str | Sequence[str] = (),
     code_column: str | None = None,
     date_column: str | Sequence[str] | None = None,
     date_format: str | None = None,
@@ -85,6 +87,7 @@ def update(
     prune: bool = False,
     check_content: bool = False,
     dry_run: bool = False,
+    ignore: str | Sequence[str] = (),
     date_column: str | Sequence[str] | None = None,
     date_format: str | None = None,
     epoch: str | None = None,

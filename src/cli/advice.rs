@@ -86,6 +86,8 @@ fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(format!("{} {}", option(setting), quoted(value)));
     match setting {
         Setting::Pattern(value)
+        | Setting::CodeTemplate(value)
+        | Setting::Ignore(value)
         | Setting::DateFormat(value)
         | Setting::Epoch(value)
         | Setting::Duplicates(value)

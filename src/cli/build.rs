@@ -77,6 +77,8 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
 fn options(args: &BuildArgs) -> SourceOptions {
     SourceOptions {
         pattern: args.pattern.clone(),
+        code_template: args.code_template.clone(),
+        ignore: args.ignore.clone(),
         code_column: args.code_column.clone(),
         date_columns: Names::all(&args.date_column),
         date_name: args.date_name.clone(),

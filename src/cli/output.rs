@@ -176,7 +176,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// What to tell of rows that gave way to another row of their key, identical or not.
 pub fn merged(number: u64) -> String {
-    counted(number, "row whose key another row of the file has", "rows whose key another row of the file has")
+    counted(number, "row whose key another row of the stock has", "rows whose key another row of the stock has")
 }
 
 /// What to tell of rows that were dropped because their date says nothing.

@@ -65,6 +65,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 fn changes(args: &UpdateArgs) -> OptionChanges {
     OptionChanges {
+        ignore: args.ignore.clone(),
         date_columns: Names::all(&args.date_column),
         date_format: args.date_format.clone(),
         epoch: args.epoch,

@@ -13,7 +13,7 @@ use crate::format::SourceStatus;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
-use crate::source::{Input, KnownFile, Survey};
+use crate::source::{Input, InputFile, KnownFile, Survey, beside_unusable};
 use crate::store::{Snapshot, SourceEntry};
 
 /// What a build did.
@@ -48,7 +48,7 @@ pub struct BuildReport {
     pub source_bytes: u64,
     /// Bytes of the segments.
     pub store_bytes: u64,
-    /// Rows left out because another row of the file has the same key.
+    /// Rows left out because another row of the stock has the same key.
     pub merged_rows: u64,
     /// Rows left out because their date cannot be read.
     pub dropped_rows: u64,
@@ -71,13 +71,13 @@ impl BuildReport {
 
 /// What the store remembers of each file, by path.
 pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<SourceEntry> {
-    let entry = |input: &Input, status| SourceEntry {
-        path: input.path.display().to_string(),
+    let entry = |input: &Input, file: &InputFile, status| SourceEntry {
+        path: file.path.display().to_string(),
         status,
         code: Some(input.code.clone()),
         reason: None,
-        bytes: input.byte_len,
-        modified_ns: input.modified_ns,
+        bytes: file.byte_len,
+        modified_ns: file.modified_ns,
         content_hash: 0,
         rows: 0,
         merged: 0,
@@ -85,18 +85,26 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
     };
     let mut entries = Vec::new();
     for read in &gathered.read {
-        let status = if read.rows == 0 { SourceStatus::Empty } else { SourceStatus::Read };
-        entries.push(SourceEntry {
-            rows: read.rows,
-            merged: read.merged,
-            dropped: read.dropped,
-            content_hash: read.content_hash,
-            ..entry(&survey.inputs[read.input], status)
-        });
+        let input = &survey.inputs[read.input];
+        for (file, outcome) in input.files.iter().zip(&read.files) {
+            let has_rows = outcome.rows + outcome.merged > 0;
+            let status = if has_rows { SourceStatus::Read } else { SourceStatus::Empty };
+            entries.push(SourceEntry {
+                rows: outcome.rows,
+                merged: outcome.merged,
+                dropped: outcome.dropped,
+                content_hash: outcome.content_hash,
+                ..entry(input, file, status)
+            });
+        }
     }
-    for (input, reason) in &gathered.skipped {
-        let reason = Some(reason.clone());
-        entries.push(SourceEntry { reason, ..entry(&survey.inputs[*input], SourceStatus::Skipped) });
+    for (input, bad) in &gathered.skipped {
+        let input = &survey.inputs[*input];
+        let other = beside_unusable(&input.files[bad.file].path.display().to_string());
+        for (n, file) in input.files.iter().enumerate() {
+            let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
+            entries.push(SourceEntry { reason: Some(reason), ..entry(input, file, SourceStatus::Skipped) });
+        }
     }
     for skipped in &survey.skipped {
         entries.push(SourceEntry {

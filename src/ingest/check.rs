@@ -10,6 +10,7 @@ use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
+use super::build_report::known_file;
 use super::check_origins::Origins;
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::plan;
@@ -25,8 +26,11 @@ use crate::progress::Observer;
 use crate::reason::Reason;
 use crate::shuffle::Frame;
 use crate::skipped::Skipped;
-use crate::source::{Input, Prior, SeriesReader, Survey, Trust, check_machine, scan, survey_again};
-use crate::store::{Section, Store, differing_rows};
+use crate::source::{
+    BadFile, Input, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
+    scan, survey_again,
+};
+use crate::store::{Section, SourceEntry, Store, differing_rows};
 use crate::workers::Workers;
 
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
@@ -61,7 +65,14 @@ fn compare_in_batches(
 ) -> Result<SourceReport> {
     let settings = Settings::of(store)?;
     let panel = store.schema()?;
-    let mut scan = scan(source, &settings.options, &HashMap::new(), Trust::Nothing, workers, observer)?;
+    let sources = store.sources()?;
+    let known = sources.iter().filter_map(|entry| Some((entry.path.clone(), known_file(entry)?)));
+    let known: HashMap<String, KnownFile> = known.collect();
+    let is_empty = |entry: &&SourceEntry| entry.status == SourceStatus::Empty;
+    let empty: HashSet<&str> = sources.iter().filter(is_empty).map(|entry| entry.path.as_str()).collect();
+    let known = Known { files: &known, goes: &|path| empty.contains(path), trust: Trust::Nothing };
+    let mut scan = scan(source, &settings.options, &known, workers, observer)?;
+    let missing = std::mem::take(&mut scan.missing);
     let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
     let prior = Prior {
         code: &panel.code,
@@ -77,7 +88,7 @@ fn compare_in_batches(
     let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };
     compare_types(panel, &survey, &mut report);
 
-    let origins = Origins::new(store, &survey, &settings.appended)?;
+    let origins = Origins::new(store, &survey, (&sources, &missing), &settings)?;
     let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
     let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
     let mut tasks: Vec<Range<usize>> =
@@ -86,7 +97,7 @@ fn compare_in_batches(
         // The store's rows are looked at in any case.
         tasks.push(0..0);
     }
-    observer.begin("verify source", "files", survey.inputs.len() as u64);
+    observer.begin("verify source", "files", survey.files().count() as u64);
     let parts = workers.try_map(tasks.len(), |task| {
         // Each task answers for all of the store's stocks from its first code up to the next task's first.
         let first = (task > 0).then(|| survey.inputs[tasks[task].start].code.as_str());
@@ -98,7 +109,6 @@ fn compare_in_batches(
     })?;
     observer.end();
     report.join(parts);
-    let sources = store.sources()?;
     let skipped_then: HashSet<&str> = sources
         .iter()
         .filter(|source| source.status == SourceStatus::Skipped)
@@ -160,7 +170,7 @@ struct Matched {
     is_appended: bool,
 }
 
-/// A file that was read.
+/// A stock whose files were read.
 struct Series {
     input: u32,
     dates: Vec<Date>,
@@ -193,7 +203,7 @@ impl Comparison<'_> {
             }
             let read = self.survey.open(&self.survey.inputs[index]);
             let read = read.map(|reader| (self.read_with_key(&reader, group(0)), reader));
-            observer.advance(1);
+            observer.advance(self.survey.inputs[index].files.len() as u64);
             match read {
                 Ok((Err(_), reader)) if self.may_do_with_fewer(&reader) => {
                     drop((reader, readers, arrays));
@@ -202,18 +212,18 @@ impl Comparison<'_> {
                 Ok((Ok((found, key)), reader)) => {
                     keys.iter_mut().zip(key).for_each(|(all, array)| all.push(array));
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
-                    part.report.files += 1;
+                    part.report.files += reader.files().len() as u64;
                     part.report.rows += reader.dates().len() as u64;
                     series.push(Series {
                         input: index as u32,
                         dates: reader.dates().to_vec(),
-                        stands_since: self.origins.stands_since(&self.survey.inputs[index], reader.content_hash()),
+                        stands_since: self.origins.stands_since(&self.survey.inputs[index], reader.files()),
                     });
                     if group(0).len() < count {
                         readers.push(reader);
                     }
                 }
-                Ok((Err(reason), _)) | Err(reason) => part.report.skipped.push(self.skipped(index, reason)?),
+                Ok((Err(bad), _)) | Err(bad) => part.report.skipped.extend(self.skipped(index, bad)?),
             }
         }
         let rows = self.line_up(series, keys, codes, &mut part)?;
@@ -231,10 +241,10 @@ impl Comparison<'_> {
                         drop((readers, arrays));
                         return self.one_at_a_time().run(range, codes, observer);
                     }
-                    Err(reason) => {
+                    Err(bad) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
-                        part.report.skipped.push(self.skipped(range.start, reason)?);
+                        part.report.skipped.extend(self.skipped(range.start, bad)?);
                         self.line_up(Vec::new(), Vec::new(), codes, &mut part)?;
                         return Ok(part);
                     }
@@ -261,10 +271,17 @@ impl Comparison<'_> {
         Comparison { columns_at_once: 1, ..*self }
     }
 
-    fn skipped(&self, index: usize, reason: Reason) -> Result<Skipped> {
-        let path = &self.survey.inputs[index].path;
-        check_machine(&self.survey.root.join(path))?;
-        Ok(Skipped { path: path.display().to_string(), reason })
+    /// The files of an input, which are left out because of one.
+    fn skipped(&self, index: usize, bad: BadFile) -> Result<Vec<Skipped>> {
+        let files = &self.survey.inputs[index].files;
+        let path = |file: &InputFile| file.path.display().to_string();
+        check_machine(&self.survey.root.join(&files[bad.file].path))?;
+        let other = beside_unusable(&path(&files[bad.file]));
+        let skipped = files.iter().enumerate().map(|(n, file)| {
+            let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
+            Skipped { path: path(file), reason }
+        });
+        Ok(skipped.collect())
     }
 
     /// Columns of one input, and its further key columns.
@@ -272,23 +289,24 @@ impl Comparison<'_> {
         &self,
         reader: &SeriesReader,
         columns: Range<usize>,
-    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), Reason> {
+    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), BadFile> {
         let found = self.read(reader, columns.clone())?;
         let key = self.survey.key.iter().map(|&column| match columns.contains(&column) {
             true => Ok(vec![found[column - columns.start].clone()]),
             false => self.read(reader, column..column + 1),
         });
-        let key = key.collect::<Result<Vec<_>, Reason>>()?.concat();
+        let key = key.collect::<Result<Vec<_>, BadFile>>()?.concat();
         Ok((found, key))
     }
 
     /// Columns of one input, of nulls where it has none.
-    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, Reason> {
+    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, BadFile> {
         let row_count = reader.dates().len();
+        let undecodable = |why| BadFile { file: 0, reason: Reason::undecodable(why) };
         let found = reader.read(columns.clone())?.into_iter().zip(&self.survey.columns[columns]);
         found
             .map(|(values, column)| match values {
-                Some(values) => values.into_array(row_count).map_err(Reason::undecodable),
+                Some(values) => values.into_array(row_count).map_err(undecodable),
                 None => Ok(new_null_array(&column.data_type, row_count)),
             })
             .collect()
@@ -419,7 +437,7 @@ impl Comparison<'_> {
     /// So many rows of a stock that were not compared; without a reason, because its file was not read.
     fn kept(&self, code: &str, why: Option<Kept>, rows: u64) -> KeptRows {
         let file = || {
-            let path = |input: &Input| input.path.display().to_string();
+            let path = |input: &Input| input.files[0].path.display().to_string();
             self.survey.inputs.iter().find(|input| input.code == code).map(path)
         };
         let rank = self.origins.codes.partition_point(|stock| *stock < code);

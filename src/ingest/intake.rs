@@ -7,9 +7,8 @@ use crate::codec::{DictionaryBuilder, Lane};
 use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
-use crate::reason::Reason;
 use crate::shuffle::{Block, BlockBuilder, Frame, Spill};
-use crate::source::{SeriesReader, Survey, check_machine};
+use crate::source::{BadFile, FileOutcome, SeriesReader, Survey, check_machine};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -25,38 +24,14 @@ const MOST_SHARE: usize = (u32::MAX as usize) << 4;
 pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     pub(super) read: Vec<Read>,
-    pub(super) skipped: Vec<(usize, Reason)>,
+    pub(super) skipped: Vec<(usize, BadFile)>,
 }
 
 /// What became of one input.
 pub(super) struct Read {
     pub(super) input: usize,
     pub(super) rows: u64,
-    pub(super) merged: u64,
-    pub(super) dropped: u64,
-    pub(super) content_hash: u128,
-    /// How its dates are spelt.
-    pub(super) dates: Spelt,
-}
-
-/// How one file spells its dates.
-pub(super) enum Spelt {
-    /// It has none.
-    Not,
-    /// In one form.
-    As(DateForm),
-    /// In several.
-    Mixed,
-}
-
-impl Spelt {
-    fn of(reader: &SeriesReader) -> Spelt {
-        match reader.date_form() {
-            Some(form) => Spelt::As(form.clone()),
-            None if reader.is_mixed() => Spelt::Mixed,
-            None => Spelt::Not,
-        }
-    }
+    pub(super) files: Vec<FileOutcome>,
 }
 
 /// Reads inputs for all workers of a build.
@@ -120,12 +95,12 @@ impl<'a> Intake<'a> {
             };
             match outcome {
                 Ok(read) => gathered.read.push(read),
-                Err(reason) => {
-                    check_machine(&self.survey.root.join(&self.survey.inputs[index].path))?;
-                    gathered.skipped.push((index, reason));
+                Err(bad) => {
+                    check_machine(&self.survey.root.join(&self.survey.inputs[index].files[bad.file].path))?;
+                    gathered.skipped.push((index, bad));
                 }
             }
-            self.observer.advance(1);
+            self.observer.advance(self.survey.inputs[index].files.len() as u64);
         }
         self.flush(builder, &mut gathered.blocks)?;
         Ok(gathered)
@@ -141,15 +116,15 @@ impl<'a> Intake<'a> {
 
     /// Reads one input into the block being collected; the inner error is the reason for skipping it. `None` where it
     /// turns out larger than its footer lets it seem, too large to be read at once.
-    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, Reason>>> {
+    fn add(&self, index: usize, builder: &mut BlockBuilder) -> Result<Option<Result<Read, BadFile>>> {
         let reader = match self.survey.open(&self.survey.inputs[index]) {
             Ok(reader) => reader,
-            Err(reason) => return Ok(Some(Err(reason))),
+            Err(bad) => return Ok(Some(Err(bad))),
         };
         let columns = match reader.read(0..self.survey.columns.len()) {
             Ok(columns) => columns,
             Err(_) if reader.was_too_large() => return Ok(None),
-            Err(reason) => return Ok(Some(Err(reason))),
+            Err(bad) => return Ok(Some(Err(bad))),
         };
         let read = Read::new(index, &reader);
         if !reader.dates().is_empty() {
@@ -160,10 +135,10 @@ impl<'a> Intake<'a> {
 
     /// Reads an input that is too large for a block a few columns at a time, or one where those are too many, as a block
     /// of its own.
-    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, Reason>> {
+    fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, BadFile>> {
         let reader = match self.survey.open(&self.survey.inputs[index]) {
             Ok(reader) => reader,
-            Err(reason) => return Ok(Err(reason)),
+            Err(bad) => return Ok(Err(bad)),
         };
         let read = Read::new(index, &reader);
         if reader.dates().is_empty() {
@@ -181,7 +156,7 @@ impl<'a> Intake<'a> {
                     at_once = 1;
                     continue;
                 }
-                Err(reason) => return Ok(Err(reason)),
+                Err(bad) => return Ok(Err(bad)),
             };
             for (values, column) in found.into_iter().zip(&self.survey.columns[group]) {
                 let mut dictionary = DictionaryBuilder::default();
@@ -198,14 +173,7 @@ impl<'a> Intake<'a> {
 
 impl Read {
     fn new(input: usize, reader: &SeriesReader) -> Read {
-        Read {
-            input,
-            rows: reader.dates().len() as u64,
-            merged: reader.merged(),
-            dropped: reader.dropped(),
-            content_hash: reader.content_hash(),
-            dates: Spelt::of(reader),
-        }
+        Read { input, rows: reader.dates().len() as u64, files: reader.files().to_vec() }
     }
 }
 

@@ -86,14 +86,23 @@ impl<'a> Night<'a> {
     }
 }
 
-/// Notes where many files of `survey`, among `file_count` of the source, have lost a column that they had.
-/// `stocks` has the number of each input's stock.
-pub(super) fn guard_columns(survey: &Survey, stocks: &[u32], changes: &Changes, file_count: u64, guards: &mut Guards) {
-    let inputs = || survey.inputs.iter().zip(stocks);
+/// Notes where many files of `survey`, among `file_count` of the source, have lost a column that they had; of several
+/// files of a stock, those that `changed`. `stocks` has the number of each input's stock.
+pub(super) fn guard_columns(
+    (survey, changed): (&Survey, &HashSet<&str>),
+    stocks: &[u32],
+    changes: &Changes,
+    file_count: u64,
+    guards: &mut Guards,
+) {
     let lost = |index: usize| {
         let lost = &changes.lost_values[index];
-        let files = inputs().filter(|(input, stock)| !input.has_column(index) && lost.is_of(**stock));
-        files.map(|(input, _)| input.path.display().to_string()).collect::<Vec<_>>()
+        let inputs = survey.inputs.iter().zip(stocks).filter(|(_, stock)| lost.is_of(**stock));
+        let files = inputs.flat_map(|(input, _)| input.files.iter().map(|file| (file, input.files.len() > 1)));
+        let files = files.filter(|(file, _)| !file.has_column(index));
+        let paths = files.map(|(file, is_one_of_several)| (file.path.display().to_string(), is_one_of_several));
+        let paths = paths.filter(|(path, is_one_of_several)| !is_one_of_several || changed.contains(path.as_str()));
+        paths.map(|(path, _)| path).collect::<Vec<_>>()
     };
     let with_losses = (0..survey.columns.len()).filter(|&index| changes.lost_values[index].turned_null > 0);
     let gone = with_losses.map(|index| (survey.columns[index].name.as_str(), lost(index)));

@@ -15,7 +15,7 @@ const SPARSE: u64 = 20;
 /// What to tell of columns that are in one file only.
 pub(super) fn lone_note(survey: &Survey) -> Option<String> {
     let lone = lone_columns(survey);
-    if survey.inputs.len() < FEW_FILES || lone.is_empty() {
+    if survey.files().count() < FEW_FILES || lone.is_empty() {
         return None;
     }
     // Code and date are columns, too.
@@ -29,7 +29,7 @@ pub(super) fn guard_sparse(survey: &Survey, guards: &mut Guards) {
     let rows = |sum: u64, count: u64| sum.saturating_add(count);
     let row_count = survey.inputs.iter().map(|input| input.row_count).fold(0, rows);
     let cells = row_count.saturating_mul(survey.columns.len() as u64);
-    let filled = survey.inputs.iter().map(|input| input.row_count.saturating_mul(input.column_count())).fold(0, rows);
+    let filled = survey.files().map(|file| file.row_count.saturating_mul(file.column_count())).fold(0, rows);
     if cells > FEW_CELLS && filled < cells / SPARSE {
         let lone = lone_columns(survey);
         let what = format!(

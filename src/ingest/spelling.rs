@@ -2,11 +2,12 @@
 //! has.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::intake::{Read, Spelt};
+use super::intake::Read;
 use crate::key::Date;
 use crate::panel::{DateForm, Spelling};
-use crate::source::Survey;
+use crate::source::{FileOutcome, Survey};
 
 /// The form of the dates of a new panel, which has these dates: that of most files, date32 where two forms have as
 /// many. Under a cast the type is the user's, and the spelling of a text that of most files that spell one.
@@ -14,20 +15,19 @@ pub(super) fn date_form(survey: &Survey, read: &[Read], dates: impl IntoIterator
     let cast = survey.date_cast();
     let cast_to = |form: &DateForm| cast.map_or_else(|| form.clone(), |data_type| form.cast_to(data_type));
     let common = cast_to(&DateForm::COMMON);
-    let forms = read.iter().filter_map(|read| match &read.dates {
+    let files = || read.iter().flat_map(|read| &read.files);
+    let forms = files().filter_map(|file| match &file.date_form {
         // What is no text says nothing of how a text is spelt.
-        Spelt::As(form) if common.spelling != Spelling::Day && cast.is_some() && form.spelling == Spelling::Day => None,
-        Spelt::As(form) => Some(cast_to(form)),
-        Spelt::Mixed | Spelt::Not => None,
+        Some(form) if common.spelling != Spelling::Day && cast.is_some() && form.spelling == Spelling::Day => None,
+        form => form.as_ref().map(cast_to),
     });
     let form = usual(forms).unwrap_or_else(|| common.clone());
     // A form holds the dates of files that have it; those of others, such as of a year with two digits, it may not.
-    let has_all = |read: &Read| match &read.dates {
-        Spelt::As(other) => *other == form,
-        Spelt::Not => true,
-        Spelt::Mixed => false,
+    let has_all = |file: &FileOutcome| match &file.date_form {
+        Some(other) => *other == form,
+        None => !file.is_mixed,
     };
-    if read.iter().all(has_all) || dates.into_iter().all(|date| form.holds(date)) { form } else { common }
+    if files().all(has_all) || dates.into_iter().all(|date| form.holds(date)) { form } else { common }
 }
 
 /// The form that most have; `None` where there is none or two have as many. Texts of one spelling count together, of
@@ -54,19 +54,18 @@ fn usual(forms: impl Iterator<Item = DateForm>) -> Option<DateForm> {
 
 /// What to tell where some files do not spell dates as the panel does.
 pub(super) fn date_note(survey: &Survey, read: &[Read], panel: &DateForm) -> Option<String> {
-    let mut others: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for read in read {
-        let form = match &read.dates {
-            Spelt::Not => continue,
-            Spelt::As(form) if form.spelt() == panel.spelt() => continue,
-            Spelt::As(form) => form.to_string(),
-            Spelt::Mixed => "several ways at once".to_owned(),
+    let mut others: BTreeMap<String, (usize, &Path)> = BTreeMap::new();
+    for (file, input) in read.iter().flat_map(|read| read.files.iter().zip(&survey.inputs[read.input].files)) {
+        let form = match &file.date_form {
+            None if !file.is_mixed => continue,
+            Some(form) if form.spelt() == panel.spelt() => continue,
+            Some(form) => form.to_string(),
+            None => "several ways at once".to_owned(),
         };
-        others.entry(form).or_insert((0, read.input)).0 += 1;
+        others.entry(form).or_insert((0, &input.path)).0 += 1;
     }
-    let example = |(form, (count, input)): (&String, &(usize, usize))| {
-        format!("{form} in {count} such as {}", survey.inputs[*input].path.display())
-    };
+    let example =
+        |(form, (count, path)): (&String, &(usize, &Path))| format!("{form} in {count} such as {}", path.display());
     // A user who decided on a type knows that files have others.
     (!others.is_empty() && survey.date_cast().is_none()).then(|| {
         let others: Vec<String> = others.iter().map(example).collect();

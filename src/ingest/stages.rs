@@ -8,12 +8,12 @@ use super::plan;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
-use crate::reason::{Kind, Reason};
+use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::segment::{PieceBody, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
-use crate::source::Survey;
+use crate::source::{BadFile, Survey};
 use crate::storage::Syncs;
 use crate::store::StoreWriter;
 use crate::workers::{Workers, available};
@@ -111,7 +111,7 @@ impl<'a> Stages<'a> {
         let task_count =
             (self.workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
         let tasks = plan::tasks(&decoded_lens, task_count);
-        self.observer.begin("read", "files", inputs.len() as u64);
+        self.observer.begin("read", "files", survey.files().count() as u64);
         let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
         self.observer.end();
         let mut all = Gathered::default();
@@ -122,20 +122,21 @@ impl<'a> Stages<'a> {
         }
         self.advise_keys(survey, &mut all.skipped)?;
         if strict && !all.skipped.is_empty() {
-            let skipped = all.skipped.iter().map(|(input, reason)| Skipped {
-                path: inputs[*input].path.display().to_string(),
-                reason: reason.clone(),
+            let skipped = all.skipped.iter().map(|(input, bad)| Skipped {
+                path: inputs[*input].files[bad.file].path.display().to_string(),
+                reason: bad.reason.clone(),
             });
-            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), inputs.len());
+            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), survey.files().count());
             return Err(Error::Inputs { what: format!("{count}, and the run is strict"), skipped: skipped.collect() });
         }
         Ok(all)
     }
 
     /// Adds a key column to the ways out of files whose rows one tells apart, where every file has it in every row.
-    fn advise_keys(&self, survey: &Survey, skipped: &mut [(usize, Reason)]) -> Result<()> {
+    fn advise_keys(&self, survey: &Survey, skipped: &mut [(usize, BadFile)]) -> Result<()> {
         let mut may_be_key: HashMap<String, bool> = HashMap::new();
-        for (_, reason) in skipped.iter_mut().filter(|(_, reason)| reason.kind() == Kind::DifferingRows) {
+        let reasons = skipped.iter_mut().map(|(_, bad)| &mut bad.reason);
+        for reason in reasons.filter(|reason| reason.kind() == Kind::DifferingRows) {
             let Some(name) = reason.column().map(str::to_owned) else { continue };
             let is_full = match may_be_key.get(&name) {
                 Some(&known) => known,

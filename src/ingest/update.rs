@@ -1,6 +1,6 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::skipped::Skipped;
-use crate::source::{KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
+use crate::source::{Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
 use crate::store::{Opening, SourceEntry, Store, StoreWriter};
@@ -199,26 +199,29 @@ impl<'a> Update<'a> {
         let (workers, observer) = (&stages.workers, self.observer);
         let options = self.changes.apply(&settings.options);
         self.changes.check(before.schema()?)?;
-        let trust = match (options != settings.options, self.check_content) {
+        let as_before = SourceOptions { ignore: settings.options.ignore.clone(), ..options.clone() };
+        let trust = match (as_before != settings.options, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
         };
-        let mut scan = scan(&source, &options, &known, trust, workers, observer)?;
+        let empty: HashSet<&str> =
+            with_status(&sources, SourceStatus::Empty).map(|entry| entry.path.as_str()).collect();
+        // An empty file that is gone leaves nothing behind.
+        let goes = |path: &str| self.prune || empty.contains(path);
+        let scanned = Known { files: &known, goes: &goes, trust };
+        let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.keep.unwrap_or(before.keep());
         let mut report = UpdateReport::of(before, keep);
         report.dry_run = self.dry_run;
         report.describe_scan(&scan);
         let night = Night::new(&sources, &settings);
         let mut guards = Guards::new(&self.allowed);
-        night.guard_missing(&scan.missing, &mut guards);
-        let is_missing = |entry: &&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
-        let missing: Vec<&SourceEntry> = sources.iter().filter(is_missing).collect();
-        // An empty file that is gone leaves nothing behind.
-        let goes = |entry: &&SourceEntry| self.prune || entry.status == SourceStatus::Empty;
-        let (pruned, missing): (Vec<&SourceEntry>, Vec<&SourceEntry>) = missing.into_iter().partition(goes);
-        report.missing_files = missing.iter().map(|entry| entry.path.clone()).collect();
-        report.pruned_files = pruned.iter().map(|entry| entry.path.clone()).collect();
+        night.guard_missing(&[&scan.missing[..], &scan.pruned].concat(), &mut guards);
+        let is_pruned = |entry: &&SourceEntry| scan.pruned.binary_search(&entry.path).is_ok();
+        let mut pruned: Vec<&SourceEntry> = sources.iter().filter(is_pruned).collect();
+        report.missing_files.clone_from(&scan.missing);
+        report.pruned_files.clone_from(&scan.pruned);
         let mut settings_now = Settings::new("update", &source, &options);
         settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
         report.max_skipped = settings_now.max_skipped;
@@ -262,6 +265,15 @@ impl<'a> Update<'a> {
 
         let read = source_entries(&survey, &gathered);
         let appended = &settings.appended;
+        // A stock of which a file cannot be used stays whole, with the rows of a file that is gone.
+        let left_out: HashSet<String> = with_status(&read, SourceStatus::Skipped)
+            .filter_map(|entry| options.code_of(entry.path.as_ref()))
+            .collect();
+        let is_whole = |path: &String| options.code_of(path.as_ref()).is_none_or(|code| !left_out.contains(&code));
+        pruned.retain(|entry| is_whole(&entry.path));
+        let stay = report.pruned_files.extract_if(.., |path| !is_whole(path));
+        report.missing_files.extend(stay);
+        report.missing_files.sort_unstable();
         let reread = rules(&read, &pruned, &known, appended);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
@@ -276,7 +288,12 @@ impl<'a> Update<'a> {
         if !report.skips_are_usual() {
             night.guard_skipped(&report.skipped, &mut guards);
         }
-        guard_columns(&survey, &revision.sealer.gathering.stocks, &changes, report.file_count(), &mut guards);
+        let has_changed =
+            |entry: &&SourceEntry| known.get(&entry.path).is_some_and(|known| known.content_hash != entry.content_hash);
+        let changed: HashSet<&str> =
+            read.iter().filter(was_read).filter(has_changed).map(|entry| entry.path.as_str()).collect();
+        let stocks = &revision.sealer.gathering.stocks;
+        guard_columns((&survey, &changed), stocks, &changes, report.file_count(), &mut guards);
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
@@ -300,6 +317,10 @@ impl<'a> Update<'a> {
     }
 }
 
+fn with_status(entries: &[SourceEntry], status: SourceStatus) -> impl Iterator<Item = &SourceEntry> {
+    entries.iter().filter(move |entry| entry.status == status)
+}
+
 fn was_read(entry: &&SourceEntry) -> bool {
     entry.status != SourceStatus::Skipped
 }
@@ -311,18 +332,25 @@ fn rules<'e>(
     known: &HashMap<String, KnownFile>,
     appended: &Appended,
 ) -> HashMap<&'e str, Rule> {
-    let of_read = read.iter().filter(was_read).map(|entry| {
+    let mut rules: HashMap<&str, Rule> = HashMap::new();
+    for entry in read.iter().filter(was_read) {
+        let Some(code) = entry.code.as_deref() else { continue };
         let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
         let unchanged_since =
             if is_known { Some(1) } else { appended.unchanged_since(&entry.path, entry.content_hash) };
-        let appended_stands_since = unchanged_since.unwrap_or(u64::MAX);
-        (entry, Rule { appended_stands_since, unread: Unread::StaysIfAppended })
-    });
-    let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let since = unchanged_since.unwrap_or(u64::MAX);
+        let rule = Rule { appended_stands_since: since, unread: Unread::StaysIfAppended };
+        let rule = rules.entry(code).or_insert(rule);
+        rule.appended_stands_since = rule.appended_stands_since.max(since);
+    }
     // A file without rows leaves none behind; those of its stock were appended.
-    let pruned = pruned.iter().filter(|entry| entry.status == SourceStatus::Read);
-    let rules = of_read.chain(pruned.map(|entry| (*entry, goes)));
-    rules.filter_map(|(entry, rule)| Some((entry.code.as_deref()?, rule))).collect()
+    for entry in pruned.iter().filter(|entry| entry.status == SourceStatus::Read) {
+        let Some(code) = entry.code.as_deref() else { continue };
+        // Where other files of the stock are left, they were read again.
+        let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        rules.entry(code).or_insert(goes).appended_stands_since = u64::MAX;
+    }
+    rules
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.

@@ -75,7 +75,7 @@ pub struct UpdateReport {
     pub pruned_files: Vec<String>,
     /// Files read that have no rows.
     pub empty_files: Vec<String>,
-    /// Rows left out because another row of the file has the same key.
+    /// Rows left out because another row of the stock has the same key.
     pub merged_rows: u64,
     /// Rows left out because their date cannot be read.
     pub dropped_rows: u64,

@@ -1,16 +1,19 @@
 //! What to say where nothing matches the pattern: what lies there instead, and a pattern that was tried and fits.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::allowance::Allowance;
+use super::code_template::code_of;
 use super::content::{Content, guarded};
-use super::naming::{is_date, is_time, names_in, parquet_ending, shown};
+use super::meeting::{Fitting, of_several_stocks};
+use super::naming::{is_date, is_part, is_time, names_in, parquet_ending, shown};
 use super::options::SourceOptions;
 use super::parquet::footer::{Interner, survey_footer};
-use super::pattern::Pattern;
+use super::pattern::{ANYTHING, CODE, Pattern};
 use crate::error::{Error, Result};
 use crate::hint::{counted, listed};
 use crate::reason::Reason;
@@ -84,26 +87,120 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     };
     // Which pattern reads most of the files; the first candidate, where several do.
     let seeds = [readable, &files[files.len() / 2], &files[files.len() - 1]];
-    let reads = |pattern: &Pattern| files.iter().filter_map(|path| pattern.code_of(path)).collect::<Vec<_>>();
-    let are_times = |codes: &[Vec<u8>]| codes.iter().all(|code| std::str::from_utf8(code).is_ok_and(is_time));
+    let are_times = |codes: &[String]| codes.iter().all(|code| is_time(code));
     let candidates = seeds.into_iter().flat_map(|file| candidates(file));
-    let tried: Vec<(Pattern, Vec<Vec<u8>>)> = candidates.map(|pattern| (pattern.clone(), reads(&pattern))).collect();
+    let tried: Vec<(Pattern, Vec<String>)> =
+        candidates.map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
     let stocks = tried.iter().filter(|(_, codes)| !are_times(codes));
     let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
-    if let Some((pattern, codes)) = best.filter(|(_, codes)| codes.len() * 10 >= files.len() * 9) {
-        let effect = match files.len() - codes.len() {
-            0 => "reads the Parquet files there".to_owned(),
-            _ => format!("reads {} of the {} Parquet files there", codes.len(), files.len()),
-        };
-        return Remedy::set(Setting::Pattern(pattern.to_string()), effect);
+    let are_most = |count: usize| count * 10 >= files.len() * 9;
+    let reads = |count: usize| match files.len() - count {
+        0 => "reads the Parquet files there".to_owned(),
+        _ => format!("reads {count} of the {} Parquet files there", files.len()),
+    };
+    if let Some((pattern, codes)) = best.filter(|(_, codes)| are_most(codes.len())) {
+        return Remedy::set(Setting::Pattern(pattern.to_string()), reads(codes.len()));
     }
-    let are_dates = |codes: &[Vec<u8>]| codes.iter().all(|code| is_date(&String::from_utf8_lossy(code)));
-    if tried.iter().any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
+    let open: Vec<Pattern> = seeds.into_iter().flat_map(|file| open_patterns(file, files)).collect();
+    let open: Vec<(Pattern, Vec<String>)> =
+        open.into_iter().map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
+    let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
+    if tried.iter().chain(&open).any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
         let append = "its Parquet files are by date; build reads a file per stock, and `transect append STORE FILE...` \
                       adds dates to a store that is there";
         return Remedy::Do(append.to_owned());
     }
-    Remedy::Do(several_files_a_stock(files))
+    let stocks = open
+        .into_iter()
+        .filter(|(_, codes)| are_most(codes.len()) && !codes.iter().all(|code| is_time(code) || is_part(code)));
+    let told = stocks.map(|(pattern, codes)| {
+        let count = codes.iter().collect::<HashSet<_>>().len();
+        let options = SourceOptions { pattern, ..SourceOptions::default() };
+        let settings = settings(&options, files);
+        (count, settings, codes.len())
+    });
+    let Some((count, settings, read)) = told.rev().max_by_key(|(count, settings, _)| (*count, settings.len() == 1))
+    else {
+        return Remedy::Do(several_files_a_stock(files));
+    };
+    Remedy::Set { settings, effect: format!("{}, of {}", reads(read), counted(count, "stock", "stocks")) }
+}
+
+/// The codes that `pattern` takes from those of `files` that fit it.
+fn codes(pattern: &Pattern, files: &[PathBuf]) -> Vec<String> {
+    let code = |file: &PathBuf| code_of(None, &pattern.values_of(file)?).ok();
+    files.iter().filter_map(code).collect()
+}
+
+/// The pattern of `options`, with what tells stocks of one name apart.
+fn settings(options: &SourceOptions, files: &[PathBuf]) -> Vec<Setting> {
+    let fitting = |path: &PathBuf| {
+        let values = options.pattern.values_of(path)?;
+        Some(Fitting { code: code_of(None, &values).ok()?, path: path.clone(), values })
+    };
+    let mut fitting: Vec<Fitting> = files.iter().filter_map(fitting).collect();
+    fitting.sort_by(|a, b| a.code.cmp(&b.code));
+    let meeting = fitting.chunk_by(|a, b| a.code == b.code).find_map(|stock| of_several_stocks(stock, options)?.1);
+    let apart = meeting.map_or_else(Vec::new, |meeting| meeting.apart().to_vec());
+    let has_pattern = apart.iter().any(|setting| matches!(setting, Setting::Pattern(_)));
+    let pattern = (!has_pattern).then(|| Setting::Pattern(options.pattern.to_string()));
+    pattern.into_iter().chain(apart).collect()
+}
+
+/// Patterns that read `file` and those of `files` that lie as deep, with the code in one place and what else differs left
+/// open; the likelier ones first.
+fn open_patterns(file: &Path, files: &[PathBuf]) -> Vec<Pattern> {
+    let steps: Vec<&str> = file.iter().filter_map(OsStr::to_str).collect();
+    let depth = steps.len();
+    let alike = files.iter().map(|file| file.iter().map(OsStr::to_string_lossy).collect::<Vec<_>>());
+    let alike: Vec<Vec<Cow<str>>> = alike.filter(|steps| steps.len() == depth).collect();
+    // What stands between the key or nothing and the ending or nothing, in each file.
+    let key = |at: usize| steps[at].split_once('=').map(|(key, _)| format!("{key}=")).filter(|_| at + 1 < depth);
+    let ending = |at: usize| parquet_ending(OsStr::new(steps[at])).map(|ending| format!(".{ending}"));
+    let values = |at: usize| -> Vec<&str> {
+        let (key, ending) = (key(at).unwrap_or_default(), ending(at).unwrap_or_default());
+        let steps = alike.iter().map(|steps| steps[at].as_ref());
+        steps
+            .map(|step| step.strip_prefix(&key[..]).and_then(|step| step.strip_suffix(&ending[..])).unwrap_or(step))
+            .collect()
+    };
+    // The letter after which names go on that begin with what stands at `code_at`.
+    let begins = |at: usize, code_at: usize| {
+        let rest = values(at).into_iter().zip(values(code_at)).map(|(value, code)| value.strip_prefix(code));
+        let rest: Vec<&str> = rest.collect::<Option<_>>()?;
+        let letter = rest.first()?.chars().next().filter(|letter| "_-. ".contains(*letter))?;
+        let rest: Option<Vec<&str>> = rest.into_iter().map(|rest| rest.strip_prefix(letter)).collect();
+        Some((letter, rest?))
+    };
+    let pattern = |code_at: usize| {
+        let mut names: Vec<&str> = vec![CODE];
+        let step = |(at, own): (usize, &&str)| {
+            if at != code_at && alike.iter().all(|steps| steps[at] == *own) {
+                return (*own).to_owned();
+            }
+            let (code, values) = match begins(at, code_at).filter(|_| at > code_at) {
+                Some((letter, rest)) => (format!("{{{CODE}}}{letter}"), rest),
+                None => (String::new(), values(at)),
+            };
+            let name = match () {
+                () if at == code_at => CODE,
+                () if values.iter().all(|value| value.len() == 4 && is_time(value)) => "year",
+                () if values.iter().all(|value| is_date(value)) => "date",
+                () if values.iter().all(|value| is_time(value)) => "period",
+                () if at < code_at => "folder",
+                () => ANYTHING,
+            };
+            let name = if names.contains(&name) && at != code_at { ANYTHING } else { name };
+            names.push(name);
+            format!("{}{code}{{{name}}}{}", key(at).unwrap_or_default(), ending(at).unwrap_or_default())
+        };
+        steps.iter().enumerate().map(step).collect::<Vec<_>>().join("/").parse::<Pattern>().ok()
+    };
+    let keys = (0..depth).filter(|&at| key(at).is_some());
+    let names = (0..depth).rev().filter(|&at| key(at).is_none());
+    // A name that begins with that of its directory says more than the code.
+    let is_code = |at: &usize| (0..*at).all(|above| begins(*at, above).is_none());
+    keys.chain(names).filter(is_code).filter_map(pattern).collect()
 }
 
 /// Patterns that read `file`, the likelier ones first: the code is the value of a key, or the name of the file, or that
@@ -140,7 +237,7 @@ fn candidates(file: &Path) -> Vec<Pattern> {
     found
 }
 
-/// What can be said where no pattern gives each stock one file.
+/// What can be said where no pattern was found.
 fn several_files_a_stock(files: &[PathBuf]) -> String {
     let mut folders: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
     for file in files {
@@ -153,10 +250,7 @@ fn several_files_a_stock(files: &[PathBuf]) -> String {
         format!(", such as {} with {}", shown(folder.as_os_str()), listed(names))
     });
     let folders = counted(folders.len(), "folder", "folders");
-    format!(
-        "its {count} lie in {folders}{example}, and no pattern finds one file a stock: several files a stock are not \
-         read yet; write one Parquet file for each stock first, such as AAPL.parquet"
-    )
+    format!("its {count} lie in {folders}{example}; give the pattern of their paths, such as {{code}}/{{year}}.parquet")
 }
 
 /// The ending that most files have among those of tables that are no Parquet.

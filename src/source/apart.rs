@@ -8,52 +8,110 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 use super::content::Stamp;
-use super::convert::identity;
+use super::convert::{identity, shown_value};
 use super::exact::{Small, answer};
-use super::parquet::footer::Value;
 use super::question::Question;
-use super::survey::Survey;
+use super::survey::{InputFile, Survey};
 use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
-use crate::panel::can_be_key;
+use crate::hint::listed;
+use crate::key::Date;
+use crate::panel::{can_be_key, show};
 use crate::progress::Observer;
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::workers::Workers;
+
+/// A column of rows that are compared.
+#[derive(Clone, Copy)]
+pub(super) struct Compared<'a> {
+    pub(super) name: &'a str,
+    pub(super) logical: &'a DataType,
+    pub(super) array: &'a ArrayRef,
+}
+
+/// Two rows of one key that differ.
+pub(super) struct Differing<'a> {
+    pub(super) claim: (usize, usize),
+    pub(super) what: Difference<'a>,
+    /// The column that tells all such rows apart, if one does: then no row is one too many.
+    pub(super) telling: Option<&'a str>,
+}
+
+/// In what they differ.
+pub(super) struct Difference<'a> {
+    first: Compared<'a>,
+    others: Vec<&'a str>,
+}
+
+/// The first pair of `claims` whose rows are not the same in all of `columns`.
+pub(super) fn differing<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option<Differing<'a>>, Reason> {
+    let mut found: Vec<(usize, Compared)> = Vec::new();
+    for column in columns {
+        let same = identity(column.array, column.array).map_err(Reason::undecodable)?;
+        if let Some(at) = claims.iter().position(|&(a, b)| !same(a as usize, b as usize)) {
+            found.push((at, *column));
+        }
+    }
+    let Some(&(at, first)) = found.iter().min_by_key(|(at, _)| *at) else { return Ok(None) };
+    let others = found.iter().map(|(_, column)| column.name).filter(|name| *name != first.name).collect();
+    let claim = (claims[at].0 as usize, claims[at].1 as usize);
+    Ok(Some(Differing { claim, what: Difference { first, others }, telling: telling(columns, claims)? }))
+}
+
+impl Difference<'_> {
+    /// Why the file is left out: its rows of this date and `key` differ, `this` row of the key and the column and another
+    /// that is at `that` place.
+    pub(super) fn told(
+        &self,
+        date: Option<&Date>,
+        key: &[ArrayRef],
+        (this, at): (usize, &str),
+        (that, there): (usize, &str),
+    ) -> Reason {
+        let Difference { first: Compared { name, array, .. }, others } = self;
+        let key: String = key.iter().map(|column| format!(" {}", show(column, this))).collect();
+        let date = date.map_or_else(|| "one date".to_owned(), Date::to_string);
+        let (ours, theirs) = (shown_value(array, this), shown_value(array, that));
+        let mut what =
+            format!("has differing rows for {date}{key}: {name:?} is {ours} in {at} and {theirs} in {there}");
+        if !others.is_empty() {
+            let others: Vec<String> = others.iter().map(|name| format!("{name:?}")).collect();
+            let verb = if others.len() == 1 { "differs" } else { "differ" };
+            what += &format!("; {} {verb}, too", listed(&others));
+        }
+        Reason::new(Kind::DifferingRows, what)
+    }
+}
 
 /// The column of `columns` that tells apart all rows of one key that are not identical, which `claims` names in pairs;
 /// one of text or time rather than of numbers, since numbers differ by chance.
-pub(super) fn telling<'a>(
-    columns: &[(&'a Value, &ArrayRef)],
-    claims: &[(u32, u32)],
-) -> Result<Option<&'a str>, Reason> {
+fn telling<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option<&'a str>, Reason> {
     let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for &(first, other) in claims {
         groups.entry(first).or_insert_with(|| vec![first as usize]).push(other as usize);
     }
-    let is_number = |value: &Value| value.logical.is_integer() || matches!(value.logical, DataType::Decimal128(..));
-    let mut candidates: Vec<&(&Value, &ArrayRef)> = columns
+    let is_number =
+        |column: &Compared| column.logical.is_integer() || matches!(column.logical, DataType::Decimal128(..));
+    let mut candidates: Vec<&Compared> = columns
         .iter()
-        .filter(|(value, array)| {
-            can_be_key(&value.logical) && value.logical != DataType::Boolean && array.logical_null_count() == 0
+        .filter(|Compared { logical, array, .. }| {
+            can_be_key(logical) && **logical != DataType::Boolean && array.logical_null_count() == 0
         })
         .collect();
-    candidates.sort_by_key(|(value, _)| is_number(value));
-    for (value, array) in candidates {
-        let order = KeyOrder::new(&[(*array).clone()], &[(*array).clone()]).map_err(Reason::undecodable)?;
-        if tells(columns, &order, &groups)? && (!is_number(value) || repeats(&order, &groups)) {
-            return Ok(Some(&value.name));
+    candidates.sort_by_key(|column| is_number(column));
+    for column in candidates {
+        let arrays = std::slice::from_ref(column.array);
+        let order = KeyOrder::new(arrays, arrays).map_err(Reason::undecodable)?;
+        if tells(columns, &order, &groups)? && (!is_number(column) || repeats(&order, &groups)) {
+            return Ok(Some(column.name));
         }
     }
     Ok(None)
 }
 
 /// Whether rows of one of `groups` that are equal by `order` are identical.
-fn tells(
-    columns: &[(&Value, &ArrayRef)],
-    order: &KeyOrder,
-    groups: &BTreeMap<u32, Vec<usize>>,
-) -> Result<bool, Reason> {
-    let same = columns.iter().map(|(_, array)| identity(array, array)).collect::<Result<Vec<_>, _>>();
+fn tells(columns: &[Compared], order: &KeyOrder, groups: &BTreeMap<u32, Vec<usize>>) -> Result<bool, Reason> {
+    let same = columns.iter().map(|column| identity(column.array, column.array)).collect::<Result<Vec<_>, _>>();
     let same = same.map_err(Reason::undecodable)?;
     Ok(groups.values().all(|rows| {
         let mut rows = rows.clone();
@@ -79,14 +137,15 @@ impl Survey {
     /// # Errors
     /// When the observer cancels.
     pub(crate) fn is_full(&self, name: &str, workers: &Workers, observer: &dyn Observer) -> Result<bool> {
-        let full = workers.try_map(self.inputs.len(), |n| {
+        let files: Vec<&InputFile> = self.files().collect();
+        let full = workers.try_map(files.len(), |n| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let input = &self.inputs[n];
-            let stamp = Stamp { byte_len: input.byte_len, modified_ns: input.modified_ns };
-            let (path, schema) = (self.root.join(&input.path), &input.layout.schema);
-            let is_there = input.row_count == 0 || schema.values.iter().any(|value| value.name == name);
+            let file = files[n];
+            let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
+            let (path, schema) = (self.root.join(&file.path), &file.layout.schema);
+            let is_there = file.row_count == 0 || schema.values.iter().any(|value| value.name == name);
             let asked = || answer(&path, stamp, schema, &Small::default(), name, &Question::Full, &self.allowance);
             Ok(is_there && asked().is_ok())
         })?;

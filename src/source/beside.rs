@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::ignore::Ignore;
 use super::naming::{copied, is_part, names_in, shown, tells_of_parquet};
 use super::pattern::Pattern;
 use crate::hint::{counted, listed};
@@ -13,8 +14,9 @@ use crate::hint::{counted, listed};
 const FOLDERS: usize = 1000;
 
 /// What the pattern passes over.
-#[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct Beside<'a> {
+    root: &'a Path,
+    ignore: &'a [Ignore],
     /// In the directories of stocks that have a file.
     of_stocks: Vec<PathBuf>,
     files: Vec<PathBuf>,
@@ -22,11 +24,20 @@ pub(super) struct Beside {
     others: Vec<PathBuf>,
 }
 
-impl Beside {
-    /// Adds `path`, relative to `root`, which is not what the pattern names.
-    pub(super) fn add(&mut self, root: &Path, path: PathBuf) {
+impl<'a> Beside<'a> {
+    /// Of what lies below `root`, but for what is ignored.
+    pub(super) fn new(root: &'a Path, ignore: &'a [Ignore]) -> Beside<'a> {
+        let none = Vec::new;
+        Beside { root, ignore, of_stocks: none(), files: none(), folders: none(), others: none() }
+    }
+
+    /// Adds `path`, relative to the source directory, which is not what the pattern names.
+    pub(super) fn add(&mut self, path: PathBuf) {
+        if self.ignore.iter().any(|ignore| ignore.matches(&path)) {
+            return;
+        }
         let name = path.file_name().unwrap_or_default();
-        let at = root.join(&path);
+        let at = self.root.join(&path);
         if !at.is_dir() {
             if tells_of_parquet(name) { self.files.push(path) } else { self.others.push(path) }
         } else if self.folders.len() + self.others.len() < FOLDERS && holds_parquet(&at, 2) {
@@ -36,27 +47,30 @@ impl Beside {
         }
     }
 
-    /// Looks beside each step of `directory`, relative to `root`, for other directories of the kind.
-    pub(super) fn look_above(&mut self, root: &Path, directory: &Path) {
+    /// Looks beside each step of `directory` for other directories of the kind.
+    pub(super) fn look_above(&mut self, directory: &Path) {
         let mut above = PathBuf::new();
         for step in directory {
-            for name in names_in(&root.join(&above)).unwrap_or_default().into_iter().filter(|name| name != step) {
-                self.add(root, above.join(name));
+            for name in names_in(&self.root.join(&above)).unwrap_or_default().into_iter().filter(|name| name != step) {
+                self.add(above.join(name));
             }
             above.push(step);
         }
     }
 
-    /// Looks beside each step from `start` to `file`, both relative to `root`, where the stock of `file` may have more.
-    pub(super) fn look(&mut self, root: &Path, start: &Path, file: &Path) {
+    /// Looks beside each step from `start` to `file`, where the stock of `file` may have more.
+    pub(super) fn look(&mut self, start: &Path, file: &Path) {
         let Ok(steps) = file.strip_prefix(start) else { return };
         let mut directory = start.to_owned();
         for step in steps {
             // What cannot be listed is found again when the file in it is opened.
-            let names = names_in(&root.join(&directory)).unwrap_or_default();
+            let names = names_in(&self.root.join(&directory)).unwrap_or_default();
             for name in names.into_iter().filter(|name| name != step) {
                 let path = directory.join(&name);
-                let is_more = tells_of_parquet(&name) || holds_parquet(&root.join(&path), 2);
+                if self.ignore.iter().any(|ignore| ignore.matches(&path)) {
+                    continue;
+                }
+                let is_more = tells_of_parquet(&name) || holds_parquet(&self.root.join(&path), 2);
                 if is_more { self.of_stocks.push(path) } else { self.others.push(path) }
             }
             directory.push(step);
@@ -96,7 +110,9 @@ pub(super) fn odd_codes(codes: &[(String, PathBuf)], pattern: &Pattern) -> Vec<S
     let known: HashSet<&str> = codes.iter().map(|(code, _)| code.as_str()).collect();
     let mut notes = Vec::new();
     let mut note = |one: &str, many: &str, is_odd: &dyn Fn(&str) -> bool| {
-        let odd: Vec<&str> = codes.iter().map(|(code, _)| code.as_str()).filter(|code| is_odd(code)).collect();
+        let mut odd: Vec<&str> = codes.iter().map(|(code, _)| code.as_str()).filter(|code| is_odd(code)).collect();
+        // Of a stock with several files once; they stand side by side.
+        odd.dedup();
         if !odd.is_empty() {
             let names: Vec<String> = odd.iter().map(|code| shown(OsStr::new(code))).collect();
             notes.push(format!("{}: {}", counted(odd.len(), one, many), listed(&names)));
@@ -105,7 +121,7 @@ pub(super) fn odd_codes(codes: &[(String, PathBuf)], pattern: &Pattern) -> Vec<S
     let is_copy = |code: &str| copied(code).is_some_and(|original| known.contains(original));
     note("stock looks like a copy of another", "stocks look like copies of others", &is_copy);
     note("stock looks like a part of one data set", "stocks look like parts of one data set", &is_part);
-    if !pattern.is_encoded() {
+    if !pattern.encodes_code() {
         let one = "code has a percent sign in it, which is decoded in key=value directories only";
         let many = "codes have percent signs in them, which are decoded in key=value directories only";
         note(one, many, &|code| super::naming::percent_decoded(code.as_bytes()) != code.as_bytes());

@@ -31,6 +31,11 @@ impl Candidate {
         refusal.as_ref().or(date)
     }
 
+    /// Its stock and its path.
+    pub(super) fn name(&self) -> (String, PathBuf) {
+        (self.code.clone(), self.path.clone())
+    }
+
     pub(super) fn has_rows(&self) -> bool {
         self.footer.row_count > 0
     }

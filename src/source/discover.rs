@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::advice::nothing;
 use super::beside::{Beside, odd_codes};
-use super::naming::{NULL_PARTITION, is_hidden, shown};
+use super::code_template::code_of;
+use super::meeting::{Fitting, Meeting, of_several_stocks};
+use super::naming::shown;
 use super::options::SourceOptions;
+use super::pattern::{Entry, Values};
 use super::trouble::is_of_file;
 use crate::error::{Error, Result};
 pub(super) use crate::hint::counted;
@@ -21,19 +23,17 @@ pub(super) fn skip(path: &Path, reason: Reason) -> Skipped {
     Skipped { path: shown(path.as_os_str()), reason }
 }
 
-fn no_code(what: &str) -> Reason {
-    Reason::new(Kind::NoCode, what).or(Remedy::Do("rename the file after its code".to_owned()))
-}
-
 /// What lies in the source directory.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Code and relative path, by code. A code names one path, so codes are unique.
+    /// Code and relative path, by code and path. All files of a code are one stock's.
     pub(super) files: Vec<(String, PathBuf)>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<String>,
-    /// Relative paths that would match if their names were not hidden by convention.
+    /// Relative paths that would match, or lead to what would, if their names were not hidden by convention.
     pub(super) hidden: Vec<PathBuf>,
+    /// Where one code may mean several stocks; such files are skipped.
+    pub(super) meeting: Option<Meeting>,
 }
 
 /// The files below `root` that match the pattern of `options`.
@@ -45,69 +45,34 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
         let way_out = "give the directory that holds one Parquet file per stock";
         return Err(Error::refused(format!("{} is a file", root.display()), way_out));
     }
+    options.check_template()?;
     let pattern = &options.pattern;
-    let directory = root.join(pattern.before());
-    let mut found = Found::default();
-    let mut beside = Beside::default();
-    let is_there = match fs::metadata(&directory) {
+    let mut walk =
+        Walk { root, options, beside: Beside::new(root, &options.ignore), files: Vec::new(), found: Found::default() };
+    let before = pattern.before();
+    let is_there = match fs::metadata(root.join(&before)) {
         Ok(metadata) => metadata.is_dir(),
         Err(error) if is_of_file(&error) => false,
-        Err(error) => return Err(Error::io("read", &directory)(error)),
+        Err(error) => return Err(Error::io("read", &root.join(&before))(error)),
     };
-    if pattern.before().as_os_str().is_empty() || is_there {
-        beside.look_above(root, pattern.before());
-        for entry in fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
-            let name = entry.map_err(Error::io("read", &directory))?.file_name();
-            // Joining an empty path would leave a slash at the end.
-            let path = match pattern.after() {
-                none if none.as_os_str().is_empty() => pattern.before().join(&name),
-                after => pattern.before().join(&name).join(after),
-            };
-            let code = pattern.code(name.as_bytes());
-            if is_hidden(&name) && !pattern.asks_for_hidden() {
-                if code.is_some() {
-                    found.hidden.push(path);
+    if before.as_os_str().is_empty() || is_there {
+        walk.beside.look_above(&before);
+        let at = before.iter().count();
+        walk.list(&before, at, &Values::default())?;
+    }
+    let Walk { beside, mut files, mut found, .. } = walk;
+    files.sort_unstable_by(|a, b| (&a.code, &a.path).cmp(&(&b.code, &b.path)));
+    for stock in files.chunk_by(|a, b| a.code == b.code) {
+        match of_several_stocks(stock, options) {
+            None => found.files.extend(stock.iter().map(|file| (file.code.clone(), file.path.clone()))),
+            Some((reasons, meeting)) => {
+                found.skipped.extend(stock.iter().zip(reasons).map(|(file, reason)| skip(&file.path, reason)));
+                if let Some(meeting) = meeting {
+                    found.meeting.get_or_insert(meeting).count += 1;
                 }
-                continue;
-            }
-            let Some(code) = code else {
-                beside.add(root, pattern.before().join(&name));
-                continue;
-            };
-            if !pattern.after().as_os_str().is_empty() {
-                match fs::symlink_metadata(root.join(&path)) {
-                    Ok(_) => beside.look(root, &pattern.before().join(&name), &path),
-                    Err(error)
-                        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-                            && !is_dangling(&directory.join(&name)) =>
-                    {
-                        beside.add(root, pattern.before().join(&name));
-                        continue;
-                    }
-                    Err(error) if !is_of_file(&error) => return Err(Error::io("read", &root.join(&path))(error)),
-                    // It may be a stock's file, and silence would lose the stock.
-                    Err(error) => {
-                        found
-                            .skipped
-                            .push(skip(&path, Reason::new(Kind::Unreadable, format!("cannot be examined: {error}"))));
-                        continue;
-                    }
-                }
-            }
-            match std::str::from_utf8(&code) {
-                Err(_) => found.skipped.push(skip(&path, no_code("its name is not UTF-8, so it gives no code"))),
-                Ok("") => found.skipped.push(skip(&path, no_code("its name leaves nothing for the code"))),
-                Ok(NULL_PARTITION) if pattern.is_encoded() => {
-                    found
-                        .skipped
-                        .push(skip(&path, no_code("its name gives no code, but says that its rows have none")));
-                }
-                Ok(code) => found.files.push((code.to_owned(), path)),
             }
         }
     }
-    found.files.sort_unstable();
-    refuse_twins(&mut found);
     let is_file = |(_, path): &(String, PathBuf)| !root.join(path).is_dir();
     if found.skipped.is_empty() && !found.files.iter().any(is_file) {
         return Err(nothing(root, options)?);
@@ -118,19 +83,85 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     Ok(found)
 }
 
-/// Leaves out files that have one code, which escapes make possible: nobody can say which one is the stock's.
-fn refuse_twins(found: &mut Found) {
-    let mut files = std::mem::take(&mut found.files);
-    for twins in files.chunk_by_mut(|a, b| a.0 == b.0) {
-        let [(code, path)] = twins else {
-            for (at, (code, path)) in twins.iter().enumerate() {
-                let other = shown(twins[usize::from(at == 0)].1.as_os_str());
-                let reason = Reason::new(Kind::SharedCode, format!("gives the code {code:?}, as {other} does"));
-                found.skipped.push(skip(path, reason.or(Remedy::Do("rename one of them".to_owned()))));
+struct Walk<'a> {
+    root: &'a Path,
+    options: &'a SourceOptions,
+    beside: Beside<'a>,
+    files: Vec<Fitting>,
+    found: Found,
+}
+
+impl Walk<'_> {
+    /// Looks at the entries of `directory` as step `at` of the pattern.
+    fn list(&mut self, directory: &Path, at: usize, known: &Values) -> Result<()> {
+        let whole = self.root.join(directory);
+        for entry in fs::read_dir(&whole).map_err(Error::io("read", &whole))? {
+            let name = entry.map_err(Error::io("read", &whole))?.file_name();
+            let path = directory.join(&name);
+            if self.options.ignores(&path) {
+                continue;
             }
-            continue;
-        };
-        found.files.push((std::mem::take(code), std::mem::take(path)));
+            match self.options.pattern.entry(at, &name, known) {
+                Entry::Hidden { fits: true } => self.found.hidden.push(path),
+                Entry::Hidden { fits: false } => {}
+                Entry::Other => self.beside.add(path),
+                Entry::Fits(values) => self.follow(path, at + 1, values)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on below `start`, which fits all steps before step `at`.
+    fn follow(&mut self, start: PathBuf, mut at: usize, values: Values) -> Result<()> {
+        let mut path = start.clone();
+        let pattern = &self.options.pattern;
+        while let Some(name) = pattern.step(at).and_then(|step| step.closed(&values)) {
+            path.push(name);
+            at += 1;
+        }
+        let is_file = pattern.step(at).is_none();
+        if is_file && path == start {
+            self.add(path, values);
+            return Ok(());
+        }
+        if self.options.ignores(&path) {
+            return Ok(());
+        }
+        let whole = self.root.join(&path);
+        let looked = if is_file { fs::symlink_metadata(&whole).map(drop) } else { fs::read_dir(&whole).map(drop) };
+        match looked {
+            Ok(()) if is_file => {
+                self.beside.look(&start, &path);
+                self.add(path, values);
+            }
+            Ok(()) => {
+                self.beside.look(&start, &path);
+                self.list(&path, at, &values)?;
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                    && !is_dangling(&self.root.join(&start)) =>
+            {
+                self.beside.add(start);
+            }
+            Err(error) if !is_of_file(&error) => return Err(Error::io("read", &whole)(error)),
+            // There may be a stock's file, and silence would lose the stock.
+            Err(error) => {
+                let reason = Reason::new(Kind::Unreadable, format!("cannot be examined: {error}"));
+                self.found.skipped.push(skip(&path, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: PathBuf, values: Values) {
+        match code_of(self.options.code_template.as_ref(), &values) {
+            Ok(code) => self.files.push(Fitting { code, path, values }),
+            Err(why) => {
+                let rename = Remedy::Do("rename the file after its code".to_owned());
+                self.found.skipped.push(skip(&path, Reason::new(Kind::NoCode, why).or(rename)));
+            }
+        }
     }
 }
 

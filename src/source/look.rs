@@ -1,7 +1,7 @@
 //! Looks at every input once, by its footer, and agrees on what the panel will be.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -14,6 +14,7 @@ use super::date_advice::{Advised, DateAdvice};
 use super::dates::DateRules;
 use super::discover::{Found, counted, discover, skip};
 use super::exact::Small;
+use super::naming::shown;
 use super::options::SourceOptions;
 use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
 use super::parquet::settle::settle_instants;
@@ -21,14 +22,16 @@ use super::prior::Prior;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::scan::Scan;
 use super::settle::{Look, settle};
-use super::survey::{Input, Layout, Survey, Target};
+use super::survey::{Input, InputFile, Layout, Survey, Target};
 use super::trial::{Party, Trial};
 use super::trouble::check_machine;
+use super::unit::beside_unusable;
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::reason::Reason;
+use crate::skipped::Skipped;
 use crate::workers::Workers;
 
 /// Schemas without a date of which one file each is looked into for an advice.
@@ -42,6 +45,9 @@ const LOOKED_INTO: usize = 20;
 /// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
     let found = discover(root, options)?;
+    if let Some(meeting) = &found.meeting {
+        return Err(meeting.refusal());
+    }
     look_at(root, found, None, options, workers, observer)
 }
 
@@ -94,12 +100,17 @@ fn look_at(
     observer.end();
 
     let mut candidates = Vec::new();
+    let mut bad: Vec<(String, PathBuf)> = Vec::new();
     for ((code, path), looked) in files.into_iter().zip(looked) {
         match looked {
             Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
-            Err(reason) => skipped.push(skip(&path, reason)),
+            Err(reason) => {
+                skipped.push(skip(&path, reason));
+                bad.push((code, path));
+            }
         }
     }
+    candidates = leave_out(candidates, &bad, &mut skipped);
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
     let options = &match prior {
         None => settle(options, &mut candidates, &look, &mut notes)?,
@@ -112,7 +123,8 @@ fn look_at(
     }
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
-    candidates = usable;
+    let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
+    candidates = leave_out(usable, &bad, &mut skipped);
     let before = prior.map(|prior| prior.date_name);
     let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), &allowance);
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
@@ -131,22 +143,32 @@ fn look_at(
     }
 
     let trial = Trial { root, options, prior, allowance: &allowance, workers, observer };
-    let Agreement { columns, refused: disputed } = trial.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
-    let mut kept = Vec::with_capacity(candidates.len());
-    for (candidate, reason) in candidates.into_iter().zip(disputed) {
-        match reason {
-            Some(reason) => {
-                refused.push(candidate);
-                reasons.push(reason);
+    let columns = loop {
+        let Agreement { columns, refused: disputed } =
+            trial.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
+        let mut kept = Vec::with_capacity(candidates.len());
+        let mut bad: Vec<(String, PathBuf)> = Vec::new();
+        for (candidate, reason) in candidates.into_iter().zip(disputed) {
+            match reason {
+                Some(reason) => {
+                    bad.push(candidate.name());
+                    refused.push(candidate);
+                    reasons.push(reason);
+                }
+                None => kept.push(candidate),
             }
-            None => kept.push(candidate),
         }
-    }
-    candidates = kept;
+        let kept_count = kept.len();
+        candidates = leave_out(kept, &bad, &mut skipped);
+        // The other files of a stock that is left out have no say in the types.
+        if candidates.len() == kept_count {
+            break columns;
+        }
+    };
     // In the order of their codes, as they would be looked at.
     let mut everyone: Vec<(&Candidate, Option<usize>)> = candidates.iter().map(|candidate| (candidate, None)).collect();
     everyone.extend(refused.iter().zip(0..).map(|(candidate, n)| (candidate, Some(n))));
-    everyone.sort_by(|a, b| a.0.code.cmp(&b.0.code));
+    everyone.sort_by(|a, b| (&a.0.code, &a.0.path).cmp(&(&b.0.code, &b.0.path)));
     let places = everyone.iter().enumerate().filter_map(|(place, (_, n))| Some((place, reasons[(*n)?].clone())));
     let mut reasons: Vec<(usize, Reason)> = places.collect();
     let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
@@ -247,7 +269,7 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options
     };
     let targets: Arc<[Target]> = columns.iter().map(target).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
-    let mut inputs = Vec::with_capacity(candidates.len());
+    let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
     for Candidate { code, path, stamp, footer, .. } in candidates {
         let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
             let values = &footer.schema.values;
@@ -261,17 +283,35 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options
                 Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets), key: key.into() };
             (Arc::new(layout), row_bits)
         });
-        inputs.push(Input {
-            code,
-            path,
-            byte_len: stamp.byte_len,
-            modified_ns: stamp.modified_ns,
-            row_count: footer.row_count,
-            decoded_len: footer.row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len),
-            layout: Arc::clone(layout),
-        });
+        let Stamp { byte_len, modified_ns } = stamp;
+        let row_count = footer.row_count;
+        let decoded_len = row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len);
+        let file = InputFile { path, byte_len, modified_ns, row_count, layout: Arc::clone(layout) };
+        match inputs.last_mut().filter(|input| input.code == code) {
+            Some(input) => {
+                input.row_count = input.row_count.saturating_add(row_count);
+                input.decoded_len = input.decoded_len.saturating_add(decoded_len);
+                input.files.push(file);
+            }
+            None => inputs.push(Input { code, files: vec![file], row_count, decoded_len }),
+        }
     }
     inputs
+}
+
+/// `candidates` without those of stocks that have a file among `bad`, which are told of among `skipped`.
+fn leave_out(candidates: Vec<Candidate>, bad: &[(String, PathBuf)], skipped: &mut Vec<Skipped>) -> Vec<Candidate> {
+    let mut others: HashMap<&str, &Path> = HashMap::new();
+    for (code, path) in bad {
+        others.entry(code).or_insert(path);
+    }
+    let (whole, torn): (Vec<Candidate>, Vec<Candidate>) =
+        candidates.into_iter().partition(|candidate| !others.contains_key(candidate.code.as_str()));
+    for candidate in torn {
+        let other = others.get(candidate.code.as_str()).map_or_else(String::new, |path| shown(path.as_os_str()));
+        skipped.push(skip(&candidate.path, beside_unusable(&other)));
+    }
+    whole
 }
 
 /// Bits of one value, validity and the bytes of texts aside.

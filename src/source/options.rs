@@ -1,11 +1,14 @@
 //! What a user may decide about the input. Kept in the store as JSON, so that an update can repeat it.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
+use super::code_template::{CodeTemplate, code_of};
+use super::ignore::Ignore;
 use super::pattern::Pattern;
 use super::types::{join, parse_type};
 use crate::error::{Error, Result};
@@ -19,8 +22,13 @@ pub(super) const CODE_NAME: &str = "ts_code";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceOptions {
-    /// Where a stock's file lies below the source directory.
+    /// Where a stock's files lie below the source directory.
     pub pattern: Pattern,
+    /// How the code is made of the pattern's placeholders. `None`: it is what `{code}` stands for, and files that give one
+    /// code in several places must be told apart by a time.
+    pub code_template: Option<CodeTemplate>,
+    /// What is left out of what the pattern finds.
+    pub ignore: Vec<Ignore>,
     /// Name of the output column for the code; a file's column of this name must agree with the file's name. `None`: a
     /// column of text that has the file's code in every row of every file, else `ts_code`.
     pub code_column: Option<String>,
@@ -75,6 +83,26 @@ impl SourceOptions {
         options
     }
 
+    /// Refuses a template of codes that names what the pattern lacks.
+    pub(super) fn check_template(&self) -> Result<()> {
+        let Some(name) = self.code_template.as_ref().and_then(|template| template.unknown_in(&self.pattern)) else {
+            return Ok(());
+        };
+        let why = format!("names {{{name}}}, which the pattern {} does not have", self.pattern);
+        let way_out = Remedy::Do(format!("put {{{name}}} where it stands in the paths"));
+        Err(Error::invalid(Setting::CodeTemplate(String::new()), why, [way_out]))
+    }
+
+    /// The code of the file at `path`, relative to the source directory.
+    pub(crate) fn code_of(&self, path: &Path) -> Option<String> {
+        code_of(self.code_template.as_ref(), &self.pattern.values_of(path)?).ok()
+    }
+
+    /// Whether what lies at `path`, relative to the source directory, is left out.
+    pub(super) fn ignores(&self, path: &Path) -> bool {
+        self.ignore.iter().any(|ignore| ignore.matches(path))
+    }
+
     /// Whether the column `name` is to be kept.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))
@@ -100,6 +128,8 @@ impl SourceOptions {
 /// What a user decides anew about the input of a store, beside what the store remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OptionChanges {
+    /// More to leave out of what the pattern finds.
+    pub ignore: Vec<Ignore>,
     /// As [`SourceOptions::date_columns`], if not empty.
     pub date_columns: Vec<String>,
     /// As [`SourceOptions::date_format`].
@@ -126,6 +156,8 @@ impl OptionChanges {
     /// `options` with these changes.
     pub(crate) fn apply(&self, options: &SourceOptions) -> SourceOptions {
         let mut options = options.clone();
+        let ignored: Vec<Ignore> = self.ignore.iter().filter(|glob| !options.ignore.contains(glob)).cloned().collect();
+        options.ignore.extend(ignored);
         if !self.date_columns.is_empty() {
             options.date_columns.clone_from(&self.date_columns);
         }

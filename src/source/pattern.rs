@@ -1,6 +1,5 @@
-//! The path of a stock's file below the source directory, with the code left open.
+//! The paths of a stock's files below the source directory, with the code and what else varies left open.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -11,69 +10,220 @@ use serde::{Deserialize, Serialize};
 
 use super::naming::{is_hidden, percent_decoded};
 
-const CODE: &str = "{code}";
+/// The placeholder of the code.
+pub(super) const CODE: &str = "code";
+/// A placeholder of anything.
+pub(super) const ANYTHING: &str = "*";
 
-/// A relative path with `{code}` in it once, such as `{code}.parquet` or `code={code}/data.parquet`.
+/// A relative path with placeholders: `{code}`, once in a step of the path at least, and others such as `{exchange}` or
+/// `{year}`; `{*}` stands for anything. A name that comes again stands for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern {
     text: String,
-    /// Components before the one that holds the code.
-    before: PathBuf,
-    prefix: String,
-    suffix: String,
-    /// Components after the one that holds the code.
-    after: PathBuf,
+    steps: Vec<Step>,
+}
+
+/// The name of one directory, or of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    parts: Vec<Part>,
+    /// Whether the step is the value of a `key=value` directory. Those who write such directories escape what a name
+    /// cannot hold, as in `symbol=BTC%2FUSDT`; nobody does so in the names of files.
+    is_encoded: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Open(String),
+}
+
+/// What the placeholders of a path stand for, in the order of the pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Values(Vec<Value>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) name: String,
+    /// As it stands in the path.
+    pub(super) text: Vec<u8>,
+    /// Which step of the path has it.
+    pub(super) step: usize,
+    is_encoded: bool,
+}
+
+impl Values {
+    pub(super) fn all(&self) -> &[Value] {
+        &self.0
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|value| value.name == name)
+    }
+}
+
+impl Value {
+    /// What it means: decoded where the path escapes it.
+    pub(super) fn decoded(&self) -> Vec<u8> {
+        if self.is_encoded { percent_decoded(&self.text) } else { self.text.clone() }
+    }
+
+    pub(super) fn is_encoded(&self) -> bool {
+        self.is_encoded
+    }
+}
+
+impl Step {
+    /// The name where nothing is open, `known` values in their places.
+    pub(super) fn closed(&self, known: &Values) -> Option<PathBuf> {
+        let mut name = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => name.extend_from_slice(text.as_bytes()),
+                Part::Open(open) => name.extend_from_slice(&known.get(open).filter(|_| open != ANYTHING)?.text),
+            }
+        }
+        Some(PathBuf::from(OsStr::from_bytes(&name)))
+    }
+
+    /// `known` and the values that `name` gives as step `step`; `None` if it has another shape. The code takes as much of
+    /// it as can be, and each other placeholder something.
+    fn values(&self, name: &[u8], step: usize, known: &Values) -> Option<Values> {
+        let known_text = |part: &Part| match part {
+            Part::Text(text) => Some(text.as_bytes().to_vec()),
+            Part::Open(open) => known.get(open).filter(|_| open != ANYTHING).map(|value| value.text.clone()),
+        };
+        let texts: Vec<Option<Vec<u8>>> = self.parts.iter().map(known_text).collect();
+        let is_code = |n: &usize| texts[*n].is_none() && self.parts[*n] == Part::Open(CODE.to_owned());
+        // What stands before the greedy part is found from the left, and what stands behind it from the right.
+        let open: Vec<usize> = (0..texts.len()).filter(|&n| texts[n].is_none()).collect();
+        let Some(&greedy) = open.iter().find(|n| is_code(n)).or(open.last()) else {
+            let whole: Vec<u8> = texts.into_iter().flatten().flatten().collect();
+            return (whole == name).then(|| known.clone());
+        };
+        let mut found: Vec<Option<&[u8]>> = vec![None; texts.len()];
+        let mut rest = name;
+        let mut pending = None;
+        for (n, text) in texts.iter().enumerate().take(greedy) {
+            match (text, pending.take()) {
+                (Some(text), None) => rest = rest.strip_prefix(&text[..])?,
+                (Some(text), Some(before)) => {
+                    let at = 1 + find(rest.get(1..)?, text)?;
+                    found[before] = Some(&rest[..at]);
+                    rest = &rest[at + text.len()..];
+                }
+                (None, _) => pending = Some(n),
+            }
+        }
+        for (n, text) in texts.iter().enumerate().skip(greedy + 1).rev() {
+            match (text, pending.take()) {
+                (Some(text), None) => rest = rest.strip_suffix(&text[..])?,
+                (Some(text), Some(behind)) => {
+                    let at = find_last(rest.get(..rest.len().checked_sub(1)?)?, text)?;
+                    found[behind] = Some(&rest[at + text.len()..]);
+                    rest = &rest[..at];
+                }
+                (None, _) => pending = Some(n),
+            }
+        }
+        found[greedy] = Some(rest).filter(|rest| is_code(&greedy) || !rest.is_empty());
+        let mut values = known.clone();
+        for n in open {
+            let Part::Open(name) = &self.parts[n] else { continue };
+            let text = found[n]?.to_vec();
+            values.0.push(Value { name: name.clone(), text, step, is_encoded: self.is_encoded });
+        }
+        Some(values)
+    }
+
+    /// Whether the step itself asks for names that would not be looked at.
+    fn asks_for_hidden(&self) -> bool {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Open(_) => "x".to_owned(),
+        };
+        is_hidden(OsStr::new(&self.parts.iter().map(part).collect::<String>()))
+    }
+}
+
+/// What an entry of a directory is to the pattern.
+pub(super) enum Entry {
+    /// A name that conventions hide, of the pattern's shape or not.
+    Hidden {
+        fits: bool,
+    },
+    /// One of another shape.
+    Other,
+    Fits(Values),
 }
 
 impl Pattern {
-    /// The directory whose entries carry the code, relative to the source directory.
-    pub(super) fn before(&self) -> &PathBuf {
-        &self.before
+    pub(super) fn step(&self, at: usize) -> Option<&Step> {
+        self.steps.get(at)
     }
 
-    /// What follows the entry that carries the code; empty where that entry is the file itself.
-    pub(super) fn after(&self) -> &PathBuf {
-        &self.after
+    /// The steps before the first that has a placeholder.
+    pub(super) fn before(&self) -> PathBuf {
+        let closed = self.steps.iter().map_while(|step| step.closed(&Values::default()));
+        closed.collect()
     }
 
-    /// The code that an entry's name gives, in bytes; `None` if the name has another shape. It is what stands between
-    /// prefix and suffix, decoded where that is the value of a `key=value` directory.
-    pub(super) fn code<'n>(&self, name: &'n [u8]) -> Option<Cow<'n, [u8]>> {
-        let code = name.strip_prefix(self.prefix.as_bytes())?.strip_suffix(self.suffix.as_bytes())?;
-        Some(if self.is_encoded() { percent_decoded(code).into() } else { code.into() })
+    /// The names of all placeholders, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|step| &step.parts).filter_map(|part| match part {
+            Part::Open(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
     }
 
-    /// Whether the code is the value of a `key=value` directory. Those who write such directories escape what a name
-    /// cannot hold, as in `symbol=BTC%2FUSDT`; nobody does so in the names of files.
-    pub(super) fn is_encoded(&self) -> bool {
-        let is_key = self.prefix.strip_suffix('=').is_some_and(|key| !key.is_empty());
-        is_key && self.suffix.is_empty() && !self.after.as_os_str().is_empty()
+    /// Whether the code is the value of a `key=value` directory, and decoded.
+    pub(super) fn encodes_code(&self) -> bool {
+        let code = Part::Open(CODE.to_owned());
+        self.steps.iter().find(|step| step.parts.contains(&code)).is_some_and(|step| step.is_encoded)
     }
 
-    /// Whether the pattern itself asks for names that would not be looked at.
-    pub(super) fn asks_for_hidden(&self) -> bool {
-        is_hidden(OsStr::new(&format!("{}x{}", self.prefix, self.suffix)))
+    /// What the entry `name` of a directory is as step `at`, after steps that gave the values `known`.
+    pub(super) fn entry(&self, at: usize, name: &OsStr, known: &Values) -> Entry {
+        let Some(step) = self.steps.get(at) else { return Entry::Other };
+        let values = step.values(name.as_bytes(), at, known);
+        match values {
+            values if is_hidden(name) && !step.asks_for_hidden() => Entry::Hidden { fits: values.is_some() },
+            Some(values) => Entry::Fits(values),
+            None => Entry::Other,
+        }
     }
 
-    /// The code that the pattern takes from this path, in bytes.
-    pub(crate) fn code_of(&self, path: &Path) -> Option<Vec<u8>> {
-        let rest = path.strip_prefix(&self.before).ok()?;
-        let name = rest.components().next()?.as_os_str();
-        let fits = rest.components().skip(1).eq(self.after.components());
-        self.code(name.as_bytes()).filter(|_| fits).map(Cow::into_owned)
+    /// The values that `path` gives.
+    pub(super) fn values_of(&self, path: &Path) -> Option<Values> {
+        let names: Vec<&OsStr> = path.iter().collect();
+        if names.len() != self.steps.len() {
+            return None;
+        }
+        let all = self.steps.iter().zip(names).enumerate();
+        all.into_iter()
+            .try_fold(Values::default(), |known, (at, (step, name))| step.values(name.as_bytes(), at, &known))
     }
+
+    /// Whether `path` is one of the pattern's.
+    pub(crate) fn fits(&self, path: &Path) -> bool {
+        self.values_of(path).is_some()
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    // A code may be empty, and no window is.
+    text.windows(wanted.len().max(1)).position(|window| window == wanted)
+}
+
+fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len().max(1)).rposition(|window| window == wanted)
 }
 
 impl Default for Pattern {
     fn default() -> Pattern {
-        Pattern {
-            text: "{code}.parquet".to_owned(),
-            before: PathBuf::new(),
-            prefix: String::new(),
-            suffix: ".parquet".to_owned(),
-            after: PathBuf::new(),
-        }
+        let parts = vec![Part::Open(CODE.to_owned()), Part::Text(".parquet".to_owned())];
+        Pattern { text: "{code}.parquet".to_owned(), steps: vec![Step { parts, is_encoded: false }] }
     }
 }
 
@@ -83,40 +233,71 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// Whether `name` may stand for what a placeholder finds.
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Takes `text` apart into what stands between braces, and the rest. A brace that begins no placeholder stands for itself.
+pub(super) fn parts_of(text: &str) -> Vec<Result<&str, &str>> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while let Some(open) = text[at..].find('{').map(|found| at + found) {
+        at = open + 1;
+        let Some(close) = text[at..].find('}').map(|found| at + found) else { break };
+        let name = &text[at..close];
+        if name == ANYTHING || is_name(name) {
+            parts.extend((start < open).then(|| Err(&text[start..open])));
+            parts.push(Ok(name));
+            (start, at) = (close + 1, close + 1);
+        }
+    }
+    parts.extend((start < text.len()).then(|| Err(&text[start..])));
+    parts
+}
+
 impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Pattern, String> {
-        let refuse = |why: &str| Err(format!("pattern {text:?} {why}; write it like {CODE}.parquet"));
-        if text.matches(CODE).count() != 1 {
-            return refuse("must have {code} in it exactly once");
-        }
+        let refuse = |why: &str| Err(format!("pattern {text:?} {why}; write it like {{code}}.parquet"));
         if text.starts_with('/') {
             return refuse("must be relative to the source directory");
         }
-        let components: Vec<&str> = text.split('/').collect();
-        if components.contains(&"") {
+        let names: Vec<&str> = text.split('/').collect();
+        if names.contains(&"") {
             return refuse("has an empty component");
         }
-        if components.iter().any(|component| matches!(*component, "." | "..")) {
+        if names.iter().any(|name| matches!(*name, "." | "..")) {
             return refuse("must not have . or .. as a component");
         }
         if text.contains('\0') {
             return refuse("has a zero byte");
         }
-        let Some(at) = components.iter().position(|component| component.contains(CODE)) else {
-            return refuse("must have {code} within one component");
-        };
-        let Some((prefix, suffix)) = components[at].split_once(CODE) else {
-            return refuse("must have {code} within one component");
-        };
-        Ok(Pattern {
-            text: text.to_owned(),
-            before: components[..at].iter().collect(),
-            prefix: prefix.to_owned(),
-            suffix: suffix.to_owned(),
-            after: components[at + 1..].iter().collect(),
-        })
+        let mut steps = Vec::with_capacity(names.len());
+        for (at, name) in names.iter().enumerate() {
+            let parts: Vec<Part> = parts_of(name)
+                .into_iter()
+                .map(|part| part.map_or_else(|text| Part::Text(text.to_owned()), |name| Part::Open(name.to_owned())))
+                .collect();
+            if parts.windows(2).any(|pair| matches!(pair, [Part::Open(_), Part::Open(_)])) {
+                return refuse("has two placeholders with nothing between them");
+            }
+            let is_twice =
+                |n: usize| matches!(&parts[n], Part::Open(name) if name != ANYTHING && parts[..n].contains(&parts[n]));
+            if (0..parts.len()).any(is_twice) {
+                return refuse("has a placeholder twice in one component");
+            }
+            let is_key = matches!(&parts[..], [Part::Text(key), Part::Open(_)] if key.len() > 1 && key.ends_with('='));
+            steps.push(Step { parts, is_encoded: is_key && at + 1 < names.len() });
+        }
+        let pattern = Pattern { text: text.to_owned(), steps };
+        if pattern.names().all(|name| name != CODE) {
+            return refuse("must have {code} in it");
+        }
+        Ok(pattern)
     }
 }
 

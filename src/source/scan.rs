@@ -4,17 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::content::{self, Stamp};
-use super::discover::{counted, discover};
+use super::discover::{counted, discover, skip};
 use super::options::SourceOptions;
 use super::trouble::{self, check_machine, is_of_file};
+use super::unit::{beside_missing, beside_unusable};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
+use crate::reason::Reason;
 use crate::skipped::Skipped;
 use crate::workers::Workers;
 
 /// What is known of a file from the last time it was read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFile {
     /// Size of the file.
     pub byte_len: u64,
@@ -54,7 +56,8 @@ impl KnownFile {
 /// What became of the known files, and which others there are.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Code and relative path of the files that are new or changed, by code.
+    /// Code and relative path of the files of each stock of which one is new or changed, by code and path: a stock's files
+    /// are read together.
     pub changed: Vec<(String, PathBuf)>,
     /// Path of each file that has the known bytes and another modification time, and that time.
     pub touched: Vec<(String, i64)>,
@@ -62,7 +65,9 @@ pub struct Scan {
     pub unchanged: u64,
     /// Known paths at which no file is any more, ascending.
     pub missing: Vec<String>,
-    /// What lies there and can be no input.
+    /// Those that leave no rows behind, ascending; the other files of their stocks are read again.
+    pub pruned: Vec<String>,
+    /// What lies there and can be no input, and files that are new or changed while another of their stock is gone.
     pub skipped: Vec<Skipped>,
     /// What else a user should know.
     pub notes: Vec<String>,
@@ -79,7 +84,18 @@ pub enum Trust {
     Nothing,
 }
 
+/// What is known of the source from the last time.
+pub struct Known<'a> {
+    /// Its files, by their paths.
+    pub files: &'a HashMap<String, KnownFile>,
+    /// Whether the rows of a file that is gone go.
+    pub goes: &'a dyn Fn(&str) -> bool,
+    /// What tells that a file is as it was.
+    pub trust: Trust,
+}
+
 /// What a look at one file says.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Unchanged,
     Touched(i64),
@@ -87,19 +103,19 @@ enum Look {
 }
 
 /// Looks at each file below `root`. One with the size and the time of the `known` file of its path (relative, as text)
-/// is unchanged, and not opened, where `trust` goes by those; one of the same size and another time is read to see whether
-/// its bytes are the known ones.
+/// is unchanged, and not opened, where `known` goes by those; one of the same size and another time is read to see
+/// whether its bytes are the known ones.
 ///
 /// # Errors
 /// [`Error::Io`] for a directory that cannot be read, [`Error::Cancelled`], [`Error::Refused`] when no file is there.
 pub fn scan(
     root: &Path,
     options: &SourceOptions,
-    known: &HashMap<String, KnownFile>,
-    trust: Trust,
+    known: &Known,
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Scan> {
+    let Known { files: known, goes, trust } = *known;
     let found = discover(root, options)?;
     let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
     let look = |path: &Path, known: KnownFile| {
@@ -134,26 +150,69 @@ pub fn scan(
     })?;
     observer.end();
     let mut gone: HashSet<&str> = known.keys().map(String::as_str).collect();
-    // What cannot be looked at has not disappeared.
+    looks.iter().for_each(|(path, _)| _ = gone.remove(path.as_str()));
+    // What cannot be looked at has not disappeared; it may be a directory.
+    let unseen = |path: &str| scan.skipped.iter().find(|skipped| Path::new(path).starts_with(&skipped.path));
+    let mut torn: HashMap<String, Reason> = HashMap::new();
+    let code_of = |path: &str| options.code_of(Path::new(path));
     for skipped in &scan.skipped {
-        gone.remove(skipped.path.as_str());
+        torn.extend(code_of(&skipped.path).map(|code| (code, beside_unusable(&skipped.path))));
     }
-    // Those that an earlier transect took for stocks.
-    let hidden: Vec<String> = found.hidden.iter().map(|path| path.display().to_string()).collect();
-    let hidden: Vec<&String> = hidden.iter().filter(|path| gone.contains(path.as_str())).collect();
-    if !hidden.is_empty() {
-        let files = counted(hidden.len(), "file that the store knows is", "files that the store knows are");
-        scan.notes.push(format!("{files} hidden by its name, and counts as missing: {}", listed(&hidden)));
+    gone.retain(|path| match unseen(path) {
+        Some(skipped) => {
+            torn.extend(code_of(path).map(|code| (code, beside_unusable(&skipped.path))));
+            false
+        }
+        None => true,
+    });
+    scan.notes.extend(notes(&gone, &found.hidden, options));
+    let (mut pruned, mut missing): (Vec<&str>, Vec<&str>) = gone.into_iter().partition(|path| goes(path));
+    pruned.sort_unstable();
+    missing.sort_unstable();
+    for path in missing.iter().rev() {
+        torn.extend(code_of(path).map(|code| (code, beside_missing(path))));
     }
-    for ((code, path), (shown, look)) in found.files.into_iter().zip(looks) {
-        gone.remove(shown.as_str());
-        match look {
-            Look::Unchanged => scan.unchanged += 1,
-            Look::Touched(modified_ns) => scan.touched.push((shown, modified_ns)),
-            Look::Changed => scan.changed.push((code, path)),
+    let shrunk: HashSet<String> = pruned.iter().filter_map(|path| code_of(path)).collect();
+    let files: Vec<_> = found.files.into_iter().zip(looks).collect();
+    for stock in files.chunk_by(|a, b| a.0.0 == b.0.0) {
+        let code = &stock[0].0.0;
+        let is_news = shrunk.contains(code) || stock.iter().any(|(_, (_, look))| *look == Look::Changed);
+        let reason = torn.get(code);
+        for ((_, path), (shown, look)) in stock {
+            match (reason, look) {
+                (None, _) if is_news => scan.changed.push((code.clone(), path.clone())),
+                (Some(reason), Look::Changed) => scan.skipped.push(skip(path, reason.clone())),
+                (_, Look::Touched(modified_ns)) => scan.touched.push((shown.clone(), *modified_ns)),
+                (..) => scan.unchanged += 1,
+            }
         }
     }
-    scan.missing = gone.into_iter().map(str::to_owned).collect();
-    scan.missing.sort_unstable();
+    scan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    scan.missing = missing.into_iter().map(str::to_owned).collect();
+    scan.pruned = pruned.into_iter().map(str::to_owned).collect();
     Ok(scan)
+}
+
+/// What to tell of known files that are `gone` only because they are not looked at.
+fn notes(gone: &HashSet<&str>, hidden: &[PathBuf], options: &SourceOptions) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |one: &str, many: &str, is_so: &dyn Fn(&Path) -> bool| {
+        let mut paths: Vec<&&str> = gone.iter().filter(|path| is_so(Path::new(path))).collect();
+        paths.sort_unstable();
+        let verb = if paths.len() == 1 { "counts" } else { "count" };
+        if !paths.is_empty() {
+            notes.push(format!("{}, and {verb} as missing: {}", counted(paths.len(), one, many), listed(&paths)));
+        }
+    };
+    // An earlier transect took them for stocks.
+    let is_hidden = |path: &Path| hidden.iter().any(|hidden| path.starts_with(hidden));
+    note(
+        "file that the store knows is hidden by its name",
+        "files that the store knows are hidden by their names",
+        &is_hidden,
+    );
+    note("file that the store knows is ignored", "files that the store knows are ignored", &|path| {
+        options.ignores(path)
+    });
+    notes
 }

@@ -1,372 +1,305 @@
-//! Reads one file: its dates, in order and one row each, and its columns in the panel's types.
+//! Reads a stock's files: its dates, in order and one row a key, and its columns in the panel's types.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Date64Type;
 use arrow_array::{Array, ArrayRef, new_null_array};
-use arrow_cast::cast;
 use arrow_schema::DataType;
+use arrow_select::concat::concat;
 use arrow_select::take::take;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
-use super::apart::telling;
-use super::content::{Content, Stamp, changed, guarded};
-use super::convert::{convert, identity, shown_value, widen};
-use super::dates::DateReader;
+use super::allowance::{Meter, ROW_LEN};
+use super::apart::{Compared, Differing, differing};
+use super::content::{changed, guarded};
+use super::file::FileReader;
 use super::options::Duplicates;
-use super::order::{NO_DAY, Order, order};
-use super::parquet::decode::Parquet;
-use super::parquet::footer::{KeyColumn, Value};
-use super::survey::{Input, Layout, Survey, Target};
+use super::order::{Order, order};
+use super::outcome::FileOutcome;
+use super::survey::{Input, Survey};
 use crate::compare::KeyOrder;
-use crate::hint::listed;
 use crate::key::Date;
-use crate::panel::{DateForm, SeriesColumn, can_be_key, show};
+use crate::panel::SeriesColumn;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{CastTo, Remedy, Setting};
+use crate::remedy::{Remedy, Setting};
 
-/// One stock's file, opened: dates at hand, columns on demand.
-pub struct SeriesReader {
-    layout: Arc<Layout>,
-    /// `None` for a file without rows.
-    parquet: Option<Parquet>,
+/// One stock's files, opened: dates at hand, columns on demand.
+pub struct SeriesReader<'s> {
+    survey: &'s Survey,
+    input: &'s Input,
+    /// Files that stay open until the reader is dropped; of many, those that fit the memory for whole files.
+    open: Vec<Option<FileReader>>,
+    outcomes: Vec<FileOutcome>,
+    /// How the rows of several files, one file after the other, make the series; `None` where there is one file.
+    joined: Option<Joined>,
+    /// What the columns of several files take.
+    meter: Arc<Meter>,
+    /// Whether a file that was opened again was too large.
+    was_too_large: Cell<bool>,
+}
+
+/// The rows of several files as one series.
+struct Joined {
     order: Order,
-    date_form: Option<DateForm>,
-    is_mixed: bool,
-    file_rows: usize,
-    dropped: u64,
-    /// The date column, where it has times that are left out.
-    timed: Option<KeyColumn>,
-    content_hash: u128,
+    /// The further key columns of the rows in the order of the files.
+    key: Vec<ArrayRef>,
+    /// Where the rows of each file begin, and the end of all.
+    starts: Vec<usize>,
+}
+
+/// A file of a stock that cannot be used, so that the stock is left out.
+#[derive(Debug)]
+pub struct BadFile {
+    /// Its place among the files of the input.
+    pub file: usize,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
 }
 
 impl Survey {
-    /// Opens one file: reads its dates and checks its codes. Reads the file's bytes once if it has no more than the
-    /// [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
+    /// Opens the files of one stock: reads their dates and checks their codes. Reads the bytes of files once that together
+    /// have no more than the [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
     ///
     /// # Errors
-    /// The reason for skipping the file.
-    pub fn open(&self, input: &Input) -> Result<SeriesReader, Reason> {
+    /// The file for which the stock is left out.
+    pub fn open<'s>(&'s self, input: &'s Input) -> Result<SeriesReader<'s>, BadFile> {
         SeriesReader::open(self, input)
     }
 }
 
-impl SeriesReader {
-    fn open(survey: &Survey, input: &Input) -> Result<SeriesReader, Reason> {
-        let stamp = Stamp { byte_len: input.byte_len, modified_ns: input.modified_ns };
-        let content = Content::load(&survey.root.join(&input.path), stamp, survey.whole_len)?;
-        let content_hash = content.hash()?;
-        let schema = &input.layout.schema;
-        let mut reader = SeriesReader {
-            layout: Arc::clone(&input.layout),
-            parquet: None,
-            order: Order::default(),
-            date_form: None,
-            is_mixed: false,
-            file_rows: 0,
-            dropped: 0,
-            timed: None,
-            content_hash,
-        };
-        if input.row_count == 0 {
-            return Ok(reader);
-        }
-        let date = schema.date.as_ref().map_err(Reason::clone)?;
-        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
-        if parquet.row_count() != input.row_count {
-            return Err(changed());
-        }
-        let mut dates = DateReader::new(&date.name, &date.raw, &survey.dates);
-        guarded(|| {
-            let mut leaves: Vec<usize> =
-                [date.leaf].into_iter().chain(schema.code.as_ref().map(|code| code.leaf)).collect();
-            leaves.sort_unstable();
-            let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
-            for batch in parquet.batches(&leaves)? {
-                let batch = batch?;
-                if let Some(code) = &schema.code {
-                    let codes = &batch[place(code.leaf)];
-                    check_codes(codes, &input.code, &survey.code.name, dates.days.len())?;
-                }
-                dates.push(&batch[place(date.leaf)])?;
-                if dates.days.len() as u64 > input.row_count.min(u64::from(u32::MAX)) {
-                    let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
-                    return Err(Reason::damaged(what));
-                }
-            }
-            Ok(())
-        })?;
-        if dates.days.len() as u64 != input.row_count {
-            let (found, stated) = (dates.days.len(), input.row_count);
-            return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
-        }
-        reader.file_rows = dates.days.len();
-        reader.parquet = Some(parquet);
-        let key = guarded(|| reader.key(&dates.days))?;
-        let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
-        reader.order = order(&dates.days, &key, survey.options.duplicates);
-        if let Some(form) = survey.date_form()
-            && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
-        {
-            let cast = CastTo { column: survey.date_name.clone(), to: "date32".to_owned() };
-            return Err(Reason::new(Kind::BadDate, format!("its date {date} has no place in {form}"))
-                .or(Remedy::set(Setting::Cast(vec![cast]), "instead holds it")));
-        }
-        reader.date_form = dates.form();
-        reader.is_mixed = dates.is_mixed();
-        reader.dropped = dates.dropped;
-        let is_kept = survey.options.key.contains(&date.name);
-        reader.timed = (dates.has_time && !is_kept).then(|| date.clone());
+/// What is wrong with the file `file`.
+fn of(file: usize) -> impl Fn(Reason) -> BadFile {
+    move |reason| BadFile { file, reason }
+}
+
+impl<'s> SeriesReader<'s> {
+    fn open(survey: &'s Survey, input: &'s Input) -> Result<SeriesReader<'s>, BadFile> {
+        let meter = Meter::new(&survey.allowance);
+        let was_too_large = Cell::new(false);
+        let (open, outcomes) = (Vec::new(), Vec::new());
+        let mut reader = SeriesReader { survey, input, open, outcomes, joined: None, meter, was_too_large };
+        let [one] = &input.files[..] else { return reader.open_all() };
+        let file = FileReader::open(survey, &input.code, one, survey.whole_len).map_err(of(0))?;
+        reader.outcomes.push(file.outcome());
+        reader.open.push(Some(file));
         Ok(reader)
     }
 
-    /// The further key columns in the panel's types, with the rows of the file, which are of these days.
-    fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
-        let column = |&n: &usize| {
-            let target = &self.layout.targets[n];
-            let slot = self.layout.slots[n];
-            let slot = slot.ok_or_else(|| {
-                Reason::new(Kind::OtherColumns, format!("lacks the key column {:?}", target.name))
-                    .or(Remedy::Do("write the file with it".to_owned()))
-            })?;
-            let value = &self.layout.schema.values[slot];
-            let array = match self.decode(&[value])?.pop().flatten() {
-                Some(column) => column.into_array(self.file_rows).map_err(Reason::undecodable)?,
-                None => return Ok(new_null_array(&target.data_type, self.file_rows)),
-            };
-            let array = target.convert(&value.name, &array)?;
-            match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
-                None => Ok(array),
-                Some(row) => Err(no_key(row, &target.name)),
+    /// Opens several files, and puts their rows in order.
+    fn open_all(mut self) -> Result<SeriesReader<'s>, BadFile> {
+        let mut days: Vec<i32> = Vec::new();
+        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.survey.key.len()];
+        let mut starts = vec![0];
+        let mut left = self.survey.whole_len;
+        for (n, file) in self.input.files.iter().enumerate() {
+            let reader = FileReader::open(self.survey, &self.input.code, file, left).map_err(of(n))?;
+            let outcome = reader.outcome();
+            let row_count = reader.dates().len();
+            if row_count > u32::MAX as usize - days.len() {
+                let what = format!("its stock's files have more rows than fit one series ({})", u32::MAX);
+                return Err(of(n)(Reason::new(Kind::TooLarge, what)));
             }
-        };
-        self.layout.key.iter().map(column).collect()
+            if row_count > 0 {
+                let key = reader.sorted_key().map_err(of(n))?;
+                let key_len: usize = key.iter().map(|column| column.get_array_memory_size()).sum();
+                self.take(row_count as u64 * ROW_LEN + key_len as u64).map_err(of(n))?;
+                keys.iter_mut().zip(key).for_each(|(all, column)| all.push(column));
+                days.extend(reader.dates().iter().map(|date| date.days()));
+            }
+            starts.push(days.len());
+            self.outcomes.push(outcome);
+            // One that is read piece by piece holds a file open, and there may be thousands.
+            let stays = file.byte_len <= left;
+            left -= if stays { file.byte_len } else { 0 };
+            self.open.push(stays.then_some(reader));
+        }
+        let last = self.input.files.len() - 1;
+        let with_rows = keys.iter().filter(|parts| !parts.is_empty());
+        let key = with_rows.map(|parts| one_after_another(parts)).collect::<Result<Vec<_>, _>>().map_err(of(last))?;
+        let by_key = KeyOrder::new(&key, &key).map_err(Reason::undecodable).map_err(of(last))?;
+        let order = order(&days, &by_key, self.survey.options.duplicates);
+        drop(by_key);
+        self.count_merged(&order, &starts);
+        self.joined = Some(Joined { order, key, starts });
+        Ok(self)
+    }
+
+    /// Notes for each file how many of its rows another has.
+    fn count_merged(&mut self, order: &Order, starts: &[usize]) {
+        if order.merged == 0 {
+            return;
+        }
+        let mut kept = vec![0; self.outcomes.len()];
+        let rows = order.rows.iter().flat_map(|rows| rows.values());
+        rows.for_each(|&row| kept[file_of(starts, row as usize)] += 1);
+        for (outcome, kept) in self.outcomes.iter_mut().zip(kept) {
+            outcome.merged += outcome.rows - kept;
+            outcome.rows = kept;
+        }
     }
 
     /// The dates of the rows, ascending; strictly, where the key has no further columns.
     pub fn dates(&self) -> &[Date] {
-        &self.order.dates
+        match &self.joined {
+            Some(joined) => &joined.order.dates,
+            None => self.open.iter().flatten().next().map_or(&[], FileReader::dates),
+        }
     }
 
-    /// The one form of all dates in the file; `None` where it mixes several ([`is_mixed`](Self::is_mixed)) or has no
-    /// dates.
-    pub fn date_form(&self) -> Option<&DateForm> {
-        self.date_form.as_ref()
-    }
-
-    /// Whether the file spells its dates in several ways, or in one that writing would not give back.
-    pub fn is_mixed(&self) -> bool {
-        self.is_mixed
-    }
-
-    /// Rows left out because another row has the same key. Under [`Duplicates::Error`]
-    /// this holds only once [`read`](Self::read) has found them identical in all columns.
-    pub fn merged(&self) -> u64 {
-        self.order.merged
-    }
-
-    /// Rows left out because their date is null or unreadable.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// XXH3-128 of the file's bytes.
-    pub fn content_hash(&self) -> u128 {
-        self.content_hash
+    /// What became of each file of the input.
+    pub fn files(&self) -> &[FileOutcome] {
+        &self.outcomes
     }
 
     /// Decodes the survey's columns of this range, in the order of the dates, each as long as
-    /// [`dates`](Self::dates) and of the survey's type; `None` for a column that the file lacks. Costs the decoding of
-    /// these columns; called for all at once it reads the file's pages once.
+    /// [`dates`](Self::dates) and of the survey's type; `None` for a column that the files lack. Costs the decoding of
+    /// these columns; called for all at once it reads each file's pages once.
     ///
     /// # Errors
-    /// The reason for skipping the file: pages that cannot be decoded, a value that the column's type does not hold
-    /// exactly, differing rows of one key.
+    /// The file for which the stock is left out: pages that cannot be decoded, a value that the column's type does not
+    /// hold exactly, differing rows of one key.
     ///
     /// # Panics
     /// When the range reaches beyond the survey's columns.
-    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, Reason> {
-        let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
-        let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
-        guarded(|| {
-            let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
-            let decoded = self.decode(&present)?;
-            if let Some(parquet) = &self.parquet {
-                parquet.check_unchanged()?;
-            }
-            self.check_claims(&present, &decoded)?;
-            let mut decoded = decoded.into_iter();
-            let turn = |(target, value): &(&Target, Option<&Value>)| match value {
-                None => Ok(None),
-                Some(value) => self.turn(target, value, decoded.next().flatten()).map(Some),
+    pub fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, BadFile> {
+        let Some(joined) = &self.joined else {
+            let Some(Some(file)) = self.open.first() else { return Ok(vec![None; columns.len()]) };
+            return file.read(columns).map_err(of(0));
+        };
+        let start = self.meter.used();
+        let read = self.read_all(joined, columns);
+        self.meter.start(start);
+        read
+    }
+
+    fn read_all(&self, joined: &Joined, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, BadFile> {
+        let mut parts: Vec<Vec<Option<ArrayRef>>> = vec![Vec::new(); columns.len()];
+        for (n, file) in self.input.files.iter().enumerate() {
+            let row_count = joined.starts[n + 1] - joined.starts[n];
+            let again;
+            let reader = match &self.open[n] {
+                Some(reader) => reader,
+                None if row_count == 0 => continue,
+                None => {
+                    again = FileReader::open(self.survey, &self.input.code, file, 0).map_err(of(n))?;
+                    if again.outcome().content_hash != self.outcomes[n].content_hash {
+                        return Err(of(n)(changed()));
+                    }
+                    &again
+                }
             };
-            wanted.iter().map(turn).collect()
-        })
-    }
-
-    /// Whether [`read`](Self::read) failed because the columns together take more memory than one file may; fewer of
-    /// them may do.
-    pub fn was_too_large(&self) -> bool {
-        self.parquet.as_ref().is_some_and(Parquet::was_too_large)
-    }
-
-    /// One decoded column in its panel type and in the order of the dates.
-    fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
-        let convert = |array: &ArrayRef| target.convert(&value.name, array);
-        Ok(match decoded {
-            None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
-            Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
-            Some(SeriesColumn::Rows(array)) => {
-                let array = convert(&array)?;
-                SeriesColumn::Rows(match &self.order.rows {
-                    None => array,
-                    Some(rows) => take(&array, rows, None).map_err(Reason::undecodable)?,
-                })
+            if row_count == 0 {
+                continue;
             }
-        })
-    }
-
-    /// These columns as the file has them, whole; `None` in files without rows.
-    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, Reason> {
-        let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
-        let mut columns: Vec<Option<SeriesColumn>> =
-            values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
-        let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
-        let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
-        leaves.sort_unstable();
-        let arrays = parquet.columns(&leaves, self.file_rows)?;
-        for (value, column) in values.iter().zip(&mut columns) {
-            if let Ok(place) = leaves.binary_search(&value.leaf) {
-                *column = Some(SeriesColumn::Rows(arrays[place].clone()));
+            let read = reader.read(columns.clone());
+            self.was_too_large.set(self.was_too_large.get() || reader.was_too_large());
+            for (parts, column) in parts.iter_mut().zip(read.map_err(of(n))?) {
+                let array = column.map(|column| column.into_array(row_count)).transpose();
+                let array = array.map_err(|why| of(n)(Reason::undecodable(why)))?;
+                self.take(array.as_ref().map_or(0, |array| array.get_array_memory_size() as u64)).map_err(of(n))?;
+                parts.push(array);
             }
         }
-        Ok(columns)
+        let last = self.input.files.len() - 1;
+        let types = self.survey.columns[columns.clone()].iter().map(|column| &column.data_type);
+        let parts = parts.into_iter().zip(types);
+        let whole = parts.map(|(parts, data_type)| guarded(|| self.whole(parts, data_type, joined)));
+        let whole: Vec<Option<ArrayRef>> = whole.collect::<Result<_, _>>().map_err(of(last))?;
+        self.check_claims(joined, &whole, columns)?;
+        let ordered = |array: ArrayRef| match &joined.order.rows {
+            None => Ok(SeriesColumn::Rows(array)),
+            Some(rows) => take(&array, rows, None).map(SeriesColumn::Rows).map_err(Reason::undecodable),
+        };
+        let ordered = whole.into_iter().map(|array| guarded(|| array.map(ordered).transpose()));
+        ordered.collect::<Result<_, _>>().map_err(of(last))
     }
 
-    /// Refuses rows that have the same key and are not the same in all of `values`, which were decoded.
-    fn check_claims<'v>(&self, values: &[&'v Value], decoded: &'v [Option<SeriesColumn>]) -> Result<(), Reason> {
-        let claims = &self.order.claims;
-        if claims.is_empty() {
+    /// A column of all files, of which `parts` has those with rows; `None` where none has it.
+    fn whole(
+        &self,
+        parts: Vec<Option<ArrayRef>>,
+        data_type: &DataType,
+        joined: &Joined,
+    ) -> Result<Option<ArrayRef>, Reason> {
+        if parts.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let counts = joined.starts.windows(2).map(|ends| ends[1] - ends[0]).filter(|&count| count > 0);
+        let part = |(part, count): (Option<ArrayRef>, usize)| {
+            if let Some(part) = part {
+                return Ok(part);
+            }
+            self.take((count * data_type.primitive_width().unwrap_or(size_of::<u64>())) as u64)?;
+            Ok(new_null_array(data_type, count))
+        };
+        let parts: Vec<ArrayRef> = parts.into_iter().zip(counts).map(part).collect::<Result<_, Reason>>()?;
+        one_after_another(&parts).map(Some)
+    }
+
+    /// Refuses rows of two files that have the same key and are not the same in all of `arrays`, which are `columns`.
+    fn check_claims(&self, joined: &Joined, arrays: &[Option<ArrayRef>], columns: Range<usize>) -> Result<(), BadFile> {
+        let Joined { order, key, starts } = joined;
+        if order.claims.is_empty() {
             return Ok(());
         }
-        let rows = |(value, column): (&&'v Value, &'v Option<SeriesColumn>)| match column {
-            Some(SeriesColumn::Rows(array)) => Some((*value, array)),
-            _ => None,
-        };
-        let columns: Vec<(&Value, &ArrayRef)> = values.iter().zip(decoded).filter_map(rows).collect();
-        // The columns in which such rows differ, with the first pair of rows that does.
-        let mut differing: Vec<(usize, &str, &ArrayRef)> = Vec::new();
-        for (value, array) in &columns {
-            let same = identity(array, array).map_err(Reason::undecodable)?;
-            if let Some(at) = claims.iter().position(|&(a, b)| !same(a as usize, b as usize)) {
-                differing.push((at, &value.name, array));
-            }
-        }
-        let Some(&(at, name, array)) = differing.iter().min_by_key(|(at, ..)| at) else { return Ok(()) };
-        let (a, b) = (claims[at].0 as usize, claims[at].1 as usize);
-        let date = self.order.rows.as_ref().and_then(|rows| {
-            let place = rows.values().iter().position(|&row| row as usize == a)?;
-            self.order.dates.get(place)
+        let columns = self.survey.columns[columns].iter().zip(arrays);
+        let compared = columns.filter_map(|(column, array)| {
+            Some(Compared { name: &column.name, logical: &column.data_type, array: array.as_ref()? })
         });
-        let key = self.key(&[])?;
-        let key: String = key.iter().map(|column| format!(" {}", show(column, a))).collect();
-        let date = date.map_or_else(|| "one date".to_owned(), Date::to_string);
-        let (this, that) = (shown_value(array, a), shown_value(array, b));
-        let mut what = format!(
-            "has differing rows for {date}{key}: {name:?} is {this} in row {} and {that} in row {}",
-            a + 1,
-            b + 1
-        );
-        let others: Vec<String> =
-            differing.iter().filter(|other| other.1 != name).map(|(_, name, _)| format!("{name:?}")).collect();
-        if !others.is_empty() {
-            let verb = if others.len() == 1 { "differs" } else { "differ" };
-            what += &format!("; {} {verb}, too", listed(&others));
-        }
-        // Where a column tells them apart, no row is one too many; whether the key may have it, other files say.
-        if let Some(name) = telling(&columns, claims)? {
-            return Err(Reason::new(Kind::DifferingRows, what).of_column(name));
-        }
-        let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
-        Err(Reason::new(Kind::DifferingRows, what)
-            .or(self.keeping_times()?)
-            .or(keep(Duplicates::First, "keeps the one"))
-            .or(keep(Duplicates::Last, "the other")))
-    }
-}
-
-impl SeriesReader {
-    /// The key that keeps the times which were dropped, where these tell all rows of one date apart.
-    fn keeping_times(&self) -> Result<Option<Remedy>, Reason> {
-        let (Some(date), Some(parquet)) = (&self.timed, &self.parquet) else { return Ok(None) };
-        let times = parquet.columns(&[date.leaf], self.file_rows)?;
-        let order = KeyOrder::new(&times, &times).map_err(Reason::undecodable)?;
-        let rows: BTreeSet<u32> = self.order.claims.iter().flat_map(|&(first, other)| [first, other]).collect();
-        let mut rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
-        rows.sort_by(|&a, &b| order.compare(a, b));
-        let are_apart = can_be_key(&date.raw) && rows.is_sorted_by(|&a, &b| order.compare(a, b).is_lt());
-        let key = || Remedy::set(Setting::Key(vec![date.name.clone()]), "keeps the times, which tell them apart");
-        Ok(are_apart.then(key))
-    }
-}
-
-impl Target {
-    /// `array`, the column `name` of a file, in the panel's type.
-    fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, Reason> {
-        let inexact = |why: String| Reason::new(Kind::InexactValue, why);
-        let turned = match self.is_decided {
-            true => convert(array, &self.data_type)
-                .map_err(|why| inexact(why).or(Remedy::Do("write the file anew with another value there".to_owned()))),
-            false => widen(array, &self.data_type, 0).map_err(inexact),
+        let compared: Vec<Compared> = compared.collect();
+        let last = self.input.files.len() - 1;
+        let found = guarded(|| differing(&compared, &order.claims)).map_err(of(last))?;
+        let Some(Differing { claim: (a, b), what, telling }) = found else { return Ok(()) };
+        let (first, second) = (file_of(starts, a), file_of(starts, b));
+        let date = order.rows.as_ref().and_then(|rows| rows.values().iter().position(|&row| row as usize == a));
+        let date = date.and_then(|place| order.dates.get(place));
+        let row = |file: usize, row: usize| {
+            let number = |reader: &FileReader| format!("row {}", reader.row_number(row - starts[file]));
+            self.open[file].as_ref().map_or_else(|| "a row".to_owned(), number)
         };
-        let turned = turned.and_then(|turned| check_midnight(array, turned, name));
-        turned.map_err(|reason| reason.within(format_args!("its column {name:?}, ")).of_column(name))
+        let at = format!("{} of {}", row(first, a), self.input.files[first].path.display());
+        let reason = what.told(date, key, (a, &at), (b, &row(second, b)));
+        Err(of(second)(match telling {
+            Some(name) => reason.of_column(name),
+            None => {
+                let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
+                reason.or(keep(Duplicates::First, "keeps the one")).or(keep(Duplicates::Last, "the other"))
+            }
+        }))
+    }
+
+    /// Takes so many bytes of the memory that one stock may have.
+    fn take(&self, bytes: u64) -> Result<(), Reason> {
+        if self.meter.take(bytes, 0) {
+            return Ok(());
+        }
+        let bytes = self.meter.used().saturating_add(bytes);
+        let all = self.input.decoded_len.saturating_add(self.input.row_count.saturating_mul(ROW_LEN));
+        Err(self.survey.allowance.refusal_of("what its stock's files hold", bytes, bytes.max(all)))
+    }
+
+    /// Whether [`read`](Self::read) failed because the columns together take more memory than one stock may; fewer of
+    /// them may do.
+    pub fn was_too_large(&self) -> bool {
+        let is_large = |reader: &FileReader| reader.was_too_large();
+        self.was_too_large.get() || self.meter.was_exceeded() || self.open.iter().flatten().any(is_large)
     }
 }
 
-/// Refuses a file for a row without a part of its key.
-pub(super) fn no_key(row: usize, name: &str) -> Reason {
-    let what = format!("row {} has no {name:?}, which is part of the key", row + 1);
-    Reason::new(Kind::NoKey, what).of_column(name).or(Remedy::Do("write the file without such rows".to_owned()))
+/// Which file the row `row` of all is of.
+fn file_of(starts: &[usize], row: usize) -> usize {
+    starts.partition_point(|&start| start <= row) - 1
 }
 
-/// Passes `turned`, which was made of `array`, unless it is a date64 with a time of day. Date64 counts milliseconds but
-/// means days, and Parquet has no type but a day for it: the time of day would be lost there.
-fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<ArrayRef, Reason> {
-    let Some(times) = turned.as_primitive_opt::<Date64Type>() else { return Ok(turned) };
-    let late = |row: &usize| times.is_valid(*row) && times.value(*row).rem_euclid(86_400_000) != 0;
-    match (0..times.len()).find(late) {
-        None => Ok(turned),
-        Some(row) => {
-            let value = shown_value(array, row);
-            let what = format!("row {}: {value} has a time of day, which Date64 does not hold", row + 1);
-            let cast = CastTo { column: name.to_owned(), to: "timestamp[ms]".to_owned() };
-            Err(Reason::new(Kind::InexactValue, what).or(Remedy::set(Setting::Cast(vec![cast]), "keeps it")))
-        }
-    }
-}
-
-/// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
-fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), Reason> {
-    let differs = match codes.data_type() {
-        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| code != Some(expected)),
-        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| code != Some(expected)),
-        _ => {
-            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
-            texts.as_string::<i32>().iter().position(|code| code != Some(expected))
-        }
-    };
-    match differs {
-        None => Ok(()),
-        Some(row) => {
-            let (row_number, value) = (before + row + 1, shown_value(codes, row));
-            let what =
-                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
-            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
-            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
-        }
-    }
+/// `parts` one after the other.
+fn one_after_another(parts: &[ArrayRef]) -> Result<ArrayRef, Reason> {
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    guarded(|| concat(&parts).map_err(Reason::undecodable))
 }

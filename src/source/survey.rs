@@ -27,7 +27,7 @@ pub struct Survey {
     pub columns: Vec<Column>,
     /// The places of the further key columns among them, the most significant first.
     pub key: Vec<usize>,
-    /// The files to read, by code in the byte order of UTF-8; codes are unique.
+    /// The files to read, by stock; by code in the byte order of UTF-8, and codes are unique.
     pub inputs: Vec<Input>,
     /// The files left out.
     pub skipped: Vec<Skipped>,
@@ -42,21 +42,30 @@ pub struct Survey {
     pub(super) allowance: Arc<Allowance>,
 }
 
-/// One file that takes part.
+/// One stock's files that take part.
 #[derive(Debug)]
 pub struct Input {
-    /// The stock's code, from the path.
+    /// The stock's code, from their paths.
     pub code: String,
+    /// In the order of their paths; at least one.
+    pub files: Vec<InputFile>,
+    /// Rows by the footers' account; 0 makes an empty series.
+    pub row_count: u64,
+    /// Upper estimate of the bytes that the columns take once decoded, all at once.
+    pub decoded_len: u64,
+}
+
+/// One file of a stock.
+#[derive(Debug)]
+pub struct InputFile {
     /// Relative to the source directory.
     pub path: PathBuf,
     /// Size of the file.
     pub byte_len: u64,
     /// Its modification time, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// Rows by the footer's account; 0 makes an empty series.
+    /// Rows by the footer's account.
     pub row_count: u64,
-    /// Upper estimate of the bytes that its columns take once decoded, all at once.
-    pub decoded_len: u64,
     pub(super) layout: Arc<Layout>,
 }
 
@@ -81,6 +90,13 @@ pub(super) struct Target {
 }
 
 impl Input {
+    /// Whether a file has the survey's column of this number.
+    pub fn has_column(&self, column: usize) -> bool {
+        self.files.iter().any(|file| file.has_column(column))
+    }
+}
+
+impl InputFile {
     /// Whether the file has the survey's column of this number.
     pub fn has_column(&self, column: usize) -> bool {
         self.layout.slots[column].is_some()
@@ -110,12 +126,17 @@ impl Survey {
         self.date_form.as_ref()
     }
 
-    /// For each column, how many of the inputs have it.
+    /// All files to read, in the order of the inputs.
+    pub fn files(&self) -> impl Iterator<Item = &InputFile> {
+        self.inputs.iter().flat_map(|input| &input.files)
+    }
+
+    /// For each column, how many of the files have it.
     pub fn file_counts(&self) -> Vec<u64> {
         let places: HashMap<&str, usize> =
             self.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
         let mut counts = vec![0; self.columns.len()];
-        for value in self.inputs.iter().flat_map(|input| &input.layout.schema.values) {
+        for value in self.files().flat_map(|file| &file.layout.schema.values) {
             if let Some(&place) = places.get(value.name.as_str()) {
                 counts[place] += 1;
             }

@@ -46,7 +46,7 @@ pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Resu
         return refuse(format!("is the folder that {} is built from", store.path().display()));
     }
     match file.strip_prefix(&source) {
-        Ok(below) if origin.options.pattern.code_of(below).is_some() => refuse(format!(
+        Ok(below) if origin.options.pattern.fits(below) => refuse(format!(
             "lies where {} is built from, and its files would be taken for stocks",
             store.path().display()
         )),

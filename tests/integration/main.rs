@@ -36,6 +36,7 @@ mod spec;
 mod stale;
 #[cfg(feature = "cli")]
 mod trouble;
+mod units;
 mod updates;
 mod versions;
 mod words;

@@ -125,3 +125,38 @@ def test_a_set_of_several_rows_a_date_goes_in_and_out_exactly(name, tmp_path):
     actual = actual.select(expected.columns).cast(dict(expected.schema))
     by = ["its code", *(column for column in expected.columns if not expected[column].dtype.is_float())]
     assert_frame_equal(actual.sort(by), expected.sort(by), check_exact=True)
+
+
+SEVERAL = {
+    # name: (options of build, the code of a path)
+    "by_ticker_year": (("--pattern", "{code}/{year}.parquet"), lambda path: path.parent.name),
+    "by_exchange_names": (
+        ("--pattern", "{exchange}/{code}.parquet", "--code-template", "{exchange}: {code}"),
+        lambda path: f"{path.parent.name}: {path.stem}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_set_of_folders_goes_in_and_out_exactly(name, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = transect.DATA / name
+    if not source.is_dir():
+        pytest.skip(f"{source} is absent; set TRANSECT_DATA to the folder that holds it")
+    options, code_of = SEVERAL[name]
+    transect.build(source, tmp_path / "store", *options, "--code-column", "its code")
+    transect.transpose(tmp_path / "store", tmp_path / "out")
+    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out")
+
+    def coded(path):
+        table = pq.read_table(path, partitioning=None)
+        return table.append_column("its code", pa.array([code_of(path)] * table.num_rows, pa.string()))
+
+    expected = pa.concat_tables([coded(path) for path in sorted(source.glob("*/*.parquet"))], promote_options="default")
+    actual = pa.concat_tables([pq.read_table(path) for path in transect.sections(tmp_path / "out").values()])
+    actual = actual.select(expected.column_names).cast(expected.schema)
+    date = next(name for name in expected.column_names if name.lower() == "date")
+    by = [("its code", "ascending"), (date, "ascending")]
+    assert actual.sort_by(by).equals(expected.sort_by(by))

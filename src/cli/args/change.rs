@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Limit;
 use crate::quantity;
-use crate::source::{BadDates, Cast, Duplicates, Epoch, Pattern};
+use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -38,12 +38,28 @@ pub struct BuildArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
-    /// Where a stock's file lies below SRC, with {code} once
+    /// Where a stock's files lie below SRC, with {code} in it
     ///
-    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet'. The
-    /// value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
+    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet', and
+    /// further names in braces stand for what else varies: '{exchange}/{code}.parquet', '{code}/{year}.parquet'; {*} stands
+    /// for anything. Several files of a code are one stock's and are read together: when one has changed, all are, and
+    /// when one is gone or cannot be used, the stock stays as it was. A row that two of them have is a duplicate (see
+    /// --duplicates). The value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
     #[arg(long, value_name = "PATTERN", default_value_t)]
     pub pattern: Pattern,
+
+    /// How the code is made of the names in the pattern, such as '{code}.{exchange}'
+    ///
+    /// For stocks of one name in two folders, which are refused without this unless only a time tells them apart.
+    /// '{code}' takes them for files of one stock.
+    #[arg(long, value_name = "TEMPLATE")]
+    pub code_template: Option<CodeTemplate>,
+
+    /// Leave out files that the pattern finds; may be repeated
+    ///
+    /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. The store remembers it.
+    #[arg(long, value_name = "GLOB")]
+    pub ignore: Vec<Ignore>,
 
     /// Name of the output's column for the code
     ///
@@ -107,9 +123,10 @@ pub struct BuildArgs {
     #[arg(long, value_name = "COL,...")]
     pub key: Vec<Names>,
 
-    /// What to do where a file has two differing rows of one key
+    /// What to do where a stock has two differing rows of one key
     ///
-    /// error skips the file; first and last keep that row in file order. Identical rows are always merged and counted.
+    /// error skips the file; first and last keep that row in file order, of several files in the order of their paths.
+    /// Identical rows are always merged and counted.
     #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
     pub duplicates: Duplicates,
 
@@ -223,6 +240,13 @@ pub struct UpdateArgs {
     /// files are named all the same. The store remembers it from now on.
     #[arg(long, value_name = "N|P%")]
     pub max_skipped: Option<Limit>,
+
+    /// Leave out files that the pattern finds, from now on; may be repeated
+    ///
+    /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. Rows that the store has of such
+    /// files stay, unless --prune removes them.
+    #[arg(long, value_name = "GLOB", help_heading = READING)]
+    pub ignore: Vec<Ignore>,
 
     /// The date column from now on, or alternatives for it
     ///

@@ -149,7 +149,7 @@ fn equal_schemas_are_kept_once() {
         source.add(code, &[("date", day()), ("x", ints(&[1]))]);
     }
     let survey = source.survey();
-    assert!(survey.inputs.iter().all(|input| Arc::ptr_eq(&input.layout, &survey.inputs[0].layout)));
+    assert!(survey.inputs.iter().all(|input| Arc::ptr_eq(&input.files[0].layout, &survey.inputs[0].files[0].layout)));
 }
 
 #[test]
@@ -171,6 +171,6 @@ fn schemas_that_differ_in_the_writers_notes_alone_are_kept_once() {
     }
     source.add("4", &[("date", ints(&[20_240_102])), ("x", ints(&[1]))]);
     let survey = source.survey();
-    let same = |n: usize| Arc::ptr_eq(&survey.inputs[0].layout, &survey.inputs[n].layout);
+    let same = |n: usize| Arc::ptr_eq(&survey.inputs[0].files[0].layout, &survey.inputs[n].files[0].layout);
     assert_eq!([1, 2, 3].map(same), [true, true, false]);
 }

@@ -60,7 +60,7 @@ fn every_type_and_spelling_reads_and_is_restored() {
         let source = source_of(array.clone());
         let survey = source.survey();
         let reader = survey.open(&survey.inputs[0]).map(|reader| {
-            let form = reader.date_form().unwrap().clone();
+            let form = reader.files()[0].date_form.as_ref().unwrap().clone();
             (days(&reader), form.spelling.clone(), form.array(reader.dates()).unwrap())
         });
         let (read, spelt, restored) = reader.unwrap_or_else(|reason| panic!("{}: {reason}", array.data_type()));
@@ -77,7 +77,7 @@ fn dictionaries_of_text_read_as_text() {
     let (reader, columns) = read_all(&survey, 0).unwrap();
     assert_eq!(days(&reader), ["20240229", "20240301"]);
     assert_eq!(columns[0].as_ref().unwrap(), &ints(&[1, 0]));
-    assert!(reader.date_form().unwrap().array(reader.dates()).is_ok());
+    assert!(reader.files()[0].date_form.as_ref().unwrap().array(reader.dates()).is_ok());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn midnights_of_a_zone_with_a_history_are_days_and_restored() {
         let survey = source.survey();
         let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
         assert_eq!(reader.dates().iter().map(ToString::to_string).collect::<Vec<_>>(), days, "{zone}");
-        assert_eq!(&reader.date_form().unwrap().array(reader.dates()).unwrap(), &dates);
+        assert_eq!(&reader.files()[0].date_form.as_ref().unwrap().array(reader.dates()).unwrap(), &dates);
     }
     let source = source_of(Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("Asia/Shanghai")));
     assert_mentions(&source.reason(), &["row 1", "08:00:00", "time of day"]);
@@ -131,14 +131,17 @@ fn other_text_needs_a_format_and_is_restored_if_it_reads_back() {
     source.options(|options| options.date_format = Some("%d-%b-%Y".into()));
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    let form = reader.date_form().unwrap();
+    let form = reader.files()[0].date_form.as_ref().unwrap();
     assert_eq!(form.spelling, Spelling::Custom("%d-%b-%Y".into()));
     assert_eq!(&form.array(reader.dates()).unwrap(), &texts(&["02-Jan-2024", "03-Jan-2024"]));
     // A day without its zero is read, but would not be written so.
     source.add("a", &[("date", texts(&["2-Jan-2024", "03-Jan-2024"]))]);
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    assert_eq!((days(&reader).len(), reader.date_form(), reader.is_mixed()), (2, None, true));
+    assert_eq!(
+        (days(&reader).len(), reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed),
+        (2, None, true)
+    );
 }
 
 #[test]
@@ -158,12 +161,15 @@ fn two_spellings_in_one_file_are_mixed_and_an_empty_file_is_not() {
     let source = source_of(texts(&["20240102", "2024-01-03"]));
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    assert_eq!((reader.date_form(), reader.is_mixed()), (None, true));
+    assert_eq!((reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed), (None, true));
     let source = source_of(texts(&[]));
     let survey = source.survey();
     assert_eq!(survey.inputs[0].row_count, 0);
     let (reader, columns) = read_all(&survey, 0).unwrap();
-    assert_eq!((reader.date_form(), reader.is_mixed(), reader.dates().len()), (None, false, 0));
+    assert_eq!(
+        (reader.files()[0].date_form.as_ref(), reader.files()[0].is_mixed, reader.dates().len()),
+        (None, false, 0)
+    );
     assert_eq!(columns[0].as_ref().unwrap().len(), 0);
 }
 
@@ -175,7 +181,7 @@ fn bad_dates_refuse_with_row_and_value_or_are_dropped_and_counted() {
     source.options(|options| options.bad_dates = BadDates::Drop);
     let survey = source.survey();
     let (reader, columns) = read_all(&survey, 0).unwrap();
-    assert_eq!((days(&reader).join(" "), reader.dropped()), ("20240102 20240103".to_owned(), 2));
+    assert_eq!((days(&reader).join(" "), reader.files()[0].dropped), ("20240102 20240103".to_owned(), 2));
     assert_eq!(columns[0].as_ref().unwrap(), &ints(&[3, 0]));
     let source = source_of(ints(&[20_240_102, 20_241_301]));
     assert_mentions(&source.reason(), &["row 2", "20241301", "YYYYMMDD"]);
@@ -281,7 +287,7 @@ fn identical_duplicates_are_merged_and_differing_ones_refuse_with_an_example() {
     source.add("a", &[("date", dates.clone()), ("x", floats(&[f64::NAN, -0.0, f64::NAN, -0.0]))]);
     let survey = source.survey();
     let (reader, _) = read_all(&survey, 0).unwrap();
-    assert_eq!((reader.dates().len(), reader.merged()), (2, 2));
+    assert_eq!((reader.dates().len(), reader.files()[0].merged), (2, 2));
 
     let odd = f64::from_bits(f64::NAN.to_bits() ^ 1);
     for differing in [[1.0, -0.0, 1.0, 0.0], [1.0, f64::NAN, 1.0, odd]] {
@@ -306,7 +312,7 @@ fn duplicates_first_and_last_follow_the_order_of_the_file() {
         let survey = source.survey();
         let (reader, columns) = read_all(&survey, 0).unwrap();
         assert_eq!(columns[0].as_ref().unwrap(), &ints(&expected));
-        assert_eq!(reader.merged(), 1);
+        assert_eq!(reader.files()[0].merged, 1);
     }
 }
 
@@ -317,7 +323,10 @@ fn a_cast_decides_the_type_of_the_dates_in_the_output() {
     let survey = source.survey();
     let (reader, _) = read_all(&survey, 0).unwrap();
     assert_eq!(survey.date_cast(), Some(&DataType::Utf8));
-    assert_eq!(reader.date_form().unwrap(), &DateForm { data_type: DataType::Int64, spelling: Spelling::Digits });
+    assert_eq!(
+        reader.files()[0].date_form.as_ref().unwrap(),
+        &DateForm { data_type: DataType::Int64, spelling: Spelling::Digits }
+    );
     source.options(|options| options.casts = vec!["date=float64".parse().unwrap()]);
     assert_mentions(&source.refused(), &["cast date=Float64"]);
 }
@@ -434,7 +443,10 @@ fn counts_since_1970_are_dates_and_a_unit_is_advised_where_one_fits() {
     source.options(|options| options.epoch = Some(Epoch::Milliseconds));
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    assert_eq!((days(&reader).join(" "), reader.date_form()), ("20240102 20240103".into(), Some(&DateForm::COMMON)));
+    assert_eq!(
+        (days(&reader).join(" "), reader.files()[0].date_form.as_ref()),
+        ("20240102 20240103".into(), Some(&DateForm::COMMON))
+    );
     let mut source = source_of(floats(&[19_724.0, -1.0]));
     source.options(|options| options.epoch = Some(Epoch::Days));
     assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["19691231", "20240102"]);
@@ -446,10 +458,10 @@ fn text_at_midnight_is_a_date_and_is_restored() {
     let source = source_of(dates.clone());
     let survey = source.survey();
     let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
-    assert_eq!(&reader.date_form().unwrap().array(reader.dates()).unwrap(), &dates);
+    assert_eq!(&reader.files()[0].date_form.as_ref().unwrap().array(reader.dates()).unwrap(), &dates);
     let source = source_of(texts(&["2024-01-02 00:00:00", "20240103"]));
     let survey = source.survey();
-    assert!(survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap().is_mixed());
+    assert!(survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap().files()[0].is_mixed);
 }
 
 #[test]

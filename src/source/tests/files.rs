@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::*;
 use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
-use crate::source::{KnownFile, Pattern, Trust, scan};
+use crate::source::{Known, KnownFile, Pattern, Trust, scan};
 
 fn day() -> Vec<(&'static str, ArrayRef)> {
     vec![("trade_date", texts(&["20240102"])), ("x", ints(&[1]))]
@@ -66,7 +66,8 @@ fn a_hidden_file_that_is_known_is_told_of() {
     let known = KnownFile { byte_len: 1, modified_ns: 1, content_hash: 1 };
     let known = HashMap::from([(".b.parquet".to_owned(), known)]);
     let workers = Workers::new(Some(1)).unwrap();
-    let scan = scan(source.path(), &SourceOptions::default(), &known, Trust::Stamp, &workers, &Silent).unwrap();
+    let known = Known { files: &known, goes: &|_| false, trust: Trust::Stamp };
+    let scan = scan(source.path(), &SourceOptions::default(), &known, &workers, &Silent).unwrap();
     assert_eq!(scan.missing, [".b.parquet"]);
     assert_eq!(scan.notes, ["1 file that the store knows is hidden by its name, and counts as missing: .b.parquet"]);
 }
@@ -153,19 +154,28 @@ fn patterns_reach_into_directories() {
     source.options(|options| options.pattern = "daily/code={code}/data.parquet".parse().unwrap());
     let survey = source.survey();
     assert_eq!(codes(&survey), ["a", "b"]);
-    assert_eq!(survey.inputs[0].path, Path::new("daily/code=a/data.parquet"));
+    assert_eq!(survey.inputs[0].files[0].path, Path::new("daily/code=a/data.parquet"));
     assert_eq!(survey.notes.len(), 1);
     assert!(read_all(&survey, 1).is_ok());
 }
 
 #[test]
 fn patterns_that_could_leave_the_source_are_refused() {
-    let bad =
-        ["x.parquet", "{code}/{code}.parquet", "/{code}", "../{code}", "a//{code}", "{code}/", "./{code}", "{code"];
+    let bad = [
+        "x.parquet",
+        "{code}{year}.parquet",
+        "{code}_{code}",
+        "/{code}",
+        "../{code}",
+        "a//{code}",
+        "{code}/",
+        "./{code}",
+        "{code",
+    ];
     for text in bad {
         assert!(text.parse::<Pattern>().is_err(), "{text}");
     }
-    for text in ["{code}", "{code}.parquet", "code={code}/data.parquet", "..{code}/x"] {
+    for text in ["{code}", "{code}.parquet", "code={code}/data.parquet", "..{code}/x", "{code}/{code}_{*}.{*}"] {
         let pattern: Pattern = text.parse().unwrap();
         assert_eq!(pattern.to_string(), text);
         let json = serde_json::to_string(&pattern).unwrap();
@@ -223,16 +233,16 @@ fn where_nothing_matches_the_message_says_what_is_there() {
     fits(&["code=A/0.parquet", "code=B/0.parquet"], "code={code}/0.parquet", "A B");
     fits(&["x/code=A/y=1/0.parquet", "x/code=B/y=1/0.parquet"], "x/code={code}/y=1/0.parquet", "A B");
     fits(&["A.parquet/part-0.parquet", "B.parquet/part-0.parquet"], "{code}.parquet/part-0.parquet", "A B");
-    let several = "several files a stock are not read yet";
-    for files in [
-        &["AAPL/2023.parquet", "AAPL/2024.parquet", "MSFT/2023.parquet", "MSFT/2024.parquet"][..],
-        &["AAPL/2023.parquet", "AAPL/2024.parquet"],
-        &["2023/AAPL.parquet", "2024/AAPL.parquet"],
-        &["2023/A.parquet", "2023/B.parquet", "2024/A.parquet"],
-        &["s=A/x-1.parquet", "s=B/x-2.parquet"],
-    ] {
-        assert_mentions(&advice(files).0, &[several]);
-    }
+    fits(&["AAPL/2023.parquet", "AAPL/2024.parquet", "MSFT/2023.parquet"], "{code}/{year}.parquet", "AAPL MSFT");
+    fits(&["AAPL/2023.parquet", "AAPL/2024.parquet"], "{code}/{year}.parquet", "AAPL");
+    fits(&["AAPL/2023-01.parquet", "AAPL/2024-02.parquet"], "{code}/{period}.parquet", "AAPL");
+    fits(&["2023/AAPL.parquet", "2024/AAPL.parquet"], "{year}/{code}.parquet", "AAPL");
+    fits(&["2023/A.parquet", "2023/B.parquet", "2024/A.parquet"], "{year}/{code}.parquet", "A B");
+    fits(&["s=A/x-1.parquet", "s=B/x-2.parquet"], "s={code}/{*}.parquet", "A B");
+    fits(&["s=A/year=2023/0.parquet", "s=A/year=2024/0.parquet"], "s={code}/year={year}/0.parquet", "A");
+    fits(&["SH/A.parquet", "SH/B.parquet", "SZ/C.parquet"], "{folder}/{code}.parquet", "A B C");
+    fits(&["A/part-0.parquet", "A/part-1.parquet", "B/part-0.parquet"], "{code}/{*}.parquet", "A B");
+    fits(&["A/A_2023.parquet", "A/A_2024.parquet", "B/B_2023.parquet"], "{code}/{code}_{year}.parquet", "A B");
     let dates = ["trade_date=20240102/0.parquet", "trade_date=20240103/0.parquet"];
     assert_mentions(&advice(&dates).0, &["are by date", "transect append"]);
     let source = Source::new();

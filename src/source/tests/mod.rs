@@ -9,6 +9,7 @@ mod files;
 mod meaning;
 mod real;
 mod types;
+mod units;
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +20,7 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
 
-use super::{SeriesReader, SourceOptions, Survey, survey};
+use super::{BadFile, SeriesReader, SourceOptions, Survey, survey};
 use crate::error::Error;
 use crate::panel::SeriesColumn;
 use crate::progress::Silent;
@@ -106,7 +107,7 @@ fn encoded(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
 }
 
 /// Opens the input `n` and reads all its columns.
-fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader, Vec<Option<ArrayRef>>), Reason> {
+fn read_all(survey: &Survey, n: usize) -> Result<(SeriesReader<'_>, Vec<Option<ArrayRef>>), BadFile> {
     let reader = survey.open(&survey.inputs[n])?;
     let columns = arrays(&reader, reader.read(0..survey.columns.len())?);
     for (array, column) in columns.iter().zip(&survey.columns) {

@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 
 use super::*;
 use crate::panel::Spelling;
+use crate::source::FileOutcome;
 
 pub(super) fn data(set: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TRANSECT_DATA")
@@ -19,13 +20,13 @@ pub(super) fn data(set: &str) -> Option<PathBuf> {
 }
 
 /// Surveys a set and reads every file of it.
-fn read_set(path: &Path, options: &SourceOptions) -> (Survey, Vec<SeriesReader>, Vec<String>) {
+fn read_set(path: &Path, options: &SourceOptions) -> (Survey, Vec<FileOutcome>, Vec<String>) {
     let survey = survey(path, options, &Workers::new(Some(2)).unwrap(), &Silent).unwrap();
     let mut readers = Vec::new();
     let mut reasons: Vec<String> = survey.skipped.iter().map(|s| format!("{}: {}", s.path, s.reason)).collect();
     for n in 0..survey.inputs.len() {
         match read_all(&survey, n) {
-            Ok((reader, _)) => readers.push(reader),
+            Ok((reader, _)) => readers.extend_from_slice(reader.files()),
             Err(reason) => reasons.push(format!("{}: {reason}", survey.inputs[n].code)),
         }
     }
@@ -40,7 +41,7 @@ fn tushare_files_newest_first_read_in_ascending_order() {
     assert_eq!(readers.len(), 256);
     assert!(!names(&survey).contains(&"ts_code"));
     for reader in &readers {
-        assert_eq!(reader.date_form().unwrap().spelling, Spelling::Digits);
+        assert_eq!(reader.date_form.as_ref().unwrap().spelling, Spelling::Digits);
     }
 }
 
@@ -50,7 +51,7 @@ fn dashed_dates_of_us_shares_are_restorable() {
     let (survey, readers, reasons) = read_set(&path, &SourceOptions::default());
     assert!(reasons.is_empty(), "{reasons:?}");
     assert_eq!(survey.date_name, "date");
-    assert!(readers.iter().all(|reader| reader.date_form().unwrap().spelling == Spelling::Dashes));
+    assert!(readers.iter().all(|reader| reader.date_form.as_ref().unwrap().spelling == Spelling::Dashes));
     let options = SourceOptions { code_column: Some("Name".to_owned()), ..SourceOptions::default() };
     let (survey, _, reasons) = read_set(&path, &options);
     assert!(reasons.is_empty() && !names(&survey).contains(&"Name"), "{reasons:?}");
@@ -78,6 +79,6 @@ fn decimals_and_timestamps_keep_their_types() {
     if let Some(path) = data("cn_csi800") {
         let (_, readers, reasons) = read_set(&path, &SourceOptions::default());
         assert!(reasons.is_empty(), "{reasons:?}");
-        assert!(readers.iter().all(|r| matches!(r.date_form().unwrap().data_type, DataType::Timestamp(..))));
+        assert!(readers.iter().all(|r| matches!(r.date_form.as_ref().unwrap().data_type, DataType::Timestamp(..))));
     }
 }

@@ -1,0 +1,344 @@
+//! Reads one file of a stock: its dates, in order and one row a key, and its columns in the panel's types.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Date64Type;
+use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use arrow_select::take::take;
+use parquet::file::metadata::ParquetStatisticsPolicy;
+
+use super::apart::{Compared, Differing, differing};
+use super::content::{Content, Stamp, changed, guarded};
+use super::convert::{convert, shown_value, widen};
+use super::dates::DateReader;
+use super::options::Duplicates;
+use super::order::{NO_DAY, Order, order};
+use super::outcome::FileOutcome;
+use super::parquet::decode::Parquet;
+use super::parquet::footer::{KeyColumn, Value};
+use super::survey::{InputFile, Layout, Survey, Target};
+use crate::compare::KeyOrder;
+use crate::key::Date;
+use crate::panel::{DateForm, SeriesColumn, can_be_key};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{CastTo, Remedy, Setting};
+
+/// One file, opened: dates at hand, columns on demand.
+pub(super) struct FileReader {
+    layout: Arc<Layout>,
+    /// `None` for a file without rows.
+    parquet: Option<Parquet>,
+    order: Order,
+    date_form: Option<DateForm>,
+    is_mixed: bool,
+    file_rows: usize,
+    dropped: u64,
+    /// The date column, where it has times that are left out.
+    timed: Option<KeyColumn>,
+    content_hash: u128,
+}
+
+impl FileReader {
+    /// Opens `file` of the stock `code`: reads its dates and checks its codes. Reads the file's bytes once if it has no
+    /// more than `whole_len`; holds them until the reader is dropped.
+    ///
+    /// # Errors
+    /// The reason for leaving the file out.
+    pub(super) fn open(survey: &Survey, code: &str, file: &InputFile, whole_len: u64) -> Result<FileReader, Reason> {
+        let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
+        let content = Content::load(&survey.root.join(&file.path), stamp, whole_len)?;
+        let content_hash = content.hash()?;
+        let schema = &file.layout.schema;
+        let mut reader = FileReader {
+            layout: Arc::clone(&file.layout),
+            parquet: None,
+            order: Order::default(),
+            date_form: None,
+            is_mixed: false,
+            file_rows: 0,
+            dropped: 0,
+            timed: None,
+            content_hash,
+        };
+        if file.row_count == 0 {
+            return Ok(reader);
+        }
+        let date = schema.date.as_ref().map_err(Reason::clone)?;
+        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
+        if parquet.row_count() != file.row_count {
+            return Err(changed());
+        }
+        let mut dates = DateReader::new(&date.name, &date.raw, &survey.dates);
+        guarded(|| {
+            let mut leaves: Vec<usize> =
+                [date.leaf].into_iter().chain(schema.code.as_ref().map(|code| code.leaf)).collect();
+            leaves.sort_unstable();
+            let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
+            for batch in parquet.batches(&leaves)? {
+                let batch = batch?;
+                if let Some(column) = &schema.code {
+                    let codes = &batch[place(column.leaf)];
+                    check_codes(codes, code, &survey.code.name, dates.days.len())?;
+                }
+                dates.push(&batch[place(date.leaf)])?;
+                if dates.days.len() as u64 > file.row_count.min(u64::from(u32::MAX)) {
+                    let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
+                    return Err(Reason::damaged(what));
+                }
+            }
+            Ok(())
+        })?;
+        if dates.days.len() as u64 != file.row_count {
+            let (found, stated) = (dates.days.len(), file.row_count);
+            return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
+        }
+        reader.file_rows = dates.days.len();
+        reader.parquet = Some(parquet);
+        let key = guarded(|| reader.key(&dates.days))?;
+        let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
+        reader.order = order(&dates.days, &key, survey.options.duplicates);
+        if let Some(form) = survey.date_form()
+            && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
+        {
+            let cast = CastTo { column: survey.date_name.clone(), to: "date32".to_owned() };
+            return Err(Reason::new(Kind::BadDate, format!("its date {date} has no place in {form}"))
+                .or(Remedy::set(Setting::Cast(vec![cast]), "instead holds it")));
+        }
+        reader.date_form = dates.form();
+        reader.is_mixed = dates.is_mixed();
+        reader.dropped = dates.dropped;
+        let is_kept = survey.options.key.contains(&date.name);
+        reader.timed = (dates.has_time && !is_kept).then(|| date.clone());
+        Ok(reader)
+    }
+
+    /// The further key columns in the panel's types, with the rows of the file, which are of these days.
+    fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
+        let column = |&n: &usize| {
+            let target = &self.layout.targets[n];
+            let slot = self.layout.slots[n];
+            let slot = slot.ok_or_else(|| {
+                Reason::new(Kind::OtherColumns, format!("lacks the key column {:?}", target.name))
+                    .or(Remedy::Do("write the file with it".to_owned()))
+            })?;
+            let value = &self.layout.schema.values[slot];
+            let array = match self.decode(&[value])?.pop().flatten() {
+                Some(column) => column.into_array(self.file_rows).map_err(Reason::undecodable)?,
+                None => return Ok(new_null_array(&target.data_type, self.file_rows)),
+            };
+            let array = target.convert(&value.name, &array)?;
+            match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
+                None => Ok(array),
+                Some(row) => Err(no_key(row, &target.name)),
+            }
+        };
+        self.layout.key.iter().map(column).collect()
+    }
+
+    /// The dates of the rows, ascending; strictly, where the key has no further columns.
+    pub(super) fn dates(&self) -> &[Date] {
+        &self.order.dates
+    }
+
+    /// What became of the file.
+    pub(super) fn outcome(&self) -> FileOutcome {
+        FileOutcome {
+            rows: self.order.dates.len() as u64,
+            merged: self.order.merged,
+            dropped: self.dropped,
+            content_hash: self.content_hash,
+            date_form: self.date_form.clone(),
+            is_mixed: self.is_mixed,
+        }
+    }
+
+    /// The row of the file that the row `place` of the series is, counted from 1.
+    pub(super) fn row_number(&self, place: usize) -> usize {
+        self.order.rows.as_ref().map_or(place, |rows| rows.value(place) as usize) + 1
+    }
+
+    /// The further key columns in the panel's types, in the order of the dates.
+    ///
+    /// # Errors
+    /// The reason for leaving the file out.
+    pub(super) fn sorted_key(&self) -> Result<Vec<ArrayRef>, Reason> {
+        let sorted = |column: ArrayRef| match &self.order.rows {
+            None => Ok(column),
+            Some(rows) => take(&column, rows, None).map_err(Reason::undecodable),
+        };
+        guarded(|| self.key(&[])?.into_iter().map(sorted).collect())
+    }
+
+    /// Decodes the survey's columns of this range, in the order of the dates, each as long as
+    /// [`dates`](Self::dates) and of the survey's type; `None` for a column that the file lacks. Costs the decoding of
+    /// these columns; called for all at once it reads the file's pages once.
+    ///
+    /// # Errors
+    /// The reason for skipping the file: pages that cannot be decoded, a value that the column's type does not hold
+    /// exactly, differing rows of one key.
+    ///
+    /// # Panics
+    /// When the range reaches beyond the survey's columns.
+    pub(super) fn read(&self, columns: Range<usize>) -> Result<Vec<Option<SeriesColumn>>, Reason> {
+        let value = |n: usize| self.layout.slots[n].map(|slot| &self.layout.schema.values[slot]);
+        let wanted: Vec<(&Target, Option<&Value>)> = columns.map(|n| (&self.layout.targets[n], value(n))).collect();
+        guarded(|| {
+            let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
+            let decoded = self.decode(&present)?;
+            if let Some(parquet) = &self.parquet {
+                parquet.check_unchanged()?;
+            }
+            self.check_claims(&present, &decoded)?;
+            let mut decoded = decoded.into_iter();
+            let turn = |(target, value): &(&Target, Option<&Value>)| match value {
+                None => Ok(None),
+                Some(value) => self.turn(target, value, decoded.next().flatten()).map(Some),
+            };
+            wanted.iter().map(turn).collect()
+        })
+    }
+
+    /// Whether [`read`](Self::read) failed because the columns together take more memory than one file may; fewer of
+    /// them may do.
+    pub(super) fn was_too_large(&self) -> bool {
+        self.parquet.as_ref().is_some_and(Parquet::was_too_large)
+    }
+
+    /// One decoded column in its panel type and in the order of the dates.
+    fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
+        let convert = |array: &ArrayRef| target.convert(&value.name, array);
+        Ok(match decoded {
+            None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
+            Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
+            Some(SeriesColumn::Rows(array)) => {
+                let array = convert(&array)?;
+                SeriesColumn::Rows(match &self.order.rows {
+                    None => array,
+                    Some(rows) => take(&array, rows, None).map_err(Reason::undecodable)?,
+                })
+            }
+        })
+    }
+
+    /// These columns as the file has them, whole; `None` in files without rows.
+    fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, Reason> {
+        let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
+        let mut columns: Vec<Option<SeriesColumn>> =
+            values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
+        let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
+        let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
+        leaves.sort_unstable();
+        let arrays = parquet.columns(&leaves, self.file_rows)?;
+        for (value, column) in values.iter().zip(&mut columns) {
+            if let Ok(place) = leaves.binary_search(&value.leaf) {
+                *column = Some(SeriesColumn::Rows(arrays[place].clone()));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// Refuses rows that have the same key and are not the same in all of `values`, which were decoded.
+    fn check_claims<'v>(&self, values: &[&'v Value], decoded: &'v [Option<SeriesColumn>]) -> Result<(), Reason> {
+        let claims = &self.order.claims;
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let rows = |(value, column): (&&'v Value, &'v Option<SeriesColumn>)| match column {
+            Some(SeriesColumn::Rows(array)) => Some(Compared { name: &value.name, logical: &value.logical, array }),
+            _ => None,
+        };
+        let columns: Vec<Compared> = values.iter().zip(decoded).filter_map(rows).collect();
+        let Some(Differing { claim: (a, b), what, telling }) = differing(&columns, claims)? else { return Ok(()) };
+        let date = self.order.rows.as_ref().and_then(|rows| {
+            let place = rows.values().iter().position(|&row| row as usize == a)?;
+            self.order.dates.get(place)
+        });
+        let (at, there) = (format!("row {}", a + 1), format!("row {}", b + 1));
+        let reason = what.told(date, &self.key(&[])?, (a, &at), (b, &there));
+        if let Some(name) = telling {
+            return Err(reason.of_column(name));
+        }
+        Err(reason
+            .or(self.keeping_times()?)
+            .or(Remedy::set(Setting::Duplicates(Duplicates::First.to_string()), "keeps the one"))
+            .or(Remedy::set(Setting::Duplicates(Duplicates::Last.to_string()), "the other")))
+    }
+}
+
+impl FileReader {
+    /// The key that keeps the times which were dropped, where these tell all rows of one date apart.
+    fn keeping_times(&self) -> Result<Option<Remedy>, Reason> {
+        let (Some(date), Some(parquet)) = (&self.timed, &self.parquet) else { return Ok(None) };
+        let times = parquet.columns(&[date.leaf], self.file_rows)?;
+        let order = KeyOrder::new(&times, &times).map_err(Reason::undecodable)?;
+        let rows: BTreeSet<u32> = self.order.claims.iter().flat_map(|&(first, other)| [first, other]).collect();
+        let mut rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
+        rows.sort_by(|&a, &b| order.compare(a, b));
+        let are_apart = can_be_key(&date.raw) && rows.is_sorted_by(|&a, &b| order.compare(a, b).is_lt());
+        let key = || Remedy::set(Setting::Key(vec![date.name.clone()]), "keeps the times, which tell them apart");
+        Ok(are_apart.then(key))
+    }
+}
+
+impl Target {
+    /// `array`, the column `name` of a file, in the panel's type.
+    fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, Reason> {
+        let inexact = |why: String| Reason::new(Kind::InexactValue, why);
+        let turned = match self.is_decided {
+            true => convert(array, &self.data_type)
+                .map_err(|why| inexact(why).or(Remedy::Do("write the file anew with another value there".to_owned()))),
+            false => widen(array, &self.data_type, 0).map_err(inexact),
+        };
+        let turned = turned.and_then(|turned| check_midnight(array, turned, name));
+        turned.map_err(|reason| reason.within(format_args!("its column {name:?}, ")).of_column(name))
+    }
+}
+
+/// Refuses a file for a row without a part of its key.
+pub(super) fn no_key(row: usize, name: &str) -> Reason {
+    let what = format!("row {} has no {name:?}, which is part of the key", row + 1);
+    Reason::new(Kind::NoKey, what).of_column(name).or(Remedy::Do("write the file without such rows".to_owned()))
+}
+
+/// Passes `turned`, which was made of `array`, unless it is a date64 with a time of day. Date64 counts milliseconds but
+/// means days, and Parquet has no type but a day for it: the time of day would be lost there.
+fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<ArrayRef, Reason> {
+    let Some(times) = turned.as_primitive_opt::<Date64Type>() else { return Ok(turned) };
+    let late = |row: &usize| times.is_valid(*row) && times.value(*row).rem_euclid(86_400_000) != 0;
+    match (0..times.len()).find(late) {
+        None => Ok(turned),
+        Some(row) => {
+            let value = shown_value(array, row);
+            let what = format!("row {}: {value} has a time of day, which Date64 does not hold", row + 1);
+            let cast = CastTo { column: name.to_owned(), to: "timestamp[ms]".to_owned() };
+            Err(Reason::new(Kind::InexactValue, what).or(Remedy::set(Setting::Cast(vec![cast]), "keeps it")))
+        }
+    }
+}
+
+/// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
+fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), Reason> {
+    let differs = match codes.data_type() {
+        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| code != Some(expected)),
+        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| code != Some(expected)),
+        _ => {
+            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
+            texts.as_string::<i32>().iter().position(|code| code != Some(expected))
+        }
+    };
+    match differs {
+        None => Ok(()),
+        Some(row) => {
+            let (row_number, value) = (before + row + 1, shown_value(codes, row));
+            let what =
+                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
+            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What became of one file that was read.
+
+use crate::panel::DateForm;
+
+/// What one file of a series brought.
+#[derive(Debug, Clone)]
+pub struct FileOutcome {
+    /// Rows of the series that came from it.
+    pub rows: u64,
+    /// Rows left out because another row has the same key, in the file or in another of the stock. Unless a user chose
+    /// which to keep, this holds only once the series was read and found them identical.
+    pub merged: u64,
+    /// Rows left out because their date is null or unreadable.
+    pub dropped: u64,
+    /// XXH3-128 of the file's bytes.
+    pub content_hash: u128,
+    /// The one form of all dates in the file; `None` where it mixes several or has no dates.
+    pub date_form: Option<DateForm>,
+    /// Whether the file spells its dates in several ways, or in one that writing would not give back.
+    pub is_mixed: bool,
+}
