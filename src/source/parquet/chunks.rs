@@ -12,6 +12,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use super::contents::Leaf;
 use super::pages::{Extent, Fault, Pages};
 use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
 use crate::source::content::Content;
 
@@ -122,6 +123,11 @@ impl Chunks {
         let name = self.metadata.file_metadata().schema_descr().column(leaf).path().string();
         match fault {
             Fault::Damaged(what) => Reason::damaged(format_args!("its column {name:?} {what}")).of_column(&name),
+            Fault::Lzo => {
+                let reason =
+                    Reason::new(Kind::Other, format!("its column {name:?} is packed by LZO, which is not read"));
+                reason.of_column(&name).or(Remedy::Do("write the file anew with another compression".to_owned()))
+            }
             Fault::TooLarge(_) => match self.needed() {
                 Ok(bytes) => self.meter.allowance.refusal("decoded, it", bytes),
                 Err(reason) => reason,

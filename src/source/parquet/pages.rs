@@ -153,6 +153,8 @@ impl Numbers {
 pub(in crate::source) enum Fault {
     /// What is wrong with a page.
     Damaged(&'static str),
+    /// They are packed in a way that nobody here unpacks.
+    Lzo,
     /// It would take so many bytes, more than there are.
     TooLarge(u64),
 }
@@ -196,6 +198,10 @@ impl Pages {
     /// # Errors
     /// What is wrong with it.
     pub(in crate::source) fn next(&mut self, may: impl Fn(u64) -> bool) -> Result<Option<Checked>, Fault> {
+        // Also where no page of it is packed: other readers refuse the chunk by its codec.
+        if self.chunk.codec == CompressionCodec::LZO {
+            return Err(Fault::Lzo);
+        }
         while self.values_left > 0 {
             if self.at >= self.chunk.end {
                 return Err(Fault::Damaged("ends before its last value"));
