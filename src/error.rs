@@ -132,6 +132,8 @@ pub enum Wanted {
     Date,
     /// A version of a store.
     Version,
+    /// A source of a store, by its name.
+    Source,
     /// What transect notes of an output directory.
     Ledger,
 }

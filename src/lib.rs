@@ -98,8 +98,8 @@ pub mod workers;
 
 pub use error::{Damage, Error, Result};
 pub use ingest::{
-    Append, Build, BuildReport, Differs, FilledColumn, Guard, GuardMet, Kept, KeptRows, Limit, RestatedColumn,
-    RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
+    AddSource, Append, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join, Kept, KeptRows,
+    Limit, RestatedColumn, RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use key::{Date, StockId};
 pub use store::{Request, Selection, Store};

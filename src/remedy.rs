@@ -62,6 +62,10 @@ pub enum Setting {
     Exclude(Vec<String>),
     /// Types decided by hand.
     Cast(Vec<CastTo>),
+    /// Other names for columns, as `OLD=NEW`.
+    Rename(Vec<String>),
+    /// What the names of a source's columns begin with.
+    Prefix(String),
     /// Whether one bad input stops the run.
     Strict,
     /// Bytes of memory.
@@ -165,6 +169,8 @@ impl Setting {
             Setting::Columns(_) => "columns",
             Setting::Exclude(_) => "exclude",
             Setting::Cast(_) => "cast",
+            Setting::Rename(_) => "rename",
+            Setting::Prefix(_) => "prefix",
             Setting::Strict => "strict",
             Setting::Memory(_) => "memory",
             Setting::Force => "force",
@@ -188,6 +194,7 @@ impl fmt::Display for Setting {
             | Setting::Epoch(value)
             | Setting::Duplicates(value)
             | Setting::BadDates(value)
+            | Setting::Prefix(value)
                 if !value.is_empty() =>
             {
                 write!(f, "{name} {value}")
@@ -196,6 +203,7 @@ impl fmt::Display for Setting {
             | Setting::Key(values)
             | Setting::Columns(values)
             | Setting::Exclude(values)
+            | Setting::Rename(values)
                 if !values.is_empty() =>
             {
                 write!(f, "{name} {}", values.join(", "))

@@ -736,7 +736,7 @@ version  made                  command  rows  added  restated  removed  dirty da
     let first = held.into_iter().next().unwrap();
     let dry = place.run("gc store --keep 1 --dry-run").done().stdout;
     let freed = dry.lines().last().unwrap().strip_prefix("would free    ").unwrap();
-    assert!(freed.ends_with(" in 3 files"), "{dry}");
+    assert!(freed.ends_with(" in 4 files"), "{dry}");
     assert_eq!(
         dry,
         format!(

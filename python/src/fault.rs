@@ -68,7 +68,8 @@ pub fn argument(setting: &Setting) -> String {
         | Setting::DateFormat(text)
         | Setting::Epoch(text)
         | Setting::Duplicates(text)
-        | Setting::BadDates(text) => {
+        | Setting::BadDates(text)
+        | Setting::Prefix(text) => {
             format!("{name}={text:?}")
         }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
@@ -77,6 +78,11 @@ pub fn argument(setting: &Setting) -> String {
         Setting::Cast(casts) => {
             let casts: Vec<String> = casts.iter().map(|cast| format!("{:?}: {:?}", cast.column, cast.to)).collect();
             format!("casts={{{}}}", casts.join(", "))
+        }
+        Setting::Rename(names) => {
+            let names: Vec<String> =
+                names.iter().filter_map(|name| name.split_once('=')).map(|(a, b)| format!("{a:?}: {b:?}")).collect();
+            format!("rename={{{}}}", names.join(", "))
         }
         Setting::Memory(bytes) => format!("memory=\"{}MiB\"", bytes.div_ceil(1 << 20)),
         Setting::Wait => "wait=\"10m\"".to_owned(),

@@ -62,7 +62,8 @@ impl Speaker {
     /// `settings` as this command's options, or in full as another's.
     fn spelt(&self, settings: &[Setting]) -> Option<String> {
         let has = |command: &str, setting: &Setting| {
-            let command = self.cli.find_subcommand(command);
+            let mut words = command.split(' ');
+            let command = words.try_fold(&self.cli, |command, word| command.find_subcommand(word));
             command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(setting.name())))
         };
         let has_all = |command: &str| settings.iter().all(|setting| has(command, setting));
@@ -91,7 +92,12 @@ fn spelt(setting: &Setting) -> Option<String> {
         | Setting::DateFormat(value)
         | Setting::Epoch(value)
         | Setting::Duplicates(value)
-        | Setting::BadDates(value) => with(value),
+        | Setting::BadDates(value)
+        | Setting::Prefix(value) => with(value),
+        Setting::Rename(names) => {
+            let names: Vec<String> = names.iter().map(|name| format!("{} {}", option(setting), quoted(name))).collect();
+            Some(names.join(" "))
+        }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names)
             if names.is_empty() =>
         {

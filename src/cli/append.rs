@@ -18,6 +18,9 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
             .exclude(Names::all(&args.exclude))
             .memory(args.memory)
             .observer(&watch);
+        if let Some(name) = args.source {
+            append = append.source_name(name);
+        }
         if let Some(most) = args.limits.max_restated() {
             append = append.max_restated(most);
         }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::BuildArgs;
+use super::args::{BuildArgs, Reading};
 use super::bar::Watch;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -42,7 +42,10 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(versions) = args.keep {
             build = build.keep(versions);
         }
-        build.options(options(&args)).run()?
+        if let Some(name) = &args.name {
+            build = build.source_name(name);
+        }
+        build.options(options(&args.reading)).run()?
     };
 
     let (source, store) = (output::path(&args.source), output::path(&args.store));
@@ -74,7 +77,8 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn options(args: &BuildArgs) -> SourceOptions {
+/// How files are found and read.
+pub fn options(args: &Reading) -> SourceOptions {
     SourceOptions {
         pattern: args.pattern.clone(),
         code_template: args.code_template.clone(),
@@ -93,6 +97,8 @@ fn options(args: &BuildArgs) -> SourceOptions {
         columns: args.columns.as_deref().map(Names::all),
         exclude: Names::all(&args.exclude),
         casts: args.cast.clone(),
+        renames: args.rename.clone(),
+        prefix: String::new(),
         strict: args.strict,
     }
 }

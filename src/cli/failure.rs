@@ -82,7 +82,9 @@ fn exit(error: Option<&Error>) -> Exit {
         Some(Error::Locked { .. }) => Exit::Busy,
         Some(Error::Corrupt { .. }) => Exit::Damaged,
         // What the command line alone shows to be wrong, and names that nothing has.
-        Some(Error::Invalid { .. } | Error::NotFound { wanted: Wanted::Column | Wanted::Stock, .. }) => Exit::Usage,
+        Some(
+            Error::Invalid { .. } | Error::NotFound { wanted: Wanted::Column | Wanted::Stock | Wanted::Source, .. },
+        ) => Exit::Usage,
         _ => Exit::Failed,
     }
 }

@@ -1,8 +1,10 @@
 //! `transect info`
 
-use crate::skipped::grouped;
+use crate::hint::listed;
+use crate::skipped::{Skipped, grouped};
 use crate::source::SourceOptions;
-use crate::store::{ColumnInfo, StoreInfo};
+use crate::store::{ColumnInfo, SourceInfo, StoreInfo};
+use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::{Speaker, joined};
@@ -24,11 +26,19 @@ pub fn run(args: &InfoArgs, quiet: bool) -> anyhow::Result<Exit> {
     let (store, speaker) = (output::path(&args.store), Speaker::new("info", &args.store));
     if args.json {
         let json = Json { store, info: &info };
-        skips::print_json_of("info", Exit::Done, &json, &speaker, &["skipped_files"])?;
+        print_sources("info", &json, &speaker)?;
     } else {
         output::print(&format!("{}\n{}{}", lines(&store, &info), columns(&info.columns), skipped(&info, &speaker)))?;
     }
     Ok(Exit::Done)
+}
+
+/// Prints a report that has sources as one JSON object, the reasons of their skipped files with the ways out.
+pub fn print_sources(command: &'static str, report: &impl Serialize, speaker: &Speaker) -> anyhow::Result<()> {
+    let mut json = serde_json::to_value(report).context("cannot write the report as JSON")?;
+    let sources = json.get_mut("sources").and_then(|sources| sources.as_array_mut()).into_iter().flatten();
+    sources.for_each(|source| speaker.put_into_words(source, &["skipped_files"]));
+    output::print_json(command, Exit::Done, &json)
 }
 
 fn lines(store: &str, info: &StoreInfo) -> Lines {
@@ -64,12 +74,24 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
             format!("{} that only older versions use; gc --keep 1 frees them", output::bytes(info.unused_bytes)),
         );
     }
-    let files = output::counted(info.read_files, "file", "files");
-    match info.settings.get("source").and_then(|source| source.as_str()) {
-        Some(source) => lines.add("source", format!("{source}, {files} read")),
-        None => lines.add("source", format!("{files} read")),
+    for source in &info.sources {
+        add_source(source, info.sources.len() > 1, &mut lines);
     }
-    if let Some(options) = info.settings.get("options") {
+    lines
+}
+
+fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
+    let files = output::counted(source.read_files, "file", "files");
+    let name = if is_one_of_many { format!("{}: ", source.name) } else { String::new() };
+    match source.settings.get("source").and_then(|source| source.as_str()) {
+        Some(directory) => lines.add("source", format!("{name}{directory}, {files} read")),
+        None => lines.add("source", format!("{name}{files} read")),
+    }
+    if is_one_of_many {
+        let (rows, columns) = (output::counted(source.rows, "row", "rows"), listed(&source.columns));
+        lines.add("has", format!("{rows} of {columns}"));
+    }
+    if let Some(options) = source.settings.get("options") {
         let flags = match serde_json::from_value::<SourceOptions>(options.clone()) {
             Ok(options) => flags(&options),
             // A newer transect's options are still worth a look.
@@ -77,12 +99,11 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
         };
         lines.add("options", if flags.is_empty() { "defaults".to_owned() } else { flags });
     }
-    lines.add_some("left out", info.merged_rows, |_| output::merged(info.merged_rows));
-    lines.add_some("dropped", info.dropped_rows, |_| output::dateless(info.dropped_rows));
-    lines.add_some("empty", info.empty_files.len() as u64, |_| super::build::empty_files(&info.empty_files));
-    let skipped = info.skipped_files.len() as u64;
+    lines.add_some("left out", source.merged_rows, |_| output::merged(source.merged_rows));
+    lines.add_some("dropped", source.dropped_rows, |_| output::dateless(source.dropped_rows));
+    lines.add_some("empty", source.empty_files.len() as u64, |_| super::build::empty_files(&source.empty_files));
+    let skipped = source.skipped_files.len() as u64;
     lines.add_some("skipped", skipped, |_| format!("{}, named below", output::counted(skipped, "input", "inputs")));
-    lines
 }
 
 /// The options of `build` that differ from the defaults, as they would be typed.
@@ -110,6 +131,10 @@ fn flags(options: &SourceOptions) -> String {
     for cast in &options.casts {
         add("cast", &cast.to_string(), true);
     }
+    for rename in &options.renames {
+        add("rename", &rename.to_string(), true);
+    }
+    add("prefix", &options.prefix, !options.prefix.is_empty());
     if options.drop_time {
         flags.push("--drop-time".to_owned());
     }
@@ -141,10 +166,11 @@ fn share(column: &ColumnInfo) -> String {
 }
 
 fn skipped(info: &StoreInfo, speaker: &Speaker) -> String {
-    if info.skipped_files.is_empty() {
+    let skipped: Vec<Skipped> = info.sources.iter().flat_map(|source| source.skipped_files.clone()).collect();
+    if skipped.is_empty() {
         return String::new();
     }
-    let groups = grouped(&info.skipped_files);
+    let groups = grouped(&skipped);
     let lines: String =
         groups.iter().map(|group| format!("  {}\n", output::escape(&skips::told(group, speaker)))).collect();
     format!("\nskipped\n{lines}")

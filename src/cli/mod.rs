@@ -19,6 +19,7 @@ mod output;
 mod rows;
 mod show;
 mod skips;
+mod source;
 mod stop;
 mod synth;
 mod table;
@@ -35,7 +36,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use advice::Speaker;
-use args::{Cli, Command};
+use args::{Cli, Command, SourceCommand};
 
 /// Runs the command that the arguments name, as the binary does; the first of them is the program's name. Gives the exit
 /// code, and ends the process itself where there is nothing to run: for wrong usage, `--help` and `--version`.
@@ -48,6 +49,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(args) => ("build", args.store.clone(), args.running.json),
         Command::Update(args) => ("update", args.store.clone(), args.running.json),
         Command::Append(args) => ("append", args.store.clone(), args.running.json),
+        Command::Source(args) => match &args.what {
+            SourceCommand::Add(args) => ("source add", args.store.clone(), args.running.json),
+            SourceCommand::List(args) => ("source list", args.store.clone(), args.json),
+            SourceCommand::Rename(args) => ("source rename", args.store.clone(), args.changing.running.json),
+            SourceCommand::Drop(args) => ("source drop", args.store.clone(), args.changing.running.json),
+        },
         Command::Transpose(args) => ("transpose", args.store.clone(), args.running.json),
         Command::Show(args) => ("show", args.store.clone(), false),
         Command::Info(args) => ("info", args.store.clone(), args.json),
@@ -60,9 +67,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Generate(_) => ("generate", PathBuf::new(), false),
     };
     let result = match cli.command {
-        Command::Build(args) => build::run(args, quiet),
+        Command::Build(args) => build::run(*args, quiet),
         Command::Update(args) => update::run(&args, quiet),
         Command::Append(args) => append::run(args, quiet),
+        Command::Source(args) => source::run(args.what, quiet),
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args, quiet),

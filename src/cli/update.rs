@@ -42,6 +42,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
             .allow(args.allowed.allow.iter().copied())
             .memory(args.memory)
             .observer(&watch);
+        update = update.sources(Names::all(&args.sources));
         if let Some(source) = &args.source {
             update = update.source(source);
         }
@@ -125,7 +126,10 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     let restated = report.columns.iter().map(|of| (of.column.as_str(), of.restated));
     lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(restated));
     let filled = report.filled_columns.iter().map(|of| (of.column.as_str(), of.filled));
-    lines.add_some("filled", report.filled, |_| format!("{}{}, which are new", rows(report.filled), columns(filled)));
+    lines.add_some("filled", report.filled, |_| match report.filled_columns[..] {
+        [] => format!("{} in columns that are new", rows(report.filled)),
+        _ => format!("{}{}, which are new", rows(report.filled), columns(filled)),
+    });
     lines.add_some("removed", report.removed, |_| rows(report.removed));
     lines.add_some("kept", report.kept, |_| {
         let example = report.kept_examples.first().map_or_else(String::new, |row| format!(", such as {row}"));
@@ -154,10 +158,12 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         });
     };
     named("new", column, &report.new_columns, ", null where the files read lack it");
+    named("gone", column, &report.lost_columns, "");
     named("wider", column, &report.widened_columns, "");
     named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
     named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");
     named("pruned", file, &report.pruned_files, " that disappeared, and the rows with them");
+    lines.add_some("left out", report.left_out, |_| format!("{} that the store lacks (--join)", rows(report.left_out)));
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
@@ -182,6 +188,9 @@ fn new_stocks(report: &UpdateReport) -> String {
 /// ` in size (12), beta (3), ...`.
 fn columns<'r>(counted: impl Iterator<Item = (&'r str, u64)>) -> String {
     let mut columns: Vec<_> = counted.collect();
+    if columns.is_empty() {
+        return String::new();
+    }
     columns.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     let shown: Vec<String> =
         columns.iter().take(NAMED).map(|(column, count)| format!("{column} ({})", output::count(*count))).collect();

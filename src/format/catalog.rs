@@ -1,8 +1,9 @@
-//! The catalog file: a header that lists tables, and the tables. Assembled here, and taken apart again.
+//! The catalog, and beside it a file for each source: a header that lists tables, and the tables. Assembled here, and
+//! taken apart again.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{ALIGNMENT, FORMAT_VERSION, MAGIC, checksum};
+use super::{ALIGNMENT, FORMAT_VERSION, checksum};
 use crate::error::Damage;
 
 /// The tables of a catalog, in the order of the header's list.
@@ -39,6 +40,10 @@ pub enum Table {
     History = 13,
     /// [`PieceRecord`](super::PieceRecord)s, those of each section in the order of their rows.
     Pieces = 14,
+    /// [`FileRecord`](super::FileRecord)s of a source.
+    Files = 15,
+    /// [`PartRecord`](super::PartRecord)s of a source, by date and piece.
+    Parts = 16,
 }
 
 impl Table {
@@ -59,11 +64,13 @@ impl Table {
         Table::Sources,
         Table::History,
         Table::Pieces,
+        Table::Files,
+        Table::Parts,
     ];
 }
 
 /// How many tables there are.
-pub const TABLE_COUNT: usize = 15;
+pub const TABLE_COUNT: usize = 17;
 
 /// Where a table lies, and its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -77,28 +84,32 @@ pub struct TableRef {
     pub checksum: u64,
 }
 
-/// First bytes of a catalog.
+/// First bytes of a catalog, or of the tables of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Header {
-    /// `TRANSECT`.
+    /// [`MAGIC`](super::MAGIC) or [`SOURCE_MAGIC`](super::SOURCE_MAGIC).
     pub magic: [u8; 8],
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
     /// Length of this header in bytes.
     pub header_len: u32,
-    /// The version this catalog publishes, from 1.
+    /// The version that it was written for, from 1.
     pub version: u64,
-    /// Length of the catalog in bytes.
+    /// Length of the file in bytes.
     pub file_len: u64,
     /// When it was made: nanoseconds since 1970.
     pub created_ns: i64,
     /// Random, the same in every version of one store.
     pub store_id: [u8; 16],
-    /// Rows of the panel.
+    /// Rows of the panel, or of the source.
     pub row_count: u64,
-    /// How many versions the store keeps.
+    /// How many versions the store keeps; 0 of a source.
     pub keep_count: u32,
+    /// The id of the next new column; 0 of a source.
+    pub next_column: u32,
+    /// The id of the next new source; 0 of a source.
+    pub next_source: u32,
     /// Zero.
     pub reserved: u32,
     /// Where each table lies.
@@ -108,9 +119,9 @@ pub struct Header {
 }
 
 const HEADER_LEN: usize = size_of::<Header>();
-const _: () = assert!(HEADER_LEN == 440);
+const _: () = assert!(HEADER_LEN == 496);
 
-/// The bytes of a catalog being assembled.
+/// The bytes of a catalog, or of the tables of a source, being assembled.
 #[derive(Debug)]
 pub struct CatalogBytes {
     bytes: Vec<u8>,
@@ -118,9 +129,9 @@ pub struct CatalogBytes {
 }
 
 impl CatalogBytes {
-    /// A catalog without tables. Version, times and counts are those of `about`; all else in it is filled in here.
+    /// A file without tables. Magic, version, times, counts and ids are those of `about`; all else in it is filled in here.
     pub fn new(about: Header) -> CatalogBytes {
-        let header = Header { magic: MAGIC, format_version: FORMAT_VERSION, header_len: HEADER_LEN as u32, ..about };
+        let header = Header { format_version: FORMAT_VERSION, header_len: HEADER_LEN as u32, ..about };
         CatalogBytes { bytes: vec![0; HEADER_LEN], header }
     }
 
@@ -136,6 +147,10 @@ impl CatalogBytes {
     /// The whole file.
     pub fn finish(mut self) -> Vec<u8> {
         self.header.file_len = self.bytes.len() as u64;
+        // A table that such a file does not have is an empty one.
+        for table in self.header.tables.iter_mut().filter(|table| table.byte_len == 0) {
+            *table = TableRef { offset: 0, byte_len: 0, checksum: checksum(&[]) };
+        }
         self.header.checksum = header_checksum(&self.header);
         self.bytes[..HEADER_LEN].copy_from_slice(bytemuck::bytes_of(&self.header));
         self.bytes
@@ -155,19 +170,20 @@ pub enum NotACatalog {
     Damage(Damage),
 }
 
-/// Reads and checks the header. The cost does not depend on the catalog's size: tables are only located.
+/// Reads and checks the header, which is to begin with `magic`. The cost does not depend on the file's size: tables are
+/// only located.
 ///
 /// # Errors
 /// When it is damaged, of another format version, or points outside the file.
-pub fn parse_header(bytes: &[u8]) -> Result<Header, NotACatalog> {
+pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Header, NotACatalog> {
     let damage = |damage| Err(NotACatalog::Damage(damage));
     let structure = |why: &str| Err(NotACatalog::Damage(Damage::Structure(why.to_owned())));
     let Some(start) = bytes.get(..HEADER_LEN) else {
         return damage(Damage::Length { expected: HEADER_LEN as u64, got: bytes.len() as u64 });
     };
     let header: Header = bytemuck::pod_read_unaligned(start);
-    if header.magic != MAGIC {
-        return structure("it does not start with TRANSECT");
+    if header.magic != magic {
+        return structure(&format!("it does not start with {}", String::from_utf8_lossy(&magic)));
     }
     if header.format_version != FORMAT_VERSION {
         return Err(NotACatalog::Version(header.format_version));

@@ -20,9 +20,9 @@ pub struct ChunkIdentity {
     pub ordinal: u32,
     /// Days since 1970-01-01.
     pub date: i32,
-    /// Rows of the piece.
+    /// Rows of the batch.
     pub row_count: u32,
-    /// Index of the panel column.
+    /// The column's id.
     pub column: u32,
     /// Nulls in the chunk.
     pub null_count: u32,

@@ -6,6 +6,9 @@ use bytemuck::{Pod, Zeroable};
 /// In a `u32` reference: refers to nothing.
 pub const NONE: u32 = u32::MAX;
 
+/// In place of a column's id: the bits that say which rows of a piece a source has.
+pub const PRESENT: u32 = u32::MAX;
+
 /// A piece of the catalog's string table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -58,6 +61,10 @@ pub struct ColumnRecord {
     pub reserved: [u8; 2],
     /// A strftime format when `spelling` is 4; else empty.
     pub spelling_format: StrRef,
+    /// Its id, by which segments name it; never used for another column of the store.
+    pub id: u32,
+    /// The id of the source whose column it is; [`NONE`] for code, date and key columns, which are every source's.
+    pub source: u32,
 }
 
 /// One append-only dictionary. Dictionary 0 holds the stocks' codes.
@@ -104,7 +111,7 @@ pub struct SegmentRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct SegmentColumnRecord {
-    /// Index of the panel column.
+    /// The column's id, or [`PRESENT`].
     pub column: u32,
     /// Stored type, see [`Stored`](super::Stored).
     pub stored: u8,
@@ -130,20 +137,73 @@ pub struct SectionRecord {
     pub reserved: u32,
 }
 
-/// One piece of a section: where its record batch body lies.
+/// One record batch of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct PieceRecord {
+pub struct BatchRecord {
     /// Byte offset of the body in its segment.
     pub body_offset: u64,
     /// Length of the body in bytes.
     pub body_len: u64,
     /// Index of its first chunk among its segment's; it has one for each column of the segment.
     pub chunk_start: u64,
-    /// Index of its segment.
+    /// Index of its segment in the same file's table, or [`NONE`] where there is no such batch.
     pub segment: u32,
     /// Rows.
     pub row_count: u32,
+}
+
+impl BatchRecord {
+    /// No batch.
+    pub const NONE: BatchRecord =
+        BatchRecord { body_offset: 0, body_len: 0, chunk_start: 0, segment: NONE, row_count: 0 };
+}
+
+/// One piece of a section: neighbouring rows, and where their keys lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PieceRecord {
+    /// Code, date and key columns of its rows; no batch where the first source's part has every row, and with it these
+    /// columns.
+    pub keys: BatchRecord,
+    /// Its number, by which parts name it; no other piece of the date has it.
+    pub number: u32,
+    /// Rows.
+    pub row_count: u32,
+}
+
+/// What one source has of one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PartRecord {
+    /// Days since 1970-01-01.
+    pub date: i32,
+    /// The piece's number.
+    pub piece: u32,
+    /// The version in which it last changed.
+    pub changed: u64,
+    /// The source's own rows, in the order of the piece's.
+    pub values: BatchRecord,
+    /// One bit for each row of the piece: whether the source has it; no batch where it has all.
+    pub present: BatchRecord,
+}
+
+/// One source of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SourceRecord {
+    /// Its name.
+    pub name: StrRef,
+    /// The version that wrote its tables; part of their file's name.
+    pub version: u64,
+    /// Length of that file in bytes.
+    pub file_len: u64,
+    /// The checksum in that file's header.
+    pub header_checksum: u64,
+    /// The file's number within its version; part of its name.
+    pub ordinal: u32,
+    /// The source's id; never used for another source of the store.
+    pub id: u32,
 }
 
 /// First bytes of a chunk file, as long as one of the [`ChunkRecord`]s that follow.
@@ -170,10 +230,10 @@ pub struct ChunkRecord {
     pub reserved: u32,
 }
 
-/// One file of the source, read or skipped.
+/// One file of a source, read or skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct SourceRecord {
+pub struct FileRecord {
     /// Path below the source directory.
     pub path: StrRef,
     /// Why it was skipped; else empty.
@@ -192,7 +252,7 @@ pub struct SourceRecord {
     pub dropped_count: u64,
     /// The stock, or [`NONE`].
     pub stock: u32,
-    /// See [`SourceStatus`].
+    /// See [`FileStatus`].
     pub status: u32,
 }
 
@@ -223,7 +283,7 @@ pub struct HistoryRecord {
 /// What became of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-pub enum SourceStatus {
+pub enum FileStatus {
     /// Its rows are in the store.
     Read = 0,
     /// It has no rows.
@@ -232,10 +292,10 @@ pub enum SourceStatus {
     Skipped = 2,
 }
 
-impl SourceStatus {
+impl FileStatus {
     /// The status with this number.
-    pub fn from_number(number: u32) -> Option<SourceStatus> {
-        [SourceStatus::Read, SourceStatus::Empty, SourceStatus::Skipped].into_iter().find(|s| *s as u32 == number)
+    pub fn from_number(number: u32) -> Option<FileStatus> {
+        [FileStatus::Read, FileStatus::Empty, FileStatus::Skipped].into_iter().find(|s| *s as u32 == number)
     }
 }
 
@@ -243,13 +303,14 @@ impl SourceStatus {
 const _: () = {
     assert!(size_of::<StrRef>() == 8);
     assert!(size_of::<TypeRecord>() == 16);
-    assert!(size_of::<ColumnRecord>() == 40);
+    assert!(size_of::<ColumnRecord>() == 48);
     assert!(size_of::<DictionaryRecord>() == 32);
     assert!(size_of::<SegmentRecord>() == 64);
     assert!(size_of::<SegmentColumnRecord>() == 24);
-    assert!(size_of::<SectionRecord>() == 32 && size_of::<PieceRecord>() == 32);
+    assert!(size_of::<SectionRecord>() == 32 && size_of::<BatchRecord>() == 32);
+    assert!(size_of::<PieceRecord>() == 40 && size_of::<PartRecord>() == 80);
     assert!(size_of::<ChunkFileHeader>() == 16);
     assert!(size_of::<ChunkRecord>() == 16);
     assert!(size_of::<HistoryRecord>() == 64);
-    assert!(size_of::<SourceRecord>() == 80);
+    assert!(size_of::<SourceRecord>() == 40 && size_of::<FileRecord>() == 80);
 };

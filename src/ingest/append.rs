@@ -10,21 +10,23 @@ use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 
 use super::appended::Appended;
-use super::assemble::{Assembly, assemble};
+use super::assemble::{Assembly, Target, assemble};
 use super::build_report::known_file;
 use super::guard::{Guard, Guards};
 use super::limit::Limit;
 use super::night::{guard_nulls, guard_pruned};
-use super::revision::{Given, Revision};
+use super::revision::{Given, Revised, Revision};
 use super::seal::Sealer;
-use super::settings::Settings;
+use super::settings::{Settings, store_settings};
 use super::stages::Stages;
+use super::steps::{Step, Steps};
 use super::texts::Texts;
 use super::update_report::UpdateReport;
 use crate::codec::{DictionaryBuilder, Lane};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
+use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
@@ -37,7 +39,7 @@ use crate::source::{
 };
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{Opening, Snapshot, StoreWriter};
+use crate::store::{FileEntry, Opening, SourceContents, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
@@ -59,6 +61,7 @@ pub struct Append<'a> {
     rows: Vec<RecordBatch>,
     memory: u64,
     workers: Option<usize>,
+    source: Option<String>,
     replace: bool,
     exclude: Vec<String>,
     max_restated: Option<Limit>,
@@ -88,6 +91,7 @@ impl<'a> Append<'a> {
             rows: Vec::new(),
             memory: DEFAULT_MEMORY,
             workers: None,
+            source: None,
             replace: false,
             exclude: Vec::new(),
             max_restated: None,
@@ -104,6 +108,12 @@ impl<'a> Append<'a> {
     /// them.
     pub fn rows(mut self, batches: impl IntoIterator<Item = RecordBatch>) -> Self {
         self.rows.extend(batches);
+        self
+    }
+
+    /// The source whose rows these are; needed where the store has several.
+    pub fn source_name(mut self, name: impl Into<String>) -> Self {
+        self.source = Some(name.into());
         self
     }
 
@@ -187,7 +197,7 @@ impl<'a> Append<'a> {
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &writer);
+        let result = self.write(&stages, &mut writer);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
@@ -206,8 +216,26 @@ impl<'a> Append<'a> {
         given
     }
 
-    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
-        let before = writer.live()?;
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+        let mut steps = Steps::new(writer, self.dry_run, "append")?;
+        let step = self.append(stages, steps.writer())?;
+        steps.take(step);
+        steps.finish(stages)
+    }
+
+    fn append(&self, stages: &Stages, writer: &StoreWriter) -> Result<Step> {
+        let whole = writer.live()?;
+        let names = whole.source_names()?;
+        let place = match &self.source {
+            Some(name) => whole.find_source(name)?,
+            None if names.len() == 1 => 0,
+            None => {
+                let what = format!("{} has the sources {}", whole.path().display(), listed(&names));
+                return Err(Error::refused(what, "say whose rows these are"));
+            }
+        };
+        let target = Target { before: Some(whole), place, name: "" };
+        let before = &whole.of_source(target.place);
         let settings = Settings::of(before)?;
         let mut options = settings.options.clone();
         options.exclude.extend_from_slice(&self.exclude);
@@ -241,7 +269,7 @@ impl<'a> Append<'a> {
         stages.observer.end();
 
         let keep = self.keep.unwrap_or(before.keep());
-        let mut report = UpdateReport::of(before, keep);
+        let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
         let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
         for (rows, read) in given.iter().zip(read) {
@@ -260,7 +288,7 @@ impl<'a> Append<'a> {
         }
         report.read_files = appended.len() as u64;
         if appended.is_empty() && keep == before.keep() {
-            return Ok(report);
+            return Ok(Step { report, snapshot: None });
         }
 
         // A row's input is its code.
@@ -279,9 +307,9 @@ impl<'a> Append<'a> {
             }
             file.codes.iter().for_each(|&code| inputs[code as usize] = Some(codes[code as usize]));
         }
+        let key = panel.key.clone();
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &blocks, writer, keep, Some(before))?;
-        snapshot.sources = before.sources()?;
+            assemble(panel, &inputs, &blocks, writer, keep, target)?;
 
         // Of these dates all stocks are read again; what a file lacks goes only if it is to replace the date.
         let unread = if self.replace { Unread::Goes } else { Unread::Stays };
@@ -294,9 +322,11 @@ impl<'a> Append<'a> {
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
         let sealer = Sealer { gathering, columns };
-        let revision = Revision::new(sealer, (before, &settings.appended), &snapshot, given, &reread, dates);
+        let (place, appended) = (target.place, &settings.appended);
+        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
-        report.describe(&changes, &snapshot, before)?;
+        report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         let mut guards = Guards::new(&self.allowed);
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, changes.rows_before, &mut guards);
@@ -305,12 +335,17 @@ impl<'a> Append<'a> {
         report.refuse_empty()?;
         if is_news && !report.is_stopped() && !self.dry_run {
             let mut appended = settings.appended.clone();
-            note_files(&mut appended, &settings.source, &snapshot, stages, |code| reread.contains_key(code))?;
+            let files = before.files()?;
+            let is_given = |code: &str| reread.contains_key(code);
+            note_files(&mut appended, (&settings.source, &files), writer.version(), stages, is_given)?;
             appended.follow(changes.appended.iter().cloned());
-            snapshot.settings = Settings { command: "append".to_owned(), appended, ..settings }.encode()?;
-            revision.publish(stages, writer, &changes, snapshot, &mut report, "append")?;
+            snapshot.settings = store_settings("append")?;
+            let settings = Settings { appended, ..Settings::of(before)? }.encode()?;
+            let contents = SourceContents { settings, files, ..SourceContents::default() };
+            revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+            return Ok(Step { report, snapshot: Some(snapshot) });
         }
-        Ok(report)
+        Ok(Step { report, snapshot: None })
     }
 }
 
@@ -334,12 +369,12 @@ impl fmt::Display for Rows<'_> {
 /// Notes what the files of these stocks are now, where they are not as the store remembers them.
 fn note_files(
     appended: &mut Appended,
-    source: &str,
-    snapshot: &Snapshot,
+    (source, files): (&str, &[FileEntry]),
+    version: u64,
     stages: &Stages,
     is_given: impl Fn(&str) -> bool,
 ) -> Result<()> {
-    let with_rows = snapshot.sources.iter().filter(|entry| entry.status == SourceStatus::Read);
+    let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
     let given = with_rows.filter(|entry| entry.code.as_deref().is_some_and(&is_given));
     let files: Vec<(&str, KnownFile)> =
         given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
@@ -356,7 +391,7 @@ fn note_files(
     stages.observer.end();
     for ((path, known), now) in files.into_iter().zip(found) {
         if let Some(now) = now {
-            appended.note_file(path, known, now, snapshot.version);
+            appended.note_file(path, known, now, version);
         }
     }
     Ok(())

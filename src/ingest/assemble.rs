@@ -2,44 +2,200 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
 use super::before::stored_as;
 use crate::codec::{DictionaryBuilder, natural_stored};
 use crate::error::Result;
-use crate::format::Stored;
+use crate::format::{NONE, Stored};
 use crate::panel::{Column, PanelSchema};
 use crate::segment::SegmentColumn;
 use crate::shuffle::Block;
-use crate::store::{ChunkFile, Snapshot, SnapshotColumn, Store, StoreWriter};
+use crate::store::{
+    ChunkFile, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables, SourceContents,
+    Store, StoreWriter,
+};
 
 /// What was decided.
 pub(super) struct Assembly {
-    /// The version to be, without segments, sections, sources and history.
+    /// The version to be, without sections and history, and the source's tables still empty.
     pub(super) snapshot: Snapshot,
-    /// The columns of new segments.
+    /// Code, date and the source's columns, key columns among them, as new segments hold them.
     pub(super) columns: Arc<[SegmentColumn]>,
     /// For each input, the number of its stock.
     pub(super) stocks: Vec<u32>,
-    /// For each block and panel column, the store's code for each of the block's codes.
+    /// For each block and column, the store's code for each of the block's codes.
     pub(super) codes: Vec<Vec<Arc<[u32]>>>,
 }
 
-/// Decides everything that depends on all blocks of `panel`: stock numbers, dictionaries, stored types. `inputs` are
-/// the code of each input, `None` for one without rows. Where the panel goes on from one that was there before, its
-/// numbers and codes stay, and columns become no narrower.
+/// The source whose rows are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// The version before; `None` where there is none, or nothing of it stays.
+    pub(super) before: Option<&'a Store>,
+    /// The source's place among those of the version; one more than there are for a new one.
+    pub(super) place: usize,
+    pub(super) name: &'a str,
+}
+
+/// Decides everything that depends on all blocks of a source: stock numbers, dictionaries, stored types. `panel` has the
+/// source's columns, and `inputs` are the code of each input, `None` for one without rows. Numbers and codes of the
+/// version before stay, and columns become no narrower.
 pub(super) fn assemble(
     panel: PanelSchema,
     inputs: &[Option<&str>],
     blocks: &[Block],
     writer: &StoreWriter,
     keep: u32,
-    before: Option<&Store>,
+    target: Target,
 ) -> Result<Assembly> {
+    let before = target.before;
+    let mut snapshot = match before {
+        Some(before) => Snapshot {
+            keep,
+            key_segments: SegmentList::default(),
+            pieces: Vec::new(),
+            ..before.snapshot(writer.version())?
+        },
+        None => Snapshot {
+            version: writer.version(),
+            store_id: writer.store_id(),
+            keep,
+            settings: String::new(),
+            columns: Vec::new(),
+            date_spelling: panel.date_form.spelling.clone(),
+            dictionaries: Vec::new(),
+            key_segments: SegmentList::default(),
+            pieces: Vec::new(),
+            sources: Vec::new(),
+            chunks: ChunkFile::new(),
+            history: Vec::new(),
+            next_column: 2,
+            next_source: 0,
+        },
+    };
+    snapshot.date_spelling = panel.date_form.spelling.clone();
+    if target.place == snapshot.sources.len() {
+        let tables = SnapshotTables::New(SourceContents::default());
+        snapshot.sources.push(SnapshotSource { id: snapshot.next_source, name: target.name.to_owned(), tables });
+        snapshot.next_source += 1;
+    }
+    let stocks = number_stocks(inputs, &mut snapshot)?;
+    let code = |stored, dictionary| SegmentColumn {
+        column: 0,
+        name: panel.code.name.clone(),
+        logical: DataType::Utf8,
+        stored,
+        dictionary,
+    };
+    let mut columns = vec![
+        code(Stored::Codes, Some(snapshot.dictionaries[0].clone())),
+        SegmentColumn {
+            column: 1,
+            name: panel.date_name.clone(),
+            logical: DataType::Date32,
+            stored: Stored::Bytes4,
+            dictionary: None,
+        },
+    ];
+    let first = [
+        SnapshotColumn {
+            id: 0,
+            // Files of another source may call it otherwise.
+            name: snapshot.columns.first().map_or_else(|| panel.code.name.clone(), |code| code.name.clone()),
+            logical: panel.code.data_type.clone(),
+            dictionary: Some(0),
+            key: 0,
+            source: NONE,
+        },
+        SnapshotColumn {
+            id: 1,
+            name: panel.date_name.clone(),
+            logical: panel.date_form.data_type.clone(),
+            dictionary: None,
+            key: 0,
+            source: NONE,
+        },
+    ];
+    snapshot.columns.splice(..snapshot.columns.len().min(2), first);
+
+    // Those of the source, and those of keys, which the first source and segments of their own have.
+    let mut segments_before: Vec<SnapshotSegment> = Vec::new();
+    let places: Vec<usize> = match before {
+        Some(before) => {
+            let of_source = (target.place < before.source_names()?.len()).then_some(target.place);
+            for home in [None, Some(0)].into_iter().chain((of_source != Some(0)).then_some(of_source)) {
+                segments_before.extend(before.snapshot_segments(home)?);
+            }
+            before.of_source(target.place).column_places()?.to_vec()
+        }
+        None => Vec::new(),
+    };
+    let source = snapshot.sources[target.place].id;
+    let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
+    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
+        let key = panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1);
+        let place = match places.get(index) {
+            Some(place) => place + 2,
+            None => {
+                let source = if key > 0 { NONE } else { source };
+                let (id, name, logical) = (snapshot.next_column, name.clone(), data_type.clone());
+                snapshot.columns.push(SnapshotColumn { id, name, logical, dictionary: None, key, source });
+                snapshot.next_column += 1;
+                snapshot.columns.len() - 1
+            }
+        };
+        let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
+        let id = snapshot.columns[place].id;
+        let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
+            let known = snapshot.columns[place].dictionary.map(|number| number as usize);
+            let mut builder = DictionaryBuilder::of(known.map(|number| &snapshot.dictionaries[number]));
+            let mut codes: Arc<[u32]> = Arc::default();
+            let mut last: Option<&Arc<[Box<[u8]>]>> = None;
+            for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
+                let dictionary = column.map(|column| &column.dictionary);
+                // Blocks of the same stocks share their dictionary and come one after the other.
+                if !last.zip(dictionary).is_some_and(|(last, dictionary)| Arc::ptr_eq(last, dictionary)) {
+                    codes = dictionary
+                        .into_iter()
+                        .flat_map(|values| values.iter())
+                        .map(|value| builder.add(value))
+                        .collect();
+                }
+                last = dictionary;
+                block.push(Arc::clone(&codes));
+            }
+            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+            let values = builder.finish(is_bytes)?;
+            match known {
+                Some(number) => snapshot.dictionaries[number] = values.clone(),
+                None => {
+                    snapshot.columns[place].dictionary = Some(snapshot.dictionaries.len() as u32);
+                    snapshot.dictionaries.push(values.clone());
+                }
+            }
+            (Stored::Codes, Some(values))
+        } else {
+            block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
+            let widest_before = segments_before.iter().flat_map(|segment| &segment.columns).filter_map(|column| {
+                let (known, stored, logical) = column;
+                (*known == id).then(|| stored_as(logical, *stored, data_type)).flatten()
+            });
+            let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
+            // Without any value, the narrowest that the type allows.
+            let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
+            (widest.unwrap_or(narrowest), None)
+        };
+        snapshot.columns[place].logical = data_type.clone();
+        columns.push(SegmentColumn { column: id, name: name.clone(), logical: data_type.clone(), stored, dictionary });
+    }
+    Ok(Assembly { snapshot, columns: columns.into(), stocks, codes: block_codes })
+}
+
+/// For each input the number of its stock, which `snapshot` knows from now on.
+fn number_stocks(inputs: &[Option<&str>], snapshot: &mut Snapshot) -> Result<Vec<u32>> {
     let mut stocks = vec![0; inputs.len()];
-    let mut codes = DictionaryBuilder::of(before.map(|before| before.dictionary(0)).transpose()?.flatten());
-    let segments_before = before.map(Store::snapshot_segments).transpose()?.unwrap_or_default();
+    let mut codes = DictionaryBuilder::of(snapshot.dictionaries.first());
     let mut with_rows: Vec<(&str, usize)> =
         inputs.iter().enumerate().filter_map(|(input, code)| Some(((*code)?, input))).collect();
     // New stocks are numbered in the order of their codes, whichever was read first.
@@ -47,94 +203,10 @@ pub(super) fn assemble(
     for (code, input) in with_rows {
         stocks[input] = codes.add(code.as_bytes());
     }
-
-    let mut dictionaries: Vec<ArrayRef> = vec![codes.finish(false)?];
-    let mut columns = vec![
-        SnapshotColumn { name: panel.code.name.clone(), logical: panel.code.data_type, dictionary: Some(0), key: 0 },
-        SnapshotColumn { name: panel.date_name.clone(), logical: panel.date_form.data_type, dictionary: None, key: 0 },
-    ];
-    let mut segment_columns = vec![
-        SegmentColumn {
-            column: 0,
-            name: panel.code.name,
-            logical: DataType::Utf8,
-            stored: Stored::Codes,
-            dictionary: Some(dictionaries[0].clone()),
-        },
-        SegmentColumn {
-            column: 1,
-            name: panel.date_name,
-            logical: DataType::Date32,
-            stored: Stored::Bytes4,
-            dictionary: None,
-        },
-    ];
-    let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
-    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
-        let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
-        let logical = data_type.clone();
-        let mut dictionary = None;
-        let stored = if natural_stored(data_type) == Stored::Codes {
-            let known = before.map(|before| before.dictionary(index + 2)).transpose()?.flatten();
-            let mut builder = DictionaryBuilder::of(known);
-            let mut codes: Arc<[u32]> = Arc::default();
-            let mut known: Option<&Arc<[Box<[u8]>]>> = None;
-            for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
-                let dictionary = column.map(|column| &column.dictionary);
-                // Blocks of the same stocks share their dictionary and come one after the other.
-                if !known.zip(dictionary).is_some_and(|(known, dictionary)| Arc::ptr_eq(known, dictionary)) {
-                    codes = dictionary
-                        .into_iter()
-                        .flat_map(|values| values.iter())
-                        .map(|value| builder.add(value))
-                        .collect();
-                }
-                known = dictionary;
-                block.push(Arc::clone(&codes));
-            }
-            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-            let values = builder.finish(is_bytes)?;
-            dictionary = Some(values);
-            Stored::Codes
-        } else {
-            block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
-            let widest_before = segments_before.iter().flat_map(|segment| &segment.columns).filter_map(|column| {
-                let (number, stored, logical) = column;
-                (*number as usize == index + 2).then(|| stored_as(logical, *stored, data_type)).flatten()
-            });
-            let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
-            // Without any value, the narrowest that the type allows.
-            let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
-            widest.unwrap_or(narrowest)
-        };
-        columns.push(SnapshotColumn {
-            name: name.clone(),
-            logical: logical.clone(),
-            dictionary: dictionary.as_ref().map(|_| dictionaries.len() as u32),
-            key: panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1),
-        });
-        dictionaries.extend(dictionary.clone());
-        segment_columns.push(SegmentColumn {
-            column: index as u32 + 2,
-            name: name.clone(),
-            logical,
-            stored,
-            dictionary,
-        });
+    let codes = codes.finish(false)?;
+    match snapshot.dictionaries.first_mut() {
+        Some(first) => *first = codes,
+        None => snapshot.dictionaries.push(codes),
     }
-    let snapshot = Snapshot {
-        version: writer.version(),
-        store_id: writer.store_id(),
-        keep,
-        settings: String::new(),
-        columns,
-        date_spelling: panel.date_form.spelling,
-        dictionaries,
-        segments: Vec::new(),
-        pieces: Vec::new(),
-        chunks: ChunkFile::new(),
-        sources: Vec::new(),
-        history: Vec::new(),
-    };
-    Ok(Assembly { snapshot, columns: segment_columns.into(), stocks, codes: block_codes })
+    Ok(stocks)
 }

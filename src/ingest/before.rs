@@ -1,7 +1,7 @@
 //! What a section held in the version before an update, its columns in the types of now.
 
 use arrow_array::{Array, ArrayRef, cast::AsArray};
-use arrow_buffer::Buffer;
+use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::DataType;
 
 use crate::codec::{DictionaryBuilder, fixed_bytes, natural_stored};
@@ -11,13 +11,15 @@ use crate::format::Stored;
 use crate::segment::SegmentColumn;
 use crate::store::{Piece, Section};
 
-/// A part of a section of the version before, its columns in the panel's types of now.
+/// A part of a section of the version before, its columns in the types of now.
 pub(super) struct Before {
     section: Section,
     /// Where it lies in one piece, which is mostly.
     piece: Option<Piece>,
-    stocks: Vec<u32>,
-    /// For each panel column, its values in the new type where the old one's bytes do not serve.
+    stocks: ScalarBuffer<u32>,
+    /// For each column of now, its place among the section's; `None` where it has no value there, or is not asked for.
+    places: Vec<Option<usize>>,
+    /// For each column of now, its values in the new type where the old one's bytes do not serve.
     converted: Vec<Option<Converted>>,
 }
 
@@ -28,37 +30,43 @@ struct Converted {
 }
 
 impl Before {
-    /// `section` for a panel with these `columns`, code and date included.
+    /// `section`, for these `columns`, code and date included. `places` says where each of them stands among the section's,
+    /// if it does.
     ///
     /// # Errors
     /// When it is damaged.
-    pub(super) fn new(section: Section, columns: &[SegmentColumn]) -> Result<Before> {
+    pub(super) fn new(section: Section, columns: &[SegmentColumn], places: Vec<Option<usize>>) -> Result<Before> {
         let piece = section.only_piece()?.cloned();
         let serves = |index: usize, logical: &DataType| match &piece {
-            Some(piece) => piece.raw(index).is_none_or(|raw| serves(raw.logical, logical)),
+            Some(piece) => Ok(piece.raw(index)?.is_none_or(|raw| serves(raw.logical, logical))),
             // Several pieces are joined in any case.
-            None => false,
+            None => Ok(false),
         };
-        let converted = columns[2..].iter().enumerate().map(|(index, column)| {
-            if serves(index, &column.logical) || !section.has_value(index)? {
+        let converted = columns[2..].iter().zip(&places).map(|(column, &place)| {
+            let Some(index) = place else { return Ok(None) };
+            if serves(index, &column.logical)? || !section.has_value(index)? {
                 return Ok(None);
             }
             let array = section.column_as(index, &column.logical, 0..section.row_count())?;
             Converted::new(&array, column).map(Some)
         });
         let converted = converted.collect::<Result<_>>()?;
-        let mut stocks = Vec::new();
-        if piece.is_none() {
-            for piece in section.pieces() {
-                stocks.extend_from_slice(piece?.raw_stock_numbers());
+        let stocks = match &piece {
+            Some(piece) => piece.stock_numbers()?,
+            None => {
+                let mut stocks = Vec::with_capacity(section.row_count());
+                for piece in section.pieces() {
+                    stocks.extend_from_slice(piece?.raw_stock_numbers()?);
+                }
+                stocks.into()
             }
-        }
-        Ok(Before { section, piece, stocks, converted })
+        };
+        Ok(Before { section, piece, stocks, places, converted })
     }
 
     /// The stock number of each row.
     pub(super) fn stock_numbers(&self) -> &[u32] {
-        self.piece.as_ref().map_or(&self.stocks, Piece::raw_stock_numbers)
+        &self.stocks
     }
 
     /// The part of the section itself.
@@ -66,7 +74,7 @@ impl Before {
         &self.section
     }
 
-    /// A panel column; `None` when it has no value here.
+    /// A column of now; `None` when it has no value here.
     pub(super) fn column(&self, index: usize) -> Option<ColumnRows<'_>> {
         if let Some(converted) = self.converted.get(index)?.as_ref() {
             return Some(ColumnRows {
@@ -76,8 +84,9 @@ impl Before {
                 codes: None,
             });
         }
-        let piece = self.piece.as_ref().filter(|piece| piece.has_value(index))?;
-        let raw = piece.raw(index)?;
+        let (piece, place) = (self.piece.as_ref()?, (*self.places.get(index)?)?);
+        // That it can be had was seen when this was made.
+        let raw = piece.raw(place).ok()??.filled()?;
         Some(ColumnRows { stored: raw.stored, values: raw.values, validity: raw.validity, codes: None })
     }
 }

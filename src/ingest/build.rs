@@ -4,24 +4,26 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::assemble::{Assembly, assemble};
+use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
 use super::seal::Sealer;
-use super::settings::Settings;
+use super::settings::{Settings, store_settings};
 use super::sparse::guard_sparse;
 use super::spelling::date_form;
-use super::stages::{NewPiece, PlannedPiece, Stages};
+use super::stages::{PlannedBatch, SegmentPlace, Stages};
 use crate::compare::within;
 use crate::error::{Error, Result};
+use crate::format::{BatchRecord, PartRecord, PieceRecord};
+use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::shuffle::{self, Gathering};
 use crate::source::{SourceOptions, Survey, survey};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{Opening, Store, StoreWriter, VersionEntry};
+use crate::store::{Opening, SnapshotPiece, SnapshotTables, SourceContents, Store, StoreWriter, VersionEntry};
 use crate::workers::DEFAULT_MEMORY;
 
 /// Versions a store keeps, unless told otherwise.
@@ -45,6 +47,7 @@ pub struct Build<'a> {
     options: SourceOptions,
     memory: u64,
     workers: Option<usize>,
+    name: Option<String>,
     force: bool,
     keep: Option<u32>,
     allowed: Vec<Guard>,
@@ -63,6 +66,7 @@ impl<'a> Build<'a> {
             options: SourceOptions::default(),
             memory: DEFAULT_MEMORY,
             workers: None,
+            name: None,
             force: false,
             keep: None,
             allowed: Vec::new(),
@@ -89,6 +93,12 @@ impl<'a> Build<'a> {
     /// calling thread. The segments' bytes do not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
+        self
+    }
+
+    /// The name of the source; that of its directory by default.
+    pub fn source_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
@@ -178,41 +188,45 @@ impl<'a> Build<'a> {
         // How dates are spelt is decided when all are known.
         let panel = panel_of(survey);
         let inputs = codes_of(survey, &gathered.read);
+        let target = Target { before: None, place: 0, name: &self.name_of_source() };
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &gathered.blocks, writer, keep, None)?;
-        let settings_before = writer.before().and_then(|before| Settings::of(before).ok());
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
+        let settings_before = writer.before().and_then(|before| Settings::of(&before.of_source(0)).ok());
         let max_skipped = self.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
-        let settings = Settings { max_skipped, ..Settings::new("build", &self.source, survey.options()) };
-        snapshot.settings = settings.encode()?;
-        snapshot.sources = source_entries(survey, &gathered);
+        let settings = Settings { max_skipped, ..Settings::new(&self.source, survey.options()) };
+        snapshot.settings = store_settings("build")?;
+        let files = source_entries(survey, &gathered);
         let mut guards = Guards::new(&self.allowed);
-        guard_skipped(&snapshot.sources, max_skipped, &mut guards);
+        guard_skipped(&files, max_skipped, &mut guards);
         guard_sparse(survey, &mut guards);
 
-        let (sealed, sections) = stages.synced(|syncs| {
+        let (sealed, batches, sections): (_, Vec<(Date, u32)>, _) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
             let spilled = spill.map()?;
             let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
             let sections = shuffle::sections(gathering.days());
             if sections.is_empty() {
-                return Err(nothing_to_store(survey, &snapshot));
+                return Err(nothing_to_store(survey, &files));
             }
             if guards.stop() {
-                return Ok((Vec::new(), sections));
+                return Ok((Vec::new(), Vec::new(), sections));
             }
             let sealer = Sealer { gathering, columns };
-            let pieces = sealer.gathering.pieces(&sections).into_iter().map(|(date, place, rows)| PlannedPiece {
+            let pieces = sealer.gathering.pieces(&sections);
+            let batches = pieces.into_iter().map(|(date, place, rows)| PlannedBatch {
                 date,
-                place,
                 row_count: rows.len() as u32,
-                of: rows,
+                of: (place, rows),
             });
-            let pieces: Vec<PlannedPiece<Range<usize>>> = pieces.collect();
-            let sealed = stages.seal(writer, &sealer.columns, &sealer.gathering, &pieces, syncs, |walk, piece| {
-                let runs = within(&walk.runs(piece.date), piece.of.clone());
-                Ok(NewPiece { changed: writer.version(), body: sealer.piece(piece.date, &runs, None) })
+            let batches: Vec<PlannedBatch<(u32, Range<usize>)>> = batches.collect();
+            let all: Vec<usize> = (0..sealer.columns.len()).collect();
+            let mut to = SegmentPlace { writer, next: 0, syncs };
+            let sealed = stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch| {
+                let runs = within(&walk.runs(batch.date), batch.of.1.clone());
+                Ok(sealer.batch(batch.date, &runs, None, &all))
             })?;
-            Ok((sealed, sections))
+            let batches = batches.into_iter().map(|batch| (batch.date, batch.of.0)).collect();
+            Ok((sealed, batches, sections))
         })?;
         let dates = sections.iter().map(|&(date, _)| date);
         snapshot.set_date_form(date_form(survey, &gathered.read, dates));
@@ -221,10 +235,20 @@ impl<'a> Build<'a> {
             return Ok(BuildReport {
                 version,
                 published: false,
-                ..report(survey, &gathered, &snapshot, &sections, (guards, max_skipped))
+                ..report(survey, &gathered, &snapshot, &files, &sections, (guards, max_skipped))
             });
         }
-        sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
+        let mut contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
+        let records = contents.segments.add_sealed(sealed, &mut snapshot.chunks);
+        let changed = writer.version();
+        for ((date, place), values) in batches.into_iter().zip(records) {
+            let (days, present) = (date.days(), BatchRecord::NONE);
+            contents.parts.push(PartRecord { date: days, piece: place, changed, values, present });
+            let record = PieceRecord { keys: BatchRecord::NONE, number: place, row_count: values.row_count };
+            snapshot.pieces.push(SnapshotPiece { date, place, changed, record });
+        }
+        let files = contents.files.clone();
+        snapshot.sources[0].tables = SnapshotTables::New(contents);
         // What stood before may be too damaged to say what it was.
         snapshot.history = writer.history().unwrap_or_default();
         snapshot.history.push(VersionEntry {
@@ -242,6 +266,15 @@ impl<'a> Build<'a> {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
-        Ok(report(survey, &gathered, &snapshot, &sections, (guards, max_skipped)))
+        Ok(report(survey, &gathered, &snapshot, &files, &sections, (guards, max_skipped)))
+    }
+
+    /// The name of the source: that of its directory, unless it was given one.
+    fn name_of_source(&self) -> String {
+        let directory = || {
+            let source = std::path::absolute(&self.source).unwrap_or_else(|_| self.source.clone());
+            source.file_name().map(|name| name.to_string_lossy().into_owned())
+        };
+        self.name.clone().or_else(directory).unwrap_or_else(|| "source".to_owned())
     }
 }

@@ -9,12 +9,12 @@ use super::limit::Limit;
 use super::sparse::lone_note;
 use super::spelling::date_note;
 use crate::error::Error;
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
 use crate::source::{Input, InputFile, KnownFile, Survey, beside_unusable};
-use crate::store::{Snapshot, SourceEntry};
+use crate::store::{FileEntry, Snapshot};
 
 /// What a build did.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -70,8 +70,8 @@ impl BuildReport {
 }
 
 /// What the store remembers of each file, by path.
-pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<SourceEntry> {
-    let entry = |input: &Input, file: &InputFile, status| SourceEntry {
+pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEntry> {
+    let entry = |input: &Input, file: &InputFile, status| FileEntry {
         path: file.path.display().to_string(),
         status,
         code: Some(input.code.clone()),
@@ -88,8 +88,8 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
         let input = &survey.inputs[read.input];
         for (file, outcome) in input.files.iter().zip(&read.files) {
             let has_rows = outcome.rows + outcome.merged > 0;
-            let status = if has_rows { SourceStatus::Read } else { SourceStatus::Empty };
-            entries.push(SourceEntry {
+            let status = if has_rows { FileStatus::Read } else { FileStatus::Empty };
+            entries.push(FileEntry {
                 rows: outcome.rows,
                 merged: outcome.merged,
                 dropped: outcome.dropped,
@@ -103,13 +103,13 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
         let other = beside_unusable(&input.files[bad.file].path.display().to_string());
         for (n, file) in input.files.iter().enumerate() {
             let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
-            entries.push(SourceEntry { reason: Some(reason), ..entry(input, file, SourceStatus::Skipped) });
+            entries.push(FileEntry { reason: Some(reason), ..entry(input, file, FileStatus::Skipped) });
         }
     }
     for skipped in &survey.skipped {
-        entries.push(SourceEntry {
+        entries.push(FileEntry {
             path: skipped.path.clone(),
-            status: SourceStatus::Skipped,
+            status: FileStatus::Skipped,
             code: None,
             reason: Some(skipped.reason.clone()),
             bytes: 0,
@@ -126,22 +126,22 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<Source
 
 /// What the store remembers of a file that can be told to be unchanged. One that was skipped is looked at again each
 /// time: what was wrong may have lain elsewhere.
-pub(super) fn known_file(entry: &SourceEntry) -> Option<KnownFile> {
-    let SourceEntry { bytes, modified_ns, content_hash, .. } = *entry;
-    (entry.status != SourceStatus::Skipped).then_some(KnownFile { byte_len: bytes, modified_ns, content_hash })
+pub(super) fn known_file(entry: &FileEntry) -> Option<KnownFile> {
+    let FileEntry { bytes, modified_ns, content_hash, .. } = *entry;
+    (entry.status != FileStatus::Skipped).then_some(KnownFile { byte_len: bytes, modified_ns, content_hash })
 }
 
 /// Why there is no store: every file was skipped, or empty.
-pub(super) fn nothing_to_store(survey: &Survey, snapshot: &Snapshot) -> Error {
+pub(super) fn nothing_to_store(survey: &Survey, files: &[FileEntry]) -> Error {
     let without_rows =
-        |source: &SourceEntry| Skipped { path: source.path.clone(), reason: Reason::new(Kind::NoRows, "has no rows") };
-    let skipped = snapshot.sources.iter().map(|source| source.skipped().unwrap_or_else(|| without_rows(source)));
+        |file: &FileEntry| Skipped { path: file.path.clone(), reason: Reason::new(Kind::NoRows, "has no rows") };
+    let skipped = files.iter().map(|file| file.skipped().unwrap_or_else(|| without_rows(file)));
     Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
 }
 
 /// Notes where too many of a build's files were skipped.
-pub(super) fn guard_skipped(sources: &[SourceEntry], usual: Option<Limit>, guards: &mut Guards) {
-    let skipped = || sources.iter().filter(|source| source.status == SourceStatus::Skipped);
+pub(super) fn guard_skipped(sources: &[FileEntry], usual: Option<Limit>, guards: &mut Guards) {
+    let skipped = || sources.iter().filter(|source| source.status == FileStatus::Skipped);
     let (count, all) = (skipped().count() as u64, sources.len() as u64);
     if is_many(count, all, ONE) && !usual.is_some_and(|usual| usual.allows(count, all)) {
         let examples = skipped().take(EXAMPLES).map(|source| source.path.clone()).collect();
@@ -154,10 +154,10 @@ pub(super) fn report(
     survey: &Survey,
     gathered: &Gathered,
     snapshot: &Snapshot,
+    sources: &[FileEntry],
     sections: &[(Date, u32)],
     (guards, max_skipped): (Guards, Option<Limit>),
 ) -> BuildReport {
-    let sources = &snapshot.sources;
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
     notes.extend(lone_note(survey));
@@ -175,12 +175,12 @@ pub(super) fn report(
         columns: snapshot.columns.len() as u64,
         date_form: snapshot.date_form().to_string(),
         files: sources.len() as u64,
-        source_bytes: with(SourceStatus::Read).map(|source| source.bytes).sum(),
-        store_bytes: snapshot.segments.iter().map(|segment| segment.record.file_len).sum(),
+        source_bytes: with(FileStatus::Read).map(|source| source.bytes).sum(),
+        store_bytes: snapshot.new_segments().map(|segment| segment.record.file_len).sum(),
         merged_rows: sources.iter().map(|source| source.merged).sum(),
         dropped_rows: sources.iter().map(|source| source.dropped).sum(),
-        empty_files: with(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
-        skipped: sources.iter().filter_map(SourceEntry::skipped).collect(),
+        empty_files: with(FileStatus::Empty).map(|source| source.path.clone()).collect(),
+        skipped: sources.iter().filter_map(FileEntry::skipped).collect(),
         notes,
         seconds: 0.0,
     }

@@ -29,6 +29,8 @@ pub(super) struct Changes {
     pub(super) stayed: Found,
     /// Rows that are gone from dates that had appended rows.
     pub(super) lost: Found,
+    /// Rows that are left out, since the panel lacks them.
+    pub(super) left_out: u64,
 }
 
 /// What was lost of a column.
@@ -92,12 +94,20 @@ impl DirtyDate {
     }
 }
 
-/// A unit of a date whose section differs.
+/// A unit of a date on which something differs.
 #[derive(Debug, Clone)]
 pub(super) struct NewUnit {
     pub(super) unit: Unit,
-    /// Rows of the new section; `None` where its pieces stay as they are.
-    pub(super) row_count: Option<usize>,
+    /// What the source has of it now; `None` where that stays as it is.
+    pub(super) now: Option<UnitNow>,
+}
+
+/// What a source has of a unit that differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UnitNow {
+    pub(super) row_count: usize,
+    /// Whether rows came or went.
+    pub(super) is_moved: bool,
 }
 
 /// One change, in words.

@@ -19,7 +19,8 @@ use super::stages::{LEAST_MEMORY, too_little};
 use super::update::{exact_in_store, has_value_in_store};
 use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
+use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
@@ -30,7 +31,7 @@ use crate::source::{
     BadFile, Input, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
     scan, survey_again,
 };
-use crate::store::{Section, SourceEntry, Store, differing_rows};
+use crate::store::{FileEntry, Section, Store, differing_rows};
 use crate::workers::Workers;
 
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
@@ -63,12 +64,13 @@ fn compare_in_batches(
     observer: &dyn Observer,
     (share, whole_len): (u64, u64),
 ) -> Result<SourceReport> {
+    let store = &store.of_source(source_of(store, source)?);
     let settings = Settings::of(store)?;
     let panel = store.schema()?;
-    let sources = store.sources()?;
+    let sources = store.files()?;
     let known = sources.iter().filter_map(|entry| Some((entry.path.clone(), known_file(entry)?)));
     let known: HashMap<String, KnownFile> = known.collect();
-    let is_empty = |entry: &&SourceEntry| entry.status == SourceStatus::Empty;
+    let is_empty = |entry: &&FileEntry| entry.status == FileStatus::Empty;
     let empty: HashSet<&str> = sources.iter().filter(is_empty).map(|entry| entry.path.as_str()).collect();
     let known = Known { files: &known, goes: &|path| empty.contains(path), trust: Trust::Nothing };
     let mut scan = scan(source, &settings.options, &known, workers, observer)?;
@@ -79,6 +81,8 @@ fn compare_in_batches(
         date_name: &panel.date_name,
         date_form: &panel.date_form,
         columns: &panel.columns,
+        is_new: false,
+        shares_options: false,
         exact: &exact,
         changes: None,
         has_value: &|name| has_value_in_store(store, name),
@@ -111,12 +115,28 @@ fn compare_in_batches(
     report.join(parts);
     let skipped_then: HashSet<&str> = sources
         .iter()
-        .filter(|source| source.status == SourceStatus::Skipped)
+        .filter(|source| source.status == FileStatus::Skipped)
         .map(|source| source.path.as_str())
         .collect();
     let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
     (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
     Ok(report)
+}
+
+/// The place of the source whose files lie in `directory`; the only one, wherever they were.
+fn source_of(store: &Store, directory: &Path) -> Result<usize> {
+    let names = store.source_names()?;
+    if names.len() == 1 {
+        return Ok(0);
+    }
+    let wanted = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    for place in 0..names.len() {
+        if Path::new(&Settings::of(&store.of_source(place))?.source) == wanted {
+            return Ok(place);
+        }
+    }
+    let what = format!("{} is the directory of none of the sources {}", directory.display(), listed(&names));
+    Err(Error::refused(what, "name the directory that one of them was read from"))
 }
 
 /// `task` in parts, so that inputs longer than `limit` are each a part of its own.

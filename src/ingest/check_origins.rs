@@ -7,9 +7,9 @@ use super::appended::Appended;
 use super::check_report::Kept;
 use super::settings::Settings;
 use crate::error::Result;
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
 use crate::source::{FileOutcome, Input, InputFile, Survey};
-use crate::store::{SourceEntry, Store};
+use crate::store::{FileEntry, Store};
 
 /// Where the rows of each of the store's stocks came from, and come from now.
 pub(super) struct Origins<'a> {
@@ -28,14 +28,14 @@ impl<'a> Origins<'a> {
     pub(super) fn new(
         store: &'a Store,
         survey: &Survey,
-        (sources, missing): (&[SourceEntry], &[String]),
+        (sources, missing): (&[FileEntry], &[String]),
         settings: &'a Settings,
     ) -> Result<Origins<'a>> {
         let compared: HashSet<&str> = survey.inputs.iter().map(|input| input.code.as_str()).collect();
         let skipped: HashSet<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
         // Of the files of a stock the one that keeps it from being compared.
         let mut files: HashMap<&str, (Kept, &str)> = HashMap::new();
-        for source in sources.iter().filter(|source| source.status != SourceStatus::Skipped) {
+        for source in sources.iter().filter(|source| source.status != FileStatus::Skipped) {
             let Some(code) = source.code.as_deref() else { continue };
             let path = source.path.as_str();
             let is_missing = missing.binary_search(&source.path).is_ok();
@@ -55,7 +55,7 @@ impl<'a> Origins<'a> {
         };
         let codes = store.stocks()?;
         let kept = codes.iter().map(|code| why(code)).collect();
-        let was_read = sources.iter().filter(|source| source.status != SourceStatus::Skipped);
+        let was_read = sources.iter().filter(|source| source.status != FileStatus::Skipped);
         let contents = was_read.map(|source| (source.path.clone(), source.content_hash)).collect();
         Ok(Origins { codes, kept, appended: &settings.appended, contents })
     }

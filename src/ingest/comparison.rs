@@ -5,8 +5,8 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use super::appended::AppendedDate;
 use super::before::Before;
-use super::changes::{Changes, DirtyDate, EXAMPLES, Found, NewUnit, RowChange};
-use super::revision::{Given, Revision};
+use super::changes::{Changes, DirtyDate, EXAMPLES, Found, NewUnit, RowChange, UnitNow};
+use super::revision::{Given, Revision, Unit};
 use super::stages::Stages;
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ impl Revision<'_> {
             all.appended.extend(part.appended);
             all.stayed.extend(part.stayed);
             all.lost.extend(part.lost);
+            all.left_out += part.left_out;
         }
         all.examples.truncate(EXAMPLES);
         Ok(all)
@@ -62,8 +63,8 @@ impl Revision<'_> {
                 if let Some(versions) = &mut versions {
                     versions.extend(self.versions(&marks, &alignment));
                 }
-                let is_dirty = self.compare_unit(before.as_ref(), &marks, &alignment, &mut dirty, &mut changes)?;
-                dirty.units.push(NewUnit { unit, row_count: is_dirty.then(|| alignment.row_count()) });
+                let now = self.compare_unit(&unit, (before.as_ref(), &marks), &alignment, &mut dirty, &mut changes)?;
+                dirty.units.push(NewUnit { unit, now });
             }
             let appended = versions.map(|versions| AppendedDate::new(versions, self.replaced(&marks)));
             changes.appended.extend(appended.map(|now| (date, now)));
@@ -75,15 +76,15 @@ impl Revision<'_> {
         Ok(changes)
     }
 
-    /// Compares the rows of a unit of `dirty`'s date, and adds what differs; whether anything does.
+    /// Compares the rows of a unit of `dirty`'s date, and adds what differs; what the source has of it then.
     fn compare_unit(
         &self,
-        before: Option<&Before>,
-        marks: &Marks,
+        unit: &Unit,
+        (before, marks): (Option<&Before>, &Marks),
         alignment: &Alignment,
         dirty: &mut DirtyDate,
         changes: &mut Changes,
-    ) -> Result<bool> {
+    ) -> Result<Option<UnitNow>> {
         let date = dirty.date;
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
         if !marks.is_empty() {
@@ -113,16 +114,50 @@ impl Revision<'_> {
             });
         }
         let count_before = dirty.change_count();
-        dirty.added += alignment.added.len() as u64;
+        let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
+        let mut row_count = alignment.row_count();
+        // Those that are told as examples: rows that are new to the panel, or gone from it.
+        let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
+        if is_moved && self.source_count > 1 {
+            let section = self.whole_section(date)?;
+            let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
+            let joined = (alignment.added.len() - merged.new.len() - merged.left_out.len()) as u64;
+            let parted = alignment.removed.len() as u64 - merged.gone;
+            dirty.added += merged.new.len() as u64;
+            dirty.removed += merged.gone;
+            // What a row has of a source that it had nothing of is new in it; else its values have turned from null or to it.
+            match self.has_columns_before()? {
+                true => dirty.restated += joined + parted,
+                false => dirty.filled += joined,
+            }
+            changes.left_out += merged.left_out.len() as u64;
+            row_count -= merged.left_out.len();
+            if parted > 0 {
+                removed.clear();
+            }
+            added = merged.new;
+        } else {
+            dirty.added += alignment.added.len() as u64;
+            dirty.removed += alignment.removed.len() as u64;
+        }
         dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
         let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
         dirty.filled += only_filled.count() as u64;
-        dirty.removed += alignment.removed.len() as u64;
         let is_dirty = dirty.change_count() > count_before;
         if is_dirty && changes.examples.len() < EXAMPLES {
-            changes.examples.extend(self.examples(date, before, alignment, &first_columns)?);
+            changes.examples.extend(self.examples(
+                date,
+                before,
+                (&alignment.pairs, &added, &removed),
+                &first_columns,
+            )?);
         }
-        Ok(is_dirty)
+        Ok(is_dirty.then_some(UnitNow { row_count, is_moved }))
+    }
+
+    /// Whether the source had columns of its own in the version before.
+    fn has_columns_before(&self) -> Result<bool> {
+        Ok(self.before.schema()?.columns.len() > self.key.len())
     }
 
     /// Whether a date with these marks has, or may have now, rows that were appended.
@@ -177,7 +212,7 @@ impl Revision<'_> {
         &self,
         date: Date,
         before: Option<&Before>,
-        alignment: &Alignment,
+        (pairs, added, removed): (&[Pair], &[(usize, usize)], &[usize]),
         differing: &[(usize, usize)],
     ) -> Result<Vec<RowChange>> {
         let change = |row: &RecordBatch, change| {
@@ -192,7 +227,7 @@ impl Revision<'_> {
                 start += pair.len;
                 at < start
             };
-            let (Some(pair), Some(before)) = (alignment.pairs.iter().find(holds).copied(), before) else { continue };
+            let (Some(pair), Some(before)) = (pairs.iter().find(holds).copied(), before) else { continue };
             let within = at - (start - pair.len);
             let now = self.row(date, Origin::Block(pair.block), pair.row + within, None)?;
             let was = self.row(date, Origin::Before, pair.before + within, Some(before))?;
@@ -203,11 +238,11 @@ impl Revision<'_> {
                 ..change(&now, if column < columns_before { "restated" } else { "filled" })
             });
         }
-        for &(block, row) in alignment.added.iter().take(EXAMPLES) {
+        for &(block, row) in added.iter().take(EXAMPLES) {
             let row = self.row(date, Origin::Block(block), row, None)?;
             examples.push(change(&row, "added"));
         }
-        for &row in alignment.removed.iter().take(EXAMPLES) {
+        for &row in removed.iter().take(EXAMPLES) {
             let row = self.row(date, Origin::Before, row, before)?;
             examples.push(change(&row, "removed"));
         }
@@ -217,7 +252,8 @@ impl Revision<'_> {
 
     /// One row in logical types.
     fn row(&self, date: Date, origin: Origin, row: usize, before: Option<&Before>) -> Result<RecordBatch> {
-        let body = self.sealer.piece(date, &[Run { origin, rows: row..row + 1 }], before);
+        let all: Vec<usize> = (0..self.sealer.columns.len()).collect();
+        let body = self.sealer.batch(date, &[Run { origin, rows: row..row + 1 }], before, &all);
         let columns = self.sealer.columns.iter().zip(body.into_chunks());
         let arrays = columns.map(|(column, (chunk, null_count))| {
             let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };

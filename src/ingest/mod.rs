@@ -1,5 +1,6 @@
 //! Source to store: reads series by blocks of stocks, gathers them by date, and publishes the result as a version.
 
+mod add;
 mod append;
 mod appended;
 mod assemble;
@@ -11,12 +12,15 @@ mod check;
 mod check_origins;
 mod check_report;
 mod comparison;
+mod drop;
 mod guard;
 mod intake;
 mod limit;
 mod merge;
+mod merged;
 mod night;
 mod plan;
+mod replan;
 mod reseal;
 mod revision;
 mod seal;
@@ -24,16 +28,19 @@ mod settings;
 mod sparse;
 mod spelling;
 mod stages;
+mod steps;
 mod texts;
 mod update;
 mod update_report;
 
+pub use add::{AddSource, Join};
 pub use append::Append;
 pub use build::Build;
 pub use build_report::BuildReport;
 pub use changes::RowChange;
 pub use check::verify_source;
 pub use check_report::{Differs, Kept, KeptRows, SourceDifference, SourceReport};
+pub use drop::ChangeSource;
 pub use guard::{Guard, GuardMet};
 pub use limit::Limit;
 pub use update::Update;

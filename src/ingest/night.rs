@@ -7,29 +7,29 @@ use super::changes::Changes;
 use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many};
 use super::settings::Settings;
 use crate::error::Result;
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
-use crate::store::{SourceEntry, Store};
+use crate::store::{FileEntry, Store};
 
 /// Columns that are named.
 const COLUMNS: usize = 5;
 
 /// The files of the version before that were there and could be read.
 pub(super) struct Night<'a> {
-    there: Vec<&'a SourceEntry>,
+    there: Vec<&'a FileEntry>,
     paths: HashSet<&'a str>,
 }
 
 impl<'a> Night<'a> {
     /// The night of the version with these files and settings.
-    pub(super) fn new(files: &'a [SourceEntry], settings: &Settings) -> Night<'a> {
-        let is_there = |entry: &&SourceEntry| {
-            entry.status != SourceStatus::Skipped
+    pub(super) fn new(files: &'a [FileEntry], settings: &Settings) -> Night<'a> {
+        let is_there = |entry: &&FileEntry| {
+            entry.status != FileStatus::Skipped
                 && !settings.missing.contains(&entry.path)
                 && !settings.skipped.contains_key(&entry.path)
         };
-        let there: Vec<&SourceEntry> = files.iter().filter(is_there).collect();
+        let there: Vec<&FileEntry> = files.iter().filter(is_there).collect();
         let paths = there.iter().map(|entry| entry.path.as_str()).collect();
         Night { there, paths }
     }
@@ -63,27 +63,40 @@ impl<'a> Night<'a> {
     /// Notes where another folder, which `scan` looked at, has few of the known codes.
     pub(super) fn guard_codes(&self, scan: &Scan, guards: &mut Guards) {
         let known: HashSet<&str> = self.there.iter().filter_map(|entry| entry.code.as_deref()).collect();
-        let is_gone = |entry: &&&SourceEntry| scan.missing.binary_search(&entry.path).is_ok();
+        let is_gone = |entry: &&&FileEntry| scan.missing.binary_search(&entry.path).is_ok();
         let stays = self.there.iter().filter(|entry| !is_gone(entry)).filter_map(|entry| entry.code.as_deref());
         let read = scan.changed.iter().map(|(code, _)| code.as_str());
-        let found: HashSet<&str> = stays.chain(read).collect();
-        let (count, all) = (known.intersection(&found).count() as u64, known.len() as u64);
-        if count * 2 >= all {
-            return;
-        }
-        let some = |these: &HashSet<&str>, others: &HashSet<&str>| {
-            let mut codes: Vec<&str> = these.difference(others).copied().collect();
-            codes.sort_unstable();
-            codes.truncate(EXAMPLES);
-            codes.join(", ")
-        };
-        let mut what = format!("{count} of {all} known codes are in the folder; known are {}", some(&known, &found));
-        let news = some(&found, &known);
-        if !news.is_empty() {
-            what += &format!(", and there are {news}");
-        }
-        guards.meet(Guard::FewCodes, (count, all), what, Vec::new());
+        guard_few(&known, &stays.chain(read).collect(), guards);
     }
+}
+
+/// Notes where a new source, which `scan` looked at, has few of the codes of `whole`.
+///
+/// # Errors
+/// When the store is damaged.
+pub(super) fn guard_codes_of(whole: &Store, scan: &Scan, guards: &mut Guards) -> Result<()> {
+    let known: HashSet<&str> = whole.stocks()?.into_iter().collect();
+    guard_few(&known, &scan.changed.iter().map(|(code, _)| code.as_str()).collect(), guards);
+    Ok(())
+}
+
+fn guard_few(known: &HashSet<&str>, found: &HashSet<&str>, guards: &mut Guards) {
+    let (count, all) = (known.intersection(found).count() as u64, known.len() as u64);
+    if count * 2 >= all {
+        return;
+    }
+    let some = |these: &HashSet<&str>, others: &HashSet<&str>| {
+        let mut codes: Vec<&str> = these.difference(others).copied().collect();
+        codes.sort_unstable();
+        codes.truncate(EXAMPLES);
+        codes.join(", ")
+    };
+    let mut what = format!("{count} of {all} known codes are in the folder; known are {}", some(known, found));
+    let news = some(found, known);
+    if !news.is_empty() {
+        what += &format!(", and there are {news}");
+    }
+    guards.meet(Guard::FewCodes, (count, all), what, Vec::new());
 }
 
 /// Notes where many files of `survey`, among `file_count` of the source, have lost a column that they had; of several

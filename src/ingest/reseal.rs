@@ -1,173 +1,209 @@
-//! The second half of an update: seals the sections that differ beside those that stay, and publishes the version.
+//! The second half of an update: seals what differs beside what stays.
+//!
+//! What differs are the source's values; and, where rows of the panel came or went, keys, and the bits that say which
+//! rows of a piece a source has. No other source's values are touched.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::changes::{Changes, DirtyDate, NewUnit};
-use super::merge::merged;
-use super::plan;
-use super::revision::{Revision, Unit};
-use super::stages::{NewPiece, PlannedPiece, Stages};
-use super::update_report::UpdateReport;
-use crate::compare::{Origin, Run, within};
-use crate::error::{Error, Result};
+use arrow_buffer::BooleanBuffer;
+
+use super::before::Before;
+use super::changes::Changes;
+use super::replan::{BatchOf, Plan, ValuesOf, What};
+use super::revision::{Aligned, Revision, Unit};
+use super::stages::{PlannedBatch, SegmentPlace, Stages};
+use crate::compare::{Alignment, Origin, Run, within};
+use crate::error::Result;
+use crate::format::BatchRecord;
 use crate::key::Date;
-use crate::shuffle::{PIECE_ROWS, Walk};
-use crate::store::{Snapshot, SnapshotPiece, StoreWriter};
+use crate::segment::{BatchBody, SealedSegment, SegmentColumn};
+use crate::shuffle::Walk;
+use crate::store::{Section, Snapshot, SnapshotTables, SourceContents, StoreWriter, present_column};
 
 impl Revision<'_> {
-    /// Makes `snapshot`, which has all but sections and history, the next version.
+    /// Gives `snapshot`, which has all but sections and history, what the next version has of them, and writes what that
+    /// lacks. `contents` is what the source remembers, yet without segments and parts.
     ///
     /// # Errors
-    /// When a file cannot be written, the version before is damaged, no row would be left, or the observer cancels.
-    pub(super) fn publish(
+    /// When a file cannot be written, the version before is damaged, or the observer cancels.
+    pub(super) fn write(
         &self,
         stages: &Stages,
         writer: &StoreWriter,
         changes: &Changes,
-        mut snapshot: Snapshot,
-        report: &mut UpdateReport,
-        command: &str,
+        (snapshot, contents): (&mut Snapshot, SourceContents),
     ) -> Result<()> {
-        self.seal(stages, writer, changes, &mut snapshot)?;
-        snapshot.history = writer.history()?;
-        snapshot.history.push(report.history_entry(writer, &snapshot, command));
-        if stages.observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        writer.publish(&snapshot)?;
-        report.published(&snapshot);
-        Ok(())
+        let plan = self.plan(changes, writer.version())?;
+        stages.synced(|syncs| {
+            let to = SegmentPlace { writer, next: 0, syncs };
+            self.seal(stages, to, plan, snapshot, contents)
+        })
     }
 
-    /// Writes the pieces that differ, with those of small segments that are merged, and adds them to `snapshot` beside what
-    /// stays as it is.
-    fn seal(&self, stages: &Stages, writer: &StoreWriter, changes: &Changes, snapshot: &mut Snapshot) -> Result<()> {
-        let (before, columns) = (self.before, &self.sealer.columns);
-        let segments = before.snapshot_segments()?;
-        let dirty: HashMap<Date, &DirtyDate> = changes.dirty.iter().map(|dirty| (dirty.date, dirty)).collect();
-        let (mut kept, mut written) = (Vec::new(), Vec::new());
-        let all = before.snapshot_pieces()?;
-        for pieces in all.chunk_by(|a, b| a.date == b.date) {
-            if !dirty.contains_key(&pieces[0].date) {
-                kept.extend(pieces.iter().map(|&piece| Kept { piece, place_before: piece.place }));
-            }
-        }
-        let mut walk = self.sealer.gathering.walk(changes.dirty.first().map_or(Date::EPOCH, |dirty| dirty.date));
-        for dirty in &changes.dirty {
-            let first = all.partition_point(|piece| piece.date < dirty.date);
-            let pieces = &all[first..];
-            self.plan(dirty, pieces, writer.version(), &mut walk, (&mut kept, &mut written))?;
-        }
-        let mut live_lens = vec![0; segments.len()];
-        for Kept { piece, .. } in &kept {
-            live_lens[piece.record.segment as usize] += piece.record.body_len;
-        }
-        if !written.is_empty() {
-            let rows: u64 = written.iter().map(|piece| u64::from(piece.row_count)).sum();
-            let merged: HashSet<usize> =
-                merged(&live_lens, rows * plan::bits_per_row(columns) / 8).into_iter().collect();
-            kept.retain(|Kept { piece, place_before }| {
-                let stays = !merged.contains(&(piece.record.segment as usize));
-                if !stays {
-                    let (date, place, row_count) = (piece.date, piece.place, piece.record.row_count);
-                    let of = Origins::Piece { place: *place_before as usize, changed: piece.changed };
-                    written.push(PlannedPiece { date, place, row_count, of });
-                }
-                stays
-            });
-            written.sort_unstable_by_key(|piece| (piece.date, piece.place));
-        }
-
-        let make = |walk: &mut Walk, piece: &PlannedPiece<Origins>| self.make(piece, writer.version(), walk);
-        let gathering = &self.sealer.gathering;
-        let sealed = stages.synced(|syncs| stages.seal(writer, columns, gathering, &written, syncs, make))?;
-        let kept: Vec<SnapshotPiece> = kept.into_iter().map(|kept| kept.piece).collect();
-        snapshot.add_kept(segments, &kept);
-        sealed.into_iter().for_each(|segment| snapshot.add_sealed(segment));
-        Ok(())
-    }
-
-    /// Adds the pieces of a date that differs: those of units that stay, which get other places, and those to be written.
-    /// `pieces` are those before, from the date's first on.
-    fn plan(
+    /// Writes what is planned, and adds it to `snapshot` beside what stays as it is.
+    fn seal(
         &self,
-        dirty: &DirtyDate,
-        pieces: &[SnapshotPiece],
-        changed: u64,
-        walk: &mut Walk,
-        (kept, written): (&mut Vec<Kept>, &mut Vec<PlannedPiece<Origins>>),
+        stages: &Stages,
+        mut to: SegmentPlace,
+        mut plan: Plan,
+        snapshot: &mut Snapshot,
+        mut contents: SourceContents,
     ) -> Result<()> {
-        let mut next = 0;
-        let mut place = || {
-            next += 1;
-            next - 1
-        };
-        for NewUnit { unit, row_count } in &dirty.units {
-            let Some(row_count) = *row_count else {
-                kept.extend(pieces[unit.pieces.clone()].iter().map(|&piece| Kept {
-                    piece: SnapshotPiece { place: place(), changed, ..piece },
-                    place_before: piece.place,
-                }));
-                continue;
-            };
-            let cuts = match row_count {
-                few if few <= PIECE_ROWS => std::iter::once(0..few).filter(|rows| !rows.is_empty()).collect(),
-                _ => {
-                    let section = self.section_before(dirty.date)?;
-                    let before = self.part(section.as_ref(), unit)?;
-                    let marks = self.marks_of(dirty.date, section.as_ref(), unit);
-                    let alignment = self.align(dirty.date, unit, (before.as_ref(), &marks), walk)?;
-                    self.cut(&alignment, before.as_ref())
-                }
-            };
-            written.extend(cuts.into_iter().map(|rows| PlannedPiece {
-                date: dirty.date,
-                place: place(),
-                row_count: rows.len() as u32,
-                of: Origins::Unit { unit: unit.clone(), rows },
-            }));
+        // Keys and bits first: what blocks have of a date is given back when its values are sealed.
+        let keys = self.seal_keys(stages, &mut to, &plan.keys)?;
+        snapshot
+            .key_segments
+            .keep(self.whole.snapshot_segments(None)?, plan.pieces.iter_mut().map(|piece| &mut piece.record.keys));
+        let records = snapshot.key_segments.add_sealed(keys, &mut snapshot.chunks);
+        for (batch, record) in plan.keys.iter().zip(records) {
+            plan.pieces[batch.of.target].record.keys = record;
         }
+
+        let mut own_bits = None;
+        for (place, of_source) in std::mem::take(&mut plan.bits) {
+            let sealed = self.seal_bits(stages, &mut to, place, &of_source.written)?;
+            if place == self.place {
+                own_bits = Some((of_source.written, sealed));
+                continue;
+            }
+            let mut other = self.whole.snapshot_contents(place)?;
+            let records = other.segments.add_sealed(sealed, &mut snapshot.chunks);
+            let written = of_source.written.iter().zip(records).map(|(batch, record)| (batch.of.key, record));
+            let moved: BTreeMap<(i32, u32), BatchRecord> =
+                of_source.needless.iter().map(|&key| (key, BatchRecord::NONE)).chain(written).collect();
+            for part in &mut other.parts {
+                if let Some(&record) = moved.get(&(part.date, part.piece)) {
+                    part.present = record;
+                }
+            }
+            snapshot.sources[place].tables = SnapshotTables::New(other);
+        }
+
+        let layout = self.value_layout();
+        let make = |walk: &mut Walk, batch: &PlannedBatch<ValuesOf>| self.values(batch, &layout, walk);
+        let columns = self.columns(&layout);
+        let sealed = stages.seal(&mut to, &columns, &self.sealer.gathering, &plan.values, true, make)?;
+        let all = plan.parts.iter_mut().flat_map(|part| [&mut part.values, &mut part.present]);
+        contents.segments.keep(self.own_segments()?, all);
+        let records = contents.segments.add_sealed(sealed, &mut snapshot.chunks);
+        for (batch, record) in plan.values.iter().zip(records) {
+            plan.parts[batch.of.target].values = record;
+        }
+        if let Some((batches, sealed)) = own_bits {
+            let records = contents.segments.add_sealed(sealed, &mut snapshot.chunks);
+            for (batch, record) in batches.iter().zip(records) {
+                plan.parts[batch.of.target].present = record;
+            }
+        }
+        contents.parts = plan.parts;
+        snapshot.sources[self.place].tables = SnapshotTables::New(contents);
+        snapshot.pieces = plan.pieces;
         Ok(())
     }
 
-    /// Makes a piece.
-    fn make(&self, piece: &PlannedPiece<Origins>, version: u64, walk: &mut Walk) -> Result<NewPiece> {
-        let section = self.section_before(piece.date)?;
-        let (changed, before, runs) = match &piece.of {
-            Origins::Piece { place, changed } => {
-                let unit = Unit { pieces: *place..*place + 1, ranks: 0..0 };
-                let runs = vec![Run { origin: Origin::Before, rows: 0..piece.row_count as usize }];
-                (*changed, self.part(section.as_ref(), &unit)?, runs)
+    fn seal_keys(
+        &self,
+        stages: &Stages,
+        to: &mut SegmentPlace,
+        batches: &[PlannedBatch<BatchOf>],
+    ) -> Result<Vec<SealedSegment>> {
+        let layout = self.layout(|index| self.is_key(index));
+        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>| {
+            let BatchOf { unit, rows, .. } = &batch.of;
+            let section = self.whole_section(batch.date)?;
+            let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
+            let whole = self.whole_keys(section.as_ref(), unit)?;
+            let runs = within(&merged.runs, rows.clone());
+            check_taken(&runs, whole.as_ref())?;
+            Ok(self.sealer.batch(batch.date, &runs, whole.as_ref(), &layout))
+        };
+        stages.seal(to, &self.columns(&layout), &self.sealer.gathering, batches, false, make)
+    }
+
+    /// Seals the bits that say which rows the source at `place` has.
+    fn seal_bits(
+        &self,
+        stages: &Stages,
+        to: &mut SegmentPlace,
+        place: usize,
+        batches: &[PlannedBatch<BatchOf>],
+    ) -> Result<Vec<SealedSegment>> {
+        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>| {
+            let BatchOf { unit, rows, .. } = &batch.of;
+            let section = self.whole_section(batch.date)?;
+            let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
+            let bits = match place == self.place {
+                true => merged.own.slice(rows.start, rows.len()),
+                false => merged.rows_of(&self.rows_of(place, section.as_ref(), unit)?, rows.clone()),
+            };
+            Ok(bits_body(&bits))
+        };
+        let columns: Arc<[SegmentColumn]> = [present_column()].into();
+        stages.seal(to, &columns, &self.sealer.gathering, batches, false, make)
+    }
+
+    /// Makes a batch of the source's values.
+    fn values(&self, batch: &PlannedBatch<ValuesOf>, layout: &[usize], walk: &mut Walk) -> Result<BatchBody> {
+        let own = self.section_before(batch.date)?;
+        let (before, runs) = match &batch.of.what {
+            What::AsItIs => {
+                let place = own.iter().flat_map(Section::piece_numbers).position(|number| number == batch.of.number);
+                let place = place.unwrap_or_default();
+                let unit = Unit { pieces: 0..0, own: place..place + 1, ranks: 0..0 };
+                let runs = vec![Run { origin: Origin::Before, rows: 0..batch.row_count as usize }];
+                (self.part(own.as_ref(), &unit)?, runs)
             }
-            Origins::Unit { unit, rows } => {
-                let before = self.part(section.as_ref(), unit)?;
-                let marks = self.marks_of(piece.date, section.as_ref(), unit);
-                let alignment = self.align(piece.date, unit, (before.as_ref(), &marks), walk)?;
-                (version, before, within(&alignment.runs, rows.clone()))
+            What::Rows { unit, rows } => {
+                let Aligned { before, alignment } = self.aligned(batch.date, unit, walk)?;
+                let runs = self.joined_runs(batch.date, unit, (before.as_ref(), &alignment))?;
+                (before, within(&runs, rows.clone()))
             }
         };
-        if let Some(before) = &before
-            && runs.iter().any(|run| run.origin == Origin::Before)
-        {
-            // Damage must not be sealed again under a checksum that is right.
-            before.section().check()?;
+        check_taken(&runs, before.as_ref())?;
+        Ok(self.sealer.batch(batch.date, &runs, before.as_ref(), layout))
+    }
+
+    /// What the source has of a unit now: the aligned rows, without those that are left out.
+    fn joined_runs(
+        &self,
+        date: Date,
+        unit: &Unit,
+        (before, alignment): (Option<&Before>, &Alignment),
+    ) -> Result<Vec<Run>> {
+        if !self.joins_left {
+            return Ok(alignment.runs.clone());
         }
-        Ok(NewPiece { changed, body: self.sealer.piece(piece.date, &runs, before.as_ref()) })
+        let section = self.whole_section(date)?;
+        let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
+        let mut start = 0;
+        let mut runs = Vec::new();
+        for &left_out in merged.left_out.iter().chain([&alignment.row_count()]) {
+            runs.extend(within(&alignment.runs, start..left_out));
+            start = left_out + 1;
+        }
+        Ok(runs)
     }
 }
 
-/// A piece that stays as it is.
-struct Kept {
-    piece: SnapshotPiece,
-    /// Its place in the section before.
-    place_before: u32,
+/// Damage must not be sealed again under a checksum that is right.
+fn check_taken(runs: &[Run], before: Option<&Before>) -> Result<()> {
+    match before {
+        Some(before) if runs.iter().any(|run| run.origin == Origin::Before) => before.section().check(),
+        _ => Ok(()),
+    }
 }
 
-/// What a piece is made from.
-enum Origins {
-    /// A piece of the section before, as it is.
-    Piece { place: usize, changed: u64 },
-    /// These rows of a unit.
-    Unit { unit: Unit, rows: Range<usize> },
+/// A batch of one column of bits.
+fn bits_body(bits: &BooleanBuffer) -> BatchBody {
+    let column = std::iter::once((present_column().stored, 0));
+    let mut body = BatchBody::new(bits.len() as u32, column);
+    let packed = bits.sliced();
+    let to = body.values_mut(0);
+    to.copy_from_slice(&packed[..to.len()]);
+    // Bits after the last are zero, as padding is.
+    if let Some(last) = to.last_mut().filter(|_| !bits.len().is_multiple_of(8)) {
+        *last &= (1 << (bits.len() % 8)) - 1;
+    }
+    body
 }

@@ -1,7 +1,8 @@
-//! A panel that changes: what was read again beside the version before.
+//! A source that changes: what was read again beside what it had in the version before.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
@@ -13,13 +14,23 @@ use crate::compare::{Alignment, KeyOrder, Marks, Origin, Reread, Rule, Run, grou
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::restore;
+use crate::segment::SegmentColumn;
 use crate::shuffle::{PIECE_ROWS, Walk, cut};
 use crate::store::{Section, Snapshot, Store};
 
 /// What was read again, beside the version before.
 pub(super) struct Revision<'a> {
     pub(super) sealer: Sealer<'a>,
+    /// The version before, as the source sees it: its own rows.
     pub(super) before: &'a Store,
+    /// The whole version before.
+    pub(super) whole: &'a Store,
+    /// The source's place.
+    pub(super) place: usize,
+    /// How many sources there are.
+    pub(super) source_count: usize,
+    /// Whether rows that the whole version before lacks are left out.
+    pub(super) joins_left: bool,
     /// The stocks that were read again or are to go, by code.
     reread: Vec<Reread>,
     /// Place of each stock in code order, by stock number.
@@ -30,8 +41,25 @@ pub(super) struct Revision<'a> {
     appended: &'a Appended,
     /// Whose rows were read again.
     pub(super) given: Given,
-    /// The further key columns, as places among the panel's.
+    /// The further key columns, as places among the source's.
     pub(super) key: Vec<usize>,
+    /// For each of them, its place among the columns of the whole version before.
+    key_places: Vec<usize>,
+}
+
+/// What a revision is of.
+pub(super) struct Revised<'a> {
+    /// The whole version before.
+    pub(super) whole: &'a Store,
+    /// The same as the source sees it.
+    pub(super) before: &'a Store,
+    /// The source's place.
+    pub(super) place: usize,
+    /// Its rows that were appended.
+    pub(super) appended: &'a Appended,
+    pub(super) given: Given,
+    /// Whether rows that the whole version before lacks are left out.
+    pub(super) joins_left: bool,
 }
 
 /// Whose rows were read again.
@@ -50,14 +78,18 @@ pub(super) enum Given {
 impl<'a> Revision<'a> {
     /// A revision of the stocks whose codes have a rule in `reread` on `dates`, in any order; what is not among the
     /// rows of `sealer` was not read.
+    ///
+    /// # Errors
+    /// When the version before is damaged.
     pub(super) fn new(
         sealer: Sealer<'a>,
-        (before, appended): (&'a Store, &'a Appended),
+        revised: Revised<'a>,
         snapshot: &Snapshot,
-        given: Given,
+        key: Vec<usize>,
         reread: &HashMap<&str, Rule>,
         mut dates: Vec<Date>,
-    ) -> Revision<'a> {
+    ) -> Result<Revision<'a>> {
+        let Revised { whole, before, place, appended, given, joins_left } = revised;
         let (order, ranks) = snapshot.stock_order();
         let codes = snapshot.dictionaries[0].as_string::<i32>();
         let reread = order.into_iter().filter_map(|stock| {
@@ -67,22 +99,43 @@ impl<'a> Revision<'a> {
         let reread = reread.collect();
         dates.sort_unstable();
         dates.dedup();
-        Revision { sealer, before, reread, ranks, dates, appended, given, key: snapshot.key() }
+        let (key_places, source_count) = (whole.schema()?.key.clone(), snapshot.sources.len());
+        Ok(Revision {
+            sealer,
+            before,
+            whole,
+            place,
+            source_count,
+            joins_left,
+            reread,
+            ranks,
+            dates,
+            appended,
+            given,
+            key,
+            key_places,
+        })
     }
 
-    /// The section of `date` in the version before, if there is one.
+    /// What the source had of `date` in the version before, if anything.
     pub(super) fn section_before(&self, date: Date) -> Result<Option<Section>> {
         let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
         self.before.read_section_at(index).map(Some)
     }
 
-    /// The units of a date whose section was `section`. The walk must not have passed the date.
+    /// The section of `date` in the whole version before, if there is one.
+    pub(super) fn whole_section(&self, date: Date) -> Result<Option<Section>> {
+        let Ok(index) = self.whole.dates()?.binary_search(&date) else { return Ok(None) };
+        self.whole.read_section_at(index).map(Some)
+    }
+
+    /// The units of a date. The walk must not have passed the date.
     ///
     /// # Errors
     /// When the section before is damaged.
     pub(super) fn units(&self, date: Date, section: Option<&Section>, walk: &mut Walk) -> Result<Vec<Unit>> {
         let all = 0..self.ranks.len() as u32;
-        let Some(section) = section else {
+        let Ok(index) = self.whole.dates()?.binary_search(&date) else {
             let runs = walk.runs(date);
             let mut starts: Vec<u32> = match runs.iter().map(|run| run.rows.len()).sum::<usize>() {
                 few if few <= PIECE_ROWS => Vec::new(),
@@ -95,32 +148,51 @@ impl<'a> Revision<'a> {
             let mut start = 0;
             let mut units: Vec<Unit> = Vec::with_capacity(starts.len() + 1);
             for end in starts.into_iter().chain([all.end]).filter(|&end| end > 0) {
-                units.push(Unit { pieces: 0..0, ranks: start..end });
+                units.push(Unit { pieces: 0..0, own: 0..0, ranks: start..end });
                 start = end;
             }
             return Ok(units);
         };
-        if section.piece_count() == 1 {
-            return Ok(vec![Unit { pieces: 0..1, ranks: all }]);
-        }
         // Mapped, since of each piece only two rows are looked at.
-        let index = self.before.dates()?.binary_search(&date).unwrap_or_default();
-        let ends = self.before.section_at(index)?.ends(&self.ranks)?;
+        let whole = self.whole.section_at(index)?;
+        let numbers: Vec<u32> = whole.piece_numbers().collect();
+        let own: Vec<u32> = section.iter().flat_map(|section| section.piece_numbers()).collect();
+        // The source's pieces are some of the section's, in their order.
+        let count_before = |piece: usize| {
+            let is_before = |number: &&u32| numbers[..piece].contains(number);
+            own.iter().filter(is_before).count()
+        };
+        if numbers.len() == 1 {
+            return Ok(vec![Unit { pieces: 0..1, own: 0..own.len(), ranks: all }]);
+        }
+        let ends = whole.ends(&self.ranks)?;
         let groups: Vec<Range<usize>> = groups(&ends, &[]).into_iter().map(|(pieces, _)| pieces).collect();
         let starts = groups.iter().skip(1).map(|pieces| ends[pieces.start].0).chain([all.end]);
         let mut start = 0;
         let units = groups.iter().zip(starts).map(|(pieces, end)| {
             let ranks = start..end;
             start = end;
-            Unit { pieces: pieces.clone(), ranks }
+            Unit { pieces: pieces.clone(), own: count_before(pieces.start)..count_before(pieces.end), ranks }
         });
         Ok(units.collect())
     }
 
-    /// The part of `section` that belongs to `unit`.
+    /// The part of `section`, the source's, that belongs to `unit`.
     pub(super) fn part(&self, section: Option<&Section>, unit: &Unit) -> Result<Option<Before>> {
+        let part = section.filter(|_| !unit.own.is_empty()).map(|section| section.part(unit.own.clone()));
+        let known = self.before.schema()?.columns.len();
+        let places = (0..self.sealer.columns.len() - 2).map(|index| Some(index).filter(|&index| index < known));
+        part.map(|part| Before::new(part, &self.sealer.columns, places.collect())).transpose()
+    }
+
+    /// The keys of the part of `section`, which is seen whole, that belongs to `unit`.
+    pub(super) fn whole_keys(&self, section: Option<&Section>, unit: &Unit) -> Result<Option<Before>> {
         let part = section.filter(|_| !unit.pieces.is_empty()).map(|section| section.part(unit.pieces.clone()));
-        part.map(|part| Before::new(part, &self.sealer.columns)).transpose()
+        let mut places = vec![None; self.sealer.columns.len() - 2];
+        for (&column, &place) in self.key.iter().zip(&self.key_places) {
+            places[column] = Some(place);
+        }
+        part.map(|part| Before::new(part, &self.sealer.columns, places)).transpose()
     }
 
     /// How a unit of `date` follows from what it was, which is `before`. The walk must not have passed the date.
@@ -197,8 +269,13 @@ impl<'a> Revision<'a> {
         self.ranks.get(self.sealer.gathering.stock(block, run.rows.start) as usize).copied()
     }
 
+    /// Place of each stock in code order, by stock number.
+    pub(super) fn ranks(&self) -> &[u32] {
+        &self.ranks
+    }
+
     /// The further key columns of these rows.
-    fn keys(&self, runs: &[Run], before: Option<&Before>) -> Result<Vec<ArrayRef>> {
+    pub(super) fn keys(&self, runs: &[Run], before: Option<&Before>) -> Result<Vec<ArrayRef>> {
         let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };
         let column = |&column: &usize| {
             let array = self.sealer.column_of(column, runs, before).map_err(damaged)?;
@@ -207,24 +284,62 @@ impl<'a> Revision<'a> {
         self.key.iter().map(column).collect()
     }
 
-    /// Which rows of a unit of the section before were appended.
-    pub(super) fn marks_of(&self, date: Date, section: Option<&Section>, unit: &Unit) -> Marks {
-        let counts: Vec<usize> = section.iter().flat_map(|section| section.row_counts()).collect();
-        let start: usize = counts[..unit.pieces.start].iter().sum();
-        self.marks(date, section).part(start..start + counts[unit.pieces.clone()].iter().sum::<usize>())
+    /// How a unit of `date` follows from what the source had of it. The walk must not have passed the date.
+    pub(super) fn aligned(&self, date: Date, unit: &Unit, walk: &mut Walk) -> Result<Aligned> {
+        let own = self.section_before(date)?;
+        let before = self.part(own.as_ref(), unit)?;
+        let marks = self.marks_of(date, own.as_ref(), unit);
+        let alignment = self.align(date, unit, (before.as_ref(), &marks), walk)?;
+        Ok(Aligned { before, alignment })
     }
 
-    /// Which rows of the section before were appended.
+    /// The columns of the segments that hold the source's values: the first source's have keys, too.
+    pub(super) fn value_layout(&self) -> Vec<usize> {
+        self.layout(|index| self.place == 0 || !self.is_key(index))
+    }
+
+    /// Whether a column of the sealer's is the code, the date or a key column.
+    pub(super) fn is_key(&self, index: usize) -> bool {
+        index < 2 || self.key.contains(&(index - 2))
+    }
+
+    /// The columns of the sealer's that are wanted, by ascending id.
+    pub(super) fn layout(&self, is_wanted: impl Fn(usize) -> bool) -> Vec<usize> {
+        let mut layout: Vec<usize> = (0..self.sealer.columns.len()).filter(|&index| is_wanted(index)).collect();
+        layout.sort_unstable_by_key(|&index| self.sealer.columns[index].column);
+        layout
+    }
+
+    pub(super) fn columns(&self, layout: &[usize]) -> Arc<[SegmentColumn]> {
+        layout.iter().map(|&index| self.sealer.columns[index].clone()).collect()
+    }
+
+    /// Which of the source's rows of a unit were appended.
+    pub(super) fn marks_of(&self, date: Date, section: Option<&Section>, unit: &Unit) -> Marks {
+        let counts: Vec<usize> = section.iter().flat_map(|section| section.row_counts()).collect();
+        let start: usize = counts[..unit.own.start].iter().sum();
+        self.marks(date, section).part(start..start + counts[unit.own.clone()].iter().sum::<usize>())
+    }
+
+    /// Which of the source's rows were appended.
     pub(super) fn marks(&self, date: Date, section: Option<&Section>) -> Marks {
         self.appended.marks(date, section.map_or(0, Section::row_count))
     }
 }
 
+/// How a unit follows from what the source had of it.
+pub(super) struct Aligned {
+    pub(super) before: Option<Before>,
+    pub(super) alignment: Alignment,
+}
+
 /// What of a date is compared, and written, at once: pieces that share no stock with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// The pieces of the section before.
+    /// The pieces of the whole section before.
     pub(super) pieces: Range<usize>,
+    /// Those of them that the source has rows of, among its own.
+    pub(super) own: Range<usize>,
     /// The places in code order of its stocks.
     pub(super) ranks: Range<u32>,
 }

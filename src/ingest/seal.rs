@@ -14,29 +14,45 @@ use crate::compare::{ColumnRows, Origin, Run};
 use crate::error::Damage;
 use crate::format::Stored;
 use crate::key::Date;
-use crate::segment::{PieceBody, SegmentColumn, chunk_array};
+use crate::segment::{BatchBody, SegmentColumn, chunk_array};
 use crate::shuffle::Gathering;
 
 /// Everything that sealing a piece needs, shared by all workers.
 pub(super) struct Sealer<'a> {
     pub(super) gathering: Gathering<'a>,
-    /// Code, date, then the panel's columns.
+    /// Code, date, then the source's columns.
     pub(super) columns: Arc<[SegmentColumn]>,
 }
 
 impl Sealer<'_> {
-    /// A piece of the section of `date` with the rows of `runs`, which are in key order; `before` is what some may lie in.
-    pub(super) fn piece(&self, date: Date, runs: &[Run], before: Option<&Before>) -> PieceBody {
+    /// A batch of rows of `date`, those of `runs`, which are in key order; `before` is what some may lie in. It has the
+    /// columns at `which` of the sealer's.
+    pub(super) fn batch(&self, date: Date, runs: &[Run], before: Option<&Before>, which: &[usize]) -> BatchBody {
         let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
-        let sources: Vec<Vec<Source>> =
-            (2..self.columns.len()).map(|index| self.sources(index - 2, runs, before)).collect();
-        let layout = self.columns.iter().enumerate().map(|(index, column)| {
-            let nulls = if index < 2 { 0 } else { sources[index - 2].iter().map(Source::null_count).sum() };
-            (column.stored, nulls as u32)
+        let sources: Vec<Vec<Source>> = which
+            .iter()
+            .map(|&index| if index < 2 { Vec::new() } else { self.sources(index - 2, runs, before) })
+            .collect();
+        let layout = which.iter().zip(&sources).map(|(&index, sources)| {
+            let nulls: usize = sources.iter().map(Source::null_count).sum();
+            (self.columns[index].stored, nulls as u32)
         });
-        let mut body = PieceBody::new(row_count as u32, layout);
+        let mut body = BatchBody::new(row_count as u32, layout);
+        for (at, (&index, sources)) in which.iter().zip(&sources).enumerate() {
+            match index {
+                0 => self.fill_codes(runs, before, bytemuck::cast_slice_mut(body.values_mut(at))),
+                1 => bytemuck::cast_slice_mut::<u8, i32>(body.values_mut(at)).fill(date.days()),
+                _ => {
+                    fill_validity(sources, at, &mut body);
+                    fill_values(sources, &self.columns[index], body.values_mut(at));
+                }
+            }
+        }
+        body
+    }
 
-        let codes: &mut [u32] = bytemuck::cast_slice_mut(body.values_mut(0));
+    /// The stock number of each row.
+    fn fill_codes(&self, runs: &[Run], before: Option<&Before>, codes: &mut [u32]) {
         let mut at = 0;
         for run in runs {
             let to = &mut codes[at..at + run.rows.len()];
@@ -50,13 +66,6 @@ impl Sealer<'_> {
             }
             at += to.len();
         }
-        bytemuck::cast_slice_mut::<u8, i32>(body.values_mut(1)).fill(date.days());
-        for (index, sources) in sources.iter().enumerate() {
-            fill_validity(sources, index + 2, &mut body);
-            let target = &self.columns[index + 2];
-            fill_values(sources, target, body.values_mut(index + 2));
-        }
-        body
     }
 
     /// A panel column of the rows of `runs` as a section holds it.
@@ -67,7 +76,7 @@ impl Sealer<'_> {
         let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
         let (sources, target) = (self.sources(column, runs, before), &self.columns[column + 2]);
         let null_count = sources.iter().map(Source::null_count).sum::<usize>() as u32;
-        let mut body = PieceBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
+        let mut body = BatchBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
         fill_validity(&sources, 0, &mut body);
         fill_values(&sources, target, body.values_mut(0));
         let chunk = body.into_chunks().remove(0).0;
@@ -108,7 +117,7 @@ impl Source<'_> {
     }
 }
 
-fn fill_validity(sources: &[Source], column: usize, body: &mut PieceBody) {
+fn fill_validity(sources: &[Source], column: usize, body: &mut BatchBody) {
     let Some(bits) = body.validity_mut(column) else { return };
     let mut at = 0;
     for Source { column, rows } in sources {

@@ -13,11 +13,21 @@ use crate::source::SourceOptions;
 use crate::store::Store;
 
 /// The settings table of a catalog, as JSON.
+#[derive(Debug, Serialize)]
+struct StoreSettings<'a> {
+    /// The command that wrote the version.
+    command: &'a str,
+}
+
+/// What a catalog remembers of a version that `command` makes, as it holds it.
+pub(super) fn store_settings(command: &str) -> Result<String> {
+    serde_json::to_string(&StoreSettings { command }).map_err(Error::failed("note the settings"))
+}
+
+/// The settings table of a source, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Settings {
-    /// The command that wrote the version.
-    pub(super) command: String,
-    /// The source directory, absolute.
+    /// The directory of its files, absolute.
     pub(super) source: String,
     /// How the input was found and read.
     pub(super) options: SourceOptions,
@@ -36,11 +46,10 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The settings of a version that `command` made from `source`.
-    pub(super) fn new(command: &str, source: &Path, options: &SourceOptions) -> Settings {
+    /// The settings of a source of the files in `source`.
+    pub(super) fn new(source: &Path, options: &SourceOptions) -> Settings {
         let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
         Settings {
-            command: command.to_owned(),
             source: source.display().to_string(),
             options: options.clone(),
             appended: Appended::default(),
@@ -50,7 +59,7 @@ impl Settings {
         }
     }
 
-    /// The settings that `store` remembers.
+    /// The settings of the source that sees `store` so.
     ///
     /// # Errors
     /// When they are damaged.
@@ -59,7 +68,7 @@ impl Settings {
         serde_json::from_str(&store.settings()?).map_err(damaged)
     }
 
-    /// As the catalog holds them.
+    /// As the source's tables hold them.
     pub(super) fn encode(&self) -> Result<String> {
         serde_json::to_string(self).map_err(Error::failed("note the settings"))
     }

@@ -10,7 +10,7 @@ use crate::key::Date;
 use crate::progress::Observer;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
-use crate::segment::{PieceBody, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{BatchBody, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
 use crate::source::{BadFile, Survey};
@@ -37,21 +37,20 @@ pub(super) struct Stages<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
-/// A piece that is to be written.
-pub(super) struct PlannedPiece<T> {
+/// A batch that is to be written.
+pub(super) struct PlannedBatch<T> {
     pub(super) date: Date,
-    /// Its place among the pieces of its section.
-    pub(super) place: u32,
     pub(super) row_count: u32,
     /// What it is made from.
     pub(super) of: T,
 }
 
-/// A piece ready to be written.
-pub(super) struct NewPiece {
-    /// The version in which the section's rows last changed.
-    pub(super) changed: u64,
-    pub(super) body: PieceBody,
+/// Where sealed segments go, and how they are called.
+pub(super) struct SegmentPlace<'a> {
+    pub(super) writer: &'a StoreWriter,
+    /// The ordinal of the next segment.
+    pub(super) next: u32,
+    pub(super) syncs: &'a Syncs,
 }
 
 /// Refuses so little memory.
@@ -165,47 +164,50 @@ impl<'a> Stages<'a> {
         Syncs::run(self.workers.count() - 1, work)
     }
 
-    /// Writes segments of these pieces, by date and place, each made by `make` with a walk that has come up to its date,
-    /// and hands them over to `syncs`.
+    /// Writes segments with these columns of these batches, by date, each made by `make` with a walk that has come up to its
+    /// date, and hands them over to be synced. What blocks have of dates that are done is given back if it `releases` it.
     ///
     /// # Errors
     /// When a file cannot be written, `make` fails, or the observer cancels.
     pub(super) fn seal<T: Sync>(
         &self,
-        writer: &StoreWriter,
+        to: &mut SegmentPlace,
         columns: &Arc<[SegmentColumn]>,
         gathering: &Gathering,
-        pieces: &[PlannedPiece<T>],
-        syncs: &Syncs,
-        make: impl Fn(&mut Walk, &PlannedPiece<T>) -> Result<NewPiece> + Send + Sync,
+        batches: &[PlannedBatch<T>],
+        releases: bool,
+        make: impl Fn(&mut Walk, &PlannedBatch<T>) -> Result<BatchBody> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
-        let row_counts: Vec<u32> = pieces.iter().map(|piece| piece.row_count).collect();
+        let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
-        self.observer.begin("seal", "sections", pieces.len() as u64);
+        self.observer.begin("seal", "sections", batches.len() as u64);
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
-        let seal = |ordinal: usize| {
-            let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
+        let (writer, first) = (to.writer, to.next);
+        let seal = |number: usize| {
+            let ordinal = first + number as u32;
+            let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal };
             let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
-            let own = &pieces[segments[ordinal].clone()];
+            let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);
-            for piece in own {
+            for batch in own {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let NewPiece { changed, body } = make(&mut walk, piece)?;
-                segment.write((piece.date, piece.place), changed, piece.row_count, body)?;
+                let body = make(&mut walk, batch)?;
+                segment.write(batch.date, batch.row_count, body)?;
                 self.observer.advance(1);
             }
-            let sealed = segment.finish(syncs)?;
+            let sealed = segment.finish(to.syncs)?;
             // Where a lock is poisoned the run has failed.
             let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.remove(&ordinal);
-            if let Some(&first) = open.first() {
-                gathering.spill.release_before(pieces[segments[first].start].date);
+            open.remove(&number);
+            if releases && let Some(&first) = open.first() {
+                gathering.spill.release_before(batches[segments[first].start].date);
             }
             Ok(sealed)
         };
         let sealed = self.workers.try_map(segments.len(), seal)?;
+        to.next += segments.len() as u32;
         self.observer.end();
         Ok(sealed)
     }

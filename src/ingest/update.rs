@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 use arrow_schema::DataType;
 
 use super::appended::Appended;
-use super::assemble::{Assembly, assemble};
+use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{known_file, source_entries};
 use super::changes::Changes;
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_columns, guard_nulls, guard_pruned};
-use super::revision::{Given, Revision};
+use super::revision::{Given, Revised, Revision};
 use super::seal::Sealer;
-use super::settings::Settings;
+use super::settings::{Settings, store_settings};
 use super::stages::Stages;
+use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
-use crate::format::{SourceStatus, Stored};
+use crate::format::{FileStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::reason::Kind;
@@ -31,7 +32,7 @@ use crate::skipped::Skipped;
 use crate::source::{Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{Opening, SourceEntry, Store, StoreWriter};
+use crate::store::{FileEntry, Opening, SourceContents, Store, StoreWriter};
 use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// Brings a store up to date with the files it was built from.
@@ -48,6 +49,7 @@ use crate::workers::{DEFAULT_MEMORY, Workers};
 pub struct Update<'a> {
     store: PathBuf,
     source: Option<PathBuf>,
+    sources: Vec<String>,
     memory: u64,
     workers: Option<usize>,
     check_content: bool,
@@ -69,6 +71,7 @@ impl<'a> Update<'a> {
         Update {
             store: store.into(),
             source: None,
+            sources: Vec::new(),
             memory: DEFAULT_MEMORY,
             workers: None,
             check_content: false,
@@ -88,6 +91,12 @@ impl<'a> Update<'a> {
     /// The source directory, if it is another than last time. The store remembers it.
     pub fn source(mut self, source: impl Into<PathBuf>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The sources to update, by name; all of them by default.
+    pub fn sources<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.sources.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -183,18 +192,46 @@ impl<'a> Update<'a> {
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &writer);
+        let result = self.write(&stages, &mut writer);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
-        let before = writer.live()?;
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+        let places = self.places(writer.live()?)?;
+        let mut steps = Steps::new(writer, self.dry_run, "update")?;
+        for place in places {
+            steps.before(stages)?;
+            let step = self.update(stages, steps.writer(), place)?;
+            steps.take(step);
+        }
+        steps.finish(stages)
+    }
+
+    /// The places of the sources to update.
+    fn places(&self, whole: &Store) -> Result<Vec<usize>> {
+        let names = whole.source_names()?;
+        let places: Vec<usize> = match &self.sources[..] {
+            [] => (0..names.len()).collect(),
+            wanted => wanted.iter().map(|name| whole.find_source(name)).collect::<Result<_>>()?,
+        };
+        if self.source.is_some() && places.len() > 1 {
+            let what = format!("{} has {} sources, and one directory was given", whole.path().display(), names.len());
+            return Err(Error::refused(what, "say whose it is"));
+        }
+        Ok(places)
+    }
+
+    /// Updates the source at `place`.
+    fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize) -> Result<Step> {
+        let whole = writer.live()?;
+        let target = Target { before: Some(whole), place, name: "" };
+        let before = &whole.of_source(target.place);
         let settings = Settings::of(before)?;
         let source = self.source.clone().unwrap_or_else(|| settings.source.clone().into());
-        let sources = before.sources()?;
-        let known = |entry: &SourceEntry| Some((entry.path.clone(), known_file(entry)?));
+        let sources = before.files()?;
+        let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.observer);
         let options = self.changes.apply(&settings.options);
@@ -205,24 +242,23 @@ impl<'a> Update<'a> {
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
         };
-        let empty: HashSet<&str> =
-            with_status(&sources, SourceStatus::Empty).map(|entry| entry.path.as_str()).collect();
+        let empty: HashSet<&str> = with_status(&sources, FileStatus::Empty).map(|entry| entry.path.as_str()).collect();
         // An empty file that is gone leaves nothing behind.
         let goes = |path: &str| self.prune || empty.contains(path);
         let scanned = Known { files: &known, goes: &goes, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.keep.unwrap_or(before.keep());
-        let mut report = UpdateReport::of(before, keep);
+        let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
         report.describe_scan(&scan);
         let night = Night::new(&sources, &settings);
         let mut guards = Guards::new(&self.allowed);
         night.guard_missing(&[&scan.missing[..], &scan.pruned].concat(), &mut guards);
-        let is_pruned = |entry: &&SourceEntry| scan.pruned.binary_search(&entry.path).is_ok();
-        let mut pruned: Vec<&SourceEntry> = sources.iter().filter(is_pruned).collect();
+        let is_pruned = |entry: &&FileEntry| scan.pruned.binary_search(&entry.path).is_ok();
+        let mut pruned: Vec<&FileEntry> = sources.iter().filter(is_pruned).collect();
         report.missing_files.clone_from(&scan.missing);
         report.pruned_files.clone_from(&scan.pruned);
-        let mut settings_now = Settings::new("update", &source, &options);
+        let mut settings_now = Settings::new(&source, &options);
         settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
         report.max_skipped = settings_now.max_skipped;
         if settings_now.source != settings.source {
@@ -235,7 +271,7 @@ impl<'a> Update<'a> {
         let skips_before = skips_of(&sources, &settings);
         let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
         if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {
-            return Ok(report);
+            return Ok(Step { report, snapshot: None });
         }
 
         let panel = before.schema()?;
@@ -245,6 +281,8 @@ impl<'a> Update<'a> {
             date_name: &panel.date_name,
             date_form: &panel.date_form,
             columns: &panel.columns,
+            is_new: false,
+            shares_options: false,
             exact: &exact,
             changes: Some(&self.changes),
             has_value: &|name| has_value_in_store(before, name),
@@ -259,16 +297,15 @@ impl<'a> Update<'a> {
             let way_out = Remedy::Do("choose another type".to_owned());
             return Err(Error::invalid(Setting::Cast(Vec::new()), why, [way_out]));
         }
-        let inputs = codes_of(&survey, &gathered.read);
+        let (inputs, key) = (codes_of(&survey, &gathered.read), panel.key.clone());
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &gathered.blocks, writer, keep, Some(before))?;
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
 
         let read = source_entries(&survey, &gathered);
         let appended = &settings.appended;
         // A stock of which a file cannot be used stays whole, with the rows of a file that is gone.
-        let left_out: HashSet<String> = with_status(&read, SourceStatus::Skipped)
-            .filter_map(|entry| options.code_of(entry.path.as_ref()))
-            .collect();
+        let left_out: HashSet<String> =
+            with_status(&read, FileStatus::Skipped).filter_map(|entry| options.code_of(entry.path.as_ref())).collect();
         let is_whole = |path: &String| options.code_of(path.as_ref()).is_none_or(|code| !left_out.contains(&code));
         pruned.retain(|entry| is_whole(&entry.path));
         let stay = report.pruned_files.extract_if(.., |path| !is_whole(path));
@@ -280,16 +317,18 @@ impl<'a> Update<'a> {
         let mut dates: Vec<Date> = before.dates()?.to_vec();
         dates.extend(sections(gathering.days()).into_iter().map(|(date, _)| date));
         let sealer = Sealer { gathering, columns };
-        let revision = Revision::new(sealer, (before, appended), &snapshot, Given::ByStock, &reread, dates);
+        let (place, given) = (target.place, Given::ByStock);
+        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
-        report.describe(&changes, &snapshot, before)?;
+        report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
         if !report.skips_are_usual() {
             night.guard_skipped(&report.skipped, &mut guards);
         }
         let has_changed =
-            |entry: &&SourceEntry| known.get(&entry.path).is_some_and(|known| known.content_hash != entry.content_hash);
+            |entry: &&FileEntry| known.get(&entry.path).is_some_and(|known| known.content_hash != entry.content_hash);
         let changed: HashSet<&str> =
             read.iter().filter(was_read).filter(has_changed).map(|entry| entry.path.as_str()).collect();
         let stocks = &revision.sealer.gathering.stocks;
@@ -301,34 +340,35 @@ impl<'a> Update<'a> {
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
         settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect();
-        snapshot.settings = settings_now.encode()?;
-        snapshot.sources = sources_now(&sources, read, &scan.touched, &pruned);
+        snapshot.settings = store_settings("update")?;
+        let files = sources_now(&sources, read, &scan.touched, &pruned);
         report.judge(self.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
         // What was allowed is remembered, so that it stops no other night.
         let is_known = same_rows && same_settings && report.guards.is_empty();
-        let is_news =
-            !(is_known && same_files(&sources, &snapshot.sources) && same_skips(&skips_before, &report.skipped));
+        let is_news = !(is_known && same_files(&sources, &files) && same_skips(&skips_before, &report.skipped));
         report.refuse_empty()?;
         if is_news && !report.is_stopped() && !self.dry_run {
-            revision.publish(stages, writer, &changes, snapshot, &mut report, "update")?;
+            let contents = SourceContents { settings: settings_now.encode()?, files, ..SourceContents::default() };
+            revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+            return Ok(Step { report, snapshot: Some(snapshot) });
         }
-        Ok(report)
+        Ok(Step { report, snapshot: None })
     }
 }
 
-fn with_status(entries: &[SourceEntry], status: SourceStatus) -> impl Iterator<Item = &SourceEntry> {
+fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
     entries.iter().filter(move |entry| entry.status == status)
 }
 
-fn was_read(entry: &&SourceEntry) -> bool {
-    entry.status != SourceStatus::Skipped
+fn was_read(entry: &&FileEntry) -> bool {
+    entry.status != FileStatus::Skipped
 }
 
 /// What becomes of the rows of each stock whose file was `read` again or is `pruned`, by code.
 fn rules<'e>(
-    read: &'e [SourceEntry],
-    pruned: &[&'e SourceEntry],
+    read: &'e [FileEntry],
+    pruned: &[&'e FileEntry],
     known: &HashMap<String, KnownFile>,
     appended: &Appended,
 ) -> HashMap<&'e str, Rule> {
@@ -344,7 +384,7 @@ fn rules<'e>(
         rule.appended_stands_since = rule.appended_stands_since.max(since);
     }
     // A file without rows leaves none behind; those of its stock were appended.
-    for entry in pruned.iter().filter(|entry| entry.status == SourceStatus::Read) {
+    for entry in pruned.iter().filter(|entry| entry.status == FileStatus::Read) {
         let Some(code) = entry.code.as_deref() else { continue };
         // Where other files of the stock are left, they were read again.
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
@@ -354,7 +394,7 @@ fn rules<'e>(
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.
-fn appended_now<'e>(before: &Appended, changes: &Changes, settled: impl Iterator<Item = &'e SourceEntry>) -> Appended {
+fn appended_now<'e>(before: &Appended, changes: &Changes, settled: impl Iterator<Item = &'e FileEntry>) -> Appended {
     let mut now = before.clone();
     settled.for_each(|entry| now.forget_file(&entry.path));
     now.follow(changes.appended.iter().cloned());
@@ -381,7 +421,8 @@ pub(super) fn exact_in_store(
         let is_narrow = |stored: Stored| *to == DataType::Float64 && is_integer && stored < Stored::Bytes8;
         for place in 0..section.piece_count() {
             let part = section.part(place..place + 1);
-            let raw = part.only_piece()?.and_then(|piece| piece.raw(index));
+            let piece = part.only_piece()?.cloned();
+            let raw = piece.as_ref().map(|piece| piece.raw(index)).transpose()?.flatten();
             if raw.is_none_or(|raw| is_narrow(raw.stored)) {
                 continue;
             }
@@ -410,13 +451,13 @@ pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
 /// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read
 /// again.
 fn sources_now(
-    before: &[SourceEntry],
-    read: Vec<SourceEntry>,
+    before: &[FileEntry],
+    read: Vec<FileEntry>,
     touched: &[(String, i64)],
-    pruned: &[&SourceEntry],
-) -> Vec<SourceEntry> {
-    let kept = before.iter().filter(|entry| entry.status != SourceStatus::Skipped);
-    let mut now: BTreeMap<String, SourceEntry> = kept.map(|entry| (entry.path.clone(), entry.clone())).collect();
+    pruned: &[&FileEntry],
+) -> Vec<FileEntry> {
+    let kept = before.iter().filter(|entry| entry.status != FileStatus::Skipped);
+    let mut now: BTreeMap<String, FileEntry> = kept.map(|entry| (entry.path.clone(), entry.clone())).collect();
     for entry in pruned {
         now.remove(&entry.path);
     }
@@ -426,7 +467,7 @@ fn sources_now(
         }
     }
     for entry in read {
-        if entry.status != SourceStatus::Skipped || !now.contains_key(&entry.path) {
+        if entry.status != FileStatus::Skipped || !now.contains_key(&entry.path) {
             now.insert(entry.path.clone(), entry);
         }
     }
@@ -434,8 +475,8 @@ fn sources_now(
 }
 
 /// The files that the version with these files and settings skipped, and the kind of reason.
-fn skips_of(sources: &[SourceEntry], settings: &Settings) -> BTreeMap<String, Kind> {
-    let without_rows = sources.iter().filter_map(SourceEntry::skipped).map(|skipped| (skipped.path, skipped.reason));
+fn skips_of(sources: &[FileEntry], settings: &Settings) -> BTreeMap<String, Kind> {
+    let without_rows = sources.iter().filter_map(FileEntry::skipped).map(|skipped| (skipped.path, skipped.reason));
     let with_rows = settings.skipped.iter().map(|(path, reason)| (path.clone(), reason.clone()));
     without_rows.chain(with_rows).map(|(path, reason)| (path, reason.kind())).collect()
 }
@@ -449,8 +490,8 @@ fn same_skips(before: &BTreeMap<String, Kind>, now: &[Skipped]) -> bool {
 
 /// Whether both lists hold the same files as far as they were read. Other times and bytes of files that hold the same
 /// rows are no news: the next version remembers them, and until then those files are looked at again.
-fn same_files(before: &[SourceEntry], now: &[SourceEntry]) -> bool {
-    let read = |entry: &&SourceEntry| entry.status != SourceStatus::Skipped;
+fn same_files(before: &[FileEntry], now: &[FileEntry]) -> bool {
+    let read = |entry: &&FileEntry| entry.status != FileStatus::Skipped;
     let (before, now) = (before.iter().filter(read), now.iter().filter(read));
     before.map(|entry| (&entry.path, entry.status)).eq(now.map(|entry| (&entry.path, entry.status)))
 }

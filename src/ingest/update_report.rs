@@ -1,5 +1,7 @@
 //! What an update tells, and what stops one.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::changes::{Changes, DirtyDate, RowChange};
@@ -8,12 +10,13 @@ use super::intake::Gathered;
 use super::limit::Limit;
 use super::spelling::date_note;
 use crate::error::{Error, Result};
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
 use crate::key::Date;
 use crate::panel::DateForm;
+use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
-use crate::store::{Snapshot, SourceEntry, Store, StoreWriter, VersionEntry};
+use crate::store::{DiffReport, FileEntry, Snapshot, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -43,6 +46,8 @@ pub struct UpdateReport {
     pub kept: u64,
     /// Date and code of the first of those.
     pub kept_examples: Vec<String>,
+    /// Rows of a new source that are left out, since the panel lacks them.
+    pub left_out: u64,
     /// Dates whose sections differ.
     pub dirty_dates: u64,
     /// The first of them.
@@ -57,6 +62,8 @@ pub struct UpdateReport {
     pub examples: Vec<RowChange>,
     /// Columns that the panel did not have; null in older rows.
     pub new_columns: Vec<String>,
+    /// Columns that are gone with their source.
+    pub lost_columns: Vec<String>,
     /// Columns whose type became wider, with both types.
     pub widened_columns: Vec<String>,
     /// Columns that no file read has; null in their rows.
@@ -94,10 +101,15 @@ pub struct UpdateReport {
     /// Wall-clock seconds.
     pub seconds: f64,
     #[serde(skip)]
+    dirty: BTreeSet<Date>,
+    #[serde(skip)]
     keep: u32,
     /// Whether columns or dates are not as they were.
     #[serde(skip)]
     schema_changed: bool,
+    /// Whether more files of one of several sources were skipped than is usual.
+    #[serde(skip)]
+    more_skips_than_usual: bool,
 }
 
 /// A column with restated values.
@@ -132,6 +144,65 @@ impl UpdateReport {
         }
     }
 
+    /// Adds the report of a change of another source, which went on from this one.
+    pub(super) fn join(&mut self, other: UpdateReport) {
+        self.more_skips_than_usual |= !self.skips_are_usual() || !other.skips_are_usual();
+        self.refused = self.refused.take().or(other.refused);
+        self.guards.extend(other.guards);
+        self.added += other.added;
+        self.restated += other.restated;
+        self.filled += other.filled;
+        self.removed += other.removed;
+        self.left_out += other.left_out;
+        self.kept += other.kept;
+        self.kept_examples.extend(other.kept_examples);
+        self.dirty.extend(other.dirty);
+        self.dirty_dates = self.dirty.len() as u64;
+        self.first_dirty = self.dirty.first().copied();
+        self.last_dirty = self.dirty.last().copied();
+        self.columns.extend(other.columns);
+        self.filled_columns.extend(other.filled_columns);
+        self.examples.extend(other.examples);
+        self.new_columns.extend(other.new_columns);
+        self.lost_columns.extend(other.lost_columns);
+        self.widened_columns.extend(other.widened_columns);
+        self.absent_columns.extend(other.absent_columns);
+        self.new_stocks += other.new_stocks;
+        self.read_files += other.read_files;
+        self.unchanged_files += other.unchanged_files;
+        self.touched_files += other.touched_files;
+        self.missing_files.extend(other.missing_files);
+        self.pruned_files.extend(other.pruned_files);
+        self.empty_files.extend(other.empty_files);
+        self.merged_rows += other.merged_rows;
+        self.dropped_rows += other.dropped_rows;
+        self.skipped.extend(other.skipped);
+        self.notes.extend(other.notes);
+        self.schema_changed |= other.schema_changed;
+    }
+
+    /// Counts anew what differs, of several changes together.
+    pub(super) fn recount(&mut self, diff: &DiffReport) {
+        (self.added, self.removed) = (diff.added, diff.removed);
+        (self.restated, self.filled) = (diff.restated, diff.filled);
+        self.dirty = diff.dates.iter().map(|change| change.date).collect();
+        self.dirty_dates = self.dirty.len() as u64;
+        self.first_dirty = self.dirty.first().copied();
+        self.last_dirty = self.dirty.last().copied();
+        let restated = diff.columns.iter().filter(|column| column.restated > 0);
+        self.columns =
+            restated.map(|column| RestatedColumn { column: column.name.clone(), restated: column.restated }).collect();
+        let filled = diff.columns.iter().filter(|column| column.filled > 0);
+        self.filled_columns =
+            filled.map(|column| FilledColumn { column: column.name.clone(), filled: column.filled }).collect();
+    }
+
+    /// Counts the rows and dates of what is to be the live version.
+    pub(super) fn count(&mut self, snapshot: &Snapshot) {
+        self.rows = snapshot.row_count();
+        self.dates = snapshot.date_count() as u64;
+    }
+
     /// Adds what a look at the source found.
     pub(super) fn describe_scan(&mut self, scan: &Scan) {
         self.unchanged_files = scan.unchanged;
@@ -158,18 +229,29 @@ impl UpdateReport {
         Ok(report)
     }
 
-    /// Adds what differs.
-    pub(super) fn describe(&mut self, changes: &Changes, snapshot: &Snapshot, before: &Store) -> Result<()> {
+    /// Adds what differs in the source's `columns`, code and date among them, from what it has in `before`.
+    ///
+    /// # Errors
+    /// When the version before is damaged.
+    pub(super) fn describe(
+        &mut self,
+        changes: &Changes,
+        snapshot: &Snapshot,
+        columns: &[SegmentColumn],
+        before: &Store,
+    ) -> Result<()> {
         let sum = |count: fn(&DirtyDate) -> u64| changes.dirty.iter().map(count).sum();
         self.added = sum(|dirty| dirty.added);
         self.restated = sum(|dirty| dirty.restated);
         self.filled = sum(|dirty| dirty.filled);
         self.removed = sum(|dirty| dirty.removed);
+        self.left_out = changes.left_out;
+        self.dirty = changes.dirty.iter().map(|dirty| dirty.date).collect();
         self.dirty_dates = changes.dirty.len() as u64;
         self.first_dirty = changes.dirty.first().map(|dirty| dirty.date);
         self.last_dirty = changes.dirty.last().map(|dirty| dirty.date);
         let panel = before.schema()?;
-        let columns = &snapshot.columns[2..];
+        let columns = &columns[2..];
         for (index, (column, &count)) in columns.iter().zip(&changes.columns).enumerate().filter(|(_, of)| *of.1 > 0) {
             let column = column.name.clone();
             match panel.columns.get(index) {
@@ -207,7 +289,7 @@ impl UpdateReport {
         &mut self,
         survey: &Survey,
         gathered: &Gathered,
-        read: &[SourceEntry],
+        read: &[FileEntry],
         date_form: &DateForm,
     ) {
         let is_absent = |index: usize| survey.inputs.iter().all(|input| !input.has_column(index));
@@ -216,9 +298,9 @@ impl UpdateReport {
             self.absent_columns = absent.map(|(_, column)| column.name.clone()).collect();
         }
         let with = |status| read.iter().filter(move |entry| entry.status == status);
-        self.read_files = with(SourceStatus::Read).count() as u64;
-        self.empty_files = with(SourceStatus::Empty).map(|entry| entry.path.clone()).collect();
-        self.skipped = read.iter().filter_map(SourceEntry::skipped).collect();
+        self.read_files = with(FileStatus::Read).count() as u64;
+        self.empty_files = with(FileStatus::Empty).map(|entry| entry.path.clone()).collect();
+        self.skipped = read.iter().filter_map(FileEntry::skipped).collect();
         self.merged_rows = read.iter().map(|entry| entry.merged).sum();
         self.dropped_rows = read.iter().map(|entry| entry.dropped).sum();
         self.notes = survey.notes.clone();
@@ -259,12 +341,12 @@ impl UpdateReport {
     /// Whether no more files were skipped than is usual.
     pub fn skips_are_usual(&self) -> bool {
         let (count, all) = (self.skipped.len() as u64, self.file_count());
-        self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all)
+        !self.more_skips_than_usual && self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all)
     }
 
     /// Whether rows or columns are not as they were.
     pub fn changes_anything(&self) -> bool {
-        self.dirty_dates > 0 || self.schema_changed
+        self.dirty_dates > 0 || self.schema_changed || !self.lost_columns.is_empty()
     }
 
     /// The new version's line in the store's history.
@@ -288,7 +370,6 @@ impl UpdateReport {
         self.version = snapshot.version;
         self.rows = snapshot.row_count();
         self.dates = snapshot.date_count() as u64;
-        let new = snapshot.segments.iter().filter(|segment| segment.temporary.is_some());
-        self.written_bytes = new.map(|segment| segment.record.file_len).sum();
+        self.written_bytes = snapshot.new_segments().map(|segment| segment.record.file_len).sum();
     }
 }

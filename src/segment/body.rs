@@ -1,11 +1,11 @@
-//! The body of one piece's record batch while it is being put together.
+//! The body of one record batch while it is being put together.
 
 use arrow_buffer::{Buffer, MutableBuffer};
 
 use crate::format::{ChunkLayout, Stored};
 
-/// The chunks of one piece, one after the other in one allocation, zeroed at first so that padding is zero.
-pub(crate) struct PieceBody {
+/// The chunks of one batch, one after the other in one allocation, zeroed at first so that padding is zero.
+pub(crate) struct BatchBody {
     bytes: MutableBuffer,
     chunks: Vec<Chunk>,
 }
@@ -17,9 +17,9 @@ struct Chunk {
     null_count: u32,
 }
 
-impl PieceBody {
+impl BatchBody {
     /// Room for `row_count` rows of columns with these stored types and numbers of nulls.
-    pub(crate) fn new(row_count: u32, columns: impl Iterator<Item = (Stored, u32)>) -> PieceBody {
+    pub(crate) fn new(row_count: u32, columns: impl Iterator<Item = (Stored, u32)>) -> BatchBody {
         let mut start = 0;
         let chunks = columns
             .map(|(stored, null_count)| {
@@ -29,7 +29,7 @@ impl PieceBody {
                 chunk
             })
             .collect();
-        PieceBody { bytes: MutableBuffer::from_len_zeroed(start), chunks }
+        BatchBody { bytes: MutableBuffer::from_len_zeroed(start), chunks }
     }
 
     /// Where to write the values of column `index`.

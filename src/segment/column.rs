@@ -12,7 +12,7 @@ use crate::format::{ChunkLayout, Stored};
 /// One column of a segment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SegmentColumn {
-    /// Index of the panel column: 0 the code, 1 the date.
+    /// Its id: 0 the code, 1 the date.
     pub(crate) column: u32,
     /// Its name.
     pub(crate) name: String,

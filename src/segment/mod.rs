@@ -1,4 +1,4 @@
-//! One segment: an immutable Arrow IPC file with one record batch per section.
+//! One segment: an immutable Arrow IPC file with a record batch for each of its pieces.
 //!
 //! The writer produces it through `arrow-ipc`, so that every Arrow program can read it; the reader takes chunks out of
 //! it at the places the catalog names, without parsing.
@@ -8,7 +8,7 @@ mod column;
 mod reader;
 mod writer;
 
-pub(crate) use body::PieceBody;
+pub(crate) use body::BatchBody;
 pub(crate) use column::{SegmentColumn, chunk_array, stored_array};
 pub(crate) use reader::Segment;
 pub(crate) use writer::{SealedSegment, SegmentId, SegmentWriter};

@@ -1,4 +1,4 @@
-//! Writes one segment, and says where each section lies and what its checksums are.
+//! Writes one segment, and says where each batch lies and what its checksums are.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use rustix::io::Errno;
 
-use super::{PieceBody, Segment, SegmentColumn, chunk_array};
+use super::{BatchBody, Segment, SegmentColumn, chunk_array};
 use crate::codec::stored_type;
 use crate::error::{Error, Result};
 use crate::format::{ChunkIdentity, ChunkRecord, TEMP_PREFIX, segment_name};
@@ -33,19 +33,14 @@ pub(crate) struct SegmentWriter {
     columns: Arc<[SegmentColumn]>,
     schema: SchemaRef,
     writer: FileWriter<AlignedWriter>,
-    pieces: Vec<SealedPiece>,
+    batches: Vec<SealedBatch>,
     /// Chunks written so far.
     chunk_count: u64,
 }
 
-/// One piece of a section, in a finished segment.
+/// One record batch of a finished segment.
 #[derive(Debug, Clone)]
-pub(crate) struct SealedPiece {
-    pub(crate) date: Date,
-    /// Its place among the pieces of its section.
-    pub(crate) place: u32,
-    /// The version in which the section's rows last changed.
-    pub(crate) changed: u64,
+pub(crate) struct SealedBatch {
     pub(crate) row_count: u32,
     pub(crate) body_offset: u64,
     pub(crate) body_len: u64,
@@ -60,7 +55,7 @@ pub(crate) struct SealedSegment {
     pub(crate) temporary: String,
     pub(crate) file_len: u64,
     pub(crate) frame_checksum: u64,
-    pub(crate) pieces: Vec<SealedPiece>,
+    pub(crate) batches: Vec<SealedBatch>,
 }
 
 impl SegmentWriter {
@@ -84,21 +79,14 @@ impl SegmentWriter {
         let file = dir.create(&name)?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
-        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, pieces: Vec::new(), chunk_count: 0 })
+        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, batches: Vec::new(), chunk_count: 0 })
     }
 
-    /// Appends the piece at `place` of a section whose rows last changed in version `changed`. Dates must come in ascending
-    /// order.
+    /// Appends a batch of so many rows of `date`. Dates must come in ascending order.
     ///
     /// # Errors
     /// When writing fails.
-    pub(crate) fn write(
-        &mut self,
-        (date, place): (Date, u32),
-        changed: u64,
-        row_count: u32,
-        body: PieceBody,
-    ) -> Result<()> {
+    pub(crate) fn write(&mut self, date: Date, row_count: u32, body: BatchBody) -> Result<()> {
         let chunks = body.into_chunks();
         let mut arrays = Vec::with_capacity(chunks.len());
         let mut records = Vec::with_capacity(chunks.len());
@@ -127,7 +115,7 @@ impl SegmentWriter {
         self.writer.write(&batch).map_err(failed(&self.path))?;
         // The offset is known once the footer is written.
         let (body_offset, chunks) = (0, records);
-        self.pieces.push(SealedPiece { date, place, changed, row_count, body_offset, body_len, chunks });
+        self.batches.push(SealedBatch { row_count, body_offset, body_len, chunks });
         Ok(())
     }
 
@@ -142,16 +130,16 @@ impl SegmentWriter {
 
         let gone = || Error::io("open", &path)(Errno::NOENT.into());
         let segment = Segment::of_file(&self.dir.open_file(&self.name)?.ok_or_else(gone)?, &path)?;
-        let mut pieces = self.pieces;
+        let mut batches = self.batches;
         let bodies = segment.footer_bodies()?;
-        if bodies.len() != pieces.len() {
+        if bodies.len() != batches.len() {
             return Err(Error::structure(&path, "its footer lists other batches than were written"));
         }
-        for (piece, (offset, len)) in pieces.iter_mut().zip(&bodies) {
-            if *len != piece.body_len {
+        for (batch, (offset, len)) in batches.iter_mut().zip(&bodies) {
+            if *len != batch.body_len {
                 return Err(Error::structure(&path, "its footer gives a batch another length than was written"));
             }
-            piece.body_offset = *offset;
+            batch.body_offset = *offset;
         }
         Ok(SealedSegment {
             id: self.id,
@@ -159,7 +147,7 @@ impl SegmentWriter {
             file_len: segment.byte_len(),
             frame_checksum: segment.frame_checksum(&bodies)?,
             temporary: self.name,
-            pieces,
+            batches,
         })
     }
 }

@@ -113,13 +113,16 @@ fn look_at(
     candidates = leave_out(candidates, &bad, &mut skipped);
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
     let options = &match prior {
-        None => settle(options, &mut candidates, &look, &mut notes)?,
-        Some(_) => options.clone(),
+        Some(prior) if !prior.is_new => options.clone(),
+        _ => settle(options, &mut candidates, &look, &mut notes)?,
     };
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
-        None => check_names(options, &schemas(&candidates), !skipped.is_empty(), &mut notes)?,
-        Some(prior) => check_changed_names(prior, &schemas(&candidates))?,
+        Some(prior) if !prior.is_new => check_changed_names(prior, &schemas(&candidates))?,
+        _ => {
+            let may_be_elsewhere = !skipped.is_empty() || prior.is_some_and(|prior| prior.shares_options);
+            check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;
+        }
     }
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
@@ -194,7 +197,7 @@ fn look_at(
     };
     check_unique(&code.name, &date_name, &columns)?;
     let key = key_columns(options, &code.name, &date_name, &columns)?;
-    notes.extend(losses(&candidates));
+    notes.extend(losses(&candidates, options));
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
         let files = counted(dropping, "file", "files");
@@ -237,12 +240,13 @@ fn party(candidate: &Candidate) -> Party<'_> {
 }
 
 /// What the columns of `candidates` say of themselves that outputs do not carry.
-fn losses(candidates: &[Candidate]) -> Vec<String> {
+fn losses(candidates: &[Candidate], options: &SourceOptions) -> Vec<String> {
     let mut columns: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for schema in schemas(candidates) {
         let taken: HashSet<&str> = schema.values.iter().map(|value| value.name.as_str()).collect();
         for column in &schema.columns {
-            if let Some(loss) = column.loss.as_deref().filter(|_| taken.contains(column.name.as_str())) {
+            let name = options.name_of(&column.name);
+            if let Some(loss) = column.loss.as_deref().filter(|_| taken.contains(name.as_str())) {
                 columns.entry(loss).or_default().insert(&column.name);
             }
         }
@@ -262,10 +266,11 @@ fn losses(candidates: &[Candidate]) -> Vec<String> {
 }
 
 fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {
+    let decided: HashSet<String> = options.casts.iter().map(|cast| options.name_of(&cast.column)).collect();
     let target = |column: &Column| Target {
         name: column.name.clone(),
         data_type: column.data_type.clone(),
-        is_decided: options.cast(&column.name).is_some(),
+        is_decided: decided.contains(&column.name),
     };
     let targets: Arc<[Target]> = columns.iter().map(target).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();

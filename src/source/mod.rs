@@ -51,7 +51,7 @@ pub(crate) use convert::check_values;
 pub use ignore::Ignore;
 pub use look::survey;
 pub(crate) use look::survey_again;
-pub use options::{BadDates, Cast, Duplicates, Epoch, OptionChanges, SourceOptions};
+pub use options::{BadDates, Cast, Duplicates, Epoch, OptionChanges, Rename, SourceOptions};
 pub use outcome::FileOutcome;
 pub use pattern::Pattern;
 pub(crate) use prior::Prior;

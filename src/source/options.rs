@@ -61,6 +61,12 @@ pub struct SourceOptions {
     pub exclude: Vec<String>,
     /// Types decided by hand.
     pub casts: Vec<Cast>,
+    /// Columns that get another name. All other options name columns as files have them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renames: Vec<Rename>,
+    /// What the names of the other columns begin with, beside those of the key.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
     /// Whether one refused file fails the whole survey.
     pub strict: bool,
 }
@@ -106,7 +112,16 @@ impl SourceOptions {
     /// Whether the column `name` is to be kept.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))
-            || self.key.iter().any(|column| column == name)
+            || self.key.iter().any(|column| *column == self.name_of(name))
+    }
+
+    /// What the files' column `name` is called in the panel.
+    pub(super) fn name_of(&self, name: &str) -> String {
+        match self.renames.iter().find(|rename| rename.from == name) {
+            Some(rename) => rename.to.clone(),
+            None if self.key.iter().any(|key| key == name) => name.to_owned(),
+            None => format!("{}{name}", self.prefix),
+        }
     }
 
     /// The name of the output column for the code, `ts_code` where none is given.
@@ -335,6 +350,49 @@ pub struct Cast {
     pub column: String,
     /// Its type in the panel.
     pub to: DataType,
+}
+
+/// Another name for one column; written `OLD=NEW`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rename {
+    /// The name in the files.
+    pub from: String,
+    /// The name in the panel.
+    pub to: String,
+}
+
+impl fmt::Display for Rename {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.from, self.to)
+    }
+}
+
+impl FromStr for Rename {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rename, String> {
+        match text.split_once('=') {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
+                Ok(Rename { from: from.to_owned(), to: to.to_owned() })
+            }
+            _ => Err(format!("{text:?} is not OLD=NEW, such as volume=vol")),
+        }
+    }
+}
+
+impl TryFrom<String> for Rename {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Rename, String> {
+        text.parse()
+    }
+}
+
+impl From<Rename> for String {
+    fn from(rename: Rename) -> String {
+        rename.to_string()
+    }
 }
 
 impl fmt::Display for Cast {

@@ -18,6 +18,10 @@ pub struct Prior<'a> {
     pub columns: &'a [Column],
     /// Whether all values of the column with that name are exact in another type; the inner error says why not.
     pub exact: &'a Exactness<'a>,
+    /// Whether no file of this source was read before, so that its options may leave something open.
+    pub is_new: bool,
+    /// Whether its options are those of other sources, too, so that they may name what it has not.
+    pub shares_options: bool,
     /// What was decided anew for this survey.
     pub changes: Option<&'a OptionChanges>,
     /// Whether the column with that name has a value.

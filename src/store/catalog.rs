@@ -1,4 +1,5 @@
-//! One catalog, opened: its header is checked at once, each table at its first use.
+//! A file of tables, opened: the catalog of a version, or the tables of one of its sources. Its header is checked at once,
+//! each table at its first use.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -9,20 +10,22 @@ use arrow_buffer::Buffer;
 use bytemuck::Pod;
 
 use crate::error::{Damage, Error, Result};
-use crate::format::{FORMAT_VERSION, Header, NotACatalog, StrRef, TABLE_COUNT, Table, checksum, parse_header, table};
+use crate::format::{
+    FORMAT_VERSION, Header, MAGIC, NotACatalog, SOURCE_MAGIC, StrRef, TABLE_COUNT, Table, checksum, parse_header, table,
+};
 use crate::storage;
 use crate::storage::FileLock;
 use crate::storage::{Access, load};
 
-/// The bytes of one catalog, trusted table by table.
+/// The bytes of one file, trusted table by table.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     bytes: Buffer,
     header: Header,
     path: PathBuf,
     verified: [OnceLock<()>; TABLE_COUNT],
-    /// Keeps garbage collection away.
-    _lock: FileLock,
+    /// Keeps garbage collection away; the tables of a source are kept by their catalog's.
+    _lock: Option<FileLock>,
 }
 
 impl Catalog {
@@ -34,13 +37,32 @@ impl Catalog {
         let file = storage::open_below(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
-        let file = lock.file();
         // It may have done so, and removed the segments, between opening and locking.
-        if file.metadata().map_err(Error::io("read", path))?.nlink() == 0 {
+        if lock.file().metadata().map_err(Error::io("read", path))?.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }
-        let bytes = load(file, path, access)?;
-        let header = parse_header(&bytes).map_err(|why| match why {
+        let bytes = load(lock.file(), path, access)?;
+        Catalog::of_bytes(bytes, path, MAGIC, Some(lock))
+    }
+
+    /// Opens the tables of a source at `path`, of which the catalog says that their header has this checksum.
+    ///
+    /// # Errors
+    /// When they are missing, damaged or others.
+    pub(super) fn open_tables(path: &Path, header_checksum: u64, access: Access) -> Result<Catalog> {
+        let file = storage::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
+            _ => Error::io("open", path)(error),
+        })?;
+        let tables = Catalog::of_bytes(load(&file, path, access)?, path, SOURCE_MAGIC, None)?;
+        if tables.header.checksum != header_checksum {
+            return Err(tables.structure("it is not the one that the catalog names"));
+        }
+        Ok(tables)
+    }
+
+    fn of_bytes(bytes: Buffer, path: &Path, magic: [u8; 8], lock: Option<FileLock>) -> Result<Catalog> {
+        let header = parse_header(&bytes, magic).map_err(|why| match why {
             NotACatalog::Version(found) => {
                 Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }
             }

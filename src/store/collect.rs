@@ -14,7 +14,7 @@ use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
 use super::view::Store;
 use crate::error::{Error, Result};
-use crate::format::{CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_chunks_name, parse_segment_name};
+use crate::format::{CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_chunks_name, parse_segment_name, parse_tables_name};
 use crate::progress::{Observer, Silent};
 use crate::storage::Access;
 use crate::storage::{self, Disk};
@@ -146,7 +146,7 @@ impl<'a> Collect<'a> {
 }
 
 impl StoreWriter {
-    /// Removes the versions that `goes` names, with the segments that only they use, and segments that no version uses.
+    /// Removes the versions that `goes` names, with the files that only they use, and files that no version uses.
     /// It is asked about each version but the live one, with the number of newer versions there are and the instant at
     /// which the version was replaced.
     ///
@@ -154,9 +154,9 @@ impl StoreWriter {
     /// When the live version cannot be read, or a file cannot be removed.
     pub(crate) fn collect(&mut self, goes: impl Fn(usize, i64) -> bool) -> Result<CollectReport> {
         // The writer itself reads the version before, and would be in its own way.
-        self.before = None;
+        (self.before, self.live) = (None, None);
         let plan = Plan::of(&Store::open(self.root())?, goes)?;
-        if plan.catalogs.is_empty() && plan.segments.is_empty() {
+        if plan.catalogs.is_empty() && plan.unused.is_empty() {
             return Ok(plan.report);
         }
         for (name, lock) in plan.catalogs {
@@ -166,8 +166,8 @@ impl StoreWriter {
         // A catalog must not come back after a crash that its segments did not survive, not even one that an earlier
         // writer removed.
         self.dir(CATALOG_DIR)?.sync()?;
-        for name in plan.segments {
-            self.segment_dir()?.remove(&name)?;
+        for (dir, name) in plan.unused {
+            self.dir(dir)?.remove(&name)?;
         }
         Ok(plan.report)
     }
@@ -177,15 +177,15 @@ impl StoreWriter {
 struct Plan {
     /// Catalogs that go, each with an exclusive lock: no reader has them, and none gets them before they are gone.
     catalogs: Vec<(String, FileLock)>,
-    /// Segments and chunk files that go.
-    segments: Vec<String>,
+    /// Tables of sources, segments and chunk files that go, each with its directory.
+    unused: Vec<(&'static str, String)>,
     report: CollectReport,
 }
 
 impl Plan {
     fn of(live: &Store, goes: impl Fn(usize, i64) -> bool) -> Result<Plan> {
         let history = live.history()?;
-        let mut plan = Plan { catalogs: Vec::new(), segments: Vec::new(), report: CollectReport::default() };
+        let mut plan = Plan { catalogs: Vec::new(), unused: Vec::new(), report: CollectReport::default() };
         let report = &mut plan.report;
         let mut newer = 0;
         for version in catalog_versions(live.path())?.into_iter().rev() {
@@ -212,10 +212,10 @@ impl Plan {
         for versions in [&mut report.versions, &mut report.held, &mut report.kept] {
             versions.reverse();
         }
-        plan.segments = unused_segments(live.path(), &report.kept)?;
-        report.files = (plan.catalogs.len() + plan.segments.len()) as u64;
+        plan.unused = unused_files(live.path(), &report.kept)?;
+        report.files = (plan.catalogs.len() + plan.unused.len()) as u64;
         let catalogs = plan.catalogs.iter().map(|(name, _)| live.path().join(CATALOG_DIR).join(name));
-        report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + segment_bytes(live.path(), &plan.segments);
+        report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + bytes_of(live.path(), &plan.unused);
         Ok(plan)
     }
 }
@@ -225,37 +225,47 @@ impl Store {
     pub(super) fn unused_bytes(&self) -> Result<u64> {
         let others = catalog_versions(self.path())?.into_iter().filter(|&version| version != self.version());
         let catalogs: u64 = others.map(|version| len(&catalog_path(self.path(), version))).sum();
-        Ok(catalogs + segment_bytes(self.path(), &unused_segments(self.path(), &[self.version()])?))
+        Ok(catalogs + bytes_of(self.path(), &unused_files(self.path(), &[self.version()])?))
     }
 }
 
-/// Segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.
-fn unused_segments(root: &Path, kept: &[u64]) -> Result<Vec<String>> {
-    let mut used: HashSet<(u64, u32)> = HashSet::new();
+/// Tables of sources, segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.
+fn unused_files(root: &Path, kept: &[u64]) -> Result<Vec<(&'static str, String)>> {
+    let (mut segments, mut tables) = (HashSet::new(), HashSet::new());
     // Of a version that cannot be read, anything up to its own number may be in use.
     let mut unknown_up_to = 0;
     for &version in kept {
-        match Store::open_catalog(root, version, Access::Map).and_then(|store| store.segment_names()) {
-            Ok(segments) => used.extend(segments),
+        let names = Store::open_catalog(root, version, Access::Map).and_then(|store| store.file_names());
+        match names {
+            Ok(names) => {
+                segments.extend(names.segments);
+                tables.extend(names.tables);
+            }
             Err(_) => unknown_up_to = version,
         }
     }
-    let used_versions: HashSet<u64> = used.iter().map(|&(version, _)| version).collect();
-    let is_unused = |name: &String| match (parse_segment_name(name), parse_chunks_name(name)) {
-        (Some(segment), _) => segment.0 > unknown_up_to && !used.contains(&segment),
-        (_, Some(version)) => version > unknown_up_to && !used_versions.contains(&version),
-        _ => false,
+    let versions: HashSet<u64> = segments.iter().map(|&(version, _)| version).collect();
+    let is_unused = |found: Option<(u64, u32)>, used: &HashSet<(u64, u32)>| {
+        found.is_some_and(|file| file.0 > unknown_up_to && !used.contains(&file))
     };
-    Ok(names_below(root, SEGMENT_DIR)?.into_iter().filter(is_unused).collect())
+    let in_segments = |name: &String| match parse_chunks_name(name) {
+        Some(version) => version > unknown_up_to && !versions.contains(&version),
+        None => is_unused(parse_segment_name(name), &segments),
+    };
+    let in_catalogs = |name: &String| is_unused(parse_tables_name(name), &tables);
+    let catalogs = names_below(root, CATALOG_DIR)?.into_iter().filter(in_catalogs);
+    let segments = names_below(root, SEGMENT_DIR)?.into_iter().filter(in_segments);
+    let segments = segments.map(|name| (SEGMENT_DIR, name));
+    Ok(catalogs.map(|name| (CATALOG_DIR, name)).chain(segments).collect())
 }
 
 fn catalog_path(root: &Path, version: u64) -> PathBuf {
     root.join(CATALOG_DIR).join(catalog_name(version))
 }
 
-/// Bytes in these files of segment/.
-fn segment_bytes(root: &Path, names: &[String]) -> u64 {
-    names.iter().map(|name| len(&root.join(SEGMENT_DIR).join(name))).sum()
+/// Bytes in these files of the store's directories.
+fn bytes_of(root: &Path, files: &[(&str, String)]) -> u64 {
+    files.iter().map(|(dir, name)| len(&root.join(dir).join(name))).sum()
 }
 
 /// Length of a file; 0 when it is gone, as it may be in a dry run.

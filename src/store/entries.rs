@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::format::SourceStatus;
+use crate::format::FileStatus;
 use crate::reason::Reason;
 use crate::skipped::Skipped;
 
@@ -30,14 +30,14 @@ pub struct VersionEntry {
     pub dirty_dates: u64,
 }
 
-/// What the store keeps of one source file.
+/// What the store keeps of one file of a source.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct SourceEntry {
+pub struct FileEntry {
     /// Path below the source directory.
     pub path: String,
     /// What became of it.
-    pub status: SourceStatus,
+    pub status: FileStatus,
     /// The stock, where the file is one.
     pub code: Option<String>,
     /// Why it was skipped, if it was.
@@ -56,10 +56,10 @@ pub struct SourceEntry {
     pub dropped: u64,
 }
 
-impl SourceEntry {
+impl FileEntry {
     /// The file as one that was skipped, if it was.
     pub(crate) fn skipped(&self) -> Option<Skipped> {
-        let reason = self.reason.clone().filter(|_| self.status == SourceStatus::Skipped)?;
+        let reason = self.reason.clone().filter(|_| self.status == FileStatus::Skipped)?;
         Some(Skipped { path: self.path.clone(), reason })
     }
 }

@@ -3,12 +3,12 @@
 use arrow_schema::DataType;
 use serde::Serialize;
 
-use super::entries::SourceEntry;
-use super::version::OpenSegment;
+use super::entries::FileEntry;
+use super::version::Home;
 use super::view::Store;
 use crate::codec::{natural_stored, stored_type};
 use crate::error::Result;
-use crate::format::{NONE, PieceRecord, SegmentRecord, SourceRecord, SourceStatus, Stored, Table};
+use crate::format::{BatchRecord, FileRecord, FileStatus, NONE, PieceRecord, SegmentRecord, Stored, Table};
 use crate::key::Date;
 use crate::reason::Reason;
 use crate::skipped::Skipped;
@@ -47,24 +47,47 @@ pub struct StoreInfo {
     pub segments: u64,
     /// Bytes of this version's sections within them.
     pub section_bytes: u64,
-    /// Sections in them that this version does not use, because it has others for their dates.
+    /// Record batches in them that this version does not use, because it has others for their dates.
     pub replaced_sections: u64,
     /// Bytes of all files that the live version does not use: what would be free if it were kept alone.
     pub unused_bytes: u64,
     /// Code, date, then the rest.
     pub columns: Vec<ColumnInfo>,
-    /// How the store was built.
+    /// What is remembered of the whole store.
     pub settings: serde_json::Value,
-    /// Source files whose rows are in the store.
+    /// Where the rows came from.
+    pub sources: Vec<SourceInfo>,
+}
+
+/// One source in numbers.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct SourceInfo {
+    /// Its name.
+    pub name: String,
+    /// Its columns, code, date and key columns left out.
+    pub columns: Vec<String>,
+    /// Its rows.
+    pub rows: u64,
+    /// Where its files are and how they are read.
+    pub settings: serde_json::Value,
+    /// Files whose rows are in the store.
     pub read_files: u64,
-    /// Source files without rows.
+    /// Files without rows.
     pub empty_files: Vec<String>,
-    /// Source files that could not be used, by an update those included whose earlier rows stay.
+    /// Files that could not be used, by an update those included whose earlier rows stay.
     pub skipped_files: Vec<Skipped>,
     /// Rows left out because another row has the same key.
     pub merged_rows: u64,
     /// Rows left out because their date cannot be read.
     pub dropped_rows: u64,
+}
+
+/// Version and number of files that a version uses.
+#[derive(Debug, Default)]
+pub(super) struct FileNames {
+    pub(super) segments: Vec<(u64, u32)>,
+    pub(super) tables: Vec<(u64, u32)>,
 }
 
 /// One column in numbers.
@@ -92,20 +115,32 @@ impl Store {
         let live = Store::open_with(self.path(), self.access())?;
         let schema = self.schema()?;
         let dates = self.dates()?;
-        let segments: &[SegmentRecord] = self.version.catalog.table(Table::Segments)?;
-        let pieces: &[PieceRecord] = self.version.catalog.table(Table::Pieces)?;
-        let pieces_of = |segment: &SegmentRecord| segment.chunk_count / u64::from(segment.column_count.max(1));
-        let written = segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(pieces_of(segment)));
-        let sources = self.sources()?;
-        let paths = |status| sources.iter().filter(move |source| source.status == status);
-        let settings: serde_json::Value = serde_json::from_str(&self.settings()?).unwrap_or_default();
-        let mut skipped_files: Vec<Skipped> = sources.iter().filter_map(SourceEntry::skipped).collect();
-        // An update skipped these, and their rows are those of an earlier time.
-        let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
-        skipped_files.extend(with_rows.filter_map(|(path, reason)| {
-            Some(Skipped { path: path.clone(), reason: serde_json::from_value(reason.clone()).ok()? })
-        }));
-        skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
+        let (mut segment_count, mut written, mut segment_bytes) = (0, 0_u64, 0_u64);
+        let mut catalog_bytes = self.version.catalog.byte_len();
+        for home in self.version.homes()? {
+            let tables = self.version.home(home)?;
+            let segments: &[SegmentRecord] = tables.table(Table::Segments)?;
+            segment_count += segments.len() as u64;
+            for segment in segments {
+                segment_bytes = segment_bytes.saturating_add(segment.file_len);
+                let batches = segment.chunk_count / u64::from(segment.column_count.max(1));
+                written = written.saturating_add(batches);
+            }
+            if home != Home::Keys {
+                catalog_bytes = catalog_bytes.saturating_add(tables.byte_len());
+            }
+        }
+        let (mut used, mut section_bytes) = (0, 0_u64);
+        let mut count = |batch: &BatchRecord| {
+            if batch.segment != NONE {
+                used += 1;
+                section_bytes = section_bytes.saturating_add(batch.body_len);
+            }
+        };
+        self.version.catalog.table::<PieceRecord>(Table::Pieces)?.iter().for_each(|piece| count(&piece.keys));
+        for place in 0..self.version.sources()?.len() {
+            self.version.all_parts(place)?.iter().flat_map(|part| [&part.values, &part.present]).for_each(&mut count);
+        }
         Ok(StoreInfo {
             version: self.version(),
             live_version: live.version(),
@@ -118,66 +153,108 @@ impl Store {
             dates: dates.len() as u64,
             first_date: dates.first().copied(),
             last_date: dates.last().copied(),
-            catalog_bytes: self.version.catalog.byte_len(),
-            segment_bytes: segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.file_len)),
-            segments: segments.len() as u64,
-            section_bytes: pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.body_len)),
-            replaced_sections: written.saturating_sub(pieces.len() as u64),
+            catalog_bytes,
+            segment_bytes,
+            segments: segment_count,
+            section_bytes,
+            replaced_sections: written.saturating_sub(used),
             unused_bytes: live.unused_bytes()?,
             columns: self.column_infos(schema.columns.len() + 2)?,
-            settings,
-            read_files: paths(SourceStatus::Read).count() as u64,
-            empty_files: paths(SourceStatus::Empty).map(|source| source.path.clone()).collect(),
-            skipped_files,
-            merged_rows: sources.iter().map(|source| source.merged).sum(),
-            dropped_rows: sources.iter().map(|source| source.dropped).sum(),
+            settings: serde_json::from_str(&self.settings()?).unwrap_or_default(),
+            sources: self.source_infos()?,
         })
     }
 
-    /// How the store was built, as JSON.
+    fn source_infos(&self) -> Result<Vec<SourceInfo>> {
+        let info = |(place, name): (usize, &str)| {
+            let own = self.of_source(place);
+            let files = own.files()?;
+            let paths = |status| files.iter().filter(move |file| file.status == status);
+            let settings: serde_json::Value = serde_json::from_str(&own.settings()?).unwrap_or_default();
+            let mut skipped_files: Vec<Skipped> = files.iter().filter_map(FileEntry::skipped).collect();
+            // An update skipped these, and their rows are those of an earlier time.
+            let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
+            skipped_files.extend(with_rows.filter_map(|(path, reason)| {
+                Some(Skipped { path: path.clone(), reason: serde_json::from_value(reason.clone()).ok()? })
+            }));
+            skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
+            let panel = own.schema()?;
+            let columns = panel.columns.iter().enumerate().filter(|(index, _)| !panel.key.contains(index));
+            Ok(SourceInfo {
+                name: name.to_owned(),
+                columns: columns.map(|(_, column)| column.name.clone()).collect(),
+                rows: own.version.row_count()?,
+                settings,
+                read_files: paths(FileStatus::Read).count() as u64,
+                empty_files: paths(FileStatus::Empty).map(|file| file.path.clone()).collect(),
+                skipped_files,
+                merged_rows: files.iter().map(|file| file.merged).sum(),
+                dropped_rows: files.iter().map(|file| file.dropped).sum(),
+            })
+        };
+        self.source_names()?.into_iter().enumerate().map(info).collect()
+    }
+
+    /// What is remembered of the whole store, or, in a source's own view, of how it is read, as JSON.
     ///
     /// # Errors
     /// When the catalog is damaged.
     pub fn settings(&self) -> Result<String> {
-        let bytes: &[u8] = self.version.catalog.table(Table::Settings)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| self.version.catalog.structure("its settings are no text"))
+        let tables = self.version.home(self.version.source().map_or(Home::Keys, Home::Source))?;
+        let bytes: &[u8] = tables.table(Table::Settings)?;
+        String::from_utf8(bytes.to_vec()).map_err(|_| tables.structure("its settings are no text"))
     }
 
-    /// The source files this version was made from, skipped ones included.
+    /// The files this version was made from, source after source, skipped ones included; in a source's own view, its
+    /// alone.
     ///
     /// # Errors
     /// When the catalog is damaged.
-    pub fn sources(&self) -> Result<Vec<SourceEntry>> {
-        let codes = self.version.codes()?;
-        let decode = |record: &SourceRecord| {
-            let status = SourceStatus::from_number(record.status)
-                .ok_or_else(|| self.version.catalog.structure(format!("source status {} is unknown", record.status)))?;
-            if record.stock != NONE && record.stock as usize >= arrow_array::Array::len(codes) {
-                return Err(self.version.catalog.structure("a source names an unknown stock"));
-            }
-            Ok(SourceEntry {
-                path: self.version.catalog.string(record.path)?.to_owned(),
-                status,
-                code: (record.stock != NONE).then(|| codes.value(record.stock as usize).to_owned()),
-                reason: match self.version.catalog.string(record.reason)? {
-                    "" => None,
-                    text => Some(Reason::from_stored(text)),
-                },
-                bytes: record.byte_len,
-                modified_ns: record.modified_ns,
-                content_hash: u128::from(record.content_hash[0]) | u128::from(record.content_hash[1]) << 64,
-                rows: record.row_count,
-                merged: record.merged_count,
-                dropped: record.dropped_count,
-            })
+    pub fn files(&self) -> Result<Vec<FileEntry>> {
+        let sources = match self.version.source() {
+            Some(place) => place..place + 1,
+            None => 0..self.version.sources()?.len(),
         };
-        self.version.catalog.table::<SourceRecord>(Table::Sources)?.iter().map(decode).collect()
+        let codes = self.version.codes()?;
+        let mut files = Vec::new();
+        for place in sources {
+            let tables = self.version.tables(place)?;
+            for record in tables.table::<FileRecord>(Table::Files)? {
+                let status = FileStatus::from_number(record.status)
+                    .ok_or_else(|| tables.structure(format!("status {} of a file is unknown", record.status)))?;
+                if record.stock != NONE && record.stock as usize >= arrow_array::Array::len(codes) {
+                    return Err(tables.structure("a file is of an unknown stock"));
+                }
+                files.push(FileEntry {
+                    path: tables.string(record.path)?.to_owned(),
+                    status,
+                    code: (record.stock != NONE).then(|| codes.value(record.stock as usize).to_owned()),
+                    reason: match tables.string(record.reason)? {
+                        "" => None,
+                        text => Some(Reason::from_stored(text)),
+                    },
+                    bytes: record.byte_len,
+                    modified_ns: record.modified_ns,
+                    content_hash: u128::from(record.content_hash[0]) | u128::from(record.content_hash[1]) << 64,
+                    rows: record.row_count,
+                    merged: record.merged_count,
+                    dropped: record.dropped_count,
+                });
+            }
+        }
+        Ok(files)
     }
 
-    /// Version and number of each segment.
-    pub(super) fn segment_names(&self) -> Result<Vec<(u64, u32)>> {
-        let segments: &[SegmentRecord] = self.version.catalog.table(Table::Segments)?;
-        Ok(segments.iter().map(|segment| (segment.version, segment.ordinal)).collect())
+    /// Version and number of each segment, and of the tables of each source.
+    pub(super) fn file_names(&self) -> Result<FileNames> {
+        let mut names = FileNames::default();
+        for home in self.version.homes()? {
+            let segments: &[SegmentRecord] = self.version.home(home)?.table(Table::Segments)?;
+            names.segments.extend(segments.iter().map(|segment| (segment.version, segment.ordinal)));
+        }
+        let sources = self.version.sources()?.iter();
+        names.tables = sources.map(|source| (source.record.version, source.record.ordinal)).collect();
+        Ok(names)
     }
 
     /// For each column, code and date included, how many values it has. Costs a look at each chunk's record.
@@ -186,43 +263,47 @@ impl Store {
     /// When the catalog is damaged.
     pub(crate) fn value_counts(&self) -> Result<Vec<u64>> {
         let columns = self.column_infos(self.schema()?.columns.len() + 2)?;
-        Ok(columns.iter().map(|column| self.row_count().saturating_sub(column.nulls)).collect())
+        let rows = self.version.row_count()?;
+        Ok(columns.iter().map(|column| rows.saturating_sub(column.nulls)).collect())
     }
 
     fn column_infos(&self, count: usize) -> Result<Vec<ColumnInfo>> {
         let mut nulls = vec![0u64; count];
-        let mut stored = vec![None; count];
+        let mut stored: Vec<Option<(Stored, DataType)>> = vec![None; count];
+        stored[0] = Some((Stored::Codes, DataType::Utf8));
         for index in 0..self.dates()?.len() {
             let section = self.outline_at(index)?;
             for piece in section.pieces() {
                 let piece = piece?;
-                let open: &OpenSegment = piece.segment();
-                let mut absent = vec![true; count];
-                for (position, column) in open.columns.iter().enumerate() {
-                    let at = column.column as usize;
-                    nulls[at] += u64::from(piece.null_count(position));
-                    let widest: &mut Option<(Stored, DataType)> = &mut stored[at];
+                for at in 2..count {
+                    let Some((null_count, column)) = piece.nulls(at - 2)? else {
+                        nulls[at] += piece.row_count() as u64;
+                        continue;
+                    };
+                    nulls[at] += null_count as u64;
+                    let widest = &mut stored[at];
                     if widest.as_ref().is_none_or(|(stored, _)| *stored < column.stored) {
                         *widest = Some((column.stored, column.logical.clone()));
                     }
-                    absent[at] = false;
-                }
-                for (at, _) in absent.iter().enumerate().filter(|(_, absent)| **absent) {
-                    nulls[at] += piece.row_count() as u64;
                 }
             }
         }
+        let (schema, rows) = (self.schema()?, self.version.row_count()?);
         let info = |at: usize| {
-            let (name, logical) = self.version.column(at)?;
+            let (name, logical) = match at {
+                0 => (&schema.code.name, &schema.code.data_type),
+                1 => (&schema.date_name, &DataType::Date32),
+                other => (&schema.columns[other - 2].name, &schema.columns[other - 2].data_type),
+            };
             let natural = || (natural_stored(logical), logical.clone());
             let (stored, logical_then) = stored[at].clone().unwrap_or_else(natural);
             let stored = stored_type(&logical_then, stored);
             Ok(ColumnInfo {
-                name: name.to_owned(),
-                logical: if at == 1 { self.schema()?.date_form.to_string() } else { logical.to_string() },
+                name: name.clone(),
+                logical: if at == 1 { schema.date_form.to_string() } else { logical.to_string() },
                 stored: stored.map_or_else(String::new, |stored| stored.to_string()),
                 nulls: nulls[at],
-                null_share: nulls[at] as f64 / (self.row_count().max(1)) as f64,
+                null_share: nulls[at] as f64 / rows.max(1) as f64,
             })
         };
         (0..count).map(info).collect()

@@ -3,6 +3,7 @@
 mod absent;
 mod answer;
 mod at;
+mod batch;
 mod catalog;
 mod chunks;
 mod collect;
@@ -18,6 +19,8 @@ mod layout;
 mod lock;
 mod logical;
 mod matrix;
+mod open_segment;
+mod part;
 mod piece;
 mod publish;
 mod request;
@@ -37,8 +40,8 @@ pub use collect::{Collect, CollectReport};
 pub use column::StoredColumn;
 pub use diff::{Diff, DiffColumn};
 pub use differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, SectionDiff};
-pub use entries::{SourceEntry, VersionEntry};
-pub use info::{ColumnInfo, StoreInfo};
+pub use entries::{FileEntry, VersionEntry};
+pub use info::{ColumnInfo, SourceInfo, StoreInfo};
 pub use matrix::{Cells, Fill, Matrix};
 pub use request::{CodeType, DateType, Request, Selection, Types, ValueTypes};
 pub use section::Section;
@@ -47,6 +50,10 @@ pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{differing_rows, first_difference};
+pub(crate) use part::present_column;
 pub(crate) use piece::Piece;
 pub(crate) use publish::{Opening, StoreWriter};
-pub(crate) use snapshot::{Snapshot, SnapshotColumn, SnapshotPiece};
+pub(crate) use snapshot::{
+    SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,
+    SourceContents,
+};

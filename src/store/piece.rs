@@ -1,67 +1,290 @@
-//! One piece of a section: rows of one date that lie in one record batch, in place.
+//! One piece of a section: neighbouring rows of one date, put together from the parts that sources have of them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, cast::AsArray, new_null_array};
-use arrow_buffer::Buffer;
+use arrow_array::{ArrayRef, new_null_array};
+use arrow_buffer::{BooleanBuffer, Buffer, ScalarBuffer};
 use arrow_schema::DataType;
 
+use super::batch::Batch;
 use super::column::StoredColumn;
-use super::version::{OpenSegment, Version};
+use super::part::{Moved, Part, Parts, Present};
+use super::version::{CODE, DAY, Home, Version};
 use crate::error::{Damage, Error, Result};
-use crate::format::{ALIGNMENT, ChunkIdentity, ChunkLayout, ChunkRecord, PieceRecord, Stored};
+use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord, Stored};
 use crate::key::Date;
 use crate::panel::restore;
-use crate::segment::{Segment, chunk_array};
+use crate::segment::{Segment, SegmentColumn, stored_array};
 
-/// Neighbouring rows of one date; a view of mapped bytes.
+/// Neighbouring rows of one date, as its version sees them; a view of mapped bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     version: Arc<Version>,
     date: Date,
     record: PieceRecord,
-    open: Arc<OpenSegment>,
-    body: Buffer,
-    /// Where each chunk starts in the body, and the end of the last.
-    starts: Arc<[usize]>,
+    /// Rows that are seen.
+    row_count: usize,
+    bytes: Bytes,
+    /// Code, date and key columns of the piece's rows.
+    keys: OnceLock<Batch>,
+    /// By place of the source; of a source's own view, its alone.
+    parts: Parts,
+    /// Columns that had to be moved, code and date first.
+    moved: OnceLock<Arc<[OnceLock<Moved>]>>,
+}
+
+/// How the bytes of its batches are come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Mapped or read, as the store was opened.
+    AsStore,
+    /// Read to the heap.
+    Read,
+    /// Not at all.
+    None,
+}
+
+/// Where a column's values lie.
+enum Place<'a> {
+    /// Nowhere: every row is null.
+    Absent,
+    /// In this column of the batch, row by row.
+    Whole(&'a Batch, usize),
+    /// There, of the rows that the part has.
+    Spread(&'a Batch, usize, &'a Present),
+    /// There, of more rows than are seen.
+    Taken(&'a Batch, usize, &'a Present),
+}
+
+/// A column that is seen.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Code,
+    Day,
+    /// The `index`-th of the panel's.
+    Column(usize),
 }
 
 impl Piece {
-    /// The piece of `record`, one of the section of `date`, whose bytes `get` takes from its segment.
+    /// The piece of `record`, one of the section of `date`; `part` is what the source has of it, in a source's own view.
     pub(super) fn new(
         version: &Arc<Version>,
         date: Date,
         record: PieceRecord,
-        get: impl Fn(&Segment, u64, u64) -> Result<Buffer>,
+        part: Option<PartRecord>,
+        bytes: Bytes,
     ) -> Result<Piece> {
-        let open = version.segment(record.segment)?;
-        if !record.body_offset.is_multiple_of(ALIGNMENT) {
-            return Err(version.catalog.structure(format!("the section of {date} is not aligned")));
-        }
-        if record.row_count == 0 {
+        let part_count = if part.is_some() { 1 } else { version.sources()?.len() };
+        let piece = Piece {
+            version: version.clone(),
+            date,
+            record,
+            row_count: part.map_or(record.row_count, |part| part.values.row_count) as usize,
+            bytes,
+            keys: OnceLock::new(),
+            parts: (0..part_count).map(|_| OnceLock::new()).collect(),
+            moved: OnceLock::new(),
+        };
+        if piece.row_count == 0 {
             return Err(version.catalog.structure(format!("a piece of {date} has no row")));
         }
-        let body = get(&open.segment, record.body_offset, record.body_len)?;
-        let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
-        let mut end = 0;
-        let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
-            end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
-            end
-        });
-        let starts: Arc<[usize]> = std::iter::once(0).chain(ends).collect();
-        if end as u64 != record.body_len {
-            return Err(version
-                .catalog
-                .structure(format!("the section of {date} has another length than its columns")));
+        // Where its rows begin and end is needed in any case.
+        piece.place(Seen::Code)?;
+        Ok(piece)
+    }
+
+    /// The batch of `record`, in a segment of `home`.
+    fn batch(&self, home: Home, record: BatchRecord) -> Result<Batch> {
+        let open = self.version.segment(home, record.segment)?;
+        Batch::new(open, self.date, record, |segment: &Segment, offset, len| match self.bytes {
+            Bytes::AsStore => segment.slice(offset, len),
+            Bytes::Read => segment.read(offset, len),
+            Bytes::None => Ok(Buffer::default()),
+        })
+    }
+
+    /// What the source at `place` has of the piece.
+    fn part(&self, place: usize) -> Result<Option<&Part>> {
+        let unknown = || self.version.catalog.structure(format!("it has no source {place}"));
+        let slot = self.parts.get(if self.version.source().is_some() { 0 } else { place }).ok_or_else(unknown)?;
+        if let Some(part) = slot.get() {
+            return Ok(part.as_deref());
         }
-        Ok(Piece { version: version.clone(), date, record, open: open.clone(), body, starts })
+        let found = match self.version.part(place, self.date, self.record.number)? {
+            None => None,
+            Some(PartRecord { values, present, .. }) => {
+                let values = self.batch(Home::Source(place), values)?;
+                // Without bytes nobody asks which rows there are.
+                let has_all = present.segment == NONE || self.bytes == Bytes::None;
+                let present = match has_all {
+                    true => None,
+                    false => Some(Present::new(self.batch(Home::Source(place), present)?, values.row_count())?),
+                };
+                let row_count = present.as_ref().map_or(values.row_count(), |present| present.bits().len());
+                if row_count != self.record.row_count as usize && self.bytes != Bytes::None {
+                    let date = self.date;
+                    return Err(self
+                        .version
+                        .catalog
+                        .structure(format!("a part of {date} has other rows than its piece")));
+                }
+                Some(Box::new(Part { values, present }))
+            }
+        };
+        Ok(slot.get_or_init(|| found).as_deref())
+    }
+
+    /// Code, date and key columns of the piece's rows.
+    fn keys(&self) -> Result<&Batch> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let keys = match (self.record.keys, self.version.source()) {
+            (BatchRecord { segment: NONE, .. }, None) => self.part(0)?.map(|part| part.values.clone()),
+            (BatchRecord { segment: NONE, .. }, Some(_)) => {
+                let part = self.version.part(0, self.date, self.record.number)?;
+                part.map(|part| self.batch(Home::Source(0), part.values)).transpose()?
+            }
+            (record, _) => Some(self.batch(Home::Keys, record)?),
+        };
+        let lacks = || self.version.catalog.structure(format!("no source has the keys of a piece of {}", self.date));
+        let keys = keys.ok_or_else(lacks)?;
+        if keys.row_count() != self.record.row_count as usize {
+            let date = self.date;
+            return Err(self.version.catalog.structure(format!("the keys of a piece of {date} have other rows")));
+        }
+        Ok(self.keys.get_or_init(|| keys))
+    }
+
+    fn place(&self, seen: Seen) -> Result<Place<'_>> {
+        let (id, owner) = match seen {
+            Seen::Code => (CODE, None),
+            Seen::Day => (DAY, None),
+            Seen::Column(index) => match self.version.column_place(index)? {
+                Some(place) => place,
+                None => return Err(self.version.panel_type(index).err().unwrap_or(Error::Cancelled)),
+            },
+        };
+        match (owner, self.version.source()) {
+            // The first source has the keys of its rows beside them.
+            (None, Some(0)) => match self.part(0)? {
+                Some(part) => self.key_place(&part.values, id).map(|at| Place::Whole(&part.values, at)),
+                None => Ok(Place::Absent),
+            },
+            (None, source) => {
+                let (keys, part) = (self.keys()?, source.map(|place| self.part(place)).transpose()?.flatten());
+                let at = self.key_place(keys, id)?;
+                Ok(match part.and_then(|part| part.present.as_ref()) {
+                    Some(present) => Place::Taken(keys, at, present),
+                    None => Place::Whole(keys, at),
+                })
+            }
+            (Some(owner), source) => {
+                let Some(part) = self.part(owner)? else { return Ok(Place::Absent) };
+                let Some(at) = part.values.segment().position(id) else { return Ok(Place::Absent) };
+                Ok(match &part.present {
+                    Some(present) if source.is_none() => Place::Spread(&part.values, at, present),
+                    _ => Place::Whole(&part.values, at),
+                })
+            }
+        }
+    }
+
+    /// Where the code, the date or a key column stands in `batch`.
+    fn key_place(&self, batch: &Batch, id: u32) -> Result<usize> {
+        let wanted = match id {
+            CODE => Some(Stored::Codes),
+            DAY => Some(Stored::Bytes4),
+            _ => None,
+        };
+        let found = batch.segment().position(id);
+        let found = found.filter(|&at| wanted.is_none_or(|wanted| batch.columns()[at].stored == wanted));
+        found.filter(|&at| wanted.is_none() || batch.null_count(at) == 0).ok_or_else(|| {
+            batch.damaged(Damage::Structure("a segment of keys lacks the code, the date or a key column".to_owned()))
+        })
+    }
+
+    /// A column that is not where its rows are, moved once.
+    fn moved(&self, seen: Seen, move_it: impl FnOnce() -> Moved) -> Result<&Moved> {
+        let count = self.version.schema()?.columns.len() + 2;
+        let all = self.moved.get_or_init(|| (0..count).map(|_| OnceLock::new()).collect());
+        let at = match seen {
+            Seen::Code => 0,
+            Seen::Day => 1,
+            Seen::Column(index) => index + 2,
+        };
+        Ok(all[at].get_or_init(move_it))
+    }
+
+    /// The bytes of a column, not verified; `None` where it has no value.
+    fn bytes(&self, seen: Seen) -> Result<Option<RawColumn<'_>>> {
+        let (batch, at, moved) = match self.place(seen)? {
+            Place::Absent => return Ok(None),
+            Place::Whole(batch, at) => (batch, at, None),
+            Place::Spread(batch, at, present) => {
+                (batch, at, Some(self.moved(seen, || Moved::spread(batch, at, present))?))
+            }
+            Place::Taken(batch, at, present) => {
+                (batch, at, Some(self.moved(seen, || Moved::taken(batch, at, present))?))
+            }
+        };
+        let SegmentColumn { stored, logical, .. } = &batch.columns()[at];
+        let (values, validity, null_count) = match moved {
+            Some(Moved { values, validity, null_count }) => (&**values, validity.as_deref(), *null_count),
+            None => {
+                let (chunk, layout) = (batch.chunk_bytes(at), batch.layout(at));
+                let validity = layout.validity.map(|validity| &chunk[validity]);
+                (&chunk[layout.values], validity, batch.null_count(at) as usize)
+            }
+        };
+        Ok(Some(RawColumn {
+            stored: *stored,
+            logical,
+            values,
+            validity,
+            null_count,
+            column: &batch.columns()[at],
+            row_count: self.row_count,
+        }))
+    }
+
+    /// A column in its stored type, not verified; `None` where it has no value.
+    fn stored(&self, seen: Seen) -> Result<Option<ArrayRef>> {
+        let (batch, at, moved) = match self.place(seen)? {
+            Place::Absent => return Ok(None),
+            Place::Whole(batch, at) => return batch.array(at).map(Some),
+            Place::Spread(batch, at, present) => (batch, at, self.moved(seen, || Moved::spread(batch, at, present))?),
+            Place::Taken(batch, at, present) => (batch, at, self.moved(seen, || Moved::taken(batch, at, present))?),
+        };
+        let column = &batch.columns()[at];
+        let array = stored_array(column, self.row_count, moved.validity.clone(), moved.values.clone());
+        array.map(Some).map_err(|damage| batch.damaged(damage))
+    }
+
+    /// Compares the checksum of a column.
+    fn check_seen(&self, seen: Seen) -> Result<()> {
+        match self.place(seen)? {
+            Place::Absent => Ok(()),
+            Place::Whole(batch, at) => batch.check_chunk(at),
+            Place::Spread(batch, at, present) | Place::Taken(batch, at, present) => {
+                present.batch().check_chunk(0)?;
+                batch.check_chunk(at)
+            }
+        }
+    }
+
+    /// As [`check_seen`](Piece::check_seen), unless that was done before: for those who read single rows, again and again.
+    fn check_seen_once(&self, seen: Seen) -> Result<()> {
+        match self.place(seen)? {
+            Place::Absent => Ok(()),
+            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => batch.check_once(at),
+        }
     }
 
     /// How many rows it has.
     pub(crate) fn row_count(&self) -> usize {
-        self.record.row_count as usize
+        self.row_count
     }
 
     /// The date of its rows.
@@ -69,13 +292,25 @@ impl Piece {
         self.date
     }
 
+    /// The code column as it is stored, a dictionary of stock numbers, verified.
+    pub(super) fn code(&self) -> Result<ArrayRef> {
+        self.check_seen(Seen::Code)?;
+        self.unchecked_codes()
+    }
+
+    /// The date column as it is stored, as date32, verified.
+    pub(super) fn days(&self) -> Result<ArrayRef> {
+        self.check_seen(Seen::Day)?;
+        self.stored(Seen::Day)?.ok_or_else(|| self.unknown_stocks())
+    }
+
     /// The code column as it is stored, a dictionary of stock numbers, without comparing its checksum.
     pub(crate) fn unchecked_code(&self) -> Result<StoredColumn> {
-        let stored = self.unchecked_chunk(0)?;
-        match stored.as_dictionary_opt::<Int32Type>() {
-            Some(_) => Ok(StoredColumn::new(stored, self.version.schema()?.code.data_type.clone())),
-            None => Err(self.version.catalog.structure("the first column of a segment is not the code")),
-        }
+        Ok(StoredColumn::new(self.unchecked_codes()?, self.version.schema()?.code.data_type.clone()))
+    }
+
+    fn unchecked_codes(&self) -> Result<ArrayRef> {
+        self.stored(Seen::Code)?.ok_or_else(|| self.unknown_stocks())
     }
 
     /// The `index`-th of the panel's columns as it is stored, without comparing its checksum.
@@ -88,15 +323,15 @@ impl Piece {
     /// # Errors
     /// When its checksum does not match.
     pub(super) fn array(&self, index: usize) -> Result<ArrayRef> {
-        self.open.position(index).map_or(Ok(()), |position| self.check_chunk(position))?;
+        self.check_seen(Seen::Column(index))?;
         self.unchecked_array(index)
     }
 
     fn unchecked_array(&self, index: usize) -> Result<ArrayRef> {
-        match self.open.position(index) {
-            Some(position) => self.unchecked_chunk(position),
-            // The column came to the panel after this segment was written.
-            None => Ok(new_null_array(self.version.panel_type(index)?, self.row_count())),
+        match self.stored(Seen::Column(index))? {
+            Some(array) => Ok(array),
+            // The column came to the panel after this was written, or its source has no row here.
+            None => Ok(new_null_array(self.version.panel_type(index)?, self.row_count)),
         }
     }
 
@@ -106,153 +341,117 @@ impl Piece {
     /// # Errors
     /// [`Error::Corrupt`], naming the first column whose checksum does not match.
     pub(crate) fn check_columns(&self, columns: &[usize]) -> Result<()> {
-        let positions = columns.iter().filter_map(|&index| self.open.position(index));
-        std::iter::once(0).chain(positions).try_for_each(|position| self.check_chunk(position))
+        self.check_seen(Seen::Code)?;
+        columns.iter().try_for_each(|&index| self.check_seen(Seen::Column(index)))
     }
 
-    /// The chunk of the segment's `position`-th column, verified.
-    pub(super) fn chunk(&self, position: usize) -> Result<ArrayRef> {
-        self.check_chunk(position)?;
-        self.unchecked_chunk(position)
-    }
-
-    fn unchecked_chunk(&self, position: usize) -> Result<ArrayRef> {
-        let (column, record) = (&self.open.columns[position], self.chunk_record(position));
-        let bytes = self.chunk_buffer(position);
-        chunk_array(column, self.record.row_count, record.null_count, &bytes).map_err(|damage| self.damaged(damage))
+    /// Compares the checksum of the code column, unless that was done before.
+    pub(super) fn check_code_once(&self) -> Result<()> {
+        self.check_seen_once(Seen::Code)
     }
 
     /// Compares the checksum of the `index`-th of the panel's columns, unless that was done before.
     pub(super) fn check_column_once(&self, index: usize) -> Result<()> {
-        self.open.position(index).map_or(Ok(()), |position| self.check_once(position))
+        self.check_seen_once(Seen::Column(index))
     }
 
     /// These rows of the `index`-th of the panel's columns converted to `logical`, without comparing its checksum; all
-    /// null where the segment lacks it.
+    /// null where it has no value.
     pub(crate) fn column_as(&self, index: usize, logical: &DataType, rows: Range<usize>) -> Result<ArrayRef> {
-        let Some(position) = self.open.position(index) else { return Ok(new_null_array(logical, rows.len())) };
-        let bytes = self.chunk_buffer(position);
-        let (column, nulls) = (&self.open.columns[position], self.chunk_record(position).null_count);
-        let array = chunk_array(column, self.record.row_count, nulls, &bytes).map_err(|damage| self.damaged(damage))?;
-        restore(&array.slice(rows.start, rows.len()), logical)
+        match self.stored(Seen::Column(index))? {
+            Some(array) => restore(&array.slice(rows.start, rows.len()), logical),
+            None => Ok(new_null_array(logical, rows.len())),
+        }
     }
 
-    /// The `index`-th of the panel's columns as bytes, not verified; `None` where the segment lacks it.
-    pub(crate) fn raw(&self, index: usize) -> Option<RawColumn<'_>> {
-        let position = self.open.position(index)?;
-        let (column, layout) = (&self.open.columns[position], self.layout(position));
-        let bytes = self.chunk_bytes(position);
-        Some(RawColumn {
-            stored: column.stored,
-            logical: &column.logical,
-            values: &bytes[layout.values],
-            validity: layout.validity.map(|validity| &bytes[validity]),
-        })
+    /// The `index`-th of the panel's columns as bytes, not verified; `None` where it has no value.
+    pub(crate) fn raw(&self, index: usize) -> Result<Option<RawColumn<'_>>> {
+        self.bytes(Seen::Column(index))
     }
 
-    /// Compares the checksums of all columns.
+    /// Compares the checksums of all that is seen, and of whatever lies beside it in the same batches.
     ///
     /// # Errors
     /// [`Error::Corrupt`], naming the first column whose checksum does not match.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.open.columns.len()).try_for_each(|position| self.check_chunk(position))
-    }
-
-    /// Compares the checksum of the segment's `position`-th column, unless that was done before: for those who read
-    /// single rows, again and again.
-    pub(super) fn check_once(&self, position: usize) -> Result<()> {
-        if self.open.chunks.is_checked(self.record.chunk_start + position as u64) {
-            return Ok(());
+        for batch in self.batches()? {
+            (0..batch.columns().len()).try_for_each(|position| batch.check_chunk(position))?;
         }
-        self.check_chunk(position)
+        Ok(())
     }
 
-    fn check_chunk(&self, position: usize) -> Result<()> {
-        if self.identity(position).checksum(self.chunk_bytes(position)) == self.chunk_record(position).checksum {
-            self.open.chunks.set_checked(self.record.chunk_start + position as u64);
-            return Ok(());
+    /// All batches that it is put together from.
+    pub(super) fn batches(&self) -> Result<Vec<&Batch>> {
+        let mut batches = Vec::new();
+        let sources = match self.version.source() {
+            Some(place) => place..place + 1,
+            None => 0..self.version.sources()?.len(),
+        };
+        for place in sources {
+            if let Some(Part { values, present }) = self.part(place)? {
+                batches.push(values);
+                batches.extend(present.as_ref().map(Present::batch));
+            }
         }
-        let column = self.open.columns[position].name.clone();
-        Err(self.damaged(Damage::Section { date: self.date, column }))
-    }
-
-    /// The bytes of the segment's `position`-th column, not verified.
-    pub(super) fn chunk_bytes(&self, position: usize) -> &[u8] {
-        &self.body[self.starts[position]..self.starts[position + 1]]
-    }
-
-    /// As [`chunk_bytes`](Piece::chunk_bytes), as a buffer that keeps the map alive.
-    fn chunk_buffer(&self, position: usize) -> Buffer {
-        self.body.slice_with_length(self.starts[position], self.starts[position + 1] - self.starts[position])
-    }
-
-    /// How the segment's `position`-th column lies in its chunk.
-    pub(super) fn layout(&self, position: usize) -> ChunkLayout {
-        let record = self.chunk_record(position);
-        ChunkLayout::new(self.open.columns[position].stored, self.record.row_count, record.null_count)
+        if self.version.source() != Some(0) && (self.record.keys.segment != NONE || self.version.source().is_some()) {
+            batches.push(self.keys()?);
+        }
+        Ok(batches)
     }
 
     /// Whether the `index`-th of the panel's columns has a value, by its record.
-    pub(crate) fn has_value(&self, index: usize) -> bool {
-        let position = self.open.position(index);
-        position.is_some_and(|position| self.null_count(position) < self.record.row_count)
+    pub(crate) fn has_value(&self, index: usize) -> Result<bool> {
+        Ok(match self.place(Seen::Column(index))? {
+            Place::Absent => false,
+            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => {
+                (batch.null_count(at) as usize) < batch.row_count()
+            }
+        })
     }
 
-    pub(super) fn null_count(&self, position: usize) -> u32 {
-        self.chunk_record(position).null_count
-    }
-
-    /// The record of the segment's `position`-th column.
-    fn chunk_record(&self, position: usize) -> &ChunkRecord {
-        // That they are there was seen when the section was made.
-        &self.open.chunks.all()[self.record.chunk_start as usize + position]
+    /// How many nulls the `index`-th of the panel's columns has, by its record, and how it is stored; `None` where it has no
+    /// value.
+    pub(super) fn nulls(&self, index: usize) -> Result<Option<(usize, &SegmentColumn)>> {
+        Ok(match self.place(Seen::Column(index))? {
+            Place::Absent => None,
+            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => {
+                let values = batch.row_count() - batch.null_count(at) as usize;
+                Some((self.row_count.saturating_sub(values.min(self.row_count)), &batch.columns()[at]))
+            }
+        })
     }
 
     pub(super) fn version(&self) -> &Version {
         &self.version
     }
 
-    pub(super) fn segment(&self) -> &Arc<OpenSegment> {
-        &self.open
-    }
-
-    fn identity(&self, position: usize) -> ChunkIdentity {
-        let column = &self.open.columns[position];
-        ChunkIdentity {
-            store_id: self.version.catalog.header().store_id,
-            version: self.open.record.version,
-            ordinal: self.open.record.ordinal,
-            date: self.date.days(),
-            row_count: self.record.row_count,
-            column: column.column,
-            null_count: self.chunk_record(position).null_count,
-            stored: column.stored as u32,
-            chunk: self.record.chunk_start + position as u64,
-        }
-    }
-
     pub(super) fn damaged(&self, damage: Damage) -> Error {
-        Error::Corrupt { path: self.open.segment.path().to_owned(), damage }
+        match self.place(Seen::Code) {
+            Ok(Place::Whole(batch, _) | Place::Taken(batch, ..)) => batch.damaged(damage),
+            _ => Error::Corrupt { path: self.version.root.clone(), damage },
+        }
     }
 
     /// The rows of the stocks whose places in code order lie in `wanted`.
     pub(crate) fn rows_between(&self, wanted: Range<u32>) -> Result<Range<usize>> {
-        self.check_once(0)?;
+        self.check_code_once()?;
         let ranks = self.version().ranks()?;
-        let start = self.first_row(wanted.start, ranks, 0)?;
+        let numbers = self.raw_stock_numbers()?;
+        let start = self.first_row(wanted.start, numbers, ranks, 0)?;
         // A damaged section may be out of order.
-        Ok(start..self.first_row(wanted.end, ranks, start)?.max(start))
+        Ok(start..self.first_row(wanted.end, numbers, ranks, start)?.max(start))
     }
 
     /// The first row whose stock's place in code order is `wanted` or later; the number of rows when there is none.
-    /// Takes few steps when it lies near row `near`, as it does near that of a neighbouring section.
-    pub(super) fn first_row(&self, wanted: u32, ranks: &[u32], near: usize) -> Result<usize> {
-        let len = self.row_count();
+    /// Takes few steps when it lies near row `near`, as it does near that of a neighbouring section. `numbers` are the
+    /// rows' stock numbers.
+    pub(super) fn first_row(&self, wanted: u32, numbers: &[u32], ranks: &[u32], near: usize) -> Result<usize> {
+        let len = numbers.len();
         let (mut low, mut high) = (0, len);
         let (mut probe, mut step) = (near, 1);
         while low < high {
             let at = probe.clamp(low, high - 1);
-            if self.rank_at(at, ranks)? < wanted {
+            if self.rank_at(at, numbers, ranks)? < wanted {
                 low = at + 1
             } else {
                 high = at
@@ -268,15 +467,15 @@ impl Piece {
         Ok(low)
     }
 
-    /// Place in code order of the stock in `row`.
-    pub(super) fn rank_at(&self, row: usize, ranks: &[u32]) -> Result<u32> {
-        ranks.get(self.raw_stock_numbers()[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
+    /// Place in code order of the stock in `row`, whose number is among `numbers`.
+    pub(super) fn rank_at(&self, row: usize, numbers: &[u32], ranks: &[u32]) -> Result<u32> {
+        ranks.get(numbers[row] as usize).copied().ok_or_else(|| self.unknown_stocks())
     }
 
     /// The places in code order of the stocks in these rows, without comparing the checksum.
     pub(crate) fn ranks_at(&self, rows: Range<usize>) -> Result<Vec<u32>> {
-        let ranks = self.version().ranks()?;
-        let rank = |row| match self.rank_at(row, ranks)? {
+        let (numbers, ranks) = (self.raw_stock_numbers()?, self.version().ranks()?);
+        let rank = |row| match self.rank_at(row, numbers, ranks)? {
             rank if (rank as usize) < ranks.len() => Ok(rank),
             _ => Err(self.unknown_stocks()),
         };
@@ -284,9 +483,31 @@ impl Piece {
     }
 
     /// The rows' stock numbers, without comparing the checksum.
-    pub(crate) fn raw_stock_numbers(&self) -> &[u32] {
+    pub(crate) fn raw_stock_numbers(&self) -> Result<&[u32]> {
+        let codes = self.bytes(Seen::Code)?.ok_or_else(|| self.unknown_stocks())?;
         // A segment's buffers are aligned, and so is a section's place in it.
-        bytemuck::cast_slice(&self.chunk_bytes(0)[self.layout(0).values])
+        Ok(bytemuck::cast_slice(codes.values))
+    }
+
+    /// As [`raw_stock_numbers`](Piece::raw_stock_numbers), in a buffer that keeps the map alive.
+    pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<u32>> {
+        let values = match self.place(Seen::Code)? {
+            Place::Whole(batch, at) => batch.values(at),
+            Place::Taken(batch, at, present) => {
+                self.moved(Seen::Code, || Moved::taken(batch, at, present))?.values.clone()
+            }
+            _ => return Err(self.unknown_stocks()),
+        };
+        Ok(ScalarBuffer::new(values, 0, self.row_count))
+    }
+
+    /// Which of the piece's rows the source at `place` has; `None` where it has none.
+    pub(super) fn rows_of(&self, place: usize) -> Result<Option<BooleanBuffer>> {
+        let Some(part) = self.part(place)? else { return Ok(None) };
+        Ok(Some(match &part.present {
+            Some(present) => present.bits().clone(),
+            None => BooleanBuffer::new_set(self.record.row_count as usize),
+        }))
     }
 
     pub(super) fn unknown_stocks(&self) -> Error {
@@ -302,4 +523,15 @@ pub(crate) struct RawColumn<'a> {
     pub(crate) values: &'a [u8],
     /// One bit a row; `None` when all rows have a value.
     pub(crate) validity: Option<&'a [u8]>,
+    pub(super) null_count: usize,
+    /// How its segment holds it.
+    pub(super) column: &'a SegmentColumn,
+    row_count: usize,
+}
+
+impl RawColumn<'_> {
+    /// Itself, if it has a value.
+    pub(crate) fn filled(self) -> Option<Self> {
+        (self.null_count < self.row_count).then_some(self)
+    }
 }

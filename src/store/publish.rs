@@ -14,11 +14,11 @@ use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
-    parse_catalog_name, parse_chunks_name, parse_segment_name, segment_name,
+    parse_catalog_name, parse_chunks_name, parse_segment_name, parse_tables_name, segment_name, tables_name,
 };
 use crate::hint::quoted;
 use crate::remedy::{Remedy, Setting};
-use crate::storage::{Dir, Disk};
+use crate::storage::{Access, Dir, Disk};
 
 /// What a writer expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) struct StoreWriter {
     store_id: [u8; 16],
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
     pub(super) before: Option<Store>,
+    /// The live version, where `before` is a later one that was staged.
+    pub(super) live: Option<Store>,
     /// `None` where nothing is to be published.
     lock: Option<Lock>,
     /// Whether this writer made the directory.
@@ -123,7 +125,7 @@ impl StoreWriter {
         }
         let version = next_version(root, lock.note().last)?;
         let lock = Some(lock);
-        let writer = StoreWriter { dir, version, store_id, before, lock, is_new };
+        let writer = StoreWriter { dir, version, store_id, before, live: None, lock, is_new };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -137,7 +139,7 @@ impl StoreWriter {
         }
         let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
         let version = next_version(root, lock::note(root).last)?;
-        Ok(StoreWriter { dir, version, store_id, before: Some(before), lock: None, is_new: false })
+        Ok(StoreWriter { dir, version, store_id, before: Some(before), live: None, lock: None, is_new: false })
     }
 
     /// Where the store is.
@@ -178,7 +180,7 @@ impl StoreWriter {
         self.before.as_ref()
     }
 
-    /// The live version.
+    /// The live version, or the one that was staged last.
     ///
     /// # Errors
     /// [`Error::Unfinished`] where there is none.
@@ -191,7 +193,12 @@ impl StoreWriter {
     /// # Errors
     /// When the live catalog is damaged.
     pub(crate) fn history(&self) -> Result<Vec<VersionEntry>> {
-        self.before.as_ref().map_or(Ok(Vec::new()), Store::history)
+        self.readers_version().map_or(Ok(Vec::new()), Store::history)
+    }
+
+    /// The version that readers see, if there is one.
+    pub(crate) fn readers_version(&self) -> Option<&Store> {
+        self.live.as_ref().or(self.before.as_ref())
     }
 
     /// Where segments go.
@@ -222,19 +229,7 @@ impl StoreWriter {
     /// # Errors
     /// When any step fails; then the version before stays live, unless it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
-        for segment in &snapshot.segments {
-            if let Some(temporary) = &segment.temporary {
-                let name = segment_name(segment.record.version, segment.record.ordinal);
-                self.segment_dir()?.rename(temporary, &name)?;
-            }
-        }
-        if !snapshot.chunks.is_empty() {
-            // Syncs the directory as well, and with it the names of the segments.
-            put(&self.segment_dir()?, &chunks_name(self.version), snapshot.chunks.bytes())?;
-        }
-        put(&self.dir(CATALOG_DIR)?, &catalog_name(self.version), &snapshot.encode()?)?;
-        // The directories' own names must be there before CURRENT refers to what is in them.
-        self.dir.sync()?;
+        self.put_version(snapshot)?;
         let put = put_current(&self.dir, self.version).and_then(|()| {
             let lock = self.lock.as_ref();
             lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, self.dir.disk()))
@@ -245,6 +240,40 @@ impl StoreWriter {
             }
             _ => why,
         })
+    }
+
+    /// Goes on from `snapshot`, as if it were live: a later one of this writer's is to be published, and then this goes.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub(crate) fn stage(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.put_version(snapshot)?;
+        let before = self.before.take();
+        self.live = self.live.take().or(before);
+        self.before = Some(Store::open_catalog(self.root(), self.version, Access::Map)?);
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Puts all files of a version in place but CURRENT.
+    fn put_version(&self, snapshot: &Snapshot) -> Result<()> {
+        for segment in snapshot.new_segments() {
+            if let Some(temporary) = &segment.temporary {
+                let name = segment_name(segment.record.version, segment.record.ordinal);
+                self.segment_dir()?.rename(temporary, &name)?;
+            }
+        }
+        if !snapshot.chunks.is_empty() {
+            // Syncs the directory as well, and with it the names of the segments.
+            put(&self.segment_dir()?, &chunks_name(self.version), snapshot.chunks.bytes())?;
+        }
+        let encoded = snapshot.encode()?;
+        for (ordinal, tables) in encoded.tables.iter().enumerate() {
+            put(&self.dir(CATALOG_DIR)?, &tables_name(self.version, ordinal as u32), tables)?;
+        }
+        put(&self.dir(CATALOG_DIR)?, &catalog_name(self.version), &encoded.catalog)?;
+        // The directories' own names must be there before CURRENT refers to what is in them.
+        self.dir.sync()
     }
 
     /// Removes temporary files, for a writer that gives up.
@@ -313,7 +342,8 @@ fn next_version(root: &Path, last: u64) -> Result<u64> {
 fn newest_version(root: &Path) -> Result<u64> {
     let catalogs = names_below(root, CATALOG_DIR)?;
     let segments = names_below(root, SEGMENT_DIR)?;
-    let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name));
+    let table_version = |name: &str| parse_tables_name(name).map(|(version, _)| version);
+    let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name).or(table_version(name)));
     let segment_version = |name: &str| parse_segment_name(name).map(|(version, _)| version);
     let segment_versions = segments.iter().filter_map(|name| segment_version(name).or(parse_chunks_name(name)));
     Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))

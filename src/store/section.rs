@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, cast::AsArray, new_null_array};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, ScalarBuffer};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
 use super::column::StoredColumn;
-use super::piece::Piece;
+use super::piece::{Bytes, Piece};
 use super::version::Version;
 use crate::error::{Damage, Error, Result, Wanted};
-use crate::format::{PieceRecord, SectionRecord, Table};
+use crate::format::{PartRecord, PieceRecord, SectionRecord, Table};
 use crate::key::Date;
 use crate::panel::restore;
 
@@ -31,22 +31,20 @@ pub struct Section {
     pieces: Arc<[Slot]>,
 }
 
-/// How the bytes of its pieces are come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bytes {
-    /// Mapped or read, as the store was opened.
-    AsStore,
-    /// Read to the heap.
-    Read,
-    /// Not at all.
-    None,
-}
-
 /// One piece, opened at its first use.
 #[derive(Debug)]
 struct Slot {
     record: PieceRecord,
+    /// What the source has of it, in a source's own view.
+    part: Option<PartRecord>,
     piece: OnceLock<Piece>,
+}
+
+impl Slot {
+    /// Rows that are seen.
+    fn row_count(&self) -> usize {
+        self.part.map_or(self.record.row_count, |part| part.values.row_count) as usize
+    }
 }
 
 impl Section {
@@ -58,18 +56,40 @@ impl Section {
             what: format!("section {index}"),
             hint: format!("there are {}", dates.len()),
         })?;
-        let record: SectionRecord = version.catalog.record(Table::Sections, index)?;
+        let place = match version.source() {
+            None => index,
+            // The source has no section on some dates.
+            Some(_) => {
+                let days: &[i32] = version.catalog.table(Table::Dates)?;
+                let unknown = |_| version.catalog.structure(format!("a source has {date}, which it lacks"));
+                days.binary_search(&date.days()).map_err(unknown)?
+            }
+        };
+        let record: SectionRecord = version.catalog.record(Table::Sections, place)?;
         let records: &[PieceRecord] =
             version.catalog.records(Table::Pieces, record.piece_start, record.piece_count as usize)?;
         let rows = records.iter().map(|piece| u64::from(piece.row_count)).sum::<u64>();
         if records.is_empty() || rows != record.row_count {
             return Err(version.catalog.structure(format!("the section of {date} has other rows than its pieces")));
         }
-        let slot = |&record: &PieceRecord| Slot { record, piece: OnceLock::new() };
-        let pieces = records.iter().map(slot).collect();
-        let section = Section { version: version.clone(), date, changed: record.changed, bytes, pieces };
+        let slot = |record: PieceRecord, part| Slot { record, part, piece: OnceLock::new() };
+        let (mut changed, mut pieces) = (record.changed, Vec::with_capacity(records.len()));
+        match version.source() {
+            None => pieces.extend(records.iter().map(|&record| slot(record, None))),
+            Some(source) => {
+                changed = 0;
+                for &record in records {
+                    if let Some(part) = version.part(source, date, record.number)? {
+                        changed = changed.max(part.changed);
+                        pieces.push(slot(record, Some(part)));
+                    }
+                }
+            }
+        }
+        let pieces = pieces.into();
+        let section = Section { version: version.clone(), date, changed, bytes, pieces };
         // What is read at once in any case shows its damage at once.
-        if bytes != Bytes::Read || records.len() == 1 {
+        if bytes != Bytes::Read || section.piece_count() == 1 {
             section.pieces().try_for_each(|piece| piece.map(drop))?;
         }
         Ok(section)
@@ -81,7 +101,7 @@ impl Section {
             return self.clone();
         }
         // What is open already is shared.
-        let slot = |slot: &Slot| Slot { record: slot.record, piece: slot.piece.clone() };
+        let slot = |slot: &Slot| Slot { record: slot.record, part: slot.part, piece: slot.piece.clone() };
         Section { pieces: self.pieces[pieces].iter().map(slot).collect(), ..self.clone() }
     }
 
@@ -100,11 +120,7 @@ impl Section {
         if let Some(piece) = slot.piece.get() {
             return Ok(piece);
         }
-        let piece = Piece::new(&self.version, self.date, slot.record, |segment, offset, len| match self.bytes {
-            Bytes::AsStore => segment.slice(offset, len),
-            Bytes::Read => segment.read(offset, len),
-            Bytes::None => Ok(Buffer::default()),
-        })?;
+        let piece = Piece::new(&self.version, self.date, slot.record, slot.part, self.bytes)?;
         Ok(slot.piece.get_or_init(|| piece))
     }
 
@@ -125,12 +141,12 @@ impl Section {
 
     /// How many rows there are on this date.
     pub fn row_count(&self) -> usize {
-        self.pieces.iter().map(|slot| slot.record.row_count as usize).sum()
+        self.pieces.iter().map(Slot::row_count).sum()
     }
 
     /// The rows of each piece, in turn.
     pub(crate) fn row_counts(&self) -> impl Iterator<Item = usize> {
-        self.pieces.iter().map(|slot| slot.record.row_count as usize)
+        self.pieces.iter().map(Slot::row_count)
     }
 
     /// The rows' codes, ascending.
@@ -151,7 +167,7 @@ impl Section {
     /// # Errors
     /// When its checksum does not match.
     pub(super) fn code_array(&self) -> Result<ArrayRef> {
-        self.joined(|piece| piece.chunk(0))
+        self.joined(Piece::code)
     }
 
     /// The date column as it is stored, as date32.
@@ -159,7 +175,7 @@ impl Section {
     /// # Errors
     /// When its checksum does not match.
     pub(super) fn day_array(&self) -> Result<ArrayRef> {
-        self.joined(|piece| piece.chunk(1))
+        self.joined(Piece::days)
     }
 
     /// The rows' stock numbers, in the order of their codes.
@@ -280,11 +296,32 @@ impl Section {
     /// Whether the `index`-th of the panel's columns has a value, by its record.
     pub(crate) fn has_value(&self, index: usize) -> Result<bool> {
         for piece in self.pieces() {
-            if piece?.has_value(index) {
+            if piece?.has_value(index)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Which of its rows the source at `place` has. Of a section that is seen whole.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn rows_of(&self, place: usize) -> Result<BooleanBuffer> {
+        let mut rows = BooleanBufferBuilder::new(self.row_count());
+        for piece in self.pieces() {
+            let piece = piece?;
+            match piece.rows_of(place)? {
+                Some(of_piece) => rows.append_buffer(&of_piece),
+                None => rows.append_n(piece.row_count(), false),
+            }
+        }
+        Ok(rows.finish())
+    }
+
+    /// The number of each piece.
+    pub(crate) fn piece_numbers(&self) -> impl Iterator<Item = u32> {
+        self.pieces.iter().map(|slot| slot.record.number)
     }
 
     /// What `get` takes from each piece, one after the other.
@@ -297,7 +334,8 @@ impl Section {
     pub(crate) fn ends(&self, ranks: &[u32]) -> Result<Vec<(u32, u32)>> {
         let ends = |piece: Result<&Piece>| {
             let piece = piece?;
-            Ok((piece.rank_at(0, ranks)?, piece.rank_at(piece.row_count() - 1, ranks)?))
+            let numbers = piece.raw_stock_numbers()?;
+            Ok((piece.rank_at(0, numbers, ranks)?, piece.rank_at(numbers.len() - 1, numbers, ranks)?))
         };
         self.pieces().map(ends).collect()
     }

@@ -14,9 +14,8 @@ use arrow_select::concat::concat;
 use arrow_select::filter::filter_record_batch;
 
 use super::answer::Answer;
-use super::piece::Piece;
+use super::piece::RawColumn;
 use super::request::{CodeType, DateType, Request};
-use super::version::OpenSegment;
 use super::view::Store;
 use crate::error::{Error, Result};
 use crate::format::{SEGMENT_DIR, Stored};
@@ -134,18 +133,24 @@ impl Answer {
             let section = self.store.section_at(place)?;
             for piece in section.pieces() {
                 let piece = piece?;
-                piece.check_once(0)?;
-                near = piece.first_row(wanted, ranks, near)?;
-                let first_later = piece.first_row(wanted + 1, ranks, near)?;
+                piece.check_code_once()?;
+                let numbers = piece.raw_stock_numbers()?;
+                near = piece.first_row(wanted, numbers, ranks, near)?;
+                let first_later = piece.first_row(wanted + 1, numbers, ranks, near)?;
                 if first_later <= near {
                     continue;
                 }
                 dates.extend(std::iter::repeat_n(section.date(), first_later - near));
-                if !runs.last_mut().is_some_and(|run| run.continues(piece.segment())) {
-                    runs.push(Run::new(piece.segment(), &self.columns));
+                let columns = self.columns.iter().map(|&index| {
+                    piece.check_column_once(index)?;
+                    piece.raw(index)
+                });
+                let columns = columns.collect::<Result<Vec<Option<RawColumn>>>>()?;
+                if !runs.last().is_some_and(|run| run.continues(&columns)) {
+                    runs.push(Run::new(&columns));
                 }
                 if let Some(run) = runs.last_mut() {
-                    (near..first_later).try_for_each(|row| run.push(piece, row))?;
+                    (near..first_later).for_each(|row| run.push(&columns, row));
                 }
             }
         }
@@ -153,18 +158,16 @@ impl Answer {
     }
 }
 
-/// The rows of one stock that lie in consecutive segments which store their columns alike.
+/// The rows of one stock on neighbouring dates on which all columns are stored alike.
 struct Run {
-    /// The latest of them.
-    open: Arc<OpenSegment>,
     row_count: usize,
-    /// For each column asked for; `None` where it came to the panel after the segment was written.
+    /// For each column asked for; `None` where it has no value.
     columns: Vec<Option<Gathered>>,
 }
 
-/// The values of one column of a segment, as it stores them.
+/// The values of one column, as they are stored.
 struct Gathered {
-    position: usize,
+    column: SegmentColumn,
     /// Rows of the run that are null.
     nulls: Vec<usize>,
     values: Values,
@@ -176,47 +179,34 @@ enum Values {
 }
 
 impl Run {
-    fn new(open: &Arc<OpenSegment>, columns: &[usize]) -> Run {
-        let gathered = |position: usize| {
-            let values = match open.columns[position].stored {
+    fn new(columns: &[Option<RawColumn>]) -> Run {
+        let gathered = |raw: &RawColumn| {
+            let values = match raw.stored {
                 Stored::Bits => Values::Bits(Vec::new()),
                 other => Values::Bytes { width: other.byte_len(1) as usize, bytes: MutableBuffer::default() },
             };
-            Gathered { position, nulls: Vec::new(), values }
+            Gathered { column: raw.column.clone(), nulls: Vec::new(), values }
         };
-        let columns = columns.iter().map(|&index| open.position(index).map(gathered)).collect();
-        Run { open: open.clone(), row_count: 0, columns }
+        Run { row_count: 0, columns: columns.iter().map(|raw| raw.as_ref().map(gathered)).collect() }
     }
 
-    /// Whether the rows of `next` can be appended as well.
-    fn continues(&mut self, next: &Arc<OpenSegment>) -> bool {
-        let alike = |(a, b): (&SegmentColumn, &SegmentColumn)| {
-            (a.column, a.stored, &a.logical) == (b.column, b.stored, &b.logical)
+    /// Whether rows of these columns can be appended as well.
+    fn continues(&self, next: &[Option<RawColumn>]) -> bool {
+        let alike = |(own, next): (&Option<Gathered>, &Option<RawColumn>)| match (own, next) {
+            (None, None) => true,
+            (Some(own), Some(next)) => own.column.stored == next.stored && own.column.logical == *next.logical,
+            _ => false,
         };
-        if Arc::ptr_eq(&self.open, next) {
-            return true;
-        }
-        let continues =
-            self.open.columns.len() == next.columns.len() && self.open.columns.iter().zip(&next.columns).all(alike);
-        if continues {
-            self.open = next.clone();
-        }
-        continues
+        self.columns.iter().zip(next).all(alike)
     }
 
-    fn push(&mut self, piece: &Piece, row: usize) -> Result<()> {
-        for column in self.columns.iter_mut().flatten() {
-            piece.check_once(column.position)?;
-            let chunk = piece.chunk_bytes(column.position);
-            let from = if piece.null_count(column.position) == 0 {
-                chunk
-            } else {
-                let layout = piece.layout(column.position);
-                if layout.validity.is_some_and(|validity| !get_bit(&chunk[validity], row)) {
-                    column.nulls.push(self.row_count);
-                }
-                &chunk[layout.values]
-            };
+    fn push(&mut self, columns: &[Option<RawColumn>], row: usize) {
+        for (column, raw) in self.columns.iter_mut().zip(columns) {
+            let (Some(column), Some(raw)) = (column, raw) else { continue };
+            if raw.null_count > 0 && raw.validity.is_some_and(|validity| !get_bit(validity, row)) {
+                column.nulls.push(self.row_count);
+            }
+            let from = raw.values;
             match &mut column.values {
                 Values::Bits(bits) => bits.push(get_bit(from, row)),
                 // A copy of known length is a load and a store.
@@ -228,26 +218,25 @@ impl Run {
             }
         }
         self.row_count += 1;
-        Ok(())
     }
 
     /// Appends the columns to `parts`, each in its logical type. `path` is what damage is reported of.
     fn finish(self, logical: &[&DataType], path: &Path, parts: &mut [Vec<ArrayRef>]) -> Result<()> {
         for ((column, logical), part) in self.columns.into_iter().zip(logical).zip(parts) {
-            let Some(column) = column else {
+            let Some(Gathered { column, nulls, values }) = column else {
                 part.push(new_null_array(logical, self.row_count));
                 continue;
             };
-            let values = match column.values {
+            let values = match values {
                 Values::Bits(bits) => BooleanBuffer::from(bits).into_inner(),
                 Values::Bytes { bytes, .. } => bytes.into(),
             };
-            let validity = (!column.nulls.is_empty()).then(|| {
+            let validity = (!nulls.is_empty()).then(|| {
                 let mut validity = vec![0xff; self.row_count.div_ceil(8)];
-                column.nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
+                nulls.iter().for_each(|&row| unset_bit(&mut validity, row));
                 Buffer::from(validity)
             });
-            let array = stored_array(&self.open.columns[column.position], self.row_count, validity, values)
+            let array = stored_array(&column, self.row_count, validity, values)
                 .map_err(|damage| Error::Corrupt { path: path.to_owned(), damage })?;
             part.push(restore(&array, logical)?);
         }

@@ -1,4 +1,4 @@
-//! Everything one version says, as values; turned into the bytes of a catalog.
+//! Everything one version says, as values; turned into the bytes of a catalog and of the tables of its sources.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use arrow_schema::DataType;
 use bytemuck::Zeroable;
 
 use super::chunks::ChunkFile;
-use super::entries::{SourceEntry, VersionEntry};
+use super::entries::{FileEntry, VersionEntry};
 use super::strings::StringTable;
 use super::{dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
-    CatalogBytes, ColumnRecord, Header, HistoryRecord, NONE, PieceRecord, SectionRecord, SegmentColumnRecord,
-    SegmentRecord, SourceRecord, Stored, StrRef, Table,
+    BatchRecord, CatalogBytes, ColumnRecord, FileRecord, Header, HistoryRecord, MAGIC, NONE, PartRecord, PieceRecord,
+    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, Table, parse_header,
 };
 use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
@@ -26,37 +26,50 @@ pub(crate) struct Snapshot {
     pub(crate) store_id: [u8; 16],
     /// How many versions the store keeps.
     pub(crate) keep: u32,
-    /// How the store was built, as JSON.
+    /// What is remembered of the whole store, as JSON.
     pub(crate) settings: String,
     /// Column 0 is the code, column 1 the date.
     pub(crate) columns: Vec<SnapshotColumn>,
     pub(crate) date_spelling: Spelling,
     /// Dictionary 0 holds the codes.
     pub(crate) dictionaries: Vec<ArrayRef>,
-    pub(crate) segments: Vec<SnapshotSegment>,
+    /// The segments that hold keys alone.
+    pub(crate) key_segments: SegmentList,
     /// Those of all sections, in any order.
     pub(crate) pieces: Vec<SnapshotPiece>,
+    pub(crate) sources: Vec<SnapshotSource>,
     /// The chunks of the segments that this version wrote.
     pub(crate) chunks: ChunkFile,
-    pub(crate) sources: Vec<SourceEntry>,
     /// All versions so far, this one last.
     pub(crate) history: Vec<VersionEntry>,
+    /// The ids of the next new column and of the next new source.
+    pub(crate) next_column: u32,
+    pub(crate) next_source: u32,
 }
 
 /// One column of a version.
+#[derive(Debug, Clone)]
 pub(crate) struct SnapshotColumn {
+    pub(crate) id: u32,
     pub(crate) name: String,
     pub(crate) logical: DataType,
     pub(crate) dictionary: Option<u32>,
     /// Its place in the key beside date and code, from 1; 0 for a column that is no part of it.
     pub(crate) key: u8,
+    /// The id of its source; `NONE` for code, date and key columns.
+    pub(crate) source: u32,
 }
 
+/// The segments that one file of tables lists.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentList(Vec<SnapshotSegment>);
+
 /// One segment that a version uses.
+#[derive(Debug, Clone)]
 pub(crate) struct SnapshotSegment {
     /// Its record, but for where its columns are, which the catalog decides.
     pub(crate) record: SegmentRecord,
-    /// Panel column, stored type and logical type of each of its columns.
+    /// Id, stored type and logical type of each of its columns.
     pub(crate) columns: Vec<(u32, Stored, DataType)>,
     /// Where it lies until it is published; `None` when an earlier version did that.
     pub(crate) temporary: Option<String>,
@@ -73,6 +86,124 @@ pub(crate) struct SnapshotPiece {
     pub(crate) record: PieceRecord,
 }
 
+/// One source of a version.
+pub(crate) struct SnapshotSource {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    pub(crate) tables: SnapshotTables,
+}
+
+/// What a source's tables say.
+pub(crate) enum SnapshotTables {
+    /// What they said before.
+    Kept(SourceRecord),
+    New(SourceContents),
+}
+
+/// The tables of a source.
+#[derive(Default)]
+pub(crate) struct SourceContents {
+    /// How it is read, and what is remembered of that, as JSON.
+    pub(crate) settings: String,
+    pub(crate) segments: SegmentList,
+    pub(crate) files: Vec<FileEntry>,
+    /// In any order.
+    pub(crate) parts: Vec<PartRecord>,
+}
+
+/// The bytes of a version.
+pub(super) struct Encoded {
+    /// The tables of sources, by ordinal.
+    pub(super) tables: Vec<Vec<u8>>,
+    pub(super) catalog: Vec<u8>,
+}
+
+impl SegmentList {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SnapshotSegment> {
+        self.0.iter()
+    }
+
+    /// Adds what stays of a list of before: those of `segments` in which one of `batches` lies, whose records follow.
+    pub(crate) fn keep<'b>(
+        &mut self,
+        segments: Vec<SnapshotSegment>,
+        batches: impl IntoIterator<Item = &'b mut BatchRecord>,
+    ) {
+        let mut numbers: Vec<Option<u32>> = vec![None; segments.len()];
+        let mut segments: Vec<Option<SnapshotSegment>> = segments.into_iter().map(Some).collect();
+        for batch in batches {
+            let Some(number) = numbers.get_mut(batch.segment as usize) else { continue };
+            if let Some(segment) = segments[batch.segment as usize].take() {
+                *number = Some(self.0.len() as u32);
+                self.0.push(segment);
+            }
+            batch.segment = number.unwrap_or(NONE);
+        }
+    }
+
+    /// Adds segments that were sealed for this version, whose chunks go to `chunks`; the records of their batches in the
+    /// order in which they were written.
+    pub(crate) fn add_sealed(&mut self, sealed: Vec<SealedSegment>, chunks: &mut ChunkFile) -> Vec<BatchRecord> {
+        let mut records = Vec::new();
+        for sealed in sealed {
+            let segment = self.0.len() as u32;
+            let chunk_start = chunks.len();
+            let mut start = 0;
+            for batch in sealed.batches {
+                records.push(BatchRecord {
+                    body_offset: batch.body_offset,
+                    body_len: batch.body_len,
+                    chunk_start: start,
+                    segment,
+                    row_count: batch.row_count,
+                });
+                start += batch.chunks.len() as u64;
+                chunks.extend(&batch.chunks);
+            }
+            self.0.push(SnapshotSegment {
+                record: SegmentRecord {
+                    version: sealed.id.version,
+                    ordinal: sealed.id.ordinal,
+                    file_len: sealed.file_len,
+                    frame_checksum: sealed.frame_checksum,
+                    chunk_start,
+                    chunk_count: start,
+                    chunk_checksum: chunks.checksum_from(chunk_start),
+                    ..SegmentRecord::zeroed()
+                },
+                columns: sealed.columns.iter().map(|c| (c.column, c.stored, c.logical.clone())).collect(),
+                temporary: Some(sealed.temporary),
+            });
+        }
+        records
+    }
+
+    fn put(&self, catalog: &mut CatalogBytes, strings: &mut StringTable) -> Result<()> {
+        let mut records = Vec::with_capacity(self.0.len());
+        let mut columns = Vec::new();
+        for segment in &self.0 {
+            records.push(SegmentRecord {
+                column_start: columns.len() as u64,
+                column_count: segment.columns.len() as u32,
+                ..segment.record
+            });
+            for (column, stored, logical) in &segment.columns {
+                let unsupported =
+                    || Error::refused_unless(format!("column {column} has unsupported type {logical}"), []);
+                columns.push(SegmentColumnRecord {
+                    column: *column,
+                    stored: *stored as u8,
+                    reserved: [0; 3],
+                    logical: logical::encode(logical, strings).ok_or_else(unsupported)?,
+                });
+            }
+        }
+        catalog.put(Table::Segments, &records);
+        catalog.put(Table::SegmentColumns, &columns);
+        Ok(())
+    }
+}
+
 impl Snapshot {
     /// Decides on the date column's form.
     pub(crate) fn set_date_form(&mut self, form: DateForm) {
@@ -85,14 +216,6 @@ impl Snapshot {
         DateForm { data_type: self.columns[1].logical.clone(), spelling: self.date_spelling.clone() }
     }
 
-    /// The further key columns, as places among the columns after code and date, the most significant first.
-    pub(crate) fn key(&self) -> Vec<usize> {
-        let key = self.columns.iter().enumerate().filter(|(_, column)| column.key > 0);
-        let mut key: Vec<(u8, usize)> = key.map(|(index, column)| (column.key, index - 2)).collect();
-        key.sort_unstable();
-        key.into_iter().map(|(_, place)| place).collect()
-    }
-
     /// Rows of the panel.
     pub(crate) fn row_count(&self) -> u64 {
         self.pieces.iter().map(|piece| u64::from(piece.record.row_count)).sum()
@@ -103,89 +226,82 @@ impl Snapshot {
         self.pieces.iter().filter(|piece| piece.place == 0).count()
     }
 
-    /// Adds what stays of the version before: `pieces` in its `segments`, and no segment without any.
-    pub(crate) fn add_kept(&mut self, segments: Vec<SnapshotSegment>, pieces: &[SnapshotPiece]) {
-        let mut numbers: Vec<Option<u32>> = vec![None; segments.len()];
-        for piece in pieces {
-            numbers[piece.record.segment as usize] = Some(0);
-        }
-        for (number, segment) in numbers.iter_mut().zip(segments) {
-            if let Some(number) = number {
-                *number = self.segments.len() as u32;
-                self.segments.push(segment);
-            }
-        }
-        self.pieces.extend(pieces.iter().map(|piece| {
-            let segment = numbers[piece.record.segment as usize].unwrap_or_default();
-            SnapshotPiece { record: PieceRecord { segment, ..piece.record }, ..*piece }
-        }));
-    }
-
-    /// Adds a segment that was sealed for this version, with all its pieces.
-    pub(crate) fn add_sealed(&mut self, sealed: SealedSegment) {
-        let segment = self.segments.len() as u32;
-        let chunk_start = self.chunks.len();
-        let mut start = 0;
-        for piece in sealed.pieces {
-            self.pieces.push(SnapshotPiece {
-                date: piece.date,
-                place: piece.place,
-                changed: piece.changed,
-                record: PieceRecord {
-                    body_offset: piece.body_offset,
-                    body_len: piece.body_len,
-                    chunk_start: start,
-                    segment,
-                    row_count: piece.row_count,
-                },
-            });
-            start += piece.chunks.len() as u64;
-            self.chunks.extend(&piece.chunks);
-        }
-        self.segments.push(SnapshotSegment {
-            record: SegmentRecord {
-                version: sealed.id.version,
-                ordinal: sealed.id.ordinal,
-                file_len: sealed.file_len,
-                frame_checksum: sealed.frame_checksum,
-                chunk_start,
-                chunk_count: start,
-                chunk_checksum: self.chunks.checksum_from(chunk_start),
-                ..SegmentRecord::zeroed()
-            },
-            columns: sealed.columns.iter().map(|c| (c.column, c.stored, c.logical.clone())).collect(),
-            temporary: Some(sealed.temporary),
+    /// Segments that this version wrote.
+    pub(crate) fn new_segments(&self) -> impl Iterator<Item = &SnapshotSegment> {
+        let of_sources = self.sources.iter().filter_map(|source| match &source.tables {
+            SnapshotTables::New(contents) => Some(contents.segments.iter()),
+            SnapshotTables::Kept(_) => None,
         });
+        self.key_segments.iter().chain(of_sources.flatten()).filter(|segment| segment.temporary.is_some())
     }
 
-    /// The catalog's bytes.
+    /// The bytes of the catalog and of the tables that are new.
     ///
     /// # Errors
     /// When a limit of the format is passed.
-    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self) -> Result<Encoded> {
         let mut strings = StringTable::default();
+        let (mut tables, mut sources) = (Vec::new(), Vec::with_capacity(self.sources.len()));
+        for source in &self.sources {
+            let name = strings.add(&source.name);
+            sources.push(match &source.tables {
+                SnapshotTables::Kept(record) => SourceRecord { name, id: source.id, ..*record },
+                SnapshotTables::New(contents) => {
+                    let bytes = self.encode_source(contents)?;
+                    let header = parse_header(&bytes, SOURCE_MAGIC);
+                    let record = SourceRecord {
+                        name,
+                        version: self.version,
+                        file_len: bytes.len() as u64,
+                        header_checksum: header.map_or(0, |header| header.checksum),
+                        ordinal: tables.len() as u32,
+                        id: source.id,
+                    };
+                    tables.push(bytes);
+                    record
+                }
+            });
+        }
         let mut catalog = CatalogBytes::new(Header {
+            magic: MAGIC,
             version: self.version,
             store_id: self.store_id,
             created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: self.row_count(),
             keep_count: self.keep,
+            next_column: self.next_column,
+            next_source: self.next_source,
             ..Header::zeroed()
         });
         catalog.put(Table::Settings, self.settings.as_bytes());
         catalog.put(Table::Columns, &self.column_records(&mut strings)?);
         dictionary::put(&mut catalog, &self.dictionaries);
         self.put_stock_order(&mut catalog);
-        self.put_segments(&mut catalog, &mut strings)?;
+        self.key_segments.put(&mut catalog, &mut strings)?;
         self.put_sections(&mut catalog);
-        catalog.put(Table::Sources, &self.source_records(&mut strings));
+        catalog.put(Table::Sources, &sources);
         catalog.put(Table::History, &self.history_records(&mut strings));
-        let strings = strings.finish();
-        if strings.len() > u32::MAX as usize {
-            return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));
-        }
-        catalog.put(Table::Strings, strings.as_bytes());
-        Ok(catalog.finish())
+        Ok(Encoded { tables, catalog: with_strings(catalog, strings)? })
+    }
+
+    /// The bytes of a source's tables.
+    fn encode_source(&self, contents: &SourceContents) -> Result<Vec<u8>> {
+        let mut strings = StringTable::default();
+        let mut parts = contents.parts.clone();
+        parts.sort_unstable_by_key(|part| (part.date, part.piece));
+        let mut tables = CatalogBytes::new(Header {
+            magic: SOURCE_MAGIC,
+            version: self.version,
+            store_id: self.store_id,
+            created_ns: self.history.last().map_or(0, |this| this.created_ns),
+            row_count: parts.iter().map(|part| u64::from(part.values.row_count)).sum(),
+            ..Header::zeroed()
+        });
+        tables.put(Table::Settings, contents.settings.as_bytes());
+        contents.segments.put(&mut tables, &mut strings)?;
+        tables.put(Table::Files, &self.file_records(&contents.files, &mut strings));
+        tables.put(Table::Parts, &parts);
+        with_strings(tables, strings)
     }
 
     fn column_records(&self, strings: &mut StringTable) -> Result<Vec<ColumnRecord>> {
@@ -203,6 +319,8 @@ impl Snapshot {
                 key: column.key,
                 reserved: [0; 2],
                 spelling_format: if is_date { strings.add(format) } else { StrRef::zeroed() },
+                id: column.id,
+                source: column.source,
             })
         };
         self.columns.iter().enumerate().map(encode).collect()
@@ -224,31 +342,6 @@ impl Snapshot {
         let (order, ranks) = self.stock_order();
         catalog.put(Table::StockOrder, &order);
         catalog.put(Table::StockRanks, &ranks);
-    }
-
-    fn put_segments(&self, catalog: &mut CatalogBytes, strings: &mut StringTable) -> Result<()> {
-        let mut records = Vec::with_capacity(self.segments.len());
-        let mut columns = Vec::new();
-        for segment in &self.segments {
-            records.push(SegmentRecord {
-                column_start: columns.len() as u64,
-                column_count: segment.columns.len() as u32,
-                ..segment.record
-            });
-            for (column, stored, logical) in &segment.columns {
-                let unsupported =
-                    || Error::refused_unless(format!("column {column} has unsupported type {logical}"), []);
-                columns.push(SegmentColumnRecord {
-                    column: *column,
-                    stored: *stored as u8,
-                    reserved: [0; 3],
-                    logical: logical::encode(logical, strings).ok_or_else(unsupported)?,
-                });
-            }
-        }
-        catalog.put(Table::Segments, &records);
-        catalog.put(Table::SegmentColumns, &columns);
-        Ok(())
     }
 
     fn put_sections(&self, catalog: &mut CatalogBytes) {
@@ -273,23 +366,23 @@ impl Snapshot {
         catalog.put(Table::Pieces, &pieces);
     }
 
-    fn source_records(&self, strings: &mut StringTable) -> Vec<SourceRecord> {
+    fn file_records(&self, files: &[FileEntry], strings: &mut StringTable) -> Vec<FileRecord> {
         let codes = self.dictionaries[0].as_string::<i32>();
         let stocks: HashMap<&str, StockId> =
             codes.iter().flatten().enumerate().map(|(stock, code)| (code, StockId(stock as u32))).collect();
-        let encode = |source: &SourceEntry| SourceRecord {
-            path: strings.add(&source.path),
-            reason: strings.add(&source.reason.as_ref().map_or_else(String::new, Reason::stored)),
-            byte_len: source.bytes,
-            modified_ns: source.modified_ns,
-            content_hash: [source.content_hash as u64, (source.content_hash >> 64) as u64],
-            row_count: source.rows,
-            merged_count: source.merged,
-            dropped_count: source.dropped,
-            stock: source.code.as_deref().and_then(|code| stocks.get(code)).map_or(NONE, |stock| stock.0),
-            status: source.status as u32,
+        let encode = |file: &FileEntry| FileRecord {
+            path: strings.add(&file.path),
+            reason: strings.add(&file.reason.as_ref().map_or_else(String::new, Reason::stored)),
+            byte_len: file.bytes,
+            modified_ns: file.modified_ns,
+            content_hash: [file.content_hash as u64, (file.content_hash >> 64) as u64],
+            row_count: file.rows,
+            merged_count: file.merged,
+            dropped_count: file.dropped,
+            stock: file.code.as_deref().and_then(|code| stocks.get(code)).map_or(NONE, |stock| stock.0),
+            status: file.status as u32,
         };
-        self.sources.iter().map(encode).collect()
+        files.iter().map(encode).collect()
     }
 
     fn history_records(&self, strings: &mut StringTable) -> Vec<HistoryRecord> {
@@ -306,4 +399,14 @@ impl Snapshot {
         };
         self.history.iter().map(encode).collect()
     }
+}
+
+/// The whole file, its strings last.
+fn with_strings(mut tables: CatalogBytes, strings: StringTable) -> Result<Vec<u8>> {
+    let strings = strings.finish();
+    if strings.len() > u32::MAX as usize {
+        return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));
+    }
+    tables.put(Table::Strings, strings.as_bytes());
+    Ok(tables.finish())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::layout::catalog_versions;
 use super::lock;
+use super::version::Home;
 use super::view::Store;
 use crate::error::{Error, Result};
 use crate::remedy::{Remedy, Setting};
@@ -77,7 +78,10 @@ impl Stale {
 
 /// Whether a version can be opened with all its segments.
 fn is_whole(root: &Path, version: u64) -> bool {
-    let opened = Store::open_catalog(root, version, Access::Map);
-    opened
-        .is_ok_and(|store| (0..store.version.segment_count() as u32).all(|index| store.version.segment(index).is_ok()))
+    let Ok(store) = Store::open_catalog(root, version, Access::Map) else { return false };
+    let is_whole = |&home: &Home| {
+        let mut segments = 0..store.version.segment_count(home).unwrap_or_default() as u32;
+        store.version.home(home).is_ok() && segments.all(|index| store.version.segment(home, index).is_ok())
+    };
+    store.version.homes().is_ok_and(|homes| homes.iter().all(is_whole))
 }

@@ -10,11 +10,11 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::*;
-use crate::format::Stored;
+use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord, Stored};
 use crate::key::Date;
 use crate::panel::Spelling;
 use crate::progress::Silent;
-use crate::segment::{PieceBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{BatchBody, SegmentColumn, SegmentId, SegmentWriter};
 use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
 
@@ -57,26 +57,36 @@ fn publish(root: &Path, model: &Model) -> Store {
         stored,
         dictionary: (column == 0).then(|| codes.clone()),
     };
-    let name = |name: &str, logical, dictionary| SnapshotColumn { name: name.to_owned(), logical, dictionary, key: 0 };
+    let name = |id, name: &str, logical, dictionary, source| SnapshotColumn {
+        id,
+        name: name.to_owned(),
+        logical,
+        dictionary,
+        key: 0,
+        source,
+    };
     let mut snapshot = Snapshot {
         version: writer.version(),
         store_id: writer.store_id(),
         keep: 1,
         settings: String::new(),
         columns: vec![
-            name("code", DataType::Utf8, Some(0)),
-            name("date", DataType::Date32, None),
-            name("x", DataType::Int64, None),
-            name("y", DataType::Float64, None),
+            name(0, "code", DataType::Utf8, Some(0), NONE),
+            name(1, "date", DataType::Date32, None, NONE),
+            name(2, "x", DataType::Int64, None, 0),
+            name(3, "y", DataType::Float64, None, 0),
         ],
         date_spelling: Spelling::Day,
         dictionaries: vec![codes.clone()],
-        segments: Vec::new(),
+        key_segments: SegmentList::default(),
         pieces: Vec::new(),
         chunks: ChunkFile::new(),
         sources: Vec::new(),
         history: Vec::new(),
+        next_column: 4,
+        next_source: 1,
     };
+    let mut contents = SourceContents::default();
     for ordinal in 0..2 {
         let x_stored = [Stored::Bytes1, Stored::Bytes8][ordinal];
         let mut columns = vec![
@@ -103,7 +113,7 @@ fn publish(root: &Path, model: &Model) -> Store {
                 .collect();
             let nulls = |column: usize| cells.iter().filter(|row| row[column].is_none()).count() as u32;
             let layout = stored.iter().enumerate().map(|(column, &stored)| (stored, nulls(column)));
-            let mut body = PieceBody::new(rows.len() as u32, layout);
+            let mut body = BatchBody::new(rows.len() as u32, layout);
             for (column, stored) in stored.iter().enumerate() {
                 let width = stored.byte_len(1) as usize;
                 for (row, cells) in cells.iter().enumerate() {
@@ -114,10 +124,20 @@ fn publish(root: &Path, model: &Model) -> Store {
                     }
                 }
             }
-            segment.write((date(d), 0), 1, rows.len() as u32, body).unwrap();
+            segment.write(date(d), rows.len() as u32, body).unwrap();
         }
-        snapshot.add_sealed(Syncs::run(0, |syncs| segment.finish(syncs)).unwrap());
+        let sealed = Syncs::run(0, |syncs| segment.finish(syncs)).unwrap();
+        let records = contents.segments.add_sealed(vec![sealed], &mut snapshot.chunks);
+        for (values, d) in records.into_iter().zip((0..DATES.len()).filter(|&d| SEGMENTS[d] == ordinal)) {
+            let (date, piece, row_count) = (date(d), 0, values.row_count);
+            let part = PartRecord { date: date.days(), piece, changed: 1, values, present: BatchRecord::NONE };
+            contents.parts.push(part);
+            let record = PieceRecord { keys: BatchRecord::NONE, number: piece, row_count };
+            snapshot.pieces.push(SnapshotPiece { date, place: 0, changed: 1, record });
+        }
     }
+    let tables = SnapshotTables::New(contents);
+    snapshot.sources.push(SnapshotSource { id: 0, name: "only".to_owned(), tables });
     writer.publish(&snapshot).unwrap();
     Store::open(root).unwrap()
 }
@@ -259,8 +279,8 @@ fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
     for (d, (logical, stored)) in logical.iter().zip(&stored).enumerate() {
         let section = store.section_at(d).unwrap();
         let piece = section.only_piece().unwrap().unwrap();
-        let present = piece.segment().columns.len();
-        let chunks = (0..present).map(|position| piece.chunk_bytes(position).as_ptr_range());
+        let batches = piece.batches().unwrap();
+        let chunks = (0..batches[0].columns().len()).map(|position| batches[0].chunk_bytes(position).as_ptr_range());
         for (chunk, column) in chunks.zip(stored.columns()) {
             assert!(chunk.contains(&column.to_data().buffers()[0].as_ptr()), "{}", column.data_type());
         }

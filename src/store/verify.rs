@@ -5,15 +5,18 @@ use std::collections::HashSet;
 use arrow_array::{Array, ArrayRef};
 use serde::Serialize;
 
+use super::batch::Batch;
+use super::catalog::Catalog;
 use super::piece::Piece;
 use super::section::Section;
 use super::stale::Stale;
+use super::version::Home;
 use super::view::Store;
 use crate::compare::KeyOrder;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    ColumnRecord, DictionaryRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord,
-    StrRef, Table, TypeRecord, checksum,
+    BatchRecord, ColumnRecord, DictionaryRecord, NONE, PartRecord, PieceRecord, SectionRecord, SegmentColumnRecord,
+    SegmentRecord, StrRef, Table, TypeRecord, checksum,
 };
 use crate::progress::Observer;
 use crate::segment::Segment;
@@ -137,10 +140,17 @@ impl Store {
             report.rows += rows;
             damages.iter().for_each(|damage| report.add(seen, damage));
         }
-        for index in 0..self.version.segment_count() as u32 {
-            match self.verify_frame(index, seen) {
-                Ok(len) => report.bytes += len,
-                Err(damage) => report.add(seen, &damage),
+        let Ok(homes) = self.version.homes() else { return Ok(()) };
+        for home in homes {
+            let (Ok(tables), Ok(count)) = (self.version.home(home), self.version.segment_count(home)) else { continue };
+            if home != Home::Keys && seen.frames.insert(tables.header().checksum) {
+                report.bytes += tables.byte_len();
+            }
+            for index in 0..count as u32 {
+                match self.verify_frame(home, index, seen) {
+                    Ok(len) => report.bytes += len,
+                    Err(damage) => report.add(seen, &damage),
+                }
             }
         }
         Ok(())
@@ -149,50 +159,63 @@ impl Store {
     /// A checksum of all that the check of a section depends on, besides the bytes of segments and chunk files.
     fn section_identity(&self, index: usize) -> Option<u64> {
         let record: SectionRecord = self.version.catalog.record(Table::Sections, index).ok()?;
-        let pieces = self.version.catalog.records(Table::Pieces, record.piece_start, record.piece_count as usize);
+        let pieces: &[PieceRecord] =
+            self.version.catalog.records(Table::Pieces, record.piece_start, record.piece_count as usize).ok()?;
+        let date = *self.dates().ok()?.get(index)?;
         let mut identity = Vec::new();
-        // Where a piece or its segment stands in this catalog, and since when the rows are what they are, says nothing of
+        // Where a batch or its segment stands in these tables, and since when the rows are what they are, says nothing of
         // the bytes.
-        for piece in pieces.ok()? {
-            let piece: &PieceRecord = piece;
-            let segment: SegmentRecord = self.version.catalog.record(Table::Segments, piece.segment as usize).ok()?;
-            identity.extend(self.segment_identity(&segment)?);
-            identity.extend(bytemuck::bytes_of(&PieceRecord { segment: 0, ..*piece }));
+        let mut add = |home: Home, batch: &BatchRecord| {
+            if batch.segment != NONE {
+                let tables = self.version.home(home).ok()?;
+                let segment: SegmentRecord = tables.record(Table::Segments, batch.segment as usize).ok()?;
+                identity.extend(segment_identity(tables, &segment)?);
+            }
+            identity.extend(bytemuck::bytes_of(&BatchRecord { segment: 0, ..*batch }));
+            Some(())
+        };
+        for piece in pieces {
+            add(Home::Keys, &piece.keys)?;
+        }
+        for place in 0..self.version.sources().ok()?.len() {
+            for PartRecord { values, present, .. } in self.version.parts(place, date).ok()? {
+                add(Home::Source(place), values)?;
+                add(Home::Source(place), present)?;
+            }
         }
         identity.extend(record.row_count.to_le_bytes());
-        identity.extend(self.dates().ok()?.get(index)?.days().to_le_bytes());
+        identity.extend(date.days().to_le_bytes());
         Some(checksum(&identity))
-    }
-
-    /// The records of a segment and its columns.
-    fn segment_identity(&self, segment: &SegmentRecord) -> Option<Vec<u8>> {
-        let columns: &[SegmentColumnRecord] = self
-            .version
-            .catalog
-            .records(Table::SegmentColumns, segment.column_start, segment.column_count as usize)
-            .ok()?;
-        let mut identity = bytemuck::bytes_of(&SegmentRecord { column_start: 0, ..*segment }).to_vec();
-        for column in columns {
-            // The zone's name, and not where it lies in this catalog's strings.
-            let zone = self.version.catalog.string(column.logical.zone).ok()?;
-            let nowhere = StrRef { offset: 0, byte_len: 0 };
-            let logical = TypeRecord { zone: nowhere, ..column.logical };
-            identity.extend(bytemuck::bytes_of(&SegmentColumnRecord { logical, ..*column }));
-            identity.extend(zone.as_bytes());
-        }
-        Some(identity)
     }
 
     /// Every table's checksum, and whether the tables fit together.
     fn verify_tables(&self) -> Vec<Error> {
         let mut damages = self.version.catalog.damaged_tables();
-        if !self.version.catalog.padding_is_zero() {
-            damages.push(self.version.catalog.structure("the bytes between its tables are not zero"));
+        let homes = match self.version.homes() {
+            Ok(homes) => homes,
+            Err(damage) => {
+                damages.push(damage);
+                return damages;
+            }
+        };
+        for home in homes {
+            match self.version.home(home) {
+                Ok(tables) => {
+                    if home != Home::Keys {
+                        damages.extend(tables.damaged_tables());
+                    }
+                    if !tables.padding_is_zero() {
+                        damages.push(tables.structure("the bytes between its tables are not zero"));
+                    }
+                }
+                Err(damage) => damages.push(damage),
+            }
         }
         if damages.is_empty() {
             // Whether whole tables contradict each other.
-            let checks: [&dyn Fn() -> Result<()>; 5] = [
-                &|| self.verify_sources(),
+            let checks: [&dyn Fn() -> Result<()>; 6] = [
+                &|| self.files().map(drop),
+                &|| self.verify_parts(),
                 &|| self.history().map(drop),
                 &|| self.verify_dictionaries(),
                 &|| self.verify_stocks(),
@@ -203,10 +226,32 @@ impl Store {
         damages
     }
 
-    fn verify_sources(&self) -> Result<()> {
-        for source in self.version.catalog.table::<SourceRecord>(Table::Sources)? {
-            self.version.catalog.string(source.path)?;
-            self.version.catalog.string(source.reason)?;
+    /// That each source's parts are of pieces that there are, in order, and as many rows as it counts.
+    fn verify_parts(&self) -> Result<()> {
+        let mut numbers: Vec<(i32, u32)> = Vec::new();
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
+        for (date, section) in self.dates()?.iter().zip(sections) {
+            let pieces: &[PieceRecord] =
+                self.version.catalog.records(Table::Pieces, section.piece_start, section.piece_count as usize)?;
+            let first = numbers.len();
+            numbers.extend(pieces.iter().map(|piece| (date.days(), piece.number)));
+            numbers[first..].sort_unstable();
+        }
+        if !numbers.is_sorted_by(|a, b| a < b) {
+            return Err(self.version.catalog.structure("two pieces of a date have one number"));
+        }
+        for place in 0..self.version.sources()?.len() {
+            let tables = self.version.tables(place)?;
+            let parts = self.version.all_parts(place)?;
+            let is_known = |part: &PartRecord| numbers.binary_search(&(part.date, part.piece)).is_ok();
+            if !parts.is_sorted_by(|a, b| (a.date, a.piece) < (b.date, b.piece)) || !parts.iter().all(is_known) {
+                return Err(tables.structure("its parts are out of order, or of no piece"));
+            }
+            let rows: u64 = parts.iter().map(|part| u64::from(part.values.row_count)).sum();
+            if rows != tables.header().row_count {
+                let counted = tables.header().row_count;
+                return Err(tables.structure(format!("it counts {counted} rows, its parts have {rows}")));
+            }
         }
         Ok(())
     }
@@ -254,17 +299,27 @@ impl Store {
     }
 
     /// The bytes of a segment outside its sections, and its other door; its length, where it was not seen before.
-    fn verify_frame(&self, index: u32, seen: &mut Seen) -> Result<u64> {
-        let open = self.version.segment(index)?;
+    fn verify_frame(&self, home: Home, index: u32, seen: &mut Seen) -> Result<u64> {
+        let open = self.version.segment(home, index)?;
         let segment: &Segment = &open.segment;
-        let pieces: &[PieceRecord] = self.version.catalog.table(Table::Pieces)?;
-        let mut bodies = pieces.iter().filter(|record| record.segment == index);
         let listed = segment.footer_bodies()?;
+        let is_listed = |batch: &BatchRecord| {
+            batch.segment != index || listed.binary_search(&(batch.body_offset, batch.body_len)).is_ok()
+        };
         // Sections that later versions replaced stay in the footer.
-        if !bodies.all(|record| listed.binary_search(&(record.body_offset, record.body_len)).is_ok()) {
+        let all_are = match home {
+            Home::Keys => {
+                self.version.catalog.table::<PieceRecord>(Table::Pieces)?.iter().all(|piece| is_listed(&piece.keys))
+            }
+            Home::Source(place) => {
+                let parts = self.version.all_parts(place)?;
+                parts.iter().all(|part| is_listed(&part.values) && is_listed(&part.present))
+            }
+        };
+        if !all_are {
             return Err(Error::structure(segment.path(), "its Arrow footer and the catalog name other sections"));
         }
-        let identity = self.segment_identity(&open.record).map(|identity| checksum(&identity));
+        let identity = segment_identity(self.version.home(home)?, &open.record).map(|identity| checksum(&identity));
         if identity.is_some_and(|identity| !seen.frames.insert(identity)) {
             return Ok(0);
         }
@@ -288,8 +343,10 @@ impl Section {
             let before = damages.len();
             match part.only_piece() {
                 Ok(Some(piece)) => {
-                    let chunks = (0..piece.segment().columns.len()).map(|position| piece.chunk(position).map(drop));
-                    damages.extend(chunks.filter_map(Result::err));
+                    match piece.batches() {
+                        Ok(batches) => damages.extend(batches.into_iter().flat_map(Batch::damages)),
+                        Err(damage) => damages.push(damage),
+                    }
                     if damages.len() == before {
                         damages.extend(part.verify_keys(piece).err());
                     }
@@ -337,14 +394,30 @@ impl Section {
         if key.iter().any(|column| column.null_count() > 0) {
             return wrong(format!("a key column of {} has nulls", self.date()));
         }
-        let dates = piece.chunk(1)?;
+        let dates = piece.days()?;
         let days = arrow_array::cast::AsArray::as_primitive_opt::<arrow_array::types::Date32Type>(&dates);
         let right = |days: &arrow_array::Date32Array| days.values().iter().all(|&day| day == self.date().days());
-        if !days.is_some_and(right) || piece.null_count(0) + piece.null_count(1) != 0 {
+        if !days.is_some_and(right) || dates.null_count() > 0 {
             return wrong(format!("rows of {} carry another date", self.date()));
         }
         Ok(())
     }
+}
+
+/// The records of a segment and its columns.
+fn segment_identity(tables: &Catalog, segment: &SegmentRecord) -> Option<Vec<u8>> {
+    let columns: &[SegmentColumnRecord] =
+        tables.records(Table::SegmentColumns, segment.column_start, segment.column_count as usize).ok()?;
+    let mut identity = bytemuck::bytes_of(&SegmentRecord { column_start: 0, ..*segment }).to_vec();
+    for column in columns {
+        // The zone's name, and not where it lies among these strings.
+        let zone = tables.string(column.logical.zone).ok()?;
+        let nowhere = StrRef { offset: 0, byte_len: 0 };
+        let logical = TypeRecord { zone: nowhere, ..column.logical };
+        identity.extend(bytemuck::bytes_of(&SegmentColumnRecord { logical, ..*column }));
+        identity.extend(zone.as_bytes());
+    }
+    Some(identity)
 }
 
 /// An error with its causes, in one line.

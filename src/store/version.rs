@@ -1,61 +1,106 @@
-//! One version, open: its catalog, what the small tables say, and the segments that were used so far. All handles of it
-//! share this.
+//! One version, open: its catalog, what the small tables say, its sources, and the segments that were used so far. All
+//! handles of it share this. It is seen whole, or as one of its sources sees it: that source's rows and columns, as if
+//! there were no other.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{ArrayRef, StringArray, StringViewArray, cast::AsArray};
+use arrow_array::{Array, ArrayRef, StringArray, StringViewArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
-use super::chunks::Chunks;
 use super::entries::VersionEntry;
+use super::open_segment::{OpenSegment, Segments};
+use super::part::PRESENT_NAME;
 use super::{dictionary, logical};
 use crate::error::{Error, Result, Wanted};
 use crate::format::{
-    ColumnRecord, HistoryRecord, NONE, SEGMENT_DIR, SegmentColumnRecord, SegmentRecord, Stored, Table, TypeRecord,
-    segment_name,
+    CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, SegmentColumnRecord, SourceRecord, Stored,
+    Table, TypeRecord, tables_name,
 };
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema, can_be_key};
-use crate::segment::{Segment, SegmentColumn};
+use crate::segment::SegmentColumn;
 use crate::storage::Access;
 
-/// One version of the store at `root`.
+/// The id of the code column, and that of the date column.
+pub(super) const CODE: u32 = 0;
+pub(super) const DAY: u32 = 1;
+
+/// One version of the store at `root`, or what one source has of it.
 #[derive(Debug)]
 pub(super) struct Version {
     pub(super) root: PathBuf,
     pub(super) access: Access,
-    pub(super) catalog: Catalog,
-    parts: OnceLock<Parts>,
+    pub(super) catalog: Arc<Catalog>,
+    shared: Arc<Shared>,
+    /// Which source sees it; `None` sees all.
+    source: Option<usize>,
+    view: OnceLock<View>,
     dates: OnceLock<Vec<Date>>,
+}
+
+/// What all views of a version share.
+#[derive(Debug)]
+struct Shared {
+    panel: OnceLock<Panel>,
+    sources: OnceLock<Box<[SourceTables]>>,
     /// The codes in the order of stock numbers, as a string view.
     code_views: OnceLock<StringViewArray>,
-    segments: Box<[OnceLock<Arc<OpenSegment>>]>,
+    /// Those that hold keys alone.
+    key_segments: Segments,
 }
 
-/// What the small tables say, taken apart once.
+/// What the small tables say of the columns, taken apart once.
 #[derive(Debug)]
-struct Parts {
+struct Panel {
+    code: Column,
+    code_dictionary: Option<ArrayRef>,
+    date_name: String,
+    date_form: DateForm,
+    columns: Vec<PanelColumn>,
+    /// By id.
+    places: HashMap<u32, usize>,
+}
+
+/// One column of the panel.
+#[derive(Debug)]
+struct PanelColumn {
+    column: Column,
+    dictionary: Option<ArrayRef>,
+    id: u32,
+    /// Its place in the key, from 1; 0 for a column that is no part of it.
+    key: u8,
+    /// The id of its source; `NONE` for a key column.
+    source: u32,
+}
+
+/// What is seen.
+#[derive(Debug)]
+struct View {
     schema: PanelSchema,
-    /// For each column, code and date included, the values of its dictionary.
-    dictionaries: Vec<Option<ArrayRef>>,
+    /// For each of its columns, the place in the panel.
+    places: Vec<usize>,
+    /// For each of its columns, the place of its source among the version's; `None` for a key column.
+    owners: Vec<Option<usize>>,
 }
 
-/// A segment and the columns it holds.
+/// One source, opened at its first use.
 #[derive(Debug)]
-pub(super) struct OpenSegment {
-    pub(super) record: SegmentRecord,
-    pub(super) columns: Vec<SegmentColumn>,
-    pub(super) chunks: Chunks,
-    pub(super) segment: Segment,
+pub(super) struct SourceTables {
+    pub(super) record: SourceRecord,
+    pub(super) name: String,
+    open: OnceLock<(Catalog, Segments)>,
 }
 
-impl OpenSegment {
-    /// Where the `index`-th of the panel's columns stands among the segment's; code and date not counted.
-    pub(super) fn position(&self, index: usize) -> Option<usize> {
-        self.columns.binary_search_by_key(&(index as u32 + 2), |column| column.column).ok()
-    }
+/// Which file of tables lists a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Home {
+    /// The catalog: it holds keys alone.
+    Keys,
+    /// The tables of the source at this place.
+    Source(usize),
 }
 
 impl Version {
@@ -67,22 +112,44 @@ impl Version {
         if catalog.header().version != number {
             return Err(catalog.structure(format!("it says it is version {}", catalog.header().version)));
         }
-        let segment_count =
-            catalog.header().tables[Table::Segments as usize].byte_len as usize / size_of::<SegmentRecord>();
+        let shared = Shared {
+            panel: OnceLock::new(),
+            sources: OnceLock::new(),
+            code_views: OnceLock::new(),
+            key_segments: Segments::of(&catalog),
+        };
         Ok(Version {
             root: root.to_owned(),
             access,
-            catalog,
-            parts: OnceLock::new(),
+            catalog: Arc::new(catalog),
+            shared: Arc::new(shared),
+            source: None,
+            view: OnceLock::new(),
             dates: OnceLock::new(),
-            code_views: OnceLock::new(),
-            segments: (0..segment_count).map(|_| OnceLock::new()).collect(),
         })
     }
 
-    /// The panel's columns in their logical types.
+    /// The version as the source at `place` sees it.
+    pub(super) fn of_source(&self, place: usize) -> Version {
+        Version {
+            root: self.root.clone(),
+            access: self.access,
+            catalog: self.catalog.clone(),
+            shared: self.shared.clone(),
+            source: Some(place),
+            view: OnceLock::new(),
+            dates: OnceLock::new(),
+        }
+    }
+
+    /// The source that sees it; `None` sees all.
+    pub(super) fn source(&self) -> Option<usize> {
+        self.source
+    }
+
+    /// The columns that are seen, in their logical types.
     pub(super) fn schema(&self) -> Result<&PanelSchema> {
-        Ok(&self.parts()?.schema)
+        Ok(&self.view()?.schema)
     }
 
     /// The dates that have a section, ascending.
@@ -90,13 +157,39 @@ impl Version {
         if let Some(dates) = self.dates.get() {
             return Ok(dates);
         }
-        let days: &[i32] = self.catalog.table(Table::Dates)?;
+        let days: Vec<i32> = match self.source {
+            None => self.catalog.table(Table::Dates)?.to_vec(),
+            Some(place) => {
+                let mut days: Vec<i32> = self.all_parts(place)?.iter().map(|part| part.date).collect();
+                days.dedup();
+                days
+            }
+        };
         let dates = days.iter().map(|&days| Date::from_days(days)).collect::<Option<Vec<Date>>>();
         let dates = dates.ok_or_else(|| self.catalog.structure("a date lies outside the years 0000 to 9999"))?;
         if !dates.is_sorted_by(|a, b| a < b) {
             return Err(self.catalog.structure("its dates are out of order"));
         }
         Ok(self.dates.get_or_init(|| dates))
+    }
+
+    /// Rows that are seen.
+    pub(super) fn row_count(&self) -> Result<u64> {
+        match self.source {
+            None => Ok(self.catalog.header().row_count),
+            Some(place) if self.is_new(place)? => Ok(0),
+            Some(place) => Ok(self.tables(place)?.header().row_count),
+        }
+    }
+
+    /// Whether the source at `place` is one that is yet to come: it has no rows, and no columns but those of the key.
+    fn is_new(&self, place: usize) -> Result<bool> {
+        Ok(place == self.sources()?.len())
+    }
+
+    /// For each column that is seen, its place among those of the whole store.
+    pub(super) fn places(&self) -> Result<&[usize]> {
+        Ok(&self.view()?.places)
     }
 
     /// All versions up to this one, oldest first, collected ones included.
@@ -119,7 +212,9 @@ impl Version {
 
     /// The codes in the order of stock numbers.
     pub(super) fn codes(&self) -> Result<&StringArray> {
-        self.dictionary(0)?
+        self.panel()?
+            .code_dictionary
+            .as_ref()
             .and_then(|codes| codes.as_string_opt())
             .ok_or_else(|| self.catalog.structure("its codes are no text"))
     }
@@ -127,7 +222,7 @@ impl Version {
     /// As [`codes`](Version::codes), as a string view, made at its first use.
     pub(super) fn code_views(&self) -> Result<&StringViewArray> {
         let codes = self.codes()?;
-        Ok(self.code_views.get_or_init(|| codes.into()))
+        Ok(self.shared.code_views.get_or_init(|| codes.into()))
     }
 
     /// The codes of all stocks, in the order in which sections hold them.
@@ -139,7 +234,7 @@ impl Version {
 
     /// The code of the stock with this number, of a table of the catalog.
     pub(super) fn code_of<'a>(&self, codes: &'a StringArray, stock: u32) -> Result<&'a str> {
-        let is_known = (stock as usize) < arrow_array::Array::len(codes);
+        let is_known = (stock as usize) < codes.len();
         let unknown = || self.catalog.structure("its stock order names unknown stocks");
         is_known.then(|| codes.value(stock as usize)).ok_or_else(unknown)
     }
@@ -151,24 +246,15 @@ impl Version {
 
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
     pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
-        Ok(self.parts()?.dictionaries.get(column).and_then(Option::as_ref))
+        let panel = self.panel()?;
+        Ok(match column {
+            0 => panel.code_dictionary.as_ref(),
+            1 => None,
+            other => self.view()?.places.get(other - 2).and_then(|&place| panel.columns[place].dictionary.as_ref()),
+        })
     }
 
-    /// Name and logical type of column `column`; column 0 is the code, column 1 the date.
-    pub(super) fn column(&self, column: usize) -> Result<(&str, &DataType)> {
-        let schema = self.schema()?;
-        let column = match column {
-            0 => &schema.code,
-            1 => return Ok((&schema.date_name, &DataType::Date32)),
-            other => schema
-                .columns
-                .get(other - 2)
-                .ok_or_else(|| self.catalog.structure(format!("a segment names unknown column {other}")))?,
-        };
-        Ok((&column.name, &column.data_type))
-    }
-
-    /// Logical type of the `index`-th of the panel's columns, code and date not counted.
+    /// Logical type of the `index`-th of the columns, code and date not counted.
     pub(super) fn panel_type(&self, index: usize) -> Result<&DataType> {
         let columns = &self.schema()?.columns;
         columns.get(index).map(|column| &column.data_type).ok_or_else(|| Error::NotFound {
@@ -178,105 +264,221 @@ impl Version {
         })
     }
 
-    /// How many segments it uses.
-    pub(super) fn segment_count(&self) -> usize {
-        self.segments.len()
+    /// The id of the `index`-th of the columns and the place of its source, `None` for a key column; `None` where there
+    /// are not so many.
+    pub(super) fn column_place(&self, index: usize) -> Result<Option<(u32, Option<usize>)>> {
+        let (view, panel) = (self.view()?, self.panel()?);
+        Ok(view.places.get(index).map(|&place| (panel.columns[place].id, view.owners[index])))
     }
 
-    /// Segment `index`, opened at its first use.
-    pub(super) fn segment(&self, index: u32) -> Result<&Arc<OpenSegment>> {
-        let slot = self
-            .segments
-            .get(index as usize)
-            .ok_or_else(|| self.catalog.structure(format!("a section names unknown segment {index}")))?;
-        if let Some(open) = slot.get() {
+    /// The sources.
+    pub(super) fn sources(&self) -> Result<&[SourceTables]> {
+        if let Some(sources) = self.shared.sources.get() {
+            return Ok(sources);
+        }
+        let records: &[SourceRecord] = self.catalog.table(Table::Sources)?;
+        let source = |&record: &SourceRecord| {
+            let name = self.catalog.string(record.name)?.to_owned();
+            Ok(SourceTables { record, name, open: OnceLock::new() })
+        };
+        let sources = records.iter().map(source).collect::<Result<_>>()?;
+        Ok(self.shared.sources.get_or_init(|| sources))
+    }
+
+    /// The tables of the source at `place`.
+    ///
+    /// # Errors
+    /// When there is none, or they are damaged.
+    pub(super) fn tables(&self, place: usize) -> Result<&Catalog> {
+        Ok(&self.opened(place)?.0)
+    }
+
+    fn opened(&self, place: usize) -> Result<&(Catalog, Segments)> {
+        let unknown = || self.catalog.structure(format!("it has no source {place}"));
+        let source = self.sources()?.get(place).ok_or_else(unknown)?;
+        if let Some(open) = source.open.get() {
             return Ok(open);
         }
-        let record: SegmentRecord = self.catalog.record(Table::Segments, index as usize)?;
-        let columns = self
-            .catalog
-            .records(Table::SegmentColumns, record.column_start, record.column_count as usize)?
-            .iter()
-            .map(|column: &SegmentColumnRecord| {
-                let (name, _) = self.column(column.column as usize)?;
-                let logical = self.logical_type(&column.logical, name)?;
-                let stored = Stored::from_number(column.stored)
-                    .ok_or_else(|| self.catalog.structure(format!("stored type {} is unknown", column.stored)))?;
-                let dictionary = (stored == Stored::Codes).then(|| self.dictionary(column.column as usize));
-                Ok(SegmentColumn {
-                    column: column.column,
-                    name: name.to_owned(),
-                    logical,
-                    stored,
-                    dictionary: dictionary.transpose()?.flatten().cloned(),
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let keys: Vec<_> = columns.iter().take(2).map(|column| (column.column, column.stored)).collect();
-        let ascending = columns.is_sorted_by(|a, b| a.column < b.column);
-        if !ascending || keys != [(0, Stored::Codes), (1, Stored::Bytes4)] {
-            return Err(self.catalog.structure(format!(
-                "segment {index} does not begin with code and date, or its columns are out of order"
-            )));
+        let SourceRecord { version, ordinal, header_checksum, .. } = source.record;
+        let path = self.root.join(CATALOG_DIR).join(tables_name(version, ordinal));
+        let tables = Catalog::open_tables(&path, header_checksum, self.access)?;
+        let segments = Segments::of(&tables);
+        Ok(source.open.get_or_init(|| (tables, segments)))
+    }
+
+    /// The parts of the source at `place`, by date and piece.
+    pub(super) fn all_parts(&self, place: usize) -> Result<&[PartRecord]> {
+        if self.is_new(place)? { Ok(&[]) } else { self.tables(place)?.table(Table::Parts) }
+    }
+
+    /// The parts that the source at `place` has of a date.
+    pub(super) fn parts(&self, place: usize, date: Date) -> Result<&[PartRecord]> {
+        let all = self.all_parts(place)?;
+        let start = all.partition_point(|part| part.date < date.days());
+        let len = all[start..].iter().take_while(|part| part.date == date.days()).count();
+        Ok(&all[start..start + len])
+    }
+
+    /// What the source at `place` has of a piece; `None` where it has no row of it.
+    pub(super) fn part(&self, place: usize, date: Date, piece: u32) -> Result<Option<PartRecord>> {
+        let all = self.all_parts(place)?;
+        let found = all.binary_search_by_key(&(date.days(), piece), |part| (part.date, part.piece));
+        Ok(found.ok().map(|at| all[at]))
+    }
+
+    /// All files of tables with their segments' homes: the catalog, then the sources.
+    pub(super) fn homes(&self) -> Result<Vec<Home>> {
+        Ok(std::iter::once(Home::Keys).chain((0..self.sources()?.len()).map(Home::Source)).collect())
+    }
+
+    /// The file of tables that lists the segments of `home`.
+    pub(super) fn home(&self, home: Home) -> Result<&Catalog> {
+        match home {
+            Home::Keys => Ok(&self.catalog),
+            Home::Source(place) => self.tables(place),
         }
-        let path = self.root.join(SEGMENT_DIR).join(segment_name(record.version, record.ordinal));
-        let segment = Segment::open(&path, record.file_len, self.access)?;
-        let chunks = Chunks::open(&self.root, &record, self.access)?;
-        Ok(slot.get_or_init(|| Arc::new(OpenSegment { record, columns, chunks, segment })))
     }
 
-    /// The logical type in a record of the column `name`.
-    pub(super) fn logical_type(&self, record: &TypeRecord, name: &str) -> Result<DataType> {
-        let zone = self.catalog.string(record.zone)?;
-        logical::decode(record, zone)
-            .ok_or_else(|| self.catalog.structure(format!("column {name:?} has an unknown type")))
-    }
-
-    fn parts(&self) -> Result<&Parts> {
-        if let Some(parts) = self.parts.get() {
-            return Ok(parts);
+    /// How many segments are listed there.
+    pub(super) fn segment_count(&self, home: Home) -> Result<usize> {
+        match home {
+            Home::Keys => Ok(self.shared.key_segments.len()),
+            Home::Source(place) => Ok(self.opened(place)?.1.len()),
         }
-        let parts = self.read_parts()?;
-        Ok(self.parts.get_or_init(|| parts))
     }
 
-    fn read_parts(&self) -> Result<Parts> {
+    /// Segment `index` of those listed there, opened at its first use.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged.
+    pub(super) fn segment(&self, home: Home, index: u32) -> Result<&Arc<OpenSegment>> {
+        let (tables, segments) = match home {
+            Home::Keys => (&*self.catalog, &self.shared.key_segments),
+            Home::Source(place) => self.opened(place).map(|(tables, segments)| (tables, segments))?,
+        };
+        let store = (&*self.root, self.access, self.catalog.header().store_id);
+        segments.get(index, store, tables, |record| self.segment_column(tables, record))
+    }
+
+    /// A column of a segment that `tables` lists.
+    fn segment_column(&self, tables: &Catalog, record: &SegmentColumnRecord) -> Result<SegmentColumn> {
+        let stored = Stored::from_number(record.stored)
+            .ok_or_else(|| tables.structure(format!("stored type {} is unknown", record.stored)))?;
+        let panel = self.panel()?;
+        let (name, dictionary) = match record.column {
+            CODE => (panel.code.name.as_str(), panel.code_dictionary.as_ref()),
+            DAY => (panel.date_name.as_str(), None),
+            PRESENT => (PRESENT_NAME, None),
+            id => {
+                let unknown = || tables.structure(format!("a segment names unknown column {id}"));
+                let column = panel.places.get(&id).map(|&place| &panel.columns[place]).ok_or_else(unknown)?;
+                (column.column.name.as_str(), column.dictionary.as_ref())
+            }
+        };
+        Ok(SegmentColumn {
+            column: record.column,
+            name: name.to_owned(),
+            logical: logical_type(tables, &record.logical, name)?,
+            stored,
+            dictionary: dictionary.filter(|_| stored == Stored::Codes).cloned(),
+        })
+    }
+
+    fn view(&self) -> Result<&View> {
+        if let Some(view) = self.view.get() {
+            return Ok(view);
+        }
+        let (panel, sources) = (self.panel()?, self.sources()?);
+        let seen = |column: &PanelColumn| match self.source {
+            None => true,
+            Some(place) => column.key > 0 || sources.get(place).is_some_and(|source| source.record.id == column.source),
+        };
+        let places: Vec<usize> = (0..panel.columns.len()).filter(|&place| seen(&panel.columns[place])).collect();
+        let owner = |&place: &usize| match panel.columns[place] {
+            PanelColumn { source: NONE, .. } => Ok(None),
+            PanelColumn { source, .. } => {
+                let found = sources.iter().position(|known| known.record.id == source);
+                found.map(Some).ok_or_else(|| self.catalog.structure(format!("a column is of unknown source {source}")))
+            }
+        };
+        let owners = places.iter().map(owner).collect::<Result<_>>()?;
+        let columns: Vec<&PanelColumn> = places.iter().map(|&place| &panel.columns[place]).collect();
+        let mut key: Vec<(u8, usize)> =
+            columns.iter().enumerate().filter(|(_, c)| c.key > 0).map(|(index, c)| (c.key, index)).collect();
+        key.sort_unstable();
+        let schema = PanelSchema {
+            code: panel.code.clone(),
+            date_name: panel.date_name.clone(),
+            date_form: panel.date_form.clone(),
+            columns: columns.iter().map(|column| column.column.clone()).collect(),
+            key: key.into_iter().map(|(_, index)| index).collect(),
+        };
+        Ok(self.view.get_or_init(|| View { schema, places, owners }))
+    }
+
+    fn panel(&self) -> Result<&Panel> {
+        if let Some(panel) = self.shared.panel.get() {
+            return Ok(panel);
+        }
+        let panel = self.read_panel()?;
+        Ok(self.shared.panel.get_or_init(|| panel))
+    }
+
+    fn read_panel(&self) -> Result<Panel> {
         let records: &[ColumnRecord] = self.catalog.table(Table::Columns)?;
-        let mut columns = Vec::with_capacity(records.len());
-        let mut dictionaries = Vec::with_capacity(records.len());
-        for record in records {
-            let name = self.catalog.string(record.name)?.to_owned();
-            let data_type = self.logical_type(&record.logical, &name)?;
-            columns.push(Column { name, data_type });
-            let dictionary = (record.dictionary != NONE).then(|| dictionary::get(&self.catalog, record.dictionary));
-            dictionaries.push(dictionary.transpose()?);
-        }
-        let [_, date, ..] = records else {
+        let [code, date, rest @ ..] = records else {
             return Err(self.catalog.structure("it lacks the code or the date column"));
         };
+        let column = |record: &ColumnRecord| {
+            let name = self.catalog.string(record.name)?.to_owned();
+            let data_type = logical_type(&self.catalog, &record.logical, &name)?;
+            Ok(Column { name, data_type })
+        };
+        let dictionary = |record: &ColumnRecord| {
+            (record.dictionary != NONE).then(|| dictionary::get(&self.catalog, record.dictionary)).transpose()
+        };
+        let rest: &[ColumnRecord] = rest;
+        let columns = rest.iter().map(|record| {
+            let (id, key, source) = (record.id, record.key, record.source);
+            Ok(PanelColumn { column: column(record)?, dictionary: dictionary(record)?, id, key, source })
+        });
+        let columns = columns.collect::<Result<Vec<PanelColumn>>>()?;
         let format = self.catalog.string(date.spelling_format)?;
         let spelling = logical::decode_spelling(date.spelling, format)
             .ok_or_else(|| self.catalog.structure("its dates have an unknown spelling"))?;
-        let rest = columns.split_off(2);
-        let [code, date] = <[Column; 2]>::try_from(columns)
-            .map_err(|_| self.catalog.structure("it lacks the code or the date column"))?;
-        let date_form = DateForm { data_type: date.data_type, spelling };
-        let key = key_of(records, &rest).ok_or_else(|| self.catalog.structure("its key columns make no key"))?;
-        let schema = PanelSchema { code, date_name: date.name, date_form, columns: rest, key };
-        Ok(Parts { schema, dictionaries })
+        if !is_key([code, date], &columns) {
+            return Err(self.catalog.structure("its key columns make no key"));
+        }
+        let mut ids: Vec<u32> = records.iter().map(|record| record.id).collect();
+        ids.sort_unstable();
+        if (code.id, date.id) != (CODE, DAY) || !ids.is_sorted_by(|a, b| a < b) || ids.last() == Some(&PRESENT) {
+            return Err(self.catalog.structure("the ids of its columns are none"));
+        }
+        let Column { name: date_name, data_type } = column(date)?;
+        Ok(Panel {
+            code: column(code)?,
+            code_dictionary: dictionary(code)?,
+            date_name,
+            date_form: DateForm { data_type, spelling },
+            places: columns.iter().enumerate().map(|(place, column)| (column.id, place)).collect(),
+            columns,
+        })
     }
 }
 
-/// The places of the key columns among `columns`, whose records follow those of code and date; `None` where their
-/// numbers or types are none of a key.
-fn key_of(records: &[ColumnRecord], columns: &[Column]) -> Option<Vec<usize>> {
-    if records.iter().take(2).any(|record| record.key > 0) {
-        return None;
-    }
-    let rest = records.get(2..)?.iter().enumerate();
-    let mut key: Vec<(u8, usize)> = rest.filter(|(_, r)| r.key > 0).map(|(place, r)| (r.key, place)).collect();
-    key.sort_unstable();
-    let is_whole = key.iter().enumerate().all(|(n, &(number, _))| usize::from(number) == n + 1);
-    let is_typed = key.iter().all(|&(_, place)| can_be_key(&columns[place].data_type));
-    (is_whole && is_typed).then(|| key.into_iter().map(|(_, place)| place).collect())
+/// The logical type in a record of the column `name`, of a file of tables.
+pub(super) fn logical_type(tables: &Catalog, record: &TypeRecord, name: &str) -> Result<DataType> {
+    let zone = tables.string(record.zone)?;
+    logical::decode(record, zone).ok_or_else(|| tables.structure(format!("column {name:?} has an unknown type")))
+}
+
+/// Whether the key columns among `columns`, whose records follow those of code and date, have numbers and types of a key.
+fn is_key(first: [&ColumnRecord; 2], columns: &[PanelColumn]) -> bool {
+    let mut numbers: Vec<u8> = columns.iter().map(|column| column.key).filter(|&key| key > 0).collect();
+    numbers.sort_unstable();
+    let is_whole = numbers.iter().enumerate().all(|(n, &number)| usize::from(number) == n + 1);
+    let fits = |column: &PanelColumn| {
+        (column.key > 0) == (column.source == NONE) && (column.key == 0 || can_be_key(&column.column.data_type))
+    };
+    first.iter().all(|record| record.key == 0) && is_whole && columns.iter().all(fits)
 }

@@ -11,14 +11,15 @@ use arrow_array::ArrayRef;
 use super::catalog::Catalog;
 use super::entries::VersionEntry;
 use super::layout::{self, catalog_versions};
-use super::section::{Bytes, Section};
+use super::piece::Bytes;
+use super::section::Section;
 use super::version::Version;
 use super::{absent, lock};
 use crate::error::{Damage, Error, Result, Wanted};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, FORMAT_VERSION, HistoryRecord, SectionRecord, Table, catalog_name,
 };
-use crate::hint::{listed, nearest};
+use crate::hint::{instead, listed, nearest};
 use crate::key::{Date, StockId};
 use crate::panel::PanelSchema;
 use crate::storage;
@@ -190,6 +191,38 @@ impl Store {
     /// Rows of the panel.
     pub fn row_count(&self) -> u64 {
         self.version.catalog.header().row_count
+    }
+
+    /// The names of the sources, the first one first.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn source_names(&self) -> Result<Vec<&str>> {
+        Ok(self.version.sources()?.iter().map(|source| source.name.as_str()).collect())
+    }
+
+    /// The place of the source `name`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], naming those that there are.
+    pub(crate) fn find_source(&self, name: &str) -> Result<usize> {
+        let names = self.source_names()?;
+        names.iter().position(|known| *known == name).ok_or_else(|| Error::NotFound {
+            wanted: Wanted::Source,
+            what: format!("source {name:?} in {}", self.path().display()),
+            hint: instead(name, &names, "the sources are", "the store's information names them"),
+        })
+    }
+
+    /// The store as the source at `place` sees it: its rows and columns, and nothing of the others.
+    pub(crate) fn of_source(&self, place: usize) -> Store {
+        Store { version: Arc::new(self.version.of_source(place)) }
+    }
+
+    /// The ids of the next new column and of the next new source.
+    pub(crate) fn next_ids(&self) -> (u32, u32) {
+        let header = self.version.catalog.header();
+        (header.next_column, header.next_source)
     }
 
     /// How many versions the store keeps.

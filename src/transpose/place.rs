@@ -39,19 +39,23 @@ pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Resu
     if Store::open(&real_out).is_ok() {
         return refuse("is a store".to_owned());
     }
-    // A store of an unknown origin has nothing that files could meet.
-    let Ok(origin) = serde_json::from_str::<Origin>(&store.settings()?) else { return Ok(()) };
-    let Ok(source) = origin.source.canonicalize() else { return Ok(()) };
-    if real_out == source {
-        return refuse(format!("is the folder that {} is built from", store.path().display()));
+    for place in 0..store.source_names()?.len() {
+        // A source of an unknown origin has nothing that files could meet.
+        let Ok(origin) = serde_json::from_str::<Origin>(&store.of_source(place).settings()?) else { continue };
+        let Ok(source) = origin.source.canonicalize() else { continue };
+        if real_out == source {
+            return refuse(format!("is the folder that {} is built from", store.path().display()));
+        }
+        if let Ok(below) = file.strip_prefix(&source)
+            && origin.options.pattern.fits(below)
+        {
+            return refuse(format!(
+                "lies where {} is built from, and its files would be taken for stocks",
+                store.path().display()
+            ));
+        }
     }
-    match file.strip_prefix(&source) {
-        Ok(below) if origin.options.pattern.fits(below) => refuse(format!(
-            "lies where {} is built from, and its files would be taken for stocks",
-            store.path().display()
-        )),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// `path` without links, also where its last parts are not there yet.

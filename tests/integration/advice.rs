@@ -11,7 +11,7 @@ use arrow_array::{
     NullArray, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow_schema::{Field, Schema};
-use transect::format::SourceStatus;
+use transect::format::FileStatus;
 use transect::remedy::{Remedy, Setting};
 use transect::skipped::Skipped;
 use transect::source::SourceOptions;
@@ -44,8 +44,8 @@ fn build(source: &Path, told: &Told) -> Outcome {
     let build = Build::new(source, &store).options(told.options.clone()).memory(told.memory);
     match build.workers(1).allow(Guard::ALL).run() {
         Ok(report) => {
-            let sources = Store::open(&store).unwrap().sources().unwrap();
-            let read = sources.into_iter().filter(|source| source.status != SourceStatus::Skipped);
+            let sources = Store::open(&store).unwrap().files().unwrap();
+            let read = sources.into_iter().filter(|source| source.status != FileStatus::Skipped);
             Outcome { read: read.map(|source| source.path).collect(), skipped: report.skipped }
         }
         Err(Error::Inputs { skipped, .. }) => Outcome { read: BTreeSet::new(), skipped },

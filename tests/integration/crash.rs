@@ -88,7 +88,7 @@ fn nothing_is_removed_before_what_makes_it_needless_is_synced() {
     done[4..].sort_unstable();
     let right = ["sync panel.store", "remove 0000000001", "sync catalog"];
     assert_eq!(done[1..4], right);
-    assert_eq!(done[4..], ["remove 00000001-0000.arrow", "remove 00000001.chunks"]);
+    assert_eq!(done[4..], ["remove 0000000001-0000", "remove 00000001-0000.arrow", "remove 00000001.chunks"]);
 }
 
 fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
@@ -341,7 +341,8 @@ fn nothing_gets_its_name_before_its_bytes_are_synced_and_current_comes_last() {
         renamed.push(to.strip_prefix(place.store()).unwrap().to_str().unwrap().to_owned());
     }
     let chunks = "segment/00000002.chunks";
-    assert_eq!(renamed, ["segment/00000002-0000.arrow", chunks, "catalog/0000000002", "CURRENT"]);
+    let (tables, catalog) = ("catalog/0000000002-0000", "catalog/0000000002");
+    assert_eq!(renamed, ["segment/00000002-0000.arrow", chunks, tables, catalog, "CURRENT"]);
     let parent = Step::SyncDir(place.store().parent().unwrap().to_owned());
     let current = steps.iter().position(|step| matches!(step, Step::Rename(_, to) if to.ends_with("CURRENT"))).unwrap();
     assert!(steps[..current].contains(&parent), "the store's own name is not synced");
@@ -430,6 +431,7 @@ fn a_reader_keeps_its_version_through_forced_rebuilds() {
             "LOCK",
             "catalog",
             "catalog/0000000004",
+            "catalog/0000000004-0000",
             "segment",
             "segment/00000004-0000.arrow",
             "segment/00000004.chunks"

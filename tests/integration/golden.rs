@@ -90,7 +90,7 @@ fn a_store_of_format_version_1_is_read_whole() {
         assert_eq!(store.stocks().unwrap(), ["000001.SZ", "600000.SH", "BRK.B"]);
         let dates: Vec<String> = store.dates().unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(dates, ["20231229", "20240102", "20240103"]);
-        assert_eq!(store.info().unwrap().read_files, 3);
+        assert_eq!(store.info().unwrap().sources[0].read_files, 3);
     }
 }
 

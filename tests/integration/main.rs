@@ -32,6 +32,7 @@ mod reruns;
 mod room;
 mod scene;
 mod seeded;
+mod sources;
 mod spec;
 mod stale;
 #[cfg(feature = "cli")]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::format::{
-    Current, LockNote, TABLE_COUNT, Table, parse_catalog_name, parse_chunks_name, parse_header, parse_segment_name,
-    table,
+    Current, LockNote, MAGIC, SOURCE_MAGIC, TABLE_COUNT, Table, parse_catalog_name, parse_chunks_name, parse_header,
+    parse_segment_name, table,
 };
 use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{Cast, Pattern, parse_type};
@@ -110,13 +110,20 @@ fn world() -> Place {
 fn the_records_of_a_store_are_read_or_refused() {
     let place = world();
     let read = |name: &str| fs::read(place.store().join(name)).unwrap();
-    let corpus = [read("CURRENT"), read("LOCK"), read("catalog/0000000001"), read("segment/00000001.chunks")];
+    let corpus = [
+        read("CURRENT"),
+        read("LOCK"),
+        read("catalog/0000000001"),
+        read("catalog/0000000001-0000"),
+        read("segment/00000001.chunks"),
+    ];
     for round in 0..rounds() {
         let mut random = Random::new(round as u64);
         for _ in 0..5_000 {
             let bytes = mutant(&mut random, &corpus);
             let _ = (Current::parse(&bytes).is_ok(), LockNote::parse(&bytes).is_some());
-            if let Ok(header) = parse_header(&bytes) {
+            for magic in [MAGIC, SOURCE_MAGIC] {
+                let Ok(header) = parse_header(&bytes, magic) else { continue };
                 for number in 0..TABLE_COUNT {
                     let _ = Table::ALL.get(number).map(|kind| table::<u8>(&bytes, &header, *kind).is_ok());
                 }

@@ -12,9 +12,10 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, TimeUnit};
 use transect::Store;
 use transect::format::{
-    ALIGNMENT, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, Header,
-    HistoryRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, SourceStatus, Stored,
-    StrRef, TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header, table,
+    ALIGNMENT, BatchRecord, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord,
+    FORMAT_VERSION, FileRecord, FileStatus, Header, HistoryRecord, MAGIC, PartRecord, PieceRecord, SOURCE_MAGIC,
+    SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, TABLE_COUNT, Table, TableRef,
+    TypeRecord, checksum, parse_header, table,
 };
 
 use super::panels::{Place, bare_ledger, batch, small_panel};
@@ -76,6 +77,8 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             store_id: [u8; 16],
             row_count: u64,
             keep_count: u32,
+            next_column: u32,
+            next_source: u32,
             reserved: u32,
             tables: [TableRef; TABLE_COUNT],
             checksum: u64,
@@ -101,6 +104,8 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             key: u8,
             reserved: [u8; 2],
             spelling_format: StrRef,
+            id: u32,
+            source: u32,
         }),
         record!(DictionaryRecord { offsets_start: u64, bytes_start: u64, byte_len: u64, count: u32, kind: u32 }),
         record!(SegmentRecord {
@@ -116,7 +121,17 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
         }),
         record!(SegmentColumnRecord { column: u32, stored: u8, reserved: [u8; 3], logical: TypeRecord }),
         record!(SectionRecord { piece_start: u64, changed: u64, row_count: u64, piece_count: u32, reserved: u32 }),
-        record!(PieceRecord { body_offset: u64, body_len: u64, chunk_start: u64, segment: u32, row_count: u32 }),
+        record!(BatchRecord { body_offset: u64, body_len: u64, chunk_start: u64, segment: u32, row_count: u32 }),
+        record!(PieceRecord { keys: BatchRecord, number: u32, row_count: u32 }),
+        record!(PartRecord { date: i32, piece: u32, changed: u64, values: BatchRecord, present: BatchRecord }),
+        record!(SourceRecord {
+            name: StrRef,
+            version: u64,
+            file_len: u64,
+            header_checksum: u64,
+            ordinal: u32,
+            id: u32,
+        }),
         record!(ChunkFileHeader { magic: [u8; 8], format_version: u32, reserved: u32 }),
         record!(HistoryRecord {
             version: u64,
@@ -130,7 +145,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             dirty_count: u32,
         }),
         record!(ChunkRecord { checksum: u64, null_count: u32, reserved: u32 }),
-        record!(SourceRecord {
+        record!(FileRecord {
             path: StrRef,
             reason: StrRef,
             byte_len: u64,
@@ -197,6 +212,8 @@ fn every_table_of_a_catalog_is_on_the_page() {
         (Sources, size_of::<SourceRecord>()),
         (History, size_of::<HistoryRecord>()),
         (Pieces, size_of::<PieceRecord>()),
+        (Files, size_of::<FileRecord>()),
+        (Parts, size_of::<PartRecord>()),
     ];
     assert_eq!(all.len(), TABLE_COUNT);
     let records = records();
@@ -262,7 +279,7 @@ fn type_kinds_are_those_of_the_page() {
     let (_, rows) = &tables(&page, &["kind", "type"])[0];
     let on_page: BTreeMap<&str, u8> = rows.iter().map(|row| (row[1].as_str(), row[0].parse().unwrap())).collect();
     let bytes = fs::read(place.store().join("catalog/0000000001")).unwrap();
-    let header = parse_header(&bytes).unwrap();
+    let header = parse_header(&bytes, MAGIC).unwrap();
     let records: &[ColumnRecord] = table(&bytes, &header, Table::Columns).unwrap();
     assert_eq!(records.len(), types.len() + 2);
     for ((name, data_type), record) in types.iter().zip(&records[2..]) {
@@ -292,9 +309,9 @@ fn stored_numbers_and_widths_are_those_of_the_page() {
 
 #[test]
 fn statuses_of_source_files_are_those_of_the_page() {
-    let all: Vec<u32> = (0..100).filter(|&number| SourceStatus::from_number(number).is_some()).collect();
+    let all: Vec<u32> = (0..100).filter(|&number| FileStatus::from_number(number).is_some()).collect();
     assert_eq!(all, [0, 1, 2]);
-    let numbers = [SourceStatus::Read, SourceStatus::Empty, SourceStatus::Skipped].map(|status| status as u32);
+    let numbers = [FileStatus::Read, FileStatus::Empty, FileStatus::Skipped].map(|status| status as u32);
     assert_eq!(numbers, [0, 1, 2]);
     assert!(page().contains("0 read, 1 empty: it has no rows, 2 skipped"));
 }
@@ -305,12 +322,15 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     small_panel(&place, 0);
     place.build();
     let bytes = fs::read(place.store().join("catalog/0000000001")).unwrap();
-    let header = parse_header(&bytes).unwrap();
+    let header = parse_header(&bytes, MAGIC).unwrap();
     let segment = fs::read(place.store().join("segment/00000001-0000.arrow")).unwrap();
     let dates: &[i32] = table(&bytes, &header, Table::Dates).unwrap();
-    // Each section has one piece.
-    let sections: &[PieceRecord] = table(&bytes, &header, Table::Pieces).unwrap();
-    let columns: &[SegmentColumnRecord] = table(&bytes, &header, Table::SegmentColumns).unwrap();
+    let tables = fs::read(place.store().join("catalog/0000000001-0000")).unwrap();
+    let of_source = parse_header(&tables, SOURCE_MAGIC).unwrap();
+    // Each section has one piece, and each piece one part.
+    let parts: &[PartRecord] = table(&tables, &of_source, Table::Parts).unwrap();
+    let sections: Vec<BatchRecord> = parts.iter().map(|part| part.values).collect();
+    let columns: &[SegmentColumnRecord] = table(&tables, &of_source, Table::SegmentColumns).unwrap();
     let chunk_file = fs::read(place.store().join("segment/00000001.chunks")).unwrap();
     let records = chunk_file[size_of::<ChunkFileHeader>()..].chunks_exact(size_of::<ChunkRecord>());
     let chunks: Vec<ChunkRecord> = records.map(bytemuck::pod_read_unaligned).collect();
@@ -359,7 +379,7 @@ fn a_chunk_is_checksummed_as_the_page_says() {
         at = body.end;
     }
     frame.extend_from_slice(&segment[at..]);
-    let segments: &[SegmentRecord] = table(&bytes, &header, Table::Segments).unwrap();
+    let segments: &[SegmentRecord] = table(&tables, &of_source, Table::Segments).unwrap();
     assert_eq!(segments[0].frame_checksum, checksum(&frame));
     assert_eq!(segments[0].chunk_checksum, checksum(&chunk_file[size_of::<ChunkFileHeader>()..]));
 }

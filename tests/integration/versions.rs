@@ -165,15 +165,17 @@ fn the_newest_versions_stay_whole_and_nothing_is_left_of_the_others() {
 
     let report = collect(&place).keep(2).run().unwrap();
     assert_eq!(numbers(&report), [&[1, 2][..], &[], &[3, 4]]);
-    // Of each, a catalog, a segment and a chunk file.
-    assert_eq!((report.files, report.bytes), (6, before - byte_len(&place)));
+    // Of each, a catalog, a source's tables, a segment and a chunk file.
+    assert_eq!((report.files, report.bytes), (8, before - byte_len(&place)));
     assert_eq!((sections(&open(&place, 3)), sections(&open(&place, 4))), (right[2].clone(), right[3].clone()));
     let names: Vec<String> = entries(&place.store()).into_iter().filter(|path| path.contains('/')).collect();
     assert_eq!(
         names,
         [
             "catalog/0000000003",
+            "catalog/0000000003-0000",
             "catalog/0000000004",
+            "catalog/0000000004-0000",
             "segment/00000003-0000.arrow",
             "segment/00000003.chunks",
             "segment/00000004-0000.arrow",
@@ -268,7 +270,7 @@ fn a_version_that_never_became_live_goes_and_its_number_is_not_used_again() {
     assert!(is_missing(Store::open_version(place.store(), 2)));
 
     assert_eq!(numbers(&collect(&place).run().unwrap()), [&[2][..], &[], &[1]]);
-    assert_eq!(entries(&place.store()).len(), 7);
+    assert_eq!(entries(&place.store()).len(), 8);
     assert_eq!(sections(&open(&place, 1)), right);
 }
 
@@ -329,7 +331,7 @@ fn what_a_damaged_version_may_use_stays() {
     open(&place, 2);
     fs::write(&catalog, &good[..good.len() / 2]).unwrap();
     assert_eq!(collect(&place).keep(1).run().unwrap().versions, [2], "a damaged version goes as any other");
-    assert_eq!(entries(&place.store()).len(), 7);
+    assert_eq!(entries(&place.store()).len(), 8);
 }
 
 #[test]

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use crate::Limit;
 use crate::quantity;
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern};
+use crate::source::{BadDates, Cast, Duplicates, Epoch, Ignore};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::super::groups::{Allowed, Limits, RUNNING, Running, Waiting};
 use super::super::words::{Names, at_least_one, one_of};
+use super::reading::Reading;
 
 /// Heading of options that decide how a store reads its files.
 const READING: &str = "Reading the files, from now on";
@@ -38,129 +39,14 @@ pub struct BuildArgs {
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
 
-    /// Where a stock's files lie below SRC, with {code} in it
+    /// Name of the source [default: that of the directory]
     ///
-    /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet', and
-    /// further names in braces stand for what else varies: '{exchange}/{code}.parquet', '{code}/{year}.parquet'; {*} stands
-    /// for anything. Several files of a code are one stock's and are read together: when one has changed, all are, and
-    /// when one is gone or cannot be used, the stock stays as it was. A row that two of them have is a duplicate (see
-    /// --duplicates). The value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
-    #[arg(long, value_name = "PATTERN", default_value_t)]
-    pub pattern: Pattern,
+    /// A store may have several sources, each with files and columns of its own (see `transect source add`).
+    #[arg(long = "source", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub name: Option<String>,
 
-    /// How the code is made of the names in the pattern, such as '{code}.{exchange}'
-    ///
-    /// For stocks of one name in two folders, which are refused without this unless only a time tells them apart.
-    /// '{code}' takes them for files of one stock.
-    #[arg(long, value_name = "TEMPLATE")]
-    pub code_template: Option<CodeTemplate>,
-
-    /// Leave out files that the pattern finds; may be repeated
-    ///
-    /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. The store remembers it.
-    #[arg(long, value_name = "GLOB")]
-    pub ignore: Vec<Ignore>,
-
-    /// Name of the output's column for the code
-    ///
-    /// A file that has this column must agree with its name, else it is skipped. Without this, the code is the files' own
-    /// column where one of text has it in every row of every file, else ts_code.
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub code_column: Option<String>,
-
-    /// The date column, or alternatives for it
-    ///
-    /// The first one present in a file is its date column; the first of the list names the output's column. Without
-    /// this, the date is trade_date, date or datetime in any case, or a pandas index of dates.
-    #[arg(long, value_name = "A,B,...")]
-    pub date_column: Vec<Names>,
-
-    /// Name of the output's date column
-    ///
-    /// By default that of the files. A date column that --key names stays as it is, and the date gets a column of its
-    /// own: date, or trade_date where the files have a date.
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub date_name: Option<String>,
-
-    /// How dates in text are spelt, if not in a usual way
-    ///
-    /// A strftime format such as '%d-%b-%Y', with a time of day and an offset (%z) if need be; names of weekdays (%A)
-    /// may be of any language. Text as 20240102, 2024-01-02 or 2024/01/02, with or without a time and an offset,
-    /// integers as 20240102 or 20240102093000, dates and timestamps are read without it. The output spells dates as most
-    /// files do, as date32 where two ways are as usual or the files say more than a date; --cast COL=TYPE decides on
-    /// another type, and text is then spelt as in the files that have text, else 2024-01-02.
-    #[arg(long, value_name = "FORMAT")]
-    pub date_format: Option<String>,
-
-    /// What numbers in the date column count since 1970, in UTC
-    #[arg(long, value_name = "UNIT", value_parser = one_of::<Epoch>(&["s", "ms", "us", "ns", "days"]))]
-    pub epoch: Option<Epoch>,
-
-    /// On whose clocks an instant is a date, such as Asia/Shanghai or +08:00
-    ///
-    /// For stamps with a zone, text with an offset, and counts since 1970. By default they are read on their own clocks,
-    /// counts on those of UTC. Stamps that name no zone are what clocks showed, and stay as they are (see --naive-zone).
-    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
-    pub zone: Option<String>,
-
-    /// The zone of stamps that name none, so that --zone shifts them, too
-    #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
-    pub naive_zone: Option<String>,
-
-    /// Leave out the time of day in the date column
-    ///
-    /// For daily bars stamped at their open. A time of day refuses its file otherwise, unless --key names the column. Two
-    /// rows of one date are duplicates then, whatever their times.
-    #[arg(long)]
-    pub drop_time: bool,
-
-    /// Further columns of a row's key, beside code and date
-    ///
-    /// For panels that have several rows a date and stock: bars by their time, reports by their period. Integers,
-    /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
-    /// rows of one stock and date are ordered by them. A date column with a time of day may be one of them (see
-    /// --date-name).
-    #[arg(long, value_name = "COL,...")]
-    pub key: Vec<Names>,
-
-    /// What to do where a stock has two differing rows of one key
-    ///
-    /// error skips the file; first and last keep that row in file order, of several files in the order of their paths.
-    /// Identical rows are always merged and counted.
-    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
-    pub duplicates: Duplicates,
-
-    /// What to do with a row whose date is null or unreadable
-    ///
-    /// error skips the file; drop leaves the row out and counts it.
-    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<BadDates>(&["error", "drop"]))]
-    pub bad_dates: BadDates,
-
-    /// Keep only these columns, besides code and date
-    #[arg(long, value_name = "COL,COL")]
-    pub columns: Option<Vec<Names>>,
-
-    /// Leave these columns out
-    ///
-    /// A comma in a column's name is written \, here and wherever columns are named.
-    #[arg(long, value_name = "COL,COL")]
-    pub exclude: Vec<Names>,
-
-    /// Decide on a column's type by hand; may be repeated
-    ///
-    /// For columns whose types differ between files in a way that loses nothing only by your word: --cast
-    /// volume=float64, --cast 'price=decimal128(20,4)', --cast 'time=timestamp[ns]'. Values are rounded to what TYPE
-    /// holds: digits of a float or after a decimal's point, and what is finer than the unit of a time is cut. A value
-    /// that TYPE does not hold refuses its file: one beyond its range, a fraction as an integer, a time of day as a date,
-    /// a clock time that a zone skips or shows twice. Without a zone, times are those of UTC; integers as dates and times
-    /// count days or units since 1970.
-    #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows a type's brackets as they are typed")]
-    #[arg(long, value_name = "COL=TYPE")]
-    pub cast: Vec<Cast>,
-
-    /// Build nothing if any input would be skipped
-    #[arg(long)]
-    pub strict: bool,
+    #[command(flatten)]
+    pub reading: Reading,
 
     /// How many skipped files are usual: a number, or a share of all files
     ///
@@ -202,7 +88,7 @@ pub struct BuildArgs {
 
 /// Bring a store up to date with the files it was built from
 ///
-/// Files with the size and time that the store remembers are not read. The others are compared with the store, row by
+/// All of its sources become part of one version. Files with the size and time that the store remembers are not read. The others are compared with the store, row by
 /// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
 /// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older
 /// versions stay as they are, as many as the store keeps. Nothing is published if nothing differs, the files that are
@@ -223,6 +109,10 @@ pub struct UpdateArgs {
     /// The directory with one Parquet file per stock [default: the one of last time]
     #[arg(value_name = "SRC")]
     pub source: Option<PathBuf>,
+
+    /// Only these of the store's sources [default: all of them]
+    #[arg(long = "source", value_name = "NAME,...")]
+    pub sources: Vec<Names>,
 
     /// Read every file and compare its bytes with a hash, whatever its time says
     #[arg(long)]
@@ -333,6 +223,10 @@ pub struct AppendArgs {
     /// The files, one for each date
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+
+    /// The source whose rows these are, where the store has several
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
 
     /// Also remove the rows that the store has on these dates and the files lack
     #[arg(long)]

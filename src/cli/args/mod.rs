@@ -4,6 +4,8 @@
 
 mod change;
 mod look;
+mod reading;
+mod sources;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, UpdateArgs};
 pub use look::{DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
+pub use reading::Reading;
+pub use sources::{AddArgs, Changing, ListArgs, SourceArgs, SourceCommand};
 
 /// Turns a panel of per-stock Parquet files into one file per date
 ///
@@ -44,9 +48,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Build(BuildArgs),
+    Build(Box<BuildArgs>),
     Update(UpdateArgs),
     Append(AppendArgs),
+    Source(SourceArgs),
     Transpose(TransposeArgs),
     Show(ShowArgs),
     Info(InfoArgs),

@@ -267,7 +267,7 @@ pub(in crate::source) fn cast_parts(
     for at in candidates {
         let FileColumn { name, leaf, raw, .. } = &columns[at];
         // A date column that is part of the key stays a column, too.
-        if apart.contains(&at) && !options.key.contains(name) {
+        if apart.contains(&at) && !options.key.contains(&options.name_of(name)) {
             continue;
         }
         if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {
@@ -297,7 +297,7 @@ pub(in crate::source) fn cast_parts(
         };
         match type_in_panel {
             Ok((raw, logical)) => {
-                values.push(Value { name: name.clone(), leaf: *leaf, raw: raw.clone(), logical });
+                values.push(Value { name: options.name_of(name), leaf: *leaf, raw: raw.clone(), logical });
             }
             Err(reason) => {
                 refusal.get_or_insert(reason);

@@ -13,7 +13,7 @@ pub(super) struct Answers {
     pub(super) stocks: Vec<String>,
     schema: String,
     info: serde_json::Value,
-    sources: String,
+    files: String,
     history: String,
     pub(super) sections: Vec<(Date, Contents)>,
     pub(super) series: Vec<Contents>,
@@ -34,7 +34,7 @@ impl Answers {
             dates: store.dates().unwrap().to_vec(),
             schema: format!("{:?}", store.schema().unwrap()),
             info: serde_json::to_value(store.info().unwrap()).unwrap(),
-            sources: format!("{:?}", store.sources().unwrap()),
+            files: format!("{:?}", store.files().unwrap()),
             history: format!("{:?}", store.history().unwrap()),
             sections: sections(store),
             series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
@@ -51,7 +51,7 @@ impl Answers {
         check("stocks", store.stocks().map(|stocks| stocks == self.stocks));
         check("schema", store.schema().map(|schema| format!("{schema:?}") == self.schema));
         check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
-        check("sources", store.sources().map(|sources| format!("{sources:?}") == self.sources));
+        check("files", store.files().map(|files| format!("{files:?}") == self.files));
         check("history", store.history().map(|history| format!("{history:?}") == self.history));
         for (date, expected) in &self.sections {
             let batch = store.section(*date).and_then(|section| section.batch());

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, StringArray};
 use bytemuck::bytes_of;
 use transect::error::Damage;
-use transect::format::{Current, Header, PieceRecord, TABLE_COUNT, Table, checksum, parse_header, table};
+use transect::format::{
+    BatchRecord, Current, Header, MAGIC, PartRecord, SOURCE_MAGIC, SourceRecord, TABLE_COUNT, Table, checksum,
+    parse_header, table,
+};
 use transect::progress::Silent;
 use transect::storage::Access;
 use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
@@ -44,9 +47,30 @@ fn catalog_path(place: &Place) -> PathBuf {
     place.store().join("catalog/0000000001")
 }
 
+fn tables_path(place: &Place) -> PathBuf {
+    place.store().join("catalog/0000000001-0000")
+}
+
+/// Puts these tables of the only source in place of its own, and has the catalog name them.
+fn put_tables(place: &Place, tables: &[u8]) {
+    fs::write(tables_path(place), tables).unwrap();
+    let catalog = fs::read(catalog_path(place)).unwrap();
+    let header = parse_header(&catalog, MAGIC).unwrap();
+    let mut sources: Vec<SourceRecord> = table(&catalog, &header, Table::Sources).unwrap().to_vec();
+    sources[0].header_checksum = u64::from_le_bytes(tables[size_of::<Header>() - 8..][..8].try_into().unwrap());
+    fs::write(catalog_path(place), with_table(&catalog, Table::Sources, bytemuck::cast_slice(&sources))).unwrap();
+}
+
+/// Where the values of each part of the only source lie, by date.
+fn value_records(place: &Place) -> Vec<BatchRecord> {
+    let bytes = fs::read(tables_path(place)).unwrap();
+    let header = parse_header(&bytes, SOURCE_MAGIC).unwrap();
+    table::<PartRecord>(&bytes, &header, Table::Parts).unwrap().iter().map(|part| part.values).collect()
+}
+
 /// Asks everything and expects nothing but that it comes back.
 fn ask_all(store: &Store, answers: &Answers) {
-    let _ = (store.dates(), store.stocks(), store.schema(), store.info(), store.sources(), store.settings());
+    let _ = (store.dates(), store.stocks(), store.schema(), store.info(), store.files(), store.settings());
     let _ = (store.version(), store.id(), store.created_ns(), store.row_count(), store.keep());
     let _ = (store.history(), store.kept_versions());
     for &date in &answers.dates {
@@ -72,9 +96,7 @@ fn a_section_of_zeros_gives_no_row_by_stock_and_a_whole_one_is_checked_once() {
     let path = segment_path(&place.store());
     let good = fs::read(&path).unwrap();
     let zeroed = |section: usize| {
-        let catalog = fs::read(catalog_path(&place)).unwrap();
-        let header = parse_header(&catalog).unwrap();
-        let records: Vec<PieceRecord> = table(&catalog, &header, Table::Pieces).unwrap().to_vec();
+        let records = value_records(&place);
         let start = records[section].body_offset as usize;
         let mut bytes = good.clone();
         bytes[start..start + records[section].body_len as usize].fill(0);
@@ -131,10 +153,8 @@ fn two_sections_that_changed_places_are_refused() {
         place.add(code, &super::panels::batch(&[("date", dates), ("size", sizes)]));
     }
     place.build();
-    let bytes = fs::read(catalog_path(&place)).unwrap();
-    let header = parse_header(&bytes).unwrap();
-    let records: Vec<PieceRecord> = table(&bytes, &header, Table::Pieces).unwrap().to_vec();
-    let body = |record: &PieceRecord| record.body_offset as usize..(record.body_offset + record.body_len) as usize;
+    let records = value_records(&place);
+    let body = |record: &BatchRecord| record.body_offset as usize..(record.body_offset + record.body_len) as usize;
     let path = segment_path(&place.store());
     let good = fs::read(&path).unwrap();
     let mut bad = good.clone();
@@ -147,8 +167,11 @@ fn two_sections_that_changed_places_are_refused() {
     // The other way: whole bodies where they belong, and a catalog that was put together wrongly, all checksums of
     // tables right. The chunks' seeds tell.
     fs::write(&path, &good).unwrap();
-    let swapped = [records[1], records[0]];
-    fs::write(catalog_path(&place), with_table(&bytes, Table::Pieces, bytemuck::cast_slice(&swapped))).unwrap();
+    let tables = fs::read(tables_path(&place)).unwrap();
+    let header = parse_header(&tables, SOURCE_MAGIC).unwrap();
+    let mut swapped: Vec<PartRecord> = table(&tables, &header, Table::Parts).unwrap().to_vec();
+    (swapped[0].values, swapped[1].values) = (records[1], records[0]);
+    put_tables(&place, &with_table(&tables, Table::Parts, bytemuck::cast_slice(&swapped)));
     refused_everywhere(&Store::open(place.store()).unwrap());
 }
 
@@ -188,7 +211,7 @@ fn the_segment_of_another_store_is_refused() {
 fn the_catalog_of_a_twin_does_not_fit_its_twin() {
     let (place, _) = small_store();
     let bytes = fs::read(catalog_path(&place)).unwrap();
-    let mut header: Header = parse_header(&bytes).unwrap();
+    let mut header: Header = parse_header(&bytes, MAGIC).unwrap();
     header.store_id[0] ^= 1;
     fs::write(catalog_path(&place), with_header(&bytes, header)).unwrap();
     refused_everywhere(&Store::open(place.store()).unwrap());
@@ -226,6 +249,14 @@ fn what_is_missing_is_named() {
         other => panic!("{:?}", other.map(|_| "a section")),
     }
 
+    let store = copy("tables-are-missing");
+    let tables = store.join("catalog/0000000001-0000");
+    fs::remove_file(&tables).unwrap();
+    match Store::open(&store).unwrap().section(answers.dates[0]) {
+        Err(Error::Corrupt { path, .. }) => assert_eq!(path, tables),
+        other => panic!("{:?}", other.map(|_| "a section")),
+    }
+
     let store = copy("catalog-is-missing");
     fs::remove_file(store.join("catalog/0000000001")).unwrap();
     corrupt(Store::open(&store), &store.join("catalog/0000000001"));
@@ -253,7 +284,7 @@ fn what_is_missing_is_named() {
     let store = copy("catalog-is-of-the-future");
     let path = store.join("catalog/0000000001");
     let bytes = fs::read(&path).unwrap();
-    let header = Header { format_version: 2, ..parse_header(&bytes).unwrap() };
+    let header = Header { format_version: 2, ..parse_header(&bytes, MAGIC).unwrap() };
     fs::write(&path, with_header(&bytes, header)).unwrap();
     assert!(matches!(Store::open(&store), Err(Error::WrongVersion { found: 2, supported: 1, .. })));
 
@@ -271,9 +302,7 @@ fn what_is_missing_is_named() {
 fn a_damaged_store_is_not_transposed() {
     let (place, answers) = small_store();
     let path = segment_path(&place.store());
-    let bytes = fs::read(catalog_path(&place)).unwrap();
-    let header = parse_header(&bytes).unwrap();
-    let records: &[PieceRecord] = table(&bytes, &header, Table::Pieces).unwrap();
+    let records = value_records(&place);
     let mut bad = fs::read(&path).unwrap();
     bad[records[1].body_offset as usize + 1] ^= 1;
     fs::write(&path, bad).unwrap();
@@ -289,42 +318,50 @@ fn a_damaged_store_is_not_transposed() {
 #[test]
 fn a_catalog_of_wrong_numbers_with_right_checksums_never_panics() {
     let (place, answers) = small_store();
-    let path = catalog_path(&place);
-    let good = fs::read(&path).unwrap();
-    let header = parse_header(&good).unwrap();
-    for number in 0..TABLE_COUNT {
-        let place_of_table = header.tables[number];
-        let start = place_of_table.offset as usize;
-        let content = &good[start..start + place_of_table.byte_len as usize];
-        for at in 0..content.len() {
-            for change in [0x01, 0x80, 0xff, 0x7f ^ content[at]] {
-                let mut changed = content.to_vec();
-                changed[at] ^= change;
-                fs::write(&path, with_table_number(&good, number, &changed)).unwrap();
-                if let Ok(store) = Store::open(place.store()) {
-                    ask_all(&store, &answers);
+    each_file(&place, |good, put| {
+        let header = parse_header(good, magic_of(good)).unwrap();
+        for number in 0..TABLE_COUNT {
+            let place_of_table = header.tables[number];
+            let start = place_of_table.offset as usize;
+            let content = &good[start..start + place_of_table.byte_len as usize];
+            for at in 0..content.len() {
+                for change in [0x01, 0x80, 0xff, 0x7f ^ content[at]] {
+                    let mut changed = content.to_vec();
+                    changed[at] ^= change;
+                    put(&with_table_number(good, number, &changed));
+                    if let Ok(store) = Store::open(place.store()) {
+                        ask_all(&store, &answers);
+                    }
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_catalog_whose_tables_end_early_never_panics() {
     let (place, answers) = small_store();
-    let path = catalog_path(&place);
-    let good = fs::read(&path).unwrap();
-    let header = parse_header(&good).unwrap();
-    for number in 0..TABLE_COUNT {
-        let start = header.tables[number].offset as usize;
-        let len = header.tables[number].byte_len as usize;
-        for kept in (0..len).filter(|kept| kept % 4 == 0 || *kept < 9) {
-            fs::write(&path, with_table_number(&good, number, &good[start..start + kept])).unwrap();
-            if let Ok(store) = Store::open(place.store()) {
-                ask_all(&store, &answers);
+    each_file(&place, |good, put| {
+        let header = parse_header(good, magic_of(good)).unwrap();
+        for number in 0..TABLE_COUNT {
+            let start = header.tables[number].offset as usize;
+            let len = header.tables[number].byte_len as usize;
+            for kept in (0..len).filter(|kept| kept % 4 == 0 || *kept < 9) {
+                put(&with_table_number(good, number, &good[start..start + kept]));
+                if let Ok(store) = Store::open(place.store()) {
+                    ask_all(&store, &answers);
+                }
             }
         }
-    }
+    });
+}
+
+/// Calls `change` with the bytes of the catalog, and with those of the source's tables; `put` puts others in their place.
+fn each_file(place: &Place, change: impl Fn(&[u8], &dyn Fn(&[u8]))) {
+    let (catalog, tables) = (fs::read(catalog_path(place)).unwrap(), fs::read(tables_path(place)).unwrap());
+    change(&catalog, &|bytes| fs::write(catalog_path(place), bytes).unwrap());
+    fs::write(catalog_path(place), &catalog).unwrap();
+    change(&tables, &|bytes| put_tables(place, bytes));
 }
 
 /// A half-made store must not be taken for a store by anything that writes, either.
@@ -340,13 +377,18 @@ fn a_build_over_a_damaged_store_needs_force_and_then_repairs_it() {
     assert_eq!(sections(&store), answers.sections);
 }
 
+/// How a file of tables begins.
+fn magic_of(tables: &[u8]) -> [u8; 8] {
+    tables[..8].try_into().unwrap()
+}
+
 /// `catalog` with `content` in place of a table, and all checksums right. The content may be shorter.
 fn with_table(catalog: &[u8], which: Table, content: &[u8]) -> Vec<u8> {
     with_table_number(catalog, which as usize, content)
 }
 
 fn with_table_number(catalog: &[u8], number: usize, content: &[u8]) -> Vec<u8> {
-    let mut header = parse_header(catalog).unwrap();
+    let mut header = parse_header(catalog, magic_of(catalog)).unwrap();
     let place = &mut header.tables[number];
     let mut bytes = catalog.to_vec();
     bytes[place.offset as usize..][..content.len()].copy_from_slice(content);
@@ -391,21 +433,21 @@ fn what_is_wrong_with_one_segment_hides_nothing_that_is_wrong_with_another() {
 fn all_that_is_damaged_is_named_with_its_place() {
     let (place, _) = small_store();
     let (segment, catalog) = (segment_path(&place.store()), catalog_path(&place));
-    let mut bytes = fs::read(&catalog).unwrap();
-    let header = parse_header(&bytes).unwrap();
-    let records: Vec<PieceRecord> = table(&bytes, &header, Table::Pieces).unwrap().to_vec();
+    let records = value_records(&place);
     let mut damaged = fs::read(&segment).unwrap();
     for record in &records {
         damaged[record.body_offset as usize..][..record.body_len as usize].iter_mut().for_each(|byte| *byte ^= 0x40);
     }
     damaged[8] ^= 1;
     fs::write(&segment, damaged).unwrap();
-    for which in [Table::Sources, Table::Settings] {
+    for (path, magic, which) in [(catalog, MAGIC, Table::Settings), (tables_path(&place), SOURCE_MAGIC, Table::Files)] {
+        let mut bytes = fs::read(&path).unwrap();
+        let header = parse_header(&bytes, magic).unwrap();
         bytes[header.tables[which as usize].offset as usize] ^= 1;
+        fs::write(&path, bytes).unwrap();
     }
-    fs::write(&catalog, bytes).unwrap();
     let damages = verify(&Store::open(place.store()).unwrap()).damages;
-    for what in ["table Settings", "table Sources", "schema, dictionaries, batch headers and footer"] {
+    for what in ["table Settings", "table Files", "schema, dictionaries, batch headers and footer"] {
         let named = damages.iter().filter(|damage| damage.contains(what)).count();
         assert_eq!(named, 1, "{what} in {damages:?}");
     }
@@ -450,7 +492,13 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
     let place = Place::new();
     small_panel(&place, 0);
     place.build();
-    for name in ["CURRENT", "catalog/0000000001", "segment/00000001-0000.arrow", "segment/00000001.chunks"] {
+    for name in [
+        "CURRENT",
+        "catalog/0000000001",
+        "catalog/0000000001-0000",
+        "segment/00000001-0000.arrow",
+        "segment/00000001.chunks",
+    ] {
         let copy = place.path("copy");
         copy_dir(&place.store(), &copy);
         let path = copy.join(name);

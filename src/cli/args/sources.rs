@@ -1,0 +1,157 @@
+//! What can be typed about the sources of a store.
+
+use std::path::PathBuf;
+
+use crate::Limit;
+use crate::quantity;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+
+use super::super::groups::{Allowed, RUNNING, Running, Waiting};
+use super::super::words::{at_least_one, one_of};
+use super::reading::Reading;
+use crate::Join;
+
+/// The sources of a store: other folders whose columns join its rows
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    #[command(subcommand)]
+    pub what: SourceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    Add(Box<AddArgs>),
+    List(ListArgs),
+    Rename(RenameArgs),
+    Drop(DropArgs),
+}
+
+/// Add the columns of other folders to a store
+///
+/// Each DIR has one Parquet file per stock and becomes a source of the store, with columns of its own; all of them become
+/// part of one version. Rows join those of the store on date, code and key columns. A row that a source lacks has nulls
+/// in its columns, and one that only the new source has becomes a row of the store, unless --join left leaves it out. No
+/// other source's values are written again. `transect update` brings all sources up to date.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect source add panel.store factors/value
+  transect source add panel.store factors/* --prefix '{source}_'
+  transect source add panel.store flows --join left --rename amount=flow")]
+pub struct AddArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The directories, one for each source
+    #[arg(value_name = "DIR", required = true)]
+    pub directories: Vec<PathBuf>,
+
+    /// Name of the one source [default: that of its directory]
+    #[arg(long = "source", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub name: Option<String>,
+
+    /// What the names of the columns begin with; {source} stands for the source's name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub prefix: String,
+
+    /// What becomes of rows that the store lacks
+    ///
+    /// outer makes them rows of the store; left counts them and leaves them out.
+    #[arg(long, value_name = "HOW", default_value_t, value_parser = one_of::<Join>(&["outer", "left"]))]
+    pub join: Join,
+
+    #[command(flatten)]
+    pub reading: Reading,
+
+    /// How many skipped files of each source are usual: a number, or a share of all files
+    ///
+    /// The store remembers it for its updates.
+    #[arg(long, value_name = "N|P%")]
+    pub max_skipped: Option<Limit>,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    /// Publish nothing; say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// How many versions the store keeps from now on, the live one among them
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
+    pub keep: Option<u32>,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// List the sources of a store
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// Print the list as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Give a source another name
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The source
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Its name from now on
+    #[arg(value_name = "OTHER", value_parser = NonEmptyStringValueParser::new())]
+    pub other: String,
+
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// Take a source out of a store
+///
+/// Its columns go, and rows that no other source has. Older versions keep them. The first source, which `transect build`
+/// made, stays.
+#[derive(Debug, Args)]
+pub struct DropArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The source
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    #[command(flatten)]
+    pub changing: Changing,
+}
+
+/// How a source is changed.
+#[derive(Debug, Args)]
+pub struct Changing {
+    /// Publish nothing; say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}

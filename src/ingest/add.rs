@@ -1,0 +1,341 @@
+//! Runs `source add`: the columns of other folders join the panel, row by row on its key.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use arrow_schema::DataType;
+
+use super::appended::Appended;
+use super::assemble::{Assembly, Target, assemble};
+use super::build_report::{guard_skipped, nothing_to_store, source_entries};
+use super::guard::{Guard, Guards};
+use super::intake::{codes_of, panel_of};
+use super::limit::Limit;
+use super::night::guard_codes_of;
+use super::revision::{Given, Revised, Revision};
+use super::seal::Sealer;
+use super::settings::{Settings, store_settings};
+use super::stages::Stages;
+use super::steps::{Step, Steps};
+use super::update::{exact_in_store, has_value_in_store};
+use super::update_report::UpdateReport;
+use crate::compare::{Rule, Unread};
+use crate::error::{Error, Result};
+use crate::hint::listed;
+use crate::key::Date;
+use crate::panel::Column;
+use crate::progress::{Observer, Silent};
+use crate::remedy::{Remedy, Setting};
+use crate::shuffle::{Gathering, sections};
+use crate::source::{Known, Prior, SourceOptions, Trust, scan, survey_again};
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{Opening, SourceContents, Store, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
+
+/// What becomes of rows of a new source whose key the panel lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Join {
+    /// They become rows of the panel.
+    #[default]
+    Outer,
+    /// They are counted and left out.
+    Left,
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Join::Outer => "outer",
+            Join::Left => "left",
+        })
+    }
+}
+
+impl FromStr for Join {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Join, String> {
+        match text {
+            "outer" => Ok(Join::Outer),
+            "left" => Ok(Join::Left),
+            _ => Err(format!("{text:?} is neither outer nor left")),
+        }
+    }
+}
+
+/// Adds sources to a store: the columns of their files join its rows on date, code and key columns.
+///
+/// All become part of one version. A row that a source lacks has nulls in its columns; no other source's values are
+/// written again.
+///
+/// ```no_run
+/// let report = transect::AddSource::new("panel.store", ["factors/value", "factors/size"]).prefix("{source}_").run()?;
+/// println!("{} rows have new values", report.filled);
+/// # Ok::<(), transect::Error>(())
+/// ```
+pub struct AddSource<'a> {
+    store: PathBuf,
+    directories: Vec<PathBuf>,
+    name: Option<String>,
+    options: SourceOptions,
+    join: Join,
+    memory: u64,
+    workers: Option<usize>,
+    keep: Option<u32>,
+    allowed: Vec<Guard>,
+    max_skipped: Option<Limit>,
+    dry_run: bool,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+impl<'a> AddSource<'a> {
+    /// Adds a source for each of `directories` to the store at `store`, with the defaults of the command line.
+    pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, directories: impl IntoIterator<Item = P>) -> AddSource<'a> {
+        AddSource {
+            store: store.into(),
+            directories: directories.into_iter().map(Into::into).collect(),
+            name: None,
+            options: SourceOptions::default(),
+            join: Join::Outer,
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            keep: None,
+            allowed: Vec::new(),
+            max_skipped: None,
+            dry_run: false,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The name of the one source; by default each has that of its directory.
+    pub fn source_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How to find and read the files. The key is the store's; `{source}` in the prefix stands for the source's name.
+    pub fn options(mut self, options: SourceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What the names of the columns begin with; `{source}` stands for the source's name.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.prefix = prefix.into();
+        self
+    }
+
+    /// What becomes of rows whose key the panel lacks.
+    pub fn join(mut self, join: Join) -> Self {
+        self.join = join;
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
+    /// How many versions the store keeps from now on, at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep = Some(versions.max(1));
+        self
+    }
+
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
+    /// calling thread. What is written does not depend on it.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// How many skipped files of each source are usual, from now on.
+    pub fn max_skipped(mut self, most: Limit) -> Self {
+        self.max_skipped = Some(most);
+        self
+    }
+
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Adds the sources, and publishes unless a guard is met that is not [allowed](AddSource::allow). Files that cannot be
+    /// used are skipped, with reasons in the report.
+    ///
+    /// # Errors
+    /// When there is no store, a name is taken, no file can be used, the store cannot be written, or the observer
+    /// cancels; then the version that was live before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &mut writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+        if self.name.is_some() && self.directories.len() > 1 {
+            let what = "one name cannot be that of several sources";
+            return Err(Error::refused(what, "add them one by one, or leave the name to their directories"));
+        }
+        let mut steps = Steps::new(writer, self.dry_run, "source add")?;
+        for directory in &self.directories {
+            let name = self.name.clone().unwrap_or_else(|| directory_name(directory));
+            steps.before(stages)?;
+            let step = self.add(stages, steps.writer(), directory, &name)?;
+            steps.take(step);
+        }
+        steps.finish(stages)
+    }
+
+    /// Adds the source `name` of the files in `directory`.
+    fn add(&self, stages: &Stages, writer: &StoreWriter, directory: &Path, name: &str) -> Result<Step> {
+        let whole = writer.live()?;
+        let names = whole.source_names()?;
+        if names.contains(&name) {
+            let what = format!("{} has a source {name:?} already", whole.path().display());
+            return Err(Error::refused(what, "give the new one another name"));
+        }
+        let place = names.len();
+        let before = &whole.of_source(place);
+        let panel = before.schema()?;
+        let mut options = self.options.clone();
+        options.prefix = options.prefix.replace("{source}", name);
+        let key: Vec<String> = panel.key_names().map(str::to_owned).collect();
+        if options.key.is_empty() {
+            options.key = key;
+        } else if options.key != key {
+            let why = match key[..] {
+                [] => "the rows of the store are known by date and code alone".to_owned(),
+                _ => format!("the key of the store is {}", listed(&key)),
+            };
+            return Err(Error::invalid(Setting::Key(Vec::new()), why, [Remedy::Do("leave it out".to_owned())]));
+        }
+        let (workers, observer) = (&stages.workers, self.observer);
+        let known = Known { files: &HashMap::new(), goes: &|_| false, trust: Trust::Nothing };
+        let mut scan = scan(directory, &options, &known, workers, observer)?;
+        let keep = self.keep.unwrap_or(whole.keep());
+        let mut report = UpdateReport::of(whole, keep);
+        report.dry_run = self.dry_run;
+        report.describe_scan(&scan);
+        report.max_skipped = self.max_skipped;
+        let mut guards = Guards::new(&self.allowed);
+        guard_codes_of(whole, &scan, &mut guards)?;
+        let prior = Prior {
+            code: &panel.code,
+            date_name: &panel.date_name,
+            date_form: &panel.date_form,
+            columns: &panel.columns,
+            exact: &|name: &str, to: &DataType| exact_in_store(whole, name, to, workers, observer),
+            is_new: true,
+            shares_options: self.directories.len() > 1,
+            changes: None,
+            has_value: &|name| has_value_in_store(whole, name),
+        };
+        let mut survey = survey_again(directory, &mut scan, &prior, &options, workers, observer)?;
+        self.check_columns(whole, &survey.columns[panel.columns.len()..], name)?;
+        let spill = stages.spill(writer, survey.decoded_len())?;
+        let gathered = stages.gather(&mut survey, &spill, options.strict)?;
+        let panel = panel_of(&survey);
+        let (inputs, key) = (codes_of(&survey, &gathered.read), panel.key.clone());
+        let target = Target { before: Some(whole), place, name };
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
+        let files = source_entries(&survey, &gathered);
+        guard_skipped(&files, self.max_skipped, &mut guards);
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
+        let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
+        if dates.is_empty() {
+            return Err(nothing_to_store(&survey, &files));
+        }
+        let rule = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
+        let (appended, given) = (&Appended::default(), Given::ByStock);
+        let revised = Revised { whole, before, place, appended, given, joins_left: self.join == Join::Left };
+        let sealer = Sealer { gathering, columns };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
+        let changes = revision.compare(stages)?;
+        report.describe_files(&survey, &gathered, &files, &snapshot.date_form());
+        report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
+        report.judge(None, whole.row_count(), guards);
+        if report.is_stopped() || self.dry_run {
+            return Ok(Step { report, snapshot: None });
+        }
+        snapshot.settings = store_settings("source add")?;
+        let settings = Settings { max_skipped: self.max_skipped, ..Settings::new(directory, survey.options()) };
+        let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
+        revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+        Ok(Step { report, snapshot: Some(snapshot) })
+    }
+
+    /// Refuses columns that the panel has already, and a source that brings none.
+    fn check_columns(&self, whole: &Store, columns: &[Column], name: &str) -> Result<()> {
+        let panel = whole.schema()?;
+        if columns.is_empty() {
+            let what = format!("the source {name:?} has no column beside date, code and key");
+            return Err(Error::refused(what, "append its rows, if they are what it is for"));
+        }
+        let is_taken = |column: &&Column| {
+            panel.index_of(&column.name).is_some() || column.name == panel.code.name || column.name == panel.date_name
+        };
+        let taken: Vec<&str> = columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect();
+        let Some(first) = taken.first() else { return Ok(()) };
+        let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
+        let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
+        let renamed = Setting::Rename(vec![format!("{first}={name}_{first}")]);
+        Err(Error::refused_unless(
+            what,
+            [
+                Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"),
+                Remedy::set(renamed, "gives one another name"),
+                Remedy::set(Setting::Exclude(taken.iter().map(|&name| name.to_owned()).collect()), "leaves them out"),
+            ],
+        ))
+    }
+}
+
+/// The name of a directory.
+pub(super) fn directory_name(directory: &Path) -> String {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    directory.file_name().map_or_else(|| "source".to_owned(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,196 @@
+//! Runs `source drop` and `source rename`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::appended::Appended;
+use super::assemble::{Assembly, Target, assemble};
+use super::guard::Guards;
+use super::revision::{Given, Revised, Revision};
+use super::seal::Sealer;
+use super::settings::store_settings;
+use super::stages::Stages;
+use super::steps::{Step, Steps};
+use super::update_report::UpdateReport;
+use crate::compare::{Rule, Unread};
+use crate::error::{Error, Result};
+use crate::progress::{Observer, Silent};
+use crate::shuffle::Gathering;
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{Opening, SourceContents, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
+
+/// Takes a source out of a store, with its columns and the rows that no other source has, or gives it another name.
+/// Older versions keep what they have of it.
+pub struct ChangeSource<'a> {
+    store: PathBuf,
+    name: String,
+    change: Change,
+    memory: u64,
+    workers: Option<usize>,
+    dry_run: bool,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+/// What becomes of the source.
+enum Change {
+    Drop,
+    Rename(String),
+}
+
+impl<'a> ChangeSource<'a> {
+    /// Takes the source `name` out of the store at `store`.
+    pub fn drop(store: impl Into<PathBuf>, name: impl Into<String>) -> ChangeSource<'a> {
+        ChangeSource::new(store.into(), name.into(), Change::Drop)
+    }
+
+    /// Gives the source `name` of the store at `store` another name.
+    pub fn rename(store: impl Into<PathBuf>, name: impl Into<String>, other: impl Into<String>) -> ChangeSource<'a> {
+        ChangeSource::new(store.into(), name.into(), Change::Rename(other.into()))
+    }
+
+    fn new(store: PathBuf, name: String, change: Change) -> ChangeSource<'a> {
+        ChangeSource {
+            store,
+            name,
+            change,
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            dry_run: false,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// Worker threads; one per core by default. One runs on the calling thread.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Whether to publish nothing and only tell what would change.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Makes the change, and publishes it as a version.
+    ///
+    /// # Errors
+    /// When there is no such store or source, the new name is taken, the source is the first one and would be dropped, the
+    /// store cannot be read or written, or the observer cancels; then the version that was live before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &mut writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+        let command = match self.change {
+            Change::Drop => "source drop",
+            Change::Rename(_) => "source rename",
+        };
+        let mut steps = Steps::new(writer, self.dry_run, command)?;
+        let step = match &self.change {
+            Change::Drop => self.drop_it(stages, steps.writer())?,
+            Change::Rename(other) => self.rename_it(steps.writer(), other)?,
+        };
+        steps.take(step);
+        steps.finish(stages)
+    }
+
+    fn rename_it(&self, writer: &StoreWriter, other: &str) -> Result<Step> {
+        let whole = writer.live()?;
+        let place = whole.find_source(&self.name)?;
+        if whole.source_names()?.contains(&other) {
+            let what = format!("{} has a source {other:?} already", whole.path().display());
+            return Err(Error::refused(what, "choose another name"));
+        }
+        let mut snapshot = whole.snapshot(writer.version())?;
+        snapshot.settings = store_settings("source rename")?;
+        other.clone_into(&mut snapshot.sources[place].name);
+        let mut report = UpdateReport::of(whole, whole.keep());
+        report.dry_run = self.dry_run;
+        Ok(Step { report, snapshot: (!self.dry_run).then_some(snapshot) })
+    }
+
+    fn drop_it(&self, stages: &Stages, writer: &StoreWriter) -> Result<Step> {
+        let whole = writer.live()?;
+        let place = whole.find_source(&self.name)?;
+        if place == 0 {
+            let what = format!(
+                "{:?} is the first source of {}, beside whose rows the keys lie",
+                self.name,
+                whole.path().display()
+            );
+            return Err(Error::refused(what, "build another store of the other folders"));
+        }
+        let before = &whole.of_source(place);
+        let panel = before.schema()?.clone();
+        let (key, dates) = (panel.key.clone(), before.dates()?.to_vec());
+        let lost: Vec<String> = panel
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !key.contains(index))
+            .map(|(_, column)| column.name.clone())
+            .collect();
+        let target = Target { before: Some(whole), place, name: &self.name };
+        let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer, whole.keep(), target)?;
+        let spill = stages.spill(writer, 0)?.map()?;
+        let gathering = Gathering { blocks: &[], spill: &spill, stocks: Vec::new(), codes: Vec::new() };
+        let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let reread: HashMap<&str, Rule> = whole.stocks()?.into_iter().map(|code| (code, goes)).collect();
+        let (appended, given) = (&Appended::default(), Given::ByStock);
+        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let sealer = Sealer { gathering, columns: Arc::clone(&columns) };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
+        let changes = revision.compare(stages)?;
+        let mut report = UpdateReport::of(whole, whole.keep());
+        report.dry_run = self.dry_run;
+        report.describe(&changes, &snapshot, &columns, before)?;
+        // Rows that stay lose columns, and no value of another.
+        report.restated = 0;
+        report.lost_columns = lost;
+        report.judge(None, whole.row_count(), Guards::new(&[]));
+        report.refuse_empty()?;
+        if self.dry_run {
+            return Ok(Step { report, snapshot: None });
+        }
+        snapshot.settings = store_settings("source drop")?;
+        revision.write(stages, writer, &changes, (&mut snapshot, SourceContents::default()))?;
+        let id = snapshot.sources.remove(place).id;
+        snapshot.columns.retain(|column| column.source != id);
+        Ok(Step { report, snapshot: Some(snapshot) })
+    }
+}

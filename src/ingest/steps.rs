@@ -1,0 +1,121 @@
+//! Several changes that become one version: each goes on from the one before, and only the last is published.
+
+use super::settings::store_settings;
+use super::stages::Stages;
+use super::update_report::UpdateReport;
+use crate::error::{Error, Result};
+use crate::store::{Snapshot, Store, StoreWriter};
+
+/// One change of one source.
+pub(super) struct Step {
+    pub(super) report: UpdateReport,
+    /// What it makes of the store, its segments written; `None` where nothing is to be published.
+    pub(super) snapshot: Option<Snapshot>,
+}
+
+/// The changes so far.
+pub(super) struct Steps<'w> {
+    writer: &'w mut StoreWriter,
+    command: &'static str,
+    dry_run: bool,
+    report: Option<UpdateReport>,
+    /// What the last change made, not staged yet.
+    pending: Option<Snapshot>,
+    is_staged: bool,
+    /// Bytes of segments that were staged.
+    staged_bytes: u64,
+}
+
+impl<'w> Steps<'w> {
+    /// No change yet, of a `command`.
+    ///
+    /// # Errors
+    /// When there is no store.
+    pub(super) fn new(writer: &'w mut StoreWriter, dry_run: bool, command: &'static str) -> Result<Steps<'w>> {
+        writer.live()?;
+        Ok(Steps { writer, command, dry_run, report: None, pending: None, is_staged: false, staged_bytes: 0 })
+    }
+
+    /// What the next change is written with.
+    pub(super) fn writer(&self) -> &StoreWriter {
+        self.writer
+    }
+
+    /// Makes what the changes so far have made what the next one goes on from.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the observer cancels.
+    pub(super) fn before(&mut self, stages: &Stages) -> Result<()> {
+        let Some(mut snapshot) = self.pending.take() else { return Ok(()) };
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        self.complete(&mut snapshot)?;
+        self.staged_bytes += snapshot.new_segments().map(|segment| segment.record.file_len).sum::<u64>();
+        self.writer.stage(&snapshot)?;
+        self.is_staged = true;
+        Ok(())
+    }
+
+    /// Adds a change.
+    pub(super) fn take(&mut self, step: Step) {
+        match &mut self.report {
+            Some(report) => report.join(step.report),
+            none => *none = Some(step.report),
+        }
+        self.pending = step.snapshot.or(self.pending.take());
+    }
+
+    /// Publishes what all changes have made, if nothing stopped any.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the observer cancels.
+    pub(super) fn finish(mut self, stages: &Stages) -> Result<UpdateReport> {
+        let Some(mut report) = self.report.take() else {
+            return Ok(UpdateReport::default());
+        };
+        if report.is_stopped() || self.dry_run {
+            return Ok(report);
+        }
+        let mut snapshot = match self.pending.take() {
+            Some(snapshot) if !self.is_staged => snapshot,
+            None if !self.is_staged => return Ok(report),
+            pending => {
+                // Of several changes, one may undo what another did: only both ends tell what differs.
+                self.pending = pending;
+                self.before(stages)?;
+                let staged = self.writer.live()?;
+                if let Some(live) = self.writer.readers_version() {
+                    report.recount(&staged.diff(live)?.report(&stages.workers, stages.observer)?);
+                }
+                let mut snapshot = staged.snapshot(self.writer.version())?;
+                snapshot.settings = store_settings(self.command)?;
+                snapshot
+            }
+        };
+        report.count(&snapshot);
+        self.complete_with(&mut snapshot, &report)?;
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        self.writer.publish(&snapshot)?;
+        report.published(&snapshot);
+        report.written_bytes += self.staged_bytes;
+        Ok(report)
+    }
+
+    fn complete(&self, snapshot: &mut Snapshot) -> Result<()> {
+        let report = self.report.clone().unwrap_or_default();
+        self.complete_with(snapshot, &report)
+    }
+
+    /// Gives `snapshot` its history, and the sections that differ from those that readers see its number.
+    fn complete_with(&self, snapshot: &mut Snapshot, report: &UpdateReport) -> Result<()> {
+        let live = self.writer.readers_version().map_or(0, Store::version);
+        let version = snapshot.version;
+        snapshot.pieces.iter_mut().filter(|piece| piece.changed > live).for_each(|piece| piece.changed = version);
+        snapshot.history = self.writer.history()?;
+        snapshot.history.push(report.history_entry(self.writer, snapshot, self.command));
+        Ok(())
+    }
+}

@@ -1,0 +1,385 @@
+//! Several sources share one key: whatever one of them gains or loses moves the rows of all others, whose values stay
+//! where they lie. Random sources come, change and are appended to here, beside a map by whole key for each; what the
+//! store says must be their join, in every version and through every door.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use transect::progress::Silent;
+use transect::source::SourceOptions;
+use transect::{
+    AddSource, Append, Build, ChangeSource, Date, Error, Guard, Join, Store, Transpose, Update, UpdateReport,
+    verify_output, verify_source,
+};
+
+use super::panels::{Cell, Place, cell, read_parquet, verify, workers, write_parquet};
+
+const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
+const NAMES: [&str; 3] = ["prices", "value", "flows"];
+const ALL: [Guard; 8] = [
+    Guard::MissingFiles,
+    Guard::ColumnsGone,
+    Guard::TurnedNull,
+    Guard::SkippedFiles,
+    Guard::FewCodes,
+    Guard::PrunedRows,
+    Guard::AppendedRows,
+    Guard::SparseColumns,
+];
+
+/// Date, code and the value of a further key column.
+type Key = (i32, usize, i64);
+/// What one source says of a key: the bits of a value, or null.
+type Model = BTreeMap<Key, Option<u64>>;
+
+struct World {
+    place: Place,
+    is_keyed: bool,
+    models: Vec<Model>,
+}
+
+impl World {
+    fn new(is_keyed: bool) -> World {
+        World { place: Place::in_memory(), is_keyed, models: Vec::new() }
+    }
+
+    fn directory(&self, source: usize) -> PathBuf {
+        self.place.path(NAMES[source])
+    }
+
+    /// The rows of one stock or one date of a source, in no order.
+    fn batch(&self, source: usize, rows: &[(Key, Option<u64>)], with_code: bool) -> RecordBatch {
+        let mut rows = rows.to_vec();
+        rows.sort_by_key(|((day, code, k), _)| (*day as usize * 7 + code * 5 + *k as usize * 3) % 11);
+        let dates = rows.iter().map(|((day, ..), _)| date(*day).to_string());
+        let mut columns: Vec<(&str, ArrayRef)> = vec![("trade_date", Arc::new(StringArray::from_iter_values(dates)))];
+        if with_code {
+            let codes = rows.iter().map(|((_, code, _), _)| CODES[*code]);
+            columns.push(("ts_code", Arc::new(StringArray::from_iter_values(codes))));
+        }
+        // The key column stands behind the value in one source, and before it in the others.
+        let key: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|((_, _, k), _)| *k)));
+        let values = rows.iter().map(|(_, bits)| bits.map(f64::from_bits));
+        let value: (&str, ArrayRef) = (["p", "v", "f"][source], Arc::new(values.collect::<Float64Array>()));
+        match (self.is_keyed, source) {
+            (false, _) => columns.push(value),
+            (true, 1) => columns.extend([value, ("k", key)]),
+            (true, _) => columns.extend([("k", key), value]),
+        }
+        // A text beside it, so that codes of dictionaries move, too.
+        let text = |(key, bits): &(Key, Option<u64>)| bits.map(|bits| format!("{} {}", key.1, bits % 3));
+        let name = ["pt", "vt", "ft"][source];
+        columns.push((name, Arc::new(rows.iter().map(text).collect::<StringArray>())));
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    /// Writes the files of a source, which has `model` from now on.
+    fn put(&mut self, source: usize, model: Model) {
+        fs::create_dir_all(self.directory(source)).unwrap();
+        for (number, code) in CODES.iter().enumerate() {
+            let rows: Vec<_> = model.iter().filter(|(key, _)| key.1 == number).map(|(k, v)| (*k, *v)).collect();
+            let path = self.directory(source).join(format!("{code}.parquet"));
+            match rows.is_empty() {
+                true => drop(fs::remove_file(path)),
+                false => write_parquet(&path, &self.batch(source, &rows, false)),
+            }
+        }
+        match self.models.get_mut(source) {
+            Some(known) => *known = model,
+            None => self.models.push(model),
+        }
+    }
+
+    fn options(&self) -> SourceOptions {
+        SourceOptions { key: if self.is_keyed { vec!["k".to_owned()] } else { Vec::new() }, ..SourceOptions::default() }
+    }
+
+    fn build(&self) {
+        Build::new(self.directory(0), self.place.store()).options(self.options()).workers(1).run().unwrap();
+    }
+
+    fn add(&self, sources: std::ops::Range<usize>, join: Join) -> UpdateReport {
+        let add = AddSource::new(self.place.store(), sources.map(|source| self.directory(source))).join(join);
+        add.allow(ALL).workers(1).run().unwrap()
+    }
+
+    fn update(&self, count: usize) -> UpdateReport {
+        Update::new(self.place.store()).prune(true).allow(ALL).workers(count).run().unwrap()
+    }
+
+    fn keys(&self) -> BTreeSet<Key> {
+        self.models.iter().flat_map(|model| model.keys().copied()).collect()
+    }
+
+    /// All rows in key order, by day: code, key column, and each source's value and text.
+    fn expected(&self) -> BTreeMap<i32, Vec<Vec<Cell>>> {
+        let mut days: BTreeMap<i32, Vec<Vec<Cell>>> = BTreeMap::new();
+        for key in self.keys() {
+            let mut row = vec![Cell::Text(CODES[key.1].to_owned())];
+            if self.is_keyed {
+                row.push(Cell::Bits(u128::from(key.2 as u64)));
+            }
+            for model in &self.models {
+                let bits = model.get(&key).copied().flatten();
+                row.push(bits.map_or(Cell::Null, |bits| Cell::Bits(bits.into())));
+                row.push(bits.map_or(Cell::Null, |bits| Cell::Text(format!("{} {}", key.1, bits % 3))));
+            }
+            days.entry(key.0).or_default().push(row);
+        }
+        days
+    }
+
+    /// The same of a batch of the panel.
+    fn rows(&self, batch: &RecordBatch) -> Vec<Vec<Cell>> {
+        let column =
+            |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
+        let mut names = vec!["ts_code"];
+        names.extend(self.is_keyed.then_some("k"));
+        names.extend(["p", "pt", "v", "vt", "f", "ft"].into_iter().take(2 * self.models.len()));
+        let columns: Vec<ArrayRef> = names.into_iter().map(|name| column(name).clone()).collect();
+        (0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect()
+    }
+
+    /// Asserts that `store` is whole and holds the join of all models, as sections, as series and as files.
+    fn assert_holds(&self, store: &Store, context: &str) {
+        assert_eq!(verify(store).damages, Vec::<String>::new(), "{context}");
+        let expected = self.expected();
+        assert_eq!(store.row_count(), self.keys().len() as u64, "{context}");
+        let days: Vec<i32> = store.dates().unwrap().iter().map(|date| date.days() - 19_700).collect();
+        assert_eq!(days, expected.keys().copied().collect::<Vec<_>>(), "{context}");
+        let out = self.place.path(&format!("out {context}"));
+        Transpose::new(store, &out).workers(1).run().unwrap();
+        assert_eq!(verify_output(store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+        for (day, rows) in &expected {
+            let section = store.section(date(*day)).unwrap();
+            assert_eq!(&self.rows(&section.batch().unwrap()), rows, "{context}, {day}");
+            let file = out.join(format!("{}.parquet", date(*day)));
+            assert_eq!(&self.rows(&read_parquet(&file)), rows, "{context}, the file of {day}");
+        }
+        for code in CODES {
+            let rows: Vec<Vec<Cell>> =
+                expected.values().flatten().filter(|row| row[0] == Cell::Text(code.to_owned())).cloned().collect();
+            match store.series(code) {
+                Ok(series) => assert_eq!(self.rows(&series), rows, "{context}, {code}"),
+                Err(Error::NotFound { .. }) => assert!(rows.is_empty(), "{context}, {code}"),
+                Err(error) => panic!("{context}, {code}: {error}"),
+            }
+        }
+    }
+}
+
+fn date(day: i32) -> Date {
+    Date::from_days(19_700 + day).unwrap()
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    let key = (0..4_i32, 0..CODES.len(), 0..3_i64);
+    let bits = prop_oneof![Just(None), any::<u64>().prop_map(Some)];
+    prop::collection::btree_map(key, bits, 1..30)
+}
+
+fn narrowed(model: Model, is_keyed: bool) -> Model {
+    let key = |(day, code, k)| if is_keyed { (day, code, k) } else { (day, code, 0) };
+    model.into_iter().map(|(at, bits)| (key(at), bits)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_version_is_the_join_of_what_its_sources_say(
+        is_keyed in any::<bool>(),
+        first in prop::collection::vec(model(), 1..=3),
+        nights in prop::collection::vec((prop::collection::vec(prop::option::of(model()), 3), any::<bool>()), 1..4),
+        (appended, to) in (model(), 0..3_usize),
+        together in any::<bool>(),
+    ) {
+        let mut world = World::new(is_keyed);
+        let count = first.len();
+        for (source, model) in first.into_iter().enumerate() {
+            world.put(source, narrowed(model, is_keyed));
+        }
+        let later = world.models.split_off(1);
+        world.build();
+        world.assert_holds(&Store::open(world.place.store()).unwrap(), "built");
+        if together && count > 1 {
+            world.models.extend(later);
+            let report = world.add(1..count, Join::Outer);
+            // Numbers of versions that no reader saw are left out.
+            let versions = Store::open(world.place.store()).unwrap().kept_versions().unwrap();
+            prop_assert_eq!(versions, [1, report.version]);
+        } else {
+            for (source, model) in later.into_iter().enumerate() {
+                world.models.push(model);
+                world.add(source + 1..source + 2, Join::Outer);
+            }
+        }
+        world.assert_holds(&Store::open(world.place.store()).unwrap(), "added");
+        let mut then = vec![(Store::open(world.place.store()).unwrap(), world.expected())];
+
+        for (night, (models, two_workers)) in nights.into_iter().enumerate() {
+            let before = world.keys();
+            for (source, model) in models.into_iter().enumerate().take(count) {
+                if let Some(model) = model {
+                    world.put(source, narrowed(model, is_keyed));
+                }
+            }
+            let report = world.update(1 + usize::from(two_workers));
+            prop_assert_eq!(report.added, world.keys().difference(&before).count() as u64, "night {}", night);
+            prop_assert_eq!(report.removed, before.difference(&world.keys()).count() as u64, "night {}", night);
+            let store = Store::open(world.place.store()).unwrap();
+            world.assert_holds(&store, &format!("night {night}"));
+            then.push((store, world.expected()));
+            let again = world.update(1);
+            prop_assert!(!again.published, "night {}: {:?}", night, again);
+            for (source, name) in NAMES.iter().enumerate().take(count) {
+                let store = Store::open(world.place.store()).unwrap();
+                let checked = verify_source(&store, &world.directory(source), &workers(1), &Silent).unwrap();
+                prop_assert_eq!(checked.difference_count, 0, "night {}, {}: {:?}", night, name, checked);
+            }
+        }
+
+        let (to, appended) = (to % count, narrowed(appended, is_keyed));
+        let day = appended.keys().next().unwrap().0;
+        let rows: Vec<(Key, Option<u64>)> =
+            appended.iter().filter(|(key, _)| key.0 == day).map(|(key, bits)| (*key, *bits)).collect();
+        let file = world.place.path("day.parquet");
+        write_parquet(&file, &world.batch(to, &rows, true));
+        Append::new(world.place.store(), [&file]).source_name(NAMES[to]).allow(ALL).workers(1).run().unwrap();
+        world.models[to].extend(rows);
+        world.assert_holds(&Store::open(world.place.store()).unwrap(), "appended");
+        let again = world.update(1);
+        prop_assert!(!again.published, "after the append: {:?}", again);
+
+        for (n, (store, expected)) in then.iter().enumerate() {
+            for (day, rows) in expected {
+                let batch = store.section(date(*day)).unwrap().batch().unwrap();
+                prop_assert_eq!(&world.rows(&batch), rows, "version {} still", n);
+            }
+        }
+        let newest = Store::open(world.place.store()).unwrap();
+        let (oldest, _) = &then[0];
+        let diff = newest.diff(oldest).unwrap().report(&workers(1), &Silent).unwrap();
+        let keys = |expected: &BTreeMap<i32, Vec<Vec<Cell>>>| -> BTreeSet<(i32, Vec<Cell>)> {
+            let key = |row: &Vec<Cell>| row[..1 + usize::from(is_keyed)].to_vec();
+            expected.iter().flat_map(|(day, rows)| rows.iter().map(move |row| (*day, key(row)))).collect()
+        };
+        let (old, new) = (keys(&then[0].1), keys(&world.expected()));
+        prop_assert_eq!(diff.added, new.difference(&old).count() as u64);
+        prop_assert_eq!(diff.removed, old.difference(&new).count() as u64);
+
+        if count > 1 {
+            let only: Vec<Key> =
+                world.models[count - 1].keys().filter(|key| world.models[..count - 1].iter().all(|m| !m.contains_key(key))).copied().collect();
+            let report = ChangeSource::drop(world.place.store(), NAMES[count - 1]).workers(1).run().unwrap();
+            world.models.pop();
+            prop_assert_eq!((report.removed, report.lost_columns.len()), (only.len() as u64, 2));
+            world.assert_holds(&Store::open(world.place.store()).unwrap(), "dropped");
+            prop_assert!(!world.update(1).published);
+        }
+    }
+}
+
+#[test]
+fn a_source_gets_another_name_and_goes_with_its_columns_but_the_first_stays() {
+    let mut world = World::new(true);
+    world.put(0, plain(1));
+    world.put(1, plain(5));
+    world.build();
+    world.add(1..2, Join::Outer);
+    let change = |result: Result<UpdateReport, Error>| result.map_err(|error| error.to_string());
+    let renamed = change(ChangeSource::rename(world.place.store(), "value", "worth").run()).unwrap();
+    assert_eq!((renamed.version, renamed.dirty_dates), (3, 0));
+    assert_eq!(Store::open(world.place.store()).unwrap().source_names().unwrap(), ["prices", "worth"]);
+    assert_eq!(
+        change(ChangeSource::drop(world.place.store(), "value").run()).unwrap_err(),
+        format!("source \"value\" in {} not found; the sources are prices and worth", world.place.store().display())
+    );
+    let first = change(ChangeSource::drop(world.place.store(), "prices").run()).unwrap_err();
+    assert!(first.ends_with("beside whose rows the keys lie; build another store of the other folders"), "{first}");
+    let dropped = change(ChangeSource::drop(world.place.store(), "worth").run()).unwrap();
+    assert_eq!((dropped.removed, dropped.lost_columns), (0, vec!["v".to_owned(), "vt".to_owned()]));
+    world.models.pop();
+    world.assert_holds(&Store::open(world.place.store()).unwrap(), "dropped");
+    // Its name and its columns are free again.
+    world.put(1, plain(9));
+    assert_eq!(world.add(1..2, Join::Outer).new_columns, ["v", "vt"]);
+    world.assert_holds(&Store::open(world.place.store()).unwrap(), "added again");
+}
+
+/// Days 0 and 1 of stocks A and B.
+fn plain(value: u64) -> Model {
+    (0..2).flat_map(|day| (0..2).map(move |code| ((day, code, 0), Some(value + day as u64)))).collect()
+}
+
+#[test]
+fn a_source_that_has_every_row_costs_its_own_bytes_and_leaves_all_others_as_they_are() {
+    let mut world = World::new(false);
+    world.put(0, plain(1));
+    world.put(1, plain(5));
+    world.build();
+    let bytes = |name: &str| fs::read(world.place.store().join("segment").join(name)).unwrap();
+    let first = bytes("00000001-0000.arrow");
+    let report = world.add(1..2, Join::Outer);
+    assert_eq!((report.added, report.restated, report.filled, report.dirty_dates), (0, 0, 4, 2));
+    assert_eq!(report.new_columns, ["v", "vt"]);
+    assert_eq!(bytes("00000001-0000.arrow"), first);
+    let store = Store::open(world.place.store()).unwrap();
+    assert_eq!(store.source_names().unwrap(), ["prices", "value"]);
+    // Nothing but the new values: no keys, and no bits where a source has every row.
+    assert_eq!(store.info().unwrap().segments, 2);
+    world.assert_holds(&store, "added");
+}
+
+#[test]
+fn rows_that_the_panel_lacks_are_left_out_and_counted_if_so_joined() {
+    let mut world = World::new(false);
+    world.put(0, plain(1));
+    world.build();
+    let mut more = plain(5);
+    more.extend([((1, 2, 0), Some(7)), ((3, 0, 0), Some(8)), ((3, 3, 0), Some(9))]);
+    more.remove(&(0, 1, 0));
+    world.put(1, more);
+    let report = world.add(1..2, Join::Left);
+    assert_eq!((report.added, report.filled, report.left_out), (0, 3, 3));
+    world.models[1].retain(|key, _| plain(0).contains_key(key));
+    world.assert_holds(&Store::open(world.place.store()).unwrap(), "joined");
+}
+
+#[test]
+fn a_column_that_the_store_has_is_refused_with_other_names() {
+    let mut world = World::new(false);
+    world.put(0, plain(1));
+    world.build();
+    let again = AddSource::new(world.place.store(), [world.directory(0)]).source_name("again");
+    let message = again.run().unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "p and pt of the source \"again\" are columns of the store already; prefix {source}_ gives all columns of the \
+         source other names, or rename p=again_p gives one another name, or exclude p, pt leaves them out"
+    );
+    let report = AddSource::new(world.place.store(), [world.directory(0)])
+        .source_name("again")
+        .prefix("{source}_")
+        .workers(1)
+        .run()
+        .unwrap();
+    assert_eq!(report.new_columns, ["again_p", "again_pt"]);
+    let section = Store::open(world.place.store()).unwrap().section(date(0)).unwrap();
+    assert_eq!(
+        section.column("again_p").unwrap().stored().to_data().buffers()[0],
+        section.column("p").unwrap().stored().to_data().buffers()[0]
+    );
+    assert_eq!(world.update(1).unchanged_files, 4);
+    let taken = AddSource::new(world.place.store(), [world.directory(0)]).run().unwrap_err().to_string();
+    assert!(taken.contains("has a source \"prices\" already"), "{taken}");
+}
