@@ -109,7 +109,8 @@ fn columns<'a>(members: &'a [Member], refused: &[Option<Reason>], prior: Option<
                 continue;
             }
             let types = &mut columns[at].types;
-            match types.iter_mut().find(|(known, _)| known.logical == value.logical) {
+            let is_same = |known: &Value| known.logical == value.logical && unit_lost(known) == unit_lost(value);
+            match types.iter_mut().find(|(known, _)| is_same(known)) {
                 Some((_, all)) => all.extend(files),
                 None => types.push((value, files.clone())),
             }
@@ -132,25 +133,26 @@ fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut
     let (before, types) = with_values(name, before, types, answers)?;
     let mut accepted: Vec<DataType> = before.cloned().into_iter().collect();
     let mut target = before.cloned().unwrap_or(DataType::Null);
-    for (n, (Value { logical: data_type, .. }, files)) in types.iter().enumerate() {
+    for (n, (value, files)) in types.iter().enumerate() {
+        let data_type = &value.logical;
         // A type that only empty files have widens nothing that files with rows have agreed on.
         if files.is_empty() && !accepted.is_empty() {
             continue;
+        }
+        // Numbers of different units look alike, and nothing would tell them apart any more.
+        let other = types[..n].iter().find_map(|(other, files)| Some((unit_lost(other)?, files.len())));
+        if let (Some(own), Some((other, count))) = (unit_lost(value), other)
+            && own != other
+        {
+            let why = format!("as {data_type} the numbers of both would look alike");
+            let common = format!("{other} in {}", counted(count, "file", "files"));
+            let sides = Sides { own: &own, target: &other, common: &common };
+            return conflict(name, &sides, why, files, (before, &all), answers);
         }
         let with: Vec<DataType> = accepted.iter().chain([data_type]).cloned().collect();
         let common = match before {
             Some(_) => format!("{target} in the store"),
             None => format!("{target} in {}", counted(types[0].1.len(), "file", "files")),
-        };
-        let conflict = |why: String, suspects: &[usize], answers: &mut Answers| {
-            let refused: Vec<usize> =
-                answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
-            let dispute =
-                Dispute { column: name, own: data_type, target: &target, before, types: &all, refused: &refused };
-            let advice = advise(&dispute, answers)?;
-            let own = data_type.clone();
-            let conflict = Conflict { column: name.to_owned(), own, common: common.clone(), why, advice };
-            Ok(Settled::Conflict(Box::new(conflict), refused))
         };
         // Who is refused where no choice holds all values, the best choice decides.
         let (mut found, mut refused) = (None, None);
@@ -166,12 +168,50 @@ fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut
         let Some(joined) = found else {
             let (why, suspects) =
                 refused.unwrap_or_else(|| ("no type holds the values of both exactly".to_owned(), files.clone()));
-            return conflict(why, &suspects, answers);
+            let sides = Sides { own: data_type, target: &target, common: &common };
+            return conflict(name, &sides, why, &suspects, (before, &all), answers);
         };
         target = joined.target;
         accepted = with;
     }
     Ok(Settled::Type(target))
+}
+
+/// Who does not agree.
+struct Sides<'a> {
+    own: &'a DataType,
+    target: &'a DataType,
+    /// What the panel has instead, and in how many files.
+    common: &'a str,
+}
+
+/// The conflict of those of `suspects` that have values with the others, and what helps.
+fn conflict(
+    name: &str,
+    sides: &Sides,
+    why: String,
+    suspects: &[usize],
+    (before, types): (Option<&DataType>, &Types),
+    answers: &mut Answers,
+) -> Result<Settled> {
+    let refused: Vec<usize> = answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
+    let Sides { own, target, common } = *sides;
+    let advice = advise(&Dispute { column: name, own, target, before, types, refused: &refused }, answers)?;
+    let conflict = Conflict { column: name.to_owned(), own: own.clone(), common: common.to_owned(), why, advice };
+    Ok(Settled::Conflict(Box::new(conflict), refused))
+}
+
+/// The type whose unit a cast to bare numbers takes away from a column.
+fn unit_lost(value: &Value) -> Option<DataType> {
+    let raw = match &value.raw {
+        DataType::Dictionary(_, inner) => inner.as_ref(),
+        raw => raw,
+    };
+    (raw.is_temporal() && value.logical.is_numeric()).then(|| match raw {
+        // Instants count the same on all clocks.
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("UTC".into())),
+        other => other.clone(),
+    })
 }
 
 /// Why the last of `types` cannot join those before it, which have met at `target`, in the type `joined`, and which of
@@ -214,8 +254,11 @@ fn with_values<'a, 'v>(
     types: Types<'v>,
     answers: &mut Answers,
 ) -> Result<(Option<&'a DataType>, Types<'v>)> {
-    let different: HashSet<&DataType> =
-        types.iter().filter(|(_, files)| !files.is_empty()).map(|(value, _)| &value.logical).chain(before).collect();
+    let with_rows = types.iter().filter(|(_, files)| !files.is_empty());
+    let different: HashSet<(&DataType, Option<DataType>)> = with_rows
+        .map(|(value, _)| (&value.logical, unit_lost(value)))
+        .chain(before.map(|before| (before, None)))
+        .collect();
     if different.len() < 2 {
         return Ok((before, types));
     }

@@ -109,10 +109,14 @@ pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice>
 
 /// The types to try, the best first.
 fn candidates(dispute: &Dispute) -> Vec<DataType> {
-    let (own, target) = (dispute.own, dispute.target);
+    let Dispute { own, target, types, .. } = *dispute;
     let is_instant = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(_)));
     // Text that is numbers becomes numbers; numbers that do not meet become the wider kind; instants keep a zone.
     let mut candidates = match (own, target) {
+        // What was cast to numbers, and lost its unit, stays what it is.
+        _ if types.iter().all(|(value, _)| value.logical != *own) => {
+            join(&[own.clone(), target.clone()]).into_iter().map(|joined| joined.target).collect()
+        }
         _ if is_text(own) && !is_text(target) => vec![target.clone()],
         _ if is_text(target) && !is_text(own) => vec![own.clone()],
         (DataType::Timestamp(..), DataType::Timestamp(..)) if is_instant(own) || is_instant(target) => {

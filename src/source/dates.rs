@@ -20,7 +20,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 
 /// Formats that are tried where dates in text are of no spelling that is read without one.
-const OTHER_SPELLINGS: [&str; 10] = [
+pub(super) const OTHER_SPELLINGS: [&str; 13] = [
     "%d-%b-%Y",
     "%d %b %Y",
     "%b %d, %Y",
@@ -31,6 +31,9 @@ const OTHER_SPELLINGS: [&str; 10] = [
     "%m/%d/%Y",
     "%d-%m-%Y",
     "%m-%d-%Y",
+    "%Y/%m/%d %A",
+    "%Y-%m-%d %A",
+    "%Y年%m月%d日",
 ];
 
 /// How dates are read under the options of a user.
@@ -88,12 +91,39 @@ impl DateRules {
         DateRules { times: Times::Dropped, ..self.clone() }
     }
 
+    /// These rules where dates in text are spelt as `text` says.
+    pub(super) fn with_format(&self, text: &str) -> DateRules {
+        DateRules { format: Format::new(text).ok(), ..self.clone() }
+    }
+
+    /// These rules where numbers count since 1970.
+    pub(super) fn with_epoch(&self, epoch: Epoch) -> DateRules {
+        DateRules { epoch: Some(epoch), ..self.clone() }
+    }
+
     /// Whether a time of day in the date column `name` is left out, or kept by the key.
     fn allows_time(&self, name: &str) -> bool {
         match &self.times {
             Times::Dropped => true,
             Times::Refused { key } => key.iter().any(|column| column == name),
         }
+    }
+}
+
+impl DateRules {
+    /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
+    pub(super) fn count(&self, array: &ArrayRef) -> Option<Epoch> {
+        let counts = (self.epoch.is_none() && array.data_type().is_integer()).then(|| lenient(array, &DataType::Int64));
+        let counts = counts?.ok()?;
+        let counts = counts.as_primitive::<Int64Type>();
+        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
+        Epoch::ALL.into_iter().find(|epoch| {
+            let is_of_this_age = |count: i64| {
+                let moment = self.clocks.since_1970(count, *epoch);
+                moment.is_some_and(|moment| (first.days().into()..last.days().into()).contains(&moment.day))
+            };
+            counts.null_count() < counts.len() && counts.iter().flatten().all(is_of_this_age)
+        })
     }
 }
 
@@ -330,11 +360,13 @@ impl<'a> DateReader<'a> {
     fn may_be_midnights(&self, array: &ArrayRef) -> bool {
         let rules = self.rules.lenient().without_times();
         let mut others = DateReader::new(self.name, self.raw, &rules);
-        if others.push(array).is_err() {
-            return false;
-        }
+        others.push(array).is_ok() && others.are_maybe_midnights()
+    }
+
+    /// Whether the instants so far may be such midnights.
+    pub(super) fn are_maybe_midnights(&self) -> bool {
         let apart = |one: i64, other: i64| (one - other).rem_euclid(86_400);
-        match *others.times {
+        match *self.times {
             [Some(time)] => time % 900 == 0,
             [Some(one), Some(other)] => one % 900 == 0 && [apart(one, other), apart(other, one)].contains(&3_600),
             _ => false,
@@ -357,9 +389,7 @@ impl<'a> DateReader<'a> {
         let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
         let hint = match (array.data_type(), self.rules.epoch) {
             _ if is_null => "a row needs one",
-            (text, _) if is_text(text) => {
-                "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read, other spellings by a date format"
-            }
+            (text, _) if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read",
             (integer, None) if integer.is_integer() => "integers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",
         };
@@ -370,6 +400,7 @@ impl<'a> DateReader<'a> {
         let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
         let spelt = self.spelling(array).map(|format| Remedy::set(Setting::DateFormat(format), "reads them"));
         let counts = self
+            .rules
             .count(array)
             .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
         Err(Reason::new(Kind::BadDate, what).or(spelt).or(counts).or(has_dates.then_some(drops)))
@@ -379,29 +410,13 @@ impl<'a> DateReader<'a> {
     /// days and months may be swapped.
     fn spelling(&self, array: &ArrayRef) -> Option<String> {
         let reads = |text: &&&str| {
-            let rules = DateRules { format: Format::new(text).ok(), ..self.rules.lenient() };
+            let rules = self.rules.lenient().with_format(text);
             let mut others = DateReader::new(self.name, self.raw, &rules);
             others.push(array).is_ok() && others.dropped == 0
         };
         let mut found = OTHER_SPELLINGS.iter().filter(reads);
         let one = is_text(array.data_type()).then(|| found.next()).flatten();
         one.filter(|_| found.next().is_none()).map(|text| (*text).to_owned())
-    }
-
-    /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
-    fn count(&self, array: &ArrayRef) -> Option<Epoch> {
-        let counts =
-            (self.rules.epoch.is_none() && array.data_type().is_integer()).then(|| lenient(array, &DataType::Int64));
-        let counts = counts?.ok()?;
-        let counts = counts.as_primitive::<Int64Type>();
-        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
-        Epoch::ALL.into_iter().find(|epoch| {
-            let is_of_this_age = |count: i64| {
-                let moment = self.rules.clocks.since_1970(count, *epoch);
-                moment.is_some_and(|moment| (first.days().into()..last.days().into()).contains(&moment.day))
-            };
-            counts.null_count() < counts.len() && counts.iter().flatten().all(is_of_this_age)
-        })
     }
 
     /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would

@@ -11,11 +11,13 @@ use parquet::file::statistics::Statistics;
 
 use super::allowance::Allowance;
 use super::content::{Content, Stamp, guarded};
-use super::convert::{convert, widen};
+use super::convert::{convert, identity, shown_value, widen};
 use super::parquet::decode::Parquet;
 use super::parquet::footer::{FileSchema, Value};
 use super::question::Question;
 use super::types::shown_type;
+use crate::compare::KeyOrder;
+use crate::panel::can_be_key;
 use crate::reason::{Kind, Reason};
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
@@ -35,7 +37,7 @@ pub(super) fn answer(
     allowance: &Arc<Allowance>,
 ) -> Result<(), String> {
     let Some(value) = schema.values.iter().find(|value| value.name == name) else { return Ok(()) };
-    if let Question::Readable(to) = question
+    if let Question::Readable(to) | Question::Apart(to) = question
         && !can_cast_types(&value.raw, to)
     {
         return Err(format!("{} cannot be cast to {to}", shown_type(&value.raw)));
@@ -63,10 +65,15 @@ fn look(
         if is_by_statistics(value, question) && small.contains(&value.leaf) {
             return Ok(());
         }
+        let inexact = |why: String| Reason::new(Kind::InexactValue, why);
+        if let Question::Apart(to) = question {
+            let columns = parquet.columns(&[value.leaf], parquet.row_count() as usize)?;
+            return columns.iter().try_for_each(|array| stay_apart(array, to).map_err(inexact));
+        }
         let mut row_count = 0;
         for batch in parquet.batches(&[value.leaf])? {
             let array = &batch?[0];
-            check(array, question, row_count).map_err(|why| Reason::new(Kind::InexactValue, why))?;
+            check(array, question, row_count).map_err(inexact)?;
             row_count += array.len();
         }
         Ok(())
@@ -85,7 +92,26 @@ fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), Str
         Question::Full => Err("a row has none".to_owned()),
         Question::Exact(to) => widen(array, to, before).map(drop),
         Question::Readable(to) => convert(array, to).map(drop),
+        Question::Apart(to) => stay_apart(array, to),
     }
+}
+
+/// Whether values of `array` that differ do so as `to`, too.
+fn stay_apart(array: &ArrayRef, to: &DataType) -> Result<(), String> {
+    if !can_be_key(to) {
+        return Err(format!("a key column cannot be {to}"));
+    }
+    let converted = [convert(array, to)?];
+    let order = KeyOrder::new(&converted, &converted).map_err(|error| error.to_string())?;
+    let same = identity(array, array)?;
+    let mut rows: Vec<usize> = (0..array.len()).collect();
+    rows.sort_by(|&a, &b| order.compare(a, b));
+    let met = rows.windows(2).find(|pair| order.compare(pair[0], pair[1]).is_eq() && !same(pair[0], pair[1]));
+    met.map_or(Ok(()), |pair| {
+        let (a, b) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+        let [first, second] = [a, b].map(|row| shown_value(array, row));
+        Err(format!("rows {} and {}: {first} and {second} are the same key as {to}", a + 1, b + 1))
+    })
 }
 
 fn small_leaves(metadata: &ParquetMetaData) -> Vec<usize> {

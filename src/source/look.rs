@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 
 use super::agree::Agreement;
 use super::allowance::Allowance;
+use super::by_date::refuse_by_date;
 use super::candidate::{Candidate, schemas};
 use super::content::{Content, Stamp, WHOLE, guarded};
 use super::date_advice::{Advised, DateAdvice};
@@ -21,7 +22,7 @@ use super::parquet::settle::settle_instants;
 use super::prior::Prior;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::scan::Scan;
-use super::settle::{Look, settle};
+use super::settle::{Look, has_free_date_name, settle};
 use super::survey::{Input, InputFile, Layout, Survey, Target};
 use super::trial::{Party, Trial};
 use super::trouble::check_machine;
@@ -112,6 +113,9 @@ fn look_at(
     }
     candidates = leave_out(candidates, &bad, &mut skipped);
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
+    if prior.is_none() {
+        refuse_by_date(&candidates, &look)?;
+    }
     let options = &match prior {
         Some(prior) if !prior.is_new => options.clone(),
         _ => settle(options, &mut candidates, &look, &mut notes)?,
@@ -124,12 +128,13 @@ fn look_at(
             check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;
         }
     }
+    let is_free = has_free_date_name(options, &schemas(&candidates));
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
     let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
     candidates = leave_out(usable, &bad, &mut skipped);
     let before = prior.map(|prior| prior.date_name);
-    let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), &allowance);
+    let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), is_free, &allowance);
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
     let mut reasons = Vec::with_capacity(refused.len());
     for candidate in &refused {

@@ -9,6 +9,7 @@ mod allowance;
 mod apart;
 mod arrow_file;
 mod beside;
+mod by_date;
 mod candidate;
 mod clock;
 mod code_template;

@@ -83,6 +83,9 @@ impl SourceOptions {
                 }
                 Setting::Exclude(names) => options.exclude.extend(names.iter().cloned()),
                 Setting::DateColumn(names) => options.date_columns.clone_from(names),
+                Setting::DateFormat(format) => options.date_format = Some(format.clone()),
+                Setting::Epoch(epoch) => options.epoch = epoch.parse().ok(),
+                Setting::Key(names) => options.key.clone_from(names),
                 _ => {}
             }
         }

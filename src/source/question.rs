@@ -18,6 +18,8 @@ pub(super) enum Question {
     Exact(DataType),
     /// Whether each can be read as another type by a user's decision.
     Readable(DataType),
+    /// Whether each can, and values that differ still do: those of a key column must.
+    Apart(DataType),
 }
 
 /// Answers a question for each of some files; an `Err` says why not.

@@ -308,11 +308,19 @@ fn section(
         value.ok_or_else(|| Reason::new(Kind::OtherColumns, format!("lacks the column {:?}", column.name)))
     };
     let widened = |value: &Value, column: &Column, array: Option<&ArrayRef>| match array {
-        Some(array) => widen(array, &column.data_type, 0).map_err(|why| {
-            let (own, panels) = (shown_type(&value.raw), &column.data_type);
-            let what = format!("its column {:?} is {own}, {panels} in the store: {why}", column.name);
-            Reason::new(Kind::TypesDiffer, what).of_column(&column.name)
-        }),
+        Some(array) => {
+            let (raw, panels) = (&value.raw, &column.data_type);
+            // Exact as they may be: what a bare number counts nobody knows.
+            let lack_unit = (raw.is_temporal() && panels.is_numeric()) || (raw.is_numeric() && panels.is_temporal());
+            let widened = match lack_unit && array.logical_null_count() < array.len() {
+                true => Err("a bare number does not say what it counts".to_owned()),
+                false => widen(array, panels, 0),
+            };
+            widened.map_err(|why| {
+                let what = format!("its column {:?} is {}, {panels} in the store: {why}", column.name, shown_type(raw));
+                Reason::new(Kind::TypesDiffer, what).of_column(&column.name)
+            })
+        }
         None => Ok(arrow_array::new_null_array(&column.data_type, codes.len())),
     };
     let key = panel.key.iter().map(|&index| {

@@ -22,6 +22,9 @@ use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::workers::Workers;
 
+/// Names for a date beside a date column that stays.
+const DATE_NAMES: [&str; 2] = ["date", "trade_date"];
+
 /// Names of code columns, the likelier ones first.
 const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
 
@@ -152,12 +155,18 @@ impl Look<'_> {
     }
 }
 
+/// Whether there is a name for the date beside any date column that stays.
+pub(super) fn has_free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> bool {
+    let has = |schema: &&FileSchema, name: &str| schema.columns.iter().any(|column| column.name == name);
+    options.date_name.is_some() || DATE_NAMES.iter().any(|name| !schemas.iter().any(|schema| has(schema, name)))
+}
+
 /// A name for the date beside a date column that stays: one that no column has.
 fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
     let is_free = |name: &&str| {
         options.code_column.as_deref() != Some(*name) && schemas.iter().all(|schema| !schema.has_value(name))
     };
-    let free = ["date", "trade_date"].into_iter().find(is_free);
+    let free = DATE_NAMES.into_iter().find(is_free);
     free.map(str::to_owned).ok_or_else(|| {
         Error::refused_unless(
             "the date needs a column of its own, and the files have a date and a trade_date".to_owned(),

@@ -12,6 +12,7 @@ use super::exact::{Small, answer};
 use super::options::SourceOptions;
 use super::parquet::footer::{FileColumn, FileSchema, cast_parts};
 use super::prior::Prior;
+use super::question::Question;
 use super::trouble::check_machine;
 use super::types::join;
 use crate::error::{Error, Result};
@@ -61,6 +62,11 @@ impl Trial<'_> {
         let member = |party: &Party| Member { schema: Arc::clone(&party.schema), has_rows: party.row_count > 0 };
         let members: Vec<Member> = parties.iter().map(member).collect();
         agree(&members, self.prior, &|files, name, question| {
+            let is_key = self.options.key.iter().any(|column| column == name);
+            let question = &match question {
+                Question::Readable(to) if is_key => Question::Apart(to.clone()),
+                other => other.clone(),
+            };
             self.workers.try_map(files.len(), |n| {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);

@@ -1,0 +1,67 @@
+//! Tells a folder with a file for each date, or each month, from one with a file for each stock: read as one, its dates would
+//! be stocks.
+
+use super::candidate::Candidate;
+use super::dates::DateReader;
+use super::naming::is_time;
+use super::order::NO_DAY;
+use super::settle::Look;
+use crate::error::{Error, Result};
+use crate::hint::counted;
+use crate::key::Date;
+
+/// What to say where files are by date.
+const BY_DATE: &str = "a build reads a file per stock; append them, one a date, to a store that is there, or write one \
+                                  Parquet file for each stock first";
+
+/// Files that are looked into, whose names are times or have a date in them.
+const LOOKED_INTO: usize = 3;
+
+/// Refuses files that are named after times, and have no dates but those.
+///
+/// # Errors
+/// [`Error::Refused`] where the files are by date.
+pub(super) fn refuse_by_date(candidates: &[Candidate], look: &Look) -> Result<()> {
+    let with_rows: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.has_rows()).collect();
+    let (Some(first), Some(last)) = (with_rows.first(), with_rows.last()) else { return Ok(()) };
+    if !with_rows.iter().all(|candidate| is_time(&candidate.code) || digits(&candidate.code).len() >= 8) {
+        return Ok(());
+    }
+    let some = [*first, with_rows[with_rows.len() / 2], *last];
+    if !some.into_iter().take(LOOKED_INTO).all(|candidate| is_by_date(candidate, look)) {
+        return Ok(());
+    }
+    let files = counted(with_rows.len(), "file is", "files are");
+    let what =
+        format!("the {files} by date, such as {}: all its rows are of the time in its name", first.path.display());
+    Err(Error::refused(what, BY_DATE))
+}
+
+/// Whether all rows are of the time that is the file's name, or of the one date in it.
+fn is_by_date(candidate: &Candidate, look: &Look) -> bool {
+    let name = digits(&candidate.code);
+    let Ok(date) = &candidate.footer.schema.date else { return candidate.code.parse::<Date>().is_ok() };
+    let rules = look.rules.without_times();
+    let mut reader = DateReader::new(&date.name, &date.raw, &rules);
+    let is_read = candidate.all(look.root, date.leaf, look.allowance, |array| reader.push(array).is_ok());
+    let days = reader.days.iter().filter(|day| **day != NO_DAY);
+    let mut days: Vec<String> = days.filter_map(|&day| Some(Date::from_days(day)?.to_string())).collect();
+    let row_count = days.len();
+    days.sort_unstable();
+    days.dedup();
+    let Ok(true) = is_read else { return false };
+    match (is_time(&candidate.code), &days[..]) {
+        (_, []) => false,
+        (_, [one]) if name.contains(one.as_str()) => true,
+        // A year, or a month of one; of a quarter the year tells enough. One stock has its dates once.
+        (true, all) => {
+            let period = if name.len() == 6 { &name[..] } else { &name[..4] };
+            name.len() < 8 && all.len() < row_count && all.iter().all(|day| day.starts_with(period))
+        }
+        _ => false,
+    }
+}
+
+fn digits(code: &str) -> String {
+    code.chars().filter(char::is_ascii_digit).collect()
+}
