@@ -14,4 +14,4 @@ pub(crate) use column::OutputColumn;
 pub(crate) use encode::Encoder;
 pub(crate) use file::{NewFile, Written, temporary_name};
 pub(crate) use note::read_note;
-pub(crate) use parquet::{Put, Scratch};
+pub(crate) use parquet::{Put, Scratch, in_parquet};

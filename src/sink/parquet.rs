@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray};
 use arrow_buffer::NullBuffer;
+use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -67,6 +68,7 @@ impl ParquetEncoder {
     /// # Errors
     /// When Parquet cannot hold a type, or the compression's level is out of range.
     pub(super) fn new(schema: &SchemaRef, compression: Compression) -> Result<ParquetEncoder> {
+        let schema = &in_parquet(schema);
         let properties = properties(schema, compression)?;
         // An empty file by the crate's own writer has all that files have in common: the schema in both notations,
         // the column orders and the creator.
@@ -164,6 +166,8 @@ impl ParquetEncoder {
             }
         }
         let array = column.logical(row_count).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let array = cast_with_options(&array, self.schema.field(index).data_type(), &strict)?;
         self.write_any(index, array, output)
     }
 
@@ -421,6 +425,20 @@ fn plain_width(logical: &DataType) -> Option<usize> {
         | DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => Some(8),
         _ => None,
     }
+}
+
+/// `schema` as a Parquet file has it. Parquet has no seconds: they become milliseconds, as pyarrow writes them. As bare
+/// numbers, with a note for Arrow, most readers would take them for numbers.
+pub(crate) fn in_parquet(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let data_type = match field.data_type() {
+            DataType::Timestamp(TimeUnit::Second, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+            DataType::Time32(TimeUnit::Second) => DataType::Time32(TimeUnit::Millisecond),
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_data_type(data_type)
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
 /// Appends the values of `array`, none of them null, in plain encoding; `false` for a type that is not done here.

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
@@ -17,7 +18,7 @@ use super::plan::Plan;
 use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
 use crate::progress::Observer;
-use crate::sink::Format;
+use crate::sink::{Format, in_parquet};
 use crate::storage::{Dir, Disk};
 use crate::store::{Section, Store, first_difference};
 use crate::workers::Workers;
@@ -98,7 +99,7 @@ fn compare(
     let mut rows = Rows::new(found, format);
     let (mut expected_rows, mut found_rows) = (0, 0);
     for place in 0..section.piece_count() {
-        let Some(expected) = expected(&section.part(place..place + 1), plan).map_err(failed)? else { continue };
+        let Some(expected) = expected(&section.part(place..place + 1), plan, format).map_err(failed)? else { continue };
         if expected_rows == 0 && !is_written {
             return Err("it is not the file that was written; transpose again, comparing contents".to_owned());
         }
@@ -123,11 +124,22 @@ fn compare(
 }
 
 /// What a file should hold of a section of one piece; `None` where no row of it is selected.
-fn expected(part: &Section, plan: &Plan) -> Result<Option<RecordBatch>> {
+fn expected(part: &Section, plan: &Plan, format: Format) -> Result<Option<RecordBatch>> {
+    let schema = match format {
+        Format::Parquet => in_parquet(&plan.schema),
+        Format::Arrow => plan.schema.clone(),
+    };
     let Some(piece) = part.only_piece()? else { return Ok(None) };
     use_columns(piece, plan, |columns, row_count| {
-        let arrays = columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
-        let batch = RecordBatch::try_new(plan.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
+        let arrays = columns.iter().zip(schema.fields()).map(|(column, field)| {
+            let array = column.logical(row_count)?;
+            match array.data_type() == field.data_type() {
+                true => Ok(array),
+                false => cast(&array, field.data_type()).map_err(Error::failed("turn seconds into milliseconds")),
+            }
+        });
+        let batch = RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_>>()?)
+            .map_err(Error::failed("make a record batch"))?;
         piece.check_columns(&plan.columns).map(|()| batch)
     })
 }

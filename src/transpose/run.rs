@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
-use crate::sink::{Encoder, NewFile, Scratch, Written, temporary_name};
+use crate::sink::{Encoder, Format, NewFile, Scratch, Written, in_parquet, temporary_name};
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
 use crate::store::{Selection, Store};
@@ -200,7 +200,7 @@ impl<'a> Transpose<'a> {
             taken_over: work.taken_over,
             without_rows: work.without_rows,
             columns: plan.schema.fields().len() as u64,
-            notes: work.note.iter().cloned().collect(),
+            notes: work.note.iter().cloned().chain(note_of_seconds(&plan, self.shape.format)).collect(),
             ..TransposeReport::default()
         };
         let own = plan.names.ledger(self.shape.format);
@@ -360,4 +360,13 @@ impl<'a> Transpose<'a> {
 /// The ways out of a directory that must not be written to.
 fn unless_forced(forced: &str) -> [Remedy; 2] {
     [Remedy::Do("name another directory".to_owned()), Remedy::set(Setting::Force, forced)]
+}
+
+/// Says which columns Parquet has no type for, and what they are there.
+fn note_of_seconds(plan: &Plan, format: Format) -> Option<String> {
+    let there = in_parquet(&plan.schema);
+    let fields = plan.schema.fields().iter().zip(there.fields());
+    let names: Vec<&str> = fields.filter(|(own, there)| own != there).map(|(own, _)| own.name().as_str()).collect();
+    let is_told = format == Format::Parquet && !names.is_empty();
+    is_told.then(|| format!("Parquet has no seconds: {} in milliseconds", names.join(", ")))
 }

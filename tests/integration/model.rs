@@ -125,6 +125,8 @@ fn value(data_type: &DataType, seed: u64) -> Cell {
         }
         // Within a day, and whole ones where a type asks for them.
         DataType::Time32(TimeUnit::Second) => Cell::Bits(u128::from(seed % 86_400)),
+        // What milliseconds reach, too.
+        DataType::Timestamp(TimeUnit::Second, _) => Cell::Bits(u128::from((seed as i64 / 1000) as u64)),
         DataType::Time32(_) => Cell::Bits(u128::from(seed % 86_400_000)),
         DataType::Time64(TimeUnit::Microsecond) => Cell::Bits(u128::from(seed % 86_400_000_000)),
         DataType::Time64(_) => Cell::Bits(u128::from(seed % 86_400_000_000_000)),
@@ -528,7 +530,7 @@ impl Model {
         for &date in &self.dates() {
             let path = out.join(format!("{date}.{format}"));
             let found = match format {
-                Format::Parquet => read_parquet(&path),
+                Format::Parquet => with_seconds(&read_parquet(&path), &self.columns),
                 Format::Arrow => {
                     let mut reader = FileReader::try_new(fs::File::open(&path).unwrap(), None).unwrap();
                     reader.next().unwrap().unwrap()
@@ -538,6 +540,23 @@ impl Model {
         }
         assert_eq!(verify_output(store, out, &workers(2), &Silent).unwrap().differences, Vec::<String>::new());
     }
+}
+
+/// `found` with the seconds of `columns` for the milliseconds that Parquet has instead.
+fn with_seconds(found: &RecordBatch, columns: &[(String, DataType, usize)]) -> RecordBatch {
+    use DataType::{Time32, Timestamp};
+    let schema = found.schema();
+    let columns = schema.fields().iter().zip(found.columns()).map(|(field, array)| {
+        let own = columns.iter().find(|(name, ..)| name == field.name()).map_or(field.data_type(), |(_, own, _)| own);
+        let array = match (own, field.data_type()) {
+            (Timestamp(TimeUnit::Second, _), Timestamp(TimeUnit::Millisecond, _))
+            | (Time32(TimeUnit::Second), Time32(TimeUnit::Millisecond)) => cast(array, own).unwrap(),
+            (Timestamp(TimeUnit::Second, _) | Time32(TimeUnit::Second), other) => panic!("seconds as {other}"),
+            _ => array.clone(),
+        };
+        (field.name().as_str(), array)
+    });
+    batch(&columns.collect::<Vec<_>>())
 }
 
 fn assert_same_segment(a: &Path, b: &Path) {
