@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// Another process holds the write lock of a store or an output directory.
     Locked {
-        /// The lock file, or the directory.
+        /// The store, or the output directory.
         path: PathBuf,
         /// The process that holds it, where it says so.
         holder: Option<u32>,

@@ -81,11 +81,15 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
 }
 
 fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
-    let files = output::counted(source.read_files, "file", "files");
+    let mut files = output::counted(source.read_files, "file", "files") + " read";
+    let gone = source.settings.get("missing").and_then(|missing| missing.as_array()).map_or(0, Vec::len) as u64;
+    if gone > 0 {
+        files += &format!(", of which {} {} gone since", output::count(gone), if gone == 1 { "is" } else { "are" });
+    }
     let name = if is_one_of_many { format!("{}: ", source.name) } else { String::new() };
     match source.settings.get("source").and_then(|source| source.as_str()) {
-        Some(directory) => lines.add("source", format!("{name}{directory}, {files} read")),
-        None => lines.add("source", format!("{name}{files} read")),
+        Some(directory) => lines.add("source", format!("{name}{directory}, {files}")),
+        None => lines.add("source", format!("{name}{files}")),
     }
     if is_one_of_many {
         let (rows, columns) = (output::counted(source.rows, "row", "rows"), listed(&source.columns));
@@ -97,7 +101,11 @@ fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
             // A newer transect's options are still worth a look.
             Err(_) => options.to_string(),
         };
-        lines.add("options", if flags.is_empty() { "defaults".to_owned() } else { flags });
+        // How many skipped files are usual is no option of a file, and remembered beside them.
+        let usual = source.settings.get("max_skipped").and_then(|usual| usual.as_str().map(str::to_owned));
+        let usual = usual.map(|usual| format!("--max-skipped {usual}"));
+        let flags: Vec<String> = [flags].into_iter().filter(|flags| !flags.is_empty()).chain(usual).collect();
+        lines.add("options", if flags.is_empty() { "defaults".to_owned() } else { flags.join(" ") });
     }
     lines.add_some("left out", source.merged_rows, |_| output::merged(source.merged_rows));
     lines.add_some("dropped", source.dropped_rows, |_| output::dateless(source.dropped_rows));

@@ -162,9 +162,10 @@ impl<'a> Build<'a> {
         let mut report = match result {
             Ok(report) => report,
             Err(why) => {
-                let publishes_nothing = matches!(why, Error::Inputs { .. });
+                // Of a disk that fails no more is asked than to take away what is half-written.
+                let disk_fails = why.path().is_some_and(|path| path.starts_with(&self.store));
                 // It says more than an error about the leftovers of the build.
-                let _ = if publishes_nothing { writer.give_up() } else { writer.clear_unpublished() };
+                let _ = if disk_fails { writer.clear_unpublished() } else { writer.give_up() };
                 return Err(why);
             }
         };

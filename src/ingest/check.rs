@@ -89,7 +89,8 @@ fn compare_in_batches(
     };
     let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
     survey.whole_file_limit(whole_len);
-    let mut report = SourceReport { notes: survey.notes.clone(), ..SourceReport::default() };
+    let mut report =
+        SourceReport { notes: survey.notes.clone(), max_skipped: settings.max_skipped, ..SourceReport::default() };
     compare_types(panel, &survey, &mut report);
 
     let origins = Origins::new(store, &survey, (&sources, &missing), &settings)?;

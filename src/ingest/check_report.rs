@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, cast::AsArray};
 use arrow_schema::DataType;
 use serde::Serialize;
 
+use super::limit::Limit;
 use crate::key::Date;
 use crate::panel::show;
 use crate::skipped::Skipped;
@@ -55,15 +56,20 @@ pub struct SourceReport {
     pub skipped: Vec<Skipped>,
     /// Files that could not be used, as when the store was made.
     pub skipped_before: Vec<Skipped>,
+    /// How many skipped files are usual, if somebody has said so.
+    pub max_skipped: Option<Limit>,
     /// What else a user should know.
     pub notes: Vec<String>,
 }
 
 impl SourceReport {
-    /// Whether the store is what the source says: nothing differs, and nothing was left out that the store knew how to
-    /// read.
+    /// Whether the store is what the source says: nothing differs, nothing was left out that the store knew how to read,
+    /// and no more files were skipped all along than is usual.
     pub fn is_complete(&self) -> bool {
-        self.difference_count == 0 && self.kept.is_empty() && self.skipped.is_empty()
+        let count = self.skipped_before.len() as u64;
+        let usual = self.max_skipped.unwrap_or(Limit::Count(0));
+        let are_usual = usual.allows(count, self.files + count);
+        self.difference_count == 0 && self.kept.is_empty() && self.skipped.is_empty() && are_usual
     }
 }
 

@@ -5,8 +5,6 @@ use super::guard::{EXAMPLES, Guard, Guards};
 use crate::hint::listed;
 use crate::source::Survey;
 
-/// Fewer files tell nothing of what is usual.
-const FEW_FILES: usize = 3;
 /// Cells that make no large store, whatever they hold: 1 GiB of doubles.
 const FEW_CELLS: u64 = 1 << 27;
 /// A panel is sparse where fewer than one cell in so many can have a value.
@@ -15,7 +13,7 @@ const SPARSE: u64 = 20;
 /// What to tell of columns that are in one file only.
 pub(super) fn lone_note(survey: &Survey) -> Option<String> {
     let lone = lone_columns(survey);
-    if survey.files().count() < FEW_FILES || lone.is_empty() {
+    if survey.files().count() < 2 || lone.is_empty() {
         return None;
     }
     // Code and date are columns, too.

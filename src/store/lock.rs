@@ -28,10 +28,10 @@ impl Lock {
     /// [`Error::Locked`] when another writer has it.
     pub(super) fn take(dir: &Dir) -> Result<Lock> {
         let path = dir.path().join(LOCK_NAME);
-        let file = take(dir.open_or_create(LOCK_NAME)?, &path)?;
+        let file = take(dir.open_or_create(LOCK_NAME)?, dir.path())?;
         // Who gave up a store before it had a version took LOCK away, with whoever waited for it.
         if !dir.has(LOCK_NAME, file.file())? {
-            return Err(Error::Locked { path, holder: None });
+            return Err(Error::Locked { path: dir.path().to_owned(), holder: None });
         }
         let note = LockNote::parse(&text(file.file())).unwrap_or_default();
         let lock = Lock { file, path, note };
@@ -63,10 +63,10 @@ impl Lock {
     }
 }
 
-/// Takes the lock of `file` at `path`.
-fn take(file: File, path: &Path) -> Result<FileLock> {
-    let taken = FileLock::exclusive(file).map_err(Error::io("lock", path))?;
-    taken.map_err(|file| Error::Locked { holder: holder(&file), path: path.to_owned() })
+/// Takes the lock of `file`, the LOCK of the store at `root`.
+fn take(file: File, root: &Path) -> Result<FileLock> {
+    let taken = FileLock::exclusive(file).map_err(Error::io("lock", &root.join(LOCK_NAME)))?;
+    taken.map_err(|file| Error::Locked { holder: holder(&file), path: root.to_owned() })
 }
 
 /// Sees that nobody is writing to the store at `root`, and leaves LOCK as it is.
@@ -76,7 +76,7 @@ fn take(file: File, path: &Path) -> Result<FileLock> {
 pub(super) fn look(root: &Path) -> Result<()> {
     let path = root.join(LOCK_NAME);
     match storage::open(&path) {
-        Ok(file) => take(file, &path).map(drop),
+        Ok(file) => take(file, root).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("open", &path)(error)),
     }

@@ -303,10 +303,13 @@ impl StoreWriter {
     /// When something cannot be removed.
     pub(crate) fn give_up(self) -> Result<()> {
         self.clear_unpublished()?;
-        if !self.is_new || self.before.is_some() {
+        if !self.is_new || self.before.is_some() || self.dir.names()?.iter().any(|name| name == CURRENT_NAME) {
             return Ok(());
         }
-        for name in [CATALOG_DIR, SEGMENT_DIR] {
+        for (name, dir) in [(SEGMENT_DIR, self.segment_dir()?), (CATALOG_DIR, self.dir(CATALOG_DIR)?)] {
+            for file in dir.names()? {
+                dir.remove(&file)?;
+            }
             if !self.dir.remove_empty(name)? {
                 return Ok(());
             }

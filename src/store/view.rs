@@ -135,8 +135,8 @@ impl Store {
             Some(entry) => self.other_version(entry.version),
             None => Err(Error::NotFound {
                 wanted: Wanted::Version,
-                what: format!("a version of {} from that time", self.path().display()),
-                hint: "its first version is younger; `transect log` lists them".to_owned(),
+                what: format!("so old a version of {}", self.path().display()),
+                hint: "its first version was made later".to_owned(),
             }),
         }
     }

@@ -27,9 +27,9 @@ const READING: &str = "Reading the files, from now on";
 Examples:
   transect build features panel.store
   transect build lake panel.store --pattern 'code={code}/data.parquet'
-  transect build prices panel.store --date-column trade_date,cal_date --cast volume=float64
-  transect build bars panel.store --key ToD                                 # a date and a time in text
-  transect build klines panel.store --date-column open_time --key open_time --epoch ms")]
+  transect build prices panel.store --cast volume=float64
+  transect build bars panel.store --key ToD    # a date and a time in text
+  transect build klines panel.store --date-column t --key t --epoch ms")]
 pub struct BuildArgs {
     /// The directory with one Parquet file per stock
     #[arg(value_name = "SRC")]
@@ -80,8 +80,8 @@ pub struct BuildArgs {
 
     /// Replace a store that exists, and erase all its versions
     ///
-    /// Not for every night: `transect update` keeps the versions, and reads only what changed. Whoever has the store open
-    /// keeps reading the version they opened. A directory that is no store is refused all the same.
+    /// Not for every night: that is what `transect update` is for. Whoever has the store open keeps reading the version
+    /// they opened. A directory that is no store is refused all the same.
     #[arg(long, help_heading = RUNNING)]
     pub force: bool,
 }
@@ -97,9 +97,9 @@ pub struct BuildArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  transect update panel.store                                # every night
-  transect update panel.store --max-restated 5%              # unless far too much would change
-  transect update panel.store --refuse-restatement           # history must not move
+  transect update panel.store                         # every night
+  transect update panel.store --max-restated 5%       # a tripwire
+  transect update panel.store --refuse-restatement    # history must not move
   transect update panel.store features2 --check-content      # from a copy")]
 pub struct UpdateArgs {
     /// The store
@@ -214,7 +214,7 @@ pub struct UpdateArgs {
 Examples:
   transect append panel.store today/20240103.parquet
   transect append panel.store by_date/202401*.parquet --refuse-restatement
-  transect append panel.store corrected/20240103.parquet --replace    # and what it lacks goes")]
+  transect append panel.store fixed/20240103.parquet --replace")]
 pub struct AppendArgs {
     /// The store
     #[arg(value_name = "STORE")]

@@ -22,7 +22,7 @@ Examples:
   transect transpose panel.store by_date
   transect transpose panel.store by_date --from 20240101
   transect transpose panel.store styles --columns size,beta,momentum --no-date
-  transect transpose panel.store lake --name 'trade_date={date}/data.parquet' --compression zstd:3
+  transect transpose panel.store lake --name 'trade_date={date}/data.parquet'
   transect transpose panel.store hs300 --stocks @hs300.txt
   transect transpose panel.store by_date --check-content")]
 pub struct TransposeArgs {
@@ -124,7 +124,7 @@ Examples:
   transect show panel.store
   transect show panel.store --date 20240102 --columns size,beta
   transect show panel.store --stock 000001.SZ --format json | head
-  transect show panel.store --date 20240102 --format parquet > 20240102.parquet")]
+  transect show panel.store --date 20240102 --format parquet > day.parquet")]
 pub struct ShowArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -190,7 +190,8 @@ pub struct InfoArgs {
 ///
 /// With --source, each file is read as an update would read it, and each row and value that differs is named. Rows that
 /// the store keeps although SRC does not have them (their file is gone or cannot be read, or append brought them) are
-/// named as that; where nothing differs the exit code is then 3.
+/// named as that; where nothing differs the exit code is then 3. So it is where files were skipped all along, more than
+/// build or update was told are usual (--max-skipped).
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -75,7 +75,7 @@ pub enum Command {
 Examples:
   transect gc panel.store --dry-run
   transect gc panel.store --keep 1
-  transect gc panel.store --older-than 30d --keep 3             # at least the newest 3 stay")]
+  transect gc panel.store --older-than 30d --keep 3    # the newest 3 stay")]
 pub struct GcArgs {
     /// The store
     #[arg(value_name = "STORE")]
