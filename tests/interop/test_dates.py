@@ -45,7 +45,7 @@ def tables(dates, *others, name="trade_date"):
 def transposed(tmp_path, source, *options, expect=transect.DONE):
     report = transect.build(source, tmp_path / "store", *options, expect=expect)
     transect.transpose(tmp_path / "store", tmp_path / "out")
-    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out")
+    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out", expect=expect)
     return report, PyArrow().read(transect.sections(tmp_path / "out").values())
 
 

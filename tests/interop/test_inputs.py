@@ -108,7 +108,7 @@ def test_a_bad_file_is_skipped_by_name_and_the_rest_goes_on(tmp_path, make):
     actual = PyArrow().read(transect.sections(tmp_path / "out").values())
     files = [file for file in transect.inputs(source) if file[0] != "M"]
     transect.assert_same(PyArrow().panel(files, "trade_date"), actual, make.__name__)
-    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out")
+    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out", expect=transect.SKIPPED)
 
 
 def test_a_folder_without_inputs_is_an_error(tmp_path):

@@ -22,7 +22,7 @@ def outputs(tmp_path, tables, *options, expect=transect.DONE):
     source = transect.write_panel(tmp_path / "source", tables)
     report = transect.build(source, tmp_path / "store", *options, expect=expect)
     transect.transpose(tmp_path / "store", tmp_path / "out")
-    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out")
+    transect.verify(tmp_path / "store", "--source", source, "--output", tmp_path / "out", expect=expect)
     return report, transect.inputs(source), transect.sections(tmp_path / "out").values()
 
 
