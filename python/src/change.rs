@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use transect::remedy::Remedy;
 use transect::source::{Cast, Ignore, OptionChanges, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
@@ -14,8 +16,28 @@ use transect::workers::Workers;
 use transect::{Append, Build, Guard, Limit, Selection, Shape, Transpose, Update, quantity};
 
 use super::capsule::batches;
+use super::fault::way_out;
 use super::store::Store;
 use super::watch::watched;
+
+/// Says of each input that was left out what helps, as Python has it.
+fn put_into_words(report: &mut Value) {
+    for list in ["skipped", "skipped_before", "skipped_files"] {
+        let entries = report.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for entry in entries.filter_map(Value::as_object_mut) {
+            let remedies = entry.remove("remedies").unwrap_or_default();
+            let remedies: Vec<Remedy> = serde_json::from_value(remedies).unwrap_or_default();
+            entry.insert("way_out".to_owned(), json!(way_out(&remedies)));
+        }
+    }
+}
+
+/// `report` as JSON, in the words of Python.
+pub fn told(report: impl Serialize) -> String {
+    let mut report = json!(report);
+    put_into_words(&mut report);
+    report.to_string()
+}
 
 /// Options by name.
 struct Options(Map<String, Value>);
@@ -145,7 +167,7 @@ pub fn build(
     if let Some(most) = options.read::<Limit>("max_skipped")? {
         build = build.max_skipped(most);
     }
-    Ok(json!(watched(py, progress.as_ref(), |observer| build.observer(observer).run())?).to_string())
+    Ok(told(watched(py, progress.as_ref(), |observer| build.observer(observer).run())?))
 }
 
 #[pyfunction]
@@ -166,7 +188,7 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
     if let Some(most) = options.read::<Limit>("max_skipped")? {
         update = update.max_skipped(most);
     }
-    Ok(json!(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?).to_string())
+    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
 }
 
 #[pyfunction]
@@ -189,7 +211,7 @@ pub fn append(
     if let Some(most) = options.read::<Limit>("max_restated")? {
         append = append.max_restated(most);
     }
-    Ok(json!(watched(py, progress.as_ref(), |observer| append.observer(observer).run())?).to_string())
+    Ok(told(watched(py, progress.as_ref(), |observer| append.observer(observer).run())?))
 }
 
 #[pyfunction]
@@ -227,7 +249,7 @@ pub fn transpose(
     if let Some(count) = options.number("threads") {
         run = run.workers(count as usize);
     }
-    Ok(json!(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?).to_string())
+    Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?))
 }
 
 #[pyfunction]

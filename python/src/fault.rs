@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use transect::Error;
-use transect::remedy::{Setting, told};
+use transect::remedy::{Remedy, Setting, told};
 
 /// `error` as the exception that it is; see `transect._errors`.
 pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
@@ -41,25 +41,20 @@ fn message(error: &Error) -> String {
         text += &format!(": {next}");
         cause = next.source();
     }
-    match told(&error.remedies(), |settings| Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "))) {
-        Some(way_out) => format!("{text}; {}", in_python(&way_out)),
+    match way_out(&error.remedies()) {
+        Some(way_out) => format!("{text}; {way_out}"),
         None => text,
     }
 }
 
-/// Commands that a way out names, as functions.
-fn in_python(text: &str) -> String {
-    [
-        ("run `transect build` again", "run transect.build again"),
-        ("`transect log` lists them", "Store.log lists them"),
-        ("`transect info` lists them", "Store.columns lists them"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (shell, python)| text.replace(shell, python))
+/// What helps, with settings as arguments.
+pub fn way_out(remedies: &[Remedy]) -> Option<String> {
+    let arguments = |settings: &[Setting]| Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "));
+    told(remedies, arguments)
 }
 
 /// A setting as an argument.
-pub fn argument(setting: &Setting) -> String {
+fn argument(setting: &Setting) -> String {
     let name = setting.name().replace('-', "_");
     match setting {
         Setting::Pattern(text)

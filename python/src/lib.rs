@@ -3,7 +3,9 @@
 
 mod capsule;
 mod change;
+mod diff;
 mod fault;
+mod rows;
 mod store;
 mod watch;
 
@@ -27,8 +29,9 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<store::Store>()?;
     module.add_class::<store::Answer>()?;
-    module.add_class::<store::Batch>()?;
-    module.add_class::<store::Column>()?;
+    module.add_class::<diff::Diff>()?;
+    module.add_class::<rows::Batch>()?;
+    module.add_class::<rows::Column>()?;
     module.add_class::<capsule::Buffer>()?;
     module.add_function(wrap_pyfunction!(change::build, module)?)?;
     module.add_function(wrap_pyfunction!(change::update, module)?)?;

@@ -3,19 +3,24 @@
 use std::path::PathBuf;
 
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, cast::AsArray};
+use arrow_array::{Array, RecordBatchIterator, new_empty_array};
 use arrow_schema::{DataType, TimeUnit};
+use arrow_select::concat::concat;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde_json::json;
+use transect::progress::Observer;
 use transect::storage::{Access, Memory};
-use transect::store::{CodeType, DateType, Fill, Types, ValueTypes};
+use transect::store::{CodeType, DateType, Fill, Types, Universe, ValueTypes};
 use transect::workers::Workers;
-use transect::{Date, Request, Selection};
+use transect::{Date, Request, Selection, verify_output, verify_source};
 
 use super::capsule::{self, Buffer};
+use super::change::told;
+use super::diff::Diff;
 use super::fault::raised;
+use super::rows::{Batch, Column, numpy_type};
 use super::watch::watched;
 
 /// One version of a store.
@@ -26,14 +31,6 @@ pub struct Store(pub transect::Store);
 #[pyclass(frozen, module = "transect._transect")]
 pub struct Answer(transect::store::Answer);
 
-/// Some rows.
-#[pyclass(frozen, module = "transect._transect")]
-pub struct Batch(pub RecordBatch);
-
-/// One column of some rows.
-#[pyclass(frozen, module = "transect._transect")]
-pub struct Column(ArrayRef);
-
 /// Values of a matrix, which are the caller's; its type; bits of the cells that have a row, and a value; its stocks.
 type Matrix = (Buffer, &'static str, Buffer, Buffer, Vec<String>);
 
@@ -43,29 +40,6 @@ fn day(days: i32) -> PyResult<Date> {
 
 fn days(dates: &[Date]) -> Buffer {
     Buffer::shared(arrow_buffer::Buffer::from_vec(dates.iter().map(|date| date.days()).collect::<Vec<i32>>()))
-}
-
-/// The numpy type of values as they lie in memory; `None` where they are no numbers, or bits.
-fn numpy_type(data_type: &DataType) -> Option<&'static str> {
-    Some(match data_type {
-        DataType::Int8 => "<i1",
-        DataType::Int16 => "<i2",
-        DataType::Int32 | DataType::Date32 | DataType::Time32(_) => "<i4",
-        DataType::Int64 | DataType::Time64(_) => "<i8",
-        DataType::UInt8 => "<u1",
-        DataType::UInt16 => "<u2",
-        DataType::UInt32 => "<u4",
-        DataType::UInt64 => "<u8",
-        DataType::Float16 => "<f2",
-        DataType::Float32 => "<f4",
-        DataType::Float64 => "<f8",
-        DataType::Date64 => "<M8[ms]",
-        DataType::Timestamp(TimeUnit::Second, _) => "<M8[s]",
-        DataType::Timestamp(TimeUnit::Millisecond, _) => "<M8[ms]",
-        DataType::Timestamp(TimeUnit::Microsecond, _) => "<M8[us]",
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => "<M8[ns]",
-        _ => return None,
-    })
 }
 
 #[pymethods]
@@ -120,6 +94,12 @@ impl Store {
         capsule::schema(py, &self.0.schema().map_err(|error| raised(py, &error))?.arrow())
     }
 
+    /// The same with each type in words.
+    fn types(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+        let schema = self.0.schema().map_err(|error| raised(py, &error))?.arrow();
+        Ok(schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect())
+    }
+
     fn dates(&self, py: Python<'_>) -> PyResult<Buffer> {
         self.0.dates().map(days).map_err(|error| raised(py, &error))
     }
@@ -138,26 +118,41 @@ impl Store {
     }
 
     fn info(&self, py: Python<'_>) -> PyResult<String> {
-        py.detach(|| self.0.info()).map(|info| json!(info).to_string()).map_err(|error| raised(py, &error))
+        py.detach(|| self.0.info()).map(told).map_err(|error| raised(py, &error))
     }
 
     fn log(&self, py: Python<'_>) -> PyResult<String> {
         self.0.history().map(|history| json!(history).to_string()).map_err(|error| raised(py, &error))
     }
 
-    fn verify(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<String> {
-        let report = watched(py, progress.as_ref(), |observer| self.0.verify_all(&Workers::new(None)?, observer))?;
+    fn verify(&self, py: Python<'_>, all_versions: bool, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        let report = watched(py, progress.as_ref(), |observer| {
+            let workers = Workers::new(None)?;
+            if all_versions { self.0.verify_all(&workers, observer) } else { self.0.verify(&workers, observer) }
+        })?;
         Ok(json!(report).to_string())
     }
 
-    fn diff(&self, py: Python<'_>, older: &Store, progress: Option<Py<PyAny>>) -> PyResult<String> {
-        let report =
-            watched(py, progress.as_ref(), |observer| self.0.diff(&older.0)?.report(&Workers::new(None)?, observer))?;
-        Ok(json!(report).to_string())
+    /// Compares it with the files that it came from.
+    fn verify_inputs(&self, py: Python<'_>, source: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        let check = |observer: &dyn Observer| verify_source(&self.0, &source, &Workers::new(None)?, observer);
+        watched(py, progress.as_ref(), check).map(told)
     }
 
-    /// `dates` are days since 1970; `codes` is `view`, `categorical` or `text`; `at` names values of key columns.
-    #[pyo3(signature = (columns, first, last, dates, stocks, codes, at))]
+    /// Compares the files that were written from it.
+    fn verify_output(&self, py: Python<'_>, out: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        let check = |observer: &dyn Observer| verify_output(&self.0, &out, &Workers::new(None)?, observer);
+        Ok(json!(watched(py, progress.as_ref(), check)?).to_string())
+    }
+
+    fn diff(&self, py: Python<'_>, older: &Store) -> PyResult<Diff> {
+        let diff = py.detach(|| self.0.diff(&older.0)).map_err(|error| raised(py, &error))?;
+        Ok(Diff(diff))
+    }
+
+    /// `dates` are days since 1970; `codes` is `view`, `categorical` or `text`; `at` names values of key columns;
+    /// `universe` is a frame of dates and codes, or the name of a column.
+    #[pyo3(signature = (columns, first, last, dates, stocks, codes, at, universe))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn answer(
         &self,
@@ -169,6 +164,7 @@ impl Store {
         stocks: Option<Vec<String>>,
         codes: &str,
         at: Vec<(String, String)>,
+        universe: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Answer> {
         let code = match codes {
             "view" => CodeType::View,
@@ -178,7 +174,13 @@ impl Store {
         let dates = dates.map(|dates| dates.into_iter().map(day).collect::<PyResult<_>>()).transpose()?;
         let dates = Selection { from: first.map(day).transpose()?, to: last.map(day).transpose()?, dates };
         let types = Types { code, date: DateType::Day, values: ValueTypes::Logical };
-        let answer = self.0.answer(&Request { columns, dates, stocks, at, types });
+        let universe = universe.map(|universe| match universe.extract::<String>() {
+            Ok(column) => Ok(Universe::Column(column)),
+            Err(_) => capsule::batches(universe).map(Universe::Rows),
+        });
+        let universe = universe.transpose()?;
+        let request = Request { columns, dates, stocks, at, universe, types };
+        let answer = py.detach(|| self.0.answer(&request));
         answer.map(Answer).map_err(|error| raised(py, &error))
     }
 
@@ -208,13 +210,32 @@ impl Answer {
         py.detach(|| self.0.batch(index)).map(Batch).map_err(|error| raised(py, &error))
     }
 
-    /// How many rows the sections have, chosen stocks or not.
     fn row_count(&self, py: Python<'_>) -> PyResult<usize> {
-        let count = self
-            .0
-            .dates()
-            .and_then(|dates| (0..dates.len()).try_fold(0, |sum, index| Ok(sum + self.0.section(index)?.row_count())));
-        count.map_err(|error| raised(py, &error))
+        py.detach(|| self.0.row_count()).map_err(|error| raised(py, &error))
+    }
+
+    /// The `index`-th column of all rows, in one piece.
+    fn column(&self, py: Python<'_>, index: usize) -> PyResult<Column> {
+        let field = self.0.schema().fields().get(index).cloned();
+        let field = field.ok_or_else(|| PyIndexError::new_err("there is no such column"))?;
+        let joined = watched(py, None, |observer| {
+            let mut parts = Vec::new();
+            for batch in self.0.batches() {
+                if observer.cancelled() {
+                    return Err(transect::Error::Cancelled);
+                }
+                parts.push(batch?.column(index).clone());
+            }
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            match parts.len() {
+                0 => Ok(new_empty_array(field.data_type())),
+                _ => concat(&parts).map_err(|error| transect::Error::Failed {
+                    action: format!("join the sections of {:?}", field.name()),
+                    source: Box::new(error),
+                }),
+            }
+        });
+        joined.map(Column)
     }
 
     fn series(&self, py: Python<'_>, code: &str) -> PyResult<Batch> {
@@ -253,11 +274,15 @@ impl Answer {
 
 /// What stands in the empty cells of a matrix of a column of this type, and how numpy calls its values.
 fn fill_of(own: &DataType, fill: Option<&Bound<'_, PyAny>>) -> PyResult<(Fill, &'static str)> {
+    let is_nan = fill.and_then(|fill| fill.extract::<f64>().ok()).is_some_and(f64::is_nan);
+    if is_nan && (own.is_integer() || *own == DataType::Boolean) {
+        return Ok((Fill::of::<Float64Type>(f64::NAN), "<f8"));
+    }
     macro_rules! integers {
         ($type:ty) => {{
             let fill = fill.ok_or_else(|| {
                 PyValueError::new_err(format!(
-                    "a matrix of {own} has no NaN for cells without a value; give fill=-1, or as you like"
+                    "a matrix of {own} has no NaN for cells without a value; give fill=-1, say, or fill=math.nan for doubles"
                 ))
             })?;
             Fill::of::<$type>(fill.extract()?)
@@ -283,84 +308,4 @@ fn fill_of(own: &DataType, fill: Option<&Bound<'_, PyAny>>) -> PyResult<(Fill, &
         DataType::Date32 => (Fill::of::<TimestampSecondType>(i64::MIN), "<M8[s]"),
         _ => (Fill::of::<Float64Type>(float()?), "<f8"),
     })
-}
-
-#[pymethods]
-impl Batch {
-    fn __len__(&self) -> usize {
-        self.0.num_rows()
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
-    }
-
-    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        capsule::schema(py, &self.0.schema())
-    }
-
-    fn array<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
-        capsule::batch(py, &self.0)
-    }
-
-    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        let batches = vec![Ok(self.0.clone())];
-        capsule::stream(py, Box::new(RecordBatchIterator::new(batches, self.0.schema())))
-    }
-
-    fn column(&self, index: usize) -> PyResult<Column> {
-        let column = self.0.columns().get(index).ok_or_else(|| PyIndexError::new_err("there is no such column"))?;
-        Ok(Column(column.clone()))
-    }
-}
-
-#[pymethods]
-impl Column {
-    fn __len__(&self) -> usize {
-        self.0.len()
-    }
-
-    #[getter]
-    fn null_count(&self) -> usize {
-        self.0.logical_null_count()
-    }
-
-    /// Its Arrow type, in Arrow's words.
-    #[getter]
-    fn type_name(&self) -> String {
-        self.0.data_type().to_string()
-    }
-
-    /// Its values in place, and how numpy calls them; `None` where they are no numbers.
-    fn values(&self) -> Option<(Buffer, &'static str)> {
-        let numpy = numpy_type(self.0.data_type())?;
-        let data = self.0.to_data();
-        let width = data.data_type().primitive_width()?;
-        let values = data.buffers()[0].slice_with_length(data.offset() * width, data.len() * width);
-        Some((Buffer::shared(values), numpy))
-    }
-
-    /// One byte a row: its boolean.
-    fn booleans(&self) -> Option<Buffer> {
-        let values = self.0.as_boolean_opt()?.values();
-        Some(Buffer::shared(arrow_buffer::Buffer::from_vec(values.iter().map(u8::from).collect::<Vec<u8>>())))
-    }
-
-    /// One byte a row: whether it has a value.
-    fn valid(&self) -> Buffer {
-        let nulls = self.0.logical_nulls();
-        let valid = (0..self.0.len()).map(|row| u8::from(nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))));
-        Buffer::shared(arrow_buffer::Buffer::from_vec(valid.collect::<Vec<u8>>()))
-    }
-
-    /// Its texts.
-    fn texts(&self) -> Option<Vec<Option<String>>> {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        Some(match self.0.data_type() {
-            DataType::Utf8 => self.0.as_string::<i32>().iter().map(owned).collect(),
-            DataType::LargeUtf8 => self.0.as_string::<i64>().iter().map(owned).collect(),
-            DataType::Utf8View => self.0.as_string_view().iter().map(owned).collect(),
-            _ => return None,
-        })
-    }
 }

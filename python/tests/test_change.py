@@ -80,6 +80,13 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
     assert (report.restated, report.first_dirty) == (1, datetime.date(2023, 12, 29))
     diff = transect.open(store).diff()
     assert (diff.older, diff.restated, diff.dates[0].date) == (1, 1, datetime.date(2023, 12, 29))
+    rows = transect.open(store).diff(by="row").to_polars()
+    assert rows.rows() == [(datetime.date(2023, 12, 29), "BRK.B", "restated", "close", "20.0", "5.0")]
+    assert transect.open(store).diff(by="date").to_polars().rows() == [(datetime.date(2023, 12, 29), 0, 1, 0, 0)]
+    assert transect.open(store).diff(by="stock").to_polars().rows() == [("BRK.B", 0, 1, 0)]
+    columns = transect.open(store).diff(by="column").to_polars()
+    assert columns.rows() == [("close", 1, 0, "Float64", "Float64")]
+    assert len(transect.open(store).diff(transect.open(store), by="row")) == 0
     assert [entry.command for entry in transect.open(store).log()] == ["build", "update"]
     with pytest.raises(transect.Guarded, match="2 of 9 rows would be restated or removed; at most 0 may be") as caught:
         pq.write_table(table.set_column(1, "close", nulls), folder / "BRK.B.parquet")
@@ -97,7 +104,7 @@ def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path)
     with pytest.raises(transect.Guarded, match=r"build\(\.\.\., allow=\['skipped-files'\]\)") as caught:
         transect.build(folder, tmp_path / "s")
     assert caught.value.words == ["skipped-files"]
-    with pytest.warns(transect.SkippedInputs, match="C.parquet") as warned:
+    with pytest.warns(transect.SkippedInputs, match="2 inputs were left out, such as C.parquet: .* bytes long") as warned:
         transect.build(folder, tmp_path / "s", allow=["skipped-files"])
     assert warned[0].message.report.skipped[0].path == "C.parquet"
 
@@ -173,3 +180,29 @@ def test_the_command_line_comes_with_it(own):
     done = subprocess.run([*run, "info", str(own), "--json"], capture_output=True, text=True)
     assert done.returncode == 0 and '"rows":9' in done.stdout
     assert subprocess.run([*run, "info"], capture_output=True).returncode == 2
+
+
+def test_a_store_is_compared_with_what_it_came_from_and_what_was_made_of_it(source, own, tmp_path):
+    transect.transpose(own, tmp_path / "out")
+    store = transect.open(own)
+    assert store.verify(inputs=True, output=tmp_path / "out", all_versions=True)
+    folder = tmp_path / "other"
+    shutil.copytree(source, folder)
+    table = pq.read_table(folder / "BRK.B.parquet")
+    pq.write_table(table.set_column(1, "close", pa.array([5.0, 21.0])), folder / "BRK.B.parquet")
+    (tmp_path / "out" / "20240102.parquet").write_bytes(b"")
+    report = store.verify(inputs=folder, output=tmp_path / "out")
+    assert not report and not report.damages and report.inputs.difference_count == 1
+    assert report.inputs.differences[0].code == "BRK.B" and len(report.output.differences) == 1
+
+
+def test_what_is_left_out_is_told_with_the_argument_that_helps(source, tmp_path):
+    folder = tmp_path / "features"
+    shutil.copytree(source, folder)
+    for name in ("C", "D", "E", "F"):
+        table = pq.read_table(folder / "000001.SZ.parquet")
+        pq.write_table(table.append_column("list", pa.array([[1]] * 4)), folder / f"{name}.parquet")
+    with pytest.warns(transect.SkippedInputs, match=r'exclude=\["list"\]') as warned:
+        transect.build(folder, tmp_path / "s", allow=["skipped-files"])
+    assert "--" not in str(warned[0].message)
+    assert transect.build(folder, tmp_path / "s", force=True, exclude=["list"]).skipped == []

@@ -94,7 +94,7 @@ def test_null_is_never_zero(store):
     section = store.section(20240103)
     volume = np.asarray(section["volume"])
     assert section["volume"].null_count == 2 and np.isnan(volume).all()
-    with pytest.raises(ValueError, match="2 nulls, which no view can tell"):
+    with pytest.raises(ValueError, match="2 nulls, which no view can tell; let it copy"):
         np.asarray(section["volume"], copy=False)
     assert np.isnan(np.asarray(store.section(20231229).to_pandas()["price"].astype(float))).all()
 
@@ -148,6 +148,11 @@ def test_scans_are_streams_of_sections(store):
     ]
     assert len(scan) == 6 and len(scan.to_arrow()) == 6 and len(scan.to_pandas()) == 6
     assert scan.to_polars()["close"].sum() == 1 + 11 + 21 + 2 + 12 + 3
+    assert isinstance(scan, transect.Frame) and np.asarray(scan["close"]).tolist() == [1.0, 11.0, 21.0, 2.0, 12.0, 3.0]
+    assert scan.to_numpy().shape == (6, 1) and scan.to_pandas().loc[("2024-01-03", "600000.SH"), "close"] == 12.0
+    assert scan.to_pandas(types="pyarrow", codes="categorical").index.names == ["trade_date", "ts_code"]
+    assert isinstance(scan.to_polars(codes="categorical").schema["ts_code"], pl.Categorical)
+    assert len(store.scan(stocks=["BRK.B"])) == 2
     some = store.scan(stocks=["BRK.B"], dates=["20231229", np.datetime64("2024-01-02")])
     assert some.to_polars()["close"].to_list() == [20.0, 21.0]
     assert len(store.scan(dates=[])) == 0
@@ -220,3 +225,43 @@ def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
     assert store.matrix("close", at={"time": "14:55"}).values.tolist() == [[2.0]]
     with pytest.raises(transect.Refused):
         store.matrix("close")
+
+
+def test_scans_have_the_values_of_their_sections_bit_for_bit(store):
+    whole = store.scan()
+    for name in store.columns:
+        parts = [section[name]._raw for _, section in store.scan()]
+        assert sum(part.null_count for part in parts) == whole[name].null_count, name
+    odd = np.asarray(whole["odd"])
+    assert bits(odd.tolist()) == [bit for date in DATES for bit in bits(expected(date, "odd"))]
+    assert pa.array(whole["price"]).to_pylist() == [value for date in DATES for value in expected(date, "price")]
+    assert pl.Series("name", whole["name"]).to_list() == [value for date in DATES for value in expected(date, "name")]
+
+
+def test_the_schema_is_what_the_input_has(store):
+    source = rows("BRK.B", 0).schema
+    schema = store.schema.to_arrow()
+    assert schema.names == ["ts_code", *source.names] and list(store.schema) == schema.names
+    for name in ("close", "volume", "price", "seen", "trade_date"):
+        assert schema.field(name).type == source.field(name).type
+    assert store.schema["close"] == "Float64" and pl.Schema(store.schema)["lots"] == pl.Int32
+
+
+def test_a_matrix_of_integers_becomes_doubles_on_request(store):
+    volume = store.matrix("volume", fill=float("nan"))
+    assert volume.values.dtype == "f8" and np.isnan(volume.values[2, 0]) and volume.values[0, 0] == 2.0**40
+    assert store.matrix("halted", fill=float("nan")).values[0].tolist() == [1.0, 0.0, 0.0]
+    assert store.matrix("halted", fill=0).values.dtype == "u1"
+
+
+def test_messages_name_functions_and_no_commands(own, source, tmp_path):
+    from transect._errors import in_python
+
+    assert in_python("`transect info` lists them") == "Store.info lists them"
+    assert in_python("`transect build SRC 'a b'` makes one") == "transect.build(SRC, 'a b') makes one"
+    with pytest.raises(transect.Refused, match=r"transect\.update\('.*own.store'\) brings it up to date, or force=True"):
+        transect.build(source, own)
+    for wrong in (tmp_path / "nothing", source, source / "BRK.B.parquet"):
+        with pytest.raises(transect.NotFound) as caught:
+            transect.open(wrong)
+        assert "transect.build(" in str(caught.value) and "`" not in str(caught.value)

@@ -8,6 +8,7 @@
 """
 
 from ._change import append, build, gc, synth, transpose, update
+from ._column import Column
 from ._errors import (
     Cancelled,
     Corrupt,
@@ -20,7 +21,7 @@ from ._errors import (
     TransectError,
     Unfinished,
 )
-from ._frames import Column, Frame, Scan, Section, StockSeries
+from ._frames import Frame, Scan, Section, StockSeries
 from ._matrix import Matrix
 from ._reports import (
     BuildReport,
@@ -34,6 +35,7 @@ from ._reports import (
     VerifyReport,
     VersionEntry,
 )
+from ._schema import Schema
 from ._store import Store, open  # noqa: A004
 from ._transect import __version__
 
@@ -53,6 +55,7 @@ __all__ = [
     "Refused",
     "Report",
     "Scan",
+    "Schema",
     "Section",
     "SkippedInputs",
     "StockSeries",
@@ -74,3 +77,9 @@ __all__ = [
     "transpose",
     "update",
 ]
+
+# Where users find them, also in tracebacks.
+for _name in __all__:
+    _value = globals()[_name]
+    if getattr(_value, "__module__", "").startswith(__name__):
+        _value.__module__ = __name__

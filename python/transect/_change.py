@@ -11,7 +11,7 @@ from typing import Any
 from . import _dates, _transect
 from ._errors import Refused
 from ._progress import watcher
-from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish
+from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, told
 from ._store import Path, Progress, Store, open
 
 
@@ -69,14 +69,27 @@ def build(
     wait: str | None = None,
     progress: Progress = None,
 ) -> BuildReport:
-    """A store from a folder of per-stock Parquet files. Options are those of `transect build`.
+    """Makes a store of a folder of per-stock Parquet files, each read once. Options are those of `transect build`.
 
-    Files that cannot be used are left out, and told by a SkippedInputs warning. Raises Guarded where the outcome looks
-    broken; then nothing is published.
+    `pattern` says where the code stands in paths, as `{code}.parquet`. `date_column` and `key` name columns; `casts`
+    gives columns types, as `{"volume": "float64"}`; `columns` and `exclude` choose some. `memory` bounds what is
+    allocated (`"512MiB"`), `wait` says how long to wait for another writer (`"10m"`). `force` replaces a store.
+
+    Files that cannot be used are left out, and told by a SkippedInputs warning; `max_skipped` says how many are usual.
+    Raises Refused where the folder, or an option, cannot be right, and Guarded where the outcome looks broken; then
+    nothing is published.
+
+    >>> report = transect.build("features", "other.store", exclude=["industry"], memory="256MiB")
+    >>> report.files, report.columns
+    (3, 5)
+    >>> transect.build("features", "other.store")
+    Traceback (most recent call last):
+    ...
+    transect.Refused: other.store is a store already; transect.update('other.store') brings it up to date, or force=True ...
     """
     given = {name: value for name, value in locals().items() if name not in ("source", "store", "progress")}
-    with watcher(progress) as told:
-        report = _transect.build(os.fspath(source), os.fspath(store), _options(given), told)
+    with watcher(progress) as watch:
+        report = _transect.build(os.fspath(source), os.fspath(store), _options(given), watch)
     return finish(BuildReport(json.loads(report)), "build")
 
 
@@ -107,14 +120,24 @@ def update(
     wait: str | None = None,
     progress: Progress = None,
 ) -> UpdateReport:
-    """Reads the files that changed, and publishes a new version if anything differs.
+    """Reads the files that changed since, and publishes a new version if anything differs; costs what changed.
 
-    Raises Guarded where the night looks broken; then nothing is published. A dry run tells what would change.
+    A file that disappeared keeps its rows, unless `prune`. `source` is another folder than the last time's.
+    `max_restated` is how many rows may differ from before, as 100 or `"5%"`; `keep` how many versions the store keeps.
+    A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
+    published. Raises Locked while another process writes, after `wait`.
+
+    >>> import polars as pl
+    >>> path = "features/600519.SH.parquet"
+    >>> pl.read_parquet(path).with_columns(pl.col("close") / 2).write_parquet(path)
+    >>> report = transect.update("panel.store", dry_run=True)
+    >>> report.restated, report.published, str(report.first_dirty)
+    (3, False, '2024-01-02')
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "progress")}
     given["source"] = None if source is None else os.fspath(source)
-    with watcher(progress) as told:
-        report = _transect.update(_path(store), _options(given), told)
+    with watcher(progress) as watch:
+        report = _transect.update(_path(store), _options(given), watch)
     return finish(UpdateReport(json.loads(report)), "update")
 
 
@@ -133,18 +156,30 @@ def append(
     wait: str | None = None,
     progress: Progress = None,
 ) -> UpdateReport:
-    """Adds rows to a store, or restates them: per-date files as `transpose` writes them, or a frame with a code and a
-    date column (anything with `__arrow_c_stream__`), of any dates. Raises Refused where a frame cannot be used.
+    """Adds rows to a store, or restates them: those of per-date files as `transpose` writes them, or of a frame with
+    columns of codes and of dates (anything with `__arrow_c_stream__`: pandas, Polars, DuckDB, pyarrow), of any dates.
+
+    What the frame lacks stays, unless `replace` removes it from its dates. Appended rows stay until their stock's file
+    changes and has them itself. Raises Refused where a frame cannot be used, and Guarded where the outcome looks broken.
+
+    >>> import polars as pl
+    >>> tonight = pl.DataFrame({
+    ...     "ts_code": ["000001.SZ"], "trade_date": ["20240108"], "close": [9.15], "volume": [1121156],
+    ...     "is_member": [True], "industry": ["Banks"],
+    ... })
+    >>> report = transect.append("panel.store", tonight)
+    >>> report.added, report.version
+    (1, 2)
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "rows", "progress")}
     is_files = isinstance(rows, (str, os.PathLike, list, tuple))
     paths = [rows] if isinstance(rows, (str, os.PathLike)) else list(rows) if is_files else []
-    with watcher(progress) as told:
+    with watcher(progress) as watch:
         files = [os.fspath(path) for path in paths]
-        told_of = _transect.append(_path(store), files, None if is_files else rows, _options(given), told)
-    report = UpdateReport(json.loads(told_of))
+        done = _transect.append(_path(store), files, None if is_files else rows, _options(given), watch)
+    report = UpdateReport(json.loads(done))
     if not is_files and report.skipped:
-        raise Refused(f"the frame {report.skipped[0].reason}")
+        raise Refused(f"the frame {told(report.skipped[0])}")
     return finish(report, "append")
 
 
@@ -168,13 +203,25 @@ def transpose(
     wait: str | None = None,
     progress: Progress = None,
 ) -> TransposeReport:
-    """One file per date, and no file again that is current. `date=False` leaves the date column out."""
+    """Writes one file per date, as `20240102.parquet`, and none again that is current. Options are those of `transect
+    transpose`.
+
+    `columns`, `exclude`, `start`, `end`, `dates` and `stocks` choose; `date=False` leaves the date column out; `name`
+    lays files out otherwise, as `trade_date={date}/data.parquet`; `format` is "parquet" or "arrow", `compression`
+    "snappy", "zstd", "zstd:3", "lz4" or "none". Raises Refused where the directory has files of another shape, unless
+    `force`.
+
+    >>> transect.transpose("panel.store", "by_date", columns=["close"], end="2024-01-03").written
+    2
+    >>> transect.transpose("panel.store", "by_date", columns=["close"]).unchanged
+    2
+    """
     given = {name: value for name, value in locals().items() if name not in ("store", "out", "progress")}
     given["start"], given["end"] = _spelt(start), _spelt(end)
     given["dates"] = None if dates is None else [_spelt(one) for one in dates]
     opened = store if isinstance(store, Store) else open(store)
-    with watcher(progress) as told:
-        report = _transect.transpose(opened._raw, os.fspath(out), _options(given), told)
+    with watcher(progress) as watch:
+        report = _transect.transpose(opened._raw, os.fspath(out), _options(given), watch)
     return TransposeReport(json.loads(report))
 
 
@@ -187,12 +234,25 @@ def gc(
     dry_run: bool = False,
     wait: str | None = None,
 ) -> CollectReport:
-    """Removes old versions, and what only they use. A version that a reader has open stays."""
+    """Removes versions but the last `keep`, or those that were replaced longer ago than `older_than` (a timedelta, or
+    `"30d"`), and what only they use. A version that somebody has open stays. `live` makes an older version live again,
+    and removes those after it. A dry run only tells.
+
+    >>> changed = transect.append("panel.store", later)
+    >>> store.close()
+    >>> transect.gc("panel.store", keep=1).kept
+    [2]
+    """
     age = int(older_than.total_seconds()) if isinstance(older_than, datetime.timedelta) else older_than
     given = {"keep": keep, "older_than": age, "live": live, "dry_run": dry_run, "wait": wait}
     return CollectReport(json.loads(_transect.gc(_path(store), _options(given))))
 
 
 def synth(out: Path, *, preset: str = "barra", stocks: int = 300, dates: int = 500, seed: int = 1) -> SynthReport:
-    """A made-up panel to try with: one Parquet file per stock, the same for the same seed."""
+    """Writes a made-up panel to try with: one Parquet file per stock, the same for the same seed.
+
+    >>> report = transect.synth("made_up", stocks=20, dates=30)
+    >>> report.files
+    20
+    """
     return SynthReport(json.loads(_transect.synth(os.fspath(out), preset, stocks, dates, seed)))

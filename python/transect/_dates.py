@@ -51,6 +51,13 @@ def date(days: int) -> datetime.date:
     return datetime.date.fromordinal(days + _EPOCH)
 
 
+def array(buffer: Any) -> np.ndarray:
+    """Days as datetime64[D]."""
+    import numpy as np
+
+    return np.frombuffer(buffer, dtype="<i4").astype("M8[D]")
+
+
 def instant(value: Any) -> int:
     """Nanoseconds since 1970. A date means its end, a naive time is local."""
     from . import _transect

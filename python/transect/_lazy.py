@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
 
     from ._store import Store
 
+# Dates that are read at a time: one first, since a limit may ask for few rows, then more.
+_MOST_DATES = 64
+
 
 def scan(store: Store) -> pl.LazyFrame:
-    """A lazy frame over all dates: projections, predicates and limits are pushed down."""
+    """A lazy frame over all dates: projections, predicates on the key, and limits are pushed down."""
     import polars as pl
     from polars.io.plugins import register_io_source
 
-    code, date = store.code_column, store.date_column
     schema = pl.DataFrame(store.scan(dates=[])).schema
 
     def source(
@@ -26,49 +28,67 @@ def scan(store: Store) -> pl.LazyFrame:
         batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
         names = list(schema) if with_columns is None else with_columns
-        needed = set(names) | (set(predicate.meta.root_names()) if predicate is not None else set())
-        dates, stocks = store.dates, None
-        if predicate is not None:
-            # What the keys alone rule out is not read; the predicate itself decides about what is.
-            roots = set(predicate.meta.root_names())
-            if roots == {date}:
-                dates = pl.DataFrame({date: dates}).filter(predicate)[date].to_numpy()
-            elif roots == {code}:
-                stocks = pl.DataFrame({code: store.stocks}).filter(predicate)[code].to_list()
-            else:
-                dates = _possible(pl.DataFrame({date: dates}), predicate, date)
+        needed = {*names, *(predicate.meta.root_names() if predicate is not None else [])}
         columns = [name for name in store.columns if name in needed]
         left = n_rows
-        for _, section in store.scan(dates=list(dates), stocks=stocks, columns=columns):
-            if left is not None and left <= 0:
-                return
-            frame = pl.DataFrame(section)
-            if predicate is not None:
-                frame = frame.filter(predicate)
+        for rows in _read(store, columns, _conjuncts(predicate)):
+            # The predicate itself decides about what is read.
+            frame = rows if predicate is None else rows.filter(predicate)
             frame = frame.select(names)
             if left is not None:
                 frame = frame.head(left)
                 left -= len(frame)
             yield frame
+            if left is not None and left <= 0:
+                return
 
     return register_io_source(source, schema=schema, validate_schema=False, is_pure=True)
 
 
-def _possible(dates: pl.DataFrame, predicate: pl.Expr, name: str):  # noqa: ANN202
-    """The dates that parts of a conjunction leave."""
+def _read(store: Store, columns: list[str], parts: list[pl.Expr]) -> Iterator[pl.DataFrame]:
+    """The rows that the parts of a conjunction may leave, so far as those that concern the key alone tell."""
     import polars as pl
 
-    kept = dates
-    rest = [predicate]
+    code, date = store.code_column, store.date_column
+    of_date = [part for part in parts if set(part.meta.root_names()) == {date}]
+    of_code = [part for part in parts if set(part.meta.root_names()) == {code}]
+    key = {code, date, *store.key}
+    of_key = [part for part in parts if set(part.meta.root_names()) - {code, date} and not _beside(part, key)]
+    dates: Any = store.dates
+    if of_date:
+        dates = pl.DataFrame({date: dates}).filter(of_date)[date].to_numpy()
+    stocks = None
+    if of_code:
+        stocks = pl.DataFrame({code: store.stocks}).filter(of_code)[code].to_list()
+        if len(stocks) == 1:
+            answer = store._answer(columns, dates=list(dates))
+            yield pl.DataFrame(store._series(stocks[0], answer))
+            return
+    start, count = 0, 1
+    while start < len(dates) and stocks != []:
+        some = list(dates[start : start + count])
+        start, count = start + count, min(2 * count, _MOST_DATES)
+        if of_key:
+            keys = pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=store.key)).filter(of_key)
+            some = keys[date].unique().to_list()
+        if some:
+            yield pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=columns))
+
+
+def _beside(part: pl.Expr, key: set[str]) -> bool:
+    """Whether it looks at more than the key."""
+    return not set(part.meta.root_names()) <= key
+
+
+def _conjuncts(predicate: pl.Expr | None) -> list[pl.Expr]:
+    """The parts that must all hold."""
+    parts: list[pl.Expr] = []
+    rest = [] if predicate is None else [predicate]
     while rest:
         part = rest.pop()
-        if part.meta.root_names() and set(part.meta.root_names()) == {name}:
-            kept = kept.filter(part)
-            continue
-        # `a & b` has two inputs, and both must hold.
         inputs = part.meta.pop()
-        if len(inputs) == 2 and part.meta.eq(inputs[1] & inputs[0]):
+        if len(inputs) == 2 and any(part.meta.eq(one & other) for one, other in (inputs, inputs[::-1])):
             rest += inputs
-        elif len(inputs) == 2 and part.meta.eq(inputs[0] & inputs[1]):
-            rest += inputs
-    return kept[name].to_numpy()
+        else:
+            parts.append(part)
+    return parts

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from ._errors import Guarded, SkippedInputs
+from ._errors import Guarded, SkippedInputs, in_python
 
 
 class Report(Mapping[str, Any]):
-    """What a run did. Its figures are attributes and items alike: `report.rows`, `report["rows"]`."""
+    """What a run did. Its figures are attributes and items alike; `dict(report)` has them all.
+
+    >>> report = transect.build("features", "panel.store", force=True)
+    >>> report.rows == report["rows"] == dict(report)["rows"]
+    True
+    """
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = {name: _value(name, value) for name, value in fields.items()}
@@ -39,42 +45,233 @@ class Report(Mapping[str, Any]):
 
 
 class BuildReport(Report):
-    """What `build` did."""
+    """What `build` did.
+
+    >>> report = transect.build("features", "panel.store", force=True)
+    >>> report.rows, report.stocks, str(report.first_date), report.skipped
+    (11, 3, '2024-01-02', [])
+    """
+
+    version: int
+    published: bool
+    guards: list[Any]
+    max_skipped: str | None
+    rows: int
+    stocks: int
+    dates: int
+    first_date: datetime.date | None
+    last_date: datetime.date | None
+    columns: int
+    date_form: str
+    files: int
+    source_bytes: int
+    store_bytes: int
+    merged_rows: int
+    dropped_rows: int
+    empty_files: list[str]
+    skipped: list[Any]
+    notes: list[str]
+    seconds: float
 
 
 class UpdateReport(Report):
-    """What `update` or `append` did, or would do."""
+    """What `update` or `append` did, or would do.
+
+    >>> report = transect.update("panel.store")
+    >>> report.published, report.unchanged_files
+    (False, 3)
+    """
+
+    version: int
+    published: bool
+    dry_run: bool
+    refused: str | None
+    guards: list[Any]
+    max_skipped: str | None
+    added: int
+    restated: int
+    filled: int
+    removed: int
+    kept: int
+    kept_examples: list[str]
+    dirty_dates: int
+    first_dirty: datetime.date | None
+    last_dirty: datetime.date | None
+    columns: list[Any]
+    filled_columns: list[Any]
+    examples: list[Any]
+    new_columns: list[str]
+    widened_columns: list[str]
+    absent_columns: list[str]
+    new_stocks: int
+    read_files: int
+    unchanged_files: int
+    touched_files: int
+    missing_files: list[str]
+    pruned_files: list[str]
+    empty_files: list[str]
+    merged_rows: int
+    dropped_rows: int
+    skipped: list[Any]
+    rows: int
+    dates: int
+    written_bytes: int
+    collected: list[int]
+    notes: list[str]
+    seconds: float
 
 
 class TransposeReport(Report):
-    """What `transpose` did."""
+    """What `transpose` did.
+
+    >>> report = transect.transpose(store, "by_date")
+    >>> report.written, report.rows
+    (4, 11)
+    """
+
+    version: int
+    written: int
+    unchanged: int
+    taken_over: int
+    removed: int
+    left: int
+    without_rows: int
+    rows: int
+    bytes: int
+    columns: int
+    seconds: float
+    notes: list[str]
 
 
 class CollectReport(Report):
-    """What `gc` removed, or would remove."""
+    """What `gc` removed, or would remove.
+
+    >>> transect.gc("panel.store", keep=1).kept
+    [1]
+    """
+
+    versions: list[int]
+    held: list[int]
+    kept: list[int]
+    files: int
+    bytes: int
 
 
 class VerifyReport(Report):
-    """What `Store.verify` read and found; true where nothing is damaged."""
+    """What `Store.verify` read and found; true where nothing is damaged and nothing differs.
+
+    >>> store.verify().damages
+    []
+    """
+
+    versions: list[int]
+    sections: int
+    rows: int
+    bytes: int
+    damages: list[str]
+    inputs: Any
+    output: Any
 
     def __bool__(self) -> bool:
-        return not self.damages
+        differs = (self.inputs and self.inputs.difference_count) or (self.output and self.output.differences)
+        return not self.damages and not differs
 
 
 class SynthReport(Report):
-    """What `synth` wrote."""
+    """What `synth` wrote.
+
+    >>> transect.synth("made_up", stocks=2, dates=3).files
+    2
+    """
+
+    files: int
+    rows: int
+    bytes: int
 
 
 class StoreInfo(Report):
-    """A store in numbers."""
+    """A store in numbers: what `Store.info` gives.
+
+    >>> [(column.name, column.stored) for column in store.info().columns if column.name == "volume"]
+    [('volume', 'Int32')]
+    """
+
+    version: int
+    live_version: int
+    kept_versions: list[int]
+    keep: int
+    created_ns: int
+    id: str
+    rows: int
+    stocks: int
+    dates: int
+    first_date: datetime.date | None
+    last_date: datetime.date | None
+    catalog_bytes: int
+    segment_bytes: int
+    segments: int
+    section_bytes: int
+    replaced_sections: int
+    unused_bytes: int
+    columns: list[Any]
+    settings: dict[str, Any]
+    read_files: int
+    empty_files: list[str]
+    skipped_files: list[Any]
+    merged_rows: int
+    dropped_rows: int
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When the version was published."""
+        return _instant(self.created_ns)
 
 
 class VersionEntry(Report):
-    """One version, and what it changed."""
+    """One version, and what it changed: what `Store.log` lists.
+
+    >>> store.log()[0].command
+    'build'
+    """
+
+    version: int
+    created_ns: int
+    command: str
+    rows: int
+    dates: int
+    added: int
+    restated: int
+    removed: int
+    dirty_dates: int
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When the version was published."""
+        return _instant(self.created_ns)
 
 
 class DiffReport(Report):
-    """A difference of two versions in numbers."""
+    """A difference of two versions in numbers: what `Store.diff` gives.
+
+    >>> changed = transect.append("panel.store", later)
+    >>> diff = store.reload().diff()
+    >>> diff.added, diff.restated, [str(date.date) for date in diff.dates]
+    (2, 0, ['2024-01-08'])
+    """
+
+    older: int
+    newer: int
+    added: int
+    restated: int
+    filled: int
+    removed: int
+    columns: list[Any]
+    dates: list[Any]
+
+
+def _instant(nanoseconds: int) -> datetime.datetime:
+    since = datetime.timedelta(microseconds=nanoseconds // 1000)
+    return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + since
 
 
 _DATES = {"date", "first_date", "last_date", "first_dirty", "last_dirty"}
@@ -92,7 +289,15 @@ def _value(name: str, value: Any) -> Any:
     return value
 
 
-def finish(report: Any, name: str) -> Any:
+_AnyReport = TypeVar("_AnyReport", BuildReport, UpdateReport)
+
+
+def told(skipped: Any) -> str:
+    """Why one input was left out, and what helps."""
+    return in_python(f"{skipped.reason}; {skipped.way_out}" if skipped.way_out else skipped.reason)
+
+
+def finish(report: _AnyReport, name: str) -> _AnyReport:
     """`report`, unless what it tells of was stopped; inputs that were left out become a warning."""
     met = [guard for guard in report.guards if not guard.allowed]
     refused = report.get("refused")
@@ -104,10 +309,9 @@ def finish(report: Any, name: str) -> Any:
         error.words, error.report = words, report
         raise error
     if report.skipped:
-        first = report.skipped[0]
-        warning = SkippedInputs(
-            f"{len(report.skipped)} inputs were left out, such as {first.path}, which {first.reason}"
-        )
+        first, count = report.skipped[0], len(report.skipped)
+        such = f"{first.path}: {told(first)}"
+        warning = SkippedInputs(f"1 input was left out, {such}" if count == 1 else f"{count} inputs were left out, such as {such}")
         warning.report = report
         warnings.warn(warning, stacklevel=3)
     return report

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from . import _dates, _transect
 from ._dates import DateLike
 from ._errors import NotFound
-from ._frames import Frame, Scan, Section, StockSeries, _days
+from ._frames import Codes, Frame, Rows, Scan, Section, StockSeries
 from ._matrix import Matrix
 from ._progress import watcher
 from ._reports import DiffReport, StoreInfo, VerifyReport, VersionEntry
+from ._schema import Schema
 
 if TYPE_CHECKING:
     import datetime
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
-Path: TypeAlias = "str | os.PathLike[str]"
-Progress: TypeAlias = "bool | Callable[[str, int, int, str], object] | None"
+Path: TypeAlias = str | os.PathLike[str]
+Progress: TypeAlias = bool | Callable[[str, int, int, str], object] | None
+Universe: TypeAlias = Path | Any
 
 
 def open(  # noqa: A001
@@ -32,25 +34,61 @@ def open(  # noqa: A001
     as_of: datetime.datetime | datetime.date | str | None = None,
     io: Literal["map", "read"] = "map",
 ) -> Store:
-    """Opens a store; costs the same for any size. `as_of`: a date means its end, a naive time is local.
+    """Opens a store: the live version, that of a number, or what was live at an instant. Costs the same for any size.
 
-    Raises NotFound where there is no such store or version, Corrupt where its bytes are damaged.
+    `as_of`: a date means its end, a naive time is local. `io="read"` copies what it reads, for disks to which another
+    machine writes. Raises NotFound where there is no such store or version, Corrupt where its bytes are damaged.
+
+    >>> store = transect.open("panel.store")
+    >>> store
+    <Store 'panel.store', version 1: 11 rows x 4 columns>
+    >>> transect.open("panel.store", version=7)
+    Traceback (most recent call last):
+    ...
+    transect.NotFound: version 7 of panel.store not found; only version 1 is kept
     """
     if version is not None and as_of is not None:
         raise ValueError("version and as_of both choose a version; give one")
+    if io not in ("map", "read"):
+        raise ValueError(f"io is 'map' or 'read', not {io!r}")
     instant = None if as_of is None else _dates.instant(as_of)
     return Store(_transect.Store.open(os.fspath(path), version, instant, io == "read"))
 
 
 class Store:
-    """One version of a store, seen whole. Safe under threads and fork; pickles as its path and version."""
+    """One version of a store, seen whole, whatever is published meanwhile: what `transect.open` gives.
+
+    Safe under threads and fork; pickles as its path and version. `len` gives its rows. As a context manager it is
+    closed at the end; frames that were handed out stay as they are.
+
+    >>> with transect.open("panel.store") as store:
+    ...     store.stocks
+    ['000001.SZ', '600000.SH', '600519.SH']
+    """
+
+    path: str
+    """Where it lies."""
+    version: int
+    """The number of the version."""
+    id: str
+    """The same for all versions of a store, and for no other store."""
+    row_count: int
+    """How many rows it has, as `len`."""
+    code_column: str
+    """The name of the column of codes."""
+    date_column: str
+    """The name of the column of dates."""
+    key: list[str]
+    """Further columns that tell the rows of one stock and date apart; mostly none."""
+    columns: list[str]
+    """The columns but code and date."""
 
     def __init__(self, raw: _transect.Store) -> None:
         self._handle: _transect.Store | None = raw
-        self.path: str = str(raw.path)
-        self.version: int = raw.version
-        self.id: str = raw.id
-        self.row_count: int = raw.row_count
+        self.path = str(raw.path)
+        self.version = raw.version
+        self.id = raw.id
+        self.row_count = raw.row_count
         self.code_column, self.date_column, self.key, self.columns = raw.names()
 
     @property
@@ -80,8 +118,13 @@ class Store:
 
     @property
     def dates(self) -> np.ndarray:
-        """The dates that have rows, ascending, as datetime64[D]."""
-        return _days(self._raw.dates())
+        """The dates that have rows, ascending, as datetime64[D].
+
+        >>> store.dates
+        array(['2024-01-02', '2024-01-03', '2024-01-04', '2024-01-05'],
+              dtype='datetime64[D]')
+        """
+        return _dates.array(self._raw.dates())
 
     @property
     def stocks(self) -> list[str]:
@@ -89,23 +132,26 @@ class Store:
         return self._raw.stocks()
 
     @property
+    def schema(self) -> Schema:
+        """Names and types of all columns, as the input has them."""
+        return Schema(self._raw)
+
+    @property
     def kept_versions(self) -> list[int]:
         """The versions that can be opened, ascending."""
         return self._raw.kept_versions()
 
-    def __arrow_c_schema__(self) -> object:
-        return self._raw.schema()
-
     def _answer(
         self,
         columns: Sequence[str] | None = None,
-        start: Any = None,
-        end: Any = None,
-        dates: Sequence[Any] | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        dates: Sequence[DateLike] | None = None,
         stocks: Sequence[str] | None = None,
-        codes: str = "view",
+        codes: Codes | Literal["view"] = "view",
         at: Mapping[str, object] | None = None,
-    ) -> Any:
+        universe: Universe | None = None,
+    ) -> _transect.Answer:
         """What is asked for, found."""
         if isinstance(columns, str):
             raise TypeError(f"columns is a list of names; write [{columns!r}]")
@@ -116,14 +162,48 @@ class Store:
         columns = None if columns is None else list(columns)
         stocks = None if stocks is None else list(stocks)
         values = [(name, str(value)) for name, value in (at or {}).items()]
-        return self._raw.answer(columns, first, last, days, stocks, codes, values)
+        members = None if universe is None else self._members(universe)
+        return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
+
+    def _members(self, universe: Universe) -> Any:
+        """The name of a column, or a frame of dates and codes."""
+        if isinstance(universe, str) and universe in self.columns:
+            return universe
+        if not isinstance(universe, (str, os.PathLike)):
+            return universe
+        if not os.path.exists(universe):
+            raise NotFound(f"universe={os.fspath(universe)!r} is neither a column of {self.path} nor a file")
+        try:
+            import pyarrow.parquet as parquet
+
+            return parquet.read_table(universe)
+        except ImportError:
+            import polars
+
+            return polars.read_parquet(os.fspath(universe))
 
     def section(self, date: DateLike, columns: Sequence[str] | None = None) -> Section:
-        """All stocks on one date. Raises NotFound, naming the nearest dates."""
+        """All stocks on one date, by code. Nothing is copied but codes and dates; checksums are compared.
+
+        Raises NotFound for a date or a column that is not there, naming the nearest ones.
+
+        >>> store.section("2024-01-02", ["close"]).to_polars()
+        shape: (3, 3)
+        ┌───────────┬────────────┬─────────┐
+        │ ts_code   ┆ trade_date ┆ close   │
+        │ ---       ┆ ---        ┆ ---     │
+        │ str       ┆ date       ┆ f64     │
+        ╞═══════════╪════════════╪═════════╡
+        │ 000001.SZ ┆ 2024-01-02 ┆ 9.21    │
+        │ 600000.SH ┆ 2024-01-02 ┆ 6.63    │
+        │ 600519.SH ┆ 2024-01-02 ┆ 1685.01 │
+        └───────────┴────────────┴─────────┘
+        """
         day = _dates.day(date)
         # Says which dates are near, where there is no such date.
         self._raw.section(day)
-        return Section(self, day, columns)
+        asked = {"columns": columns}
+        return Section(self, day, asked, self._answer(columns, dates=[_dates.date(day)]).batch(0))
 
     def series(
         self,
@@ -132,8 +212,21 @@ class Store:
         start: DateLike | None = None,
         end: DateLike | None = None,
     ) -> StockSeries:
-        """One stock over time. Raises NotFound, naming codes that it may be a slip of."""
-        return StockSeries(code, self._answer(columns, start, end).series(code))
+        """One stock over time, by date and key; both ends are included. A copy of its rows.
+
+        The first one in a process compares checksums of the columns it asks for on all its dates; later ones cost a
+        small part of that. Raises NotFound, naming codes that it may be a slip of.
+
+        >>> store.series("600519.SH", ["close"], start=20240103).to_pandas()
+                      ts_code   close
+        trade_date
+        2024-01-03  600519.SH  1694.0
+        2024-01-04  600519.SH  1669.0
+        """
+        return self._series(code, self._answer(columns, start, end))
+
+    def _series(self, code: str, answer: _transect.Answer) -> StockSeries:
+        return StockSeries(code, answer.series(code))
 
     def scan(
         self,
@@ -143,9 +236,20 @@ class Store:
         *,
         dates: Sequence[DateLike] | None = None,
         stocks: Sequence[str] | None = None,
+        universe: Universe | None = None,
     ) -> Scan:
-        """Sections of many dates, each read when it is asked for. Both ends are included."""
-        return Scan(self, self._answer(columns, start, end, dates, stocks), columns, stocks)
+        """Sections of many dates, each read when it is asked for; both ends are included. `dates` names some of them,
+        each of which must be there.
+
+        `universe` leaves rows out that are no members on their date: the name of a boolean column, a frame with a
+        column of dates and one of codes, or the path of a Parquet file of such.
+
+        >>> store.scan(columns=["close"], universe="is_member").to_polars().height
+        6
+        """
+        asked: dict[str, Any] = {"columns": columns, "stocks": stocks, "universe": universe}
+        chosen: dict[str, Any] = {"start": start, "end": end, "dates": dates}
+        return Scan(self, self._answer(**asked, **chosen), asked, chosen)
 
     def matrix(
         self,
@@ -154,57 +258,150 @@ class Store:
         end: DateLike | None = None,
         *,
         stocks: Sequence[str] | None = None,
+        universe: Universe | None = None,
         at: Mapping[str, object] | None = None,
         fill: float | int | None = None,
     ) -> Matrix:
-        """One column, dates x stocks, dense and writable; NaN, or `fill`, where there is no value.
+        """One column, dates x stocks, dense and yours; NaN, or `fill`, where there is no value.
 
-        A panel with further key columns needs one value of each: `at={"time": "14:55:00"}`. Integers and booleans have
-        no NaN and need a `fill`. Takes 8 bytes a cell for doubles.
+        Of the column's type, which has no NaN for integers and booleans: they need a `fill`, an integer to stay what
+        they are, or NaN to become doubles. Takes 8 bytes a cell for doubles, and reads nothing but the column and the
+        codes. A panel with further key columns needs one value of each: `at={"time": "14:55:00"}`. `universe` is that
+        of `scan`; cells of no members are as those without a row. Raises NotFound for a column, and Refused for a
+        column of texts.
+
+        >>> store.matrix("close", stocks=["600519.SH", "000001.SZ"]).values
+        array([[1685.01,    9.21],
+               [1694.  ,    9.2 ],
+               [1669.  ,    9.11],
+               [    nan,    9.27]])
         """
-        answer = self._answer([column], start, end, stocks=stocks, at=at)
+        return self._matrix(column, fill, start=start, end=end, stocks=stocks, universe=universe, at=at)
+
+    def _matrix(self, column: str, fill: float | int | None, **asked: Any) -> Matrix:
+        answer = self._answer([column], **asked)
         if column not in self.columns:
             raise NotFound(f"{column!r} is a key of the panel and no value; name another column")
-        return Matrix(column, _days(answer.dates()), answer.matrix(fill))
+        return Matrix(column, _dates.array(answer.dates()), answer.matrix(fill))
 
     def lazy(self) -> pl.LazyFrame:
-        """A Polars scan: projections, predicates on date and code, and limits are pushed down."""
+        """A Polars scan. Columns that are not asked for are not read, nor are dates and stocks that the parts of a
+        filter on date, code and key rule out; a limit stops it early.
+
+        >>> import polars as pl
+        >>> day = pl.col("trade_date") == pl.date(2024, 1, 3)
+        >>> store.lazy().filter(day).select(pl.col("close").mean()).collect().item()
+        569.9366666666666
+        """
         from ._lazy import scan
 
         return scan(self)
 
     def log(self) -> list[VersionEntry]:
-        """All versions up to this one, oldest first."""
+        """All versions up to this one, oldest first, and what each changed.
+
+        >>> [(entry.version, entry.command, entry.added) for entry in store.log()]
+        [(1, 'build', 11)]
+        """
         return [VersionEntry(entry) for entry in json.loads(self._raw.log())]
 
     def info(self) -> StoreInfo:
-        """The store in numbers."""
+        """The store in numbers: sizes, columns with their types and nulls, the settings it was built with.
+
+        >>> info = store.info()
+        >>> info.rows, info.stocks, info.dates, str(info.last_date)
+        (11, 3, 4, '2024-01-05')
+        """
         return StoreInfo(json.loads(self._raw.info()))
 
-    def diff(self, older: Store | int | None = None, *, progress: Progress = None) -> DiffReport:
-        """What changed from `older`, the version before this one unless given, by date and by column, in numbers."""
+    @overload
+    def diff(self, older: Store | int | None = None, *, by: None = None, progress: Progress = None) -> DiffReport: ...
+    @overload
+    def diff(
+        self,
+        older: Store | int | None = None,
+        *,
+        by: Literal["date", "stock", "column", "row"],
+        progress: Progress = None,
+    ) -> Frame: ...
+    def diff(
+        self,
+        older: Store | int | None = None,
+        *,
+        by: Literal["date", "stock", "column", "row"] | None = None,
+        progress: Progress = None,
+    ) -> DiffReport | Frame:
+        """What changed from `older` to this version; from the version before this one, unless given.
+
+        In numbers, or as a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value
+        that was restated or filled, and for each row that was added or removed, with texts of both values. Sections
+        that no version between changed are not read. Raises NotFound where no version before is kept.
+
+        >>> changed = transect.append("panel.store", later)
+        >>> live = store.reload()
+        >>> live.diff().added
+        2
+        >>> live.diff(by="row").to_pandas()[["date", "stock", "change"]]
+                date      stock change
+        0 2024-01-08  000001.SZ  added
+        1 2024-01-08  600519.SH  added
+        """
+        if by not in (None, "date", "stock", "column", "row"):
+            raise ValueError(f"by is 'date', 'stock', 'column', 'row' or None, not {by!r}")
         if older is None:
             before = [version for version in self.kept_versions if version < self.version]
             if not before:
                 raise NotFound(f"{self.path} keeps no version before {self.version} to compare it with")
             older = before[-1]
         raw = older._raw if isinstance(older, Store) else open(self.path)._raw.other_version(older)
+        diff = self._raw.diff(raw)
         with watcher(progress) as told:
-            return DiffReport(json.loads(self._raw.diff(raw, told)))
+            match by:
+                case None:
+                    return DiffReport(json.loads(diff.numbers(told)))
+                case "date":
+                    return Rows(diff.by_date(told))
+                case "stock":
+                    return Rows(diff.by_stock(told))
+                case "column":
+                    return Rows(diff.by_column(told))
+                case _:
+                    return Rows(diff.by_row(told))
 
-    def verify(self, *, progress: Progress = None) -> VerifyReport:
-        """Compares every checksum of every version that is kept."""
+    def verify(
+        self,
+        *,
+        inputs: bool | Path = False,
+        output: Path | None = None,
+        all_versions: bool = False,
+        progress: Progress = None,
+    ) -> VerifyReport:
+        """Compares every checksum of this version, or of all that are kept. Reads every byte once.
+
+        `inputs=True` also compares all rows with the files that it was built from, or with those of another folder;
+        `output` compares the files that `transpose` wrote there. The report is true where nothing is damaged and
+        nothing differs.
+
+        >>> report = store.verify(inputs=True)
+        >>> bool(report), report.rows, report.inputs.files
+        (True, 11, 3)
+        """
         with watcher(progress) as told:
-            return VerifyReport(json.loads(self._raw.verify(told)))
+            found = json.loads(self._raw.verify(all_versions, told))
+            found |= {"inputs": None, "output": None}
+            # What is compared with a damaged store says nothing.
+            if inputs is not False and not found["damages"]:
+                source = self.info().settings["source"] if inputs is True else os.fspath(inputs)
+                found["inputs"] = json.loads(self._raw.verify_inputs(source, told))
+            if output is not None and not found["damages"]:
+                found["output"] = json.loads(self._raw.verify_output(os.fspath(output), told))
+        return VerifyReport(found)
 
     def reload(self) -> Store:
         """The live version, if it is another by now; else this one."""
         live = open(self.path)
-        return self if live.version == self.version else live
+        return self if (live.version, live.id) == (self.version, self.id) else live
 
 
 def _reopened(path: str, version: int) -> Store:
     return open(path, version=version)
-
-
-__all__ = ["Frame", "Store", "open"]

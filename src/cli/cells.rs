@@ -2,15 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::Arc;
 
+use crate::store::{Texts, printable};
 use anyhow::Context;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
-use arrow_buffer::NullBuffer;
-use arrow_cast::cast;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 
 /// A record batch whose every value has a text.
@@ -33,15 +28,13 @@ pub enum Kind {
 pub struct Column<'a> {
     pub name: &'a str,
     pub kind: Kind,
-    array: &'a ArrayRef,
-    nulls: Option<NullBuffer>,
-    formatter: ArrayFormatter<'a>,
+    texts: Texts<'a>,
 }
 
 impl Cells {
     pub fn new(batch: &RecordBatch) -> anyhow::Result<Cells> {
         let columns = batch.schema_ref().fields().iter().zip(batch.columns());
-        let columns = columns.map(|(field, array)| Ok((field.name().clone(), in_utc(array)?)));
+        let columns = columns.map(|(field, array)| Ok((field.name().clone(), printable(array)?)));
         Ok(Cells { columns: columns.collect::<anyhow::Result<_>>()?, row_count: batch.num_rows() })
     }
 
@@ -105,32 +98,19 @@ impl Cells {
 
 impl<'a> Column<'a> {
     fn new(name: &'a str, array: &'a ArrayRef) -> anyhow::Result<Column<'a>> {
-        let options = FormatOptions::new().with_display_error(false);
-        let formatter =
-            ArrayFormatter::try_new(array, &options).with_context(|| format!("cannot print column {name:?}"))?;
+        let texts = Texts::of(array).with_context(|| format!("cannot print column {name:?}"))?;
         let kind = match array.data_type() {
             DataType::Boolean => Kind::Bool,
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Kind::Float,
             number if number.is_integer() || number.is_decimal() => Kind::Number,
             _ => Kind::Text,
         };
-        Ok(Column { name, kind, array, nulls: array.logical_nulls(), formatter })
+        Ok(Column { name, kind, texts })
     }
 
     /// Puts the text of `row` into `text`; false where it is null.
     pub fn read(&self, row: usize, text: &mut String) -> anyhow::Result<bool> {
-        text.clear();
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            return Ok(false);
-        }
-        if self.formatter.value(row).write(text).is_err() {
-            // A date or a time beyond all calendars; the number behind it is exact.
-            text.clear();
-            let number = cast(&self.array.slice(row, 1), &DataType::Int64);
-            let number = number.with_context(|| format!("cannot print column {:?}", self.name))?;
-            let _ = write!(text, "{}", number.as_primitive::<Int64Type>().value(0));
-        }
-        Ok(true)
+        self.texts.read(row, text).with_context(|| format!("cannot print column {:?}", self.name))
     }
 
     /// The texts of the first `row_count` rows for a table: floats to about six digits and with the same number of
@@ -155,18 +135,6 @@ impl<'a> Column<'a> {
             }
         }
         Ok(texts)
-    }
-}
-
-/// A timestamp's zone decides how it is printed; zones of a name need a table of their history that is not here, so
-/// those are printed in UTC, as the trailing Z says.
-fn in_utc(array: &ArrayRef) -> anyhow::Result<ArrayRef> {
-    match array.data_type() {
-        DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => {
-            let utc = DataType::Timestamp(*unit, Some(Arc::from("+00:00")));
-            Ok(make_array(array.to_data().into_builder().data_type(utc).build()?))
-        }
-        _ => Ok(array.clone()),
     }
 }
 
@@ -199,6 +167,8 @@ fn short(exact: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow_array::{BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray};
     use arrow_array::{TimestampMicrosecondArray, record_batch};
 

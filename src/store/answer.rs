@@ -10,6 +10,7 @@ use arrow_select::take::{take, take_record_batch};
 use super::at::At;
 use super::request::{CodeType, DateType, Request, Types, ValueTypes};
 use super::section::Section;
+use super::universe::Members;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
@@ -26,6 +27,7 @@ pub struct Answer {
     pub(super) stocks: Option<Stocks>,
     /// The key columns whose value was named.
     pub(super) at: Arc<[At]>,
+    pub(super) members: Option<Members>,
     pub(super) types: Types,
     schema: SchemaRef,
 }
@@ -65,9 +67,10 @@ impl Store {
         let places: Vec<usize> = request.dates.resolve(self)?;
         let stocks = request.stocks.as_ref().map(|codes| Stocks::find(self, codes)).transpose()?;
         let at = request.at.iter().map(|(name, text)| At::find(self, name, text)).collect::<Result<_>>()?;
+        let members = request.universe.as_ref().map(|universe| Members::find(self, universe)).transpose()?;
         let schema = schema(self, &columns, request.types)?;
         let (columns, places) = (columns.into(), places.into());
-        Ok(Answer { store: self.clone(), columns, places, stocks, at, types: request.types, schema })
+        Ok(Answer { store: self.clone(), columns, places, stocks, at, members, types: request.types, schema })
     }
 }
 
@@ -115,6 +118,18 @@ impl Answer {
             hint: format!("there are {}", self.places.len()),
         })?;
         self.store.section_at(*place)
+    }
+
+    /// How many rows are asked for. Where some are chosen, reads the codes of each section, and what else tells.
+    ///
+    /// # Errors
+    /// As [`batch`](Answer::batch).
+    pub fn row_count(&self) -> Result<usize> {
+        (0..self.places.len()).try_fold(0, |sum, index| {
+            let section = self.section(index)?;
+            let chosen = self.rows(&section)?;
+            Ok(sum + chosen.map_or(section.row_count(), |rows| rows.count_set_bits()))
+        })
     }
 
     /// The rows of the `index`-th date, by code. Columns that are asked for as they are stored are not copied, unless
@@ -178,12 +193,13 @@ impl Answer {
 
     /// Which rows of `section` are asked for; `None` where all are.
     pub(super) fn rows(&self, section: &Section) -> Result<Option<BooleanBuffer>> {
-        let mut rows = self.stocks.as_ref().map(|stocks| stocks.rows(section)).transpose()?;
-        for at in &*self.at {
-            let found = at.rows(section)?;
-            rows = Some(rows.map_or_else(|| found.clone(), |rows| &rows & &found));
+        let mut chosen = self.stocks.as_ref().map(|stocks| stocks.rows(section)).transpose()?;
+        let found = self.at.iter().map(|at| at.rows(section));
+        for rows in found.chain(self.members.as_ref().map(|members| members.rows(section))) {
+            let rows = rows?;
+            chosen = Some(chosen.map_or_else(|| rows.clone(), |chosen| &chosen & &rows));
         }
-        Ok(rows)
+        Ok(chosen)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::workers::Workers;
 #[derive(Debug, Clone)]
 pub struct Diff {
     older: Store,
-    newer: Store,
+    pub(super) newer: Store,
     columns: Arc<[DiffColumn]>,
     dates: Arc<[Dated]>,
     /// For each stock number, the place of its code among the codes of both versions.

@@ -5,6 +5,7 @@ mod answer;
 mod at;
 mod batch;
 mod catalog;
+mod changes;
 mod chunks;
 mod collect;
 mod column;
@@ -31,6 +32,8 @@ mod stale;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod text;
+mod universe;
 mod verify;
 mod version;
 mod view;
@@ -45,6 +48,8 @@ pub use info::{ColumnInfo, SourceInfo, StoreInfo};
 pub use matrix::{Cells, Fill, Matrix};
 pub use request::{CodeType, DateType, Request, Selection, Types, ValueTypes};
 pub use section::Section;
+pub use text::{Texts, printable};
+pub use universe::Universe;
 pub use verify::VerifyReport;
 pub use view::Store;
 

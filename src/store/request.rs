@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::universe::Universe;
 use super::view::Store;
 use crate::error::Result;
 use crate::key::Date;
@@ -19,6 +20,8 @@ pub struct Request {
     /// Further key columns, each with the one value that rows are to have, as `show` prints it. A matrix needs one for
     /// each key column.
     pub at: Vec<(String, String)>,
+    /// Which of these rows belong; `None` takes all.
+    pub universe: Option<Universe>,
     /// The types of the answer.
     pub types: Types,
 }

@@ -44,9 +44,12 @@ impl Answer {
     /// asked for on all dates that have the stock, and later ones cost a small part of that.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a code that the store does not have; [`Error::Corrupt`] for damage that shows;
-    /// [`Error::Cancelled`].
+    /// [`Error::NotFound`] for a code that the store does not have; [`Error::Refused`] where a universe was asked for;
+    /// [`Error::Corrupt`] for damage that shows; [`Error::Cancelled`].
     pub fn series(&self, code: &str, workers: &Workers, observer: &dyn Observer) -> Result<RecordBatch> {
+        if self.members.is_some() {
+            return Err(Error::refused("a universe is of sections, and a series is of one stock", "leave it out"));
+        }
         if self.at.is_empty() {
             return self.whole_series(code, workers, observer);
         }

@@ -1,0 +1,128 @@
+//! Rows and their columns, as other packages take them.
+
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, cast::AsArray};
+use arrow_schema::{DataType, Field, TimeUnit};
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use super::capsule::{self, Buffer};
+
+/// Some rows.
+#[pyclass(frozen, module = "transect._transect")]
+pub struct Batch(pub RecordBatch);
+
+/// One column of some rows.
+#[pyclass(frozen, module = "transect._transect")]
+pub struct Column(pub ArrayRef);
+
+/// The numpy type of values as they lie in memory; `None` where they are no numbers, or bits.
+pub fn numpy_type(data_type: &DataType) -> Option<&'static str> {
+    Some(match data_type {
+        DataType::Int8 => "<i1",
+        DataType::Int16 => "<i2",
+        DataType::Int32 | DataType::Date32 | DataType::Time32(_) => "<i4",
+        DataType::Int64 | DataType::Time64(_) => "<i8",
+        DataType::UInt8 => "<u1",
+        DataType::UInt16 => "<u2",
+        DataType::UInt32 => "<u4",
+        DataType::UInt64 => "<u8",
+        DataType::Float16 => "<f2",
+        DataType::Float32 => "<f4",
+        DataType::Float64 => "<f8",
+        DataType::Date64 => "<M8[ms]",
+        DataType::Timestamp(TimeUnit::Second, _) => "<M8[s]",
+        DataType::Timestamp(TimeUnit::Millisecond, _) => "<M8[ms]",
+        DataType::Timestamp(TimeUnit::Microsecond, _) => "<M8[us]",
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => "<M8[ns]",
+        _ => return None,
+    })
+}
+
+#[pymethods]
+impl Batch {
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        capsule::schema(py, &self.0.schema())
+    }
+
+    fn array<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+        capsule::batch(py, &self.0)
+    }
+
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let batches = vec![Ok(self.0.clone())];
+        capsule::stream(py, Box::new(RecordBatchIterator::new(batches, self.0.schema())))
+    }
+
+    fn column(&self, index: usize) -> PyResult<Column> {
+        let column = self.0.columns().get(index).ok_or_else(|| PyIndexError::new_err("there is no such column"))?;
+        Ok(Column(column.clone()))
+    }
+}
+
+#[pymethods]
+impl Column {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    #[getter]
+    fn null_count(&self) -> usize {
+        self.0.logical_null_count()
+    }
+
+    /// Its Arrow type, in Arrow's words.
+    #[getter]
+    fn type_name(&self) -> String {
+        self.0.data_type().to_string()
+    }
+
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        capsule::field(py, &Field::new("", self.0.data_type().clone(), true))
+    }
+
+    fn array<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+        Ok((self.schema(py)?, capsule::array(py, &self.0)?))
+    }
+
+    /// Its values in place, and how numpy calls them; `None` where they are no numbers.
+    fn values(&self) -> Option<(Buffer, &'static str)> {
+        let numpy = numpy_type(self.0.data_type())?;
+        let data = self.0.to_data();
+        let width = data.data_type().primitive_width()?;
+        let values = data.buffers()[0].slice_with_length(data.offset() * width, data.len() * width);
+        Some((Buffer::shared(values), numpy))
+    }
+
+    /// One byte a row: its boolean.
+    fn booleans(&self) -> Option<Buffer> {
+        let values = self.0.as_boolean_opt()?.values();
+        Some(Buffer::shared(arrow_buffer::Buffer::from_vec(values.iter().map(u8::from).collect::<Vec<u8>>())))
+    }
+
+    /// One byte a row: whether it has a value.
+    fn valid(&self) -> Buffer {
+        let nulls = self.0.logical_nulls();
+        let valid = (0..self.0.len()).map(|row| u8::from(nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))));
+        Buffer::shared(arrow_buffer::Buffer::from_vec(valid.collect::<Vec<u8>>()))
+    }
+
+    /// Its texts.
+    fn texts(&self) -> Option<Vec<Option<String>>> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Some(match self.0.data_type() {
+            DataType::Utf8 => self.0.as_string::<i32>().iter().map(owned).collect(),
+            DataType::LargeUtf8 => self.0.as_string::<i64>().iter().map(owned).collect(),
+            DataType::Utf8View => self.0.as_string_view().iter().map(owned).collect(),
+            _ => return None,
+        })
+    }
+}

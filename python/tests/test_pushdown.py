@@ -1,0 +1,123 @@
+"""What a lazy frame and a dataset do not ask for is not read."""
+
+import datetime
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+
+import transect
+from transect import _store
+
+DATE, CODE = pl.col("trade_date"), pl.col("ts_code")
+JAN2, JAN3 = datetime.date(2024, 1, 2), datetime.date(2024, 1, 3)
+
+
+@pytest.fixture
+def asked(store, monkeypatch):
+    """What is asked of the store: columns, dates and stocks of each question that reads rows."""
+    asked = []
+    answer = _store.Store._answer
+
+    def noted(self, columns=None, start=None, end=None, dates=None, stocks=None, *rest, **more):
+        days = None if dates is None else [str(np.datetime64(date)) for date in dates]
+        if days != []:
+            asked.append((columns, days, stocks))
+        return answer(self, columns, start, end, dates, stocks, *rest, **more)
+
+    monkeypatch.setattr(_store.Store, "_answer", noted)
+    return asked
+
+
+def test_dates_of_a_conjunction_are_the_only_ones_read(store, asked):
+    query = store.lazy().filter((DATE >= JAN2) & (DATE < JAN3) & (pl.col("close") > 5)).select("lots")
+    assert query.collect()["lots"].to_list() == [2, 2]
+    assert asked == [(["close", "lots"], ["2024-01-02"], None)]
+
+
+def test_codes_beside_dates_are_pushed_down_too(store, asked):
+    codes = ["BRK.B", "000001.SZ"]
+    query = store.lazy().filter(CODE.is_in(codes), DATE == JAN2, pl.col("volume").is_not_null()).select(CODE, "close")
+    assert query.collect().rows() == [("000001.SZ", 1.0), ("BRK.B", 21.0)]
+    assert asked == [(["close", "volume"], ["2024-01-02"], ["000001.SZ", "BRK.B"])]
+
+
+def test_one_stock_is_read_as_a_series(store, asked):
+    query = store.lazy().filter(CODE == "BRK.B", DATE <= JAN2).select("close")
+    assert query.collect()["close"].to_list() == [20.0, 21.0]
+    assert asked == [(["close"], ["2023-12-29", "2024-01-02"], None)]
+
+
+def test_codes_that_are_not_there_read_nothing(store, asked):
+    assert store.lazy().filter(CODE == "nobody").collect().height == 0
+    assert asked == []
+
+
+def test_a_limit_reads_no_more_dates_than_it_needs(store, asked):
+    assert store.lazy().head(3).select("close").collect().height == 3
+    assert asked == [(["close"], ["2023-12-29"], None)]
+
+
+def test_key_columns_rule_out_dates_before_the_others_are_read(tmp_path, monkeypatch):
+    (tmp_path / "bars").mkdir()
+    bars = {"date": ["20240102"] * 2 + ["20240103"], "time": ["09:31", "14:55", "09:31"], "close": [1.0, 2.0, 3.0]}
+    pl.DataFrame(bars).write_parquet(tmp_path / "bars" / "A.parquet")
+    transect.build(tmp_path / "bars", tmp_path / "s", key=["time"])
+    store = transect.open(tmp_path / "s")
+    asked = []
+    answer = _store.Store._answer
+    monkeypatch.setattr(_store.Store, "_answer", lambda self, columns=None, start=None, end=None, dates=None, **more: (
+        asked.append((columns, [str(date) for date in dates])), answer(self, columns, start, end, dates, **more))[1])
+    query = store.lazy().filter(pl.col("time") == "14:55", pl.col("date") >= JAN2)
+    assert query.select("date", "close").collect().rows() == [(JAN2, 2.0)]
+    assert (["time", "close"], ["2024-01-02"]) in asked
+    assert not [columns for columns, dates in asked if "close" in columns and "2024-01-03" in dates]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.col("close") == pl.col("close").max(),
+        DATE == DATE.max(),
+        CODE == CODE.min(),
+        pl.col("close").rank() > 7,
+        pl.col("close").shift(1) > 1.0,
+        pl.col("close") > pl.col("close").mean().over("ts_code"),
+        (DATE == JAN2) & (pl.col("lots").cum_sum() > 3),
+        (DATE == JAN2) & pl.lit(True),
+        (CODE == "BRK.B") | (DATE == JAN3),
+        ~(DATE == JAN2) & ~(CODE == "BRK.B"),
+        pl.lit(False),
+        DATE.is_between(JAN2, JAN3) & CODE.str.contains("S[HZ]$"),
+        (DATE.dt.weekday() == 5) & (pl.col("name") == "BRK.B 0"),
+    ],
+    ids=str,
+)
+def test_what_looks_at_other_rows_is_answered_as_of_the_whole(store, expression):
+    assert store.lazy().filter(expression).collect().equals(store.scan().to_polars().filter(expression))
+
+
+def test_a_dataset_reads_only_what_is_asked_for(store, path, asked):
+    data = xr.open_dataset(path, engine="transect")
+    assert dict(data.sizes) == {"date": 4, "code": 3} and data.attrs["version"] == 1
+    assert "name" not in data and data["close"].dtype == "f8" and data["seen"].dtype.kind == "M"
+    assert asked == []
+    day = data["close"].sel(date="2024-01-02", code=["BRK.B", "000001.SZ"])
+    assert day.values.tolist() == [21.0, 1.0]
+    assert asked == [(["close"], ["2024-01-02"], ["000001.SZ", "BRK.B"])]
+
+
+def test_a_dataset_has_what_the_matrices_have(store, path):
+    data = xr.open_dataset(path)
+    for name in data.data_vars:
+        right = store.matrix(name, fill=math.nan).values
+        assert np.array_equal(data[name].values, right.astype(data[name].dtype), equal_nan=True), name
+    close = store.matrix("close").values
+    for places in [(0, 0), (slice(None, None, -1), 1), ([3, 0, 0], slice(1, 3)), (np.array([1]), np.array([2, 2, 0]))]:
+        right = close[np.ix_(*(np.atleast_1d(np.arange(size)[at]) for size, at in zip(close.shape, places)))]
+        assert np.array_equal(np.squeeze(data["close"][places].values), np.squeeze(right), equal_nan=True), places
+    assert np.isnan(data["volume"].sel(date="2024-01-03", code="000001.SZ"))
+    assert data["halted"].sel(date="2024-01-02", code="600000.SH") == 1.0
+    assert "close" not in xr.open_dataset(path, engine="transect", drop_variables=["close"])

@@ -1,0 +1,90 @@
+"""A store as an xarray dataset: `xarray.open_dataset("panel.store", engine="transect")`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from ._store import Store, open
+
+
+class TransectBackend(BackendEntrypoint):
+    """Opens stores. Each column of numbers or times is a variable of the dimensions `date` and `code`, read when its
+    values are asked for, and then only at the dates and stocks that are: as `Store.matrix` has it, with integers and
+    booleans as doubles, since a panel has holes. Texts are left out.
+    """
+
+    description = "Stores of transect, lazily: dates x codes"
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        version: int | None = None,
+        as_of: Any = None,
+        at: Mapping[str, object] | None = None,
+    ) -> xr.Dataset:
+        """`version` and `as_of` are those of `transect.open`, `at` that of `Store.matrix`."""
+        store = open(filename_or_obj, version=version, as_of=as_of)
+        dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
+        variables = {}
+        for name in store.columns:
+            kind = _dtype(store.schema[name])
+            if kind is not None and name not in dropped:
+                lazy = indexing.LazilyIndexedArray(_Values(store, name, kind, dict(at or {})))
+                variables[name] = xr.Variable(("date", "code"), lazy)
+        coords = {"date": store.dates.astype("M8[ns]"), "code": store.stocks}
+        return xr.Dataset(variables, coords, {"version": store.version, "id": store.id})
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether it is called as stores are."""
+        try:
+            path = os.fspath(filename_or_obj)
+        except TypeError:
+            return False
+        return str(path).endswith(".store") and os.path.isdir(path)
+
+
+def _dtype(kind: str) -> np.dtype | None:
+    """The type of a variable of a column of this type; `None` for what no matrix has."""
+    if kind == "Float32":
+        return np.dtype("f4")
+    if kind == "Date32":
+        return np.dtype("M8[s]")
+    if kind.startswith("Timestamp"):
+        unit = kind.removeprefix("Timestamp(").split(",")[0].rstrip(")")
+        return np.dtype(f"M8[{unit.replace('µs', 'us')}]")
+    if kind.startswith(("Int", "UInt", "Float", "Boolean", "Decimal")) and kind != "Interval":
+        return np.dtype("f8")
+    return None
+
+
+class _Values(BackendArray):
+    """One column, not read yet."""
+
+    def __init__(self, store: Store, column: str, dtype: np.dtype, at: dict[str, object]) -> None:
+        self.store, self.column, self.dtype, self.at = store, column, dtype, at
+        self.shape = (len(store.dates), len(store.stocks))
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        outer = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, outer, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        places = [np.arange(length)[part] for part, length in zip(key, self.shape, strict=True)]
+        # A matrix has each date once, ascending, and each stock once.
+        (dates, of_date), (stocks, of_stock) = (np.unique(place, return_inverse=True) for place in places)
+        days = list(self.store.dates[dates])
+        codes = self.store.stocks
+        chosen = None if len(stocks) == len(codes) else [codes[stock] for stock in stocks]
+        fill = np.nan if self.dtype.kind == "f" else None
+        values = self.store._matrix(self.column, fill, dates=days, stocks=chosen, at=self.at).values
+        values = values.astype(self.dtype, copy=False)
+        return values[np.ix_(of_date.ravel(), of_stock.ravel())].reshape([*places[0].shape, *places[1].shape])
