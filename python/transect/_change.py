@@ -85,7 +85,7 @@ def build(
     >>> transect.build("features", "other.store")
     Traceback (most recent call last):
     ...
-    transect.Refused: other.store is a store already; transect.update('other.store') brings it up to date, or force=True ...
+    transect.Refused: other.store is a store already; transect.update('other.store') brings it ...
     """
     given = {name: value for name, value in locals().items() if name not in ("source", "store", "progress")}
     with watcher(progress) as watch:
@@ -160,7 +160,8 @@ def append(
     columns of codes and of dates (anything with `__arrow_c_stream__`: pandas, Polars, DuckDB, pyarrow), of any dates.
 
     What the frame lacks stays, unless `replace` removes it from its dates. Appended rows stay until their stock's file
-    changes and has them itself. Raises Refused where a frame cannot be used, and Guarded where the outcome looks broken.
+    changes and has them itself. Raises Refused where a frame cannot be used, and Guarded where the outcome looks
+    broken.
 
     >>> import polars as pl
     >>> tonight = pl.DataFrame({

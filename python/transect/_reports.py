@@ -311,7 +311,8 @@ def finish(report: _AnyReport, name: str) -> _AnyReport:
     if report.skipped:
         first, count = report.skipped[0], len(report.skipped)
         such = f"{first.path}: {told(first)}"
-        warning = SkippedInputs(f"1 input was left out, {such}" if count == 1 else f"{count} inputs were left out, such as {such}")
+        many = f"{count} inputs were left out, such as {such}"
+        warning = SkippedInputs(many if count > 1 else f"1 input was left out, {such}")
         warning.report = report
         warnings.warn(warning, stacklevel=3)
     return report
