@@ -20,8 +20,9 @@ use super::fault::way_out;
 use super::store::Store;
 use super::watch::watched;
 
-/// Says of each input that was left out what helps, as Python has it.
+/// Says of each input that was left out what helps, as Python has it; of those of each source, too.
 fn put_into_words(report: &mut Value) {
+    report.get_mut("sources").and_then(Value::as_array_mut).into_iter().flatten().for_each(put_into_words);
     for list in ["skipped", "skipped_before", "skipped_files"] {
         let entries = report.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for entry in entries.filter_map(Value::as_object_mut) {
@@ -177,10 +178,11 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         .options(options.changes()?)
         .prune(options.flag("prune"))
         .check_content(options.flag("check_content"))
+        .sources(options.texts("sources"))
         .dry_run(options.flag("dry_run"));
     common!(update, options);
-    if let Some(source) = options.text("source")? {
-        update = update.source(source);
+    if let Some(folder) = options.text("folder")? {
+        update = update.source(folder);
     }
     if let Some(most) = options.read::<Limit>("max_restated")? {
         update = update.max_restated(most);
@@ -208,6 +210,9 @@ pub fn append(
         .exclude(options.texts("exclude"))
         .dry_run(options.flag("dry_run"));
     common!(append, options);
+    if let Some(name) = options.text("source")? {
+        append = append.source_name(name);
+    }
     if let Some(most) = options.read::<Limit>("max_restated")? {
         append = append.max_restated(most);
     }

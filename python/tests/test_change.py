@@ -192,8 +192,8 @@ def test_a_store_is_compared_with_what_it_came_from_and_what_was_made_of_it(sour
     pq.write_table(table.set_column(1, "close", pa.array([5.0, 21.0])), folder / "BRK.B.parquet")
     (tmp_path / "out" / "20240102.parquet").write_bytes(b"")
     report = store.verify(inputs=folder, output=tmp_path / "out")
-    assert not report and not report.damages and report.inputs.difference_count == 1
-    assert report.inputs.differences[0].code == "BRK.B" and len(report.output.differences) == 1
+    assert not report and not report.damages and report.inputs[0].difference_count == 1
+    assert report.inputs[0].differences[0].code == "BRK.B" and len(report.output.differences) == 1
 
 
 def test_what_is_left_out_is_told_with_the_argument_that_helps(source, tmp_path):

@@ -26,7 +26,7 @@ def _options(given: dict[str, Any]) -> str:
             options[name] = str(options[name])
     if casts := options.get("casts"):
         options["casts"] = [f"{column}={kind}" for column, kind in casts.items()]
-    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "allow"):
+    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "sources", "allow"):
         if isinstance(options.get(name), str):
             options[name] = [options[name]]
         elif name in options:
@@ -96,7 +96,8 @@ def build(
 def update(
     store: Path | Store,
     *,
-    source: Path | None = None,
+    sources: str | Sequence[str] = (),
+    folder: Path | None = None,
     prune: bool = False,
     check_content: bool = False,
     dry_run: bool = False,
@@ -122,7 +123,8 @@ def update(
 ) -> UpdateReport:
     """Reads the files that changed since, and publishes a new version if anything differs; costs what changed.
 
-    A file that disappeared keeps its rows, unless `prune`. `source` is another folder than the last time's.
+    Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
+    `prune`. `folder` is where the files of a source are from now on, if elsewhere.
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`; `keep` how many versions the store keeps.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
     published. Raises Locked while another process writes, after `wait`.
@@ -135,7 +137,7 @@ def update(
     (3, False, '2024-01-02')
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "progress")}
-    given["source"] = None if source is None else os.fspath(source)
+    given["folder"] = None if folder is None else os.fspath(folder)
     with watcher(progress) as watch:
         report = _transect.update(_path(store), _options(given), watch)
     return finish(UpdateReport(json.loads(report)), "update")
@@ -145,6 +147,7 @@ def append(
     store: Path | Store,
     rows: Path | Sequence[Path] | Any,
     *,
+    source: str | None = None,
     replace: bool = False,
     dry_run: bool = False,
     exclude: Sequence[str] = (),
@@ -159,7 +162,8 @@ def append(
     """Adds rows to a store, or restates them: those of per-date files as `transpose` writes them, or of a frame with
     columns of codes and of dates (anything with `__arrow_c_stream__`: pandas, Polars, DuckDB, pyarrow), of any dates.
 
-    What the frame lacks stays, unless `replace` removes it from its dates. Appended rows stay until their stock's file
+    They are rows of `source`, which must be named where there are several. What the frame lacks stays, unless
+    `replace` removes it from its dates. Appended rows stay until their stock's file
     changes and has them itself. Raises Refused where a frame cannot be used, and Guarded where the outcome looks
     broken.
 

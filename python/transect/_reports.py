@@ -94,6 +94,7 @@ class UpdateReport(Report):
     removed: int
     kept: int
     kept_examples: list[str]
+    left_out: int
     dirty_dates: int
     first_dirty: datetime.date | None
     last_dirty: datetime.date | None
@@ -101,6 +102,7 @@ class UpdateReport(Report):
     filled_columns: list[Any]
     examples: list[Any]
     new_columns: list[str]
+    lost_columns: list[str]
     widened_columns: list[str]
     absent_columns: list[str]
     new_stocks: int
@@ -169,12 +171,13 @@ class VerifyReport(Report):
     rows: int
     bytes: int
     damages: list[str]
-    inputs: Any
+    inputs: list[Any]
     output: Any
 
     def __bool__(self) -> bool:
-        differs = (self.inputs and self.inputs.difference_count) or (self.output and self.output.differences)
-        return not self.damages and not differs
+        inputs_differ = any(report.difference_count for report in self.inputs)
+        output_differs = self.output is not None and bool(self.output.differences)
+        return not (self.damages or inputs_differ or output_differs)
 
 
 class SynthReport(Report):
@@ -215,11 +218,7 @@ class StoreInfo(Report):
     unused_bytes: int
     columns: list[Any]
     settings: dict[str, Any]
-    read_files: int
-    empty_files: list[str]
-    skipped_files: list[Any]
-    merged_rows: int
-    dropped_rows: int
+    sources: list[Any]
 
     @property
     def created(self) -> datetime.datetime:

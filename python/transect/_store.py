@@ -378,21 +378,22 @@ class Store:
     ) -> VerifyReport:
         """Compares every checksum of this version, or of all that are kept. Reads every byte once.
 
-        `inputs=True` also compares all rows with the files that it was built from, or with those of another folder;
+        `inputs=True` also compares all rows with the files of each source, `inputs=FOLDER` with those of one folder;
         `output` compares the files that `transpose` wrote there. The report is true where nothing is damaged and
         nothing differs.
 
         >>> report = store.verify(inputs=True)
-        >>> bool(report), report.rows, report.inputs.files
+        >>> bool(report), report.rows, report.inputs[0].files
         (True, 11, 3)
         """
         with watcher(progress) as told:
             found = json.loads(self._raw.verify(all_versions, told))
-            found |= {"inputs": None, "output": None}
+            found |= {"inputs": [], "output": None}
             # What is compared with a damaged store says nothing.
             if inputs is not False and not found["damages"]:
-                source = self.info().settings["source"] if inputs is True else os.fspath(inputs)
-                found["inputs"] = json.loads(self._raw.verify_inputs(source, told))
+                known = [source.settings["source"] for source in self.info().sources]
+                folders = known if inputs is True else [os.fspath(inputs)]
+                found["inputs"] = [json.loads(self._raw.verify_inputs(folder, told)) for folder in folders]
             if output is not None and not found["damages"]:
                 found["output"] = json.loads(self._raw.verify_output(os.fspath(output), told))
         return VerifyReport(found)
