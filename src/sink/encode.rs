@@ -4,8 +4,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
 
+use super::chunk::Scratch;
 use super::note::KEY;
-use super::parquet::{ParquetEncoder, ParquetFile, Put, Scratch};
+use super::parquet::{ParquetEncoder, ParquetFile, Put};
 use super::{Compression, Format, OutputColumn};
 use crate::error::{Error, Result};
 

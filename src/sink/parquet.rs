@@ -1,32 +1,28 @@
 //! Parquet files from sections, with pages made from stored bytes.
 //!
 //! A 0/1 dummy is stored as bits, and these are, byte for byte, the body of a dictionary-coded page of bit width 1;
-//! doubles are a plain page as they lie in the map. Such columns are encoded here; every other one goes through the
-//! `parquet` crate's own writer. Page headers and the footer are always the crate's.
+//! doubles are a plain page as they lie in the map; the codes of texts are a page of indices, renumbered. So numbers and
+//! texts are encoded in [`chunk`](super::chunk); every other type goes through the `parquet` crate's own writer. Page
+//! headers and the footer are always the crate's.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, cast::AsArray};
-use arrow_buffer::NullBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
-use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Encoding, Type as Physical};
-use parquet::column::page::{CompressedPage, Page, PageWriter};
-use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::file::statistics::Statistics;
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::file::writer::TrackedWrite;
 use parquet::schema::types::{ColumnPath, SchemaDescPtr};
 
-use super::codec::{Codec, parquet_compression};
+use super::chunk::{Chunk, Output, Scratch};
+use super::codec::parquet_compression;
 use super::note::KEY;
 use super::{Compression, OutputColumn};
 use crate::error::{Error, Result};
@@ -46,18 +42,6 @@ pub(super) struct ParquetEncoder {
     common: FileMetaData,
     columns: SchemaDescPtr,
 }
-
-/// Buffers that one worker uses for file after file.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    codec: Codec,
-    /// The file being made.
-    file: Vec<u8>,
-    /// The page being made.
-    page: Vec<u8>,
-}
-
-type Output = TrackedWrite<Vec<u8>>;
 
 /// Where the bytes of a file go, from the first to the last.
 pub(crate) type Put<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
@@ -106,62 +90,25 @@ impl ParquetEncoder {
         scratch: &mut Scratch,
         output: &mut Output,
     ) -> Result<ColumnChunkMetaData, ParquetError> {
-        let chunk = Chunk { encoder: self, index, row_count, null_count: 0, scratch, output };
+        let (column_of, compression) = (self.columns.column(index), self.compression);
+        let mut chunk = Chunk { column: column_of, compression, row_count, scratch, output };
         match column {
             OutputColumn::Constant(value) if value.null_count() == 0 => {
-                let mut plain = Vec::new();
-                if put_plain(value, &mut plain) {
-                    let statistics = constant_statistics(value);
-                    return chunk.dictionary(&plain, 1, statistics, |page| {
-                        put_varint(page, (row_count as u64) << 1);
-                        page.push(0);
-                    });
+                if let Some(written) = chunk.constant(value)? {
+                    return Ok(written);
                 }
             }
             OutputColumn::Constant(_) => {}
             OutputColumn::Stored { array, logical, distinct } => {
                 if let (Some(bits), true) = (array.as_boolean_opt(), logical.is_integer() && array.null_count() == 0) {
-                    let ones = bits.true_count();
-                    let physical = self.columns.column(index).physical_type();
-                    let range = (i64::from(ones == row_count), i64::from(ones > 0));
-                    let values = bits.values();
-                    let (body, offset) = (values.values(), values.offset());
-                    if let (Some((dictionary, statistics)), 0) = (zero_and_one(physical, range), offset) {
-                        return chunk
-                            .dictionary(&dictionary, 2, statistics, |page| put_bit_packed(page, body, row_count));
-                    }
+                    return chunk.bits(&bits.values().sliced(), logical);
                 }
-                if let (true, 0, Some(codes)) = (*distinct, array.null_count(), array.as_dictionary_opt::<Int32Type>())
-                    && let Some(texts) = codes.downcast_dict::<arrow_array::StringArray>()
-                    && row_count > 0
-                {
-                    // Rows come in the order of their codes, so the ends are the extremes.
-                    let text = |row| Some(ByteArray::from(arrow_array::ArrayAccessor::value(&texts, row)));
-                    let statistics = Statistics::byte_array(text(0), text(row_count - 1), None, Some(0), false);
-                    return chunk.plain(None, statistics, |page| {
-                        for text in texts.into_iter().flatten() {
-                            put_text(page, text.as_bytes());
-                        }
-                    });
-                }
-                let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-                if array.data_type() == logical
-                    && let Some(width) = plain_width(logical)
-                    && nulls.is_none_or(|nulls| nulls.offset() == 0)
-                {
-                    let null_count = array.null_count() as u64;
-                    let statistics = null_statistics(self.columns.column(index).physical_type(), null_count);
-                    let data = array.to_data();
-                    let start = data.offset() * width;
-                    let bytes = &data.buffers()[0][start..start + row_count * width];
-                    return chunk.plain(nulls, statistics, |page| match nulls {
-                        None => page.extend_from_slice(bytes),
-                        Some(nulls) => {
-                            for (from, to) in nulls.valid_slices() {
-                                page.extend_from_slice(&bytes[from * width..to * width]);
-                            }
-                        }
-                    });
+                let written = match array.as_dictionary_opt::<Int32Type>() {
+                    Some(coded) => chunk.texts(coded, *distinct)?,
+                    None => chunk.numbers(array, logical)?,
+                };
+                if let Some(written) = written {
+                    return Ok(written);
                 }
             }
         }
@@ -276,157 +223,6 @@ impl ParquetFile<'_> {
     }
 }
 
-/// One column chunk being written.
-struct Chunk<'a> {
-    encoder: &'a ParquetEncoder,
-    index: usize,
-    row_count: usize,
-    null_count: usize,
-    scratch: &'a mut Scratch,
-    output: &'a mut Output,
-}
-
-impl Chunk<'_> {
-    /// A chunk with a dictionary of `count` values in plain encoding and no nulls; `indices` appends the page's indices
-    /// at bit width 1.
-    fn dictionary(
-        mut self,
-        dictionary: &[u8],
-        count: u32,
-        statistics: Statistics,
-        indices: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<ColumnChunkMetaData, ParquetError> {
-        let start = self.output.bytes_written();
-        self.scratch.page.clear();
-        self.scratch.page.extend_from_slice(dictionary);
-        let dictionary_len = self.write_page(|buf| Page::DictionaryPage {
-            buf,
-            num_values: count,
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        })?;
-        self.scratch.page.clear();
-        self.put_levels(None);
-        self.scratch.page.push(1);
-        indices(&mut self.scratch.page);
-        self.finish(start, Some(start), Encoding::RLE_DICTIONARY, dictionary_len, statistics)
-    }
-
-    /// A chunk of one plain page; `values` appends the values that are not null.
-    fn plain(
-        mut self,
-        nulls: Option<&NullBuffer>,
-        statistics: Statistics,
-        values: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<ColumnChunkMetaData, ParquetError> {
-        let start = self.output.bytes_written();
-        self.null_count = nulls.map_or(0, NullBuffer::null_count);
-        self.scratch.page.clear();
-        self.put_levels(nulls);
-        values(&mut self.scratch.page);
-        self.finish(start, None, Encoding::PLAIN, 0, statistics)
-    }
-
-    /// Definition levels of a nullable column, as a data page of version 1 begins: the length, then runs.
-    fn put_levels(&mut self, nulls: Option<&NullBuffer>) {
-        let page = &mut self.scratch.page;
-        page.extend_from_slice(&[0; 4]);
-        match nulls {
-            None => {
-                put_varint(page, (self.row_count as u64) << 1);
-                page.push(1);
-            }
-            Some(nulls) => put_bit_packed(page, nulls.validity(), self.row_count),
-        }
-        let len = (page.len() - 4) as u32;
-        page[..4].copy_from_slice(&len.to_le_bytes());
-    }
-
-    /// Writes the data page and describes the chunk.
-    fn finish(
-        mut self,
-        start: usize,
-        dictionary_offset: Option<usize>,
-        encoding: Encoding,
-        dictionary_len: usize,
-        statistics: Statistics,
-    ) -> Result<ColumnChunkMetaData, ParquetError> {
-        let data_offset = self.output.bytes_written();
-        let num_values = self.row_count as u32;
-        let data_len = self.write_page(|buf| Page::DataPage {
-            buf,
-            num_values,
-            encoding,
-            def_level_encoding: Encoding::RLE,
-            rep_level_encoding: Encoding::RLE,
-            statistics: None,
-        })?;
-        let encodings = match dictionary_offset {
-            Some(_) => vec![Encoding::PLAIN, Encoding::RLE, encoding],
-            None => vec![encoding, Encoding::RLE],
-        };
-        ColumnChunkMetaData::builder(self.encoder.columns.column(self.index))
-            .set_compression(parquet_compression(self.encoder.compression)?)
-            .set_encodings(encodings)
-            .set_num_values(self.row_count as i64)
-            .set_total_compressed_size((self.output.bytes_written() - start) as i64)
-            .set_total_uncompressed_size((dictionary_len + data_len) as i64)
-            .set_data_page_offset(data_offset as i64)
-            .set_dictionary_page_offset(dictionary_offset.map(|offset| offset as i64))
-            .set_statistics(statistics)
-            .build()
-    }
-
-    /// Compresses the page in the scratch buffer and writes it with its header; its length before compression, header
-    /// included.
-    fn write_page(&mut self, page: impl FnOnce(Bytes) -> Page) -> Result<usize, ParquetError> {
-        let plain_len = self.scratch.page.len();
-        let bytes = self.scratch.codec.compress(&self.scratch.page, self.encoder.compression)?;
-        let page = CompressedPage::new(page(bytes), plain_len);
-        let written = SerializedPageWriter::new(self.output).write_page(page)?;
-        Ok(written.uncompressed_size)
-    }
-}
-
-/// Appends a number in the variable-length form of Parquet's run headers.
-fn put_varint(page: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        page.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    page.push(number as u8);
-}
-
-/// Appends bits as one bit-packed run of width 1: groups of eight, least significant first, which is how Arrow keeps
-/// them.
-fn put_bit_packed(page: &mut Vec<u8>, bits: &[u8], len: usize) {
-    let groups = len.div_ceil(8);
-    put_varint(page, (groups as u64) << 1 | 1);
-    page.extend_from_slice(&bits[..groups]);
-}
-
-fn put_text(page: &mut Vec<u8>, text: &[u8]) {
-    page.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    page.extend_from_slice(text);
-}
-
-/// Bytes of one value of a type whose Arrow memory is its plain Parquet encoding.
-fn plain_width(logical: &DataType) -> Option<usize> {
-    match logical {
-        DataType::Int32
-        | DataType::UInt32
-        | DataType::Float32
-        | DataType::Date32
-        | DataType::Time32(TimeUnit::Millisecond) => Some(4),
-        DataType::Int64
-        | DataType::UInt64
-        | DataType::Float64
-        | DataType::Time64(_)
-        | DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => Some(8),
-        _ => None,
-    }
-}
-
 /// `schema` as a Parquet file has it. Parquet has no seconds: they become milliseconds, as pyarrow writes them. As bare
 /// numbers, with a note for Arrow, most readers would take them for numbers.
 pub(crate) fn in_parquet(schema: &SchemaRef) -> SchemaRef {
@@ -439,74 +235,6 @@ pub(crate) fn in_parquet(schema: &SchemaRef) -> SchemaRef {
         field.as_ref().clone().with_data_type(data_type)
     });
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
-}
-
-/// Appends the values of `array`, none of them null, in plain encoding; `false` for a type that is not done here.
-fn put_plain(array: &ArrayRef, page: &mut Vec<u8>) -> bool {
-    if let Some(width) = plain_width(array.data_type()) {
-        let data = array.to_data();
-        page.extend_from_slice(&data.buffers()[0][data.offset() * width..(data.offset() + data.len()) * width]);
-        return true;
-    }
-    match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().iter().flatten().for_each(|text| put_text(page, text.as_bytes())),
-        DataType::LargeUtf8 => {
-            array.as_string::<i64>().iter().flatten().for_each(|text| put_text(page, text.as_bytes()));
-        }
-        _ => return false,
-    }
-    true
-}
-
-/// Least and greatest value of a column that holds one value only.
-fn constant_statistics(value: &ArrayRef) -> Statistics {
-    let (bytes, text) = match value.data_type() {
-        DataType::Utf8 => (None, value.as_string::<i32>().iter().flatten().next()),
-        DataType::LargeUtf8 => (None, value.as_string::<i64>().iter().flatten().next()),
-        _ => (Some(value.to_data()), None),
-    };
-    if let Some(text) = text {
-        let text = || Some(ByteArray::from(text));
-        return Statistics::byte_array(text(), text(), None, Some(0), false);
-    }
-    let bytes = bytes.map(|data| data.buffers()[0].as_slice().to_vec()).unwrap_or_default();
-    match (value.data_type(), <[u8; 4]>::try_from(bytes.as_slice()), <[u8; 8]>::try_from(bytes.as_slice())) {
-        (_, Ok(four), _) if !value.data_type().is_floating() => {
-            let number = Some(i32::from_le_bytes(four));
-            Statistics::int32(number, number, None, Some(0), false)
-        }
-        (_, _, Ok(eight)) if !value.data_type().is_floating() => {
-            let number = Some(i64::from_le_bytes(eight));
-            Statistics::int64(number, number, None, Some(0), false)
-        }
-        _ => Statistics::int32(None, None, None, Some(0), false),
-    }
-}
-
-/// The number of nulls alone: within one date, nobody looks for a measurement's extremes.
-fn null_statistics(physical: Physical, null_count: u64) -> Statistics {
-    match physical {
-        Physical::INT32 => Statistics::int32(None, None, None, Some(null_count), false),
-        Physical::INT64 => Statistics::int64(None, None, None, Some(null_count), false),
-        Physical::FLOAT => Statistics::float(None, None, None, Some(null_count), false),
-        _ => Statistics::double(None, None, None, Some(null_count), false),
-    }
-}
-
-/// The dictionary of 0 and 1 in a physical integer type, and the statistics of a column with that range.
-fn zero_and_one(physical: Physical, range: (i64, i64)) -> Option<(Vec<u8>, Statistics)> {
-    match physical {
-        Physical::INT32 => {
-            let dictionary = [0i32, 1].iter().flat_map(|value| value.to_le_bytes()).collect();
-            let (min, max) = (range.0 as i32, range.1 as i32);
-            Some((dictionary, Statistics::int32(Some(min), Some(max), None, Some(0), false)))
-        }
-        Physical::INT64 => {
-            let dictionary = [0i64, 1].iter().flat_map(|value| value.to_le_bytes()).collect();
-            Some((dictionary, Statistics::int64(Some(range.0), Some(range.1), None, Some(0), false)))
-        }
-        _ => None,
-    }
 }
 
 fn properties(schema: &SchemaRef, compression: Compression) -> Result<WriterProperties> {

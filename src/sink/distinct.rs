@@ -1,0 +1,106 @@
+//! The distinct values of one column of a row group, for its dictionary page.
+
+/// From so many values on a column is judged by those so far.
+const SAMPLE: usize = 256;
+
+/// Marks a slot of the table that holds nothing.
+const FREE: u32 = u32::MAX;
+
+/// Finds the distinct values of column after column, in buffers that are used again.
+#[derive(Default)]
+pub(super) struct Distinct {
+    /// Where values are found by their hash: their places in `values`. A power of two long.
+    table: Vec<u32>,
+    /// The distinct values, in the order in which they were first seen.
+    pub(super) values: Vec<u64>,
+    /// For each value of the column, the place of its like in `values`.
+    pub(super) indices: Vec<u32>,
+}
+
+impl Distinct {
+    /// Looks for the distinct ones of `count` values; `false`, and nothing to be used, when more than half of them are,
+    /// or nearly all of the first ones: then a dictionary would hardly pay.
+    pub(super) fn find(&mut self, count: usize, values: impl Iterator<Item = u64>) -> bool {
+        let limit = count / 2;
+        if limit == 0 {
+            return false;
+        }
+        self.values.clear();
+        self.indices.clear();
+        self.indices.reserve(count);
+        self.table.clear();
+        self.table.resize((2 * limit + 2).next_power_of_two(), FREE);
+        let mask = self.table.len() - 1;
+        let shift = self.table.len().leading_zeros() + 1;
+        for (row, value) in values.enumerate() {
+            // 2^64 by the golden ratio spreads values that differ in any of their bits over the upper ones.
+            let mut slot = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize;
+            let index = loop {
+                match self.table[slot] {
+                    FREE => {
+                        let found = self.values.len();
+                        if found == limit || row >= SAMPLE && found > row - row / 16 {
+                            return false;
+                        }
+                        self.table[slot] = found as u32;
+                        self.values.push(value);
+                        break found as u32;
+                    }
+                    index if self.values[index as usize] == value => break index,
+                    _ => slot = (slot + 1) & mask,
+                }
+            };
+            self.indices.push(index);
+        }
+        true
+    }
+
+    /// Bits that an index takes, at least one.
+    pub(super) fn width(&self) -> u32 {
+        self.values.len().next_power_of_two().ilog2().max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn each_value_is_found_by_its_index(values in prop::collection::vec(prop_oneof![0..9_u64, any::<u64>()], 0..600)) {
+            let mut distinct = Distinct::default();
+            let mut seen = Vec::new();
+            values.iter().for_each(|value| if !seen.contains(value) { seen.push(*value) });
+            // Once more in the same buffers.
+            for _ in 0..2 {
+                let pays = distinct.find(values.len(), values.iter().copied());
+                prop_assert!(pays || seen.len() * 2 > values.len() || values.len() > SAMPLE || values.len() < 2);
+                if pays {
+                    prop_assert_eq!(&distinct.values, &seen);
+                    let found: Vec<u64> = distinct.indices.iter().map(|&at| distinct.values[at as usize]).collect();
+                    prop_assert_eq!(&found, &values);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_hardly_repeat_are_given_up_early() {
+        let mut distinct = Distinct::default();
+        assert!(!distinct.find(10_000, (0..10_000).map(|n| if n < 5_000 { n } else { 0 })));
+        assert_eq!(distinct.indices.len(), SAMPLE);
+        assert!(distinct.find(10_000, (0..10_000).map(|n| n % 128)));
+        assert!(!distinct.find(1, [7].into_iter()) && !distinct.find(0, std::iter::empty()));
+    }
+
+    #[test]
+    fn an_index_takes_the_bits_of_the_last_one() {
+        let mut distinct = Distinct::default();
+        for (count, width) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (128, 7), (129, 8)] {
+            assert!(distinct.find(1000, (0..1000).map(|n| n % count)));
+            assert_eq!(distinct.width(), width, "{count} values");
+        }
+    }
+}
