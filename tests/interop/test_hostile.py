@@ -124,6 +124,19 @@ def kept(name, path):
             file.write(path.read_bytes())
 
 
+@pytest.mark.parametrize("kind", ["text", "large", "view", "coded"])
+def test_a_text_that_ends_amid_a_character_is_skipped_by_name(kind, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    pq.write_table(pa.table({"trade_date": ["20240102"], "s": ["steel"]}), source / "good.parquet")
+    split = transect.ROOT / "tests" / "data" / "crates" / f"split-{kind}.parquet"
+    (source / "split.parquet").write_bytes(split.read_bytes())
+    built = transect.run("build", source, tmp_path / "store", "--json", expect=(transect.SKIPPED,))
+    (skipped,) = built.report["skipped"]
+    reason = 'is damaged: its column "s" has a text that is not UTF-8'
+    assert (skipped["path"], skipped["reason"]) == ("split.parquet", reason)
+
+
 def compared(tmp_path, files, note):
     """Builds a store of `files` beside a good one; what differs from pyarrow's account of each."""
     source, store = tmp_path / "source", tmp_path / "store"

@@ -4,7 +4,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use arrow_select::concat::concat;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
@@ -111,7 +112,17 @@ impl Parquet {
             let known = self.encrypted(&leaves).or_else(|| reason.get().cloned());
             known.unwrap_or_else(|| self.blame(&leaves, &error))
         };
-        Ok(reader.map(move |batch| batch.map_err(&why)))
+        Ok(reader.map(move |batch| {
+            let batch = batch.map_err(&why)?;
+            match batch.columns().iter().position(has_split_character) {
+                Some(at) => {
+                    let name = batch.schema().field(at).name().clone();
+                    Err(Reason::damaged(format_args!("its column {name:?} has a text that is not UTF-8"))
+                        .of_column(&name))
+                }
+                None => Ok(batch),
+            }
+        }))
     }
 
     /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
@@ -185,5 +196,18 @@ impl Parquet {
             concat(&parts).map_err(Reason::undecodable)
         };
         (0..leaves.len()).map(whole).collect()
+    }
+}
+
+/// Whether a text begins amid a character. Of texts that lie one after the other (DELTA_LENGTH_BYTE_ARRAY) the decoder
+/// checks all bytes together, and not that each text is whole.
+fn has_split_character(array: &ArrayRef) -> bool {
+    let splits = |bytes: &[u8]| bytes.first().is_some_and(|byte| byte & 0xc0 == 0x80);
+    match array.data_type() {
+        DataType::Utf8 => BinaryArray::from(array.as_string::<i32>().clone()).iter().flatten().any(splits),
+        DataType::LargeUtf8 => LargeBinaryArray::from(array.as_string::<i64>().clone()).iter().flatten().any(splits),
+        DataType::Utf8View => array.as_string_view().clone().to_binary_view().iter().flatten().any(splits),
+        DataType::Dictionary(..) => has_split_character(array.as_any_dictionary().values()),
+        _ => false,
     }
 }
