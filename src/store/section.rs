@@ -158,8 +158,7 @@ impl Section {
         let numbers = self.stock_numbers()?;
         let code = |&number: &i32| usize::try_from(number).ok().filter(|&n| n < names.len()).map(|n| names.value(n));
         let codes: Option<Vec<&str>> = numbers.iter().map(code).collect();
-        codes
-            .ok_or_else(|| self.version.catalog.structure(format!("the section of {} names unknown stocks", self.date)))
+        codes.ok_or_else(|| self.unknown_stocks())
     }
 
     /// The code column as it is stored, a dictionary of stock numbers.
