@@ -222,10 +222,11 @@ impl<'a> Build<'a> {
             let batches: Vec<PlannedBatch<(u32, Range<usize>)>> = batches.collect();
             let all: Vec<usize> = (0..sealer.columns.len()).collect();
             let mut to = SegmentPlace { writer, next: 0, syncs };
-            let sealed = stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch| {
-                let runs = within(&walk.runs(batch.date), batch.of.1.clone());
-                Ok(sealer.batch(batch.date, &runs, None, &all))
-            })?;
+            let sealed =
+                stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch, room| {
+                    let runs = within(&walk.runs(batch.date), batch.of.1.clone());
+                    sealer.batch(batch.date, &runs, None, &all, room)
+                })?;
             let batches = batches.into_iter().map(|batch| (batch.date, batch.of.0)).collect();
             Ok((sealed, batches, sections))
         })?;

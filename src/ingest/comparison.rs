@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{restore, show};
 use crate::progress::Observer;
-use crate::segment::chunk_array;
+use crate::segment::{Room, chunk_array};
 
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
@@ -253,7 +253,8 @@ impl Revision<'_> {
     /// One row in logical types.
     fn row(&self, date: Date, origin: Origin, row: usize, before: Option<&Before>) -> Result<RecordBatch> {
         let all: Vec<usize> = (0..self.sealer.columns.len()).collect();
-        let body = self.sealer.batch(date, &[Run { origin, rows: row..row + 1 }], before, &all);
+        let runs = [Run { origin, rows: row..row + 1 }];
+        let body = self.sealer.batch(date, &runs, before, &all, &Room::Heap)?;
         let columns = self.sealer.columns.iter().zip(body.into_chunks());
         let arrays = columns.map(|(column, (chunk, null_count))| {
             let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };

@@ -15,9 +15,9 @@ use super::revision::{Aligned, Revision, Unit};
 use super::stages::{PlannedBatch, SegmentPlace, Stages};
 use crate::compare::{Alignment, Origin, Run, within};
 use crate::error::Result;
-use crate::format::BatchRecord;
+use crate::format::{BatchRecord, ChunkLayout};
 use crate::key::Date;
-use crate::segment::{BatchBody, SealedSegment, SegmentColumn};
+use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, filled_chunk};
 use crate::shuffle::Walk;
 use crate::store::{Section, Snapshot, SnapshotTables, SourceContents, StoreWriter, present_column};
 
@@ -81,7 +81,8 @@ impl Revision<'_> {
         }
 
         let layout = self.value_layout();
-        let make = |walk: &mut Walk, batch: &PlannedBatch<ValuesOf>| self.values(batch, &layout, walk);
+        let make =
+            |walk: &mut Walk, batch: &PlannedBatch<ValuesOf>, room: &Room| self.values(batch, &layout, walk, room);
         let columns = self.columns(&layout);
         let sealed = stages.seal(&mut to, &columns, &self.sealer.gathering, &plan.values, true, make)?;
         let all = plan.parts.iter_mut().flat_map(|part| [&mut part.values, &mut part.present]);
@@ -109,14 +110,14 @@ impl Revision<'_> {
         batches: &[PlannedBatch<BatchOf>],
     ) -> Result<Vec<SealedSegment>> {
         let layout = self.layout(|index| self.is_key(index));
-        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>| {
+        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>, room: &Room| {
             let BatchOf { unit, rows, .. } = &batch.of;
             let section = self.whole_section(batch.date)?;
             let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
             let whole = self.whole_keys(section.as_ref(), unit)?;
             let runs = within(&merged.runs, rows.clone());
             check_taken(&runs, whole.as_ref())?;
-            Ok(self.sealer.batch(batch.date, &runs, whole.as_ref(), &layout))
+            self.sealer.batch(batch.date, &runs, whole.as_ref(), &layout, room)
         };
         stages.seal(to, &self.columns(&layout), &self.sealer.gathering, batches, false, make)
     }
@@ -129,7 +130,7 @@ impl Revision<'_> {
         place: usize,
         batches: &[PlannedBatch<BatchOf>],
     ) -> Result<Vec<SealedSegment>> {
-        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>| {
+        let make = |walk: &mut Walk, batch: &PlannedBatch<BatchOf>, _: &Room| {
             let BatchOf { unit, rows, .. } = &batch.of;
             let section = self.whole_section(batch.date)?;
             let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
@@ -144,7 +145,13 @@ impl Revision<'_> {
     }
 
     /// Makes a batch of the source's values.
-    fn values(&self, batch: &PlannedBatch<ValuesOf>, layout: &[usize], walk: &mut Walk) -> Result<BatchBody> {
+    fn values(
+        &self,
+        batch: &PlannedBatch<ValuesOf>,
+        layout: &[usize],
+        walk: &mut Walk,
+        room: &Room,
+    ) -> Result<BatchBody> {
         let own = self.section_before(batch.date)?;
         let (before, runs) = match &batch.of.what {
             What::AsItIs => {
@@ -161,7 +168,7 @@ impl Revision<'_> {
             }
         };
         check_taken(&runs, before.as_ref())?;
-        Ok(self.sealer.batch(batch.date, &runs, before.as_ref(), layout))
+        self.sealer.batch(batch.date, &runs, before.as_ref(), layout, room)
     }
 
     /// What the source has of a unit now: the aligned rows, without those that are left out.
@@ -196,14 +203,14 @@ fn check_taken(runs: &[Run], before: Option<&Before>) -> Result<()> {
 
 /// A batch of one column of bits.
 fn bits_body(bits: &BooleanBuffer) -> BatchBody {
-    let column = std::iter::once((present_column().stored, 0));
-    let mut body = BatchBody::new(bits.len() as u32, column);
-    let packed = bits.sliced();
-    let to = body.values_mut(0);
-    to.copy_from_slice(&packed[..to.len()]);
-    // Bits after the last are zero, as padding is.
-    if let Some(last) = to.last_mut().filter(|_| !bits.len().is_multiple_of(8)) {
-        *last &= (1 << (bits.len() % 8)) - 1;
-    }
-    body
+    let layout = ChunkLayout::new(present_column().stored, bits.len() as u32, 0);
+    BatchBody::single(filled_chunk(&layout, |mut chunk| {
+        let packed = bits.sliced();
+        let to = chunk.values();
+        to.copy_from_slice(&packed[..to.len()]);
+        // Bits after the last are zero, as padding is.
+        if let Some(last) = to.last_mut().filter(|_| !bits.len().is_multiple_of(8)) {
+            *last &= (1 << (bits.len() % 8)) - 1;
+        }
+    }))
 }

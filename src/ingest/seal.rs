@@ -11,10 +11,10 @@ use arrow_buffer::bit_util::set_bit;
 use super::before::Before;
 use crate::codec::{Slot, copy_bits};
 use crate::compare::{ColumnRows, Origin, Run};
-use crate::error::Damage;
-use crate::format::Stored;
+use crate::error::{Damage, Result};
+use crate::format::{ChunkLayout, Stored};
 use crate::key::Date;
-use crate::segment::{BatchBody, SegmentColumn, chunk_array};
+use crate::segment::{BatchBody, ChunkMut, Room, SegmentColumn, chunk_array, filled_chunk};
 use crate::shuffle::Gathering;
 
 /// Everything that sealing a piece needs, shared by all workers.
@@ -26,8 +26,18 @@ pub(super) struct Sealer<'a> {
 
 impl Sealer<'_> {
     /// A batch of rows of `date`, those of `runs`, which are in key order; `before` is what some may lie in. It has the
-    /// columns at `which` of the sealer's.
-    pub(super) fn batch(&self, date: Date, runs: &[Run], before: Option<&Before>, which: &[usize]) -> BatchBody {
+    /// columns at `which` of the sealer's, and is put together in `room`.
+    ///
+    /// # Errors
+    /// When the room is a file, and that cannot be written.
+    pub(super) fn batch(
+        &self,
+        date: Date,
+        runs: &[Run],
+        before: Option<&Before>,
+        which: &[usize],
+        room: &Room,
+    ) -> Result<BatchBody> {
         let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
         let sources: Vec<Vec<Source>> = which
             .iter()
@@ -37,18 +47,14 @@ impl Sealer<'_> {
             let nulls: usize = sources.iter().map(Source::null_count).sum();
             (self.columns[index].stored, nulls as u32)
         });
-        let mut body = BatchBody::new(row_count as u32, layout);
-        for (at, (&index, sources)) in which.iter().zip(&sources).enumerate() {
-            match index {
-                0 => self.fill_codes(runs, before, bytemuck::cast_slice_mut(body.values_mut(at))),
-                1 => bytemuck::cast_slice_mut::<u8, i32>(body.values_mut(at)).fill(date.days()),
-                _ => {
-                    fill_validity(sources, at, &mut body);
-                    fill_values(sources, &self.columns[index], body.values_mut(at));
-                }
+        BatchBody::filled(row_count as u32, layout, room, |at, mut chunk| match which[at] {
+            0 => self.fill_codes(runs, before, bytemuck::cast_slice_mut(chunk.values())),
+            1 => bytemuck::cast_slice_mut::<u8, i32>(chunk.values()).fill(date.days()),
+            index => {
+                fill_validity(&sources[at], &mut chunk);
+                fill_values(&sources[at], &self.columns[index], chunk.values());
             }
-        }
-        body
+        })
     }
 
     /// The stock number of each row.
@@ -76,10 +82,11 @@ impl Sealer<'_> {
         let row_count: usize = runs.iter().map(|run| run.rows.len()).sum();
         let (sources, target) = (self.sources(column, runs, before), &self.columns[column + 2]);
         let null_count = sources.iter().map(Source::null_count).sum::<usize>() as u32;
-        let mut body = BatchBody::new(row_count as u32, std::iter::once((target.stored, null_count)));
-        fill_validity(&sources, 0, &mut body);
-        fill_values(&sources, target, body.values_mut(0));
-        let chunk = body.into_chunks().remove(0).0;
+        let layout = ChunkLayout::new(target.stored, row_count as u32, null_count);
+        let chunk = filled_chunk(&layout, |mut chunk| {
+            fill_validity(&sources, &mut chunk);
+            fill_values(&sources, target, chunk.values());
+        });
         chunk_array(target, row_count as u32, null_count, &chunk)
     }
 
@@ -117,8 +124,8 @@ impl Source<'_> {
     }
 }
 
-fn fill_validity(sources: &[Source], column: usize, body: &mut BatchBody) {
-    let Some(bits) = body.validity_mut(column) else { return };
+fn fill_validity(sources: &[Source], chunk: &mut ChunkMut) {
+    let Some(bits) = chunk.validity() else { return };
     let mut at = 0;
     for Source { column, rows } in sources {
         match column.map(|column| column.validity) {

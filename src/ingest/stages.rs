@@ -10,13 +10,13 @@ use crate::key::Date;
 use crate::progress::Observer;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
-use crate::segment::{BatchBody, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
 use crate::source::{BadFile, Survey};
 use crate::storage::Syncs;
 use crate::store::StoreWriter;
-use crate::workers::{Workers, available};
+use crate::workers::{self, Workers, available};
 
 /// The least memory a run can work with.
 pub(super) const LEAST_MEMORY: u64 = 64 << 20;
@@ -84,6 +84,11 @@ impl<'a> Stages<'a> {
         Ok(Stages { workers, observer })
     }
 
+    /// Bytes that what one worker reads or puts together at once may take.
+    fn share(&self) -> usize {
+        self.workers.memory() as usize / 8 / self.workers.count()
+    }
+
     /// Intermediate files of `writer`'s, for rows that take about so many bytes.
     ///
     /// # Errors
@@ -100,7 +105,7 @@ impl<'a> Stages<'a> {
     /// # Errors
     /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
     pub(super) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
-        survey.whole_file_limit(self.workers.memory() / 8 / self.workers.count() as u64);
+        survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
         let intake = Intake::new(survey, spill, self.observer, self.workers.memory(), self.workers.count());
@@ -165,7 +170,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Writes segments with these columns of these batches, by date, each made by `make` with a walk that has come up to its
-    /// date, and hands them over to be synced. What blocks have of dates that are done is given back if it `releases` it.
+    /// date and room for it, and hands them over to be synced. What blocks have of dates that are done is given back if it `releases` it.
     ///
     /// # Errors
     /// When a file cannot be written, `make` fails, or the observer cancels.
@@ -176,7 +181,7 @@ impl<'a> Stages<'a> {
         gathering: &Gathering,
         batches: &[PlannedBatch<T>],
         releases: bool,
-        make: impl Fn(&mut Walk, &PlannedBatch<T>) -> Result<BatchBody> + Send + Sync,
+        make: impl Fn(&mut Walk, &PlannedBatch<T>, &Room) -> Result<BatchBody> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
         let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
@@ -189,11 +194,13 @@ impl<'a> Stages<'a> {
             let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);
+            let name = writer.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
+            let room = Room::Spill { limit: self.share(), dir: writer.spill_dir(), name };
             for batch in own {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let body = make(&mut walk, batch)?;
+                let body = make(&mut walk, batch, &room)?;
                 segment.write(batch.date, batch.row_count, body)?;
                 self.observer.advance(1);
             }

@@ -2,53 +2,109 @@
 
 use arrow_buffer::{Buffer, MutableBuffer};
 
+use crate::error::Result;
 use crate::format::{ChunkLayout, Stored};
+use crate::storage::{Access, Dir, load};
 
-/// The chunks of one batch, one after the other in one allocation, zeroed at first so that padding is zero.
-pub(crate) struct BatchBody {
-    bytes: MutableBuffer,
-    chunks: Vec<Chunk>,
+/// Where bodies are put together.
+pub(crate) enum Room<'a> {
+    /// In memory.
+    Heap,
+    /// In memory up to so many bytes; longer ones a chunk at a time, in a file without a name that goes with them.
+    Spill {
+        /// The longest body in memory.
+        limit: usize,
+        /// Where the file is made.
+        dir: &'a Dir,
+        /// The name that it has for an instant.
+        name: String,
+    },
 }
 
-#[derive(Debug, Clone)]
-struct Chunk {
-    start: usize,
-    layout: ChunkLayout,
-    null_count: u32,
+/// The chunks of one batch, each with its number of nulls.
+pub(crate) struct BatchBody {
+    chunks: Vec<(Buffer, u32)>,
+}
+
+/// One chunk to be filled, zeroed so that padding is zero.
+pub(crate) struct ChunkMut<'a> {
+    bytes: &'a mut [u8],
+    layout: &'a ChunkLayout,
 }
 
 impl BatchBody {
-    /// Room for `row_count` rows of columns with these stored types and numbers of nulls.
-    pub(crate) fn new(row_count: u32, columns: impl Iterator<Item = (Stored, u32)>) -> BatchBody {
+    /// `row_count` rows of columns with these stored types and numbers of nulls, filled one after the other by `fill`, which
+    /// is told the column's index.
+    ///
+    /// # Errors
+    /// When a file cannot be made, written or mapped.
+    pub(crate) fn filled(
+        row_count: u32,
+        columns: impl Iterator<Item = (Stored, u32)>,
+        room: &Room,
+        mut fill: impl FnMut(usize, ChunkMut),
+    ) -> Result<BatchBody> {
+        let layouts: Vec<(ChunkLayout, u32)> =
+            columns.map(|(stored, nulls)| (ChunkLayout::new(stored, row_count, nulls), nulls)).collect();
+        let byte_len: usize = layouts.iter().map(|(layout, _)| layout.byte_len).sum();
+        let bytes = match room {
+            Room::Spill { limit, dir, name } if byte_len > *limit => {
+                let file = dir.create(name)?;
+                dir.remove(name)?;
+                let mut start = 0;
+                for (index, (layout, _)) in layouts.iter().enumerate() {
+                    file.write_at(&filled_chunk(layout, |chunk| fill(index, chunk)), start)?;
+                    start += layout.byte_len as u64;
+                }
+                load(file.file(), file.path(), Access::Map)?
+            }
+            _ => {
+                // One allocation for all.
+                let mut bytes = MutableBuffer::from_len_zeroed(byte_len);
+                let mut rest = bytes.as_slice_mut();
+                for (index, (layout, _)) in layouts.iter().enumerate() {
+                    let (chunk, others) = rest.split_at_mut(layout.byte_len);
+                    fill(index, ChunkMut { bytes: chunk, layout });
+                    rest = others;
+                }
+                bytes.into()
+            }
+        };
         let mut start = 0;
-        let chunks = columns
-            .map(|(stored, null_count)| {
-                let layout = ChunkLayout::new(stored, row_count, null_count);
-                let chunk = Chunk { start, layout, null_count };
-                start += chunk.layout.byte_len;
-                chunk
-            })
-            .collect();
-        BatchBody { bytes: MutableBuffer::from_len_zeroed(start), chunks }
+        let chunk = |(layout, null_count): (ChunkLayout, u32)| {
+            let chunk = bytes.slice_with_length(start, layout.byte_len);
+            start += layout.byte_len;
+            (chunk, null_count)
+        };
+        Ok(BatchBody { chunks: layouts.into_iter().map(chunk).collect() })
     }
 
-    /// Where to write the values of column `index`.
-    pub(crate) fn values_mut(&mut self, index: usize) -> &mut [u8] {
-        let Chunk { start, layout, .. } = &self.chunks[index];
-        &mut self.bytes.as_slice_mut()[start + layout.values.start..start + layout.values.end]
+    /// A batch of one column without nulls.
+    pub(crate) fn single(chunk: Buffer) -> BatchBody {
+        BatchBody { chunks: vec![(chunk, 0)] }
     }
 
-    /// Where to write the validity bits of column `index`; nothing when it has no nulls.
-    pub(crate) fn validity_mut(&mut self, index: usize) -> Option<&mut [u8]> {
-        let Chunk { start, layout, .. } = &self.chunks[index];
-        let range = layout.validity.clone()?;
-        Some(&mut self.bytes.as_slice_mut()[start + range.start..start + range.end])
-    }
-
-    /// The chunks as slices of one buffer, each with its number of nulls.
+    /// The chunks, each with its number of nulls.
     pub(crate) fn into_chunks(self) -> Vec<(Buffer, u32)> {
-        let bytes: Buffer = self.bytes.into();
-        let slice = |chunk: Chunk| (bytes.slice_with_length(chunk.start, chunk.layout.byte_len), chunk.null_count);
-        self.chunks.into_iter().map(slice).collect()
+        self.chunks
+    }
+}
+
+/// A chunk that `fill` fills.
+pub(crate) fn filled_chunk(layout: &ChunkLayout, fill: impl FnOnce(ChunkMut)) -> Buffer {
+    let mut bytes = MutableBuffer::from_len_zeroed(layout.byte_len);
+    fill(ChunkMut { bytes: &mut bytes, layout });
+    bytes.into()
+}
+
+impl ChunkMut<'_> {
+    /// Where to write the values.
+    pub(crate) fn values(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.layout.values.clone()]
+    }
+
+    /// Where to write the validity bits; nothing when it has no nulls.
+    pub(crate) fn validity(&mut self) -> Option<&mut [u8]> {
+        Some(&mut self.bytes[self.layout.validity.clone()?])
     }
 }

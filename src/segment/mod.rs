@@ -8,7 +8,7 @@ mod column;
 mod reader;
 mod writer;
 
-pub(crate) use body::BatchBody;
+pub(crate) use body::{BatchBody, ChunkMut, Room, filled_chunk};
 pub(crate) use column::{SegmentColumn, chunk_array, stored_array};
 pub(crate) use reader::Segment;
 pub(crate) use writer::{SealedSegment, SegmentId, SegmentWriter};

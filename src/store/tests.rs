@@ -14,7 +14,7 @@ use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord, Stored};
 use crate::key::Date;
 use crate::panel::Spelling;
 use crate::progress::Silent;
-use crate::segment::{BatchBody, SegmentColumn, SegmentId, SegmentWriter};
+use crate::segment::{BatchBody, Room, SegmentColumn, SegmentId, SegmentWriter};
 use crate::storage::{Disk, Syncs};
 use crate::workers::Workers;
 
@@ -113,17 +113,17 @@ fn publish(root: &Path, model: &Model) -> Store {
                 .collect();
             let nulls = |column: usize| cells.iter().filter(|row| row[column].is_none()).count() as u32;
             let layout = stored.iter().enumerate().map(|(column, &stored)| (stored, nulls(column)));
-            let mut body = BatchBody::new(rows.len() as u32, layout);
-            for (column, stored) in stored.iter().enumerate() {
-                let width = stored.byte_len(1) as usize;
+            let body = BatchBody::filled(rows.len() as u32, layout, &Room::Heap, |column, mut chunk| {
+                let width = stored[column].byte_len(1) as usize;
                 for (row, cells) in cells.iter().enumerate() {
                     let Some(bytes) = &cells[column] else { continue };
-                    body.values_mut(column)[row * width..][..width].copy_from_slice(bytes);
-                    if let Some(validity) = body.validity_mut(column) {
+                    chunk.values()[row * width..][..width].copy_from_slice(bytes);
+                    if let Some(validity) = chunk.validity() {
                         validity[row / 8] |= 1 << (row % 8);
                     }
                 }
-            }
+            });
+            let body = body.unwrap();
             segment.write(date(d), rows.len() as u32, body).unwrap();
         }
         let sealed = Syncs::run(0, |syncs| segment.finish(syncs)).unwrap();

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import transect
@@ -52,3 +54,24 @@ def test_a_transpose_needs_little(large, tmp_path):
     transect.build(large / "source", tmp_path / "store")
     peak = peak_anon("transpose", tmp_path / "store", tmp_path / "out", "-q")
     assert peak <= 128 * MIB, f"{peak / MIB:.0f} MiB"
+
+
+def test_wide_pieces_are_put_together_within_the_memory(tmp_path):
+    rows, columns = 100_000, 120
+    source = tmp_path / "source"
+    source.mkdir()
+    equal = {f"x{n}": pa.array([n + 0.5] * rows) for n in range(columns)}
+    table = pa.table({"date": pa.array(["20240102"] * rows), "k": range(rows), **equal})
+    pq.write_table(table, source / "A.parquet")
+    assert 65_536 * columns * 8 > 48 * MIB, "a piece"
+    build = ["build", source, "--key", "k", "-q", "-j", 2]
+    # What fits is put together in memory; how, no byte tells.
+    stores = [tmp_path / "little", tmp_path / "much"]
+    for store, memory in zip(stores, ["64MiB", "4GiB"], strict=True):
+        peak = peak_anon(*build, store, "--memory", memory)
+        assert memory != "64MiB" or peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
+    segments = [sorted((store / "segment").glob("*.arrow")) for store in stores]
+    for little, much in zip(*segments, strict=True):
+        assert little.read_bytes() == much.read_bytes()
+    assert [path.name for path in stores[0].iterdir() if "spill" in path.name] == []
+    transect.verify(stores[0], "--source", source)
