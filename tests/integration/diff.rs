@@ -32,7 +32,7 @@ const FLOATS: [u64; 7] = [
     0x7ff0_0000_0000_0000,
     0x3ff8_0000_0000_0000,
 ];
-const TEXTS: [&str; 3] = ["", "a", "平安"];
+const TEXTS: [&str; 3] = ["", "a", "安"];
 
 /// For each column which value a row has, if any: an index into the lists above.
 type Row = [Option<usize>; 4];
