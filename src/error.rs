@@ -69,6 +69,13 @@ pub enum Error {
         /// The version this library reads.
         supported: u32,
     },
+    /// A file that has what a newer transect added, and without which it cannot be understood.
+    UnknownTable {
+        /// The file.
+        path: PathBuf,
+        /// The kind of table that is not known here.
+        kind: u32,
+    },
     /// A directory in which a build began and never published.
     Unfinished {
         /// The directory.
@@ -189,6 +196,7 @@ impl Error {
             Error::Refused { .. } => "refused",
             Error::Inputs { .. } => "inputs",
             Error::WrongVersion { .. } => "wrong-version",
+            Error::UnknownTable { .. } => "unknown-table",
             Error::Unfinished { .. } => "unfinished",
             Error::Corrupt { .. } => "damaged",
             Error::Locked { .. } => "locked",
@@ -209,6 +217,9 @@ impl Error {
             Error::Inputs { what, skipped } => format!("{what}: {}", usual(skipped, |group| group.to_string())),
             Error::WrongVersion { path, found, supported } => {
                 format!("{} has format version {found}, this transect reads version {supported}", path.display())
+            }
+            Error::UnknownTable { path, kind } => {
+                format!("{} has a table of kind {kind}, which this transect does not know and must", path.display())
             }
             Error::Unfinished { path } => {
                 format!("{} is an unfinished store: a build started there and did not complete", path.display())
@@ -240,6 +251,7 @@ impl Error {
             Error::WrongVersion { .. } => {
                 only("use the transect that wrote it, or make it again with this one".to_owned())
             }
+            Error::UnknownTable { .. } => only("use the transect that wrote it, or a newer one".to_owned()),
             Error::Unfinished { path } => {
                 only(format!("run `transect build` again, or remove it with `rm -r {}`", path.display()))
             }
@@ -256,6 +268,7 @@ impl Error {
         match self {
             Error::NotAStore { path, .. }
             | Error::WrongVersion { path, .. }
+            | Error::UnknownTable { path, .. }
             | Error::Unfinished { path }
             | Error::Corrupt { path, .. }
             | Error::Locked { path, .. }

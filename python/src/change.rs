@@ -265,10 +265,10 @@ pub fn gc(py: Python<'_>, store: PathBuf, options: &str) -> PyResult<String> {
         collect = collect.keep(versions as u32);
     }
     if let Some(age) = options.parsed("older_than", quantity::age)? {
-        collect = collect.older_than(age);
+        collect = collect.keep_for(age);
     }
     if let Some(seconds) = options.number("older_than") {
-        collect = collect.older_than(Duration::from_secs(seconds));
+        collect = collect.keep_for(Duration::from_secs(seconds));
     }
     if let Some(version) = options.number("live") {
         collect = collect.live(version);

@@ -24,8 +24,11 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(most) = args.limits.max_restated() {
             append = append.max_restated(most);
         }
-        if let Some(versions) = args.limits.keep {
+        if let Some(versions) = args.limits.keeping.keep {
             append = append.keep(versions);
+        }
+        if let Some(age) = args.limits.keeping.keep_for {
+            append = append.keep_for(age);
         }
         if let Some(count) = args.running.workers() {
             append = append.workers(count);

@@ -39,8 +39,11 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(most) = args.max_skipped {
             build = build.max_skipped(most);
         }
-        if let Some(versions) = args.keep {
+        if let Some(versions) = args.keeping.keep {
             build = build.keep(versions);
+        }
+        if let Some(age) = args.keeping.keep_for {
+            build = build.keep_for(age);
         }
         if let Some(name) = &args.name {
             build = build.source_name(name);

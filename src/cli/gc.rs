@@ -22,8 +22,8 @@ pub fn run(args: &GcArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let Some(versions) = args.keep {
         collect = collect.keep(versions);
     }
-    if let Some(age) = args.older_than {
-        collect = collect.older_than(age);
+    if let Some(age) = args.keep_for {
+        collect = collect.keep_for(age);
     }
     if let Some(version) = args.live {
         collect = collect.live(version);

@@ -58,9 +58,23 @@ pub struct Limits {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// How many versions the store keeps from now on
+    #[command(flatten)]
+    pub keeping: Keeping,
+}
+
+/// Which versions a store keeps.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Keeping {
+    /// How many versions the store keeps from now on, the live one among them [default for a new store: 7]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+
+    /// For how long the store keeps a version after another has replaced it, such as 30d, 2w or 12h
+    ///
+    /// From now on, until another age is given; 0d ends it. Of this and --keep, whichever keeps more counts. The store can
+    /// be read --as-of any instant since.
+    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
+    pub keep_for: Option<Duration>,
 }
 
 impl Limits {

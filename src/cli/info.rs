@@ -48,7 +48,14 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
         if info.version == info.live_version { String::new() } else { format!("; live is {}", info.live_version) };
     lines.add("version", format!("{}, made {}{live}", info.version, output::instant(info.created_ns)));
     let newest = output::counted(info.keep.into(), "version", "versions");
-    lines.add("kept", format!("{}; an update keeps {newest}", output::versions(&info.kept_versions)));
+    let age = match info.keep_for_seconds / 3600 {
+        0 => String::new(),
+        hours if hours % 24 == 0 => {
+            format!(", and those replaced in the last {}", output::counted(hours / 24, "day", "days"))
+        }
+        hours => format!(", and those replaced in the last {}", output::counted(hours, "hour", "hours")),
+    };
+    lines.add("kept", format!("{}; an update keeps {newest}{age}", output::versions(&info.kept_versions)));
     lines.add("rows", output::count(info.rows));
     lines.add("stocks", output::count(info.stocks));
     let range = match (&info.first_date, &info.last_date) {

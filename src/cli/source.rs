@@ -67,8 +67,11 @@ fn add(args: AddArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(most) = args.max_skipped {
             add = add.max_skipped(most);
         }
-        if let Some(versions) = args.keep {
+        if let Some(versions) = args.keeping.keep {
             add = add.keep(versions);
+        }
+        if let Some(age) = args.keeping.keep_for {
+            add = add.keep_for(age);
         }
         if let Some(count) = args.running.workers() {
             add = add.workers(count);

@@ -52,8 +52,11 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         if let Some(most) = args.max_skipped {
             update = update.max_skipped(most);
         }
-        if let Some(versions) = args.limits.keep {
+        if let Some(versions) = args.limits.keeping.keep {
             update = update.keep(versions);
+        }
+        if let Some(age) = args.limits.keeping.keep_for {
+            update = update.keep_for(age);
         }
         if let Some(count) = args.running.workers() {
             update = update.workers(count);

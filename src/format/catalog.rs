@@ -1,18 +1,18 @@
-//! The catalog, and beside it a file for each source: a header that lists tables, and the tables. Assembled here, and
-//! taken apart again.
+//! The catalog, and beside it a file for each source: a header, a directory of tables, and the tables. Assembled here,
+//! and taken apart again.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{ALIGNMENT, FORMAT_VERSION, checksum};
 use crate::error::Damage;
 
-/// The tables of a catalog, in the order of the header's list.
+/// The kinds of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Table {
     /// UTF-8 text that records refer to.
     Strings = 0,
-    /// How the store was built: JSON.
+    /// What is remembered of the store, or of how a source is read: JSON.
     Settings = 1,
     /// [`ColumnRecord`](super::ColumnRecord)s.
     Columns = 2,
@@ -69,14 +69,23 @@ impl Table {
     ];
 }
 
-/// How many tables there are.
+/// How many kinds there are.
 pub const TABLE_COUNT: usize = 17;
+
+/// Who must know a table's kind: nobody, which passes it over.
+pub const FOR_NOBODY: u32 = 0;
+/// Who must know a table's kind: whoever reads the file.
+pub const FOR_READERS: u32 = 1;
 
 /// Where a table lies, and its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct TableRef {
-    /// Byte offset in the catalog, a multiple of 64.
+    /// Its kind, see [`Table`].
+    pub kind: u32,
+    /// Who must know the kind: [`FOR_NOBODY`], or anybody who reads the file.
+    pub needed: u32,
+    /// Byte offset in the file, a multiple of 64.
     pub offset: u64,
     /// Length in bytes.
     pub byte_len: u64,
@@ -84,7 +93,7 @@ pub struct TableRef {
     pub checksum: u64,
 }
 
-/// First bytes of a catalog, or of the tables of a source.
+/// First bytes of a catalog, or of the tables of a source. The directory follows: [`TableRef`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Header {
@@ -96,6 +105,8 @@ pub struct Header {
     pub header_len: u32,
     /// The version that it was written for, from 1.
     pub version: u64,
+    /// The commit that wrote it; in its name.
+    pub commit: u64,
     /// Length of the file in bytes.
     pub file_len: u64,
     /// When it was made: nanoseconds since 1970.
@@ -104,61 +115,75 @@ pub struct Header {
     pub store_id: [u8; 16],
     /// Rows of the panel, or of the source.
     pub row_count: u64,
+    /// For how many nanoseconds the store keeps a version after another has replaced it; 0 of a source.
+    pub keep_ns: u64,
     /// How many versions the store keeps; 0 of a source.
     pub keep_count: u32,
     /// The id of the next new column; 0 of a source.
     pub next_column: u32,
     /// The id of the next new source; 0 of a source.
     pub next_source: u32,
+    /// How many tables the directory lists.
+    pub table_count: u32,
     /// Zero.
-    pub reserved: u32,
-    /// Where each table lies.
-    pub tables: [TableRef; TABLE_COUNT],
-    /// XXH3 of the header before this field.
+    pub reserved: [u8; 24],
+    /// XXH3 of the header before this field, and of the directory.
     pub checksum: u64,
 }
 
 const HEADER_LEN: usize = size_of::<Header>();
-const _: () = assert!(HEADER_LEN == 496);
+const REF_LEN: usize = size_of::<TableRef>();
+const _: () = assert!(HEADER_LEN == 128 && REF_LEN == 32);
 
 /// The bytes of a catalog, or of the tables of a source, being assembled.
 #[derive(Debug)]
 pub struct CatalogBytes {
     bytes: Vec<u8>,
     header: Header,
+    directory: Vec<TableRef>,
 }
 
 impl CatalogBytes {
-    /// A file without tables. Magic, version, times, counts and ids are those of `about`; all else in it is filled in here.
+    /// A file without tables. Magic, version, id, times, counts and ids are those of `about`; all else in it is filled in
+    /// here.
     pub fn new(about: Header) -> CatalogBytes {
         let header = Header { format_version: FORMAT_VERSION, header_len: HEADER_LEN as u32, ..about };
-        CatalogBytes { bytes: vec![0; HEADER_LEN], header }
+        // Room for a directory of all tables.
+        CatalogBytes { bytes: vec![0; HEADER_LEN + TABLE_COUNT * REF_LEN], header, directory: Vec::new() }
     }
 
-    /// Appends the contents of `table`.
+    /// Appends the contents of `table`. One that stays empty is not listed.
     pub fn put<T: Pod>(&mut self, table: Table, records: &[T]) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
         let bytes: &[u8] = bytemuck::cast_slice(records);
-        self.header.tables[table as usize] =
-            TableRef { offset: self.bytes.len() as u64, byte_len: bytes.len() as u64, checksum: checksum(bytes) };
+        if bytes.is_empty() {
+            return;
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        self.directory.push(TableRef {
+            kind: table as u32,
+            needed: FOR_READERS,
+            offset: self.bytes.len() as u64,
+            byte_len: bytes.len() as u64,
+            checksum: checksum(bytes),
+        });
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The whole file.
-    pub fn finish(mut self) -> Vec<u8> {
+    /// The whole file, and the checksum in its header.
+    pub fn finish(mut self) -> (Vec<u8>, u64) {
         self.header.file_len = self.bytes.len() as u64;
-        // A table that such a file does not have is an empty one.
-        for table in self.header.tables.iter_mut().filter(|table| table.byte_len == 0) {
-            *table = TableRef { offset: 0, byte_len: 0, checksum: checksum(&[]) };
-        }
-        self.header.checksum = header_checksum(&self.header);
+        self.header.table_count = self.directory.len() as u32;
+        let directory: &[u8] = bytemuck::cast_slice(&self.directory);
+        self.header.checksum = header_checksum(&self.header, directory);
         self.bytes[..HEADER_LEN].copy_from_slice(bytemuck::bytes_of(&self.header));
-        self.bytes
+        self.bytes[HEADER_LEN..HEADER_LEN + directory.len()].copy_from_slice(directory);
+        (self.bytes, self.header.checksum)
     }
 }
 
-fn header_checksum(header: &Header) -> u64 {
-    checksum(&bytemuck::bytes_of(header)[..HEADER_LEN - size_of::<u64>()])
+fn header_checksum(header: &Header, directory: &[u8]) -> u64 {
+    let header = &bytemuck::bytes_of(header)[..HEADER_LEN - size_of::<u64>()];
+    checksum(&[header, directory].concat())
 }
 
 /// Why bytes are no catalog of ours.
@@ -166,19 +191,44 @@ fn header_checksum(header: &Header) -> u64 {
 pub enum NotACatalog {
     /// Another format version.
     Version(u32),
+    /// A table of a kind that is unknown here and that whoever reads the file must know.
+    Table(u32),
     /// Damage.
     Damage(Damage),
 }
 
-/// Reads and checks the header, which is to begin with `magic`. The cost does not depend on the file's size: tables are
-/// only located.
+/// The header of a file of tables, and where its tables lie.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// The header.
+    pub header: Header,
+    /// All tables that are listed, those of unknown kinds too.
+    pub listed: Vec<TableRef>,
+    /// By kind; of a table that is not listed, an empty one.
+    tables: [TableRef; TABLE_COUNT],
+}
+
+impl Directory {
+    /// Where `table` lies.
+    pub fn place(&self, table: Table) -> TableRef {
+        self.tables[table as usize]
+    }
+
+    /// Where the header and the directory end.
+    pub fn end(&self) -> u64 {
+        (HEADER_LEN + self.listed.len() * REF_LEN) as u64
+    }
+}
+
+/// Reads and checks the header, which is to begin with `magic`, and the directory. The cost does not depend on the file's
+/// size: tables are only located.
 ///
 /// # Errors
-/// When it is damaged, of another format version, or points outside the file.
-pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Header, NotACatalog> {
+/// When they are damaged, of another format version, or point outside the file.
+pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Directory, NotACatalog> {
     let damage = |damage| Err(NotACatalog::Damage(damage));
     let structure = |why: &str| Err(NotACatalog::Damage(Damage::Structure(why.to_owned())));
-    let Some(start) = bytes.get(..HEADER_LEN) else {
+    let Some((start, rest)) = bytes.split_at_checked(HEADER_LEN) else {
         return damage(Damage::Length { expected: HEADER_LEN as u64, got: bytes.len() as u64 });
     };
     let header: Header = bytemuck::pod_read_unaligned(start);
@@ -188,7 +238,11 @@ pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Header, NotACatalog>
     if header.format_version != FORMAT_VERSION {
         return Err(NotACatalog::Version(header.format_version));
     }
-    if header.checksum != header_checksum(&header) {
+    let directory_len = header.table_count as usize * REF_LEN;
+    let Some(directory) = rest.get(..directory_len) else {
+        return damage(Damage::Length { expected: (HEADER_LEN + directory_len) as u64, got: bytes.len() as u64 });
+    };
+    if header.checksum != header_checksum(&header, directory) {
         return damage(Damage::Checksum { what: "the header".to_owned() });
     }
     if header.header_len != HEADER_LEN as u32 {
@@ -197,22 +251,31 @@ pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Header, NotACatalog>
     if header.file_len != bytes.len() as u64 {
         return damage(Damage::Length { expected: header.file_len, got: bytes.len() as u64 });
     }
-    for table in &header.tables {
+    let listed: Vec<TableRef> = directory.chunks_exact(REF_LEN).map(bytemuck::pod_read_unaligned).collect();
+    let absent = TableRef { checksum: checksum(&[]), ..TableRef::zeroed() };
+    let mut found = Directory { header, listed, tables: [absent; TABLE_COUNT] };
+    for table in &found.listed {
         let end = table.offset.checked_add(table.byte_len);
         if table.offset % ALIGNMENT != 0 || end.is_none_or(|end| end > header.file_len) {
             return structure("a table lies outside the file");
         }
+        match found.tables.get_mut(table.kind as usize) {
+            Some(known) if *known == absent => *known = *table,
+            Some(_) => return structure("it has two tables of one kind"),
+            None if table.needed == FOR_NOBODY => {}
+            None => return Err(NotACatalog::Table(table.kind)),
+        }
     }
-    Ok(header)
+    Ok(found)
 }
 
 /// The records of one table, in place.
 ///
 /// # Errors
 /// When the bytes are no whole number of records.
-pub fn table<'a, T: Pod>(bytes: &'a [u8], header: &Header, table: Table) -> Result<&'a [T], Damage> {
+pub fn table<'a, T: Pod>(bytes: &'a [u8], directory: &Directory, table: Table) -> Result<&'a [T], Damage> {
     let wrong = || Damage::Structure(format!("table {table:?} is not a list of its records"));
-    let place = header.tables[table as usize];
+    let place = directory.place(table);
     let start = usize::try_from(place.offset).map_err(|_| wrong())?;
     let len = usize::try_from(place.byte_len).map_err(|_| wrong())?;
     let bytes = start.checked_add(len).and_then(|end| bytes.get(start..end)).ok_or_else(wrong)?;

@@ -14,9 +14,9 @@ pub fn checksum(bytes: &[u8]) -> u64 {
 pub struct ChunkIdentity {
     /// The store.
     pub store_id: [u8; 16],
-    /// The version that wrote the segment.
-    pub version: u64,
-    /// The segment's number within that version.
+    /// The commit that wrote the segment.
+    pub commit: u64,
+    /// The segment's number within that commit.
     pub ordinal: u32,
     /// Days since 1970-01-01.
     pub date: i32,
@@ -55,7 +55,7 @@ mod tests {
     fn the_same_bytes_elsewhere_have_another_checksum() {
         let here = ChunkIdentity {
             store_id: [7; 16],
-            version: 1,
+            commit: 1,
             ordinal: 0,
             date: 19_724,
             row_count: 3,
@@ -68,7 +68,7 @@ mod tests {
         assert_ne!(sum, ChunkIdentity { date: 19_725, ..here }.checksum(b"block"));
         assert_ne!(sum, ChunkIdentity { column: 3, ..here }.checksum(b"block"));
         assert_ne!(sum, ChunkIdentity { chunk: 14, ..here }.checksum(b"block"));
-        assert_ne!(sum, ChunkIdentity { version: 2, ..here }.checksum(b"block"));
+        assert_ne!(sum, ChunkIdentity { commit: 2, ..here }.checksum(b"block"));
         assert_ne!(sum, ChunkIdentity { store_id: [8; 16], ..here }.checksum(b"block"));
     }
 }

@@ -16,7 +16,10 @@ mod lock;
 mod names;
 mod record;
 
-pub use catalog::{CatalogBytes, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header, table};
+pub use catalog::{
+    CatalogBytes, Directory, FOR_NOBODY, FOR_READERS, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header,
+    table,
+};
 pub use checksum::{ChunkIdentity, checksum};
 pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;

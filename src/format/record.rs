@@ -87,9 +87,9 @@ pub struct DictionaryRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct SegmentRecord {
-    /// The version that wrote it; part of its name.
-    pub version: u64,
-    /// Its number within that version; part of its name.
+    /// The commit that wrote it; part of its name.
+    pub commit: u64,
+    /// Its number within that commit; part of its name.
     pub ordinal: u32,
     /// How many columns it has.
     pub column_count: u32,
@@ -99,7 +99,7 @@ pub struct SegmentRecord {
     pub file_len: u64,
     /// XXH3 of the file without the bodies of its record batches.
     pub frame_checksum: u64,
-    /// Index of its first chunk in the chunk file of the version that wrote it.
+    /// Index of its first chunk in the chunk file of the commit that wrote it.
     pub chunk_start: u64,
     /// How many chunks it has.
     pub chunk_count: u64,
@@ -194,13 +194,13 @@ pub struct PartRecord {
 pub struct SourceRecord {
     /// Its name.
     pub name: StrRef,
-    /// The version that wrote its tables; part of their file's name.
-    pub version: u64,
+    /// The commit that wrote its tables; part of their file's name.
+    pub commit: u64,
     /// Length of that file in bytes.
     pub file_len: u64,
     /// The checksum in that file's header.
     pub header_checksum: u64,
-    /// The file's number within its version; part of its name.
+    /// The file's number within its commit; part of its name.
     pub ordinal: u32,
     /// The source's id; never used for another source of the store.
     pub id: u32,
@@ -216,14 +216,18 @@ pub struct ChunkFileHeader {
     pub format_version: u32,
     /// Zero.
     pub reserved: u32,
+    /// The commit that wrote it: its name.
+    pub commit: u64,
 }
 
-/// One column of one section.
+/// One column of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct ChunkRecord {
     /// XXH3 of the chunk's bytes, padding included, seeded with its identity.
     pub checksum: u64,
+    /// Length of the chunk in bytes.
+    pub byte_len: u64,
     /// Nulls among its rows.
     pub null_count: u32,
     /// Zero.
@@ -262,6 +266,8 @@ pub struct FileRecord {
 pub struct HistoryRecord {
     /// The version.
     pub version: u64,
+    /// The commit that wrote its catalog, whose name that is.
+    pub commit: u64,
     /// When it was made: nanoseconds since 1970.
     pub created_ns: i64,
     /// The command that made it.
@@ -309,8 +315,8 @@ const _: () = {
     assert!(size_of::<SegmentColumnRecord>() == 24);
     assert!(size_of::<SectionRecord>() == 32 && size_of::<BatchRecord>() == 32);
     assert!(size_of::<PieceRecord>() == 40 && size_of::<PartRecord>() == 80);
-    assert!(size_of::<ChunkFileHeader>() == 16);
-    assert!(size_of::<ChunkRecord>() == 16);
-    assert!(size_of::<HistoryRecord>() == 64);
+    assert!(size_of::<ChunkFileHeader>() == 24);
+    assert!(size_of::<ChunkRecord>() == 24);
+    assert!(size_of::<HistoryRecord>() == 72);
     assert!(size_of::<SourceRecord>() == 40 && size_of::<FileRecord>() == 80);
 };

@@ -33,7 +33,7 @@ use crate::shuffle::{Gathering, sections};
 use crate::source::{Known, Prior, SourceOptions, Trust, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{Opening, SourceContents, Store, StoreWriter};
+use crate::store::{KeepChange, Opening, SourceContents, Store, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
 /// What becomes of rows of a new source whose key the panel lacks.
@@ -85,7 +85,7 @@ pub struct AddSource<'a> {
     join: Join,
     memory: u64,
     workers: Option<usize>,
-    keep: Option<u32>,
+    keep: KeepChange,
     allowed: Vec<Guard>,
     max_skipped: Option<Limit>,
     dry_run: bool,
@@ -105,7 +105,7 @@ impl<'a> AddSource<'a> {
             join: Join::Outer,
             memory: DEFAULT_MEMORY,
             workers: None,
-            keep: None,
+            keep: KeepChange::default(),
             allowed: Vec::new(),
             max_skipped: None,
             dry_run: false,
@@ -147,7 +147,14 @@ impl<'a> AddSource<'a> {
 
     /// How many versions the store keeps from now on, at least 1.
     pub fn keep(mut self, versions: u32) -> Self {
-        self.keep = Some(versions.max(1));
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
+    /// number says.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
         self
     }
 
@@ -253,7 +260,7 @@ impl<'a> AddSource<'a> {
         let (workers, observer) = (&stages.workers, self.observer);
         let known = Known { files: &HashMap::new(), goes: &|_| false, trust: Trust::Nothing };
         let mut scan = scan(directory, &options, &known, workers, observer)?;
-        let keep = self.keep.unwrap_or(whole.keep());
+        let keep = self.keep.of(whole.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
         report.describe_scan(&scan);

@@ -39,7 +39,7 @@ use crate::source::{
 };
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{FileEntry, Opening, SourceContents, StoreWriter};
+use crate::store::{FileEntry, KeepChange, Opening, SourceContents, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
@@ -65,7 +65,7 @@ pub struct Append<'a> {
     replace: bool,
     exclude: Vec<String>,
     max_restated: Option<Limit>,
-    keep: Option<u32>,
+    keep: KeepChange,
     allowed: Vec<Guard>,
     dry_run: bool,
     wait: Duration,
@@ -95,7 +95,7 @@ impl<'a> Append<'a> {
             replace: false,
             exclude: Vec::new(),
             max_restated: None,
-            keep: None,
+            keep: KeepChange::default(),
             allowed: Vec::new(),
             dry_run: false,
             wait: Duration::ZERO,
@@ -144,7 +144,14 @@ impl<'a> Append<'a> {
 
     /// How many versions the store keeps from now on, at least 1.
     pub fn keep(mut self, versions: u32) -> Self {
-        self.keep = Some(versions.max(1));
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
+    /// number says.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
         self
     }
 
@@ -268,7 +275,7 @@ impl<'a> Append<'a> {
         })?;
         stages.observer.end();
 
-        let keep = self.keep.unwrap_or(before.keep());
+        let keep = self.keep.of(before.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
         let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
@@ -287,7 +294,7 @@ impl<'a> Append<'a> {
             report.skipped.push(Skipped { path: rows.to_string(), reason: refused });
         }
         report.read_files = appended.len() as u64;
-        if appended.is_empty() && keep == before.keep() {
+        if appended.is_empty() && keep == before.kept() {
             return Ok(Step { report, snapshot: None });
         }
 
@@ -331,7 +338,7 @@ impl<'a> Append<'a> {
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, changes.rows_before, &mut guards);
         report.judge(self.max_restated, before.row_count(), guards);
-        let is_news = report.changes_anything() || keep != before.keep();
+        let is_news = report.changes_anything() || keep != before.kept();
         report.refuse_empty()?;
         if is_news && !report.is_stopped() && !self.dry_run {
             let mut appended = settings.appended.clone();

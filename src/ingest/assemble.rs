@@ -12,8 +12,8 @@ use crate::panel::{Column, PanelSchema};
 use crate::segment::SegmentColumn;
 use crate::shuffle::Block;
 use crate::store::{
-    ChunkFile, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables, SourceContents,
-    Store, StoreWriter,
+    ChunkFile, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
+    SourceContents, Store, StoreWriter,
 };
 
 /// What was decided.
@@ -46,7 +46,7 @@ pub(super) fn assemble(
     inputs: &[Option<&str>],
     blocks: &[Block],
     writer: &StoreWriter,
-    keep: u32,
+    keep: Keep,
     target: Target,
 ) -> Result<Assembly> {
     let before = target.before;
@@ -55,10 +55,11 @@ pub(super) fn assemble(
             keep,
             key_segments: SegmentList::default(),
             pieces: Vec::new(),
-            ..before.snapshot(writer.version())?
+            ..before.snapshot(writer.version(), writer.commit())?
         },
         None => Snapshot {
             version: writer.version(),
+            commit: writer.commit(),
             store_id: writer.store_id(),
             keep,
             settings: String::new(),
@@ -68,7 +69,7 @@ pub(super) fn assemble(
             key_segments: SegmentList::default(),
             pieces: Vec::new(),
             sources: Vec::new(),
-            chunks: ChunkFile::new(),
+            chunks: ChunkFile::new(writer.commit()),
             history: Vec::new(),
             next_column: 2,
             next_source: 0,

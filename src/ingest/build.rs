@@ -23,11 +23,13 @@ use crate::shuffle::{self, Gathering};
 use crate::source::{SourceOptions, Survey, survey};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{Opening, SnapshotPiece, SnapshotTables, SourceContents, Store, StoreWriter, VersionEntry};
+use crate::store::{
+    Keep, KeepChange, Opening, SnapshotPiece, SnapshotTables, SourceContents, Store, StoreWriter, VersionEntry,
+};
 use crate::workers::DEFAULT_MEMORY;
 
 /// Versions a store keeps, unless told otherwise.
-const DEFAULT_KEEP: u32 = 7;
+const DEFAULT_KEEP: Keep = Keep { versions: 7, age: Duration::ZERO };
 
 /// Builds a store from per-stock Parquet files.
 ///
@@ -49,7 +51,7 @@ pub struct Build<'a> {
     workers: Option<usize>,
     name: Option<String>,
     force: bool,
-    keep: Option<u32>,
+    keep: KeepChange,
     allowed: Vec<Guard>,
     max_skipped: Option<Limit>,
     wait: Duration,
@@ -68,7 +70,7 @@ impl<'a> Build<'a> {
             workers: None,
             name: None,
             force: false,
-            keep: None,
+            keep: KeepChange::default(),
             allowed: Vec::new(),
             max_skipped: None,
             wait: Duration::ZERO,
@@ -111,7 +113,14 @@ impl<'a> Build<'a> {
 
     /// How many versions the store keeps when it is updated, at least 1; 7 by default.
     pub fn keep(mut self, versions: u32) -> Self {
-        self.keep = Some(versions.max(1));
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version after another has replaced it, when it is updated; by default not at all.
+    /// It keeps those that this or [`keep`](Build::keep) says.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
         self
     }
 
@@ -175,7 +184,7 @@ impl<'a> Build<'a> {
             return Ok(report);
         }
         // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
-        if let Err(why) = writer.collect(|_, _| true) {
+        if let Err(why) = writer.collect(Keep::ONE) {
             report.notes.push(format!("files of earlier versions could not be removed: {why}"));
         }
         report.seconds = started.elapsed().as_secs_f64();
@@ -185,7 +194,7 @@ impl<'a> Build<'a> {
     fn write(&self, stages: &Stages, survey: &mut Survey, writer: &StoreWriter) -> Result<BuildReport> {
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(survey, &spill, self.options.strict)?;
-        let keep = self.keep.or(writer.before().map(Store::keep)).unwrap_or(DEFAULT_KEEP);
+        let keep = self.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
         // How dates are spelt is decided when all are known.
         let panel = panel_of(survey);
         let inputs = codes_of(survey, &gathered.read);
@@ -255,6 +264,7 @@ impl<'a> Build<'a> {
         snapshot.history = writer.history().unwrap_or_default();
         snapshot.history.push(VersionEntry {
             version: writer.version(),
+            commit: writer.commit(),
             created_ns: writer.now(),
             command: "build".to_owned(),
             rows: snapshot.row_count(),

@@ -136,10 +136,10 @@ impl<'a> ChangeSource<'a> {
             let what = format!("{} has a source {other:?} already", whole.path().display());
             return Err(Error::refused(what, "choose another name"));
         }
-        let mut snapshot = whole.snapshot(writer.version())?;
+        let mut snapshot = whole.snapshot(writer.version(), writer.commit())?;
         snapshot.settings = store_settings("source rename")?;
         other.clone_into(&mut snapshot.sources[place].name);
-        let mut report = UpdateReport::of(whole, whole.keep());
+        let mut report = UpdateReport::of(whole, whole.kept());
         report.dry_run = self.dry_run;
         Ok(Step { report, snapshot: (!self.dry_run).then_some(snapshot) })
     }
@@ -166,7 +166,7 @@ impl<'a> ChangeSource<'a> {
             .map(|(_, column)| column.name.clone())
             .collect();
         let target = Target { before: Some(whole), place, name: &self.name };
-        let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer, whole.keep(), target)?;
+        let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer, whole.kept(), target)?;
         let spill = stages.spill(writer, 0)?.map()?;
         let gathering = Gathering { blocks: &[], spill: &spill, stocks: Vec::new(), codes: Vec::new() };
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
@@ -176,7 +176,7 @@ impl<'a> ChangeSource<'a> {
         let sealer = Sealer { gathering, columns: Arc::clone(&columns) };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
-        let mut report = UpdateReport::of(whole, whole.keep());
+        let mut report = UpdateReport::of(whole, whole.kept());
         report.dry_run = self.dry_run;
         report.describe(&changes, &snapshot, &columns, before)?;
         // Rows that stay lose columns, and no value of another.

@@ -190,7 +190,7 @@ impl<'a> Stages<'a> {
         let (writer, first) = (to.writer, to.next);
         let seal = |number: usize| {
             let ordinal = first + number as u32;
-            let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal };
+            let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal };
             let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);

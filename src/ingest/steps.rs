@@ -4,7 +4,7 @@ use super::settings::store_settings;
 use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
-use crate::store::{Snapshot, Store, StoreWriter};
+use crate::store::{Snapshot, StoreWriter};
 
 /// One change of one source.
 pub(super) struct Step {
@@ -88,7 +88,7 @@ impl<'w> Steps<'w> {
                 if let Some(live) = self.writer.readers_version() {
                     report.recount(&staged.diff(live)?.report(&stages.workers, stages.observer)?);
                 }
-                let mut snapshot = staged.snapshot(self.writer.version())?;
+                let mut snapshot = staged.snapshot(self.writer.version(), self.writer.commit())?;
                 snapshot.settings = store_settings(self.command)?;
                 snapshot
             }
@@ -109,11 +109,8 @@ impl<'w> Steps<'w> {
         self.complete_with(snapshot, &report)
     }
 
-    /// Gives `snapshot` its history, and the sections that differ from those that readers see its number.
+    /// Gives `snapshot` its history.
     fn complete_with(&self, snapshot: &mut Snapshot, report: &UpdateReport) -> Result<()> {
-        let live = self.writer.readers_version().map_or(0, Store::version);
-        let version = snapshot.version;
-        snapshot.pieces.iter_mut().filter(|piece| piece.changed > live).for_each(|piece| piece.changed = version);
         snapshot.history = self.writer.history()?;
         snapshot.history.push(report.history_entry(self.writer, snapshot, self.command));
         Ok(())

@@ -32,7 +32,7 @@ use crate::skipped::Skipped;
 use crate::source::{Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{FileEntry, Opening, SourceContents, Store, StoreWriter};
+use crate::store::{FileEntry, KeepChange, Opening, SourceContents, Store, StoreWriter};
 use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// Brings a store up to date with the files it was built from.
@@ -56,7 +56,7 @@ pub struct Update<'a> {
     prune: bool,
     changes: OptionChanges,
     max_restated: Option<Limit>,
-    keep: Option<u32>,
+    keep: KeepChange,
     allowed: Vec<Guard>,
     max_skipped: Option<Limit>,
     dry_run: bool,
@@ -78,7 +78,7 @@ impl<'a> Update<'a> {
             prune: false,
             changes: OptionChanges::default(),
             max_restated: None,
-            keep: None,
+            keep: KeepChange::default(),
             allowed: Vec::new(),
             max_skipped: None,
             dry_run: false,
@@ -133,7 +133,14 @@ impl<'a> Update<'a> {
 
     /// How many versions the store keeps from now on, at least 1.
     pub fn keep(mut self, versions: u32) -> Self {
-        self.keep = Some(versions.max(1));
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
+    /// number says.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
         self
     }
 
@@ -247,7 +254,7 @@ impl<'a> Update<'a> {
         let goes = |path: &str| self.prune || empty.contains(path);
         let scanned = Known { files: &known, goes: &goes, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
-        let keep = self.keep.unwrap_or(before.keep());
+        let keep = self.keep.of(before.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
         report.describe_scan(&scan);
@@ -267,7 +274,7 @@ impl<'a> Update<'a> {
         let same_settings = settings_now.source == settings.source
             && options == settings.options
             && settings_now.max_skipped == settings.max_skipped
-            && keep == before.keep();
+            && keep == before.kept();
         let skips_before = skips_of(&sources, &settings);
         let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
         if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {

@@ -16,7 +16,7 @@ use crate::panel::DateForm;
 use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
-use crate::store::{DiffReport, FileEntry, Snapshot, Store, StoreWriter, VersionEntry};
+use crate::store::{DiffReport, FileEntry, Keep, Snapshot, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -103,7 +103,7 @@ pub struct UpdateReport {
     #[serde(skip)]
     dirty: BTreeSet<Date>,
     #[serde(skip)]
-    keep: u32,
+    keep: Option<Keep>,
     /// Whether columns or dates are not as they were.
     #[serde(skip)]
     schema_changed: bool,
@@ -133,13 +133,13 @@ pub struct FilledColumn {
 }
 
 impl UpdateReport {
-    /// The report of a change that has not begun, of a store that is to keep so many versions.
-    pub(super) fn of(before: &Store, keep: u32) -> UpdateReport {
+    /// The report of a change that has not begun, of a store that is to keep these versions.
+    pub(super) fn of(before: &Store, keep: Keep) -> UpdateReport {
         UpdateReport {
             version: before.version(),
             rows: before.row_count(),
             dates: before.dates().map_or(0, |dates| dates.len() as u64),
-            keep,
+            keep: Some(keep),
             ..UpdateReport::default()
         }
     }
@@ -218,10 +218,9 @@ impl UpdateReport {
             let _ = writer.clear_unpublished();
         }
         let mut report = result?;
-        if report.published {
-            let keep = report.keep as usize;
+        if let Some(keep) = report.keep.filter(|_| report.published) {
             // The new version is live: what is left of old ones is no failure of it, and the next change tries again.
-            match writer.collect(|newer, _| newer >= keep) {
+            match writer.collect(keep) {
                 Ok(collected) => report.collected = collected.versions,
                 Err(why) => report.notes.push(format!("files of earlier versions could not be removed: {why}")),
             }
@@ -353,6 +352,7 @@ impl UpdateReport {
     pub(super) fn history_entry(&self, writer: &StoreWriter, snapshot: &Snapshot, command: &str) -> VersionEntry {
         VersionEntry {
             version: writer.version(),
+            commit: writer.commit(),
             created_ns: writer.now(),
             command: command.to_owned(),
             rows: snapshot.row_count(),

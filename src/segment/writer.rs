@@ -19,7 +19,8 @@ use crate::storage::{AlignedWriter, Dir, Syncs};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SegmentId {
     pub(crate) store_id: [u8; 16],
-    pub(crate) version: u64,
+    /// The commit that writes it.
+    pub(crate) commit: u64,
     pub(crate) ordinal: u32,
 }
 
@@ -75,7 +76,7 @@ impl SegmentWriter {
             })
             .collect::<Result<_>>()?;
         let schema = Arc::new(Schema::new(fields));
-        let name = format!("{TEMP_PREFIX}{}", segment_name(id.version, id.ordinal));
+        let name = format!("{TEMP_PREFIX}{}", segment_name(id.commit, id.ordinal));
         let file = dir.create(&name)?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
@@ -94,7 +95,7 @@ impl SegmentWriter {
         for (column, (chunk, null_count)) in self.columns.iter().zip(&chunks) {
             let identity = ChunkIdentity {
                 store_id: self.id.store_id,
-                version: self.id.version,
+                commit: self.id.commit,
                 ordinal: self.id.ordinal,
                 date: date.days(),
                 row_count,
@@ -104,7 +105,12 @@ impl SegmentWriter {
                 chunk: self.chunk_count,
             };
             self.chunk_count += 1;
-            records.push(ChunkRecord { checksum: identity.checksum(chunk), null_count: *null_count, reserved: 0 });
+            records.push(ChunkRecord {
+                checksum: identity.checksum(chunk),
+                byte_len: chunk.len() as u64,
+                null_count: *null_count,
+                reserved: 0,
+            });
             body_len += chunk.len() as u64;
             arrays.push(
                 chunk_array(column, row_count, *null_count, chunk)

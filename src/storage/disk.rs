@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -41,6 +42,8 @@ type Hook = dyn Fn(Operation<'_>) -> io::Result<()> + Send + Sync;
 #[cfg_attr(not(feature = "failpoints"), derive(Default))]
 pub struct Disk {
     hook: Option<Arc<Hook>>,
+    /// The last number drawn, where they are counted.
+    drawn: Option<Arc<AtomicU64>>,
 }
 
 /// For tests of the binary: where `TRANSECT_KILL_AT` counts to one of the process's operations, from 0, the process
@@ -48,10 +51,9 @@ pub struct Disk {
 #[cfg(feature = "failpoints")]
 impl Default for Disk {
     fn default() -> Disk {
-        use std::sync::atomic::{AtomicU64, Ordering};
         static DONE: AtomicU64 = AtomicU64::new(0);
         let kill_at = std::env::var("TRANSECT_KILL_AT").ok().and_then(|at| at.parse::<u64>().ok());
-        let Some(kill_at) = kill_at else { return Disk { hook: None } };
+        let Some(kill_at) = kill_at else { return Disk { hook: None, drawn: None } };
         Disk::with_hook(move |_| match DONE.fetch_add(1, Ordering::SeqCst) == kill_at {
             true => Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?),
             false => Ok(()),
@@ -62,7 +64,22 @@ impl Default for Disk {
 impl Disk {
     /// A disk that asks `hook` before each operation and fails it with the hook's error. For tests.
     pub fn with_hook(hook: impl Fn(Operation<'_>) -> io::Result<()> + Send + Sync + 'static) -> Disk {
-        Disk { hook: Some(Arc::new(hook)) }
+        Disk { hook: Some(Arc::new(hook)), drawn: None }
+    }
+
+    /// This disk, with 1, 2, 3 and so on for random numbers. For tests that compare bytes.
+    pub fn counting(mut self) -> Disk {
+        self.drawn = Some(Arc::default());
+        self
+    }
+
+    /// A random number that is not 0.
+    pub(crate) fn draw(&self) -> Result<u64> {
+        if let Some(drawn) = &self.drawn {
+            return Ok(drawn.fetch_add(1, Ordering::SeqCst) + 1);
+        }
+        let drawn = getrandom::u64().map_err(Error::failed("draw a random number"))?;
+        Ok(drawn.max(1))
     }
 
     pub(super) fn before(&self, operation: Operation<'_>) -> io::Result<()> {

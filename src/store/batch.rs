@@ -43,14 +43,17 @@ impl Batch {
         let body = get(&open.segment, record.body_offset, record.body_len)?;
         let chunks = open.chunks.records(record.chunk_start, open.columns.len())?;
         let mut end = 0;
-        let ends = open.columns.iter().zip(chunks).map(|(column, chunk)| {
-            end += ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len;
+        let fits = open.columns.iter().zip(chunks).all(|(column, chunk)| {
+            ChunkLayout::new(column.stored, record.row_count, chunk.null_count).byte_len as u64 == chunk.byte_len
+        });
+        if !fits || chunks.iter().map(|chunk| chunk.byte_len).sum::<u64>() != record.body_len {
+            return wrong(format!("the section of {date} has another length than its columns"));
+        }
+        let ends = chunks.iter().map(|chunk| {
+            end += chunk.byte_len as usize;
             end
         });
         let starts: Arc<[usize]> = std::iter::once(0).chain(ends).collect();
-        if end as u64 != record.body_len {
-            return wrong(format!("the section of {date} has another length than its columns"));
-        }
         Ok(Batch { open: open.clone(), record, date, body, starts })
     }
 
@@ -137,7 +140,7 @@ impl Batch {
         let column = &self.open.columns[position];
         ChunkIdentity {
             store_id: self.open.store_id,
-            version: self.open.record.version,
+            commit: self.open.record.commit,
             ordinal: self.open.record.ordinal,
             date: self.date.days(),
             row_count: self.record.row_count,

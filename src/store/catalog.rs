@@ -11,7 +11,8 @@ use bytemuck::Pod;
 
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    FORMAT_VERSION, Header, MAGIC, NotACatalog, SOURCE_MAGIC, StrRef, TABLE_COUNT, Table, checksum, parse_header, table,
+    Directory, FORMAT_VERSION, Header, MAGIC, NotACatalog, SOURCE_MAGIC, StrRef, TABLE_COUNT, Table, TableRef,
+    checksum, parse_header, table,
 };
 use crate::storage;
 use crate::storage::FileLock;
@@ -21,7 +22,7 @@ use crate::storage::{Access, load};
 #[derive(Debug)]
 pub(crate) struct Catalog {
     bytes: Buffer,
-    header: Header,
+    directory: Directory,
     path: PathBuf,
     verified: [OnceLock<()>; TABLE_COUNT],
     /// Keeps garbage collection away; the tables of a source are kept by their catalog's.
@@ -55,29 +56,35 @@ impl Catalog {
             _ => Error::io("open", path)(error),
         })?;
         let tables = Catalog::of_bytes(load(&file, path, access)?, path, SOURCE_MAGIC, None)?;
-        if tables.header.checksum != header_checksum {
+        if tables.header().checksum != header_checksum {
             return Err(tables.structure("it is not the one that the catalog names"));
         }
         Ok(tables)
     }
 
     fn of_bytes(bytes: Buffer, path: &Path, magic: [u8; 8], lock: Option<FileLock>) -> Result<Catalog> {
-        let header = parse_header(&bytes, magic).map_err(|why| match why {
+        let directory = parse_header(&bytes, magic).map_err(|why| match why {
             NotACatalog::Version(found) => {
                 Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }
             }
+            NotACatalog::Table(kind) => Error::UnknownTable { path: path.to_owned(), kind },
             NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
         })?;
-        Ok(Catalog { bytes, header, path: path.to_owned(), verified: Default::default(), _lock: lock })
+        Ok(Catalog { bytes, directory, path: path.to_owned(), verified: Default::default(), _lock: lock })
     }
 
     pub(super) fn header(&self) -> &Header {
-        &self.header
+        &self.directory.header
+    }
+
+    /// Where a table lies.
+    pub(super) fn place(&self, which: Table) -> TableRef {
+        self.directory.place(which)
     }
 
     /// Length of the file.
     pub(super) fn byte_len(&self) -> u64 {
-        self.header.file_len
+        self.header().file_len
     }
 
     /// The records of a table. Its checksum is compared at the first use.
@@ -85,9 +92,9 @@ impl Catalog {
     /// # Errors
     /// When the table is damaged.
     pub(super) fn table<T: Pod>(&self, which: Table) -> Result<&[T]> {
-        let records = table(&self.bytes, &self.header, which).map_err(|damage| self.damaged(damage))?;
+        let records = table(&self.bytes, &self.directory, which).map_err(|damage| self.damaged(damage))?;
         if self.verified[which as usize].get().is_none() {
-            if checksum(bytemuck::cast_slice(records)) != self.header.tables[which as usize].checksum {
+            if checksum(bytemuck::cast_slice(records)) != self.place(which).checksum {
                 return Err(self.damaged(Damage::Checksum { what: format!("table {which:?}") }));
             }
             self.verified[which as usize].get_or_init(|| ());
@@ -98,7 +105,14 @@ impl Catalog {
     /// What is wrong with its tables, each by itself.
     pub(super) fn damaged_tables(&self) -> Vec<Error> {
         let damages = Table::ALL.into_iter().map(|which| self.table::<u8>(which).map(drop));
-        damages.filter_map(Result::err).collect()
+        let mut damages: Vec<Error> = damages.filter_map(Result::err).collect();
+        // Of a table that is not known here, its checksum is.
+        for table in self.directory.listed.iter().filter(|table| table.kind as usize >= TABLE_COUNT) {
+            if checksum(&self.bytes[table.offset as usize..][..table.byte_len as usize]) != table.checksum {
+                damages.push(self.damaged(Damage::Checksum { what: format!("the table of kind {}", table.kind) }));
+            }
+        }
+        damages
     }
 
     /// One record of a table.
@@ -130,7 +144,7 @@ impl Catalog {
         if offset.checked_add(len).is_none_or(|end| end > table.len() as u64) {
             return Err(self.structure(format!("bytes {offset} to {offset}+{len} lie outside table {which:?}")));
         }
-        let start = self.header.tables[which as usize].offset + offset;
+        let start = self.place(which).offset + offset;
         Ok(self.bytes.slice_with_length(start as usize, len as usize))
     }
 
@@ -150,9 +164,9 @@ impl Catalog {
     /// Whether all bytes that belong neither to the header nor to a table are zero, as they were written.
     pub(super) fn padding_is_zero(&self) -> bool {
         let mut covered: Vec<(u64, u64)> =
-            self.header.tables.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
-        covered.push((0, u64::from(self.header.header_len)));
-        covered.push((self.header.file_len, self.header.file_len));
+            self.directory.listed.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
+        covered.push((0, self.directory.end()));
+        covered.push((self.byte_len(), self.byte_len()));
         covered.sort_unstable();
         let mut at = 0;
         covered.into_iter().all(|(start, end)| {

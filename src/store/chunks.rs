@@ -1,4 +1,4 @@
-//! Chunk files: checksums and null counts of all segments that one version wrote, outside of catalogs, so that later
+//! Chunk files: lengths, checksums and null counts of all segments that one commit wrote, outside of catalogs, so that later
 //! versions share them as they share the segments.
 
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl Chunks {
     /// # Errors
     /// When the file is missing, too short or damaged.
     pub(super) fn open(root: &Path, segment: &SegmentRecord, access: Access) -> Result<Chunks> {
-        let path = root.join(SEGMENT_DIR).join(chunks_name(segment.version));
+        let path = root.join(SEGMENT_DIR).join(chunks_name(segment.commit));
         let file = storage::open_below(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::structure(&path, "the catalog needs it, and it is not there"),
             _ => Error::io("open", &path)(error),
@@ -40,7 +40,7 @@ impl Chunks {
         let header = (len >= RECORD_LEN).then(|| read_at(&file, &path, 0, RECORD_LEN as usize)).transpose()?;
         let header = header.map(|bytes| bytemuck::pod_read_unaligned::<ChunkFileHeader>(&bytes));
         match header {
-            Some(header) if header == HEADER => {}
+            Some(header) if header == header_of(segment.commit) => {}
             Some(header) if header.magic == MAGIC && header.format_version != FORMAT_VERSION => {
                 return Err(Error::WrongVersion { path, found: header.format_version, supported: FORMAT_VERSION });
             }
@@ -97,7 +97,9 @@ impl Chunks {
     }
 }
 
-const HEADER: ChunkFileHeader = ChunkFileHeader { magic: MAGIC, format_version: FORMAT_VERSION, reserved: 0 };
+fn header_of(commit: u64) -> ChunkFileHeader {
+    ChunkFileHeader { magic: MAGIC, format_version: FORMAT_VERSION, reserved: 0, commit }
+}
 
 /// A chunk file being put together.
 pub(crate) struct ChunkFile {
@@ -105,9 +107,9 @@ pub(crate) struct ChunkFile {
 }
 
 impl ChunkFile {
-    /// A file without chunks.
-    pub(crate) fn new() -> ChunkFile {
-        ChunkFile { bytes: bytemuck::bytes_of(&HEADER).to_vec() }
+    /// A file of `commit`'s without chunks.
+    pub(crate) fn new(commit: u64) -> ChunkFile {
+        ChunkFile { bytes: bytemuck::bytes_of(&header_of(commit)).to_vec() }
     }
 
     /// How many chunks it has.

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::entries::VersionEntry;
-use super::layout::{catalog_versions, names_below};
+use super::keep::{Keep, KeepChange};
+use super::layout::{catalogs, names_below};
 use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
 use super::view::Store;
@@ -27,7 +27,7 @@ use crate::storage::{FileLock, wait};
 pub struct Collect<'a> {
     store: PathBuf,
     keep: Option<u32>,
-    older_than: Option<Duration>,
+    keep_for: Option<Duration>,
     dry_run: bool,
     live: Option<u64>,
     wait: Duration,
@@ -52,12 +52,12 @@ pub struct CollectReport {
 }
 
 impl<'a> Collect<'a> {
-    /// Collects in the store at `store`, which keeps as many versions as it says itself.
+    /// Collects in the store at `store`, which keeps the versions that it says itself.
     pub fn new(store: impl Into<PathBuf>) -> Collect<'a> {
         Collect {
             store: store.into(),
             keep: None,
-            older_than: None,
+            keep_for: None,
             dry_run: false,
             live: None,
             wait: Duration::ZERO,
@@ -66,16 +66,16 @@ impl<'a> Collect<'a> {
         }
     }
 
-    /// Keeps the newest `versions`, the live one among them, instead of as many as the store says; at least 1.
+    /// Keeps the newest `versions`, the live one among them, instead of those that the store says; at least 1.
     pub fn keep(mut self, versions: u32) -> Self {
         self.keep = Some(versions.max(1));
         self
     }
 
-    /// Removes only versions that were replaced longer ago than `age`: the store as of any instant since can still be
-    /// opened. Without [`keep`](Collect::keep), however many stay.
-    pub fn older_than(mut self, age: Duration) -> Self {
-        self.older_than = Some(age);
+    /// Keeps versions that were replaced no longer ago than `age`, instead of those that the store says: the store as of
+    /// any instant since can still be opened. With [`keep`](Collect::keep), whichever keeps more.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep_for = Some(age);
         self
     }
 
@@ -118,44 +118,39 @@ impl<'a> Collect<'a> {
     /// file cannot be removed; the live version is whole all the same, and collecting again goes on where this stopped.
     pub fn run(self) -> Result<CollectReport> {
         let live = Store::open(&self.store)?;
-        let newest = match (self.keep, self.older_than) {
-            (Some(keep), _) => keep,
-            (None, Some(_)) => 1,
-            (None, None) => live.keep(),
+        let keep = match (self.keep, self.keep_for) {
+            (None, None) => live.kept(),
+            (versions, age) => KeepChange { versions, age }.of(Keep::ONE),
         };
-        let since = self.older_than.map_or(i64::MAX, |age| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX)
-        });
-        let goes = |newer: usize, replaced_ns: i64| newer >= newest as usize && replaced_ns < since;
         if self.dry_run {
             return match (Stale::find(&self.store)?, self.live) {
                 (Some(stale), None) => Err(stale.refusal(&self.store)),
-                (Some(stale), Some(version)) if version != stale.current => {
-                    Ok(Plan::of(&Store::open_catalog(&self.store, version, Access::Map)?, goes)?.report)
-                }
-                _ => Ok(Plan::of(&live, goes)?.report),
+                (Some(stale), Some(version)) if version != stale.current => match stale.whole {
+                    Some((newer, commit)) if newer == version => {
+                        Ok(Plan::of(&Store::open_catalog(&self.store, commit, Access::Map)?, keep)?.report)
+                    }
+                    _ => Err(stale.refusal(&self.store)),
+                },
+                _ => Ok(Plan::of(&live, keep)?.report),
             };
         }
         drop(live);
         let opening = self.live.map_or(Opening::Change, Opening::Settle);
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
-        writer.collect(goes)
+        writer.collect(keep)
     }
 }
 
 impl StoreWriter {
-    /// Removes the versions that `goes` names, with the files that only they use, and files that no version uses.
-    /// It is asked about each version but the live one, with the number of newer versions there are and the instant at
-    /// which the version was replaced.
+    /// Removes the versions that `keep` does not keep, with the files that only they use, and files that no version uses.
     ///
     /// # Errors
     /// When the live version cannot be read, or a file cannot be removed.
-    pub(crate) fn collect(&mut self, goes: impl Fn(usize, i64) -> bool) -> Result<CollectReport> {
+    pub(crate) fn collect(&mut self, keep: Keep) -> Result<CollectReport> {
         // The writer itself reads the version before, and would be in its own way.
         (self.before, self.live) = (None, None);
-        let plan = Plan::of(&Store::open(self.root())?, goes)?;
+        let plan = Plan::of(&Store::open(self.root())?, keep)?;
         if plan.catalogs.is_empty() && plan.unused.is_empty() {
             return Ok(plan.report);
         }
@@ -183,73 +178,94 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(live: &Store, goes: impl Fn(usize, i64) -> bool) -> Result<Plan> {
-        let history = live.history()?;
+    fn of(live: &Store, keep: Keep) -> Result<Plan> {
+        let (root, history) = (live.path(), live.history()?);
         let mut plan = Plan { catalogs: Vec::new(), unused: Vec::new(), report: CollectReport::default() };
-        let report = &mut plan.report;
-        let mut newer = 0;
-        for version in catalog_versions(live.path())?.into_iter().rev() {
-            let known = history.iter().position(|entry| entry.version == version);
-            let replaced_ns = |at: usize| history.get(at + 1).map_or(i64::MAX, |next: &VersionEntry| next.created_ns);
-            // A catalog that the live version's history does not know was written and never made live.
-            if version != live.version() && known.is_none_or(|at| goes(newer, replaced_ns(at))) {
-                let path = catalog_path(live.path(), version);
-                let file = match storage::open_below(&path) {
-                    // In a dry run, a writer may remove it meanwhile.
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                    opened => opened.map_err(Error::io("open", &path))?,
-                };
-                if let Ok(Ok(lock)) = FileLock::exclusive(file) {
-                    plan.catalogs.push((catalog_name(version), lock));
-                    report.versions.push(version);
-                    continue;
+        let mut there: HashSet<u64> = catalogs(root)?.into_iter().collect();
+        let mut kept: Vec<u64> = Vec::new();
+        let goes = keep.goes();
+        for (at, entry) in history.iter().enumerate().rev().filter(|(_, entry)| there.remove(&entry.commit)) {
+            let replaced_ns = history.get(at + 1).map_or(i64::MAX, |next| next.created_ns);
+            if entry.version != live.version() && goes(kept.len(), replaced_ns) {
+                match plan.remove(root, entry.commit)? {
+                    true => {
+                        plan.report.versions.push(entry.version);
+                        continue;
+                    }
+                    false => plan.report.held.push(entry.version),
                 }
-                report.held.push(version);
             }
-            newer += usize::from(known.is_some());
-            report.kept.push(version);
+            kept.push(entry.commit);
+            plan.report.kept.push(entry.version);
         }
+        // Whatever the live version does not know was never live, or was given up.
+        for commit in there {
+            let version = Store::open_catalog(root, commit, Access::Map).map(|store| store.version());
+            if plan.remove(root, commit)? {
+                plan.report.versions.extend(version.ok());
+            } else {
+                kept.push(commit);
+                if let Ok(version) = version {
+                    plan.report.held.push(version);
+                    plan.report.kept.push(version);
+                }
+            }
+        }
+        let report = &mut plan.report;
         for versions in [&mut report.versions, &mut report.held, &mut report.kept] {
-            versions.reverse();
+            versions.sort_unstable();
+            versions.dedup();
         }
-        plan.unused = unused_files(live.path(), &report.kept)?;
+        plan.unused = unused_files(root, &kept)?;
         report.files = (plan.catalogs.len() + plan.unused.len()) as u64;
-        let catalogs = plan.catalogs.iter().map(|(name, _)| live.path().join(CATALOG_DIR).join(name));
-        report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + bytes_of(live.path(), &plan.unused);
+        let catalogs = plan.catalogs.iter().map(|(name, _)| root.join(CATALOG_DIR).join(name));
+        report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + bytes_of(root, &plan.unused);
         Ok(plan)
+    }
+
+    /// Has the catalog that `commit` wrote go, unless a reader has it.
+    fn remove(&mut self, root: &Path, commit: u64) -> Result<bool> {
+        let path = catalog_path(root, commit);
+        let file = match storage::open_below(&path) {
+            // In a dry run, a writer may remove it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+            opened => opened.map_err(Error::io("open", &path))?,
+        };
+        match FileLock::exclusive(file) {
+            Ok(Ok(lock)) => self.catalogs.push((catalog_name(commit), lock)),
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 }
 
 impl Store {
     /// Bytes of all files that this version does not use.
     pub(super) fn unused_bytes(&self) -> Result<u64> {
-        let others = catalog_versions(self.path())?.into_iter().filter(|&version| version != self.version());
-        let catalogs: u64 = others.map(|version| len(&catalog_path(self.path(), version))).sum();
-        Ok(catalogs + bytes_of(self.path(), &unused_files(self.path(), &[self.version()])?))
+        let others = catalogs(self.path())?.into_iter().filter(|&commit| commit != self.commit());
+        let catalogs: u64 = others.map(|commit| len(&catalog_path(self.path(), commit))).sum();
+        Ok(catalogs + bytes_of(self.path(), &unused_files(self.path(), &[self.commit()])?))
     }
 }
 
-/// Tables of sources, segments and chunk files in the store at `root` that none of the versions `kept`, ascending, uses.
+/// Tables of sources, segments and chunk files in the store at `root` that none of the versions uses whose catalogs the
+/// commits `kept` wrote. Of a version that cannot be read, anything may be in use.
 fn unused_files(root: &Path, kept: &[u64]) -> Result<Vec<(&'static str, String)>> {
     let (mut segments, mut tables) = (HashSet::new(), HashSet::new());
-    // Of a version that cannot be read, anything up to its own number may be in use.
-    let mut unknown_up_to = 0;
-    for &version in kept {
-        let names = Store::open_catalog(root, version, Access::Map).and_then(|store| store.file_names());
-        match names {
+    for &commit in kept {
+        match Store::open_catalog(root, commit, Access::Map).and_then(|store| store.file_names()) {
             Ok(names) => {
                 segments.extend(names.segments);
                 tables.extend(names.tables);
             }
-            Err(_) => unknown_up_to = version,
+            Err(_) => return Ok(Vec::new()),
         }
     }
-    let versions: HashSet<u64> = segments.iter().map(|&(version, _)| version).collect();
-    let is_unused = |found: Option<(u64, u32)>, used: &HashSet<(u64, u32)>| {
-        found.is_some_and(|file| file.0 > unknown_up_to && !used.contains(&file))
-    };
+    let commits: HashSet<u64> = segments.iter().map(|&(commit, _)| commit).collect();
+    let is_unused =
+        |found: Option<(u64, u32)>, used: &HashSet<(u64, u32)>| found.is_some_and(|file| !used.contains(&file));
     let in_segments = |name: &String| match parse_chunks_name(name) {
-        Some(version) => version > unknown_up_to && !versions.contains(&version),
+        Some(commit) => !commits.contains(&commit),
         None => is_unused(parse_segment_name(name), &segments),
     };
     let in_catalogs = |name: &String| is_unused(parse_tables_name(name), &tables);
@@ -259,8 +275,8 @@ fn unused_files(root: &Path, kept: &[u64]) -> Result<Vec<(&'static str, String)>
     Ok(catalogs.map(|name| (CATALOG_DIR, name)).chain(segments).collect())
 }
 
-fn catalog_path(root: &Path, version: u64) -> PathBuf {
-    root.join(CATALOG_DIR).join(catalog_name(version))
+fn catalog_path(root: &Path, commit: u64) -> PathBuf {
+    root.join(CATALOG_DIR).join(catalog_name(commit))
 }
 
 /// Bytes in these files of the store's directories.

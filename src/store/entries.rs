@@ -12,6 +12,9 @@ use crate::skipped::Skipped;
 pub struct VersionEntry {
     /// The version.
     pub version: u64,
+    /// The commit that wrote its catalog, whose name that is.
+    #[serde(skip)]
+    pub commit: u64,
     /// When it was made, in nanoseconds since 1970.
     pub created_ns: i64,
     /// The command that made it.

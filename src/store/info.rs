@@ -23,8 +23,10 @@ pub struct StoreInfo {
     pub live_version: u64,
     /// The versions that can be opened, ascending.
     pub kept_versions: Vec<u64>,
-    /// How many versions the store keeps.
+    /// How many versions the store keeps, at least.
     pub keep: u32,
+    /// For how many seconds it keeps a version after another has replaced it, at least.
+    pub keep_for_seconds: u64,
     /// When it was published, in nanoseconds since 1970.
     pub created_ns: i64,
     /// The store's identity, in hexadecimal.
@@ -83,7 +85,7 @@ pub struct SourceInfo {
     pub dropped_rows: u64,
 }
 
-/// Version and number of files that a version uses.
+/// Commit and number of the files that a version uses.
 #[derive(Debug, Default)]
 pub(super) struct FileNames {
     pub(super) segments: Vec<(u64, u32)>,
@@ -146,6 +148,7 @@ impl Store {
             live_version: live.version(),
             kept_versions: live.kept_versions()?,
             keep: live.keep(),
+            keep_for_seconds: live.keep_for().as_secs(),
             created_ns: self.created_ns(),
             id: format!("{:032x}", self.id()),
             rows: self.row_count(),
@@ -245,15 +248,15 @@ impl Store {
         Ok(files)
     }
 
-    /// Version and number of each segment, and of the tables of each source.
+    /// Commit and number of each segment, and of the tables of each source.
     pub(super) fn file_names(&self) -> Result<FileNames> {
         let mut names = FileNames::default();
         for home in self.version.homes()? {
             let segments: &[SegmentRecord] = self.version.home(home)?.table(Table::Segments)?;
-            names.segments.extend(segments.iter().map(|segment| (segment.version, segment.ordinal)));
+            names.segments.extend(segments.iter().map(|segment| (segment.commit, segment.ordinal)));
         }
         let sources = self.version.sources()?.iter();
-        names.tables = sources.map(|source| (source.record.version, source.record.ordinal)).collect();
+        names.tables = sources.map(|source| (source.record.commit, source.record.ordinal)).collect();
         Ok(names)
     }
 

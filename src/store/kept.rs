@@ -18,17 +18,18 @@ use crate::format::{
 use crate::key::Date;
 
 impl Store {
-    /// The same version once more, for a writer whose next one it is: without settings and history.
+    /// The same version once more, for a writer whose next one it is, by `commit`: without settings and history.
     ///
     /// # Errors
     /// When the catalog is damaged.
-    pub(crate) fn snapshot(&self, version: u64) -> Result<Snapshot> {
+    pub(crate) fn snapshot(&self, version: u64, commit: u64) -> Result<Snapshot> {
         let (columns, dictionaries) = self.snapshot_columns()?;
         let (next_column, next_source) = self.next_ids();
         let mut snapshot = Snapshot {
             version,
+            commit,
             store_id: self.id().to_le_bytes(),
-            keep: self.keep(),
+            keep: self.kept(),
             settings: String::new(),
             columns,
             date_spelling: self.schema()?.date_form.spelling.clone(),
@@ -36,7 +37,7 @@ impl Store {
             key_segments: SegmentList::default(),
             pieces: self.snapshot_pieces()?,
             sources: self.snapshot_sources()?,
-            chunks: ChunkFile::new(),
+            chunks: ChunkFile::new(commit),
             history: Vec::new(),
             next_column,
             next_source,

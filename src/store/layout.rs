@@ -63,10 +63,10 @@ pub(super) fn names_below(root: &Path, dir: &str) -> Result<Vec<String>> {
     Dir::open(&Disk::default(), root)?.enter(dir)?.ok_or_else(missing)?.names()
 }
 
-/// The versions that have a catalog in the store at `root`, published or not, ascending.
-pub(super) fn catalog_versions(root: &Path) -> Result<Vec<u64>> {
+/// The commits that have a catalog in the store at `root`, published or not.
+pub(super) fn catalogs(root: &Path) -> Result<Vec<u64>> {
     let names = names_below(root, CATALOG_DIR)?;
-    let mut versions: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
-    versions.sort_unstable();
-    Ok(versions)
+    let mut commits: Vec<u64> = names.iter().filter_map(|name| parse_catalog_name(name)).collect();
+    commits.sort_unstable();
+    Ok(commits)
 }

@@ -15,6 +15,7 @@ mod diff;
 mod differences;
 mod entries;
 mod info;
+mod keep;
 mod kept;
 mod layout;
 mod lock;
@@ -55,6 +56,7 @@ pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{differing_rows, first_difference};
+pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use part::present_column;
 pub(crate) use piece::Piece;
 pub(crate) use publish::{Opening, StoreWriter};

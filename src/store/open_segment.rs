@@ -37,7 +37,7 @@ pub(super) struct Segments {
 impl Segments {
     /// Those that `tables` lists.
     pub(super) fn of(tables: &Catalog) -> Segments {
-        let byte_len = tables.header().tables[Table::Segments as usize].byte_len as usize;
+        let byte_len = tables.place(Table::Segments).byte_len as usize;
         Segments { slots: (0..byte_len / size_of::<SegmentRecord>()).map(|_| OnceLock::new()).collect() }
     }
 
@@ -70,7 +70,7 @@ impl Segments {
         if !columns.is_sorted_by(|a, b| a.column < b.column) {
             return Err(tables.structure(format!("the columns of segment {index} are out of order")));
         }
-        let path = root.join(SEGMENT_DIR).join(segment_name(record.version, record.ordinal));
+        let path = root.join(SEGMENT_DIR).join(segment_name(record.commit, record.ordinal));
         let segment = Segment::open(&path, record.file_len, access)?;
         let chunks = Chunks::open(root, &record, access)?;
         Ok(slot.get_or_init(|| Arc::new(OpenSegment { store_id, record, columns, chunks, segment })))

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::io::Errno;
 
 use super::entries::VersionEntry;
-use super::layout::{self, names_below};
+use super::layout::{self, catalogs};
 use super::lock::{self, Lock};
 use super::snapshot::Snapshot;
 use super::stale::Stale;
@@ -14,7 +14,7 @@ use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
-    parse_catalog_name, parse_chunks_name, parse_segment_name, parse_tables_name, segment_name, tables_name,
+    segment_name, tables_name,
 };
 use crate::hint::quoted;
 use crate::remedy::{Remedy, Setting};
@@ -39,6 +39,8 @@ pub(crate) enum Opening {
 pub(crate) struct StoreWriter {
     pub(super) dir: Dir,
     version: u64,
+    /// Names the files that are written.
+    commit: u64,
     store_id: [u8; 16],
     /// The live version. `None` where there is none, or it is too damaged to be opened and is to be replaced.
     pub(super) before: Option<Store>,
@@ -118,14 +120,18 @@ impl StoreWriter {
             // A store too damaged to open is replaced by a new one.
             before => before.ok(),
         };
-        let mut store_id = [0; 16];
-        match &before {
-            Some(before) => store_id = before.id().to_le_bytes(),
-            None => getrandom::fill(&mut store_id).map_err(Error::failed("draw a random number"))?,
-        }
-        let version = next_version(root, lock.note().last)?;
-        let lock = Some(lock);
-        let writer = StoreWriter { dir, version, store_id, before, live: None, lock, is_new };
+        let store_id = match &before {
+            Some(before) => before.id().to_le_bytes(),
+            None => [disk.draw()?.to_le_bytes(), disk.draw()?.to_le_bytes()].concat().try_into().unwrap_or_default(),
+        };
+        let newest = match &before {
+            Some(before) if changes => before.version(),
+            // Where all that there is goes, CURRENT may be of another day, or nobody can read it.
+            _ => newest_version(root)?,
+        };
+        let version = next_version(root, newest.max(lock.note().last))?;
+        let (commit, lock) = (disk.draw()?, Some(lock));
+        let writer = StoreWriter { dir, version, commit, store_id, before, live: None, lock, is_new };
         writer.clear_unpublished()?;
         Ok(writer)
     }
@@ -138,8 +144,9 @@ impl StoreWriter {
             return Err(stale.refusal(root));
         }
         let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
-        let version = next_version(root, lock::note(root).last)?;
-        Ok(StoreWriter { dir, version, store_id, before: Some(before), live: None, lock: None, is_new: false })
+        let version = next_version(root, before.version().max(lock::note(root).last))?;
+        let (commit, before) = (disk.draw()?, Some(before));
+        Ok(StoreWriter { dir, version, commit, store_id, before, live: None, lock: None, is_new: false })
     }
 
     /// Where the store is.
@@ -160,6 +167,11 @@ impl StoreWriter {
     /// The version being written.
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The commit that is going on: it names the files that are written.
+    pub(crate) fn commit(&self) -> u64 {
+        self.commit
     }
 
     /// The store's identity: that of the version before, or a new one.
@@ -229,13 +241,13 @@ impl StoreWriter {
     /// # Errors
     /// When any step fails; then the version before stays live, unless it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
-        self.put_version(snapshot)?;
-        let put = put_current(&self.dir, self.version).and_then(|()| {
+        let header_checksum = self.put_version(snapshot)?;
+        let put = put_current(&self.dir, (self.version, self.commit, header_checksum)).and_then(|()| {
             let lock = self.lock.as_ref();
             lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, self.dir.disk()))
         });
         put.map_err(|why| match read_current(self.root()) {
-            Ok(current) if current.version == self.version => {
+            Ok(current) if current.commit == self.commit => {
                 Error::Live { version: self.version, path: self.root().to_owned(), source: Box::new(why) }
             }
             _ => why,
@@ -250,30 +262,31 @@ impl StoreWriter {
         self.put_version(snapshot)?;
         let before = self.before.take();
         self.live = self.live.take().or(before);
-        self.before = Some(Store::open_catalog(self.root(), self.version, Access::Map)?);
-        self.version += 1;
+        self.before = Some(Store::open_catalog(self.root(), self.commit, Access::Map)?);
+        self.commit = self.dir.disk().draw()?;
         Ok(())
     }
 
-    /// Puts all files of a version in place but CURRENT.
-    fn put_version(&self, snapshot: &Snapshot) -> Result<()> {
+    /// Puts all files of a version in place but CURRENT; the checksum in the header of its catalog.
+    fn put_version(&self, snapshot: &Snapshot) -> Result<u64> {
         for segment in snapshot.new_segments() {
             if let Some(temporary) = &segment.temporary {
-                let name = segment_name(segment.record.version, segment.record.ordinal);
+                let name = segment_name(segment.record.commit, segment.record.ordinal);
                 self.segment_dir()?.rename(temporary, &name)?;
             }
         }
         if !snapshot.chunks.is_empty() {
             // Syncs the directory as well, and with it the names of the segments.
-            put(&self.segment_dir()?, &chunks_name(self.version), snapshot.chunks.bytes())?;
+            put(&self.segment_dir()?, &chunks_name(self.commit), snapshot.chunks.bytes())?;
         }
         let encoded = snapshot.encode()?;
         for (ordinal, tables) in encoded.tables.iter().enumerate() {
-            put(&self.dir(CATALOG_DIR)?, &tables_name(self.version, ordinal as u32), tables)?;
+            put(&self.dir(CATALOG_DIR)?, &tables_name(self.commit, ordinal as u32), tables)?;
         }
-        put(&self.dir(CATALOG_DIR)?, &catalog_name(self.version), &encoded.catalog)?;
+        put(&self.dir(CATALOG_DIR)?, &catalog_name(self.commit), &encoded.catalog)?;
         // The directories' own names must be there before CURRENT refers to what is in them.
-        self.dir.sync()
+        self.dir.sync()?;
+        Ok(encoded.header_checksum)
     }
 
     /// Removes temporary files, for a writer that gives up.
@@ -334,30 +347,26 @@ fn make_root(root: &Path, disk: &Disk) -> Result<()> {
     to_sync.iter().try_for_each(|dir| disk.sync_dir(dir))
 }
 
-/// The number of a version to come, later than the `last` that LOCK notes.
-fn next_version(root: &Path, last: u64) -> Result<u64> {
-    newest_version(root)?.max(last).checked_add(1).ok_or_else(|| {
-        Error::refused_unless(format!("{} has a file of the last version that can be numbered", root.display()), [])
-    })
+/// The highest version that a catalog has, live or not; 0 where there is none that can be read.
+fn newest_version(root: &Path) -> Result<u64> {
+    let found = catalogs(root)?.into_iter().filter_map(|at| Store::open_catalog(root, at, Access::Map).ok());
+    Ok(found.map(|store| store.version()).max().unwrap_or(0))
 }
 
-/// The highest version that any file's name mentions, published or not: its names must not be used again.
-fn newest_version(root: &Path) -> Result<u64> {
-    let catalogs = names_below(root, CATALOG_DIR)?;
-    let segments = names_below(root, SEGMENT_DIR)?;
-    let table_version = |name: &str| parse_tables_name(name).map(|(version, _)| version);
-    let catalog_versions = catalogs.iter().filter_map(|name| parse_catalog_name(name).or(table_version(name)));
-    let segment_version = |name: &str| parse_segment_name(name).map(|(version, _)| version);
-    let segment_versions = segments.iter().filter_map(|name| segment_version(name).or(parse_chunks_name(name)));
-    Ok(catalog_versions.chain(segment_versions).max().unwrap_or(0))
+fn next_version(root: &Path, newest: u64) -> Result<u64> {
+    newest.checked_add(1).ok_or_else(|| {
+        Error::refused_unless(format!("{} has the last version that can be numbered", root.display()), [])
+    })
 }
 
 fn put(dir: &Dir, name: &str, bytes: &[u8]) -> Result<()> {
     dir.put(&format!("{TEMP_PREFIX}{name}"), name, bytes)
 }
 
-fn put_current(dir: &Dir, version: u64) -> Result<()> {
-    put(dir, CURRENT_NAME, &Current { version }.encode())
+/// Has CURRENT name a version, the commit that wrote its catalog, and the checksum in the catalog's header.
+fn put_current(dir: &Dir, (version, commit, header_checksum): (u64, u64, u64)) -> Result<()> {
+    let current = Current { version, commit, header_checksum, nonce: dir.disk().draw()? };
+    put(dir, CURRENT_NAME, &current.encode())
 }
 
 /// Sees that CURRENT names the version that went live last, or that somebody chose another.
@@ -371,11 +380,14 @@ fn settle(dir: &Dir, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
         (Some(stale), Opening::Settle(version)) if version == stale.current => {
             lock.set_live(version, stale.newest, disk)
         }
-        (Some(stale), Opening::Settle(version)) if Some(version) == stale.whole => {
-            put_current(dir, version)?;
-            lock.set_live(version, stale.newest, disk)
-        }
-        (Some(stale), _) => Err(stale.refusal(root)),
+        (Some(stale), opening) => match (stale.whole, opening) {
+            (Some((version, commit)), Opening::Settle(chosen)) if chosen == version => {
+                let header_checksum = Store::open_catalog(root, commit, Access::Map)?.header_checksum();
+                put_current(dir, (version, commit, header_checksum))?;
+                lock.set_live(version, stale.newest, disk)
+            }
+            _ => Err(stale.refusal(root)),
+        },
         (None, _) => Ok(()),
     }
 }

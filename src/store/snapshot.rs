@@ -8,12 +8,13 @@ use bytemuck::Zeroable;
 
 use super::chunks::ChunkFile;
 use super::entries::{FileEntry, VersionEntry};
+use super::keep::Keep;
 use super::strings::StringTable;
 use super::{dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
     BatchRecord, CatalogBytes, ColumnRecord, FileRecord, Header, HistoryRecord, MAGIC, NONE, PartRecord, PieceRecord,
-    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, Table, parse_header,
+    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, Table,
 };
 use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
@@ -23,9 +24,11 @@ use crate::segment::SealedSegment;
 /// The contents of one version.
 pub(crate) struct Snapshot {
     pub(crate) version: u64,
+    /// The commit that writes it.
+    pub(crate) commit: u64,
     pub(crate) store_id: [u8; 16],
-    /// How many versions the store keeps.
-    pub(crate) keep: u32,
+    /// Which versions the store keeps.
+    pub(crate) keep: Keep,
     /// What is remembered of the whole store, as JSON.
     pub(crate) settings: String,
     /// Column 0 is the code, column 1 the date.
@@ -116,6 +119,8 @@ pub(super) struct Encoded {
     /// The tables of sources, by ordinal.
     pub(super) tables: Vec<Vec<u8>>,
     pub(super) catalog: Vec<u8>,
+    /// The checksum in the catalog's header.
+    pub(super) header_checksum: u64,
 }
 
 impl SegmentList {
@@ -162,7 +167,7 @@ impl SegmentList {
             }
             self.0.push(SnapshotSegment {
                 record: SegmentRecord {
-                    version: sealed.id.version,
+                    commit: sealed.id.commit,
                     ordinal: sealed.id.ordinal,
                     file_len: sealed.file_len,
                     frame_checksum: sealed.frame_checksum,
@@ -247,13 +252,12 @@ impl Snapshot {
             sources.push(match &source.tables {
                 SnapshotTables::Kept(record) => SourceRecord { name, id: source.id, ..*record },
                 SnapshotTables::New(contents) => {
-                    let bytes = self.encode_source(contents)?;
-                    let header = parse_header(&bytes, SOURCE_MAGIC);
+                    let (bytes, header_checksum) = self.encode_source(contents)?;
                     let record = SourceRecord {
                         name,
-                        version: self.version,
+                        commit: self.commit,
                         file_len: bytes.len() as u64,
-                        header_checksum: header.map_or(0, |header| header.checksum),
+                        header_checksum,
                         ordinal: tables.len() as u32,
                         id: source.id,
                     };
@@ -265,10 +269,12 @@ impl Snapshot {
         let mut catalog = CatalogBytes::new(Header {
             magic: MAGIC,
             version: self.version,
+            commit: self.commit,
             store_id: self.store_id,
             created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: self.row_count(),
-            keep_count: self.keep,
+            keep_ns: self.keep.age_ns(),
+            keep_count: self.keep.versions,
             next_column: self.next_column,
             next_source: self.next_source,
             ..Header::zeroed()
@@ -281,17 +287,19 @@ impl Snapshot {
         self.put_sections(&mut catalog);
         catalog.put(Table::Sources, &sources);
         catalog.put(Table::History, &self.history_records(&mut strings));
-        Ok(Encoded { tables, catalog: with_strings(catalog, strings)? })
+        let (catalog, header_checksum) = with_strings(catalog, strings)?;
+        Ok(Encoded { tables, catalog, header_checksum })
     }
 
-    /// The bytes of a source's tables.
-    fn encode_source(&self, contents: &SourceContents) -> Result<Vec<u8>> {
+    /// The bytes of a source's tables, and the checksum in their header.
+    fn encode_source(&self, contents: &SourceContents) -> Result<(Vec<u8>, u64)> {
         let mut strings = StringTable::default();
         let mut parts = contents.parts.clone();
         parts.sort_unstable_by_key(|part| (part.date, part.piece));
         let mut tables = CatalogBytes::new(Header {
             magic: SOURCE_MAGIC,
             version: self.version,
+            commit: self.commit,
             store_id: self.store_id,
             created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: parts.iter().map(|part| u64::from(part.values.row_count)).sum(),
@@ -388,6 +396,7 @@ impl Snapshot {
     fn history_records(&self, strings: &mut StringTable) -> Vec<HistoryRecord> {
         let encode = |entry: &VersionEntry| HistoryRecord {
             version: entry.version,
+            commit: entry.commit,
             created_ns: entry.created_ns,
             command: strings.add(&entry.command),
             row_count: entry.rows,
@@ -401,8 +410,8 @@ impl Snapshot {
     }
 }
 
-/// The whole file, its strings last.
-fn with_strings(mut tables: CatalogBytes, strings: StringTable) -> Result<Vec<u8>> {
+/// The whole file, its strings last, and the checksum in its header.
+fn with_strings(mut tables: CatalogBytes, strings: StringTable) -> Result<(Vec<u8>, u64)> {
     let strings = strings.finish();
     if strings.len() > u32::MAX as usize {
         return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::layout::catalog_versions;
+use super::layout::catalogs;
 use super::lock;
 use super::version::Home;
 use super::view::Store;
@@ -19,8 +19,8 @@ pub(super) struct Stale {
     pub(super) current: u64,
     /// The newest version that there is, or was.
     pub(super) newest: u64,
-    /// The newest version after CURRENT's that can be read.
-    pub(super) whole: Option<u64>,
+    /// The newest version after CURRENT's that can be read, and the commit that wrote it.
+    pub(super) whole: Option<(u64, u64)>,
 }
 
 impl Stale {
@@ -33,26 +33,28 @@ impl Stale {
     pub(super) fn find(root: &Path) -> Result<Option<Stale>> {
         // In this order: a version that goes live meanwhile is in CURRENT, too, when that is read.
         let note = lock::note(root);
-        let mut catalogs: Vec<(u64, Vec<u64>)> = Vec::new();
-        for version in catalog_versions(root)? {
-            let history = Store::open_catalog(root, version, Access::Map).and_then(|store| store.history());
-            let named = history.unwrap_or_default().iter().map(|entry| entry.version).collect();
-            catalogs.push((version, named));
-        }
+        let others: Vec<Store> = catalogs(root)?
+            .into_iter()
+            .filter_map(|commit| Store::open_catalog(root, commit, Access::Map).ok())
+            .collect();
         let live = Store::open(root)?;
         let current = live.version();
-        let known: HashSet<u64> = live.history()?.iter().map(|entry| entry.version).collect();
-        catalogs.retain(|(version, _)| !known.contains(version));
+        let known: HashSet<u64> = live.history()?.iter().map(|entry| entry.commit).collect();
+        let mut others: Vec<Store> = others.into_iter().filter(|store| !known.contains(&store.commit())).collect();
+        others.sort_unstable_by_key(|store| (store.version(), store.created_ns()));
 
         // Whoever chose CURRENT's version before a newer one has LOCK say so.
         let settled = note.last.max(current);
-        let named = catalogs.iter().flat_map(|(of, named)| named.iter().filter(move |version| *version != of));
-        let named = named.copied().filter(|&version| version > settled).max();
+        let named_by = |store: &Store| {
+            let named = store.history().unwrap_or_default().into_iter().filter(|entry| entry.commit != store.commit());
+            named.map(|entry| entry.version).max()
+        };
+        let named = others.iter().filter_map(named_by).max().filter(|&version| version > settled);
         let Some(newest) = named.max(Some(note.live).filter(|&version| version > current)) else { return Ok(None) };
         // The last of them may not have gone live, but it was about to, and it is the only one that knows all others.
-        let mut newer = catalogs.iter().rev().map(|(version, _)| *version).filter(|&version| version > current);
-        let whole = newer.find(|&version| is_whole(root, version));
-        Ok(Some(Stale { current, newest: newest.max(whole.unwrap_or(0)), whole }))
+        let mut newer = others.iter().rev().filter(|store| store.version() > current);
+        let whole = newer.find(|store| is_whole(store)).map(|store| (store.version(), store.commit()));
+        Ok(Some(Stale { current, newest: newest.max(whole.map_or(0, |(version, _)| version)), whole }))
     }
 
     /// What is wrong, in words.
@@ -67,8 +69,10 @@ impl Stale {
     pub(super) fn refusal(self, root: &Path) -> Error {
         let live = |version: u64, effect: String| Remedy::set(Setting::Live(version), effect);
         let newer = match self.whole {
-            Some(version) if version == self.newest => live(version, format!("makes version {version} live again")),
-            Some(version) => live(version, format!("makes version {version} live, the newest that is whole")),
+            Some((version, _)) if version == self.newest => {
+                live(version, format!("makes version {version} live again"))
+            }
+            Some((version, _)) => live(version, format!("makes version {version} live, the newest that is whole")),
             None => Remedy::Do(format!("restore version {} from a copy, since it is not there any more", self.newest)),
         };
         let stay = live(self.current, format!("goes on from version {} and gives up what came later", self.current));
@@ -77,8 +81,7 @@ impl Stale {
 }
 
 /// Whether a version can be opened with all its segments.
-fn is_whole(root: &Path, version: u64) -> bool {
-    let Ok(store) = Store::open_catalog(root, version, Access::Map) else { return false };
+fn is_whole(store: &Store) -> bool {
     let is_whole = |&home: &Home| {
         let mut segments = 0..store.version.segment_count(home).unwrap_or_default() as u32;
         store.version.home(home).is_ok() && segments.all(|index| store.version.segment(home, index).is_ok())

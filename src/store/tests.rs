@@ -67,8 +67,9 @@ fn publish(root: &Path, model: &Model) -> Store {
     };
     let mut snapshot = Snapshot {
         version: writer.version(),
+        commit: writer.commit(),
         store_id: writer.store_id(),
-        keep: 1,
+        keep: Keep::ONE,
         settings: String::new(),
         columns: vec![
             name(0, "code", DataType::Utf8, Some(0), NONE),
@@ -80,7 +81,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         dictionaries: vec![codes.clone()],
         key_segments: SegmentList::default(),
         pieces: Vec::new(),
-        chunks: ChunkFile::new(),
+        chunks: ChunkFile::new(writer.commit()),
         sources: Vec::new(),
         history: Vec::new(),
         next_column: 4,
@@ -98,7 +99,7 @@ fn publish(root: &Path, model: &Model) -> Store {
             columns.push(column(3, "y", DataType::Float64, Stored::Bytes8));
         }
         let stored: Vec<Stored> = columns.iter().map(|column| column.stored).collect();
-        let id = SegmentId { store_id: writer.store_id(), version: writer.version(), ordinal: ordinal as u32 };
+        let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal: ordinal as u32 };
         let mut segment = SegmentWriter::create(writer.segment_dir().unwrap(), id, columns.into()).unwrap();
         for d in (0..DATES.len()).filter(|&d| SEGMENTS[d] == ordinal) {
             let rows: Vec<_> = model.iter().filter(|((day, _), _)| *day == date(d)).collect();

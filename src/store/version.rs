@@ -17,7 +17,7 @@ use super::{dictionary, logical};
 use crate::error::{Error, Result, Wanted};
 use crate::format::{
     CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, SegmentColumnRecord, SourceRecord, Stored,
-    Table, TypeRecord, tables_name,
+    Table, TypeRecord, catalog_name, tables_name,
 };
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema, can_be_key};
@@ -104,13 +104,13 @@ pub(super) enum Home {
 }
 
 impl Version {
-    /// The version `number` of the store at `root`, which `catalog` should be of.
+    /// The version of the store at `root` that `commit` wrote, whose `catalog` this should be.
     ///
     /// # Errors
-    /// When it is of another one.
-    pub(super) fn new(root: &Path, catalog: Catalog, number: u64, access: Access) -> Result<Version> {
-        if catalog.header().version != number {
-            return Err(catalog.structure(format!("it says it is version {}", catalog.header().version)));
+    /// When it is another's.
+    pub(super) fn new(root: &Path, catalog: Catalog, commit: u64, access: Access) -> Result<Version> {
+        if catalog.header().commit != commit {
+            return Err(catalog.structure(format!("it says it is {}", catalog_name(catalog.header().commit))));
         }
         let shared = Shared {
             panel: OnceLock::new(),
@@ -197,6 +197,7 @@ impl Version {
         let decode = |record: &HistoryRecord| {
             Ok(VersionEntry {
                 version: record.version,
+                commit: record.commit,
                 created_ns: record.created_ns,
                 command: self.catalog.string(record.command)?.to_owned(),
                 rows: record.row_count,
@@ -299,8 +300,8 @@ impl Version {
         if let Some(open) = source.open.get() {
             return Ok(open);
         }
-        let SourceRecord { version, ordinal, header_checksum, .. } = source.record;
-        let path = self.root.join(CATALOG_DIR).join(tables_name(version, ordinal));
+        let SourceRecord { commit, ordinal, header_checksum, .. } = source.record;
+        let path = self.root.join(CATALOG_DIR).join(tables_name(commit, ordinal));
         let tables = Catalog::open_tables(&path, header_checksum, self.access)?;
         let segments = Segments::of(&tables);
         Ok(source.open.get_or_init(|| (tables, segments)))

@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::ArrayRef;
 
 use super::catalog::Catalog;
 use super::entries::VersionEntry;
-use super::layout::{self, catalog_versions};
+use super::keep::Keep;
+use super::layout::{self, catalogs};
 use super::piece::Bytes;
 use super::section::Section;
 use super::version::Version;
@@ -60,7 +62,7 @@ impl Store {
         let root = path.as_ref();
         let mut current = read_current(root)?;
         let catalog = loop {
-            let path = root.join(CATALOG_DIR).join(catalog_name(current.version));
+            let path = root.join(CATALOG_DIR).join(catalog_name(current.commit));
             match Catalog::open(&path, access) {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                     // Either the version was replaced and collected since CURRENT was read, or the catalog is gone.
@@ -73,7 +75,10 @@ impl Store {
                 opened => break opened?,
             }
         };
-        Store::of_catalog(root, catalog, current.version, access)
+        if catalog.header().version != current.version || catalog.header().checksum != current.header_checksum {
+            return Err(catalog.structure("it is not the one that CURRENT names"));
+        }
+        Store::of_catalog(root, catalog, current.commit, access)
     }
 
     /// Opens an older version of the store at `path`, if it is still kept.
@@ -90,7 +95,8 @@ impl Store {
     /// As [`open_version`](Store::open_version).
     pub fn other_version(&self, version: u64) -> Result<Store> {
         let root = self.path();
-        let kept = self.kept_versions()?;
+        let entries = self.kept_entries()?;
+        let kept: Vec<u64> = entries.iter().map(|entry| entry.version).collect();
         let missing = || Error::NotFound {
             wanted: Wanted::Version,
             what: format!("version {version} of {}", root.display()),
@@ -99,20 +105,18 @@ impl Store {
                 ref kept => format!("versions {} are kept", listed(kept)),
             },
         };
-        if !kept.contains(&version) {
-            return Err(missing());
-        }
-        match Store::open_catalog(root, version, self.access()) {
+        let Some(entry) = entries.iter().find(|entry| entry.version == version) else { return Err(missing()) };
+        match Store::open_catalog(root, entry.commit, self.access()) {
             // It was collected at this moment.
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Err(missing()),
             opened => opened,
         }
     }
 
-    /// Opens the catalog of `version`, live or not.
-    pub(super) fn open_catalog(root: &Path, version: u64, access: Access) -> Result<Store> {
-        let path = root.join(CATALOG_DIR).join(catalog_name(version));
-        Store::of_catalog(root, Catalog::open(&path, access)?, version, access)
+    /// Opens the catalog that `commit` wrote, live or not.
+    pub(super) fn open_catalog(root: &Path, commit: u64, access: Access) -> Result<Store> {
+        let path = root.join(CATALOG_DIR).join(catalog_name(commit));
+        Store::of_catalog(root, Catalog::open(&path, access)?, commit, access)
     }
 
     /// Opens the version of the store at `path` that was live at an instant, in nanoseconds since 1970, if it is still
@@ -146,12 +150,17 @@ impl Store {
     /// # Errors
     /// When the directory cannot be read.
     pub fn kept_versions(&self) -> Result<Vec<u64>> {
-        let known: HashSet<u64> = self.history()?.iter().map(|entry| entry.version).collect();
-        Ok(catalog_versions(self.path())?.into_iter().filter(|version| known.contains(version)).collect())
+        Ok(self.kept_entries()?.into_iter().map(|entry| entry.version).collect())
     }
 
-    fn of_catalog(root: &Path, catalog: Catalog, version: u64, access: Access) -> Result<Store> {
-        Ok(Store { version: Arc::new(Version::new(root, catalog, version, access)?) })
+    /// What History says of the versions that can be opened.
+    pub(super) fn kept_entries(&self) -> Result<Vec<VersionEntry>> {
+        let there: HashSet<u64> = catalogs(self.path())?.into_iter().collect();
+        Ok(self.history()?.into_iter().filter(|entry| there.contains(&entry.commit)).collect())
+    }
+
+    fn of_catalog(root: &Path, catalog: Catalog, commit: u64, access: Access) -> Result<Store> {
+        Ok(Store { version: Arc::new(Version::new(root, catalog, commit, access)?) })
     }
 
     /// All versions up to this one, oldest first, collected ones included.
@@ -225,9 +234,29 @@ impl Store {
         (header.next_column, header.next_source)
     }
 
-    /// How many versions the store keeps.
+    /// The commit that wrote this version's catalog.
+    pub(crate) fn commit(&self) -> u64 {
+        self.version.catalog.header().commit
+    }
+
+    /// The checksum in the header of this version's catalog.
+    pub(super) fn header_checksum(&self) -> u64 {
+        self.version.catalog.header().checksum
+    }
+
+    /// How many versions the store keeps, at least.
     pub fn keep(&self) -> u32 {
         self.version.catalog.header().keep_count
+    }
+
+    /// For how long the store keeps a version after another has replaced it, at least.
+    pub fn keep_for(&self) -> Duration {
+        Duration::from_nanos(self.version.catalog.header().keep_ns)
+    }
+
+    /// Which versions the store keeps.
+    pub(crate) fn kept(&self) -> Keep {
+        Keep { versions: self.keep(), age: self.keep_for() }
     }
 
     /// The panel's columns in their logical types.
@@ -357,11 +386,11 @@ impl Store {
 /// history of a later one lists it. Builds that did not complete leave catalogs, too, but each of them knows itself alone.
 pub(super) fn published_before(root: &Path) -> Option<u64> {
     let noted = Some(lock::note(root).last).filter(|&version| version > 0);
-    let before = |version| {
-        let history = Store::open_catalog(root, version, Access::Map).and_then(|store| store.history()).ok()?;
+    let before = |commit| {
+        let history = Store::open_catalog(root, commit, Access::Map).and_then(|store| store.history()).ok()?;
         history.iter().rev().nth(1).map(|entry| entry.version)
     };
-    let listed = || catalog_versions(root).ok()?.into_iter().rev().find_map(before);
+    let listed = || catalogs(root).ok()?.into_iter().filter_map(before).max();
     noted.or_else(listed)
 }
 

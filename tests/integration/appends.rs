@@ -15,7 +15,7 @@ use transect::{Append, Build, Guard, Limit, Shape, Store, Transpose, Update, Upd
 
 use super::model::{Files, days};
 use super::panels::{
-    Place, assert_no_leftovers, assert_whole, batch, read_parquet, sections, small_panel, write_parquet,
+    Place, assert_no_leftovers, assert_whole, batch, named, read_parquet, sections, small_panel, write_parquet,
 };
 use super::updates::rows_of;
 
@@ -352,7 +352,7 @@ fn codes_of_a_refused_file_are_no_stocks_and_numbers_do_not_depend_on_workers() 
         assert!(!store.stocks().unwrap().contains(&"ghost"));
         let numbers: Vec<u32> = store.stocks().unwrap().iter().map(|code| store.stock(code).unwrap().0).collect();
         assert!(numbers.is_sorted(), "{numbers:?}");
-        fs::read(place.store().join("segment/00000002-0000.arrow")).unwrap()
+        fs::read(named(&place.store(), "segment/2-0000.arrow")).unwrap()
     });
     assert!(segments[0] == segments[1]);
 }

@@ -17,7 +17,9 @@ use transect::storage::{Disk, Operation};
 use transect::store::Collect;
 use transect::{Build, BuildReport, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
-use super::panels::{Place, assert_no_leftovers, assert_whole, copy_dir, entries, sections, small_panel, workers};
+use super::panels::{
+    Place, assert_no_leftovers, assert_whole, by_version, commits, copy_dir, entries, sections, small_panel, workers,
+};
 use super::versions::publish_versions;
 
 /// How operations fail.
@@ -82,13 +84,14 @@ fn nothing_is_removed_before_what_makes_it_needless_is_synced() {
         });
         Ok(())
     });
+    let commits = commits(&place.store());
     Collect::new(place.store()).keep(2).disk(disk).run().unwrap();
-    let mut done = done.lock().unwrap().clone();
+    let mut done: Vec<String> = done.lock().unwrap().iter().map(|done| by_version(&commits, done)).collect();
     done.retain(|operation| !operation.starts_with("CreateDir"));
     done[4..].sort_unstable();
-    let right = ["sync panel.store", "remove 0000000001", "sync catalog"];
+    let right = ["sync panel.store", "remove 1", "sync catalog"];
     assert_eq!(done[1..4], right);
-    assert_eq!(done[4..], ["remove 0000000001-0000", "remove 00000001-0000.arrow", "remove 00000001.chunks"]);
+    assert_eq!(done[4..], ["remove 1-0000", "remove 1-0000.arrow", "remove 1.chunks"]);
 }
 
 fn transpose(store: &Store, out: &Path, disk: Disk) -> Result<TransposeReport, Error> {
@@ -340,9 +343,9 @@ fn nothing_gets_its_name_before_its_bytes_are_synced_and_current_comes_last() {
         assert!(next_dir.is_none_or(|next| named < next + 1), "{} is referred to before it is there", to.display());
         renamed.push(to.strip_prefix(place.store()).unwrap().to_str().unwrap().to_owned());
     }
-    let chunks = "segment/00000002.chunks";
-    let (tables, catalog) = ("catalog/0000000002-0000", "catalog/0000000002");
-    assert_eq!(renamed, ["segment/00000002-0000.arrow", chunks, tables, catalog, "CURRENT"]);
+    let commits = commits(&place.store());
+    let renamed: Vec<String> = renamed.iter().map(|name| by_version(&commits, name)).collect();
+    assert_eq!(renamed, ["segment/2-0000.arrow", "segment/2.chunks", "catalog/2-0000", "catalog/2", "CURRENT"]);
     let parent = Step::SyncDir(place.store().parent().unwrap().to_owned());
     let current = steps.iter().position(|step| matches!(step, Step::Rename(_, to) if to.ends_with("CURRENT"))).unwrap();
     assert!(steps[..current].contains(&parent), "the store's own name is not synced");
@@ -424,19 +427,10 @@ fn a_reader_keeps_its_version_through_forced_rebuilds() {
     // Once nobody reads it, the next build takes its files away.
     drop((reader, newer));
     build(&place, &place.store(), true, Disk::default()).unwrap();
-    assert_eq!(
-        entries(&place.store()),
-        [
-            "CURRENT",
-            "LOCK",
-            "catalog",
-            "catalog/0000000004",
-            "catalog/0000000004-0000",
-            "segment",
-            "segment/00000004-0000.arrow",
-            "segment/00000004.chunks"
-        ]
-    );
+    let commits = commits(&place.store());
+    let names: Vec<String> = entries(&place.store()).iter().map(|name| by_version(&commits, name)).collect();
+    let of_version = ["catalog/4", "catalog/4-0000", "segment", "segment/4-0000.arrow", "segment/4.chunks"];
+    assert_eq!(names, [&["CURRENT", "LOCK", "catalog"], &of_version[..]].concat());
 }
 
 /// Stops a run after so many questions.

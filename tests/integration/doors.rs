@@ -12,7 +12,7 @@ use arrow_ipc::reader::FileReader;
 use transect::storage::Access;
 use transect::{Date, Store};
 
-use super::panels::{Place, cell, segment_path, small_panel};
+use super::panels::{Place, cell, named, segment_path, small_panel};
 
 fn small_store() -> (Place, Store) {
     let place = Place::new();
@@ -131,7 +131,7 @@ fn sections_and_dictionaries_lie_in_the_mapped_files() {
                 assert!(inside(&segment, &buffer), "{} on {date}: {buffer:x?} not in {segment:x?}", column.name);
             }
             if let Some(coded) = stored.stored().as_any_dictionary_opt() {
-                let catalog = mapped_ranges(&place.store().join("catalog/0000000001"));
+                let catalog = mapped_ranges(&named(&place.store(), "catalog/1"));
                 for buffer in buffers(coded.values()).iter().filter(|buffer| !buffer.is_empty()) {
                     assert!(inside(&catalog, buffer), "dictionary of {}: {buffer:x?} not in {catalog:x?}", column.name);
                 }

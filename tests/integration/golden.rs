@@ -11,10 +11,10 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::DataType;
-use transect::storage::Access;
+use transect::storage::{Access, Disk};
 use transect::{Build, Store};
 
-use super::panels::{Cell, Place, assert_whole, batch, cell, date, header, rows};
+use super::panels::{Cell, Place, assert_whole, batch, cell, date, header, named, rows};
 
 const NAN_WITH_PAYLOAD: u64 = 0x7ff8_0000_0000_0bad;
 
@@ -32,7 +32,7 @@ fn golden_store_is_written_on_demand() {
     };
     let place = Place::new();
     golden_source(&place);
-    Build::new(place.source(), &target).workers(1).run().unwrap();
+    Build::new(place.source(), &target).workers(1).disk(Disk::default().counting()).run().unwrap();
     assert_whole(&Store::open(&target).unwrap());
 }
 
@@ -262,16 +262,19 @@ fn a_store_of_format_version_1_can_be_replaced() {
     }
 }
 
-/// The bytes that this transect writes are those of the golden store: a segment holds nothing of the moment or the
-/// machine it was made on. A change of the encoder below us shows here first; the store stays readable, and this test
-/// then says which release changed the bytes.
+/// The bytes that this transect writes are those of the golden store, where the same ids are drawn: a segment and its
+/// chunk records hold nothing of the moment or the machine they were made on. A change of the encoder below us shows here
+/// first; the store stays readable, and this test then says which release changed the bytes.
 #[test]
 fn the_segment_written_today_is_the_golden_one_to_the_byte() {
     let place = Place::new();
     golden_source(&place);
-    place.build();
-    let name = "segment/00000001-0000.arrow";
-    assert_eq!(fs::read(place.store().join(name)).unwrap(), fs::read(golden().join(name)).unwrap());
+    Build::new(place.source(), place.store()).workers(3).disk(Disk::default().counting()).run().unwrap();
+    for name in ["segment/1-0000.arrow", "segment/1.chunks"] {
+        let (ours, theirs) = (named(&place.store(), name), named(&golden(), name));
+        assert_eq!(ours.file_name(), theirs.file_name());
+        assert_eq!(fs::read(ours).unwrap(), fs::read(theirs).unwrap());
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use transect::storage::Disk;
 use transect::store::Collect;
 use transect::{Build, Error, Shape, Store, Transpose, Update};
 
-use super::panels::{Place, assert_whole, copy_dir, entries, segment_path, small_panel};
+use super::panels::{Place, assert_whole, copy_dir, entries, named, segment_path, small_panel};
 use super::scene::{Scene, store_in};
 
 /// Asserts that `result` names the link at `path`.
@@ -82,8 +82,7 @@ impl Scene {
                 if ours.is_dir() {
                     copy_dir(&ours, &theirs);
                 }
-                for temporary in [".transect-tmp-0000000001", ".transect-tmp-00000001-0000.arrow", ".transect-spill-0"]
-                {
+                for temporary in [".transect-tmp-ab", ".transect-tmp-ab-0000.arrow", ".transect-spill-0"] {
                     fs::write(theirs.join(temporary), "mine").unwrap();
                 }
                 let before = files(&theirs);
@@ -127,8 +126,10 @@ fn no_link_in_a_store_is_followed() {
     small_panel(&place, 2);
     let segment = segment_path(&place.store());
     let segment = segment.strip_prefix(place.store()).unwrap().to_str().unwrap();
-    let chunks = "segment/00000002.chunks";
-    for name in ["CURRENT", "LOCK", "catalog", "segment", "catalog/0000000002", segment, chunks] {
+    let below = |name: &str| named(&place.store(), name).strip_prefix(place.store()).unwrap().to_owned();
+    let (chunks, catalog) = (below("segment/2.chunks"), below("catalog/2"));
+    let (chunks, catalog) = (chunks.to_str().unwrap(), catalog.to_str().unwrap());
+    for name in ["CURRENT", "LOCK", "catalog", "segment", catalog, segment, chunks] {
         let (store, outside) = (place.path("linked.store"), place.path("outside"));
         copy_dir(&place.store(), &store);
         fs::create_dir(&outside).unwrap();

@@ -13,7 +13,8 @@ use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
 use super::panels::{
-    Place, SMALL_DATES, assert_no_leftovers, bare_ledger, copy_dir, date, entries, read_parquet, small_panel, workers,
+    Place, SMALL_DATES, assert_no_leftovers, bare_ledger, copy_dir, date, entries, read_parquet, segment_path,
+    small_panel, workers,
 };
 
 fn small_store() -> (Place, Store) {
@@ -318,7 +319,7 @@ fn an_output_among_the_input_is_refused_whatever_is_forced() {
 #[test]
 fn a_segment_that_is_overwritten_while_it_is_used_ends_in_no_output() {
     let (place, store) = small_store();
-    let segment = place.store().join("segment/00000001-0000.arrow");
+    let segment = segment_path(&place.store());
     let good = fs::read(&segment).unwrap();
     let out = place.path("out");
     let path = segment.clone();

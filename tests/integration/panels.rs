@@ -1,7 +1,9 @@
 //! Small panels for the other modules: written as Parquet files, built, and read back as values that compare bit by
 //! bit.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaDataReader;
 use tempfile::TempDir;
+use transect::format::{Header, parse_catalog_name};
 use transect::progress::Silent;
 use transect::store::VerifyReport;
 use transect::workers::Workers;
@@ -224,6 +227,33 @@ pub fn segment_path(store: &Path) -> PathBuf {
         files.filter(|path| path.extension().is_some_and(|ending| ending == "arrow")).collect();
     assert_eq!(found.len(), 1, "segments of {}: {found:?}", store.display());
     found.remove(0)
+}
+
+/// The versions that have a catalog in `store`, by the commits that wrote them, as names have them.
+pub fn commits(store: &Path) -> BTreeMap<String, u64> {
+    let files = fs::read_dir(store.join("catalog")).unwrap().map(|entry| entry.unwrap().path());
+    let names = files.filter_map(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        parse_catalog_name(&name)?;
+        let version = fs::read(&path).unwrap()[offset_of!(Header, version)..][..8].try_into().unwrap();
+        Some((name, u64::from_le_bytes(version)))
+    });
+    names.collect()
+}
+
+/// `text` with versions in place of the commits that wrote them.
+pub fn by_version(commits: &BTreeMap<String, u64>, text: &str) -> String {
+    commits.iter().fold(text.to_owned(), |text, (commit, version)| text.replace(commit, &version.to_string()))
+}
+
+/// Where a file of `store` lies that is named by version: `catalog/1`, `catalog/1-0000`, `segment/1-0000.arrow` or
+/// `segment/1.chunks`.
+pub fn named(store: &Path, name: &str) -> PathBuf {
+    let (dir, name) = name.split_once('/').unwrap();
+    let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    let version: u64 = name[..digits].parse().unwrap();
+    let (commit, _) = commits(store).into_iter().find(|(_, of)| *of == version).unwrap();
+    store.join(dir).join(format!("{commit}{}", &name[digits..]))
 }
 
 /// Every file and directory below `root`, relative to it.

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use transect::sink::{Compression, Format, NamePattern};
 use transect::source::{Cast, Pattern, parse_type};
 use transect::{Append, Build, Date, Guard, Limit, Shape, Store, Transpose, Update};
 
-use super::panels::{Place, assert_whole, batch, contents, small_panel, write_parquet};
+use super::panels::{Place, assert_whole, batch, contents, named, small_panel, write_parquet};
 use super::scene::{Random, rounds as whole_rounds};
 
 /// How often each test begins anew.
@@ -76,9 +77,9 @@ fn texts_are_read_or_refused() {
         "missing-files",
         "zstd:3",
         "parquet",
-        "0000000001",
-        "00000001-0000.arrow",
-        "00000001.chunks",
+        "00000000000000ab",
+        "00000000000000ab-0000.arrow",
+        "00000000000000ab.chunks",
         "平安",
     ];
     let corpus = corpus.map(|text| text.as_bytes().to_vec());
@@ -109,13 +110,14 @@ fn world() -> Place {
 #[test]
 fn the_records_of_a_store_are_read_or_refused() {
     let place = world();
-    let read = |name: &str| fs::read(place.store().join(name)).unwrap();
+    let read = |path: PathBuf| fs::read(path).unwrap();
+    let store = place.store();
     let corpus = [
-        read("CURRENT"),
-        read("LOCK"),
-        read("catalog/0000000001"),
-        read("catalog/0000000001-0000"),
-        read("segment/00000001.chunks"),
+        read(store.join("CURRENT")),
+        read(store.join("LOCK")),
+        read(named(&store, "catalog/1")),
+        read(named(&store, "catalog/1-0000")),
+        read(named(&store, "segment/1.chunks")),
     ];
     for round in 0..rounds() {
         let mut random = Random::new(round as u64);

@@ -17,7 +17,7 @@ use transect::{
     verify_output, verify_source,
 };
 
-use super::panels::{Cell, Place, cell, read_parquet, verify, workers, write_parquet};
+use super::panels::{Cell, Place, cell, read_parquet, segment_path, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 const NAMES: [&str; 3] = ["prices", "value", "flows"];
@@ -327,12 +327,12 @@ fn a_source_that_has_every_row_costs_its_own_bytes_and_leaves_all_others_as_they
     world.put(0, plain(1));
     world.put(1, plain(5));
     world.build();
-    let bytes = |name: &str| fs::read(world.place.store().join("segment").join(name)).unwrap();
-    let first = bytes("00000001-0000.arrow");
+    let first_segment = segment_path(&world.place.store());
+    let first = fs::read(&first_segment).unwrap();
     let report = world.add(1..2, Join::Outer);
     assert_eq!((report.added, report.restated, report.filled, report.dirty_dates), (0, 0, 4, 2));
     assert_eq!(report.new_columns, ["v", "vt"]);
-    assert_eq!(bytes("00000001-0000.arrow"), first);
+    assert_eq!(fs::read(&first_segment).unwrap(), first);
     let store = Store::open(world.place.store()).unwrap();
     assert_eq!(store.source_names().unwrap(), ["prices", "value"]);
     // Nothing but the new values: no keys, and no bits where a source has every row.

@@ -18,7 +18,7 @@ use transect::format::{
     TypeRecord, checksum, parse_header, table,
 };
 
-use super::panels::{Place, bare_ledger, batch, small_panel};
+use super::panels::{Place, bare_ledger, batch, named, small_panel};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("formats/store.md");
@@ -59,7 +59,7 @@ macro_rules! record {
             stringify!($field).to_owned(),
             offset_of!($record, $field),
             size_of::<$kind>(),
-            stringify!($kind).replace("TABLE_COUNT", &TABLE_COUNT.to_string()),
+            stringify!($kind).to_owned(),
         )),+];
         (stringify!($record).to_owned(), (size_of::<$record>(), fields))
     }};
@@ -72,18 +72,20 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             format_version: u32,
             header_len: u32,
             version: u64,
+            commit: u64,
             file_len: u64,
             created_ns: i64,
             store_id: [u8; 16],
             row_count: u64,
+            keep_ns: u64,
             keep_count: u32,
             next_column: u32,
             next_source: u32,
-            reserved: u32,
-            tables: [TableRef; TABLE_COUNT],
+            table_count: u32,
+            reserved: [u8; 24],
             checksum: u64,
         }),
-        record!(TableRef { offset: u64, byte_len: u64, checksum: u64 }),
+        record!(TableRef { kind: u32, needed: u32, offset: u64, byte_len: u64, checksum: u64 }),
         record!(StrRef { offset: u32, byte_len: u32 }),
         record!(TypeRecord {
             kind: u8,
@@ -109,7 +111,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
         }),
         record!(DictionaryRecord { offsets_start: u64, bytes_start: u64, byte_len: u64, count: u32, kind: u32 }),
         record!(SegmentRecord {
-            version: u64,
+            commit: u64,
             ordinal: u32,
             column_count: u32,
             column_start: u64,
@@ -124,17 +126,11 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
         record!(BatchRecord { body_offset: u64, body_len: u64, chunk_start: u64, segment: u32, row_count: u32 }),
         record!(PieceRecord { keys: BatchRecord, number: u32, row_count: u32 }),
         record!(PartRecord { date: i32, piece: u32, changed: u64, values: BatchRecord, present: BatchRecord }),
-        record!(SourceRecord {
-            name: StrRef,
-            version: u64,
-            file_len: u64,
-            header_checksum: u64,
-            ordinal: u32,
-            id: u32,
-        }),
-        record!(ChunkFileHeader { magic: [u8; 8], format_version: u32, reserved: u32 }),
+        record!(SourceRecord { name: StrRef, commit: u64, file_len: u64, header_checksum: u64, ordinal: u32, id: u32 }),
+        record!(ChunkFileHeader { magic: [u8; 8], format_version: u32, reserved: u32, commit: u64 }),
         record!(HistoryRecord {
             version: u64,
+            commit: u64,
             created_ns: i64,
             command: StrRef,
             row_count: u64,
@@ -144,7 +140,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             date_count: u32,
             dirty_count: u32,
         }),
-        record!(ChunkRecord { checksum: u64, null_count: u32, reserved: u32 }),
+        record!(ChunkRecord { checksum: u64, byte_len: u64, null_count: u32, reserved: u32 }),
         record!(FileRecord {
             path: StrRef,
             reason: StrRef,
@@ -159,7 +155,7 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
         }),
         record!(ChunkIdentity {
             store_id: [u8; 16],
-            version: u64,
+            commit: u64,
             ordinal: u32,
             date: i32,
             row_count: u32,
@@ -223,7 +219,7 @@ fn every_table_of_a_catalog_is_on_the_page() {
         other => records[other].0,
     };
     let page = page();
-    let (_, rows) = &tables(&page, &["number", "table", "record", "holds"])[0];
+    let (_, rows) = &tables(&page, &["kind", "table", "record", "holds"])[0];
     let described: Vec<(usize, String, usize)> =
         rows.iter().map(|row| (row[0].parse().unwrap(), row[1].clone(), size(&row[2]))).collect();
     let expected: Vec<(usize, String, usize)> =
@@ -278,7 +274,7 @@ fn type_kinds_are_those_of_the_page() {
     let page = page();
     let (_, rows) = &tables(&page, &["kind", "type"])[0];
     let on_page: BTreeMap<&str, u8> = rows.iter().map(|row| (row[1].as_str(), row[0].parse().unwrap())).collect();
-    let bytes = fs::read(place.store().join("catalog/0000000001")).unwrap();
+    let bytes = fs::read(named(&place.store(), "catalog/1")).unwrap();
     let header = parse_header(&bytes, MAGIC).unwrap();
     let records: &[ColumnRecord] = table(&bytes, &header, Table::Columns).unwrap();
     assert_eq!(records.len(), types.len() + 2);
@@ -321,17 +317,18 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     let place = Place::new();
     small_panel(&place, 0);
     place.build();
-    let bytes = fs::read(place.store().join("catalog/0000000001")).unwrap();
-    let header = parse_header(&bytes, MAGIC).unwrap();
-    let segment = fs::read(place.store().join("segment/00000001-0000.arrow")).unwrap();
-    let dates: &[i32] = table(&bytes, &header, Table::Dates).unwrap();
-    let tables = fs::read(place.store().join("catalog/0000000001-0000")).unwrap();
+    let bytes = fs::read(named(&place.store(), "catalog/1")).unwrap();
+    let directory = parse_header(&bytes, MAGIC).unwrap();
+    let header = directory.header;
+    let segment = fs::read(named(&place.store(), "segment/1-0000.arrow")).unwrap();
+    let dates: &[i32] = table(&bytes, &directory, Table::Dates).unwrap();
+    let tables = fs::read(named(&place.store(), "catalog/1-0000")).unwrap();
     let of_source = parse_header(&tables, SOURCE_MAGIC).unwrap();
     // Each section has one piece, and each piece one part.
     let parts: &[PartRecord] = table(&tables, &of_source, Table::Parts).unwrap();
     let sections: Vec<BatchRecord> = parts.iter().map(|part| part.values).collect();
     let columns: &[SegmentColumnRecord] = table(&tables, &of_source, Table::SegmentColumns).unwrap();
-    let chunk_file = fs::read(place.store().join("segment/00000001.chunks")).unwrap();
+    let chunk_file = fs::read(named(&place.store(), "segment/1.chunks")).unwrap();
     let records = chunk_file[size_of::<ChunkFileHeader>()..].chunks_exact(size_of::<ChunkRecord>());
     let chunks: Vec<ChunkRecord> = records.map(bytemuck::pod_read_unaligned).collect();
     let mut bodies = Vec::new();
@@ -352,9 +349,10 @@ fn a_chunk_is_checksummed_as_the_page_says() {
             };
             let validity_len = if chunk.null_count == 0 { 0 } else { section.row_count.div_ceil(8) };
             let len = (validity_len.next_multiple_of(64) + values_len.next_multiple_of(64)) as usize;
+            assert_eq!(chunk.byte_len, len as u64);
             let mut identity = Vec::new();
             identity.extend(header.store_id);
-            identity.extend(1u64.to_le_bytes());
+            identity.extend(header.commit.to_le_bytes());
             identity.extend(0u32.to_le_bytes());
             identity.extend(date.to_le_bytes());
             identity.extend(section.row_count.to_le_bytes());
@@ -388,7 +386,7 @@ fn a_chunk_is_checksummed_as_the_page_says() {
 fn the_page_shows_the_golden_store_as_it_is() {
     let page = page();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/v1/panel.store");
-    let bytes = fs::read(golden.join("catalog/0000000001")).unwrap();
+    let bytes = fs::read(named(&golden, "catalog/1")).unwrap();
     let dump = page.split("## An annotated header").nth(1).unwrap().split("\n## ").next().unwrap();
     let mut shown = 0;
     for line in dump.lines().filter_map(|line| line.strip_prefix("    ")) {
@@ -399,11 +397,11 @@ fn the_page_shows_the_golden_store_as_it_is() {
         assert_eq!(found, bytes[at..at + found.len()], "{line}");
         shown += found.len();
     }
-    assert_eq!(shown, 128);
+    assert_eq!(shown, 128 + 32);
     let current = fs::read_to_string(golden.join("CURRENT")).unwrap();
     let indented: String = current.lines().map(|line| format!("    {line}\n")).collect();
     assert!(page.contains(&indented), "CURRENT is shown as\n{indented}");
-    assert_eq!(Store::open(&golden).unwrap().id().to_le_bytes(), bytes[40..56]);
+    assert_eq!(Store::open(&golden).unwrap().id().to_le_bytes(), bytes[48..64]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use transect::storage::Disk;
 use transect::store::Collect;
 use transect::{Build, Error, Store, Update};
 
-use super::panels::{Place, assert_whole, copy_dir, entries, sections, small_panel, verify};
+use super::panels::{Place, assert_whole, copy_dir, entries, named, sections, small_panel, verify};
 
 /// A store of three versions, and what its CURRENT and LOCK were when each had gone live.
 fn three_versions() -> (Place, Vec<[Vec<u8>; 2]>) {
@@ -121,7 +121,7 @@ fn versions_of_which_only_lock_knows_are_asked_for() {
     let (place, then) = three_versions();
     fs::write(place.store().join("CURRENT"), &then[0][0]).unwrap();
     for version in [2, 3] {
-        fs::remove_file(place.store().join(format!("catalog/000000000{version}"))).unwrap();
+        fs::remove_file(named(&place.store(), &format!("catalog/{version}"))).unwrap();
     }
     let why = refusal(Update::new(place.store()).run());
     assert!(why.contains("restore version 3 from a copy, since it is not there any more, or live 1"), "{why}");

@@ -16,7 +16,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Store, Update};
 
-use super::panels::{Place, batch, copy_dir, entries, sections, small_panel, verify, write_parquet};
+use super::panels::{Place, batch, copy_dir, entries, named, sections, small_panel, verify, write_parquet};
 
 const EIO: i32 = 5;
 const ENOMEM: i32 = 12;
@@ -173,7 +173,7 @@ fn each_reading_that_fails_fails_the_run_or_changes_nothing() {
 /// What a store remembers of its files beside their rows.
 #[cfg(feature = "failpoints")]
 fn settings(store: &Store) -> serde_json::Value {
-    let catalog = fs::read(store.path().join(format!("catalog/{:010}", store.version()))).unwrap();
+    let catalog = fs::read(named(store.path(), &format!("catalog/{}", store.version()))).unwrap();
     let begins = b"{\"command\"";
     let start = catalog.windows(begins.len()).position(|bytes| bytes == begins).unwrap();
     serde_json::Deserializer::from_slice(&catalog[start..]).into_iter().next().unwrap().unwrap()

@@ -15,7 +15,10 @@ use transect::storage::{Disk, Operation};
 use transect::store::{Collect, CollectReport};
 use transect::{Build, Error, Store, Update};
 
-use super::panels::{Contents, Place, assert_whole, batch, copy_dir, entries, sections, small_panel, verify, workers};
+use super::panels::{
+    Contents, Place, assert_whole, batch, by_version, commits, copy_dir, entries, named, sections, small_panel, verify,
+    workers,
+};
 
 /// Publishes `count` versions of the small panel, each with other values. A build collects what nobody reads, so the
 /// readers that are returned keep them all.
@@ -109,7 +112,7 @@ fn nothing_is_seen_as_of_a_time_before_it_was_read() {
 fn a_forced_build_goes_on_with_the_store_unless_its_catalog_is_damaged() {
     let place = Place::new();
     let id = publish_versions(&place, 1)[0].id();
-    let catalog = place.store().join("catalog/0000000001");
+    let catalog = named(&place.store(), "catalog/1");
     let bytes = fs::read(&catalog).unwrap();
     fs::remove_file(&catalog).unwrap();
     fs::create_dir(&catalog).unwrap();
@@ -120,7 +123,7 @@ fn a_forced_build_goes_on_with_the_store_unless_its_catalog_is_damaged() {
     forced().unwrap();
     let store = Store::open(place.store()).unwrap();
     assert_eq!((store.id(), store.history().unwrap().len()), (id, 2));
-    let catalog = place.store().join("catalog/0000000002");
+    let catalog = named(&place.store(), "catalog/2");
     fs::write(&catalog, &bytes[..bytes.len() / 2]).unwrap();
     forced().unwrap();
     let store = Store::open(place.store()).unwrap();
@@ -168,18 +171,21 @@ fn the_newest_versions_stay_whole_and_nothing_is_left_of_the_others() {
     // Of each, a catalog, a source's tables, a segment and a chunk file.
     assert_eq!((report.files, report.bytes), (8, before - byte_len(&place)));
     assert_eq!((sections(&open(&place, 3)), sections(&open(&place, 4))), (right[2].clone(), right[3].clone()));
-    let names: Vec<String> = entries(&place.store()).into_iter().filter(|path| path.contains('/')).collect();
+    let names = entries(&place.store()).into_iter().filter(|path| path.contains('/'));
+    let commits = commits(&place.store());
+    let mut names: Vec<String> = names.map(|name| by_version(&commits, &name)).collect();
+    names.sort_unstable();
     assert_eq!(
         names,
         [
-            "catalog/0000000003",
-            "catalog/0000000003-0000",
-            "catalog/0000000004",
-            "catalog/0000000004-0000",
-            "segment/00000003-0000.arrow",
-            "segment/00000003.chunks",
-            "segment/00000004-0000.arrow",
-            "segment/00000004.chunks",
+            "catalog/3",
+            "catalog/3-0000",
+            "catalog/4",
+            "catalog/4-0000",
+            "segment/3-0000.arrow",
+            "segment/3.chunks",
+            "segment/4-0000.arrow",
+            "segment/4.chunks",
         ]
     );
     let gone = Store::open_version(place.store(), 2).unwrap_err();
@@ -242,20 +248,20 @@ fn a_version_is_as_old_as_its_end_so_that_any_instant_since_can_be_read() {
     held.extend(publish_versions(&place, 1));
     let instant = held[1].created_ns() + 50_000_000;
     drop(held);
-    assert_eq!(numbers(&collect(&place).older_than(hour()).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
+    assert_eq!(numbers(&collect(&place).keep_for(hour()).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
     let age = Duration::from_nanos((now - instant) as u64);
-    assert_eq!(numbers(&collect(&place).older_than(age).keep(3).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
+    assert_eq!(numbers(&collect(&place).keep_for(age).keep(3).run().unwrap()), [&[][..], &[], &[1, 2, 3]]);
     // Version 2 is older than that, but was live then.
-    assert_eq!(numbers(&collect(&place).older_than(age).run().unwrap()), [&[1][..], &[], &[2, 3]]);
+    assert_eq!(numbers(&collect(&place).keep_for(age).run().unwrap()), [&[1][..], &[], &[2, 3]]);
     assert_eq!(Store::open_as_of(place.store(), now).unwrap().version(), 3);
     assert_eq!(Store::open_as_of(place.store(), instant).unwrap().version(), 2);
-    assert_eq!(collect(&place).older_than(Duration::ZERO).run().unwrap().kept, [3]);
-    assert_eq!(collect(&place).older_than(Duration::MAX).run().unwrap().kept, [3]);
+    assert_eq!(collect(&place).keep_for(Duration::ZERO).run().unwrap().kept, [3]);
+    assert_eq!(collect(&place).keep_for(Duration::MAX).run().unwrap().kept, [3]);
 }
 
 #[test]
-fn a_version_that_never_became_live_goes_and_its_number_is_not_used_again() {
+fn a_version_that_never_became_live_goes() {
     let place = Place::new();
     drop(publish_versions(&place, 1));
     let right = sections(&open(&place, 1));
@@ -265,7 +271,7 @@ fn a_version_that_never_became_live_goes_and_its_number_is_not_used_again() {
     });
     small_panel(&place, 1);
     Build::new(place.source(), place.store()).workers(1).force(true).disk(disk).run().unwrap_err();
-    assert!(place.store().join("catalog/0000000002").exists());
+    assert!(named(&place.store(), "catalog/2").exists());
     assert_eq!(open(&place, 1).kept_versions().unwrap(), [1], "it cannot be opened");
     assert!(is_missing(Store::open_version(place.store(), 2)));
 
@@ -295,7 +301,7 @@ fn every_version_is_verified_and_what_they_share_is_read_once() {
     assert_eq!(verify(&live).sections, 3);
 
     // The section that version 3 replaced is version 2's alone.
-    let segment = place.store().join("segment/00000002-0000.arrow");
+    let segment = named(&place.store(), "segment/2-0000.arrow");
     let good = fs::read(&segment).unwrap();
     for at in 0..good.len() {
         let mut bad = good.clone();
@@ -303,15 +309,19 @@ fn every_version_is_verified_and_what_they_share_is_read_once() {
         fs::write(&segment, &bad).unwrap();
         let report = all(&Store::open(place.store()).unwrap());
         assert!(!report.damages.is_empty(), "byte {at}");
-        assert!(report.damages.iter().all(|damage| damage.contains("00000002-0000.arrow")), "{:?}", report.damages);
+        assert!(
+            report.damages.iter().all(|damage| damage.contains(&segment.display().to_string())),
+            "{:?}",
+            report.damages
+        );
     }
     assert_eq!(verify(&Store::open(place.store()).unwrap()).damages, Vec::<String>::new());
     fs::write(&segment, &good).unwrap();
-    let catalog = place.store().join("catalog/0000000003");
+    let catalog = named(&place.store(), "catalog/3");
     fs::write(&catalog, &fs::read(&catalog).unwrap()[..100]).unwrap();
     let report = all(&live);
     assert_eq!((report.versions, report.damages.len()), (vec![1, 2, 3, 4], 1));
-    assert!(report.damages[0].contains("catalog/0000000003"), "{:?}", report.damages);
+    assert!(report.damages[0].contains(&catalog.display().to_string()), "{:?}", report.damages);
 }
 
 /// Which segments a damaged catalog names, nobody knows; so none that it could name may go.
@@ -319,7 +329,7 @@ fn every_version_is_verified_and_what_they_share_is_read_once() {
 fn what_a_damaged_version_may_use_stays() {
     let place = Place::new();
     drop(publish_versions(&place, 3));
-    let catalog = place.store().join("catalog/0000000002");
+    let catalog = named(&place.store(), "catalog/2");
     let good = fs::read(&catalog).unwrap();
     fs::write(&catalog, &good[..good.len() / 2]).unwrap();
     let report = collect(&place).keep(2).run().unwrap();
@@ -338,7 +348,7 @@ fn what_a_damaged_version_may_use_stays() {
 fn a_damaged_live_version_stops_the_collector() {
     let place = Place::new();
     drop(publish_versions(&place, 2));
-    let catalog = place.store().join("catalog/0000000002");
+    let catalog = named(&place.store(), "catalog/2");
     let mut bytes = fs::read(&catalog).unwrap();
     bytes[100] ^= 1;
     fs::write(&catalog, &bytes).unwrap();

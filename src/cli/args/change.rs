@@ -8,8 +8,8 @@ use crate::source::{BadDates, Cast, Duplicates, Epoch, Ignore};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::super::groups::{Allowed, Limits, RUNNING, Running, Waiting};
-use super::super::words::{Names, at_least_one, one_of};
+use super::super::groups::{Allowed, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::words::{Names, one_of};
 use super::reading::Reading;
 
 /// Heading of options that decide how a store reads its files.
@@ -58,11 +58,8 @@ pub struct BuildArgs {
     #[command(flatten)]
     pub allowed: Allowed,
 
-    /// How many versions the store keeps when it is updated, the live one among them
-    ///
-    /// By default 7, or as many as the store that is replaced.
-    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
-    pub keep: Option<u32>,
+    #[command(flatten)]
+    pub keeping: Keeping,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB, and 64MiB at least
     ///

@@ -67,15 +67,15 @@ pub enum Command {
 
 /// Remove old versions of a store, and what only they use
 ///
-/// Without options, keeps as many versions as the store says (see `transect build --keep`). The live version stays, and
-/// so does one that a reader has open. A version that is removed cannot be read again; what it shares with others
-/// stays.
+/// Without options, keeps the versions that the store says (see `transect build --keep` and `--keep-for`). The live
+/// version stays, and so does one that a reader has open. A version that is removed cannot be read again; what it
+/// shares with others stays.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   transect gc panel.store --dry-run
   transect gc panel.store --keep 1
-  transect gc panel.store --older-than 30d --keep 3    # the newest 3 stay")]
+  transect gc panel.store --keep-for 30d --keep 3    # the newest 3 stay, however old")]
 pub struct GcArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -85,11 +85,11 @@ pub struct GcArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
     pub keep: Option<u32>,
 
-    /// Remove only versions that were replaced longer ago than this, such as 30d, 2w or 12h
+    /// Keep versions that were replaced no longer ago than this, such as 30d, 2w or 12h
     ///
-    /// The store can still be read --as-of any instant since. Without --keep, however many versions stay.
-    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
-    pub older_than: Option<Duration>,
+    /// The store can still be read --as-of any instant since. With --keep, whichever keeps more counts.
+    #[arg(long, alias = "older-than", value_name = "AGE", value_parser = quantity::age)]
+    pub keep_for: Option<Duration>,
 
     /// Which version is live, where CURRENT names another than the one that went live last
     ///

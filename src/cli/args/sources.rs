@@ -7,8 +7,8 @@ use crate::quantity;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::super::groups::{Allowed, RUNNING, Running, Waiting};
-use super::super::words::{at_least_one, one_of};
+use super::super::groups::{Allowed, Keeping, RUNNING, Running, Waiting};
+use super::super::words::one_of;
 use super::reading::Reading;
 use crate::Join;
 
@@ -78,9 +78,8 @@ pub struct AddArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// How many versions the store keeps from now on, the live one among them
-    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
-    pub keep: Option<u32>,
+    #[command(flatten)]
+    pub keeping: Keeping,
 
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use transect::{Build, Store};
 
-use super::super::panels::{Place, assert_whole, segment_path, small_panel, verify};
+use super::super::panels::{Place, assert_whole, named, segment_path, small_panel, verify};
 use super::super::scene::Random;
 use super::answers::Answers;
 use super::cases;
@@ -20,19 +20,14 @@ struct Versions {
 /// The second version of the small panel, and its files, which are as long as those of the first.
 fn two_versions() -> (Place, Vec<Versions>) {
     let place = Place::in_memory();
-    let names = |version: u64| {
-        let segment = |ending: &str| format!("segment/{version:08}{ending}");
-        ["CURRENT".to_owned(), format!("catalog/{version:010}"), segment("-0000.arrow"), segment(".chunks")]
-    };
     let mut before = Vec::new();
     for (salt, version) in [(0, 1), (1, 2)] {
         small_panel(&place, salt);
         Build::new(place.source(), place.store()).workers(1).force(true).keep(1).run().unwrap();
-        let read = |name: String| {
-            let path = place.store().join(name);
-            (fs::read(&path).unwrap(), path)
-        };
-        let files = names(version).map(read);
+        let of_version = |name: &str| named(&place.store(), &name.replace('N', &version.to_string()));
+        let [catalog, segment, chunks] = ["catalog/N", "segment/N-0000.arrow", "segment/N.chunks"].map(of_version);
+        let files =
+            [place.store().join("CURRENT"), catalog, segment, chunks].map(|path| (fs::read(&path).unwrap(), path));
         if version == 1 {
             before = files.map(|(bytes, _)| bytes).into();
             continue;
@@ -47,7 +42,7 @@ fn two_versions() -> (Place, Vec<Versions>) {
 #[test]
 fn blocks_out_of_place_of_another_day_or_of_zeros_give_the_right_answer_or_an_error() {
     let (place, files) = two_versions();
-    assert!(segment_path(&place.store()).ends_with("00000002-0000.arrow"));
+    assert_eq!(segment_path(&place.store()), named(&place.store(), "segment/2-0000.arrow"));
     let answers = Answers::of(&Store::open(place.store()).unwrap());
     let mut random = Random::new(0);
     let mut damaged = 0;

@@ -8,10 +8,10 @@ use transect::format::Header;
 use transect::storage::Access;
 use transect::{Error, Store};
 
-use super::super::panels::{Place, copy_dir, segment_path, verify};
+use super::super::panels::{Place, copy_dir, named, segment_path, verify};
 use super::super::scene::seed;
 use super::answers::Answers;
-use super::{cases, catalog_path, small_store};
+use super::{cases, catalog_path, files_of, small_store};
 
 #[test]
 fn every_flipped_byte_of_a_catalog_gives_the_right_answer_or_an_error() {
@@ -83,7 +83,7 @@ fn every_flipped_byte_of_current_is_refused() {
 #[test]
 fn every_flipped_bit_and_every_cut_of_a_chunk_file_is_an_error_and_seen_by_verify() {
     let (place, answers) = small_store();
-    let path = place.store().join("segment/00000001.chunks");
+    let path = named(&place.store(), "segment/1.chunks");
     let good = fs::read(&path).unwrap();
     let flips = (0..8 * good.len()).map(|bit| flipped(&good, bit));
     let cuts = (0..good.len()).map(|len| good[..len].to_vec());
@@ -150,9 +150,7 @@ fn flipped_bits_of_a_golden_store_give_the_right_answer_or_an_error() {
     let store = Store::open(place.store()).unwrap();
     let answers = Answers::of(&store);
     let files: Vec<(PathBuf, Vec<u8>)> =
-        ["CURRENT", "LOCK", "catalog/0000000001", "segment/00000001-0000.arrow", "segment/00000001.chunks"]
-            .map(|name| (place.store().join(name), fs::read(golden.join(name)).unwrap()))
-            .into();
+        files_of(&place.store()).map(|path| (path.clone(), fs::read(path).unwrap())).into();
     let bits: Vec<(usize, usize)> = files
         .iter()
         .enumerate()

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
-use bytemuck::bytes_of;
+use bytemuck::{bytes_of, cast_slice};
 use transect::error::Damage;
 use transect::format::{
-    BatchRecord, Current, Header, MAGIC, PartRecord, SOURCE_MAGIC, SourceRecord, TABLE_COUNT, Table, checksum,
-    parse_header, table,
+    BatchRecord, Current, Directory, FOR_NOBODY, FOR_READERS, Header, MAGIC, PartRecord, SOURCE_MAGIC, SourceRecord,
+    TABLE_COUNT, Table, TableRef, checksum, parse_header, table,
 };
 use transect::progress::Silent;
 use transect::storage::Access;
@@ -19,8 +19,8 @@ use transect::{Build, Date, Error, Store, Transpose, Update, verify_source};
 
 use self::answers::{Answers, matrix};
 use super::panels::{
-    Contents, Place, assert_whole, batch, contents, copy_dir, sections, segment_path, setting, small_panel, verify,
-    workers,
+    Contents, Place, assert_whole, batch, contents, copy_dir, named, sections, segment_path, setting, small_panel,
+    verify, workers,
 };
 
 mod answers;
@@ -44,11 +44,18 @@ fn small_store() -> (Place, Answers) {
 }
 
 fn catalog_path(place: &Place) -> PathBuf {
-    place.store().join("catalog/0000000001")
+    named(&place.store(), "catalog/1")
 }
 
 fn tables_path(place: &Place) -> PathBuf {
-    place.store().join("catalog/0000000001-0000")
+    named(&place.store(), "catalog/1-0000")
+}
+
+/// The files of a store of one version, those that damage is tried on.
+fn files_of(store: &Path) -> [PathBuf; 5] {
+    let [catalog, segment, chunks] =
+        ["catalog/1", "segment/1-0000.arrow", "segment/1.chunks"].map(|name| named(store, name));
+    [store.join("CURRENT"), store.join("LOCK"), catalog, segment, chunks]
 }
 
 /// Puts these tables of the only source in place of its own, and has the catalog name them.
@@ -58,7 +65,7 @@ fn put_tables(place: &Place, tables: &[u8]) {
     let header = parse_header(&catalog, MAGIC).unwrap();
     let mut sources: Vec<SourceRecord> = table(&catalog, &header, Table::Sources).unwrap().to_vec();
     sources[0].header_checksum = u64::from_le_bytes(tables[size_of::<Header>() - 8..][..8].try_into().unwrap());
-    fs::write(catalog_path(place), with_table(&catalog, Table::Sources, bytemuck::cast_slice(&sources))).unwrap();
+    put_catalog(place, &with_table(&catalog, Table::Sources, cast_slice(&sources)));
 }
 
 /// Where the values of each part of the only source lie, by date.
@@ -211,9 +218,9 @@ fn the_segment_of_another_store_is_refused() {
 fn the_catalog_of_a_twin_does_not_fit_its_twin() {
     let (place, _) = small_store();
     let bytes = fs::read(catalog_path(&place)).unwrap();
-    let mut header: Header = parse_header(&bytes, MAGIC).unwrap();
+    let Directory { mut header, listed, .. } = parse_header(&bytes, MAGIC).unwrap();
     header.store_id[0] ^= 1;
-    fs::write(catalog_path(&place), with_header(&bytes, header)).unwrap();
+    put_catalog(&place, &with_header(&bytes, header, &listed));
     refused_everywhere(&Store::open(place.store()).unwrap());
 }
 
@@ -242,7 +249,7 @@ fn what_is_missing_is_named() {
     assert!(verify(&opened).damages[0].contains("not there"));
 
     let store = copy("chunks-are-missing");
-    let chunks = store.join("segment/00000001.chunks");
+    let chunks = named(&store, "segment/1.chunks");
     fs::remove_file(&chunks).unwrap();
     match Store::open(&store).unwrap().section(answers.dates[0]) {
         Err(Error::Corrupt { path, .. }) => assert_eq!(path, chunks),
@@ -250,7 +257,7 @@ fn what_is_missing_is_named() {
     }
 
     let store = copy("tables-are-missing");
-    let tables = store.join("catalog/0000000001-0000");
+    let tables = named(&store, "catalog/1-0000");
     fs::remove_file(&tables).unwrap();
     match Store::open(&store).unwrap().section(answers.dates[0]) {
         Err(Error::Corrupt { path, .. }) => assert_eq!(path, tables),
@@ -258,21 +265,31 @@ fn what_is_missing_is_named() {
     }
 
     let store = copy("catalog-is-missing");
-    fs::remove_file(store.join("catalog/0000000001")).unwrap();
-    corrupt(Store::open(&store), &store.join("catalog/0000000001"));
+    let catalog = named(&store, "catalog/1");
+    fs::remove_file(&catalog).unwrap();
+    corrupt(Store::open(&store), &catalog);
 
     let store = copy("current-is-empty");
     fs::write(store.join("CURRENT"), "").unwrap();
     corrupt(Store::open(&store), &store.join("CURRENT"));
 
-    let store = copy("current-names-another-version");
-    fs::write(store.join("CURRENT"), Current { version: 7 }.encode()).unwrap();
-    corrupt(Store::open(&store), &store.join("catalog/0000000007"));
+    let right = Current::parse(&fs::read(place.store().join("CURRENT")).unwrap()).unwrap();
+    for wrong in [
+        Current { commit: 7, ..right },
+        Current { version: 7, ..right },
+        Current { header_checksum: right.header_checksum ^ 1, ..right },
+    ] {
+        let store = copy("current-names-another");
+        fs::write(store.join("CURRENT"), wrong.encode()).unwrap();
+        corrupt(Store::open(&store), &store.join(format!("catalog/{:016x}", wrong.commit)));
+        fs::remove_dir_all(&store).unwrap();
+    }
 
-    let store = copy("catalog-is-another-version");
-    fs::rename(store.join("catalog/0000000001"), store.join("catalog/0000000007")).unwrap();
-    fs::write(store.join("CURRENT"), Current { version: 7 }.encode()).unwrap();
-    corrupt(Store::open(&store), &store.join("catalog/0000000007"));
+    let store = copy("catalog-is-anothers");
+    let other = store.join("catalog/0000000000000007");
+    fs::rename(named(&store, "catalog/1"), &other).unwrap();
+    fs::write(store.join("CURRENT"), Current { commit: 7, ..right }.encode()).unwrap();
+    corrupt(Store::open(&store), &other);
 
     let store = copy("current-is-of-the-future");
     fs::write(store.join("CURRENT"), "transect store 2\nversion 1\nchecksum 0000000000000000\n").unwrap();
@@ -282,10 +299,10 @@ fn what_is_missing_is_named() {
     }
 
     let store = copy("catalog-is-of-the-future");
-    let path = store.join("catalog/0000000001");
+    let path = named(&store, "catalog/1");
     let bytes = fs::read(&path).unwrap();
-    let header = Header { format_version: 2, ..parse_header(&bytes, MAGIC).unwrap() };
-    fs::write(&path, with_header(&bytes, header)).unwrap();
+    let Directory { header, listed, .. } = parse_header(&bytes, MAGIC).unwrap();
+    fs::write(&path, with_header(&bytes, Header { format_version: 2, ..header }, &listed)).unwrap();
     assert!(matches!(Store::open(&store), Err(Error::WrongVersion { found: 2, supported: 1, .. })));
 
     let store = copy("current-is-missing");
@@ -320,15 +337,15 @@ fn a_catalog_of_wrong_numbers_with_right_checksums_never_panics() {
     let (place, answers) = small_store();
     each_file(&place, |good, put| {
         let header = parse_header(good, magic_of(good)).unwrap();
-        for number in 0..TABLE_COUNT {
-            let place_of_table = header.tables[number];
+        for kind in Table::ALL {
+            let place_of_table = header.place(kind);
             let start = place_of_table.offset as usize;
             let content = &good[start..start + place_of_table.byte_len as usize];
             for at in 0..content.len() {
                 for change in [0x01, 0x80, 0xff, 0x7f ^ content[at]] {
                     let mut changed = content.to_vec();
                     changed[at] ^= change;
-                    put(&with_table_number(good, number, &changed));
+                    put(&with_table(good, kind, &changed));
                     if let Ok(store) = Store::open(place.store()) {
                         ask_all(&store, &answers);
                     }
@@ -343,11 +360,11 @@ fn a_catalog_whose_tables_end_early_never_panics() {
     let (place, answers) = small_store();
     each_file(&place, |good, put| {
         let header = parse_header(good, magic_of(good)).unwrap();
-        for number in 0..TABLE_COUNT {
-            let start = header.tables[number].offset as usize;
-            let len = header.tables[number].byte_len as usize;
+        for kind in Table::ALL {
+            let start = header.place(kind).offset as usize;
+            let len = header.place(kind).byte_len as usize;
             for kept in (0..len).filter(|kept| kept % 4 == 0 || *kept < 9) {
-                put(&with_table_number(good, number, &good[start..start + kept]));
+                put(&with_table(good, kind, &good[start..start + kept]));
                 if let Ok(store) = Store::open(place.store()) {
                     ask_all(&store, &answers);
                 }
@@ -359,8 +376,8 @@ fn a_catalog_whose_tables_end_early_never_panics() {
 /// Calls `change` with the bytes of the catalog, and with those of the source's tables; `put` puts others in their place.
 fn each_file(place: &Place, change: impl Fn(&[u8], &dyn Fn(&[u8]))) {
     let (catalog, tables) = (fs::read(catalog_path(place)).unwrap(), fs::read(tables_path(place)).unwrap());
-    change(&catalog, &|bytes| fs::write(catalog_path(place), bytes).unwrap());
-    fs::write(catalog_path(place), &catalog).unwrap();
+    change(&catalog, &|bytes| put_catalog(place, bytes));
+    put_catalog(place, &catalog);
     change(&tables, &|bytes| put_tables(place, bytes));
 }
 
@@ -384,26 +401,67 @@ fn magic_of(tables: &[u8]) -> [u8; 8] {
 
 /// `catalog` with `content` in place of a table, and all checksums right. The content may be shorter.
 fn with_table(catalog: &[u8], which: Table, content: &[u8]) -> Vec<u8> {
-    with_table_number(catalog, which as usize, content)
-}
-
-fn with_table_number(catalog: &[u8], number: usize, content: &[u8]) -> Vec<u8> {
-    let mut header = parse_header(catalog, magic_of(catalog)).unwrap();
-    let place = &mut header.tables[number];
+    let Directory { header, mut listed, .. } = parse_header(catalog, magic_of(catalog)).unwrap();
+    let place = listed.iter_mut().find(|table| table.kind == which as u32).unwrap();
     let mut bytes = catalog.to_vec();
     bytes[place.offset as usize..][..content.len()].copy_from_slice(content);
     place.byte_len = content.len() as u64;
     place.checksum = checksum(content);
-    with_header(&bytes, header)
+    with_header(&bytes, header, &listed)
 }
 
-/// `catalog` with another header, whose checksum is put right.
-fn with_header(catalog: &[u8], mut header: Header) -> Vec<u8> {
-    let len = size_of::<Header>();
-    header.checksum = checksum(&bytes_of(&header)[..len - 8]);
+/// `catalog` with another header and directory, whose checksum is put right.
+fn with_header(catalog: &[u8], mut header: Header, listed: &[TableRef]) -> Vec<u8> {
+    let (len, directory) = (size_of::<Header>(), cast_slice(listed));
+    header.table_count = listed.len() as u32;
+    header.checksum = checksum(&[&bytes_of(&header)[..len - 8], directory].concat());
     let mut bytes = catalog.to_vec();
     bytes[..len].copy_from_slice(bytes_of(&header));
+    bytes[len..len + directory.len()].copy_from_slice(directory);
     bytes
+}
+
+/// Puts another catalog in place of the live one, and has CURRENT name it.
+fn put_catalog(place: &Place, catalog: &[u8]) {
+    fs::write(catalog_path(place), catalog).unwrap();
+    let path = place.store().join("CURRENT");
+    let current = Current::parse(&fs::read(&path).unwrap()).unwrap();
+    let header_checksum = u64::from_le_bytes(catalog[size_of::<Header>() - 8..][..8].try_into().unwrap());
+    fs::write(path, Current { header_checksum, ..current }.encode()).unwrap();
+}
+
+/// Of two transects, the older may meet what the newer added.
+#[test]
+fn an_unknown_table_is_passed_over_unless_a_reader_must_know_it() {
+    let (place, answers) = small_store();
+    let good = fs::read(catalog_path(&place)).unwrap();
+    let Directory { header, listed, .. } = parse_header(&good, MAGIC).unwrap();
+    let added = |kind: u32, needed: u32| {
+        let table = TableRef { kind, needed, offset: 1 << 8, byte_len: 0, checksum: checksum(&[]) };
+        put_catalog(&place, &with_header(&good, header, &[&listed[..], &[table]].concat()));
+        Store::open(place.store())
+    };
+    for kind in [TABLE_COUNT as u32, u32::MAX] {
+        let store = added(kind, FOR_NOBODY).unwrap();
+        assert_eq!(sections(&store), answers.sections);
+        assert_whole(&store);
+        for needed in [FOR_READERS, 2, u32::MAX] {
+            let why = added(kind, needed).unwrap_err();
+            assert!(matches!(why, Error::UnknownTable { .. }), "{why:?}");
+            let right = format!(
+                "{} has a table of kind {kind}, which this transect does not know and must; use the transect that wrote \
+                 it, or a newer one",
+                catalog_path(&place).display()
+            );
+            assert_eq!(why.to_string(), right);
+        }
+    }
+    // A table is listed once.
+    assert!(matches!(added(Table::Dates as u32, FOR_READERS), Err(Error::Corrupt { .. })));
+    let table = TableRef { kind: 99, needed: FOR_NOBODY, offset: 0, byte_len: 8, checksum: 1 };
+    put_catalog(&place, &with_header(&good, header, &[&listed[..], &[table]].concat()));
+    let damages = verify(&Store::open(place.store()).unwrap()).damages;
+    assert!(damages[0].contains("table of kind 99"), "{damages:?}");
 }
 
 #[test]
@@ -414,8 +472,8 @@ fn what_is_wrong_with_one_segment_hides_nothing_that_is_wrong_with_another() {
     let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240105"]));
     place.add("new", &batch(&[("date", dates)]));
     assert!(Update::new(place.store()).run().unwrap().published);
-    let segment = |name: &str| place.store().join("segment").join(name);
-    let (first, second) = (segment("00000001-0000.arrow"), segment("00000002-0000.arrow"));
+    let segment = |name: &str| named(&place.store(), name);
+    let (first, second) = (segment("segment/1-0000.arrow"), segment("segment/2-0000.arrow"));
     let store = Store::open(place.store()).unwrap();
     assert_eq!(store.info().unwrap().segments, 2);
     let mut bytes = fs::read(&first).unwrap();
@@ -443,7 +501,7 @@ fn all_that_is_damaged_is_named_with_its_place() {
     for (path, magic, which) in [(catalog, MAGIC, Table::Settings), (tables_path(&place), SOURCE_MAGIC, Table::Files)] {
         let mut bytes = fs::read(&path).unwrap();
         let header = parse_header(&bytes, magic).unwrap();
-        bytes[header.tables[which as usize].offset as usize] ^= 1;
+        bytes[header.place(which).offset as usize] ^= 1;
         fs::write(&path, bytes).unwrap();
     }
     let damages = verify(&Store::open(place.store()).unwrap()).damages;
@@ -492,20 +550,19 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
     let place = Place::new();
     small_panel(&place, 0);
     place.build();
-    for name in [
-        "CURRENT",
-        "catalog/0000000001",
-        "catalog/0000000001-0000",
-        "segment/00000001-0000.arrow",
-        "segment/00000001.chunks",
-    ] {
+    let files = files_of(&place.store());
+    for file in [&files[..], &[tables_path(&place)]].concat() {
+        let name = file.strip_prefix(place.store()).unwrap();
+        if name == Path::new("LOCK") {
+            continue;
+        }
         let copy = place.path("copy");
         copy_dir(&place.store(), &copy);
         let path = copy.join(name);
         fs::remove_file(&path).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
         let read = Store::open(&copy).and_then(|store| store.section(store.dates()?[0])?.batch());
-        assert!(matches!(read, Err(Error::Io { path: named, .. }) if named == path), "{name}");
+        assert!(matches!(read, Err(Error::Io { path: named, .. }) if named == path), "{}", name.display());
         fs::remove_dir_all(&copy).unwrap();
     }
 }

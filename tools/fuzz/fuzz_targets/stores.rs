@@ -9,8 +9,14 @@ use transect::Store;
 use transect::progress::Silent;
 use transect::workers::Workers;
 
-const FILES: [&str; 5] =
-    ["CURRENT", "LOCK", "catalog/0000000001", "segment/00000001-0000.arrow", "segment/00000001.chunks"];
+const FILES: [&str; 6] = [
+    "CURRENT",
+    "LOCK",
+    "catalog/0000000000000003",
+    "catalog/0000000000000003-0000",
+    "segment/0000000000000003-0000.arrow",
+    "segment/0000000000000003.chunks",
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((which, bytes)) = bytes.split_first() else { return };
