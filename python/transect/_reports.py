@@ -203,6 +203,7 @@ class StoreInfo(Report):
     live_version: int
     kept_versions: list[int]
     keep: int
+    keep_for_seconds: int
     created_ns: int
     id: str
     rows: int
