@@ -84,6 +84,12 @@ impl Options {
         Ok(self.parsed("wait", quantity::duration)?.unwrap_or_default())
     }
 
+    /// An age in words, or in seconds.
+    fn age(&self, name: &str) -> PyResult<Option<Duration>> {
+        let seconds = self.number(name).map(Duration::from_secs);
+        Ok(self.parsed(name, quantity::age)?.or(seconds))
+    }
+
     fn casts(&self) -> PyResult<Vec<Cast>> {
         let casts = self.texts("casts").into_iter().map(|cast| cast.parse::<Cast>());
         casts.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("casts: {why}")))
@@ -150,6 +156,9 @@ macro_rules! common {
         }
         if let Some(versions) = $options.number("keep") {
             $builder = $builder.keep(versions as u32);
+        }
+        if let Some(age) = $options.age("keep_for")? {
+            $builder = $builder.keep_for(age);
         }
     };
 }
@@ -264,11 +273,8 @@ pub fn gc(py: Python<'_>, store: PathBuf, options: &str) -> PyResult<String> {
     if let Some(versions) = options.number("keep") {
         collect = collect.keep(versions as u32);
     }
-    if let Some(age) = options.parsed("older_than", quantity::age)? {
+    if let Some(age) = options.age("older_than")? {
         collect = collect.keep_for(age);
-    }
-    if let Some(seconds) = options.number("older_than") {
-        collect = collect.keep_for(Duration::from_secs(seconds));
     }
     if let Some(version) = options.number("live") {
         collect = collect.live(version);

@@ -96,6 +96,54 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
     assert transect.open(store).verify() and transect.gc(store, keep=1).versions == [1]
 
 
+def test_a_store_keeps_versions_by_age_from_the_update_on_that_says_so(source, tmp_path):
+    folder, store = tmp_path / "features", tmp_path / "s"
+    shutil.copytree(source, folder)
+    table = pq.read_table(folder / "BRK.B.parquet")
+
+    def night(close, **options):
+        pq.write_table(table.set_column(1, "close", pa.array([close, close])), folder / "BRK.B.parquet")
+        transect.update(store, **options)
+        return transect.open(store).info()
+
+    transect.build(folder, store, keep=1)
+    assert night(1.0).kept_versions == [2]
+    info = night(2.0, keep_for=datetime.timedelta(days=30))
+    assert (info.keep, info.keep_for_seconds, info.kept_versions) == (1, 30 * 24 * 3600, [2, 3])
+    assert night(3.0).kept_versions == [2, 3, 4]
+    assert night(4.0, keep_for="0h").kept_versions == [5]
+    with pytest.raises(ValueError, match='keep_for: "soon" is no age'):
+        transect.update(store, keep_for="soon")
+
+
+def test_of_several_sources_those_that_are_named_change(source, tmp_path):
+    folders = [tmp_path / name for name in ("features", "value")]
+    for folder in folders:
+        shutil.copytree(source, folder)
+    store = tmp_path / "s"
+    transect.build(folders[0], store)
+    command = [sys.executable, "-c", "import transect._transect as t; t.main()"]
+    adding = ["source", "add", store, folders[1], "--prefix", "v_"]
+    subprocess.run([*command, *adding], check=True, capture_output=True)
+    table = pq.read_table(source / "BRK.B.parquet")
+    for folder in folders:
+        pq.write_table(table.set_column(1, "close", pa.array([7.0, 8.0])), folder / "BRK.B.parquet")
+
+    def values():
+        opened = transect.open(store)
+        return [opened.matrix(name, stocks=["BRK.B"]).values[:2, 0].tolist() for name in ("close", "v_close")]
+
+    assert transect.update(store, sources="value").restated == 2
+    assert values() == [[20.0, 21.0], [7.0, 8.0]]
+    assert transect.update(store).restated == 2
+    assert values() == [[7.0, 8.0], [7.0, 8.0]]
+    rows = table.slice(0, 1).set_column(1, "close", pa.array([9.0])).append_column("ts_code", pa.array(["BRK.B"]))
+    with pytest.raises(transect.Refused):
+        transect.append(store, rows)
+    transect.append(store, rows, source="features")
+    assert values() == [[9.0, 8.0], [7.0, 8.0]]
+
+
 def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path):
     folder = tmp_path / "features"
     shutil.copytree(source, folder)

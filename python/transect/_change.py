@@ -24,6 +24,9 @@ def _options(given: dict[str, Any]) -> str:
     for name in ("memory", "max_restated", "max_skipped"):
         if name in options:
             options[name] = str(options[name])
+    for name in ("keep_for", "older_than"):
+        if isinstance(age := options.get(name), datetime.timedelta):
+            options[name] = int(age.total_seconds())
     if casts := options.get("casts"):
         options["casts"] = [f"{column}={kind}" for column, kind in casts.items()]
     for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "sources", "allow"):
@@ -62,6 +65,7 @@ def build(
     strict: bool = False,
     force: bool = False,
     keep: int | None = None,
+    keep_for: datetime.timedelta | str | None = None,
     allow: Sequence[str] = (),
     max_skipped: int | str | None = None,
     memory: int | str | None = None,
@@ -115,6 +119,7 @@ def update(
     max_restated: int | str | None = None,
     max_skipped: int | str | None = None,
     keep: int | None = None,
+    keep_for: datetime.timedelta | str | None = None,
     allow: Sequence[str] = (),
     memory: int | str | None = None,
     threads: int | None = None,
@@ -125,7 +130,8 @@ def update(
 
     Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
     `prune`. `folder` is where the files of a source are from now on, if elsewhere.
-    `max_restated` is how many rows may differ from before, as 100 or `"5%"`; `keep` how many versions the store keeps.
+    `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
+    and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
     published. Raises Locked while another process writes, after `wait`.
 
@@ -153,6 +159,7 @@ def append(
     exclude: Sequence[str] = (),
     max_restated: int | str | None = None,
     keep: int | None = None,
+    keep_for: datetime.timedelta | str | None = None,
     allow: Sequence[str] = (),
     memory: int | str | None = None,
     threads: int | None = None,
@@ -240,16 +247,15 @@ def gc(
     wait: str | None = None,
 ) -> CollectReport:
     """Removes versions but the last `keep`, or those that were replaced longer ago than `older_than` (a timedelta, or
-    `"30d"`), and what only they use. A version that somebody has open stays. `live` makes an older version live again,
-    and removes those after it. A dry run only tells.
+    `"30d"`), and what only they use. A version that somebody has open stays. `live` says which version is live where a
+    copy of the store's CURRENT was put back, which hides newer ones. A dry run only tells.
 
     >>> changed = transect.append("panel.store", later)
     >>> store.close()
     >>> transect.gc("panel.store", keep=1).kept
     [2]
     """
-    age = int(older_than.total_seconds()) if isinstance(older_than, datetime.timedelta) else older_than
-    given = {"keep": keep, "older_than": age, "live": live, "dry_run": dry_run, "wait": wait}
+    given = {"keep": keep, "older_than": older_than, "live": live, "dry_run": dry_run, "wait": wait}
     return CollectReport(json.loads(_transect.gc(_path(store), _options(given))))
 
 
