@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
-    StringArray, TimestampMicrosecondArray, UInt8Array, UInt64Array, cast::AsArray,
+    StringArray, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, cast::AsArray,
 };
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -72,6 +72,7 @@ fn columns(numbers: &[u64], nulls: &[bool], texts: &StringArray) -> Vec<OutputCo
         stored(times, zone),
         stored(DictionaryArray::<Int32Type>::new(codes.clone(), Arc::new(texts.clone())), DataType::LargeUtf8),
         stored(DictionaryArray::<Int32Type>::new(codes, Arc::new(values)), DataType::Binary),
+        stored(some().map(|n| n.map(|n| (n >> 32) as u32)).collect::<UInt32Array>(), DataType::UInt32),
     ]
 }
 
@@ -113,6 +114,9 @@ proptest! {
         let Some(Statistics::Int64(unsigned)) = footer.row_group(0).column(6).statistics() else { panic!("no integers") };
         prop_assert_eq!(unsigned.min_opt().map(|n| *n as u64), valid().min());
         prop_assert_eq!(unsigned.max_opt().map(|n| *n as u64), valid().max());
+        let Some(Statistics::Int32(short)) = footer.row_group(0).column(13).statistics() else { panic!("no integers") };
+        prop_assert_eq!(short.min_opt().map(|n| *n as u32), valid().map(|n| (n >> 32) as u32).min());
+        prop_assert_eq!(short.max_opt().map(|n| *n as u32), valid().map(|n| (n >> 32) as u32).max());
     }
 }
 
