@@ -99,7 +99,7 @@ pub mod workers;
 pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join, Kept, KeptRows,
-    Limit, RestatedColumn, RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
+    Limit, RestatedColumn, Restore, RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use key::{Date, StockId};
 pub use store::{Request, Selection, Store};

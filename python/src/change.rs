@@ -13,7 +13,7 @@ use transect::source::{Cast, Ignore, OptionChanges, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
-use transect::{Append, Build, Guard, Limit, Selection, Shape, Transpose, Update, quantity};
+use transect::{Append, Build, Guard, Limit, Restore, Selection, Shape, Transpose, Update, quantity};
 
 use super::capsule::batches;
 use super::fault::way_out;
@@ -187,6 +187,7 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         .options(options.changes()?)
         .prune(options.flag("prune"))
         .check_content(options.flag("check_content"))
+        .reread(options.flag("reread"))
         .sources(options.texts("sources"))
         .dry_run(options.flag("dry_run"));
     common!(update, options);
@@ -226,6 +227,26 @@ pub fn append(
         append = append.max_restated(most);
     }
     Ok(told(watched(py, progress.as_ref(), |observer| append.observer(observer).run())?))
+}
+
+#[pyfunction]
+pub fn restore(
+    py: Python<'_>,
+    store: PathBuf,
+    version: u64,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut restore =
+        Restore::new(store, version).allow(options.allowed()?).wait(options.wait()?).dry_run(options.flag("dry_run"));
+    if let Some(count) = options.number("threads") {
+        restore = restore.workers(count as usize);
+    }
+    if let Some(most) = options.read::<Limit>("max_restated")? {
+        restore = restore.max_restated(most);
+    }
+    Ok(told(watched(py, progress.as_ref(), |observer| restore.observer(observer).run())?))
 }
 
 #[pyfunction]

@@ -97,6 +97,25 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
     assert transect.open(store).verify() and transect.gc(store, keep=1).versions == [1]
 
 
+def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source, tmp_path):
+    folder, store = tmp_path / "features", tmp_path / "s"
+    shutil.copytree(source, folder)
+    transect.build(folder, store)
+    table = pq.read_table(folder / "BRK.B.parquet")
+    pq.write_table(table.set_column(1, "close", pa.array([5.0, 21.0])), folder / "BRK.B.parquet")
+    transect.update(store)
+    report = transect.restore(store, 1)
+    assert (report.restored, report.restated, report.version, report.written_bytes) == (1, 1, 3, 0)
+    assert transect.open(store).matrix("close").values[0, 2] == 20.0
+    assert [entry.command for entry in transect.open(store).log()] == ["build", "update", "restore 1"]
+    assert not transect.update(store).published
+    assert transect.update(store, reread=True, dry_run=True).restated == 1
+    with pytest.raises(transect.NotFound, match="version 9 of .* not found; versions 1, 2 and 3 are kept"):
+        transect.restore(store, 9)
+    with pytest.raises(transect.Guarded, match="1 of 9 rows would be restated or removed; at most 0 may be"):
+        transect.restore(store, 2, max_restated=0)
+
+
 def test_a_store_keeps_versions_by_age_from_the_update_on_that_says_so(source, tmp_path):
     folder, store = tmp_path / "features", tmp_path / "s"
     shutil.copytree(source, folder)

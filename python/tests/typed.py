@@ -50,6 +50,7 @@ built = transect.build("features", "panel.store", casts={"volume": "float64"}, m
 assert_type(built, transect.BuildReport)
 assert_type(built.rows, int)
 assert_type(built.first_date, datetime.date | None)
+assert_type(transect.restore(store, 1, dry_run=True), transect.UpdateReport)
 assert_type(transect.update(store, max_restated="5%", allow=["missing-files"], progress=True), transect.UpdateReport)
 assert_type(transect.append(store, pl.DataFrame()), transect.UpdateReport)
 assert_type(transect.append("panel.store", ["20240105.parquet"], dry_run=True).added, int)

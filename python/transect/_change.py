@@ -104,6 +104,7 @@ def update(
     folder: Path | None = None,
     prune: bool = False,
     check_content: bool = False,
+    reread: bool = False,
     dry_run: bool = False,
     ignore: str | Sequence[str] = (),
     date_column: str | Sequence[str] | None = None,
@@ -130,6 +131,7 @@ def update(
 
     Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
     `prune`. `folder` is where the files of a source are from now on, if elsewhere.
+    `reread` reads every file, also one that did not change, as after a `restore`.
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
     and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
@@ -193,6 +195,33 @@ def append(
     if not is_files and report.skipped:
         raise Refused(f"the frame {told(report.skipped[0])}")
     return finish(report, "append")
+
+
+def restore(
+    store: Path | Store,
+    version: int,
+    *,
+    dry_run: bool = False,
+    max_restated: int | str | None = None,
+    allow: Sequence[str] = (),
+    threads: int | None = None,
+    wait: str | None = None,
+    progress: Progress = None,
+) -> UpdateReport:
+    """Makes the rows, columns and sources of an older version those of the next one, which shares its bytes.
+
+    Its rows stand until their files change, or an `update` has `reread=True`. Raises NotFound where the store keeps no
+    such version, and Guarded where the outcome looks broken; then nothing is published.
+
+    >>> changed = transect.append("panel.store", later)
+    >>> report = transect.restore("panel.store", changed.version - 1)
+    >>> report.restored, report.removed == changed.added, report.version == changed.version + 1
+    (1, True, True)
+    """
+    given = {name: value for name, value in locals().items() if name not in ("store", "version", "progress")}
+    with watcher(progress) as watch:
+        report = _transect.restore(_path(store), version, _options(given), watch)
+    return finish(UpdateReport(json.loads(report)), "restore")
 
 
 def transpose(

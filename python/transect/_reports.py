@@ -85,6 +85,7 @@ class UpdateReport(Report):
     version: int
     published: bool
     dry_run: bool
+    restored: int | None
     refused: str | None
     guards: list[Any]
     max_skipped: str | None

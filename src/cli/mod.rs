@@ -16,6 +16,7 @@ mod groups;
 mod info;
 mod log;
 mod output;
+mod restore;
 mod rows;
 mod show;
 mod skips;
@@ -49,6 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(args) => ("build", args.store.clone(), args.running.json),
         Command::Update(args) => ("update", args.store.clone(), args.running.json),
         Command::Append(args) => ("append", args.store.clone(), args.running.json),
+        Command::Restore(args) => ("restore", args.store.clone(), args.running.json),
         Command::Source(args) => match &args.what {
             SourceCommand::Add(args) => ("source add", args.store.clone(), args.running.json),
             SourceCommand::List(args) => ("source list", args.store.clone(), args.json),
@@ -70,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(args) => build::run(*args, quiet),
         Command::Update(args) => update::run(&args, quiet),
         Command::Append(args) => append::run(args, quiet),
+        Command::Restore(args) => restore::run(&args, quiet),
         Command::Source(args) => source::run(args.what, quiet),
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),

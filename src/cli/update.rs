@@ -35,6 +35,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         let watch = Watch::new(quiet)?;
         let mut update = Update::new(&args.store)
             .check_content(args.check_content)
+            .reread(args.reread)
             .prune(args.prune)
             .options(changes(args))
             .dry_run(args.limits.dry_run)
@@ -124,6 +125,10 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         (false, true) => " stays; this would have changed:",
     };
     lines.add("store", format!("{store}, version {}{state}", report.version));
+    if let Some(version) = report.restored {
+        let stand = "which stand until a file changes, or `transect update --reread` reads all again";
+        lines.add("restored", format!("the rows of version {version}, {stand}"));
+    }
     let rows = |number| output::counted(number, "row", "rows");
     lines.add_some("added", report.added, |_| rows(report.added) + &new_stocks(report));
     let restated = report.columns.iter().map(|of| (of.column.as_str(), of.restated));
@@ -143,7 +148,9 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
     }
     lines.add("rows", format!("{} on {}", output::count(report.rows), output::counted(report.dates, "date", "dates")));
-    lines.add("files", read(report));
+    if report.restored.is_none() {
+        lines.add("files", read(report));
+    }
     if report.published {
         lines.add("written", output::bytes(report.written_bytes));
     }

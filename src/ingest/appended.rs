@@ -88,11 +88,27 @@ impl Appended {
     /// Notes that the file at `path`, which the store remembers as `known`, is so `now` that `version` appends rows of its
     /// stock.
     pub(super) fn note_file(&mut self, path: &str, known: KnownFile, now: KnownFile, version: u64) {
+        if self.file(path).is_some_and(|then| then.content_hash == now.content_hash) {
+            return;
+        }
         if now.content_hash == known.content_hash {
             self.files.remove(path);
-        } else if self.file(path).is_none_or(|then| then.content_hash != now.content_hash) {
+        } else {
             self.files.insert(path.to_owned(), FileThen::new(version, now));
         }
+    }
+
+    /// Notes that the store remembers the file at `path` as it is `now`, which it was not yet when these rows were
+    /// appended; `version` has them again.
+    pub(super) fn note_restored(&mut self, path: &str, now: KnownFile, version: u64) {
+        if !self.is_empty() && self.file(path).is_none_or(|then| then.content_hash != now.content_hash) {
+            self.files.insert(path.to_owned(), FileThen::new(version, now));
+        }
+    }
+
+    /// The dates on which there are other such rows than `then`.
+    pub(super) fn dates_beyond(&self, then: &Appended) -> impl Iterator<Item = Date> {
+        self.dates.iter().filter(|(date, marks)| then.dates.get(date) != Some(marks)).map(|(date, _)| *date)
     }
 
     /// From which version on rows were appended when the file at `path` had the content that it has now; `None` when it

@@ -50,6 +50,8 @@ pub(super) fn assemble(
     target: Target,
 ) -> Result<Assembly> {
     let before = target.before;
+    // No id is used again, not by a store that is built anew either.
+    let (next_column, next_source) = writer.before().map_or((2, 0), Store::next_ids);
     let mut snapshot = match before {
         Some(before) => Snapshot {
             keep,
@@ -71,8 +73,8 @@ pub(super) fn assemble(
             sources: Vec::new(),
             chunks: ChunkFile::new(writer.commit()),
             history: Vec::new(),
-            next_column: 2,
-            next_source: 0,
+            next_column,
+            next_source,
         },
     };
     snapshot.date_spelling = panel.date_form.spelling.clone();
@@ -194,7 +196,7 @@ pub(super) fn assemble(
 }
 
 /// For each input the number of its stock, which `snapshot` knows from now on.
-fn number_stocks(inputs: &[Option<&str>], snapshot: &mut Snapshot) -> Result<Vec<u32>> {
+pub(super) fn number_stocks(inputs: &[Option<&str>], snapshot: &mut Snapshot) -> Result<Vec<u32>> {
     let mut stocks = vec![0; inputs.len()];
     let mut codes = DictionaryBuilder::of(snapshot.dictionaries.first());
     let mut with_rows: Vec<(&str, usize)> =

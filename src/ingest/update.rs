@@ -53,6 +53,7 @@ pub struct Update<'a> {
     memory: u64,
     workers: Option<usize>,
     check_content: bool,
+    reread: bool,
     prune: bool,
     changes: OptionChanges,
     max_restated: Option<Limit>,
@@ -75,6 +76,7 @@ impl<'a> Update<'a> {
             memory: DEFAULT_MEMORY,
             workers: None,
             check_content: false,
+            reread: false,
             prune: false,
             changes: OptionChanges::default(),
             max_restated: None,
@@ -103,6 +105,13 @@ impl<'a> Update<'a> {
     /// Whether to read every file and compare its bytes with a hash of those last read, whatever its time says.
     pub fn check_content(mut self, check: bool) -> Self {
         self.check_content = check;
+        self
+    }
+
+    /// Whether to read every file again, also one that holds what it held: rows that were [restored](crate::Restore) become
+    /// what the files have.
+    pub fn reread(mut self, reread: bool) -> Self {
+        self.reread = reread;
         self
     }
 
@@ -244,7 +253,7 @@ impl<'a> Update<'a> {
         let options = self.changes.apply(&settings.options);
         self.changes.check(before.schema()?)?;
         let as_before = SourceOptions { ignore: settings.options.ignore.clone(), ..options.clone() };
-        let trust = match (as_before != settings.options, self.check_content) {
+        let trust = match (self.reread || as_before != settings.options, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
@@ -383,8 +392,7 @@ fn rules<'e>(
     for entry in read.iter().filter(was_read) {
         let Some(code) = entry.code.as_deref() else { continue };
         let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
-        let unchanged_since =
-            if is_known { Some(1) } else { appended.unchanged_since(&entry.path, entry.content_hash) };
+        let unchanged_since = appended.unchanged_since(&entry.path, entry.content_hash).or(is_known.then_some(1));
         let since = unchanged_since.unwrap_or(u64::MAX);
         let rule = Rule { appended_stands_since: since, unread: Unread::StaysIfAppended };
         let rule = rules.entry(code).or_insert(rule);

@@ -1,10 +1,12 @@
 //! What an update tells, and what stops one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use serde::Serialize;
 
-use super::changes::{Changes, DirtyDate, RowChange};
+use super::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
 use super::guard::{GuardMet, Guards};
 use super::intake::Gathered;
 use super::limit::Limit;
@@ -12,11 +14,11 @@ use super::spelling::date_note;
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::panel::DateForm;
+use crate::panel::{DateForm, show};
 use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
-use crate::store::{DiffReport, FileEntry, Keep, Snapshot, Store, StoreWriter, VersionEntry};
+use crate::store::{Diff, DiffReport, FileEntry, Keep, SectionDiff, Snapshot, Store, StoreWriter, VersionEntry};
 
 /// What an update did, or, where it was refused, would have done.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -28,6 +30,8 @@ pub struct UpdateReport {
     pub published: bool,
     /// Whether nothing was to be published.
     pub dry_run: bool,
+    /// The version whose rows are restored, if that was asked for.
+    pub restored: Option<u64>,
     /// Why nothing was published, where a limit on restatements stopped it.
     pub refused: Option<String>,
     /// The guards that were met. One that was not allowed stopped the change.
@@ -195,6 +199,36 @@ impl UpdateReport {
         let filled = diff.columns.iter().filter(|column| column.filled > 0);
         self.filled_columns =
             filled.map(|column| FilledColumn { column: column.name.clone(), filled: column.filled }).collect();
+    }
+
+    /// Adds what `found` says of the way from `before` to the version that is `restored`, whose first changes these are.
+    ///
+    /// # Errors
+    /// When a catalog is damaged.
+    pub(super) fn describe_restored(
+        &mut self,
+        found: &DiffReport,
+        (diff, first): (&Diff, &[SectionDiff]),
+        (before, restored): (&Store, &Store),
+    ) -> Result<()> {
+        self.recount(found);
+        for change in &found.columns {
+            match (&change.older_type, &change.newer_type) {
+                (Some(_), None) => self.lost_columns.push(change.name.clone()),
+                (None, _) => self.new_columns.push(change.name.clone()),
+                (Some(older), Some(newer)) if older != newer => {
+                    self.notes.push(format!("{:?} is {newer} from now on, and was {older}", change.name));
+                }
+                _ => {}
+            }
+        }
+        let (was, is) = (before.schema()?, restored.schema()?);
+        if was.date_form != is.date_form {
+            self.notes.push(format!("{} is {} from now on, and was {}", is.date_name, is.date_form, was.date_form));
+        }
+        self.schema_changed = was != is;
+        self.examples = first.iter().flat_map(|section| examples_of(section, diff)).take(EXAMPLES).collect();
+        Ok(())
     }
 
     /// Counts the rows and dates of what is to be the live version.
@@ -372,4 +406,30 @@ impl UpdateReport {
         self.dates = snapshot.date_count() as u64;
         self.written_bytes = snapshot.new_segments().map(|segment| segment.record.file_len).sum();
     }
+}
+
+/// The first changes of a date, in words.
+fn examples_of(section: &SectionDiff, diff: &Diff) -> Vec<RowChange> {
+    let row = |change: &'static str, code: &Arc<str>, key: &[ArrayRef], row: usize| RowChange {
+        date: section.date,
+        code: code.to_string(),
+        key: key.iter().map(|column| show(column, row)).collect(),
+        change,
+        column: None,
+        before: None,
+        now: None,
+    };
+    let added = section.added.iter().enumerate().map(|(n, code)| row("added", code, &section.added_key, n));
+    let removed = section.removed.iter().enumerate().map(|(n, code)| row("removed", code, &section.removed_key, n));
+    let values = section.columns.iter().flat_map(|column| {
+        let known = &diff.columns()[column.column];
+        let change = if known.older.is_some() { "restated" } else { "filled" };
+        column.rows.iter().enumerate().map(move |(at, &n)| RowChange {
+            column: Some(known.name.clone()),
+            before: Some(show(&column.old, at)),
+            now: Some(show(&column.new, at)),
+            ..row(change, &section.changed[n], &section.changed_key, n)
+        })
+    });
+    values.take(EXAMPLES).chain(added.take(EXAMPLES)).chain(removed.take(EXAMPLES)).collect()
 }

@@ -158,6 +158,25 @@ impl Diff {
         (0..self.dates.len()).filter_map(|index| self.section(index).transpose())
     }
 
+    /// The first changes, `most` of them or somewhat more; holds a few pieces at a time.
+    ///
+    /// # Errors
+    /// When a section is damaged.
+    pub(crate) fn first_changes(&self, most: usize) -> Result<Vec<SectionDiff>> {
+        let (mut found, mut count) = (Vec::new(), 0);
+        for &dated in self.dates.iter() {
+            for (older, newer) in self.groups(dated)? {
+                if count >= most {
+                    return Ok(found);
+                }
+                let Some(group) = self.group(&self.pair(older, newer)?)? else { continue };
+                count += group.added.0.len() + group.removed.0.len() + group.changed.0.len();
+                found.push(joined(dated.date, vec![group])?);
+            }
+        }
+        Ok(found)
+    }
+
     /// All that changed, in numbers. Reads every section that may differ, in both versions.
     ///
     /// # Errors
@@ -173,23 +192,25 @@ impl Diff {
             counted
         })?;
         observer.end();
-        let mut differing_values = vec![0; self.columns.len()];
+        let mut counts = vec![(0, 0); self.columns.len()];
         let mut dates = Vec::new();
         for (date, columns) in counted {
             if date.added + date.restated + date.filled + date.removed > 0 {
                 dates.push(date);
             }
-            for (column, count) in columns {
-                differing_values[column] += count;
+            for ColumnCount { column, differing, turned_null } in columns {
+                counts[column].0 += differing;
+                counts[column].1 += turned_null;
             }
         }
         let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
-        let columns = self.columns.iter().zip(differing_values).map(|(column, differing)| ColumnChange {
+        let columns = self.columns.iter().zip(counts).map(|(column, (differing, turned_null))| ColumnChange {
             name: column.name.clone(),
             older_type: text(&column.older),
             newer_type: text(&column.newer),
             restated: if column.older.is_some() { differing } else { 0 },
             filled: if column.older.is_some() { 0 } else { differing },
+            turned_null,
         });
         Ok(DiffReport {
             older: self.older.version(),
@@ -204,7 +225,7 @@ impl Diff {
     }
 
     /// How much changed on one date, and in which columns.
-    fn count(&self, dated: Dated) -> Result<(DateChange, Vec<(usize, u64)>)> {
+    fn count(&self, dated: Dated) -> Result<(DateChange, Vec<ColumnCount>)> {
         let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
         let mut columns = Vec::new();
         for (older, newer) in self.groups(dated)? {
@@ -214,8 +235,7 @@ impl Diff {
             change.restated += compared.restated.count_set_bits() as u64;
             change.filled += compared.filled.count_set_bits() as u64;
             change.removed += pair.removed.len() as u64;
-            let count = |column: &ComparedColumn| (column.column, column.differing.count_set_bits() as u64);
-            columns.extend(compared.columns.iter().map(count));
+            columns.extend(compared.columns.iter().map(ComparedColumn::count));
         }
         Ok((change, columns))
     }
@@ -364,6 +384,30 @@ struct ComparedColumn {
     differing: BooleanBuffer,
     old: StoredColumn,
     new: StoredColumn,
+}
+
+/// How many values of a column differ, and how many of those became null.
+struct ColumnCount {
+    column: usize,
+    differing: u64,
+    turned_null: u64,
+}
+
+impl ComparedColumn {
+    fn count(&self) -> ColumnCount {
+        let nulls = |column: &StoredColumn| column.stored().logical_nulls().map(|nulls| !nulls.inner());
+        let null = nulls(&self.new).map(|nulls| &self.differing & &nulls);
+        let null_before = nulls(&self.old);
+        let turned_null = null.map(|null| match null_before {
+            Some(before) => &null & &!&before,
+            None => null,
+        });
+        ColumnCount {
+            column: self.column,
+            differing: self.differing.count_set_bits() as u64,
+            turned_null: turned_null.map_or(0, |null| null.count_set_bits() as u64),
+        }
+    }
 }
 
 /// The rows in which two columns of one length differ by a bit.

@@ -82,6 +82,9 @@ pub struct ColumnChange {
     pub restated: u64,
     /// Values of a column that the older version lacks, in rows that both have.
     pub filled: u64,
+    /// Those of the restated ones that became null.
+    #[serde(skip)]
+    pub(crate) turned_null: u64,
 }
 
 /// A date in numbers.

@@ -150,6 +150,11 @@ fn an_update_of_a_setting_alone_bears_any_failure() {
 }
 
 #[test]
+fn a_restore_bears_any_failure() {
+    Scene::restore().bears_any_failure();
+}
+
+#[test]
 fn a_collection_bears_any_failure() {
     Scene::collection().bears_any_failure();
 }

@@ -156,6 +156,14 @@ fn an_update_may_be_killed_anywhere() {
 }
 
 #[test]
+fn a_restore_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = one_and_two();
+    run(&place, "update store");
+    kill_everywhere(&place, "restore store --version 1", old_or_new(Some(2), 1));
+}
+
+#[test]
 fn a_collection_may_be_killed_anywhere() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let place = one_and_two();

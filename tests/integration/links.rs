@@ -111,8 +111,15 @@ impl Scene {
 
 #[test]
 fn a_link_put_there_during_a_command_leads_nowhere() {
-    let scenes =
-        [Scene::first_build, Scene::forced_build, Scene::update, Scene::append, Scene::merge, Scene::collection];
+    let scenes = [
+        Scene::first_build,
+        Scene::forced_build,
+        Scene::update,
+        Scene::append,
+        Scene::merge,
+        Scene::restore,
+        Scene::collection,
+    ];
     scenes.into_iter().for_each(|scene| scene().leaves_what_a_link_leads_to());
 }
 

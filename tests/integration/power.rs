@@ -203,6 +203,11 @@ fn an_update_of_a_setting_alone_is_never_half() {
 }
 
 #[test]
+fn a_restore_is_never_half() {
+    Scene::restore().is_never_half();
+}
+
+#[test]
 fn a_collection_is_never_half() {
     Scene::collection().is_never_half();
 }

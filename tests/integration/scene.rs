@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::storage::Disk;
 use transect::store::Collect;
-use transect::{Append, Build, Date, Error, Store, Update};
+use transect::{Append, Build, Date, Error, Guard, Restore, Store, Update};
 
 use super::machine::{Machine, Recorder};
 use super::panels::{
@@ -72,6 +72,10 @@ fn append(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
     let report = Append::new(store, APPENDED.map(|name| place.path(name))).workers(1).disk(disk).run()?;
     assert_eq!(report.skipped, []);
     Ok(())
+}
+
+fn restore(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    Restore::new(store, 1).allow(Guard::ALL).workers(1).disk(disk).run().map(drop)
 }
 
 pub fn collect(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
@@ -146,6 +150,16 @@ impl Scene {
     /// An update that changes how many versions stay, and nothing else.
     pub fn setting() -> Scene {
         Scene::new("setting", two_versions, update_setting)
+    }
+
+    /// The rows of the first of two versions come back.
+    pub fn restore() -> Scene {
+        let prepare = |place: &Place, store: &Path| {
+            two_versions(place, store);
+            one_stock(place, "new", &[(20240102, 1.0)]);
+            Update::new(store).keep(9).workers(1).run().unwrap();
+        };
+        Scene::new("restore", prepare, restore)
     }
 
     /// A collection of six versions.

@@ -13,11 +13,11 @@ use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::source::SourceOptions;
 use transect::{
-    AddSource, Append, Build, ChangeSource, Date, Error, Guard, Join, Store, Transpose, Update, UpdateReport,
+    AddSource, Append, Build, ChangeSource, Date, Error, Guard, Join, Restore, Store, Transpose, Update, UpdateReport,
     verify_output, verify_source,
 };
 
-use super::panels::{Cell, Place, cell, read_parquet, segment_path, verify, workers, write_parquet};
+use super::panels::{Cell, Place, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 const NAMES: [&str; 3] = ["prices", "value", "flows"];
@@ -34,6 +34,8 @@ const ALL: [Guard; 8] = [
 
 /// Date, code and the value of a further key column.
 type Key = (i32, usize, i64);
+/// Rows by day: code, key column, and each source's value and text.
+type Rows = BTreeMap<i32, Vec<Vec<Cell>>>;
 /// What one source says of a key: the bits of a value, or null.
 type Model = BTreeMap<Key, Option<u64>>;
 
@@ -112,13 +114,43 @@ impl World {
         Update::new(self.place.store()).prune(true).allow(ALL).workers(count).run().unwrap()
     }
 
+    fn live(&self) -> Store {
+        Store::open(self.place.store()).unwrap()
+    }
+
+    /// Makes the rows of an older version, which had these models, those of the next one, and asserts what follows.
+    fn restore(&mut self, version: u64, models: Vec<Model>, context: &str) {
+        let (store, before) = (self.place.store(), (self.expected(), self.models.len()));
+        let segments = entries(&store.join("segment"));
+        let restore = || Restore::new(&store, version).allow(ALL).workers(1);
+        let told = restore().dry_run(true).run().unwrap();
+        let report = restore().run().unwrap();
+        self.models = models;
+        self.assert_holds(&self.live(), context);
+        let now = self.expected();
+        let differs = before != (now.clone(), self.models.len());
+        assert_eq!((report.published, told.published), (differs, false), "{context}: {report:?}");
+        let counts = |report: &UpdateReport| (report.added, report.restated, report.removed, report.dirty_dates);
+        assert_eq!(counts(&told), counts(&report), "{context}");
+        assert_eq!(report.written_bytes, 0, "{context}");
+        let left: Vec<String> = entries(&store.join("segment"));
+        assert!(left.iter().all(|name| segments.contains(name)), "{context}: {left:?} beside {segments:?}");
+        if differs {
+            let entry = self.live().history().unwrap().pop().unwrap();
+            assert_eq!(entry.command, format!("restore {version}"));
+        }
+        // Its rows stand, whatever the files have by now.
+        let update = Update::new(&store).allow(ALL).workers(1).run().unwrap();
+        assert!(!update.published, "{context}: {update:?}");
+    }
+
     fn keys(&self) -> BTreeSet<Key> {
         self.models.iter().flat_map(|model| model.keys().copied()).collect()
     }
 
-    /// All rows in key order, by day: code, key column, and each source's value and text.
-    fn expected(&self) -> BTreeMap<i32, Vec<Vec<Cell>>> {
-        let mut days: BTreeMap<i32, Vec<Vec<Cell>>> = BTreeMap::new();
+    /// All rows in key order.
+    fn expected(&self) -> Rows {
+        let mut days = Rows::new();
         for key in self.keys() {
             let mut row = vec![Cell::Text(CODES[key.1].to_owned())];
             if self.is_keyed {
@@ -201,6 +233,7 @@ proptest! {
         first in prop::collection::vec(model(), 1..=3),
         nights in prop::collection::vec((prop::collection::vec(prop::option::of(model()), 3), any::<bool>()), 1..4),
         (appended, to) in (model(), 0..3_usize),
+        (which, other) in (any::<prop::sample::Index>(), model()),
         together in any::<bool>(),
     ) {
         let mut world = World::new(is_keyed);
@@ -224,7 +257,7 @@ proptest! {
             }
         }
         world.assert_holds(&Store::open(world.place.store()).unwrap(), "added");
-        let mut then = vec![(Store::open(world.place.store()).unwrap(), world.expected())];
+        let mut then = vec![(world.live(), world.models.clone(), world.expected())];
 
         for (night, (models, two_workers)) in nights.into_iter().enumerate() {
             let before = world.keys();
@@ -238,7 +271,7 @@ proptest! {
             prop_assert_eq!(report.removed, before.difference(&world.keys()).count() as u64, "night {}", night);
             let store = Store::open(world.place.store()).unwrap();
             world.assert_holds(&store, &format!("night {night}"));
-            then.push((store, world.expected()));
+            then.push((store, world.models.clone(), world.expected()));
             let again = world.update(1);
             prop_assert!(!again.published, "night {}: {:?}", night, again);
             for (source, name) in NAMES.iter().enumerate().take(count) {
@@ -260,31 +293,69 @@ proptest! {
         let again = world.update(1);
         prop_assert!(!again.published, "after the append: {:?}", again);
 
-        for (n, (store, expected)) in then.iter().enumerate() {
+        for (n, (store, _, expected)) in then.iter().enumerate() {
             for (day, rows) in expected {
                 let batch = store.section(date(*day)).unwrap().batch().unwrap();
                 prop_assert_eq!(&world.rows(&batch), rows, "version {} still", n);
             }
         }
         let newest = Store::open(world.place.store()).unwrap();
-        let (oldest, _) = &then[0];
+        let (oldest, ..) = &then[0];
         let diff = newest.diff(oldest).unwrap().report(&workers(1), &Silent).unwrap();
-        let keys = |expected: &BTreeMap<i32, Vec<Vec<Cell>>>| -> BTreeSet<(i32, Vec<Cell>)> {
+        let keys = |expected: &Rows| -> BTreeSet<(i32, Vec<Cell>)> {
             let key = |row: &Vec<Cell>| row[..1 + usize::from(is_keyed)].to_vec();
             expected.iter().flat_map(|(day, rows)| rows.iter().map(move |row| (*day, key(row)))).collect()
         };
-        let (old, new) = (keys(&then[0].1), keys(&world.expected()));
+        let (old, new) = (keys(&then[0].2), keys(&world.expected()));
         prop_assert_eq!(diff.added, new.difference(&old).count() as u64);
         prop_assert_eq!(diff.removed, old.difference(&new).count() as u64);
+        drop((newest, diff));
+
+        // Any version comes back, a stock whose file changes then is read, and all when that is asked for.
+        let (with_appended, whole) = (world.live().version(), world.models.clone());
+        let (store, models, _) = which.get(&then);
+        world.restore(store.version(), models.clone(), "restored");
+        let mut files = then.last().unwrap().1.clone();
+        let (path, code) = (world.directory(0).join(format!("{}.parquet", CODES[0])), 0);
+        files[0].retain(|key, _| key.1 != code);
+        files[0].extend(narrowed(other, is_keyed).into_iter().filter(|(key, _)| key.1 == code));
+        let restored = world.models.clone();
+        let bytes = fs::read(&path).ok();
+        world.put(0, files[0].clone());
+        let is_other = path.exists() && fs::read(&path).ok() != bytes;
+        world.models = restored;
+        if is_other {
+            world.models[0].retain(|key, _| key.1 != code);
+            world.models[0].extend(files[0].iter().filter(|(key, _)| key.1 == code));
+        }
+        Update::new(world.place.store()).allow(ALL).workers(1).run().unwrap();
+        world.assert_holds(&world.live(), "restored, and one file read");
+        Update::new(world.place.store()).reread(true).prune(true).allow(ALL).workers(2).run().unwrap();
+        world.models = files.clone();
+        world.assert_holds(&world.live(), "read again");
+        world.restore(with_appended, whole, "restored with what was appended");
+        Update::new(world.place.store()).reread(true).prune(true).allow(ALL).workers(1).run().unwrap();
+        // What was appended stands, but where the file changed since and has the row itself, or is gone.
+        let is_gone = bytes.is_some() && !path.exists();
+        let stands = |key: &Key| match (to, key.1) {
+            (0, 0) => !(is_gone || is_other && files[0].contains_key(key)),
+            _ => true,
+        };
+        world.models = files.clone();
+        let of_day = appended.iter().filter(|(key, _)| key.0 == day && stands(key));
+        world.models[to].extend(of_day.map(|(key, bits)| (*key, *bits)));
+        world.assert_holds(&world.live(), "read again with what was appended");
 
         if count > 1 {
             let only: Vec<Key> =
                 world.models[count - 1].keys().filter(|key| world.models[..count - 1].iter().all(|m| !m.contains_key(key))).copied().collect();
+            let before = world.models.clone();
             let report = ChangeSource::drop(world.place.store(), NAMES[count - 1]).workers(1).run().unwrap();
             world.models.pop();
             prop_assert_eq!((report.removed, report.lost_columns.len()), (only.len() as u64, 2));
             world.assert_holds(&Store::open(world.place.store()).unwrap(), "dropped");
             prop_assert!(!world.update(1).published);
+            world.restore(report.version - 1, before, "restored after the drop");
         }
     }
 }

@@ -115,6 +115,12 @@ pub struct UpdateArgs {
     #[arg(long)]
     pub check_content: bool,
 
+    /// Read every file again, also one that holds what it held
+    ///
+    /// After `transect restore`: rows whose files did not change since stand until then.
+    #[arg(long)]
+    pub reread: bool,
+
     /// Remove the rows of files that have disappeared
     ///
     /// Without this they stay, and the files are named.
@@ -242,6 +248,39 @@ pub struct AppendArgs {
     /// Anonymous memory to use at most, such as 512MiB or 2GB; a file may take a quarter of it
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// Make the rows of an older version those of the next one
+///
+/// The next version has the rows, columns and sources of version N, and shares its bytes; `transect log` says so. Dates on
+/// which nothing differs stay as they are, and `transect transpose` writes only the others. Files that were read since
+/// count as they were read: a restored row stands until its file changes, or `transect update --reread` reads all again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect log panel.store                              # the versions, and which are kept
+  transect restore panel.store --version 41 --dry-run
+  transect restore panel.store --version 41")]
+pub struct RestoreArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The version whose rows come back; `transect log` lists them
+    #[arg(long, value_name = "N")]
+    pub version: u64,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    #[command(flatten)]
+    pub limits: Limits,
 
     #[command(flatten)]
     pub waiting: Waiting,

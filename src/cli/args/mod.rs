@@ -18,7 +18,7 @@ use super::exit::{self, Exit};
 use super::groups::{Running, Waiting};
 use super::words::{at_least_one, one_of};
 
-pub use change::{AppendArgs, BuildArgs, UpdateArgs};
+pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
 pub use look::{DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SourceArgs, SourceCommand};
@@ -51,6 +51,7 @@ pub enum Command {
     Build(Box<BuildArgs>),
     Update(UpdateArgs),
     Append(AppendArgs),
+    Restore(RestoreArgs),
     Source(SourceArgs),
     Transpose(TransposeArgs),
     Show(ShowArgs),

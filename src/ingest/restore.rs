@@ -1,0 +1,334 @@
+//! Runs a restore: the rows of an older version become those of the next one, which shares its bytes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use arrow_array::Array;
+
+use super::appended::Appended;
+use super::assemble::number_stocks;
+use super::build_report::known_file;
+use super::changes::{Changes, DirtyDate, EXAMPLES, Found};
+use super::guard::{Guard, Guards};
+use super::limit::Limit;
+use super::night::{guard_appended, guard_nulls, guard_pruned};
+use super::settings::{Settings, store_settings};
+use super::stages::Stages;
+use super::update_report::UpdateReport;
+use crate::error::{Error, Result};
+use crate::format::FileStatus;
+use crate::key::Date;
+use crate::progress::{Observer, Silent};
+use crate::storage::{Disk, wait};
+use crate::store::{DiffReport, FileEntry, KeepChange, Opening, Snapshot, SnapshotTables, Store, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
+
+/// Makes the rows of an older version those of the next one.
+///
+/// Nothing is copied: the new version shares the older one's bytes. Columns, sources and their options are those of the
+/// older version, too; where the files are, and which of them were read, is as it was last. So restored rows stand until
+/// their file changes, or all are [read again](crate::Update::reread). A source that was dropped since comes back as it
+/// was.
+///
+/// ```no_run
+/// let report = transect::Restore::new("panel.store", 3).run()?;
+/// println!("{} rows added, {} restated, {} removed", report.added, report.restated, report.removed);
+/// # Ok::<(), transect::Error>(())
+/// ```
+pub struct Restore<'a> {
+    store: PathBuf,
+    version: u64,
+    workers: Option<usize>,
+    max_restated: Option<Limit>,
+    keep: KeepChange,
+    allowed: Vec<Guard>,
+    dry_run: bool,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+impl<'a> Restore<'a> {
+    /// A restore of this version of the store at `store`, with the defaults of the command line.
+    pub fn new(store: impl Into<PathBuf>, version: u64) -> Restore<'a> {
+        Restore {
+            store: store.into(),
+            version,
+            workers: None,
+            max_restated: None,
+            keep: KeepChange::default(),
+            allowed: Vec::new(),
+            dry_run: false,
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
+    /// have changed.
+    pub fn max_restated(mut self, most: Limit) -> Self {
+        self.max_restated = Some(most);
+        self
+    }
+
+    /// Guards that stop nothing; by default each does.
+    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.allowed.extend(guards);
+        self
+    }
+
+    /// How many versions the store keeps from now on, at least 1.
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
+    /// number says.
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
+        self
+    }
+
+    /// Worker threads; one per core by default. One runs on the calling thread.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Restores, and publishes if anything differs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such version any more; when the store cannot be read or written, or the
+    /// observer cancels. Then the version that was live before stays live.
+    pub fn run(self) -> Result<UpdateReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, DEFAULT_MEMORY, self.observer)?;
+        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let mut writer = wait(self.wait, self.observer, begin)?;
+        let result = self.write(&stages, &writer);
+        let mut report = UpdateReport::finish(result, &mut writer)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
+        let before = writer.live()?;
+        let restored = before.other_version(self.version)?;
+        let keep = self.keep.of(before.kept());
+        let mut report = UpdateReport::of(before, keep);
+        report.dry_run = self.dry_run;
+        report.restored = Some(self.version);
+        let diff = restored.diff(before)?;
+        let found = diff.report(&stages.workers, self.observer)?;
+        let sources = Sources::new(before, &restored, writer.version())?;
+        report.describe_restored(&found, (&diff, &diff.first_changes(EXAMPLES)?), (before, &restored))?;
+        report.notes.extend(sources.notes.iter().cloned());
+        let mut guards = Guards::new(&self.allowed);
+        let changes = changes(&found, before, &report, &sources)?;
+        guard_nulls(before, &changes, &mut guards)?;
+        guard_pruned(&changes, before.row_count(), &mut guards);
+        guard_appended(&changes, before.row_count(), &mut guards);
+        report.judge(self.max_restated, before.row_count(), guards);
+        if !report.changes_anything() || report.is_stopped() || self.dry_run {
+            return Ok(report);
+        }
+
+        let mut snapshot = Snapshot { keep, ..restored.snapshot(writer.version(), writer.commit())? };
+        keep_ids(&mut snapshot, before)?;
+        keep_changed(&mut snapshot, before, &found)?;
+        sources.put(&restored, &mut snapshot)?;
+        snapshot.settings = store_settings("restore")?;
+        snapshot.history = writer.history()?;
+        snapshot.history.push(report.history_entry(writer, &snapshot, &format!("restore {}", self.version)));
+        if self.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        writer.publish(&snapshot)?;
+        report.published(&snapshot);
+        Ok(report)
+    }
+}
+
+/// What the guards look at.
+fn changes(found: &DiffReport, before: &Store, report: &UpdateReport, sources: &Sources) -> Result<Changes> {
+    let columns = &before.schema()?.columns;
+    let mut changes = Changes::none(columns.len());
+    for (lost, column) in changes.lost_values.iter_mut().zip(columns) {
+        // A column that goes is told as that.
+        let change = found.columns.iter().find(|change| change.name == column.name && change.newer_type.is_some());
+        lost.turned_null = change.map_or(0, |change| change.turned_null);
+    }
+    let dirty = found.dates.iter().map(|change| DirtyDate {
+        date: change.date,
+        units: Vec::new(),
+        added: change.added,
+        restated: change.restated,
+        filled: change.filled,
+        removed: change.removed,
+    });
+    changes.dirty = dirty.collect();
+    changes.examples.clone_from(&report.examples);
+    for change in found.dates.iter().filter(|change| change.removed > 0 && sources.appended_since(change.date)) {
+        changes.lost.extend(Found { count: change.removed, examples: vec![change.date.to_string()] });
+    }
+    Ok(changes)
+}
+
+/// Takes over what `before` has of ids and dictionaries: no id is used again for anything else, and a code goes on
+/// meaning what it means.
+fn keep_ids(snapshot: &mut Snapshot, before: &Store) -> Result<()> {
+    let (next_column, next_source) = before.next_ids();
+    snapshot.next_column = snapshot.next_column.max(next_column);
+    snapshot.next_source = snapshot.next_source.max(next_source);
+    let (columns, dictionaries) = before.snapshot_columns()?;
+    let now: HashMap<u32, u32> = columns.iter().filter_map(|column| Some((column.id, column.dictionary?))).collect();
+    for column in &snapshot.columns {
+        let (Some(then), Some(now)) = (column.dictionary, now.get(&column.id)) else { continue };
+        let (then, now) = (&mut snapshot.dictionaries[then as usize], &dictionaries[*now as usize]);
+        // Of a store that was built anew since, they are others.
+        if then.len() <= now.len() && now.slice(0, then.len()).as_ref() == then.as_ref() {
+            *then = now.clone();
+        }
+    }
+    Ok(())
+}
+
+/// Sections that hold the same rows as before changed when those did.
+fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport) -> Result<()> {
+    let changed: HashMap<Date, u64> =
+        before.snapshot_pieces()?.into_iter().map(|piece| (piece.date, piece.changed)).collect();
+    let dirty: BTreeSet<Date> = found.dates.iter().map(|change| change.date).collect();
+    for piece in &mut snapshot.pieces {
+        let same = changed.get(&piece.date).filter(|_| !dirty.contains(&piece.date));
+        piece.changed = same.copied().unwrap_or(snapshot.version);
+    }
+    Ok(())
+}
+
+/// The sources of the version that is restored, with what is known of their files now.
+struct Sources {
+    /// By place; `None` for one that the store has no longer.
+    now: Vec<Option<(Settings, Vec<FileEntry>)>>,
+    notes: Vec<String>,
+    /// The dates on which rows were appended that the version does not know of.
+    appended: BTreeSet<Date>,
+}
+
+impl Sources {
+    /// Those of `restored`, which is to be `version` after `before`.
+    fn new(before: &Store, restored: &Store, version: u64) -> Result<Sources> {
+        let mut live = Vec::new();
+        for (place, source) in before.snapshot_sources()?.into_iter().enumerate() {
+            let view = before.of_source(place);
+            live.push((source.id, Settings::of(&view)?, view.files()?));
+        }
+        let mut sources = Sources { now: Vec::new(), notes: Vec::new(), appended: BTreeSet::new() };
+        let restored_sources = restored.snapshot_sources()?;
+        let ids: BTreeSet<u32> = restored_sources.iter().map(|source| source.id).collect();
+        for (place, source) in restored_sources.into_iter().enumerate() {
+            let view = restored.of_source(place);
+            let (then, files_then) = (Settings::of(&view)?, view.files()?);
+            let same = live.iter().position(|(id, ..)| *id == source.id);
+            // One that was dropped, and added again as it was.
+            let is_alike = |(id, now, _): &(u32, Settings, _)| {
+                !ids.contains(id) && now.source == then.source && now.options == then.options
+            };
+            let Some(at) = same.or_else(|| live.iter().position(is_alike)) else {
+                sources.now.push(None);
+                continue;
+            };
+            let (_, now, files) = live.swap_remove(at);
+            if now.options != then.options {
+                let what = format!("the source {:?} is read as version {} read it", source.name, restored.version());
+                sources.notes.push(what);
+            }
+            sources.appended.extend(now.appended.dates_beyond(&then.appended));
+            sources.now.push(Some(known(now, files, then, &files_then, version)));
+        }
+        let none = Appended::default();
+        sources.appended.extend(live.iter().flat_map(|(_, now, _)| now.appended.dates_beyond(&none)));
+        Ok(sources)
+    }
+
+    /// Whether rows were appended on `date` that the version does not know of.
+    fn appended_since(&self, date: Date) -> bool {
+        self.appended.contains(&date)
+    }
+
+    /// Gives them to `snapshot`, which is `restored` so far.
+    fn put(self, restored: &Store, snapshot: &mut Snapshot) -> Result<()> {
+        let files: Vec<&FileEntry> = self.now.iter().flatten().flat_map(|(_, files)| files).collect();
+        let codes: Vec<Option<&str>> = files.iter().map(|file| file.code.as_deref()).collect();
+        number_stocks(&codes, snapshot)?;
+        for (place, now) in self.now.into_iter().enumerate() {
+            let Some((settings, files)) = now else { continue };
+            let mut contents = restored.snapshot_contents(place)?;
+            (contents.settings, contents.files) = (settings.encode()?, files);
+            snapshot.sources[place].tables = SnapshotTables::New(contents);
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a source whose rows of `then` are restored in `version`.
+fn known(
+    now: Settings,
+    files: Vec<FileEntry>,
+    then: Settings,
+    files_then: &[FileEntry],
+    version: u64,
+) -> (Settings, Vec<FileEntry>) {
+    let mut settings = Settings { options: then.options, appended: then.appended, ..now };
+    let mut known: BTreeMap<String, FileEntry> = files.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+    for entry in files_then.iter().filter(|entry| entry.status == FileStatus::Read) {
+        match known.get(&entry.path).map(|now| (now.status, now.reason.clone())) {
+            Some((FileStatus::Read | FileStatus::Empty, _)) => continue,
+            // Its rows had gone, with the file or because nobody could use it any more, and are there again.
+            Some((FileStatus::Skipped, reason)) => {
+                settings.skipped.extend(reason.map(|reason| (entry.path.clone(), reason)));
+            }
+            None => {
+                settings.missing.insert(entry.path.clone());
+            }
+        }
+        known.insert(entry.path.clone(), entry.clone());
+    }
+    let hashes_then: HashMap<&str, u128> =
+        files_then.iter().map(|entry| (entry.path.as_str(), entry.content_hash)).collect();
+    for entry in known.values() {
+        if let (Some(file), Some(hash)) = (known_file(entry), hashes_then.get(entry.path.as_str()))
+            && file.content_hash != *hash
+        {
+            settings.appended.note_restored(&entry.path, file, version);
+        }
+    }
+    (settings, known.into_values().collect())
+}
