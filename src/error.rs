@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::key::Date;
-use crate::remedy::{Remedy, Setting, sentence};
+use crate::remedy::{Operation, Remedy, Setting, sentence};
 use crate::skipped::{Skipped, grouped, usual};
 
 /// Result of this library's fallible functions.
@@ -26,7 +26,7 @@ pub enum Error {
         /// What was asked for.
         what: String,
         /// The nearest thing that is there, or where all are listed.
-        hint: String,
+        hint: Remedy,
     },
     /// There is no store at a path.
     NotAStore {
@@ -35,7 +35,7 @@ pub enum Error {
         /// What is there.
         instead: String,
         /// The way out.
-        way_out: String,
+        way_out: Remedy,
     },
     /// A setting that cannot be right, whatever else is asked for.
     Invalid {
@@ -246,14 +246,14 @@ impl Error {
             Error::Invalid { remedies, .. } | Error::Refused { remedies, .. } => remedies.clone(),
             // The usual reason's.
             Error::Inputs { skipped, .. } => grouped(skipped).into_iter().next().map_or_else(Vec::new, |g| g.remedies),
-            Error::NotFound { hint, .. } => only(hint.clone()),
-            Error::NotAStore { way_out, .. } => only(way_out.clone()),
+            Error::NotFound { hint: way_out, .. } | Error::NotAStore { way_out, .. } => vec![way_out.clone()],
             Error::WrongVersion { .. } => {
                 only("use the transect that wrote it, or make it again with this one".to_owned())
             }
             Error::UnknownTable { .. } => only("use the transect that wrote it, or a newer one".to_owned()),
             Error::Unfinished { path } => {
-                only(format!("run `transect build` again, or remove it with `rm -r {}`", path.display()))
+                let build = Operation::Build { source: None, store: Some(path.to_string_lossy().into_owned()) };
+                vec![Remedy::run(build, "begins anew"), Remedy::Do("remove the directory".to_owned())]
             }
             Error::Corrupt { .. } => only("restore it from a copy, or build the store again".to_owned()),
             Error::Locked { .. } => {
@@ -281,6 +281,11 @@ impl Error {
             | Error::Failed { .. }
             | Error::Cancelled => None,
         }
+    }
+
+    /// An [`Error::NotFound`] with what to say instead.
+    pub(crate) fn not_found(wanted: Wanted, what: impl Into<String>, hint: impl Into<String>) -> Error {
+        Error::NotFound { wanted, what: what.into(), hint: Remedy::Do(hint.into()) }
     }
 
     /// An [`Error::Refused`] whose way out no setting is.

@@ -3,6 +3,8 @@
 
 use std::fmt::Display;
 
+use crate::remedy::{Operation, Remedy};
+
 /// Names that are told before a list ends.
 const LISTED: usize = 5;
 /// Names that are told as near ones.
@@ -31,13 +33,14 @@ pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<
     near.into_iter().take_while(|&(distance, _)| distance == least).take(NEAR).map(|(_, known)| known).collect()
 }
 
-/// What to say to who asked for `name`: the nearest of `names`, or what they are. `whole` says where all are listed.
-pub(crate) fn instead(name: &str, names: &[&str], what: &str, whole: &str) -> String {
-    match nearest(name, names.iter().copied())[..] {
-        [] if names.len() <= LISTED => format!("{what} {}", listed(names)),
-        [] => format!("{what} {}; {whole}", listed(names)),
-        [one] => format!("did you mean {one}?"),
-        [ref most @ .., last] => format!("did you mean {} or {last}?", most.join(", ")),
+/// What to say to who asked for `name`: the nearest of `names`, or what they are, which are the `what` of something.
+/// `whole` lists them where they are too many to be told.
+pub(crate) fn instead(name: &str, names: &[&str], what: &str, whole: Option<Operation>) -> Remedy {
+    match (&nearest(name, names.iter().copied())[..], whole) {
+        ([], Some(whole)) if names.len() > LISTED => Remedy::run(whole, format!("lists the {what}: {}", listed(names))),
+        ([], _) => Remedy::Do(format!("the {what} are {}", listed(names))),
+        ([one], _) => Remedy::Do(format!("did you mean {one}?")),
+        ([most @ .., last], _) => Remedy::Do(format!("did you mean {} or {last}?", most.join(", "))),
     }
 }
 
@@ -97,12 +100,15 @@ mod tests {
 
     #[test]
     fn who_names_nothing_that_is_near_is_told_what_there_is() {
-        let instead = |name, names: &[&str]| instead(name, names, "the columns are", "`transect info` lists them");
-        assert_eq!(instead("clse", &["open", "close"]), "did you mean close?");
-        assert_eq!(instead("pe", &["open", "close"]), "the columns are open and close");
+        let instead = |name, names: &[&str], whole| instead(name, names, "columns", whole);
+        let told = |text: &str| Remedy::Do(text.to_owned());
+        assert_eq!(instead("clse", &["open", "close"], Some(Operation::Info)), told("did you mean close?"));
+        assert_eq!(instead("pe", &["open", "close"], Some(Operation::Info)), told("the columns are open and close"));
+        let many = ["a", "b", "c", "d", "e", "f"];
+        assert_eq!(instead("pe", &many, None), told("the columns are a, b, c, d, e and 1 more"));
         assert_eq!(
-            instead("pe", &["a", "b", "c", "d", "e", "f"]),
-            "the columns are a, b, c, d, e and 1 more; `transect info` lists them"
+            instead("pe", &many, Some(Operation::Info)),
+            Remedy::run(Operation::Info, "lists the columns: a, b, c, d, e and 1 more")
         );
     }
 

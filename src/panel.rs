@@ -21,6 +21,7 @@ use chrono::{DateTime, NaiveDate, TimeZone};
 use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
 use crate::key::Date;
+use crate::remedy::Operation;
 
 /// One column of a panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl PanelSchema {
     pub fn find(&self, name: &str) -> Result<usize> {
         self.index_of(name).ok_or_else(|| {
             let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-            let hint = instead(name, &known, "the panel has", "`transect info` lists them");
+            let hint = instead(name, &known, "columns", Some(Operation::Info));
             Error::NotFound { wanted: Wanted::Column, what: format!("column {name:?}"), hint }
         })
     }

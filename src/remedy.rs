@@ -1,5 +1,5 @@
-//! Ways out, as values: a setting that helps and what it does, or what no setting mends. Who speaks to a person spells
-//! the setting: a command line as an option of the command that is run, Python as an argument.
+//! Ways out, as values: a setting that helps or an operation to run, and what it does, or what neither mends. Who speaks
+//! to a person has words for both: a command line has options and commands, Python has arguments and functions.
 
 use std::fmt;
 
@@ -17,8 +17,41 @@ pub enum Remedy {
         /// What they do, as the end of a sentence that begins with them: `leaves it out`.
         effect: String,
     },
-    /// What helps where no setting does, as a sentence of its own: `write the file without it`.
+    /// An operation that helps.
+    Run {
+        /// The operation, and what it is about.
+        operation: Operation,
+        /// What it does, as the end of a sentence that begins with it: `makes a store of it`.
+        effect: String,
+    },
+    /// What helps where neither does, as a sentence of its own: `write the file without it`.
     Do(String),
+}
+
+/// An operation that somebody is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Makes a store of a folder. What is `None` only the reader knows.
+    Build {
+        /// The folder.
+        source: Option<String>,
+        /// The store.
+        store: Option<String>,
+    },
+    /// Brings the store of this path up to date.
+    Update(String),
+    /// Tells what the store is that the request was about.
+    Info,
+}
+
+/// The words of who speaks to a person.
+pub trait Words {
+    /// Settings, all of them together; `None` where there is no word for one.
+    fn settings(&self, settings: &[Setting]) -> Option<String>;
+    /// An operation.
+    fn operation(&self, operation: &Operation) -> String;
 }
 
 /// A setting of a build, an update or another request, and its value.
@@ -103,12 +136,25 @@ impl Remedy {
         Remedy::Set { settings: vec![setting], effect: effect.into() }
     }
 
-    /// The remedy in words, the settings as `spell` has them; `None` where that has no word for them.
-    pub fn told(&self, spell: impl Fn(&[Setting]) -> Option<String>) -> Option<String> {
+    /// The remedy that running `operation` is, which does what `effect` says.
+    pub(crate) fn run(operation: Operation, effect: impl Into<String>) -> Remedy {
+        Remedy::Run { operation, effect: effect.into() }
+    }
+
+    /// The remedy in `words`; `None` where they have none for a setting.
+    pub fn told(&self, words: &impl Words) -> Option<String> {
         match self {
-            Remedy::Set { settings, effect } => Some(format!("{} {effect}", spell(settings)?)),
+            Remedy::Set { settings, effect } => Some(format!("{} {effect}", words.settings(settings)?)),
+            Remedy::Run { operation, effect } => Some(format!("{} {effect}", words.operation(operation))),
             Remedy::Do(text) => Some(text.clone()),
         }
+    }
+}
+
+impl fmt::Display for Remedy {
+    /// In words for nobody in particular.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(&ForNobody).unwrap_or_default())
     }
 }
 
@@ -128,23 +174,39 @@ pub(crate) fn excluding(names: &[&str]) -> Remedy {
     }
 }
 
-/// `remedies` as the end of a sentence, after a semicolon; the settings as `spell` has them. Nothing without remedies.
-pub fn told(remedies: &[Remedy], spell: impl Fn(&[Setting]) -> Option<String>) -> Option<String> {
-    let told: Vec<String> = remedies.iter().filter_map(|remedy| remedy.told(&spell)).collect();
+/// `remedies` in `words`, as the end of a sentence, after a semicolon. Nothing without remedies.
+pub fn told(remedies: &[Remedy], words: &impl Words) -> Option<String> {
+    let told: Vec<String> = remedies.iter().filter_map(|remedy| remedy.told(words)).collect();
     (!told.is_empty()).then(|| told.join(", or "))
 }
 
-/// A sentence and the ways out, as a message has them; the settings by their names.
+/// A sentence and the ways out, as a message has them.
 pub(crate) fn sentence(f: &mut fmt::Formatter<'_>, what: &str, remedies: &[Remedy]) -> fmt::Result {
-    match told(remedies, |settings| Some(named(settings))) {
+    match told(remedies, &ForNobody) {
         Some(way_out) => write!(f, "{what}; {way_out}"),
         None => f.write_str(what),
     }
 }
 
-/// Settings by their names and values, for nobody in particular.
-fn named(settings: &[Setting]) -> String {
-    settings.iter().map(Setting::to_string).collect::<Vec<_>>().join(" with ")
+/// Words for nobody in particular: settings by their names and values, operations by theirs.
+struct ForNobody;
+
+impl Words for ForNobody {
+    fn settings(&self, settings: &[Setting]) -> Option<String> {
+        Some(settings.iter().map(Setting::to_string).collect::<Vec<_>>().join(" with "))
+    }
+
+    fn operation(&self, operation: &Operation) -> String {
+        match operation {
+            Operation::Build { source, store } => {
+                let of = source.as_ref().map_or_else(String::new, |source| format!(" of {source}"));
+                let into = store.as_ref().map_or_else(String::new, |store| format!(" into {store}"));
+                format!("a build{of}{into}")
+            }
+            Operation::Update(store) => format!("an update of {store}"),
+            Operation::Info => "the store's information".to_owned(),
+        }
+    }
 }
 
 impl Setting {
@@ -225,7 +287,7 @@ mod tests {
 
     #[test]
     fn columns_that_a_line_cannot_name_are_for_the_file_to_leave_out() {
-        let told = |names: &[&str]| told(&[excluding(names)], |settings| Some(named(settings))).unwrap();
+        let told = |names: &[&str]| told(&[excluding(names)], &ForNobody).unwrap();
         assert_eq!(told(&["a"]), "exclude a leaves it out");
         assert_eq!(told(&["a b", "c"]), "exclude a b, c leaves them out");
         assert_eq!(told(&["a\nb"]), "write the file without it");
@@ -236,12 +298,36 @@ mod tests {
     fn a_setting_that_the_speaker_lacks_is_not_told() {
         let force = Remedy::set(Setting::Force, "replaces it");
         let other = Remedy::Do("name another directory".to_owned());
-        let flag = |settings: &[Setting]| (settings == [Setting::Force]).then(|| "--force".to_owned());
         assert_eq!(
-            told(&[force.clone(), other.clone()], flag).unwrap(),
-            "--force replaces it, or name another directory"
+            told(&[force.clone(), other.clone()], &ForNobody).unwrap(),
+            "force replaces it, or name another directory"
         );
-        assert_eq!(told(&[force.clone(), other], |_| None).unwrap(), "name another directory");
-        assert_eq!(told(&[force], |_| None), None);
+        assert_eq!(told(&[force.clone(), other], &Speechless).unwrap(), "name another directory");
+        assert_eq!(told(&[force], &Speechless), None);
+    }
+
+    struct Speechless;
+
+    impl Words for Speechless {
+        fn settings(&self, _: &[Setting]) -> Option<String> {
+            None
+        }
+
+        fn operation(&self, _: &Operation) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn operations_are_told_by_name_to_nobody_in_particular() {
+        let told = |operation| told(&[Remedy::run(operation, "helps")], &ForNobody).unwrap();
+        let build = |source: Option<&str>, store: Option<&str>| Operation::Build {
+            source: source.map(str::to_owned),
+            store: store.map(str::to_owned),
+        };
+        assert_eq!(told(build(None, None)), "a build helps");
+        assert_eq!(told(build(Some("src"), Some("s"))), "a build of src into s helps");
+        assert_eq!(told(Operation::Update("s".to_owned())), "an update of s helps");
+        assert_eq!(told(Operation::Info), "the store's information helps");
     }
 }

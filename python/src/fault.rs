@@ -1,10 +1,10 @@
-//! Errors of the library as exceptions, in the words of Python: settings are arguments.
+//! Errors of the library as exceptions, in the words of Python: settings are arguments, and operations are calls.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use transect::Error;
-use transect::remedy::{Remedy, Setting, told};
+use transect::remedy::{Operation, Remedy, Setting, Words, told};
 
 /// `error` as the exception that it is; see `transect._errors`.
 pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
@@ -20,7 +20,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     match error {
         Error::NotFound { wanted, hint, .. } => {
             fields.set_item("kind", format!("{wanted:?}").to_lowercase())?;
-            fields.set_item("nearest", hint)?;
+            fields.set_item("nearest", hint.told(&InPython))?;
         }
         Error::Locked { holder, .. } => fields.set_item("holder", holder)?,
         Error::Corrupt { damage, .. } => fields.set_item("place", damage.to_string())?,
@@ -47,10 +47,32 @@ fn message(error: &Error) -> String {
     }
 }
 
-/// What helps, with settings as arguments.
+/// What helps.
 pub fn way_out(remedies: &[Remedy]) -> Option<String> {
-    let arguments = |settings: &[Setting]| Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "));
-    told(remedies, arguments)
+    told(remedies, &InPython)
+}
+
+struct InPython;
+
+impl Words for InPython {
+    fn settings(&self, settings: &[Setting]) -> Option<String> {
+        Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "))
+    }
+
+    fn operation(&self, operation: &Operation) -> String {
+        // Capitals stand for what the reader knows.
+        let known = |path: &Option<String>, unknown: &str| match path {
+            Some(path) => format!("{path:?}"),
+            None => unknown.to_owned(),
+        };
+        match operation {
+            Operation::Build { source, store } => {
+                format!("transect.build({}, {})", known(source, "SRC"), known(store, "STORE"))
+            }
+            Operation::Update(store) => format!("transect.update({store:?})"),
+            _ => "Store.info".to_owned(),
+        }
+    }
 }
 
 /// A setting as an argument.

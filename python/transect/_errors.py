@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import re
 from typing import Any
 
 
@@ -146,25 +145,6 @@ class SkippedInputs(UserWarning):
     report: Any = None
 
 
-_COMMAND = re.compile(r"`transect (\w+)([^`]*)`")
-
-
-def in_python(text: str) -> str:
-    """`text`, in which commands stand as what is called for them here."""
-    return _COMMAND.sub(_called, text)
-
-
-def _called(command: re.Match[str]) -> str:
-    name, words = command.groups()
-    if name in ("info", "log", "show"):
-        return {"info": "Store.info", "log": "Store.log", "show": "Store.section"}[name]
-    import shlex
-
-    # Capitals stand for what the reader knows.
-    arguments = [word if word.rstrip(".").isupper() else repr(word) for word in shlex.split(words)]
-    return f"transect.{name}({', '.join(arguments)})" if arguments else f"transect.{name}"
-
-
 _KINDS: dict[str, type[TransectError]] = {
     "not-found": NotFound,
     "not-a-store": NotFound,
@@ -181,9 +161,6 @@ _KINDS: dict[str, type[TransectError]] = {
 
 def made(kind: str, message: str, fields: dict[str, Any]) -> BaseException:
     """The exception for an error of this kind; called by the extension."""
-    message = in_python(message)
-    if "nearest" in fields:
-        fields["nearest"] = in_python(fields["nearest"])
     if "path" in fields:
         fields["path"] = str(fields["path"])
     if kind == "io" and fields.get("errno"):

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from ._errors import Guarded, SkippedInputs, in_python
+from ._errors import Guarded, SkippedInputs
 
 
 class Report(Mapping[str, Any]):
@@ -295,7 +295,7 @@ _AnyReport = TypeVar("_AnyReport", BuildReport, UpdateReport)
 
 def told(skipped: Any) -> str:
     """Why one input was left out, and what helps."""
-    return in_python(f"{skipped.reason}; {skipped.way_out}" if skipped.way_out else skipped.reason)
+    return f"{skipped.reason}; {skipped.way_out}" if skipped.way_out else skipped.reason
 
 
 def finish(report: _AnyReport, name: str) -> _AnyReport:

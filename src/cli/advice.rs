@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::hint::quoted;
-use crate::remedy::{Remedy, Setting, told};
+use crate::remedy::{Operation, Remedy, Setting, Words, told};
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ impl Speaker {
 
     /// The ways out.
     pub fn told(&self, remedies: &[Remedy]) -> Option<String> {
-        told(remedies, |settings| self.spelt(settings))
+        told(remedies, self)
     }
 
     /// Puts the ways out of skipped inputs into words, in the lists `keys` of a report.
@@ -58,9 +58,11 @@ impl Speaker {
             }
         }
     }
+}
 
+impl Words for Speaker {
     /// `settings` as this command's options, or in full as another's.
-    fn spelt(&self, settings: &[Setting]) -> Option<String> {
+    fn settings(&self, settings: &[Setting]) -> Option<String> {
         let has = |command: &str, setting: &Setting| {
             let mut words = command.split(' ');
             let command = words.try_fold(&self.cli, |command, word| command.find_subcommand(word));
@@ -74,6 +76,17 @@ impl Speaker {
         let (command, about) = OTHERS.into_iter().find(|(command, _)| has_all(command))?;
         let about = if about == "STORE" { &self.store } else { about };
         Some(format!("`transect {command} {about} {options}`"))
+    }
+
+    fn operation(&self, operation: &Operation) -> String {
+        let word = |known: &Option<String>, unknown: &str| known.as_deref().map_or_else(|| unknown.to_owned(), quoted);
+        match operation {
+            Operation::Build { source, store } => {
+                format!("`transect build {} {}`", word(source, "SRC"), word(store, "STORE"))
+            }
+            Operation::Update(store) => format!("`transect update {}`", quoted(store)),
+            Operation::Info => format!("`transect info {}`", self.store),
+        }
     }
 }
 

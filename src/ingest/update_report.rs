@@ -350,13 +350,15 @@ impl UpdateReport {
         self.guards = guards.into_met();
     }
 
-    /// Refuses a change that leaves no row.
+    /// Refuses a change that leaves no row, and names the files that could not be used.
     pub(super) fn refuse_empty(&self) -> Result<()> {
-        match self.rows + self.added > self.removed {
-            true => Ok(()),
-            false => {
-                Err(Error::refused("no row of the store would be left", "look whether the source is what it should be"))
-            }
+        if self.rows + self.added > self.removed {
+            return Ok(());
+        }
+        let what = "no row of the store would be left";
+        match self.skipped.as_slice() {
+            [] => Err(Error::refused(what, "look whether the source is what it should be")),
+            skipped => Err(Error::Inputs { what: what.to_owned(), skipped: skipped.to_vec() }),
         }
     }
 

@@ -106,8 +106,8 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
         open.into_iter().map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
     let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
     if tried.iter().chain(&open).any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
-        let append = "its Parquet files are by date; build reads a file per stock, and `transect append STORE FILE...` \
-                      adds dates to a store that is there";
+        let append = "its Parquet files are by date; a build reads a file per stock, and such files are appended to a \
+                      store that is there";
         return Remedy::Do(append.to_owned());
     }
     let stocks = open

@@ -13,7 +13,7 @@ use super::types::{is_text, join_text, logical};
 use crate::error::{Error, Result};
 use crate::hint::instead;
 use crate::panel::{Column, can_be_key};
-use crate::remedy::{Remedy, Setting, excluding};
+use crate::remedy::{Operation, Remedy, Setting, excluding};
 
 /// Further columns that a key may have.
 const MOST_KEYS: usize = 16;
@@ -49,9 +49,9 @@ pub(super) fn check_names(
             notes.push(format!("{setting} names {name:?}, which no file has that can be read"));
             continue;
         }
-        let instead = instead(name, &names, "the columns are", "a build without this names them all");
+        let instead = instead(name, &names, "columns", None);
         let why = format!("names {name:?}, which no file has");
-        return Err(Error::invalid(setting, why, [Remedy::Do(instead)]));
+        return Err(Error::invalid(setting, why, [instead]));
     }
     Ok(())
 }
@@ -72,12 +72,8 @@ pub(super) fn check_changed_names(prior: &Prior, schemas: &[&FileSchema]) -> Res
         .map(|column| column.name.as_str())
         .chain(names.iter().copied().filter(|name| !is_known(name)))
         .collect();
-    let instead = instead(name, &known, "the columns are", "`transect info` lists them");
-    Err(Error::invalid(
-        setting,
-        format!("names {name:?}, which neither the store nor a file has"),
-        [Remedy::Do(instead)],
-    ))
+    let instead = instead(name, &known, "columns", Some(Operation::Info));
+    Err(Error::invalid(setting, format!("names {name:?}, which neither the store nor a file has"), [instead]))
 }
 
 /// The output's name for the date column: the user's, the first of the user's list, else the best name in any file.
@@ -174,8 +170,8 @@ pub(super) fn key_columns(
     let place = |name: &str| {
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let Some(place) = known.iter().position(|column| *column == name) else {
-            let instead = instead(name, &known, "the columns are", "a build without this names them all");
-            return Err(invalid(format!("names {name:?}, which no file has"), vec![Remedy::Do(instead)]));
+            let instead = instead(name, &known, "columns", None);
+            return Err(invalid(format!("names {name:?}, which no file has"), vec![instead]));
         };
         match &columns[place].data_type {
             key if can_be_key(key) => Ok(place),

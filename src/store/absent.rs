@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{self, names};
 use crate::error::Error;
-use crate::hint::{listed, nearest, quoted};
+use crate::hint::{listed, nearest};
+use crate::remedy::{Operation, Remedy};
 
 /// How the ledger of an output is called, whatever its format.
 const LEDGER_BEGINS: &str = ".transect.";
@@ -17,7 +18,7 @@ pub(super) fn nothing_at(root: &Path) -> Error {
         metadata => metadata.ok(),
     };
     let (instead, way_out) = match (store_around(root), metadata) {
-        (Some(store), _) => (format!("it lies in the store {}", store.display()), "name that one".to_owned()),
+        (Some(store), _) => absence(&format!("it lies in the store {}", store.display()), "name that one"),
         (None, None) => of_nothing(root),
         (None, Some(metadata)) if metadata.is_dir() => of_directory(root),
         (None, Some(_)) => of_file(root),
@@ -26,10 +27,17 @@ pub(super) fn nothing_at(root: &Path) -> Error {
 }
 
 /// What is there instead of a store, and the way out.
-type Absence = (String, String);
+type Absence = (String, Remedy);
 
 fn absence(instead: &str, way_out: &str) -> Absence {
-    (instead.to_owned(), way_out.to_owned())
+    (instead.to_owned(), Remedy::Do(way_out.to_owned()))
+}
+
+/// Where a build helps: of `source`, or of what only the reader knows, into `store`.
+fn buildable(instead: &str, source: Option<&Path>, store: Option<&Path>, effect: &str) -> Absence {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let build = Operation::Build { source: source.map(text), store: store.map(text) };
+    (instead.to_owned(), Remedy::run(build, effect))
 }
 
 fn of_nothing(root: &Path) -> Absence {
@@ -37,32 +45,29 @@ fn of_nothing(root: &Path) -> Absence {
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names: Vec<String> = beside.iter().map(name).collect();
     let wanted = root.file_name().unwrap_or_default().to_string_lossy();
-    let way_out = match nearest(&wanted, names.iter().map(String::as_str)).first() {
-        Some(near) => format!("did you mean {}?", root.with_file_name(near).display()),
-        None => format!("`transect build SRC {}` makes one", word(root)),
-    };
-    ("nothing of that name is there".to_owned(), way_out)
+    let instead = "nothing of that name is there";
+    match nearest(&wanted, names.iter().map(String::as_str)).first() {
+        Some(near) => absence(instead, &format!("did you mean {}?", root.with_file_name(near).display())),
+        None => buildable(instead, None, Some(root), "makes one"),
+    }
 }
 
 fn of_file(root: &Path) -> Absence {
     if !is_parquet(&root.to_string_lossy()) {
-        return absence("it is a file, and a store is a directory", "`transect build SRC STORE` makes one");
+        return buildable("it is a file, and a store is a directory", None, None, "makes one");
     }
     let source = parent(root);
-    let build = format!("`transect build {} {}`", word(source), word(&store_beside(source)));
-    absence("it is a Parquet file", &format!("{build} makes a store of the folder it lies in"))
+    let effect = "makes a store of the folder it lies in";
+    buildable("it is a Parquet file", Some(source), Some(&store_beside(source)), effect)
 }
 
 fn of_directory(root: &Path) -> Absence {
     let names = names(root).unwrap_or_default();
     if names.iter().any(|name| name.starts_with(LEDGER_BEGINS)) {
-        return absence("it is what `transect transpose` wrote", "name the store that it was written from");
+        return absence("it holds what a store was transposed into", "name the store");
     }
     if names.is_empty() {
-        return absence(
-            "it is an empty directory",
-            &format!("`transect build SRC {}` makes a store there", word(root)),
-        );
+        return buildable("it is an empty directory", None, Some(root), "makes a store there");
     }
     let stores: Vec<String> = stores_in(root).iter().map(|store| store.display().to_string()).collect();
     if !stores.is_empty() {
@@ -76,12 +81,11 @@ fn of_directory(root: &Path) -> Absence {
     let what = match (files, folders) {
         (0, 0) => {
             let what = format!("it is a folder with {}", listed(&names));
-            return absence(&what, "`transect build SRC STORE` makes a store");
+            return buildable(&what, None, None, "makes a store");
         }
         (0, _) => {
-            let (source, made) = (word(root), word(&store_beside(root)));
-            let way_out = format!("`transect build {source} {made}` says which pattern fits");
-            return absence("it is a folder of folders with Parquet files", &way_out);
+            let what = "it is a folder of folders with Parquet files";
+            return buildable(what, Some(root), Some(&store_beside(root)), "says which pattern fits");
         }
         (1, _) => "a folder with a Parquet file",
         _ => "a folder of Parquet files",
@@ -90,8 +94,7 @@ fn of_directory(root: &Path) -> Absence {
     if layout::is_store(&made).unwrap_or(false) {
         return absence(&format!("it is {what}"), &format!("did you mean {}?", made.display()));
     }
-    let way_out = format!("`transect build {} {}` makes a store of it", word(root), word(&made));
-    absence(&format!("it is {what}"), &way_out)
+    buildable(&format!("it is {what}"), Some(root), Some(&made), "makes a store of it")
 }
 
 /// The store that `path` lies in.
@@ -125,8 +128,4 @@ fn store_beside(source: &Path) -> PathBuf {
 fn is_parquet(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["parquet", "parq", "pq"].contains(&extension.to_ascii_lowercase().as_str())
-}
-
-fn word(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
 }

@@ -112,10 +112,8 @@ impl Answer {
     /// # Errors
     /// When there are not so many dates, or the store is damaged.
     pub fn section(&self, index: usize) -> Result<Section> {
-        let place = self.places.get(index).ok_or_else(|| Error::NotFound {
-            wanted: Wanted::Date,
-            what: format!("section {index}"),
-            hint: format!("there are {}", self.places.len()),
+        let place = self.places.get(index).ok_or_else(|| {
+            Error::not_found(Wanted::Date, format!("section {index}"), format!("there are {}", self.places.len()))
         })?;
         self.store.section_at(*place)
     }

@@ -11,6 +11,7 @@ use super::section::Section;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
+use crate::remedy::Operation;
 
 /// A key column, and the value that its rows are to have.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ impl At {
             return Err(Error::NotFound {
                 wanted: Wanted::Column,
                 what: format!("key column {name:?}"),
-                hint: instead(name, &keys, "the key columns are", "the store's schema lists them"),
+                hint: instead(name, &keys, "key columns", Some(Operation::Info)),
             });
         };
         let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
@@ -42,7 +43,7 @@ impl At {
         let value = cast_with_options(&texts, &wanted, &strict);
         let value = value.map_err(|_| {
             let what = format!("{text:?} is no value of the key column {name:?}, which is {wanted}");
-            Error::refused(what, "write it as `transect show` prints it")
+            Error::refused(what, "write it as the rows of the store show it")
         })?;
         Ok(At { column, value })
     }

@@ -16,8 +16,7 @@ use crate::format::{
     CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
     segment_name, tables_name,
 };
-use crate::hint::quoted;
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::{Operation, Remedy, Setting};
 use crate::storage::{Access, Dir, Disk};
 
 /// What a writer expects to find.
@@ -66,10 +65,11 @@ impl StoreWriter {
                 return Ok(());
             }
             if root.join(CURRENT_NAME).exists() {
-                let update = format!("`transect update {}` brings it up to date", quoted(&root.to_string_lossy()));
+                let update = Operation::Update(root.to_string_lossy().into_owned());
+                let update = Remedy::run(update, "brings it up to date");
                 let force = Remedy::set(Setting::Force, "replaces it and erases all its versions");
                 let what = format!("{} is a store already", root.display());
-                return Err(Error::refused_unless(what, [Remedy::Do(update), force]));
+                return Err(Error::refused_unless(what, [update, force]));
             }
             match published_before(root) {
                 Some(version) => {

@@ -51,10 +51,8 @@ impl Section {
     /// The section of the `index`-th date, whose bytes are come by so.
     pub(super) fn new(version: &Arc<Version>, index: usize, bytes: Bytes) -> Result<Section> {
         let dates = version.dates()?;
-        let date = *dates.get(index).ok_or_else(|| Error::NotFound {
-            wanted: Wanted::Date,
-            what: format!("section {index}"),
-            hint: format!("there are {}", dates.len()),
+        let date = *dates.get(index).ok_or_else(|| {
+            Error::not_found(Wanted::Date, format!("section {index}"), format!("there are {}", dates.len()))
         })?;
         let place = match version.source() {
             None => index,

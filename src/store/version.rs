@@ -258,10 +258,9 @@ impl Version {
     /// Logical type of the `index`-th of the columns, code and date not counted.
     pub(super) fn panel_type(&self, index: usize) -> Result<&DataType> {
         let columns = &self.schema()?.columns;
-        columns.get(index).map(|column| &column.data_type).ok_or_else(|| Error::NotFound {
-            wanted: Wanted::Column,
-            what: format!("column {index}"),
-            hint: format!("the panel has {} besides code and date, counted from 0", columns.len()),
+        columns.get(index).map(|column| &column.data_type).ok_or_else(|| {
+            let hint = format!("the panel has {} besides code and date, counted from 0", columns.len());
+            Error::not_found(Wanted::Column, format!("column {index}"), hint)
         })
     }
 

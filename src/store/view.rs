@@ -24,6 +24,7 @@ use crate::format::{
 use crate::hint::{instead, listed, nearest};
 use crate::key::{Date, StockId};
 use crate::panel::PanelSchema;
+use crate::remedy::Operation;
 use crate::storage;
 use crate::storage::Access;
 
@@ -97,13 +98,12 @@ impl Store {
         let root = self.path();
         let entries = self.kept_entries()?;
         let kept: Vec<u64> = entries.iter().map(|entry| entry.version).collect();
-        let missing = || Error::NotFound {
-            wanted: Wanted::Version,
-            what: format!("version {version} of {}", root.display()),
-            hint: match kept[..] {
+        let missing = || {
+            let hint = match kept[..] {
                 [only] => format!("only version {only} is kept"),
                 ref kept => format!("versions {} are kept", listed(kept)),
-            },
+            };
+            Error::not_found(Wanted::Version, format!("version {version} of {}", root.display()), hint)
         };
         let Some(entry) = entries.iter().find(|entry| entry.version == version) else { return Err(missing()) };
         match Store::open_catalog(root, entry.commit, self.access()) {
@@ -137,11 +137,10 @@ impl Store {
     pub fn version_as_of(&self, instant_ns: i64) -> Result<Store> {
         match self.history()?.iter().rfind(|entry| entry.created_ns <= instant_ns) {
             Some(entry) => self.other_version(entry.version),
-            None => Err(Error::NotFound {
-                wanted: Wanted::Version,
-                what: format!("so old a version of {}", self.path().display()),
-                hint: "its first version was made later".to_owned(),
-            }),
+            None => {
+                let what = format!("so old a version of {}", self.path().display());
+                Err(Error::not_found(Wanted::Version, what, "its first version was made later"))
+            }
         }
     }
 
@@ -219,7 +218,7 @@ impl Store {
         names.iter().position(|known| *known == name).ok_or_else(|| Error::NotFound {
             wanted: Wanted::Source,
             what: format!("source {name:?} in {}", self.path().display()),
-            hint: instead(name, &names, "the sources are", "the store's information names them"),
+            hint: instead(name, &names, "sources", Some(Operation::Info)),
         })
     }
 
@@ -308,7 +307,7 @@ impl Store {
                     ref near => format!("did you mean {}?", near.join(" or ")),
                 };
                 let what = format!("stock {code:?} in {}", self.path().display());
-                Err(Error::NotFound { wanted: Wanted::Stock, what, hint })
+                Err(Error::not_found(Wanted::Stock, what, hint))
             }
         }
     }
@@ -330,11 +329,8 @@ impl Store {
                 let near: Vec<String> =
                     dates[at.saturating_sub(1)..(at + 1).min(dates.len())].iter().map(Date::to_string).collect();
                 let verb = if near.len() == 1 { "is" } else { "are" };
-                Err(Error::NotFound {
-                    wanted: Wanted::Date,
-                    what: format!("date {date} in {}", self.path().display()),
-                    hint: format!("the nearest {verb} {}", near.join(" and ")),
-                })
+                let what = format!("date {date} in {}", self.path().display());
+                Err(Error::not_found(Wanted::Date, what, format!("the nearest {verb} {}", near.join(" and "))))
             }
         }
     }

@@ -18,6 +18,7 @@ use super::plan::Plan;
 use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
 use crate::progress::Observer;
+use crate::remedy::Remedy;
 use crate::sink::{Format, in_parquet};
 use crate::storage::{Dir, Disk};
 use crate::store::{Section, Store, first_difference};
@@ -45,7 +46,7 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     let no_ledger = || Error::NotFound {
         wanted: Wanted::Ledger,
         what: format!("transect's ledger in {}", out.display()),
-        hint: "a directory written by `transect transpose` has one".to_owned(),
+        hint: Remedy::Do("a directory that a store was transposed into has one".to_owned()),
     };
     let dir = match Dir::open(&Disk::default(), out) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(no_ledger()),

@@ -259,7 +259,8 @@ fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
     }
     let store = Store::open(place.path("0.store")).unwrap();
     let no_value = store.answer(&Request { at: vec![("k".to_owned(), "x".to_owned())], ..Request::default() });
-    let expected = "\"x\" is no value of the key column \"k\", which is Int64; write it as `transect show` prints it";
+    let expected =
+        "\"x\" is no value of the key column \"k\", which is Int64; write it as the rows of the store show it";
     assert_eq!(no_value.unwrap_err().to_string(), expected);
 }
 

@@ -80,6 +80,7 @@ fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
     match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
         Err(Error::NotFound { what, hint, .. }) => {
             assert!(what.contains("20240101"), "{what}");
+            let hint = hint.to_string();
             assert!(hint.contains("20231229") && hint.contains("20240102"), "{hint}");
         }
         other => panic!("{other:?}"),

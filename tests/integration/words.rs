@@ -1,5 +1,5 @@
-//! The library has no word for an option: who speaks to a person spells it. A flag in a message of the library would be
-//! wrong in Python, and in every command that does not have it.
+//! The library has no word for an option or a command: who speaks to a person spells them. A flag or a command in a
+//! message of the library would be wrong in Python, and a flag in every command that does not have it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,42 @@ fn flag(code: &str) -> Option<&str> {
         .find(|rest| rest[2..].starts_with(|c: char| c.is_ascii_lowercase()) && !rest[2..].starts_with("-"))
 }
 
+/// What can be run, and is nothing else that a message would have in ticks or after the program's name.
+const COMMANDS: [&str; 13] = [
+    "build",
+    "update",
+    "append",
+    "source",
+    "transpose",
+    "show",
+    "info",
+    "log",
+    "diff",
+    "gc",
+    "verify",
+    "synth",
+    "demo",
+];
+
+/// Where `code` has a command, such as `transect info` or one in ticks.
+fn command(code: &str) -> Option<&str> {
+    let begun = ["transect ", "`"].into_iter().flat_map(|begins| code.match_indices(begins));
+    let rest = begun.map(|(at, begins)| &code[at + begins.len()..]);
+    let mut words = rest.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap());
+    words.find(|word| COMMANDS.contains(word))
+}
+
 #[test]
-fn no_message_of_the_library_names_an_option() {
+fn flags_and_commands_are_found() {
+    assert_eq!(flag("give --cast a=b"), Some("--cast a=b"));
+    assert_eq!(flag("a -- b, ---"), None);
+    assert_eq!(command("`transect info` lists them"), Some("info"));
+    assert_eq!(command("`gc` removes it"), Some("gc"));
+    assert_eq!(command("the transect that wrote it; raise `ulimit -n`"), None);
+}
+
+#[test]
+fn no_message_of_the_library_names_an_option_or_a_command() {
     let mut files = Vec::new();
     library(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     assert!(files.len() > 100, "{files:?}");
@@ -33,7 +67,7 @@ fn no_message_of_the_library_names_an_option() {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for (n, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            assert_eq!(flag(line), None, "{}:{}", path.display(), n + 1);
+            assert_eq!(flag(line).or(command(line)), None, "{}:{}", path.display(), n + 1);
         }
     }
 }
