@@ -74,6 +74,7 @@
 pub mod cli;
 mod codec;
 mod compare;
+pub mod coverage;
 pub mod error;
 pub mod format;
 pub mod hint;
@@ -96,6 +97,7 @@ pub mod synth;
 mod transpose;
 pub mod workers;
 
+pub use coverage::Coverage;
 pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join, Kept, KeptRows,

@@ -180,6 +180,7 @@ fn the_help_lists_commands_and_exit_codes() {
         "transpose",
         "show",
         "info",
+        "coverage",
         "verify",
         "log",
         "diff",
@@ -207,6 +208,7 @@ fn the_help_lists_commands_and_exit_codes() {
         ("gc", "0 1 2 5 6 130"),
         ("verify", "0 1 2 3 6 130"),
         ("show", "0 1 2 6 130"),
+        ("coverage", "0 1 2 6 130"),
         ("synth", "0 1 2 130"),
     ] {
         assert_eq!(codes(command), expected, "{command}");
@@ -241,6 +243,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "show store --version 1 --as-of 2024-01-02",
         "show store --version x",
         "info store --as-of yesterday",
+        "coverage store --version 1 --as-of 2024-01-02",
         "diff store --format csv",
         "diff store --rows --json",
         "gc store --keep 0",
@@ -890,6 +893,72 @@ fn two_versions(place: &Place) {
     place
         .write_parquet("src/B.parquet", vec![("trade_date", date), ("close", Arc::new(Float64Array::from(vec![1.0])))]);
     publish("update store -q", -0.0, 0x7ff8_0000_0000_1234, None);
+}
+
+#[test]
+fn coverage_is_tables_and_json() {
+    let place = Place::new();
+    two_versions(&place);
+    let text = place.run("coverage store").done().stdout;
+    let mut parts = text.split("\n\n");
+    assert_eq!(
+        parts.next(),
+        Some(
+            "\
+store   store, version 2
+rows    3
+dates   2, 20240102 to 20240103
+stocks  2: 2 have the last date, 0 are stale, 0 have left
+holes   none"
+        )
+    );
+    assert_eq!(
+        parts.next(),
+        Some(
+            "\
+years
+year  dates  stocks a date  new  last  absent  unusual dates
+2024      2         1 to 2    1     0       -              0"
+        )
+    );
+    assert_eq!(
+        parts.next(),
+        Some(
+            "\
+columns, and their numbers in the last year that has some
+column  type      nulls    NaNs  year   zeros  1 %  median  99 %  jumps
+close   Float64       -       -  2024  33.3 %    0       1     1      -
+weight  Float64  33.3 %  66.7 %                                       -
+name    Utf8     66.7 %       -                                       -"
+        )
+    );
+    let versions: Vec<&str> = parts.next().unwrap().lines().collect();
+    assert!(versions[2].ends_with("build        2         0        0            2"), "{versions:?}");
+    assert!(versions[3].ends_with("update       1         1        0  1, 20240103  close (1), A (1)"), "{versions:?}");
+    assert_eq!(
+        parts.next(),
+        Some(
+            "sources\nsource  rows  columns  files read  empty  skipped\nsrc        3        3           2      0        0\n"
+        )
+    );
+    let json = place.run("coverage store --json").done().json();
+    assert_eq!((&json["command"], &json["version"], &json["rows"]), (&"coverage".into(), &2.into(), &3.into()));
+    assert_eq!(json["stocks"][1]["months"], serde_json::json!([[0, 1, 1]]));
+    assert_eq!(json["columns"][0]["years"][0]["least"], 0.0);
+    assert_eq!(json["columns"][1]["months"], serde_json::json!([[1, 2]]));
+    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"name": "close", "restated": 1}));
+    assert_eq!(json["sources"][0]["skipped_files"], serde_json::json!([]));
+    let first = place.run("coverage store --version 1 --json").done().json();
+    assert_eq!((&first["rows"], &first["versions"][0]["untold"]), (&2.into(), &"first".into()));
+}
+
+#[test]
+fn coverage_tells_skipped_files() {
+    let place = Place::with_panel();
+    fs::write(place.path("panel/BAD.parquet"), "").unwrap();
+    place.run("build panel store -q").failed(3, &["BAD.parquet: has zero bytes"]);
+    let text = place.run("coverage store").done().stdout;
+    assert!(text.ends_with("skipped\n  BAD.parquet: has zero bytes\n"), "{text}");
 }
 
 #[test]

@@ -35,10 +35,25 @@ pub fn run(args: &InfoArgs, quiet: bool) -> anyhow::Result<Exit> {
 
 /// Prints a report that has sources as one JSON object, the reasons of their skipped files with the ways out.
 pub fn print_sources(command: &'static str, report: &impl Serialize, speaker: &Speaker) -> anyhow::Result<()> {
-    let mut json = serde_json::to_value(report).context("cannot write the report as JSON")?;
-    let sources = json.get_mut("sources").and_then(|sources| sources.as_array_mut()).into_iter().flatten();
-    sources.for_each(|source| speaker.put_into_words(source, &["skipped_files"]));
+    let mut json = serde_json::to_value(report).context(UNWRITABLE)?;
+    if let Some(sources) = json.get_mut("sources") {
+        put_into_words(sources, speaker);
+    }
     output::print_json(command, Exit::Done, &json)
+}
+
+/// Sources as JSON, the reasons of their skipped files with the ways out.
+pub fn told_sources(sources: &[SourceInfo], speaker: &Speaker) -> anyhow::Result<serde_json::Value> {
+    let mut json = serde_json::to_value(sources).context(UNWRITABLE)?;
+    put_into_words(&mut json, speaker);
+    Ok(json)
+}
+
+const UNWRITABLE: &str = "cannot write the report as JSON";
+
+fn put_into_words(sources: &mut serde_json::Value, speaker: &Speaker) {
+    let sources = sources.as_array_mut().into_iter().flatten();
+    sources.for_each(|source| speaker.put_into_words(source, &["skipped_files"]));
 }
 
 fn lines(store: &str, info: &StoreInfo) -> Lines {

@@ -6,6 +6,7 @@ mod args;
 mod bar;
 mod build;
 mod cells;
+mod coverage;
 mod demo;
 mod diff;
 mod exit;
@@ -60,6 +61,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Transpose(args) => ("transpose", args.store.clone(), args.running.json),
         Command::Show(args) => ("show", args.store.clone(), false),
         Command::Info(args) => ("info", args.store.clone(), args.json),
+        Command::Coverage(args) => ("coverage", args.store.clone(), args.running.json),
         Command::Log(args) => ("log", args.store.clone(), args.json),
         Command::Diff(args) => ("diff", args.store.clone(), args.running.json),
         Command::Gc(args) => ("gc", args.store.clone(), args.json),
@@ -77,6 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Transpose(args) => transpose::run(args, quiet),
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args, quiet),
+        Command::Coverage(args) => coverage::run(&args, quiet),
         Command::Log(args) => log::run(&args, quiet),
         Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),

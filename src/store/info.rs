@@ -164,11 +164,15 @@ impl Store {
             unused_bytes: live.unused_bytes()?,
             columns: self.column_infos(schema.columns.len() + 2)?,
             settings: serde_json::from_str(&self.settings()?).unwrap_or_default(),
-            sources: self.source_infos()?,
+            sources: self.sources()?,
         })
     }
 
-    fn source_infos(&self) -> Result<Vec<SourceInfo>> {
+    /// The sources in numbers.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub fn sources(&self) -> Result<Vec<SourceInfo>> {
         let info = |(place, name): (usize, &str)| {
             let own = self.of_source(place);
             let files = own.files()?;

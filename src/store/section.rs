@@ -342,7 +342,7 @@ impl Section {
         self.damaged(Damage::Structure(format!("the rows of {} are out of order", self.date)))
     }
 
-    pub(super) fn unknown_stocks(&self) -> Error {
+    pub(crate) fn unknown_stocks(&self) -> Error {
         self.damaged(Damage::Structure(format!("the section of {} names unknown stocks", self.date)))
     }
 

@@ -209,6 +209,19 @@ impl Store {
         Ok(self.version.sources()?.iter().map(|source| source.name.as_str()).collect())
     }
 
+    /// For each of the panel's columns the name of its source; `None` for a key column.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn column_sources(&self) -> Result<Vec<Option<&str>>> {
+        let sources = self.version.sources()?;
+        let name = |index| {
+            let owner = self.version.column_place(index)?.and_then(|(_, owner)| owner);
+            Ok(owner.and_then(|place| sources.get(place)).map(|source| source.name.as_str()))
+        };
+        (0..self.schema()?.columns.len()).map(name).collect()
+    }
+
     /// The place of the source `name`.
     ///
     /// # Errors

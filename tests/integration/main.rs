@@ -3,6 +3,7 @@
 mod advice;
 mod appends;
 mod compared;
+mod coverage;
 mod crash;
 mod crates;
 mod damage;

@@ -228,6 +228,34 @@ pub struct VerifyArgs {
     pub running: Running,
 }
 
+/// Show what a store has and lacks: stocks over time, holes, nulls, distributions, versions
+///
+/// Reads the whole version once. A stock is absent on a date between its first and its last one on which it has no row:
+/// these are its holes. It is stale when it has no row on the last date and had one on one of the 20 dates before; when its
+/// last row is older, it has left. A date is unusual when its share of absent stocks is larger, by a twentieth at least,
+/// than the median of the 21 dates around it.
+///
+/// A column jumps on a date when the median of its absolute values is ten times that of the date before or a tenth, or
+/// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Quantiles are
+/// within 0.8 %. Dates with fewer than 20 rows or values are not judged.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect coverage panel.store
+  transect coverage panel.store --json | jq '.stocks[] | select(.state == \"stale\") | .code'
+  transect coverage panel.store --as-of 2024-01-05")]
+pub struct CoverageArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
 /// List a store's versions: when each was made, and what it changed
 ///
 /// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against

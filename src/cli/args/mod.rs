@@ -19,7 +19,7 @@ use super::groups::{Running, Waiting};
 use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
-pub use look::{DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
+pub use look::{CoverageArgs, DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SourceArgs, SourceCommand};
 
@@ -56,6 +56,7 @@ pub enum Command {
     Transpose(TransposeArgs),
     Show(ShowArgs),
     Info(InfoArgs),
+    Coverage(CoverageArgs),
     Verify(VerifyArgs),
     Log(LogArgs),
     Diff(DiffArgs),
