@@ -80,6 +80,7 @@ pub mod format;
 pub mod hint;
 mod ingest;
 pub mod key;
+mod page;
 pub mod panel;
 pub mod progress;
 pub mod quantity;
@@ -104,5 +105,6 @@ pub use ingest::{
     Limit, RestatedColumn, Restore, RowChange, SourceDifference, SourceReport, Update, UpdateReport, verify_source,
 };
 pub use key::{Date, StockId};
+pub use page::{Page, PageReport};
 pub use store::{Request, Selection, Store};
 pub use transpose::{OutputReport, Shape, Transpose, TransposeReport, verify_output};

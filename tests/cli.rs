@@ -181,6 +181,7 @@ fn the_help_lists_commands_and_exit_codes() {
         "show",
         "info",
         "coverage",
+        "report",
         "verify",
         "log",
         "diff",
@@ -209,6 +210,7 @@ fn the_help_lists_commands_and_exit_codes() {
         ("verify", "0 1 2 3 6 130"),
         ("show", "0 1 2 6 130"),
         ("coverage", "0 1 2 6 130"),
+        ("report", "0 1 2 6 130"),
         ("synth", "0 1 2 130"),
     ] {
         assert_eq!(codes(command), expected, "{command}");
@@ -244,6 +246,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "show store --version x",
         "info store --as-of yesterday",
         "coverage store --version 1 --as-of 2024-01-02",
+        "report store",
         "diff store --format csv",
         "diff store --rows --json",
         "gc store --keep 0",
@@ -953,12 +956,77 @@ name    Utf8     66.7 %       -                                       -"
 }
 
 #[test]
-fn coverage_tells_skipped_files() {
+fn coverage_and_report_tell_skipped_files() {
     let place = Place::with_panel();
     fs::write(place.path("panel/BAD.parquet"), "").unwrap();
     place.run("build panel store -q").failed(3, &["BAD.parquet: has zero bytes"]);
     let text = place.run("coverage store").done().stdout;
     assert!(text.ends_with("skipped\n  BAD.parquet: has zero bytes\n"), "{text}");
+    place.run("report store report.html -q").done();
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    assert!(page.contains(r#""skipped_count":1,"skipped":[["BAD.parquet","has zero bytes"]]"#));
+}
+
+/// The facts in a page.
+fn facts_of(page: &str) -> (Value, &str) {
+    let facts = page.split_once("id=\"facts\">").unwrap().1.split_once("</script>").unwrap().0;
+    (serde_json::from_str(facts).unwrap(), facts)
+}
+
+#[test]
+fn a_page_holds_what_it_needs_and_no_tag_of_the_data() {
+    let place = Place::new();
+    let date: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+    let value: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.5), None]));
+    // A path has no slash in a name; the code is percent-decoded.
+    let file = "src/code=%3C%2Fscript%3E%3Cb%3E/data.parquet";
+    place.write_parquet(file, vec![("trade_date", date), ("<img src=x onerror=alert(1)>", value)]);
+    place.run("build src store -q --pattern code={code}/data.parquet").done();
+    let json = place.run("report store report.html --json").done().json();
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    assert_eq!((&json["bytes"], &json["version"]), (&page.len().into(), &1.into()));
+    let (facts, text) = facts_of(&page);
+    assert!(!text.contains('<'));
+    assert_eq!(facts["stocks"]["code"], serde_json::json!(["</script><b>"]));
+    assert_eq!(facts["columns"][0]["name"], "<img src=x onerror=alert(1)>");
+    assert_eq!((&facts["heat"], &facts["columns"][0]["nulls"]), (&"Ag==".into(), &serde_json::json!([1])));
+    // What stands outside of the facts is the same for every store, and loads nothing.
+    let frame = page.replace(text, "");
+    for loads in ["src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest", "innerHTML ="] {
+        assert!(!frame.contains(loads) || loads == "innerHTML =", "{loads}");
+    }
+    assert!(frame.contains("default-src 'none'") && frame.contains("Permission is hereby granted"));
+    let own = page.rsplit_once("<script>").unwrap().1;
+    assert!(!own.contains("innerHTML") && !own.contains("insertAdjacentHTML"), "text of data is text");
+}
+
+#[test]
+fn a_page_replaces_a_page_and_nothing_else() {
+    let place = Place::with_store();
+    place.run("report store report.html -q").done();
+    let first = fs::read(place.path("report.html")).unwrap();
+    place.run("report store report.html -q").done();
+    assert_eq!(fs::read(place.path("report.html")).unwrap(), first);
+
+    fs::write(place.path("mine.html"), "<!doctype html>\n<html lang=\"en\">mine").unwrap();
+    place
+        .run("report store mine.html -q")
+        .failed(1, &["mine.html is there, and transect did not write it; --force replaces it, or name another file"]);
+    assert_eq!(fs::read(place.path("mine.html")).unwrap(), b"<!doctype html>\n<html lang=\"en\">mine");
+    place.run("report store mine.html -q --force").done();
+    assert_eq!(fs::read(place.path("mine.html")).unwrap(), first);
+
+    fs::create_dir(place.path("dir")).unwrap();
+    std::os::unix::fs::symlink(place.path("elsewhere"), place.path("link")).unwrap();
+    for (out, words) in [
+        ("dir", "dir is no regular file; name another"),
+        ("link", "link is no regular file; name another"),
+        ("new/", "new/ is no name for a page; name a file, such as report.html"),
+        ("missing/report.html", "cannot open"),
+    ] {
+        place.run(&format!("report store {out} -q --force")).failed(1, &[words]);
+    }
+    assert!(!place.path("elsewhere").exists() && !has_file(place.0.path(), |name| name.starts_with(".transect-tmp")));
 }
 
 #[test]

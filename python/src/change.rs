@@ -13,7 +13,7 @@ use transect::source::{Cast, Ignore, OptionChanges, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
-use transect::{Append, Build, Guard, Limit, Restore, Selection, Shape, Transpose, Update, quantity};
+use transect::{Append, Build, Guard, Limit, Page, Restore, Selection, Shape, Transpose, Update, quantity};
 
 use super::capsule::batches;
 use super::fault::way_out;
@@ -285,6 +285,16 @@ pub fn transpose(
         run = run.workers(count as usize);
     }
     Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?))
+}
+
+#[pyfunction]
+pub fn report(py: Python<'_>, store: &Store, out: PathBuf, options: &str, progress: Option<Py<PyAny>>) -> PyResult<()> {
+    let options = Options::parse(options)?;
+    let mut page = Page::new(&store.0, out).force(options.flag("force"));
+    if let Some(count) = options.number("threads") {
+        page = page.workers(count as usize);
+    }
+    watched(py, progress.as_ref(), |observer| page.observer(observer).run()).map(drop)
 }
 
 #[pyfunction]

@@ -38,6 +38,7 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::append, module)?)?;
     module.add_function(wrap_pyfunction!(change::restore, module)?)?;
     module.add_function(wrap_pyfunction!(change::transpose, module)?)?;
+    module.add_function(wrap_pyfunction!(change::report, module)?)?;
     module.add_function(wrap_pyfunction!(change::gc, module)?)?;
     module.add_function(wrap_pyfunction!(change::synth, module)?)?;
     module.add_function(wrap_pyfunction!(change::instant, module)?)?;

@@ -7,7 +7,7 @@
 >>> store.matrix("close").values                                # doctest: +SKIP
 """
 
-from ._change import append, build, gc, restore, synth, transpose, update
+from ._change import append, build, gc, report, restore, synth, transpose, update
 from ._column import Column
 from ._errors import (
     Cancelled,
@@ -73,6 +73,7 @@ __all__ = [
     "build",
     "gc",
     "open",
+    "report",
     "restore",
     "synth",
     "transpose",

@@ -266,6 +266,27 @@ def transpose(
     return TransposeReport(json.loads(report))
 
 
+def report(
+    store: Path | Store,
+    path: Path,
+    *,
+    force: bool = False,
+    threads: int | None = None,
+    progress: Progress = None,
+) -> None:
+    """Writes what the store has and lacks as one HTML page that opens in any browser, without a network: stocks over
+    time, holes, nulls, numbers by year, versions, skipped files. It replaces an earlier page; raises Refused where another
+    file stands, unless `force`.
+
+    >>> transect.report(store, "report.html")
+    >>> open("report.html").readline()
+    '<!doctype html>\\n'
+    """
+    opened = store if isinstance(store, Store) else open(store)
+    with watcher(progress) as watch:
+        _transect.report(opened._raw, os.fspath(path), _options({"force": force, "threads": threads}), watch)
+
+
 def gc(
     store: Path | Store,
     *,

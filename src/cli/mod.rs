@@ -17,6 +17,7 @@ mod groups;
 mod info;
 mod log;
 mod output;
+mod report;
 mod restore;
 mod rows;
 mod show;
@@ -62,6 +63,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Show(args) => ("show", args.store.clone(), false),
         Command::Info(args) => ("info", args.store.clone(), args.json),
         Command::Coverage(args) => ("coverage", args.store.clone(), args.running.json),
+        Command::Report(args) => ("report", args.store.clone(), args.running.json),
         Command::Log(args) => ("log", args.store.clone(), args.json),
         Command::Diff(args) => ("diff", args.store.clone(), args.running.json),
         Command::Gc(args) => ("gc", args.store.clone(), args.json),
@@ -80,6 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Show(args) => show::run(args, quiet),
         Command::Info(args) => info::run(&args, quiet),
         Command::Coverage(args) => coverage::run(&args, quiet),
+        Command::Report(args) => report::run(&args, quiet),
         Command::Log(args) => log::run(&args, quiet),
         Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),

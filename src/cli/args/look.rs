@@ -256,6 +256,37 @@ pub struct CoverageArgs {
     pub running: Running,
 }
 
+/// Write what `coverage` shows as one page for a browser
+///
+/// Charts and tables of stocks over time, holes of each stock, nulls and NaNs of each column, numbers by year, versions and
+/// what they changed, sources and skipped files; they can be filtered by stock and column. The file has all that it needs
+/// and opens without a network. It appears whole or not at all, and replaces an earlier page; any other file stays,
+/// unless --force is given.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect report panel.store report.html
+  transect report panel.store last_week.html --as-of 2024-01-05")]
+pub struct ReportArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// The file to write, such as report.html
+    #[arg(value_name = "FILE")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub at: At,
+
+    /// Replace a file that transect did not write
+    #[arg(long)]
+    pub force: bool,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
 /// List a store's versions: when each was made, and what it changed
 ///
 /// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against

@@ -19,7 +19,7 @@ use super::groups::{Running, Waiting};
 use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
-pub use look::{CoverageArgs, DiffArgs, InfoArgs, LogArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
+pub use look::{CoverageArgs, DiffArgs, InfoArgs, LogArgs, ReportArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SourceArgs, SourceCommand};
 
@@ -57,6 +57,7 @@ pub enum Command {
     Show(ShowArgs),
     Info(InfoArgs),
     Coverage(CoverageArgs),
+    Report(ReportArgs),
     Verify(VerifyArgs),
     Log(LogArgs),
     Diff(DiffArgs),

@@ -1,0 +1,439 @@
+"use strict";
+// Draws the page from its facts. All text of theirs is set as text, never as HTML. uPlot draws lines and bands; heat maps
+// are drawn here, because it has none.
+(() => {
+  const facts = JSON.parse(document.getElementById("facts").textContent);
+  const $ = (id) => document.getElementById(id);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const DAY = 86400;
+  const QUANTILES = ["1 %", "5 %", "25 %", "median", "75 %", "95 %", "99 %"];
+
+  // --- words -------------------------------------------------------------------------------------------------------
+  const count = (number) => number.toLocaleString("en-US");
+  const percent = (part, of) => {
+    const share = of > 0 ? 100 * part / of : 0;
+    if (part === 0) return "-";
+    if (part === of) return "100 %";
+    return share < 0.1 ? "<0.1 %" : share > 99.9 ? ">99.9 %" : share.toFixed(1) + " %";
+  };
+  const number = (value) => value === null || value === undefined ? "" : String(Number(value.toPrecision(5)));
+  const day = (days) => new Date(days * DAY * 1000).toISOString().replace(/^\+0*/, "").slice(0, 10);
+  const month = (name) => `${String(Math.floor(name / 100)).padStart(4, "0")}-${String(name % 100).padStart(2, "0")}`;
+  const counted = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  const make = (tag, text, className) => {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+
+  // Puts a table into `place`: `heads` are names, with a leading # where a column is of numbers.
+  const table = (place, title, heads, rows, pick) => {
+    place.replaceChildren();
+    if (rows.length === 0) return;
+    if (title) place.append(make("h3", title));
+    const made = make("table");
+    const line = made.createTHead().insertRow();
+    for (const head of heads) line.append(make("th", head.replace("#", ""), head.startsWith("#") ? "number" : ""));
+    const body = made.createTBody();
+    rows.forEach((row, at) => {
+      const line = body.insertRow();
+      row.forEach((cell, column) => {
+        const made = make("td", cell, heads[column].startsWith("#") ? "number" : heads[column] === "why" ? "wrap" : "");
+        if (heads[column] !== "why") made.title = cell;
+        line.append(made);
+      });
+      if (pick) {
+        line.className = "click";
+        line.tabIndex = 0;
+        const go = () => {
+          for (const other of body.rows) other.classList.toggle("chosen", other === line);
+          pick(at);
+        };
+        line.addEventListener("click", go);
+        line.addEventListener("keydown", (event) => { if (event.key === "Enter") go(); });
+      }
+    });
+    const box = make("div", undefined, "table");
+    box.append(made);
+    place.append(box);
+  };
+
+  // --- colours -----------------------------------------------------------------------------------------------------
+  // From none to all: of ever less lightness on white, of ever more on black (the latter is cividis), so that they can be
+  // told apart without seeing hues.
+  const RAMPS = {
+    light: ["#dbe8f3", "#a9bfd6", "#7c97b8", "#55749b", "#33557f", "#173a66", "#00224e"],
+    dark: ["#1d2f4d", "#3b496c", "#575d6d", "#8a8678", "#a59c74", "#d2c060", "#fee838"],
+  };
+  const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  let ramp = [];
+  const makeRamp = () => {
+    const stops = RAMPS[dark.matches ? "dark" : "light"].map(rgb);
+    ramp = Array.from({ length: 256 }, (_, at) => {
+      const place = at / 255 * (stops.length - 1), low = Math.min(Math.floor(place), stops.length - 2);
+      return [0, 1, 2].map((c) => Math.round(stops[low][c] + (stops[low + 1][c] - stops[low][c]) * (place - low)));
+    });
+  };
+  // Few holes are what most stocks have: the root of the share tells small ones apart.
+  const shade = (share) => ramp[Math.min(255, Math.round(255 * Math.sqrt(share)))];
+  const showRamp = (place) => {
+    const bar = make("i");
+    const stops = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1].map((share) => `rgb(${shade(share)}) ${100 * Math.sqrt(share)}%`);
+    bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+    place.replaceChildren("none", bar, "all; half-way is a quarter");
+  };
+
+  // --- charts ------------------------------------------------------------------------------------------------------
+  const charts = {};
+  const chart = (id, title, unit, x, series, more = {}) => {
+    const place = $(id);
+    charts[id]?.destroy();
+    place.replaceChildren();
+    const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
+    const isYears = more.years;
+    charts[id] = new uPlot({
+      title: "", width: Math.max(300, place.clientWidth), height: more.height ?? 220,
+      tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC"),
+      scales: { x: { time: !isYears } },
+      cursor: { drag: { x: true, y: false } },
+      axes: [
+        { ...axis, ...(isYears ? { incrs: [1, 2, 5, 10, 20, 50, 100, 500, 1000], values: (_, years) => years.map(String) } : {}) },
+        { ...axis, size: 76, label: unit, labelSize: 20, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1e7 ||
+          (tick !== 0 && Math.abs(tick) < 1e-4) ? tick.toExponential(1) : tick.toLocaleString("en-US", { maximumFractionDigits: 6 })) },
+      ],
+      series: [{ label: isYears ? "year" : "date", value: (_, at) => at === null ? "" : isYears ? String(at) : day(Math.round(at / DAY)) },
+        ...series],
+      bands: more.bands ?? [],
+    }, [x, ...series.map((one) => one.data)], place);
+    place.prepend(make("h3", title));
+  };
+  const line = (label, data, colour, more = {}) =>
+    ({ label, data, stroke: colour, width: 1.5, points: { show: false }, value: (_, at) => at === null ? "" : count(at), ...more });
+  const dots = (label, data, colour) =>
+    ({ label, data, stroke: colour, fill: colour, paths: () => null, points: { show: true, size: 7, stroke: colour, fill: colour },
+      value: (_, at) => at === null || at === undefined ? "" : count(at) });
+
+  const seconds = facts.dates.map((days) => days * DAY);
+  const drawOverTime = () => {
+    const unusual = new Set(facts.unusual);
+    chart("stock-count", "Stocks a date", "stocks", seconds, [
+      line("with a row", facts.stocks_on, css("--blue")),
+      line("absent", facts.absent, css("--orange"), { dash: [6, 3] }),
+      dots("unusual", facts.absent.map((absent, at) => unusual.has(at) ? absent : null), css("--text")),
+    ]);
+    // Who is there on the first date was not listed on it, nor has anybody left whom the last date has.
+    const months = facts.months.map(() => [0, 0]);
+    facts.dates.forEach((_, at) => {
+      if (at > 0) months[facts.month_of[at]][0] += facts.first_on[at];
+      if (at < facts.dates.length - 1) months[facts.month_of[at]][1] -= facts.last_on[at];
+    });
+    const x = facts.months.map(middle);
+    const bars = uPlot.paths.bars({ size: [0.8, 40] });
+    chart("stock-moves", "Stocks that came (up) and went (down) a month", "stocks", x, [
+      line("first rows", months.map((one) => one[0]), css("--blue"), { paths: bars, fill: css("--blue") }),
+      line("last rows", months.map((one) => one[1]), css("--orange"),
+        { paths: bars, fill: css("--orange"), value: (_, at) => at === null ? "" : count(-at) }),
+    ], { height: 160 });
+    table($("unusual"), `Dates on which unusually many stocks are absent: ${count(facts.unusual.length)}`,
+      ["date", "#stocks", "#absent", "#share"], facts.unusual.slice(-200).reverse().map((at) => [day(facts.dates[at]),
+        count(facts.stocks_on[at]), count(facts.absent[at]), percent(facts.absent[at], facts.absent[at] + facts.stocks_on[at])]));
+  };
+  // The middle of a month, in seconds; Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  const middle = (name) => new Date(0).setUTCFullYear(Math.floor(name / 100), name % 100 - 1, 15) / 1000;
+
+  // --- heat maps ---------------------------------------------------------------------------------------------------
+  // Draws rows x months. `share(row, month)` is from 0 to 1, or -1 for nothing; where there are more rows than lines of the
+  // canvas, a line is the mean of its rows. Says which rows and which month a place is of.
+  const heat = (canvas, { rows, name, share, mark, say, pick }) => {
+    const width = Math.max(300, canvas.parentElement.clientWidth), months = facts.months.length;
+    const gutter = Math.min(190, Math.round(width / 4)), head = 6, foot = 20, edge = 8;
+    const each = rows.length <= 45 ? 14 : Math.max(1, Math.floor(620 / rows.length));
+    const height = Math.max(14, Math.min(rows.length * each, 620)), lines = Math.min(rows.length, height);
+    const scale = window.devicePixelRatio || 1;
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round((head + height + foot) * scale);
+    canvas.style.height = `${head + height + foot}px`;
+    const draw = canvas.getContext("2d");
+    draw.scale(scale, scale);
+    draw.translate(0, head);
+    draw.font = "11px system-ui, sans-serif";
+    draw.textBaseline = "middle";
+    const of = (line) => [Math.floor(line * rows.length / lines), Math.floor((line + 1) * rows.length / lines)];
+    const inner = width - gutter - edge;
+    if (lines > 0) {
+      const image = new ImageData(months, lines);
+      for (let line = 0; line < lines; line++) {
+        const [from, to] = of(line);
+        for (let month = 0; month < months; month++) {
+          let sum = 0, seen = 0;
+          for (let row = from; row < to; row++) {
+            const value = share(rows[row], month);
+            if (value >= 0) { sum += value; seen++; }
+          }
+          if (seen > 0) image.data.set([...shade(sum / seen), 255], 4 * (line * months + month));
+        }
+      }
+      const cells = document.createElement("canvas");
+      cells.width = months;
+      cells.height = lines;
+      cells.getContext("2d").putImageData(image, 0, 0);
+      draw.imageSmoothingEnabled = false;
+      draw.drawImage(cells, gutter, 0, inner, height);
+    }
+    draw.fillStyle = css("--text");
+    draw.textAlign = "right";
+    const step = Math.max(1, Math.ceil(lines / Math.floor(height / 13)));
+    for (let line = 0; line < lines; line += step) {
+      let text = name(rows[of(line)[0]]);
+      while (text.length > 1 && draw.measureText(text).width > gutter - 10) text = text.slice(0, -2) + "…";
+      draw.fillText(text, gutter - 6, (line + 0.5) * height / lines);
+    }
+    if (mark) {
+      draw.fillStyle = css("--orange");
+      for (let line = 0; line < lines; line++) {
+        const [from, to] = of(line);
+        if (rows.slice(from, to).some(mark)) draw.fillRect(width - edge + 1, line * height / lines, edge - 1, Math.max(1, height / lines));
+      }
+    }
+    draw.fillStyle = css("--soft");
+    draw.textAlign = "left";
+    let free = 0;
+    facts.months.forEach((name, at) => {
+      const x = gutter + at * inner / months;
+      if ((at === 0 || Math.floor(name / 100) !== Math.floor(facts.months[at - 1] / 100)) && x >= free && x < width - 30) {
+        draw.fillRect(x, height, 1, 5);
+        draw.fillText(String(Math.floor(name / 100)), x + 3, height + 12);
+        free = x + 40;
+      }
+    });
+    const place = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const line = Math.floor((event.clientY - box.top - head) / height * lines);
+      const month = Math.floor((event.clientX - box.left - gutter) / inner * months);
+      if (line < 0 || line >= lines) return null;
+      const [from, to] = of(line);
+      return { rows: rows.slice(from, to), month: month >= 0 && month < months ? month : null };
+    };
+    canvas.onmousemove = (event) => {
+      const at = place(event);
+      $("tip").hidden = !at;
+      if (!at) return;
+      $("tip").textContent = say(at.rows, at.month);
+      $("tip").style.left = `${Math.min(event.clientX + 14, window.innerWidth - $("tip").offsetWidth - 8)}px`;
+      $("tip").style.top = `${Math.min(event.clientY + 14, window.innerHeight - $("tip").offsetHeight - 8)}px`;
+    };
+    canvas.onmouseleave = () => { $("tip").hidden = true; };
+    canvas.onclick = (event) => { const at = place(event); if (at) pick(at.rows); };
+  };
+
+  // --- stocks ------------------------------------------------------------------------------------------------------
+  const { stocks } = facts;
+  const has = facts.heat === null ? null : Uint8Array.from(atob(facts.heat), (c) => c.charCodeAt(0));
+  const matches = (text, part) => text.toLowerCase().includes(part.trim().toLowerCase());
+  const monthStart = facts.months.map((_, at) => facts.month_of.indexOf(at));
+  // The panel's dates of a month within a stock's life.
+  const living = (stock, month) => {
+    const from = Math.max(stocks.first[stock], monthStart[month]);
+    const to = Math.min(stocks.last[stock], monthStart[month] + facts.month_dates[month] - 1);
+    return Math.max(0, to - from + 1);
+  };
+  const chosenStocks = () => {
+    const part = $("stock").value, all = stocks.code.map((_, at) => at);
+    const chosen = part.trim() ? all.filter((at) => matches(stocks.code[at], part)) : all;
+    if ($("order").value === "first") chosen.sort((a, b) => stocks.first[a] - stocks.first[b]);
+    if ($("order").value === "holes") chosen.sort((a, b) => stocks.holes[b] - stocks.holes[a]);
+    return chosen;
+  };
+  const STATES = { c: "has the last date", s: "stale", l: "left" };
+  const drawStocks = () => {
+    const chosen = chosenStocks(), months = facts.months.length;
+    if (has === null) {
+      $("stock-heat").parentElement.replaceChildren(make("p", "There are too many stocks and months to draw; " +
+        "the command coverage prints them."));
+    } else if ($("stock-heat")) {
+      showRamp($("stock-ramp"));
+      heat($("stock-heat"), {
+        rows: chosen,
+        name: (stock) => stocks.code[stock],
+        share: (stock, month) => {
+          const of = living(stock, month);
+          return of === 0 ? -1 : 1 - has[stock * months + month] / of;
+        },
+        mark: (stock) => stocks.state[stock] === "s",
+        say: (some, at) => {
+          const named = some.length === 1 ? stocks.code[some[0]] :
+            `${counted(some.length, "stock", "stocks")}, ${stocks.code[some[0]]} to ${stocks.code[some.at(-1)]}`;
+          if (at === null) return named;
+          const of = some.reduce((sum, stock) => sum + living(stock, at), 0);
+          const there = some.reduce((sum, stock) => sum + has[stock * months + at], 0);
+          return `${named}\n${month(facts.months[at])}: ` + (of === 0 ? "not listed" :
+            `${count(of - there)} of ${counted(of, "date", "dates")} without a row`);
+        },
+        pick: (some) => { if (some.length === 1) filter("stock", stocks.code[some[0]]); },
+      });
+    }
+    const shown = [...chosen].sort((a, b) => (stocks.state[b] === "s") - (stocks.state[a] === "s") ||
+      stocks.holes[b] - stocks.holes[a]).slice(0, 100);
+    table($("stock-table"), `Stale stocks, then those with most holes (${count(shown.length)} of ${count(chosen.length)})`,
+      ["stock", "state", "first", "last", "#rows", "#dates", "#holes", "#share"],
+      shown.map((at) => [stocks.code[at], STATES[stocks.state[at]], day(facts.dates[stocks.first[at]]),
+        day(facts.dates[stocks.last[at]]), count(stocks.rows[at]), count(stocks.dates[at]), count(stocks.holes[at]),
+        percent(stocks.holes[at], stocks.holes[at] + stocks.dates[at])]),
+      (at) => filter("stock", stocks.code[shown[at]]));
+    $("chosen").textContent = `${count(chosen.length)} of ${counted(stocks.code.length, "stock", "stocks")}, ` +
+      `${count(chosenColumns().length)} of ${counted(facts.columns.length, "column", "columns")}`;
+  };
+
+  // --- columns -----------------------------------------------------------------------------------------------------
+  const chosenColumns = () => facts.columns.map((_, at) => at).filter((at) => matches(facts.columns[at].name, $("column").value));
+  const drawColumns = () => {
+    showRamp($("column-ramp"));
+    heat($("column-heat"), {
+      rows: chosenColumns(),
+      name: (at) => facts.columns[at].name,
+      share: (at, month) => (facts.columns[at].nulls[month] + facts.columns[at].nans[month]) / Math.max(1, facts.month_rows[month]),
+      say: (some, at) => {
+        const column = facts.columns[some[0]];
+        const named = (some.length === 1 ? column.name : `${column.name} and ${count(some.length - 1)} more`) + `, ${column.type}` +
+          (column.source === null ? ", of the key" : `, of ${column.source}`);
+        return at === null ? named : `${named}\n${month(facts.months[at])}: ${count(column.nulls[at])} nulls, ` +
+          `${count(column.nans[at])} NaNs in ${counted(facts.month_rows[at], "row", "rows")}`;
+      },
+      pick: (some) => { if (facts.columns[some[0]].years.length > 0) { $("number").value = some[0]; drawNumbers(); } },
+    });
+    const before = $("number").value;
+    const columns = chosenColumns().filter((at) => facts.columns[at].years.length > 0);
+    $("number").replaceChildren(...columns.map((at) => {
+      const option = make("option", facts.columns[at].name + (facts.columns[at].jump_count > 0 ?
+        ` (${counted(facts.columns[at].jump_count, "jump", "jumps")})` : ""));
+      option.value = at;
+      return option;
+    }));
+    if (columns.includes(Number(before)) && before !== "") $("number").value = before;
+    drawNumbers();
+  };
+  const JUMPS = { scale: "median of absolute values", zeros: "share of zeros", missing: "share of rows without a number" };
+  const drawNumbers = () => {
+    const column = facts.columns[Number($("number").value)];
+    if ($("number").value === "" || !column) {
+      charts.distribution?.destroy();
+      delete charts.distribution;
+      for (const id of ["distribution", "number-table", "jumps"]) $(id).replaceChildren();
+      return;
+    }
+    // A year is [year, rows, nulls, nans, infinities, zeros, values, least, greatest, seven quantiles].
+    const years = column.years, x = years.map((year) => year[0]);
+    const at = (quantile) => years.map((year) => year[9 + quantile]);
+    const edge = (quantile) => ({ label: QUANTILES[quantile], data: at(quantile), stroke: `rgba(${css("--band")}, 0.5)`, width: 1,
+      points: { show: years.length < 3, size: 5 }, value: (_, value) => number(value) });
+    const band = (high, low, alpha) => ({ series: [high, low], fill: `rgba(${css("--band")}, ${alpha})` });
+    chart("distribution", `${column.name}: quantiles by year`, "value", x,
+      [6, 5, 4, 3, 2, 1, 0].map((quantile) => quantile === 3 ?
+        { ...edge(3), stroke: css("--text"), width: 2.5, points: { show: true, size: 5 } } : edge(quantile)),
+      { years: true, height: 300, bands: [band(1, 7, 0.15), band(2, 6, 0.2), band(3, 5, 0.3)] });
+    table($("number-table"), "", ["year", "#rows", "#nulls", "#NaNs", "#infinities", "#zeros", "#least", "#1 %", "#median", "#99 %",
+      "#greatest"], [...years].reverse().map((year) => [String(year[0]), count(year[1]), percent(year[2], year[1]),
+      percent(year[3], year[1]), count(year[4]), percent(year[5], year[6]), ...[7, 9, 12, 15, 8].map((place) => number(year[place]))]));
+    const share = (kind, value) => kind === "scale" ? number(value) : (100 * value).toFixed(0) + " %";
+    table($("jumps"), `Jumps: ${count(column.jump_count)}` + (column.jump_count > column.jumps.length ?
+      `, of which the newest ${count(column.jumps.length)} follow` : ""), ["date", "what", "#before", "#after"],
+      [...column.jumps].reverse().map(([date, kind, before, after]) => [day(date), JUMPS[kind], share(kind, before), share(kind, after)]));
+  };
+
+  // --- versions ----------------------------------------------------------------------------------------------------
+  const UNTOLD = { first: "The first version has nothing before it.", gone: "It, or the version before it, is gone: what it " +
+    "changed in which column and stock can no longer be told.", large: "It changed too many rows to compare them here; " +
+    "the command diff does." };
+  let version = null;
+  const drawVersions = () => {
+    const newest = [...facts.versions].reverse();
+    table($("version-table"), "", ["#version", "made", "command", "#rows", "#added", "#restated", "#removed", "#dirty dates", "state"],
+      newest.map((one) => [String(one.version), one.made, one.command, count(one.rows), count(one.added), count(one.restated),
+        count(one.removed), count(one.dirty_dates), one.kept ? "kept" : "gone"]), (at) => { version = newest[at]; drawVersion(); });
+    version = newest.find((one) => one.change) ?? newest[0] ?? null;
+    const line = $("version-table").querySelectorAll("tbody tr")[newest.indexOf(version)];
+    line?.classList.add("chosen");
+    drawVersion();
+  };
+  const drawVersion = () => {
+    const place = $("version");
+    charts["version-dates"]?.destroy();
+    delete charts["version-dates"];
+    $("version-dates").replaceChildren();
+    place.replaceChildren();
+    if (!version) return;
+    place.append(make("h3", `Version ${version.version}`));
+    const { change } = version;
+    if (version.untold) place.append(make("p", UNTOLD[version.untold]));
+    if (change) {
+      const stock = $("stock").value, column = $("column").value;
+      const columns = make("div"), stocks = make("div");
+      place.append(columns, stocks);
+      table(columns, `Most restated columns (${count(change.column_count)} in all)`, ["column", "#values"],
+        change.columns.filter(([name]) => matches(name, column)).map(([name, values]) => [name, count(values)]));
+      table(stocks, `Most restated stocks (${count(change.stock_count)} changed in all)`,
+        ["stock", "#restated", "#added", "#removed"], change.stocks.filter(([code]) => matches(code, stock))
+          .map(([code, added, restated, removed]) => [code, count(restated), count(added), count(removed)]));
+    }
+    const dates = change ? change.dates.map((date) => date[0]) : version.dirty;
+    if (!dates || dates.length === 0) return;
+    // All dates of the panel, so that what was dirtied stands where it lies in time.
+    const all = [...new Set([...facts.dates, ...dates])].sort((a, b) => a - b);
+    const place_of = new Map(dates.map((days, at) => [days, at]));
+    const of = (get) => all.map((days) => { const at = place_of.get(days); return at === undefined ? null : get(at); });
+    const x = all.map((days) => days * DAY);
+    const kinds = change ? [["restated", 2, "--orange"], ["added", 1, "--blue"], ["removed", 3, "--text"], ["filled", 4, "--soft"]] : [];
+    const series = kinds.filter(([, at]) => change.dates.some((date) => date[at] > 0))
+      .map(([label, at, colour]) => dots(label, of((place) => change.dates[place][at] || null), css(colour)));
+    chart("version-dates", `Dates that version ${version.version} dirtied: ${count(dates.length)}`, change ? "rows" : "dirty", x,
+      series.length > 0 ? series : [dots("dirty", of(() => 1), css("--orange"))], { height: 180 });
+  };
+
+  // --- sources -----------------------------------------------------------------------------------------------------
+  const drawSources = () => {
+    table($("source-table"), "", ["source", "#rows", "#columns", "#files read", "#empty", "#skipped"], facts.sources.map((source) =>
+      [source.name, count(source.rows), count(source.columns), count(source.read), count(source.empty), count(source.skipped_count)]));
+    const skipped = facts.sources.flatMap((source) => source.skipped.map(([path, why]) => [source.name, path, why]));
+    const all = facts.sources.reduce((sum, source) => sum + source.skipped_count, 0);
+    table($("skipped"), `Skipped files: ${count(all)}` + (all > skipped.length ? `, of which ${count(skipped.length)} follow` : ""),
+      ["source", "file", "why"], skipped);
+  };
+
+  // --- the page ----------------------------------------------------------------------------------------------------
+  const filter = (field, text) => {
+    $(field).value = $(field).value === text ? "" : text;
+    drawChosen();
+  };
+  const drawChosen = () => { drawStocks(); drawColumns(); drawVersion(); };
+  const drawAll = () => {
+    makeRamp();
+    drawOverTime();
+    drawStocks();
+    drawColumns();
+    drawVersions();
+    drawSources();
+  };
+  let timer = 0;
+  const soon = (draw) => { clearTimeout(timer); timer = setTimeout(draw, 150); };
+  document.title = `${facts.store}, version ${facts.version}`;
+  $("title").textContent = facts.store;
+  const states = [...stocks.state];
+  $("summary").textContent = `Version ${facts.version}, made ${facts.made}. ${counted(facts.rows, "row", "rows")} of ` +
+    `${counted(stocks.code.length, "stock", "stocks")} on ${counted(facts.dates.length, "date", "dates")}` +
+    (facts.dates.length > 0 ? `, ${day(facts.dates[0])} to ${day(facts.dates.at(-1))}` : "") +
+    `. On the last date ${count(states.filter((state) => state === "c").length)} stocks have a row; ` +
+    `${count(states.filter((state) => state === "s").length)} are stale, ${count(states.filter((state) => state === "l").length)} have left.`;
+  for (const id of ["stock", "column"]) $(id).addEventListener("input", () => soon(drawChosen));
+  $("filters").addEventListener("reset", () => soon(drawChosen));
+  $("filters").addEventListener("submit", (event) => event.preventDefault());
+  $("order").addEventListener("change", drawStocks);
+  $("number").addEventListener("change", drawNumbers);
+  dark.addEventListener("change", drawAll);
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; soon(drawAll); } });
+  drawAll();
+  document.body.dataset.drawn = "true";
+})();
