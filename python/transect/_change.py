@@ -89,7 +89,7 @@ def build(
     >>> transect.build("features", "other.store")
     Traceback (most recent call last):
     ...
-    transect.Refused: other.store is a store already; transect.update('other.store') brings it ...
+    transect.Refused: other.store is a store already; transect.update("other.store") brings it ...
     """
     given = {name: value for name, value in locals().items() if name not in ("source", "store", "progress")}
     with watcher(progress) as watch:
@@ -214,7 +214,7 @@ def restore(
     such version, and Guarded where the outcome looks broken; then nothing is published.
 
     >>> changed = transect.append("panel.store", later)
-    >>> report = transect.restore("panel.store", changed.version - 1)
+    >>> report = transect.restore("panel.store", changed.version - 1, allow=["appended-rows"])
     >>> report.restored, report.removed == changed.added, report.version == changed.version + 1
     (1, True, True)
     """
