@@ -298,7 +298,8 @@ impl<'a> AddSource<'a> {
         let rule = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
         let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
-        let revised = Revised { whole, before, place, appended, given, joins_left: self.join == Join::Left };
+        let (joins_left, scratch) = (self.join == Join::Left, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
         let sealer = Sealer { gathering, columns };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;

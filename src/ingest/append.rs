@@ -330,7 +330,8 @@ impl<'a> Append<'a> {
         let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
         let sealer = Sealer { gathering, columns };
         let (place, appended) = (target.place, &settings.appended);
-        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let (joins_left, scratch) = (false, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;

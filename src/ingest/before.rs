@@ -8,7 +8,7 @@ use crate::codec::{DictionaryBuilder, fixed_bytes, natural_stored};
 use crate::compare::ColumnRows;
 use crate::error::Result;
 use crate::format::Stored;
-use crate::segment::SegmentColumn;
+use crate::segment::{Room, SegmentColumn};
 use crate::store::{Piece, Section};
 
 /// A part of a section of the version before, its columns in the types of now.
@@ -31,24 +31,35 @@ struct Converted {
 
 impl Before {
     /// `section`, for these `columns`, code and date included. `places` says where each of them stands among the section's,
-    /// if it does.
+    /// if it does. What has to be converted lies in `room`.
     ///
     /// # Errors
-    /// When it is damaged.
-    pub(super) fn new(section: Section, columns: &[SegmentColumn], places: Vec<Option<usize>>) -> Result<Before> {
+    /// When it is damaged, or the room is a file, and that cannot be written.
+    pub(super) fn new(
+        section: Section,
+        columns: &[SegmentColumn],
+        places: Vec<Option<usize>>,
+        room: &Room,
+    ) -> Result<Before> {
         let piece = section.only_piece()?.cloned();
         let serves = |index: usize, logical: &DataType| match &piece {
             Some(piece) => Ok(piece.raw(index)?.is_none_or(|raw| serves(raw.logical, logical))),
             // Several pieces are joined in any case.
             None => Ok(false),
         };
+        let rows = u32::try_from(section.row_count()).unwrap_or(u32::MAX);
+        let lens = columns[2..].iter().zip(&places).filter(|(_, place)| place.is_some());
+        let byte_len: u64 = lens.map(|(column, _)| natural_stored(&column.logical).byte_len(rows)).sum();
+        let fits = room.holds(byte_len as usize);
         let converted = columns[2..].iter().zip(&places).map(|(column, &place)| {
             let Some(index) = place else { return Ok(None) };
             if serves(index, &column.logical)? || !section.has_value(index)? {
                 return Ok(None);
             }
             let array = section.column_as(index, &column.logical, 0..section.row_count())?;
-            Converted::new(&array, column).map(Some)
+            let converted = Converted::new(&array, column)?;
+            drop(array);
+            if fits { Ok(Some(converted)) } else { converted.put_away(room).map(Some) }
         });
         let converted = converted.collect::<Result<_>>()?;
         let stocks = match &piece {
@@ -129,5 +140,10 @@ impl Converted {
             _ => fixed_bytes(array)?,
         };
         Ok(Converted { stored, values, validity: nulls.map(|nulls| nulls.inner().sliced()) })
+    }
+
+    fn put_away(self, room: &Room) -> Result<Converted> {
+        let validity = self.validity.map(|validity| room.put_away(validity)).transpose()?;
+        Ok(Converted { stored: self.stored, values: room.put_away(self.values)?, validity })
     }
 }

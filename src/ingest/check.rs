@@ -11,7 +11,7 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use super::build_report::known_file;
-use super::check_origins::Origins;
+use super::check_origins::{Origins, leave_out};
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::plan;
 use super::settings::Settings;
@@ -89,6 +89,7 @@ fn compare_in_batches(
     };
     let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
     survey.whole_file_limit(whole_len);
+    leave_out(&mut survey, &sources);
     let mut report =
         SourceReport { notes: survey.notes.clone(), max_skipped: settings.max_skipped, ..SourceReport::default() };
     compare_types(panel, &survey, &mut report);

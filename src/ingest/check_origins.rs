@@ -2,13 +2,16 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use super::appended::Appended;
 use super::check_report::Kept;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::format::FileStatus;
-use crate::source::{FileOutcome, Input, InputFile, Survey};
+use crate::reason::Kind;
+use crate::skipped::Skipped;
+use crate::source::{FileOutcome, Input, InputFile, Survey, beside_unusable};
 use crate::store::{FileEntry, Store};
 
 /// Where the rows of each of the store's stocks came from, and come from now.
@@ -71,5 +74,30 @@ impl<'a> Origins<'a> {
             self.appended.unchanged_since(&path, outcome.content_hash).unwrap_or(u64::MAX)
         };
         input.files.iter().zip(outcomes).map(since).max().unwrap_or(u64::MAX)
+    }
+}
+
+/// Leaves out the inputs that the store has nothing of because they were too large for the memory then, and have not
+/// changed since: with more memory they could be read, and nothing would be found in the store to compare them with.
+pub(super) fn leave_out(survey: &mut Survey, sources: &[FileEntry]) {
+    let is_refused = |entry: &&FileEntry| {
+        entry.status == FileStatus::Skipped && entry.reason.as_ref().is_some_and(|why| why.kind() == Kind::TooLarge)
+    };
+    let refused: HashMap<&Path, &FileEntry> =
+        sources.iter().filter(is_refused).map(|entry| (Path::new(&entry.path), entry)).collect();
+    let entry_of = |file: &InputFile| {
+        let same = |entry: &&&FileEntry| (entry.bytes, entry.modified_ns) == (file.byte_len, file.modified_ns);
+        refused.get(file.path.as_path()).filter(same)
+    };
+    let (left_out, inputs) = std::mem::take(&mut survey.inputs)
+        .into_iter()
+        .partition::<Vec<_>, _>(|input| input.files.iter().any(|file| entry_of(file).is_some()));
+    survey.inputs = inputs;
+    for input in left_out {
+        let bad = input.files.iter().find_map(entry_of).map_or("", |entry| entry.path.as_str());
+        survey.skipped.extend(input.files.iter().map(|file| {
+            let reason = entry_of(file).and_then(|entry| entry.reason.clone()).unwrap_or_else(|| beside_unusable(bad));
+            Skipped { path: file.path.display().to_string(), reason }
+        }));
     }
 }

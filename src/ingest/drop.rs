@@ -172,7 +172,8 @@ impl<'a> ChangeSource<'a> {
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
         let reread: HashMap<&str, Rule> = whole.stocks()?.into_iter().map(|code| (code, goes)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
-        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let (joins_left, scratch) = (false, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
         let sealer = Sealer { gathering, columns: Arc::clone(&columns) };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;

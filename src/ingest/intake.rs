@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
+use super::plan;
 use super::texts::Texts;
 use crate::codec::{DictionaryBuilder, Lane};
 use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
+use crate::reason::{Kind, Reason};
 use crate::shuffle::{Block, BlockBuilder, Frame, Spill};
-use crate::source::{BadFile, FileOutcome, SeriesReader, Survey, check_machine};
+use crate::source::{BadFile, FileOutcome, InputFile, SeriesReader, Survey, check_machine};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -41,6 +43,7 @@ pub(super) struct Intake<'a> {
     observer: &'a dyn Observer,
     /// Bytes of one block.
     share: usize,
+    memory: u64,
     texts: Texts<'a>,
 }
 
@@ -60,6 +63,7 @@ impl<'a> Intake<'a> {
             // Half of the memory holds blocks; decoding, texts, sealing and the catalog need the rest, and some of it
             // whatever the memory.
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
+            memory,
             texts: Texts::new(&survey.columns, memory, true),
         }
     }
@@ -121,6 +125,9 @@ impl<'a> Intake<'a> {
             Ok(reader) => reader,
             Err(bad) => return Ok(Some(Err(bad))),
         };
+        if let Err(bad) = self.check_dates(index, &reader) {
+            return Ok(Some(Err(bad)));
+        }
         let columns = match reader.read(0..self.survey.columns.len()) {
             Ok(columns) => columns,
             Err(_) if reader.was_too_large() => return Ok(None),
@@ -133,6 +140,23 @@ impl<'a> Intake<'a> {
         Ok(Some(Ok(read)))
     }
 
+    /// Refuses an input of so many dates that the memory does not hold what has to be noted of its own columns on each.
+    fn check_dates(&self, index: usize, reader: &SeriesReader) -> Result<(), BadFile> {
+        let files = &self.survey.inputs[index].files;
+        let columns = files.iter().map(InputFile::column_count).max().unwrap_or(0) as usize + 2;
+        if plan::too_long(reader.dates().len(), columns, self.memory).is_none() {
+            return Ok(());
+        }
+        let dates = reader.dates().chunk_by(|a, b| a == b).count();
+        match plan::too_long(dates, columns, self.memory) {
+            Some((what, way_out)) => {
+                let what = format!("has {dates} dates; {what}");
+                Err(BadFile { file: 0, reason: Reason::new(Kind::TooLarge, what).or(way_out) })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Reads an input that is too large for a block a few columns at a time, or one where those are too many, as a block
     /// of its own.
     fn gather_large(&self, index: usize, blocks: &mut Vec<Block>) -> Result<Result<Read, BadFile>> {
@@ -143,6 +167,9 @@ impl<'a> Intake<'a> {
         let read = Read::new(index, &reader);
         if reader.dates().is_empty() {
             return Ok(Ok(read));
+        }
+        if let Err(bad) = self.check_dates(index, &reader) {
+            return Ok(Err(bad));
         }
         let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
         let count = self.survey.columns.len();

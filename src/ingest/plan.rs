@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::format::ChunkRecord;
+use crate::remedy::{Remedy, Setting};
 use crate::segment::SegmentColumn;
 
 /// About how many bytes of sections one segment holds. Large enough that a store has few files, small enough that
@@ -40,6 +42,20 @@ fn split(lens: impl ExactSizeIterator<Item = u64>, target: u64) -> Vec<Range<usi
         }
     }
     ranges
+}
+
+/// What is wrong, and the way out, where `memory` does not hold the list of where each of `columns` lies on `dates`.
+pub(super) fn too_long(dates: usize, columns: usize, memory: u64) -> Option<(String, Remedy)> {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let len = (dates as u64).saturating_mul(columns as u64).saturating_mul(size_of::<ChunkRecord>() as u64);
+    (len > memory).then(|| {
+        let what = format!(
+            "the list of where {columns} columns lie on {dates} dates would take {} MiB, more than the memory, which is {} MiB",
+            mib(len),
+            mib(memory),
+        );
+        (what, Remedy::set(Setting::Memory(mib(len) << 20), "allows it"))
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use arrow_array::cast::AsArray;
 use super::appended::Appended;
 use super::before::Before;
 use super::seal::Sealer;
+use super::stages::Scratch;
 use crate::compare::{Alignment, KeyOrder, Marks, Origin, Reread, Rule, Run, groups, within};
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -41,6 +42,7 @@ pub(super) struct Revision<'a> {
     appended: &'a Appended,
     /// Whose rows were read again.
     pub(super) given: Given,
+    scratch: Scratch<'a>,
     /// The further key columns, as places among the source's.
     pub(super) key: Vec<usize>,
     /// For each of them, its place among the columns of the whole version before.
@@ -60,6 +62,8 @@ pub(super) struct Revised<'a> {
     pub(super) given: Given,
     /// Whether rows that the whole version before lacks are left out.
     pub(super) joins_left: bool,
+    /// What sections before may take of the memory.
+    pub(super) scratch: Scratch<'a>,
 }
 
 /// Whose rows were read again.
@@ -89,7 +93,7 @@ impl<'a> Revision<'a> {
         reread: &HashMap<&str, Rule>,
         mut dates: Vec<Date>,
     ) -> Result<Revision<'a>> {
-        let Revised { whole, before, place, appended, given, joins_left } = revised;
+        let Revised { whole, before, place, appended, given, joins_left, scratch } = revised;
         let (order, ranks) = snapshot.stock_order();
         let codes = snapshot.dictionaries[0].as_string::<i32>();
         let reread = order.into_iter().filter_map(|stock| {
@@ -112,6 +116,7 @@ impl<'a> Revision<'a> {
             dates,
             appended,
             given,
+            scratch,
             key,
             key_places,
         })
@@ -120,13 +125,13 @@ impl<'a> Revision<'a> {
     /// What the source had of `date` in the version before, if anything.
     pub(super) fn section_before(&self, date: Date) -> Result<Option<Section>> {
         let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
-        self.before.read_section_at(index).map(Some)
+        self.before.read_section_at(index, self.scratch.share as u64).map(Some)
     }
 
     /// The section of `date` in the whole version before, if there is one.
     pub(super) fn whole_section(&self, date: Date) -> Result<Option<Section>> {
         let Ok(index) = self.whole.dates()?.binary_search(&date) else { return Ok(None) };
-        self.whole.read_section_at(index).map(Some)
+        self.whole.read_section_at(index, self.scratch.share as u64).map(Some)
     }
 
     /// The units of a date. The walk must not have passed the date.
@@ -182,7 +187,7 @@ impl<'a> Revision<'a> {
         let part = section.filter(|_| !unit.own.is_empty()).map(|section| section.part(unit.own.clone()));
         let known = self.before.schema()?.columns.len();
         let places = (0..self.sealer.columns.len() - 2).map(|index| Some(index).filter(|&index| index < known));
-        part.map(|part| Before::new(part, &self.sealer.columns, places.collect())).transpose()
+        part.map(|part| Before::new(part, &self.sealer.columns, places.collect(), &self.scratch.room())).transpose()
     }
 
     /// The keys of the part of `section`, which is seen whole, that belongs to `unit`.
@@ -192,7 +197,7 @@ impl<'a> Revision<'a> {
         for (&column, &place) in self.key.iter().zip(&self.key_places) {
             places[column] = Some(place);
         }
-        part.map(|part| Before::new(part, &self.sealer.columns, places)).transpose()
+        part.map(|part| Before::new(part, &self.sealer.columns, places, &self.scratch.room())).transpose()
     }
 
     /// How a unit of `date` follows from what it was, which is `before`. The walk must not have passed the date.

@@ -53,6 +53,22 @@ pub(super) struct SegmentPlace<'a> {
     pub(super) syncs: &'a Syncs,
 }
 
+/// What one worker may hold, and where it puts what is more.
+#[derive(Clone, Copy)]
+pub(super) struct Scratch<'w> {
+    writer: &'w StoreWriter,
+    /// Bytes.
+    pub(super) share: usize,
+}
+
+impl Scratch<'_> {
+    /// Room for the worker that asks.
+    pub(super) fn room(&self) -> Room<'_> {
+        let name = self.writer.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
+        Room::Spill { limit: self.share, dir: self.writer.spill_dir(), name }
+    }
+}
+
 /// Refuses so little memory.
 pub(super) fn too_little(memory: u64) -> Error {
     let why = format!("{} is too little", shown(memory));
@@ -87,6 +103,11 @@ impl<'a> Stages<'a> {
     /// Bytes that what one worker reads or puts together at once may take.
     fn share(&self) -> usize {
         self.workers.memory() as usize / 8 / self.workers.count()
+    }
+
+    /// Where workers put together what is beyond their shares.
+    pub(super) fn scratch<'w>(&self, writer: &'w StoreWriter) -> Scratch<'w> {
+        Scratch { writer, share: self.share() }
     }
 
     /// Intermediate files of `writer`'s, for rows that take about so many bytes.
@@ -183,6 +204,9 @@ impl<'a> Stages<'a> {
         releases: bool,
         make: impl Fn(&mut Walk, &PlannedBatch<T>, &Room) -> Result<BatchBody> + Send + Sync,
     ) -> Result<Vec<SealedSegment>> {
+        if let Some((what, way_out)) = plan::too_long(batches.len(), columns.len(), self.workers.memory()) {
+            return Err(Error::refused_unless(what, [way_out]));
+        }
         let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
         self.observer.begin("seal", "sections", batches.len() as u64);
@@ -194,8 +218,8 @@ impl<'a> Stages<'a> {
             let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);
-            let name = writer.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
-            let room = Room::Spill { limit: self.share(), dir: writer.spill_dir(), name };
+            let scratch = self.scratch(writer);
+            let room = scratch.room();
             for batch in own {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);

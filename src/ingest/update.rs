@@ -334,7 +334,8 @@ impl<'a> Update<'a> {
         dates.extend(sections(gathering.days()).into_iter().map(|(date, _)| date));
         let sealer = Sealer { gathering, columns };
         let (place, given) = (target.place, Given::ByStock);
-        let revised = Revised { whole, before, place, appended, given, joins_left: false };
+        let (joins_left, scratch) = (false, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());

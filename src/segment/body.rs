@@ -21,6 +21,32 @@ pub(crate) enum Room<'a> {
     },
 }
 
+impl Room<'_> {
+    /// Whether so many bytes are to lie in memory.
+    pub(crate) fn holds(&self, byte_len: usize) -> bool {
+        match self {
+            Room::Heap => true,
+            Room::Spill { limit, .. } => byte_len <= *limit,
+        }
+    }
+
+    /// `bytes` out of memory, if the room has a file for them.
+    ///
+    /// # Errors
+    /// When the file cannot be made, written or mapped.
+    pub(crate) fn put_away(&self, bytes: Buffer) -> Result<Buffer> {
+        match self {
+            Room::Spill { dir, name, .. } if !bytes.is_empty() => {
+                let file = dir.create(name)?;
+                dir.remove(name)?;
+                file.write_at(&bytes, 0)?;
+                load(file.file(), file.path(), Access::Map)
+            }
+            _ => Ok(bytes),
+        }
+    }
+}
+
 /// The chunks of one batch, each with its number of nulls.
 pub(crate) struct BatchBody {
     chunks: Vec<(Buffer, u32)>,
@@ -48,7 +74,7 @@ impl BatchBody {
             columns.map(|(stored, nulls)| (ChunkLayout::new(stored, row_count, nulls), nulls)).collect();
         let byte_len: usize = layouts.iter().map(|(layout, _)| layout.byte_len).sum();
         let bytes = match room {
-            Room::Spill { limit, dir, name } if byte_len > *limit => {
+            Room::Spill { dir, name, .. } if !room.holds(byte_len) => {
                 let file = dir.create(name)?;
                 dir.remove(name)?;
                 let mut start = 0;

@@ -35,8 +35,8 @@ pub(crate) struct SegmentWriter {
     schema: SchemaRef,
     writer: FileWriter<AlignedWriter>,
     batches: Vec<SealedBatch>,
-    /// Chunks written so far.
-    chunk_count: u64,
+    /// Those of all batches.
+    chunks: Vec<ChunkRecord>,
 }
 
 /// One record batch of a finished segment.
@@ -45,7 +45,6 @@ pub(crate) struct SealedBatch {
     pub(crate) row_count: u32,
     pub(crate) body_offset: u64,
     pub(crate) body_len: u64,
-    pub(crate) chunks: Vec<ChunkRecord>,
 }
 
 /// A finished segment that still has its temporary name, synced or about to be.
@@ -57,6 +56,8 @@ pub(crate) struct SealedSegment {
     pub(crate) file_len: u64,
     pub(crate) frame_checksum: u64,
     pub(crate) batches: Vec<SealedBatch>,
+    /// The chunks of each batch in turn, one a column.
+    pub(crate) chunks: Vec<ChunkRecord>,
 }
 
 impl SegmentWriter {
@@ -80,7 +81,7 @@ impl SegmentWriter {
         let file = dir.create(&name)?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
-        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, batches: Vec::new(), chunk_count: 0 })
+        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, batches: Vec::new(), chunks: Vec::new() })
     }
 
     /// Appends a batch of so many rows of `date`. Dates must come in ascending order.
@@ -90,7 +91,6 @@ impl SegmentWriter {
     pub(crate) fn write(&mut self, date: Date, row_count: u32, body: BatchBody) -> Result<()> {
         let chunks = body.into_chunks();
         let mut arrays = Vec::with_capacity(chunks.len());
-        let mut records = Vec::with_capacity(chunks.len());
         let mut body_len = 0;
         for (column, (chunk, null_count)) in self.columns.iter().zip(&chunks) {
             let identity = ChunkIdentity {
@@ -102,10 +102,9 @@ impl SegmentWriter {
                 column: column.column,
                 null_count: *null_count,
                 stored: column.stored as u32,
-                chunk: self.chunk_count,
+                chunk: self.chunks.len() as u64,
             };
-            self.chunk_count += 1;
-            records.push(ChunkRecord {
+            self.chunks.push(ChunkRecord {
                 checksum: identity.checksum(chunk),
                 byte_len: chunk.len() as u64,
                 null_count: *null_count,
@@ -120,8 +119,7 @@ impl SegmentWriter {
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(Error::failed("make a record batch"))?;
         self.writer.write(&batch).map_err(failed(&self.path))?;
         // The offset is known once the footer is written.
-        let (body_offset, chunks) = (0, records);
-        self.batches.push(SealedBatch { row_count, body_offset, body_len, chunks });
+        self.batches.push(SealedBatch { row_count, body_offset: 0, body_len });
         Ok(())
     }
 
@@ -154,6 +152,7 @@ impl SegmentWriter {
             frame_checksum: segment.frame_checksum(&bodies)?,
             temporary: self.name,
             batches,
+            chunks: self.chunks,
         })
     }
 }

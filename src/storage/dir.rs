@@ -253,9 +253,26 @@ impl Dir {
     /// # Errors
     /// When the system refuses; then `temporary` is gone.
     pub(crate) fn put(&self, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
+        self.put_parts(temporary, name, std::iter::once(bytes))
+    }
+
+    /// As [`put`](Dir::put), of bytes that lie in several places.
+    pub(crate) fn put_parts<'b>(
+        &self,
+        temporary: &str,
+        name: &str,
+        parts: impl Iterator<Item = &'b [u8]>,
+    ) -> Result<()> {
         self.remove(temporary)?;
         let file = self.create(temporary)?;
-        let written = file.write_at(bytes, 0).and_then(|()| file.sync()).and_then(|()| self.rename(temporary, name));
+        let mut offset = 0;
+        let mut write = |part: &[u8]| {
+            let written = file.write_at(part, offset);
+            offset += part.len() as u64;
+            written
+        };
+        let written = parts.into_iter().try_for_each(&mut write);
+        let written = written.and_then(|()| file.sync()).and_then(|()| self.rename(temporary, name));
         written.inspect_err(|_| {
             // The first error says more than one about the leftover.
             let _ = self.remove(temporary);

@@ -103,18 +103,20 @@ fn header_of(commit: u64) -> ChunkFileHeader {
 
 /// A chunk file being put together.
 pub(crate) struct ChunkFile {
-    bytes: Vec<u8>,
+    header: ChunkFileHeader,
+    /// Those of each segment.
+    records: Vec<Vec<ChunkRecord>>,
 }
 
 impl ChunkFile {
     /// A file of `commit`'s without chunks.
     pub(crate) fn new(commit: u64) -> ChunkFile {
-        ChunkFile { bytes: bytemuck::bytes_of(&header_of(commit)).to_vec() }
+        ChunkFile { header: header_of(commit), records: Vec::new() }
     }
 
     /// How many chunks it has.
     pub(super) fn len(&self) -> u64 {
-        self.bytes.len() as u64 / RECORD_LEN - 1
+        self.records.iter().map(|records| records.len() as u64).sum()
     }
 
     /// Whether it has none.
@@ -122,17 +124,16 @@ impl ChunkFile {
         self.len() == 0
     }
 
-    pub(super) fn extend(&mut self, records: &[ChunkRecord]) {
-        self.bytes.extend_from_slice(bytemuck::cast_slice(records));
+    /// Adds the records of the next segment; their XXH3.
+    pub(super) fn add(&mut self, records: Vec<ChunkRecord>) -> u64 {
+        let checksum = checksum(bytemuck::cast_slice(&records));
+        self.records.push(records);
+        checksum
     }
 
-    /// XXH3 of the records from number `start` on.
-    pub(super) fn checksum_from(&self, start: u64) -> u64 {
-        checksum(&self.bytes[((start + 1) * RECORD_LEN) as usize..])
-    }
-
-    /// The whole file.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The whole file, in parts.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let records = self.records.iter().map(|records| bytemuck::cast_slice(records));
+        std::iter::once(bytemuck::bytes_of(&self.header)).chain(records)
     }
 }

@@ -39,8 +39,8 @@ pub(crate) struct Piece {
 pub(super) enum Bytes {
     /// Mapped or read, as the store was opened.
     AsStore,
-    /// Read to the heap.
-    Read,
+    /// Batches of up to so many bytes read to the heap, longer ones as the store was opened.
+    Read(u64),
     /// Not at all.
     None,
 }
@@ -98,9 +98,9 @@ impl Piece {
     fn batch(&self, home: Home, record: BatchRecord) -> Result<Batch> {
         let open = self.version.segment(home, record.segment)?;
         Batch::new(open, self.date, record, |segment: &Segment, offset, len| match self.bytes {
-            Bytes::AsStore => segment.slice(offset, len),
-            Bytes::Read => segment.read(offset, len),
+            Bytes::Read(most) if len <= most => segment.read(offset, len),
             Bytes::None => Ok(Buffer::default()),
+            _ => segment.slice(offset, len),
         })
     }
 

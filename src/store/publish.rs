@@ -277,7 +277,8 @@ impl StoreWriter {
         }
         if !snapshot.chunks.is_empty() {
             // Syncs the directory as well, and with it the names of the segments.
-            put(&self.segment_dir()?, &chunks_name(self.commit), snapshot.chunks.bytes())?;
+            let name = chunks_name(self.commit);
+            self.segment_dir()?.put_parts(&format!("{TEMP_PREFIX}{name}"), &name, snapshot.chunks.parts())?;
         }
         let encoded = snapshot.encode()?;
         for (ordinal, tables) in encoded.tables.iter().enumerate() {

@@ -70,6 +70,11 @@ impl Section {
         if records.is_empty() || rows != record.row_count {
             return Err(version.catalog.structure(format!("the section of {date} has other rows than its pieces")));
         }
+        // All pieces together take no more than that.
+        let bytes = match bytes {
+            Bytes::Read(most) => Bytes::Read(most / records.len() as u64),
+            other => other,
+        };
         let slot = |record: PieceRecord, part| Slot { record, part, piece: OnceLock::new() };
         let (mut changed, mut pieces) = (record.changed, Vec::with_capacity(records.len()));
         match version.source() {
@@ -87,7 +92,7 @@ impl Section {
         let pieces = pieces.into();
         let section = Section { version: version.clone(), date, changed, bytes, pieces };
         // What is read at once in any case shows its damage at once.
-        if bytes != Bytes::Read || section.piece_count() == 1 {
+        if !matches!(bytes, Bytes::Read(_)) || section.piece_count() == 1 {
             section.pieces().try_for_each(|piece| piece.map(drop))?;
         }
         Ok(section)

@@ -152,19 +152,18 @@ impl SegmentList {
         let mut records = Vec::new();
         for sealed in sealed {
             let segment = self.0.len() as u32;
-            let chunk_start = chunks.len();
-            let mut start = 0;
-            for batch in sealed.batches {
+            let column_count = sealed.columns.len() as u64;
+            for (number, batch) in sealed.batches.iter().enumerate() {
                 records.push(BatchRecord {
                     body_offset: batch.body_offset,
                     body_len: batch.body_len,
-                    chunk_start: start,
+                    chunk_start: number as u64 * column_count,
                     segment,
                     row_count: batch.row_count,
                 });
-                start += batch.chunks.len() as u64;
-                chunks.extend(&batch.chunks);
             }
+            let (chunk_start, chunk_count) = (chunks.len(), sealed.chunks.len() as u64);
+            let chunk_checksum = chunks.add(sealed.chunks);
             self.0.push(SnapshotSegment {
                 record: SegmentRecord {
                     commit: sealed.id.commit,
@@ -172,8 +171,8 @@ impl SegmentList {
                     file_len: sealed.file_len,
                     frame_checksum: sealed.frame_checksum,
                     chunk_start,
-                    chunk_count: start,
-                    chunk_checksum: chunks.checksum_from(chunk_start),
+                    chunk_count,
+                    chunk_checksum,
                     ..SegmentRecord::zeroed()
                 },
                 columns: sealed.columns.iter().map(|c| (c.column, c.stored, c.logical.clone())).collect(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use transect::progress::Silent;
 use transect::{Append, Build, Error, Store, verify_source};
 
@@ -54,6 +54,35 @@ fn a_column_that_is_too_large_alone_is_refused_with_the_memory_that_holds_it() {
     write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(5000)), 1, 5000));
     let memory = advised.parse::<u64>().unwrap() << 20;
     assert!(Build::new(place.source(), place.store()).memory(memory).workers(1).run().unwrap().skipped.is_empty());
+}
+
+#[test]
+fn a_file_of_too_many_dates_is_refused_with_the_memory_that_holds_them_and_stays_out_of_the_comparison() {
+    const DATES: usize = 3000;
+    let place = Place::new();
+    let names: Vec<String> = (0..935).map(|n| format!("x{n}")).collect();
+    let values: ArrayRef = Arc::new(BooleanArray::from(vec![true; DATES]));
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("date", Arc::new(StringArray::from(dates(DATES))))];
+    columns.extend(names.iter().map(|name| (name.as_str(), Arc::clone(&values))));
+    write_parquet(&place.source().join("A.parquet"), &batch(&columns));
+    write_parquet(&place.source().join("B.parquet"), &batch(&columns).slice(0, 2));
+    let report = Build::new(place.source(), place.store()).memory(MEMORY).workers(1).run().unwrap();
+    assert_eq!((report.rows, report.skipped.len()), (2, 1));
+    assert_eq!(
+        report.skipped[0].reason.to_string(),
+        "has 3000 dates; the list of where 937 columns lie on 3000 dates would take 65 MiB, more than the memory, \
+         which is 64 MiB; memory of 65 MiB allows it"
+    );
+
+    // With more memory the file can be read, and nobody would expect its rows in the store.
+    let store = Store::open(place.store()).unwrap();
+    let verify = || verify_source(&store, &place.source(), &workers(1).within(1 << 30), &Silent).unwrap();
+    let report = verify();
+    assert_eq!((report.files, report.difference_count, report.skipped.len()), (1, 0, 0));
+    assert_eq!(report.skipped_before[0].path, "A.parquet");
+    // Another file by that name is compared.
+    write_parquet(&place.source().join("A.parquet"), &batch(&columns).slice(0, 1));
+    assert_eq!((verify().files, verify().skipped_before.len()), (2, 0));
 }
 
 #[test]

@@ -278,6 +278,11 @@ def many_frames(count, codec):
     return make
 
 
+def many_dates(rows, count):
+    """As many columns on as many dates."""
+    return lambda path: write(path, {"date": dates(rows)} | {f"d{n}": pa.array([1.5] * rows) for n in range(count)})
+
+
 # Arrow files, by date.
 
 
@@ -353,6 +358,7 @@ def by_stock(rng):
         "long_deltas": lambda: (long_deltas, rng.choice([8, 10**4]), rng.choice([10**6, 2**31 - 1]), codec()),
         "many_deltas": lambda: (many_deltas, 8, rng.choice([10**6, 2**31 - 1, 2**32, 2**62]), codec()),
         "empty_pages": lambda: (empty_pages, rng.choice([10**3, 10**5, 5 * 10**5])),
+        "many_dates": lambda: (many_dates, *rng.choice([(20_000, 150), (300_000, 20), (3000, 1000)])),
         "many_frames": lambda: (many_frames, rng.choice([10**2, 10**5]), rng.choice(["gzip", "zstd"])),
     }
     return kinds

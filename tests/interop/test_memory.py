@@ -75,3 +75,19 @@ def test_wide_pieces_are_put_together_within_the_memory(tmp_path):
         assert little.read_bytes() == much.read_bytes()
     assert [path.name for path in stores[0].iterdir() if "spill" in path.name] == []
     transect.verify(stores[0], "--source", source)
+
+
+def test_wide_pieces_are_compared_within_the_memory(tmp_path):
+    rows, columns = 70_000, 60
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    # One stock, so that its two pieces are compared at once.
+    values = {f"x{n}": pa.array(range(rows), pa.float64()) for n in range(columns)}
+    for key in (0, rows):
+        table = pa.table({"date": pa.array(["20240102"] * rows), "k": range(key, key + rows), **values})
+        pq.write_table(table, source / "A.parquet", compression="none")
+        if key == 0:
+            transect.build(source, store, "--key", "k")
+    peak = peak_anon("update", store, "-q", "-j", 2, "--memory", "64MiB", "--allow", "pruned-rows")
+    assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
+    transect.verify(store, "--source", source)
