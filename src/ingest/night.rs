@@ -15,8 +15,9 @@ use crate::store::{FileEntry, Store};
 /// Columns that are named.
 const COLUMNS: usize = 5;
 
-/// The files of the version before that were there and could be read.
+/// The files of the version before that were there and could be read, and all whose rows it has.
 pub(super) struct Night<'a> {
+    known: Vec<&'a FileEntry>,
     there: Vec<&'a FileEntry>,
     paths: HashSet<&'a str>,
 }
@@ -24,14 +25,12 @@ pub(super) struct Night<'a> {
 impl<'a> Night<'a> {
     /// The night of the version with these files and settings.
     pub(super) fn new(files: &'a [FileEntry], settings: &Settings) -> Night<'a> {
-        let is_there = |entry: &&FileEntry| {
-            entry.status != FileStatus::Skipped
-                && !settings.missing.contains(&entry.path)
-                && !settings.skipped.contains_key(&entry.path)
-        };
-        let there: Vec<&FileEntry> = files.iter().filter(is_there).collect();
+        let known: Vec<&FileEntry> = files.iter().filter(|entry| entry.status != FileStatus::Skipped).collect();
+        let is_there =
+            |entry: &&FileEntry| !settings.missing.contains(&entry.path) && !settings.skipped.contains_key(&entry.path);
+        let there: Vec<&FileEntry> = known.iter().copied().filter(is_there).collect();
         let paths = there.iter().map(|entry| entry.path.as_str()).collect();
-        Night { there, paths }
+        Night { known, there, paths }
     }
 
     /// Whether the file was there and could be read.
@@ -62,9 +61,9 @@ impl<'a> Night<'a> {
 
     /// Notes where another folder, which `scan` looked at, has few of the known codes.
     pub(super) fn guard_codes(&self, scan: &Scan, guards: &mut Guards) {
-        let known: HashSet<&str> = self.there.iter().filter_map(|entry| entry.code.as_deref()).collect();
+        let known: HashSet<&str> = self.known.iter().filter_map(|entry| entry.code.as_deref()).collect();
         let is_gone = |entry: &&&FileEntry| scan.missing.binary_search(&entry.path).is_ok();
-        let stays = self.there.iter().filter(|entry| !is_gone(entry)).filter_map(|entry| entry.code.as_deref());
+        let stays = self.known.iter().filter(|entry| !is_gone(entry)).filter_map(|entry| entry.code.as_deref());
         let read = scan.changed.iter().map(|(code, _)| code.as_str());
         guard_few(&known, &stays.chain(read).collect(), guards);
     }

@@ -41,4 +41,5 @@ mod trouble;
 mod units;
 mod updates;
 mod versions;
+mod wide;
 mod words;
