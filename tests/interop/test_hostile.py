@@ -179,6 +179,83 @@ def test_what_pyarrow_refuses_of_parquet_is_refused_and_all_else_is_the_same(bat
     compared(tmp_path, [good, *(mutants.parquet(rng, rng.choice(seeds)) for _ in range(BATCH))], f"{SEED}-{batch}")
 
 
+# Stocks of several files, keys and sources go other ways: fewer mutants are enough for what they have of their own.
+FEW = max(COUNT // 40, 1)
+
+
+def drawn(note):
+    rng, seeds = random.Random(f"{note} {SEED}"), mutants.seeds()
+    return [mutants.parquet(rng, rng.choice(seeds)) for _ in range(FEW)]
+
+
+def paths_of(report):
+    return {entry["path"] for entry in report["skipped"]}
+
+
+def judge(found, skipped, paths, key, ignored):
+    """Compares with pyarrow's account of these files, by code; `key` takes rows of dates for rows by a longer key."""
+    findings = []
+    for code, path, name in paths:
+        expected = judged(parquet_rows, path)
+        if name in skipped or (isinstance(expected, dict) and not expected):
+            continue
+        expected = expected if isinstance(expected, str) else key(expected)
+        if why := difference(key(found.get(code, {})), expected, ignored):
+            kept(f"{SEED}-{code}", path)
+            findings.append(f"{name}: {why}")
+    assert not findings, "\n".join(findings)
+
+
+def test_a_mutant_costs_its_stock_where_that_has_a_good_file_beside_it(tmp_path):
+    source, store, paths = tmp_path / "source", tmp_path / "store", []
+    good = pa.table({"trade_date": ["18500101"], "part": [1]})
+    for n, data in enumerate([mutants.seeds()[0], *drawn("parts")]):
+        stock = source / f"m{n:04}"
+        stock.mkdir(parents=True)
+        pq.write_table(good, stock / "a.parquet")
+        (stock / "b.parquet").write_bytes(data)
+        paths.append((stock.name, stock / "b.parquet", f"{stock.name}/b.parquet"))
+    options = ["--pattern", "{code}/{*}.parquet", "--allow", "skipped-files,sparse-columns", "--memory", "64MiB"]
+    built = transect.run("build", source, store, "--json", *options, expect=(0, transect.SKIPPED))
+    skipped, found = paths_of(built.report), by_stock(store, tmp_path / "out")
+    for code, _, name in paths:
+        assert ("18500101" in found.get(code, {})) == (name not in skipped), name
+        found.get(code, {}).pop("18500101", None)
+    judge(found, skipped, paths, dict, {"ts_code", "part"})
+
+
+def test_a_mutant_among_bars_is_judged_by_its_whole_key(tmp_path):
+    source, store, paths = tmp_path / "source", tmp_path / "store", []
+    source.mkdir()
+    for n, data in enumerate([mutants.seeds()[0], *drawn("bars")]):
+        path = source / f"m{n:04}.parquet"
+        path.write_bytes(data)
+        paths.append((path.stem, path, path.name))
+    options = ["--key", "c", "--allow", "skipped-files,sparse-columns", "--memory", "64MiB"]
+    built = transect.run("build", source, store, "--json", *options, expect=(0, transect.SKIPPED))
+    by_key = lambda dates: {(date, row["c"]): [row] for date, rows in dates.items() for row in rows if "c" in row}
+    judge(by_stock(store, tmp_path / "out"), paths_of(built.report), paths, by_key, {"ts_code"})
+
+
+def test_a_mutant_of_a_second_source_costs_no_row_of_the_first(tmp_path):
+    source, base, store, paths = tmp_path / "source", tmp_path / "base", tmp_path / "store", []
+    source.mkdir()
+    base.mkdir()
+    for code in ("m0000", "m0001", "other"):
+        pq.write_table(pa.table({"trade_date": ["18500101"], "part": [1]}), base / f"{code}.parquet")
+    transect.build(base, store)
+    for n, data in enumerate([mutants.seeds()[0], *drawn("sources")]):
+        path = source / f"m{n:04}.parquet"
+        path.write_bytes(data)
+        paths.append((path.stem, path, path.name))
+    options = ["--join", "outer", "--allow", "skipped-files,sparse-columns,few-codes", "--memory", "64MiB"]
+    added = transect.run("source", "add", store, source, "--json", *options, expect=(0, transect.SKIPPED))
+    found = by_stock(store, tmp_path / "out")
+    for code in ("m0000", "m0001", "other"):
+        assert found[code].pop("18500101") == [{"part": 1}]
+    judge(found, paths_of(added.report), paths, dict, {"ts_code", "part"})
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_each_field_of_a_footer_by_itself_is_judged_as_pyarrow_does(seed, tmp_path):
     good = mutants.small_seed(seed == 1)

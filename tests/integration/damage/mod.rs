@@ -26,6 +26,7 @@ use super::panels::{
 mod answers;
 mod blocks;
 mod flips;
+mod joined;
 
 /// How many bits and blocks are damaged at random; `tools/torture` asks for more.
 fn cases() -> usize {
