@@ -1387,3 +1387,19 @@ fn names_that_are_no_utf_8_can_be_given() {
     command.current_dir(place.0.path()).args(["build", "panel"]).arg(store).assert().success();
     Command::new(TRANSECT).current_dir(place.0.path()).arg("info").arg(store).assert().success();
 }
+
+#[test]
+fn where_the_disk_of_a_first_build_fails_the_next_build_makes_a_store_of_what_is_there() {
+    let place = Place::with_panel();
+    // A file may have a block, which is enough for LOCK and too little for the intermediate ones.
+    let limited = format!("ulimit -f 1; exec {TRANSECT} build panel store -q");
+    let output = Command::new("sh").args(["-c", &limited]).current_dir(place.0.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("File too large"), "{stderr}");
+    let why = "store is an unfinished store: a build started there and did not complete; `transect build SRC store` \
+               begins anew, or remove the directory";
+    place.run("info store").failed(1, &[why]);
+    place.run("build panel store -q").done();
+    place.run("verify store -q").done();
+}
