@@ -25,12 +25,14 @@ fn flag(code: &str) -> Option<&str> {
 }
 
 /// What can be run, and is nothing else that a message would have in ticks or after the program's name.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "build",
     "update",
     "append",
+    "restore",
     "source",
     "transpose",
+    "coverage",
     "show",
     "info",
     "log",
