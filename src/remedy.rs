@@ -59,6 +59,8 @@ pub trait Words {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Setting {
+    /// What each file is of.
+    FilesBy(String),
     /// Which files are inputs: where the code stands in their paths.
     Pattern(String),
     /// How codes are made of the pattern's placeholders.
@@ -213,6 +215,7 @@ impl Setting {
     /// Its name, in words joined by hyphens.
     pub fn name(&self) -> &'static str {
         match self {
+            Setting::FilesBy(_) => "files-by",
             Setting::Pattern(_) => "pattern",
             Setting::CodeTemplate(_) => "code-template",
             Setting::Ignore(_) => "ignore",
@@ -249,7 +252,8 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name().replace('-', " ");
         match self {
-            Setting::Pattern(value)
+            Setting::FilesBy(value)
+            | Setting::Pattern(value)
             | Setting::CodeTemplate(value)
             | Setting::Ignore(value)
             | Setting::DateFormat(value)

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transect::remedy::Remedy;
-use transect::source::{Cast, Ignore, OptionChanges, SourceOptions};
+use transect::source::{Cast, Ignore, OptionChanges, Pattern, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
@@ -121,9 +121,8 @@ impl Options {
             drop_time: self.flag("drop_time"),
             ..SourceOptions::default()
         };
-        if let Some(pattern) = self.read("pattern")? {
-            options.pattern = pattern;
-        }
+        options.files_by = self.read("files_by")?.unwrap_or_default();
+        options.pattern = self.read("pattern")?.unwrap_or_else(|| Pattern::usual(options.files_by));
         Ok(options)
     }
 

@@ -45,6 +45,7 @@ def build(
     source: Path,
     store: Path,
     *,
+    files_by: str | None = None,
     pattern: str | None = None,
     code_template: str | None = None,
     ignore: str | Sequence[str] = (),
@@ -73,7 +74,8 @@ def build(
     wait: str | None = None,
     progress: Progress = None,
 ) -> BuildReport:
-    """Makes a store of a folder of per-stock Parquet files, each read once. Options are those of `transect build`.
+    """Makes a store of a folder of per-stock Parquet files, or of per-date ones (`files_by="date"`), each read once.
+    Options are those of `transect build`.
 
     `pattern` says where the code stands in paths, as `{code}.parquet`. `date_column` and `key` name columns; `casts`
     gives columns types, as `{"volume": "float64"}`; `columns` and `exclude` choose some. `memory` bounds what is

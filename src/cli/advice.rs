@@ -99,7 +99,8 @@ pub fn option(setting: &Setting) -> String {
 fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(format!("{} {}", option(setting), quoted(value)));
     match setting {
-        Setting::Pattern(value)
+        Setting::FilesBy(value)
+        | Setting::Pattern(value)
         | Setting::CodeTemplate(value)
         | Setting::Ignore(value)
         | Setting::DateFormat(value)

@@ -1,6 +1,6 @@
 //! `transect build`
 
-use crate::source::SourceOptions;
+use crate::source::{Pattern, SourceOptions};
 use crate::{Build, BuildReport};
 use anyhow::Context;
 use serde::Serialize;
@@ -83,7 +83,8 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
 /// How files are found and read.
 pub fn options(args: &Reading) -> SourceOptions {
     SourceOptions {
-        pattern: args.pattern.clone(),
+        files_by: args.files_by,
+        pattern: args.pattern.clone().unwrap_or_else(|| Pattern::usual(args.files_by)),
         code_template: args.code_template.clone(),
         ignore: args.ignore.clone(),
         code_column: args.code_column.clone(),

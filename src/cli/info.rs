@@ -2,7 +2,7 @@
 
 use crate::hint::listed;
 use crate::skipped::{Skipped, grouped};
-use crate::source::SourceOptions;
+use crate::source::{FilesBy, Pattern, SourceOptions};
 use crate::store::{ColumnInfo, SourceInfo, StoreInfo};
 use anyhow::Context;
 use serde::Serialize;
@@ -138,13 +138,15 @@ fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
 
 /// The options of `build` that differ from the defaults, as they would be typed.
 fn flags(options: &SourceOptions) -> String {
-    let defaults = SourceOptions::default();
+    let files_by = options.files_by;
+    let defaults = SourceOptions { files_by, pattern: Pattern::usual(files_by), ..SourceOptions::default() };
     let mut flags: Vec<String> = Vec::new();
     let mut add = |flag: &str, value: &str, differs: bool| {
         if differs {
             flags.push(format!("--{flag} {}", output::quoted(value)));
         }
     };
+    add("files-by", &files_by.to_string(), files_by != FilesBy::Stock);
     add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
     add("code-column", options.code_name(), options.code_name() != defaults.code_name());
     add("date-column", &joined(&options.date_columns), !options.date_columns.is_empty());

@@ -169,7 +169,8 @@ fn say_kept(report: &SourceReport, rest: &str) {
         output::say(format_args!("transect: {rows} {heading}:"));
         let line = |kept: &&crate::KeptRows| {
             let rows = output::counted(kept.rows, "row", "rows");
-            format!("{}: {rows} of {}", kept.path.as_deref().unwrap_or("no file"), kept.code)
+            let of = kept.code.clone().or(kept.date.map(|date| date.to_string())).unwrap_or_default();
+            format!("{}: {rows} of {of}", kept.path.as_deref().unwrap_or("no file"))
         };
         output::say_listed(kept.iter().map(line), rest);
     }

@@ -30,7 +30,7 @@ use crate::panel::Column;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::source::{Known, Prior, SourceOptions, Trust, scan, survey_again};
+use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
 use crate::store::{KeepChange, Opening, SourceContents, Store, StoreWriter};
@@ -266,7 +266,8 @@ impl<'a> AddSource<'a> {
         report.describe_scan(&scan);
         report.max_skipped = self.max_skipped;
         let mut guards = Guards::new(&self.allowed);
-        guard_codes_of(whole, &scan, &mut guards)?;
+        let is_by_stock = options.files_by == FilesBy::Stock;
+        let named: Vec<String> = scan.changed.iter().filter(|_| is_by_stock).map(|(code, _)| code.clone()).collect();
         let prior = Prior {
             code: &panel.code,
             date_name: &panel.date_name,
@@ -283,10 +284,12 @@ impl<'a> AddSource<'a> {
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);
-        let (inputs, key) = (codes_of(&survey, &gathered.read), panel.key.clone());
+        let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
         let target = Target { before: Some(whole), place, name };
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
+        let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
+        guard_codes_of(whole, found, &mut guards)?;
         let files = source_entries(&survey, &gathered);
         guard_skipped(&files, self.max_skipped, &mut guards);
         let spilled = spill.map()?;

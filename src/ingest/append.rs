@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -12,6 +11,7 @@ use arrow_select::concat::concat_batches;
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
 use super::build_report::known_file;
+use super::codes::Codes;
 use super::guard::{Guard, Guards};
 use super::limit::Limit;
 use super::night::{guard_nulls, guard_pruned};
@@ -32,7 +32,7 @@ use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
-use crate::shuffle::{Block, Frame, Gathering, Shelf, Spill};
+use crate::shuffle::{Block, Frame, Gathering, Inputs, Spill};
 use crate::skipped::Skipped;
 use crate::source::{
     Allowance, KnownFile, SectionFile, SourceOptions, check_machine, read_section, split_by_date, take_section,
@@ -248,7 +248,7 @@ impl<'a> Append<'a> {
         options.exclude.extend_from_slice(&self.exclude);
         let panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
-        let known: Mutex<HashMap<String, u32>> = Mutex::default();
+        let codes = Codes::new(stages.workers.memory());
         let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
         let texts = Texts::new(&panel.columns, stages.workers.memory(), false);
         let given = self.given(&options);
@@ -263,7 +263,7 @@ impl<'a> Append<'a> {
                 Rows::Refused(reason) => Err(reason.clone()),
             };
             let read = match (section, &given[at]) {
-                (Ok(file), _) => Ok(Section::new(file, &known, &panel, &spill, &texts)?),
+                (Ok(file), _) => Ok(Section::new(file, &codes, &panel, &spill, &texts)?),
                 (Err(reason), Rows::File(path)) => {
                     check_machine(path)?;
                     Err(reason)
@@ -300,20 +300,13 @@ impl<'a> Append<'a> {
 
         // A row's input is its code.
         let dates: Vec<Date> = appended.keys().copied().collect();
-        let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut codes: Vec<&str> = vec![""; known.len()];
-        for (code, &number) in &known {
-            codes[number as usize] = code;
-        }
-        // Codes that only refused files have are no stocks.
-        let mut inputs: Vec<Option<&str>> = vec![None; known.len()];
         let mut blocks = Vec::with_capacity(appended.len());
         for file in appended.into_values() {
-            for block in file.blocks {
-                blocks.push(Block { inputs: spill.put(Shelf::Band(0), bytemuck::cast_slice(&file.codes))?, ..block });
-            }
-            file.codes.iter().for_each(|&code| inputs[code as usize] = Some(codes[code as usize]));
+            codes.keep(&file.codes);
+            blocks.extend(file.blocks);
         }
+        let codes = codes.into_kept();
+        let inputs: Vec<Option<&str>> = codes.iter().map(Option::as_deref).collect();
         let key = panel.key.clone();
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &blocks, writer, keep, target)?;
@@ -344,8 +337,11 @@ impl<'a> Append<'a> {
         if is_news && !report.is_stopped() && !self.dry_run {
             let mut appended = settings.appended.clone();
             let files = before.files()?;
-            let is_given = |code: &str| reread.contains_key(code);
-            note_files(&mut appended, (&settings.source, &files), writer.version(), stages, is_given)?;
+            let is_given = |unit: &str| match settings.options.period_of(unit) {
+                None => reread.contains_key(unit),
+                Some(period) => revision.dates.iter().any(|date| period.has(*date)),
+            };
+            note_files(&mut appended, (&settings, &files), writer.version(), stages, is_given)?;
             appended.follow(changes.appended.iter().cloned());
             snapshot.settings = store_settings("append")?;
             let settings = Settings { appended, ..Settings::of(before)? }.encode()?;
@@ -374,16 +370,17 @@ impl fmt::Display for Rows<'_> {
     }
 }
 
-/// Notes what the files of these stocks are now, where they are not as the store remembers them.
+/// Notes what the files of units that are given are now, where they are not as the store remembers them.
 fn note_files(
     appended: &mut Appended,
-    (source, files): (&str, &[FileEntry]),
+    (settings, files): (&Settings, &[FileEntry]),
     version: u64,
     stages: &Stages,
     is_given: impl Fn(&str) -> bool,
 ) -> Result<()> {
     let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
-    let given = with_rows.filter(|entry| entry.code.as_deref().is_some_and(&is_given));
+    let unit_of = |entry: &FileEntry| settings.options.unit_of(entry.path.as_ref());
+    let given = with_rows.filter(|entry| unit_of(entry).is_some_and(|unit| is_given(&unit)));
     let files: Vec<(&str, KnownFile)> =
         given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
     stages.observer.begin("look", "files", files.len() as u64);
@@ -392,7 +389,7 @@ fn note_files(
             return Err(Error::Cancelled);
         }
         let (path, known) = files[at];
-        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(source).join(path))?;
+        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(&settings.source).join(path))?;
         stages.observer.advance(1);
         Ok(now)
     })?;
@@ -406,16 +403,11 @@ fn note_files(
 }
 
 impl Section {
-    /// Spills the rows of `file` as a block of one date; its codes get numbers among those that are `known`.
-    fn new(
-        file: SectionFile,
-        known: &Mutex<HashMap<String, u32>>,
-        panel: &PanelSchema,
-        spill: &Spill,
-        texts: &Texts,
-    ) -> Result<Section> {
+    /// Spills the rows of `file` as a block of one date; its codes get numbers among `codes`.
+    fn new(file: SectionFile, codes: &Codes, panel: &PanelSchema, spill: &Spill, texts: &Texts) -> Result<Section> {
         // One series whose rows all have the same date: they stay in the order of their codes.
-        let frame = Frame::new(&[(0, vec![file.date; file.codes.len()])]);
+        let numbers = codes.numbers(file.codes.iter().map(String::as_str))?;
+        let frame = Frame::new(vec![(Inputs::Each(numbers.clone()), vec![file.date; file.codes.len()])]);
         let mut columns = Vec::with_capacity(panel.columns.len());
         for (array, column) in file.columns.into_iter().zip(&panel.columns) {
             let mut dictionary = DictionaryBuilder::default();
@@ -423,12 +415,6 @@ impl Section {
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
         let blocks = texts.counted(frame.finish(columns, spill)?)?;
-        // Where the lock is poisoned the run has failed.
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = |code| {
-            let next = known.len() as u32;
-            *known.entry(code).or_insert(next)
-        };
-        Ok(Section { date: file.date, blocks, codes: file.codes.into_iter().map(number).collect() })
+        Ok(Section { date: file.date, blocks, codes: numbers })
     }
 }

@@ -197,7 +197,7 @@ impl<'a> Build<'a> {
         let keep = self.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
         // How dates are spelt is decided when all are known.
         let panel = panel_of(survey);
-        let inputs = codes_of(survey, &gathered.read);
+        let inputs = codes_of(survey, &gathered);
         let target = Target { before: None, place: 0, name: &self.name_of_source() };
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;

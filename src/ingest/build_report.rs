@@ -13,7 +13,7 @@ use crate::format::FileStatus;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
-use crate::source::{Input, InputFile, KnownFile, Survey, beside_unusable};
+use crate::source::{FilesBy, Input, InputFile, KnownFile, Survey, beside_unusable};
 use crate::store::{FileEntry, Snapshot};
 
 /// What a build did.
@@ -74,7 +74,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
     let entry = |input: &Input, file: &InputFile, status| FileEntry {
         path: file.path.display().to_string(),
         status,
-        code: Some(input.code.clone()),
+        code: (survey.options().files_by == FilesBy::Stock).then(|| input.unit.clone()),
         reason: None,
         bytes: file.byte_len,
         modified_ns: file.modified_ns,
@@ -100,7 +100,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
     }
     for (input, bad) in &gathered.skipped {
         let input = &survey.inputs[*input];
-        let other = beside_unusable(&input.files[bad.file].path.display().to_string());
+        let other = beside_unusable(survey.options().files_by, &input.files[bad.file].path.display().to_string());
         for (n, file) in input.files.iter().enumerate() {
             let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
             entries.push(FileEntry { reason: Some(reason), ..entry(input, file, FileStatus::Skipped) });

@@ -38,31 +38,31 @@ pub(super) struct Changes {
 pub(super) struct Lost {
     /// Values that turned null.
     pub(super) turned_null: u64,
-    /// One bit for each stock, by number: whether it had such a value.
-    stocks: Vec<u64>,
+    /// One bit for each stock by number, or for each date compared where files are by date: whether it had such a value.
+    units: Vec<u64>,
 }
 
 impl Lost {
-    /// Whether a value of the stock turned null.
-    pub(super) fn is_of(&self, stock: u32) -> bool {
-        self.stocks.get(stock as usize / 64).is_some_and(|bits| bits >> (stock % 64) & 1 == 1)
+    /// Whether a value of the stock or the date turned null.
+    pub(super) fn is_of(&self, unit: u32) -> bool {
+        self.units.get(unit as usize / 64).is_some_and(|bits| bits >> (unit % 64) & 1 == 1)
     }
 
-    pub(super) fn note(&mut self, stock: u32) {
+    pub(super) fn note(&mut self, unit: u32) {
         self.turned_null += 1;
-        let word = stock as usize / 64;
-        if self.stocks.len() <= word {
-            self.stocks.resize(word + 1, 0);
+        let word = unit as usize / 64;
+        if self.units.len() <= word {
+            self.units.resize(word + 1, 0);
         }
-        self.stocks[word] |= 1 << (stock % 64);
+        self.units[word] |= 1 << (unit % 64);
     }
 
     pub(super) fn extend(&mut self, more: &Lost) {
         self.turned_null += more.turned_null;
-        if self.stocks.len() < more.stocks.len() {
-            self.stocks.resize(more.stocks.len(), 0);
+        if self.units.len() < more.units.len() {
+            self.units.resize(more.units.len(), 0);
         }
-        self.stocks.iter_mut().zip(&more.stocks).for_each(|(bits, more)| *bits |= more);
+        self.units.iter_mut().zip(&more.units).for_each(|(bits, more)| *bits |= more);
     }
 }
 

@@ -13,6 +13,7 @@ use arrow_select::take::take;
 use super::build_report::known_file;
 use super::check_origins::{Origins, leave_out};
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
+use super::check_units::{Series, Units};
 use super::plan;
 use super::settings::Settings;
 use super::stages::{LEAST_MEMORY, too_little};
@@ -28,7 +29,7 @@ use crate::reason::Reason;
 use crate::shuffle::Frame;
 use crate::skipped::Skipped;
 use crate::source::{
-    BadFile, Input, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
+    BadFile, FilesBy, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
     scan, survey_again,
 };
 use crate::store::{FileEntry, Section, Store, differing_rows};
@@ -104,14 +105,21 @@ fn compare_in_batches(
         tasks.push(0..0);
     }
     observer.begin("verify source", "files", survey.files().count() as u64);
+    // Each task answers for all of the store's rows from its first unit up to the next task's first.
+    let mut starts: Vec<Place> =
+        tasks.iter().skip(1).map(|task| start(store, &survey, task.start)).collect::<Result<_>>()?;
+    starts.insert(0, Place::default());
+    let ends = Place { date: store.dates()?.len(), rank: origins.codes.len() as u32 };
     let parts = workers.try_map(tasks.len(), |task| {
-        // Each task answers for all of the store's stocks from its first code up to the next task's first.
-        let first = (task > 0).then(|| survey.inputs[tasks[task].start].code.as_str());
-        let end = tasks.get(task + 1).map(|next| survey.inputs[next.start].code.as_str());
+        let next = starts.get(task + 1).unwrap_or(&ends);
+        let part = match survey.options().files_by {
+            FilesBy::Stock => Answered { dates: 0..ends.date, ranks: starts[task].rank..next.rank },
+            FilesBy::Date => Answered { dates: starts[task].date..next.date, ranks: 0..ends.rank },
+        };
         let range = tasks[task].clone();
         let largest = decoded_lens[range.clone()].iter().copied().max().unwrap_or(0).max(share);
         let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
-        Comparison { store, survey: &survey, origins: &origins, columns_at_once }.run(range, (first, end), observer)
+        Comparison { store, survey: &survey, origins: &origins, columns_at_once }.run(range, &part, observer)
     })?;
     observer.end();
     report.join(parts);
@@ -173,6 +181,31 @@ fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport
     }
 }
 
+/// A place among the store's dates, and one in code order among its stocks.
+#[derive(Default, Clone, Copy)]
+struct Place {
+    date: usize,
+    rank: u32,
+}
+
+/// The rows of the store that a task answers for: those of these dates and stocks, by their places.
+struct Answered {
+    dates: Range<usize>,
+    ranks: Range<u32>,
+}
+
+/// Where the rows of an input begin in the store.
+fn start(store: &Store, survey: &Survey, input: usize) -> Result<Place> {
+    let unit = survey.inputs[input].unit.as_str();
+    Ok(match survey.options().period_of(unit) {
+        None => Place { rank: store.stocks()?.partition_point(|stock| *stock < unit) as u32, date: 0 },
+        Some(period) => Place { date: store.dates()?.partition_point(|date| *date < period.first), rank: 0 },
+    })
+}
+
+/// What a row is of that is not compared: a code or, where files are by date, a date.
+type Owner<'c> = (&'c str, Option<Date>);
+
 /// What is compared with what.
 struct Comparison<'a> {
     store: &'a Store,
@@ -192,17 +225,12 @@ struct Matched {
     is_appended: bool,
 }
 
-/// A stock whose files were read.
-struct Series {
-    input: u32,
-    dates: Vec<Date>,
-    /// See [`Origins::stands_since`].
-    stands_since: u64,
-}
-
 /// The rows of one task's files, in the order of dates and codes.
 struct Rows {
-    inputs: Vec<u32>,
+    /// The number of each row's code.
+    stocks: Vec<u32>,
+    /// The codes by number.
+    codes: Vec<String>,
     order: UInt32Array,
     /// The further key columns.
     key: Vec<ArrayRef>,
@@ -210,8 +238,8 @@ struct Rows {
 }
 
 impl Comparison<'_> {
-    /// Compares the files of `range` with the store's rows of all stocks whose codes lie in `codes`, start included.
-    fn run(&self, range: Range<usize>, codes: (Option<&str>, Option<&str>), observer: &dyn Observer) -> Result<Part> {
+    /// Compares the files of `range` with the store's rows that are `answered` for.
+    fn run(&self, range: Range<usize>, answered: &Answered, observer: &dyn Observer) -> Result<Part> {
         let count = self.survey.columns.len();
         let group = |start: usize| start..(start + self.columns_at_once).min(count);
         let mut part = Part::default();
@@ -223,32 +251,34 @@ impl Comparison<'_> {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let read = self.survey.open(&self.survey.inputs[index]);
-            let read = read.map(|reader| (self.read_with_key(&reader, group(0)), reader));
-            observer.advance(self.survey.inputs[index].files.len() as u64);
+            let input = &self.survey.inputs[index];
+            let read = self.survey.open(input).and_then(|reader| Ok((reader.codes()?, reader)));
+            let read = read.map(|(codes, reader)| (self.read_with_key(&reader, group(0)), codes, reader));
+            observer.advance(input.files.len() as u64);
             match read {
-                Ok((Err(_), reader)) if self.may_do_with_fewer(&reader) => {
+                Ok((Err(_), _, reader)) if self.may_do_with_fewer(&reader) => {
                     drop((reader, readers, arrays));
-                    return self.one_at_a_time().run(range, codes, observer);
+                    return self.one_at_a_time().run(range, answered, observer);
                 }
-                Ok((Ok((found, key)), reader)) => {
+                Ok((Ok((found, key)), codes, reader)) => {
                     keys.iter_mut().zip(key).for_each(|(all, array)| all.push(array));
                     arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
                     part.report.files += reader.files().len() as u64;
                     part.report.rows += reader.dates().len() as u64;
                     series.push(Series {
-                        input: index as u32,
+                        input,
                         dates: reader.dates().to_vec(),
-                        stands_since: self.origins.stands_since(&self.survey.inputs[index], reader.files()),
+                        codes,
+                        stands_since: self.origins.stands_since(input, reader.files()),
                     });
                     if group(0).len() < count {
                         readers.push(reader);
                     }
                 }
-                Ok((Err(bad), _)) | Err(bad) => part.report.skipped.extend(self.skipped(index, bad)?),
+                Ok((Err(bad), ..)) | Err(bad) => part.report.skipped.extend(self.skipped(index, bad)?),
             }
         }
-        let rows = self.line_up(series, keys, codes, &mut part)?;
+        let rows = self.line_up(series, keys, answered, &mut part)?;
         let mut restated = vec![false; rows.order.len()];
         self.compare(group(0), arrays, &rows, &mut restated, &mut part)?;
         for start in (group(0).end..count).step_by(self.columns_at_once) {
@@ -261,25 +291,29 @@ impl Comparison<'_> {
                     Ok(found) => arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array)),
                     Err(_) if self.may_do_with_fewer(reader) => {
                         drop((readers, arrays));
-                        return self.one_at_a_time().run(range, codes, observer);
+                        return self.one_at_a_time().run(range, answered, observer);
                     }
                     Err(bad) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
                         part.report.skipped.extend(self.skipped(range.start, bad)?);
-                        self.line_up(Vec::new(), Vec::new(), codes, &mut part)?;
+                        self.line_up(Vec::new(), Vec::new(), answered, &mut part)?;
                         return Ok(part);
                     }
                 }
             }
             self.compare(group(start), arrays, &rows, &mut restated, &mut part)?;
         }
-        let mut kept: BTreeMap<u32, u64> = BTreeMap::new();
-        for (&input, _) in rows.inputs.iter().zip(&restated).filter(|(_, is_restated)| **is_restated) {
-            *kept.entry(input).or_default() += 1;
+        let mut kept = BTreeMap::new();
+        for Matched { date, ours, is_appended, .. } in &rows.matched {
+            let of_date = ours.clone().filter(|row| *is_appended && restated[*row]);
+            for row in of_date {
+                let unit = self.unit(&rows.codes[rows.stocks[row] as usize], self.store.dates()?[*date]);
+                *kept.entry(unit).or_default() += 1;
+            }
         }
-        for (input, count) in kept {
-            part.add_kept(self.kept(&self.survey.inputs[input as usize].code, Some(Kept::Appended), count));
+        for ((code, date), count) in kept {
+            part.add_kept(self.kept((code, date), Some(Kept::Appended), count));
         }
         Ok(part)
     }
@@ -298,7 +332,7 @@ impl Comparison<'_> {
         let files = &self.survey.inputs[index].files;
         let path = |file: &InputFile| file.path.display().to_string();
         check_machine(&self.survey.root.join(&files[bad.file].path))?;
-        let other = beside_unusable(&path(&files[bad.file]));
+        let other = beside_unusable(self.survey.options().files_by, &path(&files[bad.file]));
         let skipped = files.iter().enumerate().map(|(n, file)| {
             let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
             Skipped { path: path(file), reason }
@@ -334,47 +368,39 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// Lays the rows of `series`, whose further key columns are `keys`, beside the store's of the stocks whose codes lie in `codes`. Rows that only one side has
-    /// are differences, unless they stay by rule.
+    /// What a row that is not compared is of.
+    fn unit<'c>(&self, code: &'c str, date: Date) -> Owner<'c> {
+        match self.survey.options().files_by {
+            FilesBy::Stock => (code, None),
+            FilesBy::Date => ("", Some(date)),
+        }
+    }
+
+    /// Lays the rows of `series`, whose further key columns are `keys`, beside those of the store that are `answered` for.
+    /// Rows that only one side has are differences, unless they stay by rule.
     fn line_up(
         &self,
         series: Vec<Series>,
         keys: Vec<Vec<ArrayRef>>,
-        codes: (Option<&str>, Option<&str>),
+        Answered { dates: our_dates, ranks }: &Answered,
         part: &mut Part,
     ) -> Result<Rows> {
         let names = &self.origins.codes;
-        let rank = |code: &str| names.partition_point(|stock| *stock < code) as u32;
-        let ranks = codes.0.map_or(0, rank)..codes.1.map_or(names.len() as u32, rank);
-        // For each input from the first on, twice its place among the store's stocks, and one more where they have it.
-        let first = series.first().map_or(0, |series| series.input);
-        let input_count = series.last().map_or(0, |series| (series.input - first) as usize + 1);
-        let (mut places, mut stands_since) = (vec![0; input_count], vec![0; input_count]);
-        let mut was_read = vec![false; ranks.len()];
-        for series in &series {
-            let code = self.survey.inputs[series.input as usize].code.as_str();
-            let rank = rank(code);
-            let is_known = names.get(rank as usize) == Some(&code);
-            places[(series.input - first) as usize] = 2 * u64::from(rank) + u64::from(is_known);
-            stands_since[(series.input - first) as usize] = series.stands_since;
-            if is_known {
-                was_read[(rank - ranks.start) as usize] = true;
-            }
-        }
-        let frame = Frame::new(&series.into_iter().map(|series| (series.input, series.dates)).collect::<Vec<_>>());
-        let (inputs, order) = (frame.inputs(), UInt32Array::from(frame.order()));
+        let (units, series) = Units::new(self.survey, self.origins, series)?;
+        let (places, frame) = (&units.places, Frame::new(series));
+        let (stocks, order) = (frame.inputs(), UInt32Array::from(frame.order()));
         let (dates, row_starts) = frame.into_dates();
         let key_columns: Vec<&Column> = self.survey.key.iter().map(|&column| &self.survey.columns[column]).collect();
         let joined = keys.into_iter().zip(&key_columns).map(|(parts, column)| joined(&parts, column, &order));
         let key: Vec<ArrayRef> = joined.collect::<Result<_>>()?;
         let panel = self.store.schema()?;
         let key_places: Vec<Option<usize>> = key_columns.iter().map(|column| panel.index_of(&column.name)).collect();
-        let mut kept: BTreeMap<(&str, Option<Kept>), u64> = BTreeMap::new();
+        let mut kept: BTreeMap<(Owner<'_>, Option<Kept>), u64> = BTreeMap::new();
         let mut matched = Vec::new();
         let mut next = 0;
-        let code_of = |row: usize| self.survey.inputs[inputs[row] as usize].code.as_str();
+        let code_of = |row: usize| units.codes[stocks[row] as usize].as_str();
         let ours_at = |row: usize, date: Date| DifferingRow { code: code_of(row), date, key: &key, row };
-        for (index, &date) in self.store.dates()?.iter().enumerate() {
+        for (index, &date) in self.store.dates()?.iter().enumerate().take(our_dates.end).skip(our_dates.start) {
             while dates.get(next).is_some_and(|&ours| ours < date) {
                 let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
                 rows.for_each(|row| part.add_row(&ours_at(row, dates[next]), false));
@@ -393,10 +419,13 @@ impl Comparison<'_> {
             let their_key = key_places.iter().zip(&key_columns);
             let their_key = their_key.map(|(place, c)| self.stored(&section, *place, &c.data_type, theirs.clone()));
             let their_key: Vec<ArrayRef> = their_key.collect::<Result<_>>()?;
-            let order = KeyOrder::new(&key, &their_key)?;
+            let (order, on_date) = (KeyOrder::new(&key, &their_key)?, units.on(date));
+            let place_of = |row: usize| places[stocks[row] as usize];
+            let stands =
+                |row: usize, version| on_date.stands_since(place_of(row)).is_some_and(|since| version >= since);
             let (mut i, mut j) = (0, 0);
             loop {
-                let our_place = (i < ours.len()).then(|| places[(inputs[ours.start + i] - first) as usize]);
+                let our_place = (i < ours.len()).then(|| place_of(ours.start + i));
                 let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
                 let order = match (our_place, their_place) {
                     (None, None) => break,
@@ -408,7 +437,7 @@ impl Comparison<'_> {
                     Ordering::Equal => {
                         let (our_row, their_row) = (ours.start + i, theirs.start + j);
                         (i, j) = (i + 1, j + 1);
-                        let stays = marks.of_row(their_row) >= stands_since[(inputs[our_row] - first) as usize];
+                        let stays = stands(our_row, marks.of_row(their_row));
                         match matched.last_mut() {
                             Some(Matched { date, ours, theirs, is_appended })
                                 if (*date, ours.end, theirs.end, *is_appended)
@@ -427,8 +456,8 @@ impl Comparison<'_> {
                     Ordering::Less => {
                         let row = ours.start + i;
                         i += 1;
-                        if marks.replaced >= stands_since[(inputs[row] - first) as usize] {
-                            *kept.entry((code_of(row), Some(Kept::Removed))).or_default() += 1;
+                        if stands(row, marks.replaced) {
+                            *kept.entry((self.unit(code_of(row), date), Some(Kept::Removed))).or_default() += 1;
                         } else {
                             part.add_row(&ours_at(row, date), false);
                         }
@@ -436,11 +465,11 @@ impl Comparison<'_> {
                     Ordering::Greater => {
                         let code = names[their_ranks[j] as usize];
                         let row = DifferingRow { code, date, key: &their_key, row: j };
-                        let is_read = was_read.get(their_ranks[j].wrapping_sub(ranks.start) as usize) == Some(&true);
-                        match is_read {
-                            true if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
-                            true => *kept.entry((code, Some(Kept::Appended))).or_default() += 1,
-                            false => *kept.entry((code, None)).or_default() += 1,
+                        let unit = self.unit(code, date);
+                        match on_date.stands_since(2 * u64::from(their_ranks[j]) + 1) {
+                            Some(_) if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
+                            Some(_) => *kept.entry((unit, Some(Kept::Appended))).or_default() += 1,
+                            None => *kept.entry((unit, None)).or_default() += 1,
                         }
                         j += 1;
                     }
@@ -451,25 +480,15 @@ impl Comparison<'_> {
             let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
             rows.for_each(|row| part.add_row(&ours_at(row, dates[date]), false));
         }
-        let kept = kept.into_iter().map(|((code, why), rows)| self.kept(code, why, rows));
+        let kept = kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
         part.report.kept.extend(kept);
-        Ok(Rows { inputs, order, key, matched })
+        Ok(Rows { stocks, codes: units.codes, order, key, matched })
     }
 
-    /// So many rows of a stock that were not compared; without a reason, because its file was not read.
-    fn kept(&self, code: &str, why: Option<Kept>, rows: u64) -> KeptRows {
-        let file = || {
-            let path = |input: &Input| input.files[0].path.display().to_string();
-            self.survey.inputs.iter().find(|input| input.code == code).map(path)
-        };
-        let rank = self.origins.codes.partition_point(|stock| *stock < code);
-        let (why, path) = match (why, self.origins.kept.get(rank).cloned().flatten()) {
-            (Some(why), _) => (why, file()),
-            (None, Some(origin)) => origin,
-            // Its file was to be compared and could not be read when its turn came.
-            (None, None) => (Kept::Skipped, file()),
-        };
-        KeptRows { code: code.to_owned(), path, why, rows }
+    /// So many rows of a stock or a date that were not compared; without a reason, because its files were not read.
+    fn kept(&self, (code, date): Owner<'_>, why: Option<Kept>, rows: u64) -> KeptRows {
+        let (why, path) = self.origins.kept(code, date, why);
+        KeptRows { code: Some(code.to_owned()).filter(|_| date.is_none()), date, path, why, rows }
     }
 
     /// Compares the values of `columns`, of which `arrays` has one part an input.
@@ -506,7 +525,7 @@ impl Comparison<'_> {
                 }
                 for row in differing.set_indices() {
                     let (place, date) = (ours.start + row, section.date());
-                    let code = self.survey.inputs[rows.inputs[place] as usize].code.as_str();
+                    let code = rows.codes[rows.stocks[place] as usize].as_str();
                     let differing = DifferingRow { code, date, key: &rows.key, row: place };
                     match is_appended {
                         true => {

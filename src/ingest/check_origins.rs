@@ -9,17 +9,18 @@ use super::check_report::Kept;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::format::FileStatus;
+use crate::key::Date;
 use crate::reason::Kind;
 use crate::skipped::Skipped;
 use crate::source::{FileOutcome, Input, InputFile, Survey, beside_unusable};
 use crate::store::{FileEntry, Store};
 
-/// Where the rows of each of the store's stocks came from, and come from now.
+/// Where the rows of a store came from, and come from now.
 pub(super) struct Origins<'a> {
-    /// The codes, by place in code order.
+    /// The codes of the store's stocks, by place in code order.
     pub(super) codes: Vec<&'a str>,
-    /// For each, why its rows stay, and their file; `None` where a file is to be compared.
-    pub(super) kept: Vec<Option<(Kept, Option<String>)>>,
+    /// For each unit a file of it, and why its rows stay where none is to be compared.
+    units: HashMap<String, (Option<Kept>, String)>,
     /// The rows that were appended.
     pub(super) appended: &'a Appended,
     /// What the store remembers of the files' contents, by path.
@@ -34,44 +35,58 @@ impl<'a> Origins<'a> {
         (sources, missing): (&[FileEntry], &[String]),
         settings: &'a Settings,
     ) -> Result<Origins<'a>> {
-        let compared: HashSet<&str> = survey.inputs.iter().map(|input| input.code.as_str()).collect();
         let skipped: HashSet<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
-        // Of the files of a stock the one that keeps it from being compared.
-        let mut files: HashMap<&str, (Kept, &str)> = HashMap::new();
+        // Of the files of a unit the one that keeps it from being compared.
+        let mut units: HashMap<String, (Option<Kept>, String)> = HashMap::new();
         for source in sources.iter().filter(|source| source.status != FileStatus::Skipped) {
-            let Some(code) = source.code.as_deref() else { continue };
-            let path = source.path.as_str();
+            let Some(unit) = settings.options.unit_of(source.path.as_ref()) else { continue };
+            let path = source.path.clone();
             let is_missing = missing.binary_search(&source.path).is_ok();
-            match files.entry(code) {
-                Entry::Vacant(vacant) if !is_missing && skipped.contains(path) => {
-                    _ = vacant.insert((Kept::Skipped, path))
+            match units.entry(unit) {
+                Entry::Vacant(vacant) if !is_missing && skipped.contains(path.as_str()) => {
+                    _ = vacant.insert((Some(Kept::Skipped), path))
                 }
-                Entry::Vacant(vacant) => _ = vacant.insert((Kept::Missing, path)),
-                Entry::Occupied(mut occupied) if is_missing => _ = occupied.insert((Kept::Missing, path)),
+                Entry::Vacant(vacant) => _ = vacant.insert((Some(Kept::Missing), path)),
+                Entry::Occupied(mut occupied) if is_missing => _ = occupied.insert((Some(Kept::Missing), path)),
                 Entry::Occupied(_) => {}
             }
         }
-        let why = |code: &str| match files.get(code) {
-            _ if compared.contains(code) => None,
-            Some((why, path)) => Some((*why, Some((*path).to_owned()))),
-            None => Some((Kept::Appended, None)),
-        };
-        let codes = store.stocks()?;
-        let kept = codes.iter().map(|code| why(code)).collect();
+        for Input { unit, files, .. } in &survey.inputs {
+            units.insert(unit.clone(), (None, files[0].path.display().to_string()));
+        }
         let was_read = sources.iter().filter(|source| source.status != FileStatus::Skipped);
         let contents = was_read.map(|source| (source.path.clone(), source.content_hash)).collect();
-        Ok(Origins { codes, kept, appended: &settings.appended, contents })
+        Ok(Origins { codes: store.stocks()?, units, appended: &settings.appended, contents })
     }
 
-    /// From which version on what was appended to a stock stands, whatever the files of `input` say, of which `outcomes`
+    /// Why rows that were not compared stay, unless that is known, and a file of theirs. They are of this code or, where
+    /// files are by date, of this date.
+    pub(super) fn kept(&self, code: &str, date: Option<Date>, why: Option<Kept>) -> (Kept, Option<String>) {
+        let unit = match date {
+            None => self.units.get(code),
+            Some(date) => {
+                // Of a date, or of its month, or of its year.
+                let text = date.to_string();
+                [8, 6, 4].into_iter().find_map(|len| self.units.get(&text[..len]))
+            }
+        };
+        match (why, unit) {
+            (Some(why), unit) => (why, unit.map(|(_, path)| path.clone())),
+            (None, Some((Some(why), path))) => (*why, Some(path.clone())),
+            // Its file was to be compared and could not be read when its turn came.
+            (None, Some((None, path))) => (Kept::Skipped, Some(path.clone())),
+            (None, None) => (Kept::Appended, None),
+        }
+    }
+
+    /// From which version on what was appended to a unit stands, whatever the files of `input` say, of which `outcomes`
     /// has what they hold now; as an update has it.
     pub(super) fn stands_since(&self, input: &Input, outcomes: &[FileOutcome]) -> u64 {
         let since = |(file, outcome): (&InputFile, &FileOutcome)| {
             let path = file.path.display().to_string();
-            if self.contents.get(&path) == Some(&outcome.content_hash) {
-                return 1;
-            }
-            self.appended.unchanged_since(&path, outcome.content_hash).unwrap_or(u64::MAX)
+            let is_known = self.contents.get(&path) == Some(&outcome.content_hash);
+            let unchanged_since = self.appended.unchanged_since(&path, outcome.content_hash);
+            unchanged_since.or(is_known.then_some(1)).unwrap_or(u64::MAX)
         };
         input.files.iter().zip(outcomes).map(since).max().unwrap_or(u64::MAX)
     }
@@ -93,10 +108,12 @@ pub(super) fn leave_out(survey: &mut Survey, sources: &[FileEntry]) {
         .into_iter()
         .partition::<Vec<_>, _>(|input| input.files.iter().any(|file| entry_of(file).is_some()));
     survey.inputs = inputs;
+    let files_by = survey.options().files_by;
     for input in left_out {
         let bad = input.files.iter().find_map(entry_of).map_or("", |entry| entry.path.as_str());
         survey.skipped.extend(input.files.iter().map(|file| {
-            let reason = entry_of(file).and_then(|entry| entry.reason.clone()).unwrap_or_else(|| beside_unusable(bad));
+            let reason = entry_of(file).and_then(|entry| entry.reason.clone());
+            let reason = reason.unwrap_or_else(|| beside_unusable(files_by, bad));
             Skipped { path: file.path.display().to_string(), reason }
         }));
     }

@@ -50,7 +50,8 @@ pub struct SourceReport {
     /// Values of rows that `append` restated, as the store and the file have them, the first of them. They are no
     /// differences: the store keeps its own until the file changes.
     pub restated: Vec<SourceDifference>,
-    /// Rows that are not as the source has them, by stock, because the store keeps to what it has whatever the source says.
+    /// Rows that are not as the source has them, by stock or date, because the store keeps to what it has whatever the
+    /// source says.
     pub kept: Vec<KeptRows>,
     /// Files that could not be used, other than those that were skipped when the store was made as well.
     pub skipped: Vec<Skipped>,
@@ -131,12 +132,16 @@ impl fmt::Display for SourceDifference {
     }
 }
 
-/// Rows of one stock that were not compared.
+/// Rows of one stock, or of one date where files are by date, that were not compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KeptRows {
     /// The stock's code.
-    pub code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
     /// The file that they came from; `None` where no file brought them.
     pub path: Option<String>,
     /// Why they stay although the source does not have them.
@@ -160,7 +165,7 @@ pub enum Kept {
     Removed,
 }
 
-/// What one part of the comparison found: its stocks are no other part's.
+/// What one part of the comparison found: its stocks, or its dates, are no other part's.
 #[derive(Default)]
 pub(super) struct Part {
     pub(super) report: SourceReport,
@@ -214,9 +219,10 @@ impl Part {
         }
     }
 
-    /// Counts a row of a stock that stays as it is.
+    /// Counts rows that stay as they are.
     pub(super) fn add_kept(&mut self, rows: KeptRows) {
-        let known = self.report.kept.iter_mut().find(|known| (&known.code, known.why) == (&rows.code, rows.why));
+        let is_same = |known: &&mut KeptRows| (&known.code, known.date, known.why) == (&rows.code, rows.date, rows.why);
+        let known = self.report.kept.iter_mut().find(is_same);
         match known {
             Some(known) => known.rows += rows.rows,
             None => self.report.kept.push(rows),
@@ -243,10 +249,10 @@ impl SourceReport {
 
     /// Adds what the parts found.
     pub(super) fn join(&mut self, parts: Vec<Part>) {
-        let mut dates = BTreeSet::new();
-        for Part { report: mut part, dates: differing, stocks } in parts {
+        let (mut dates, mut stocks) = (BTreeSet::new(), HashSet::new());
+        for Part { report: mut part, dates: differing, stocks: differing_stocks } in parts {
             dates.extend(differing);
-            self.differing_stocks += stocks.len() as u64;
+            stocks.extend(differing_stocks);
             self.files += part.files;
             self.rows += part.rows;
             self.values += part.values;
@@ -266,7 +272,7 @@ impl SourceReport {
             self.kept.extend(part.kept);
             self.skipped.extend(part.skipped);
         }
-        self.differing_dates = dates.len() as u64;
+        (self.differing_dates, self.differing_stocks) = (dates.len() as u64, stocks.len() as u64);
         self.not_listed = self.difference_count - self.differences.len() as u64;
     }
 }

@@ -5,7 +5,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use super::appended::AppendedDate;
 use super::before::Before;
-use super::changes::{Changes, DirtyDate, EXAMPLES, Found, NewUnit, RowChange, UnitNow};
+use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
 use super::revision::{Given, Revision, Unit};
 use super::stages::Stages;
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
@@ -14,6 +14,7 @@ use crate::key::Date;
 use crate::panel::{restore, show};
 use crate::progress::Observer;
 use crate::segment::{Room, chunk_array};
+use crate::source::Survey;
 
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
@@ -95,6 +96,7 @@ impl Revision<'_> {
         let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
         let mut first_columns = Vec::new();
         let stocks = before.map_or(&[][..], Before::stock_numbers);
+        let place = self.place_by_date(date);
         changes.rows_before += stocks.len() as u64;
         for (column, count) in changes.columns.iter_mut().enumerate() {
             let lost = &mut changes.lost_values[column];
@@ -104,7 +106,7 @@ impl Revision<'_> {
             let of_block = |block| self.sealer.gathering.column(block, column);
             for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, pair, n| {
                 if of_block(pair.block).is_none_or(|now| !now.is_valid(pair.row + n)) {
-                    lost.note(stocks[pair.before + n]);
+                    lost.note(place.unwrap_or_else(|| stocks[pair.before + n]));
                 }
                 differing[row] = true;
                 *count += 1;
@@ -153,6 +155,18 @@ impl Revision<'_> {
             )?);
         }
         Ok(is_dirty.then_some(UnitNow { row_count, is_moved }))
+    }
+
+    /// Whether something that was `lost` is of an input of `survey`, whose rows were read again.
+    pub(super) fn has_lost(&self, lost: &Lost, input: usize, survey: &Survey) -> bool {
+        match survey.options().period_of(&survey.inputs[input].unit) {
+            None => self.sealer.gathering.stocks.get(input).is_some_and(|stock| lost.is_of(*stock)),
+            Some(period) => {
+                let start = self.dates.partition_point(|date| *date < period.first);
+                let own = self.dates[start..].iter().take_while(|date| period.has(**date));
+                (start..).zip(own).any(|(place, _)| lost.is_of(place as u32))
+            }
+        }
     }
 
     /// Whether the source had columns of its own in the version before.

@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+
+use super::codes::Codes;
 use super::plan;
 use super::texts::Texts;
 use crate::codec::{DictionaryBuilder, Lane};
@@ -9,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
-use crate::shuffle::{Block, BlockBuilder, Frame, Spill};
-use crate::source::{BadFile, FileOutcome, InputFile, SeriesReader, Survey, check_machine};
+use crate::shuffle::{Block, BlockBuilder, Frame, Inputs, Spill};
+use crate::source::{BadFile, FileOutcome, FilesBy, InputFile, SeriesReader, Survey, check_machine};
 
 /// Columns of a file too large for a block that are read at once.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -21,12 +25,14 @@ const FIXED_MEMORY: u64 = 16 << 20;
 /// The largest block: its rows are counted in 32 bits, and each takes 16 bytes at least.
 const MOST_SHARE: usize = (u32::MAX as usize) << 4;
 
-/// What one task found: blocks in code order, and what became of each input.
+/// What one task found: blocks in the order of inputs, and what became of each input.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     pub(super) read: Vec<Read>,
     pub(super) skipped: Vec<(usize, BadFile)>,
+    /// Where inputs are by date, the codes of rows by number, once all are there.
+    pub(super) codes: Vec<Option<String>>,
 }
 
 /// What became of one input.
@@ -45,6 +51,7 @@ pub(super) struct Intake<'a> {
     share: usize,
     memory: u64,
     texts: Texts<'a>,
+    codes: Codes,
 }
 
 impl<'a> Intake<'a> {
@@ -65,6 +72,7 @@ impl<'a> Intake<'a> {
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
             memory,
             texts: Texts::new(&survey.columns, memory, true),
+            codes: Codes::new(memory),
         }
     }
 
@@ -73,7 +81,12 @@ impl<'a> Intake<'a> {
         self.share
     }
 
-    /// Reads the inputs of `range` into blocks, in code order.
+    /// The codes of the rows that were read, by number, where inputs are by date.
+    pub(super) fn into_codes(self) -> Vec<Option<String>> {
+        self.codes.into_kept()
+    }
+
+    /// Reads the inputs of `range` into blocks, in their order.
     ///
     /// # Errors
     /// When the spill cannot be written, the texts are too many, or the observer cancels.
@@ -128,6 +141,10 @@ impl<'a> Intake<'a> {
         if let Err(bad) = self.check_dates(index, &reader) {
             return Ok(Some(Err(bad)));
         }
+        let codes = match reader.codes() {
+            Ok(codes) => codes,
+            Err(bad) => return Ok(Some(Err(bad))),
+        };
         let columns = match reader.read(0..self.survey.columns.len()) {
             Ok(columns) => columns,
             Err(_) if reader.was_too_large() => return Ok(None),
@@ -135,7 +152,9 @@ impl<'a> Intake<'a> {
         };
         let read = Read::new(index, &reader);
         if !reader.dates().is_empty() {
-            builder.push(index as u32, reader.dates().to_vec(), columns)?;
+            let inputs = self.inputs(index, codes.as_ref())?;
+            self.keep(&inputs);
+            builder.push(inputs, reader.dates().to_vec(), columns)?;
         }
         Ok(Some(Ok(read)))
     }
@@ -171,7 +190,12 @@ impl<'a> Intake<'a> {
         if let Err(bad) = self.check_dates(index, &reader) {
             return Ok(Err(bad));
         }
-        let frame = Frame::new(&[(index as u32, reader.dates().to_vec())]);
+        let codes = match reader.codes() {
+            Ok(codes) => codes,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let inputs = || self.inputs(index, codes.as_ref());
+        let frame = Frame::new(vec![(inputs()?, reader.dates().to_vec())]);
         let count = self.survey.columns.len();
         let mut columns = Vec::with_capacity(count);
         let mut at_once = COLUMNS_AT_ONCE;
@@ -194,7 +218,23 @@ impl<'a> Intake<'a> {
             }
         }
         blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?)?);
+        self.keep(&inputs()?);
         Ok(Ok(read))
+    }
+
+    /// What the rows of an input are of: the input, or the number of the code that each of them has.
+    fn inputs(&self, index: usize, codes: Option<&ArrayRef>) -> Result<Inputs> {
+        match codes {
+            Some(codes) => Ok(Inputs::Each(self.codes.numbers(codes.as_string::<i32>().iter().flatten())?)),
+            None => Ok(Inputs::One(index as u32)),
+        }
+    }
+
+    /// Notes that rows of these stay.
+    fn keep(&self, inputs: &Inputs) {
+        if let Inputs::Each(numbers) = inputs {
+            self.codes.keep(numbers);
+        }
     }
 }
 
@@ -215,11 +255,14 @@ pub(super) fn panel_of(survey: &Survey) -> PanelSchema {
     }
 }
 
-/// For each input of `survey` its code, if it has rows.
-pub(super) fn codes_of<'s>(survey: &'s Survey, read: &[Read]) -> Vec<Option<&'s str>> {
+/// For each input of `survey` its code, if it has rows; where inputs are by date, for each number of a code.
+pub(super) fn codes_of<'s>(survey: &'s Survey, gathered: &'s Gathered) -> Vec<Option<&'s str>> {
+    if survey.options().files_by == FilesBy::Date {
+        return gathered.codes.iter().map(Option::as_deref).collect();
+    }
     let mut codes = vec![None; survey.inputs.len()];
-    for read in read.iter().filter(|read| read.rows > 0) {
-        codes[read.input] = Some(survey.inputs[read.input].code.as_str());
+    for read in gathered.read.iter().filter(|read| read.rows > 0) {
+        codes[read.input] = Some(survey.inputs[read.input].unit.as_str());
     }
     codes
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use super::changes::Changes;
+use super::changes::{Changes, Lost};
 use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many};
 use super::settings::Settings;
 use crate::error::Result;
@@ -69,13 +69,34 @@ impl<'a> Night<'a> {
     }
 }
 
-/// Notes where a new source, which `scan` looked at, has few of the codes of `whole`.
+/// Notes where a new source, in which these codes were found, has few of those of `whole`.
 ///
 /// # Errors
 /// When the store is damaged.
-pub(super) fn guard_codes_of(whole: &Store, scan: &Scan, guards: &mut Guards) -> Result<()> {
-    let known: HashSet<&str> = whole.stocks()?.into_iter().collect();
-    guard_few(&known, &scan.changed.iter().map(|(code, _)| code.as_str()).collect(), guards);
+pub(super) fn guard_codes_of<'c>(
+    whole: &'c Store,
+    found: impl Iterator<Item = &'c str>,
+    guards: &mut Guards,
+) -> Result<()> {
+    guard_few(&whole.stocks()?.into_iter().collect(), &found.collect(), guards);
+    Ok(())
+}
+
+/// Notes where few of the codes that were read by date in another folder are among those of `before`. A date that was
+/// restated has fewer than those known.
+///
+/// # Errors
+/// When the store is damaged.
+pub(super) fn guard_codes_read(before: &Store, read: &[Option<&str>], guards: &mut Guards) -> Result<()> {
+    let known: HashSet<&str> = before.stocks()?.into_iter().collect();
+    let read: HashSet<&str> = read.iter().flatten().copied().collect();
+    let (count, all) = (known.intersection(&read).count() as u64, read.len() as u64);
+    if count * 2 < all {
+        let (some_read, some_known) = (some(&read, &known), some(&known, &read));
+        let what =
+            format!("{count} of {all} codes in the folder are known, and not {some_read}; known are {some_known}");
+        guards.meet(Guard::FewCodes, (count, all), what, Vec::new());
+    }
     Ok(())
 }
 
@@ -84,12 +105,6 @@ fn guard_few(known: &HashSet<&str>, found: &HashSet<&str>, guards: &mut Guards) 
     if count * 2 >= all {
         return;
     }
-    let some = |these: &HashSet<&str>, others: &HashSet<&str>| {
-        let mut codes: Vec<&str> = these.difference(others).copied().collect();
-        codes.sort_unstable();
-        codes.truncate(EXAMPLES);
-        codes.join(", ")
-    };
     let mut what = format!("{count} of {all} known codes are in the folder; known are {}", some(known, found));
     let news = some(found, known);
     if !news.is_empty() {
@@ -98,19 +113,27 @@ fn guard_few(known: &HashSet<&str>, found: &HashSet<&str>, guards: &mut Guards) 
     guards.meet(Guard::FewCodes, (count, all), what, Vec::new());
 }
 
+/// Some of `these` that are not among `others`.
+fn some(these: &HashSet<&str>, others: &HashSet<&str>) -> String {
+    let mut codes: Vec<&str> = these.difference(others).copied().collect();
+    codes.sort_unstable();
+    codes.truncate(EXAMPLES);
+    codes.join(", ")
+}
+
 /// Notes where many files of `survey`, among `file_count` of the source, have lost a column that they had; of several
-/// files of a stock, those that `changed`. `stocks` has the number of each input's stock.
+/// files of a unit, those that `changed`. `is_of` says whether something was lost of an input.
 pub(super) fn guard_columns(
     (survey, changed): (&Survey, &HashSet<&str>),
-    stocks: &[u32],
+    is_of: impl Fn(&Lost, usize) -> bool,
     changes: &Changes,
     file_count: u64,
     guards: &mut Guards,
 ) {
     let lost = |index: usize| {
         let lost = &changes.lost_values[index];
-        let inputs = survey.inputs.iter().zip(stocks).filter(|(_, stock)| lost.is_of(**stock));
-        let files = inputs.flat_map(|(input, _)| input.files.iter().map(|file| (file, input.files.len() > 1)));
+        let inputs = survey.inputs.iter().enumerate().filter(|(input, _)| is_of(lost, *input));
+        let files = inputs.flat_map(|(_, input)| input.files.iter().map(|file| (file, input.files.len() > 1)));
         let files = files.filter(|(file, _)| !file.has_column(index));
         let paths = files.map(|(file, is_one_of_several)| (file.path.display().to_string(), is_one_of_several));
         let paths = paths.filter(|(path, is_one_of_several)| !is_one_of_several || changed.contains(path.as_str()));

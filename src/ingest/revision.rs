@@ -1,6 +1,6 @@
 //! A source that changes: what was read again beside what it had in the version before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub(super) struct Revision<'a> {
     pub(super) joins_left: bool,
     /// The stocks that were read again or are to go, by code.
     reread: Vec<Reread>,
+    /// Where files are by date, the rule of each date, which is that of all stocks then.
+    date_rules: Option<BTreeMap<Date, Rule>>,
     /// Place of each stock in code order, by stock number.
     ranks: Vec<u32>,
     /// The dates on which a row was read again or may be gone, ascending.
@@ -112,6 +114,7 @@ impl<'a> Revision<'a> {
             source_count,
             joins_left,
             reread,
+            date_rules: None,
             ranks,
             dates,
             appended,
@@ -120,6 +123,17 @@ impl<'a> Revision<'a> {
             key,
             key_places,
         })
+    }
+
+    /// The same, where files are by date and each of these has a rule for all its stocks.
+    pub(super) fn by_date(self, date_rules: Option<BTreeMap<Date, Rule>>) -> Revision<'a> {
+        Revision { date_rules, ..self }
+    }
+
+    /// The place of a date that is compared, where files are by date.
+    pub(super) fn place_by_date(&self, date: Date) -> Option<u32> {
+        let place = self.dates.binary_search(&date).ok()?;
+        self.date_rules.as_ref().map(|_| place as u32)
     }
 
     /// What the source had of `date` in the version before, if anything.
@@ -227,7 +241,16 @@ impl<'a> Revision<'a> {
         let compare = |row, n| order.compare(row, n);
         let first = self.reread.partition_point(|reread| reread.rank < unit.ranks.start);
         let end = self.reread.partition_point(|reread| reread.rank < unit.ranks.end);
-        Ok(Alignment::new(&self.reread[first..end], stocks, marks, rows, &self.ranks, compare))
+        let reread = &self.reread[first..end];
+        let of_date: Vec<Reread>;
+        let reread = match self.date_rules.as_ref().and_then(|rules| rules.get(&date)) {
+            Some(&rule) => {
+                of_date = reread.iter().map(|reread| Reread { rule, ..*reread }).collect();
+                &of_date
+            }
+            None => reread,
+        };
+        Ok(Alignment::new(reread, stocks, marks, rows, &self.ranks, compare))
     }
 
     /// The pieces that the rows of a unit make once it is aligned.

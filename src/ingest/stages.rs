@@ -145,6 +145,7 @@ impl<'a> Stages<'a> {
             all.read.extend(part.read);
             all.skipped.extend(part.skipped);
         }
+        all.codes = intake.into_codes();
         self.advise_keys(survey, &mut all.skipped)?;
         if strict && !all.skipped.is_empty() {
             let skipped = all.skipped.iter().map(|(input, bad)| Skipped {

@@ -9,18 +9,18 @@ use arrow_schema::DataType;
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{known_file, source_entries};
-use super::changes::Changes;
+use super::changes::{Changes, Lost};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
-use super::night::{Night, guard_appended, guard_columns, guard_nulls, guard_pruned};
+use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
+use super::rereads::{Rereads, rules, was_read};
 use super::revision::{Given, Revised, Revision};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
-use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
@@ -29,7 +29,9 @@ use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::skipped::Skipped;
-use crate::source::{Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again};
+use crate::source::{
+    FilesBy, Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again,
+};
 use crate::storage::Disk;
 use crate::storage::wait;
 use crate::store::{FileEntry, KeepChange, Opening, SourceContents, Store, StoreWriter};
@@ -277,10 +279,11 @@ impl<'a> Update<'a> {
         let mut settings_now = Settings::new(&source, &options);
         settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
         report.max_skipped = settings_now.max_skipped;
-        if settings_now.source != settings.source {
+        let is_moved = settings_now.source != settings.source;
+        if is_moved && options.files_by == FilesBy::Stock {
             night.guard_codes(&scan, &mut guards);
         }
-        let same_settings = settings_now.source == settings.source
+        let same_settings = !is_moved
             && options == settings.options
             && settings_now.max_skipped == settings.max_skipped
             && keep == before.kept();
@@ -313,30 +316,38 @@ impl<'a> Update<'a> {
             let way_out = Remedy::Do("choose another type".to_owned());
             return Err(Error::invalid(Setting::Cast(Vec::new()), why, [way_out]));
         }
-        let (inputs, key) = (codes_of(&survey, &gathered.read), panel.key.clone());
+        let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
+        if is_moved && options.files_by == FilesBy::Date {
+            guard_codes_read(before, &inputs, &mut guards)?;
+        }
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
 
         let read = source_entries(&survey, &gathered);
         let appended = &settings.appended;
-        // A stock of which a file cannot be used stays whole, with the rows of a file that is gone.
+        // A unit of which a file cannot be used stays whole, with the rows of a file that is gone.
         let left_out: HashSet<String> =
-            with_status(&read, FileStatus::Skipped).filter_map(|entry| options.code_of(entry.path.as_ref())).collect();
-        let is_whole = |path: &String| options.code_of(path.as_ref()).is_none_or(|code| !left_out.contains(&code));
+            with_status(&read, FileStatus::Skipped).filter_map(|entry| options.unit_of(entry.path.as_ref())).collect();
+        let is_whole = |path: &String| options.unit_of(path.as_ref()).is_none_or(|unit| !left_out.contains(&unit));
         pruned.retain(|entry| is_whole(&entry.path));
         let stay = report.pruned_files.extract_if(.., |path| !is_whole(path));
         report.missing_files.extend(stay);
         report.missing_files.sort_unstable();
-        let reread = rules(&read, &pruned, &known, appended);
+        let rules = rules(&read, &pruned, &known, appended, &options);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
-        let mut dates: Vec<Date> = before.dates()?.to_vec();
-        dates.extend(sections(gathering.days()).into_iter().map(|(date, _)| date));
+        let dates_read: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
+        let Rereads { stocks: reread, dates: date_rules } =
+            Rereads::new(&rules, (&inputs, &dates_read), before, &options)?;
+        let dates = match &date_rules {
+            Some(rules) => rules.keys().copied().collect(),
+            None => [before.dates()?, &dates_read].concat(),
+        };
         let sealer = Sealer { gathering, columns };
         let (place, given) = (target.place, Given::ByStock);
         let (joins_left, scratch) = (false, stages.scratch(writer));
         let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
-        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?.by_date(date_rules);
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
@@ -348,8 +359,8 @@ impl<'a> Update<'a> {
             |entry: &&FileEntry| known.get(&entry.path).is_some_and(|known| known.content_hash != entry.content_hash);
         let changed: HashSet<&str> =
             read.iter().filter(was_read).filter(has_changed).map(|entry| entry.path.as_str()).collect();
-        let stocks = &revision.sealer.gathering.stocks;
-        guard_columns((&survey, &changed), stocks, &changes, report.file_count(), &mut guards);
+        let is_of = |lost: &Lost, input: usize| revision.has_lost(lost, input, &survey);
+        guard_columns((&survey, &changed), is_of, &changes, report.file_count(), &mut guards);
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
@@ -376,37 +387,6 @@ impl<'a> Update<'a> {
 
 fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
     entries.iter().filter(move |entry| entry.status == status)
-}
-
-fn was_read(entry: &&FileEntry) -> bool {
-    entry.status != FileStatus::Skipped
-}
-
-/// What becomes of the rows of each stock whose file was `read` again or is `pruned`, by code.
-fn rules<'e>(
-    read: &'e [FileEntry],
-    pruned: &[&'e FileEntry],
-    known: &HashMap<String, KnownFile>,
-    appended: &Appended,
-) -> HashMap<&'e str, Rule> {
-    let mut rules: HashMap<&str, Rule> = HashMap::new();
-    for entry in read.iter().filter(was_read) {
-        let Some(code) = entry.code.as_deref() else { continue };
-        let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
-        let unchanged_since = appended.unchanged_since(&entry.path, entry.content_hash).or(is_known.then_some(1));
-        let since = unchanged_since.unwrap_or(u64::MAX);
-        let rule = Rule { appended_stands_since: since, unread: Unread::StaysIfAppended };
-        let rule = rules.entry(code).or_insert(rule);
-        rule.appended_stands_since = rule.appended_stands_since.max(since);
-    }
-    // A file without rows leaves none behind; those of its stock were appended.
-    for entry in pruned.iter().filter(|entry| entry.status == FileStatus::Read) {
-        let Some(code) = entry.code.as_deref() else { continue };
-        // Where other files of the stock are left, they were read again.
-        let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
-        rules.entry(code).or_insert(goes).appended_stands_since = u64::MAX;
-    }
-    rules
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.

@@ -3,7 +3,7 @@
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 
 use super::block::Block;
-use super::gather::Frame;
+use super::gather::{Frame, Inputs};
 use super::spill::Spill;
 use crate::codec::{DictionaryBuilder, Lane, Values};
 use crate::error::Result;
@@ -16,8 +16,8 @@ pub(crate) struct BlockBuilder {
     columns: Vec<Vec<Option<Lane>>>,
     dictionaries: Vec<DictionaryBuilder>,
     signed: Vec<bool>,
-    /// For each series, its input's number and its dates.
-    series: Vec<(u32, Vec<Date>)>,
+    /// For each series, the inputs of its rows and its dates.
+    series: Vec<(Inputs, Vec<Date>)>,
     byte_len: usize,
 }
 
@@ -37,7 +37,7 @@ impl BlockBuilder {
     ///
     /// # Errors
     /// When a column's type is none of a panel's.
-    pub(crate) fn push(&mut self, input: u32, dates: Vec<Date>, columns: Vec<Option<SeriesColumn>>) -> Result<()> {
+    pub(crate) fn push(&mut self, inputs: Inputs, dates: Vec<Date>, columns: Vec<Option<SeriesColumn>>) -> Result<()> {
         let mut lanes = Vec::with_capacity(columns.len());
         for (values, dictionary) in columns.into_iter().zip(&mut self.dictionaries) {
             let lane = values.map(|values| Lane::new(values, dates.len(), dictionary));
@@ -46,8 +46,11 @@ impl BlockBuilder {
         self.byte_len += pack(&mut lanes) + lanes.len() * size_of::<Option<Lane>>();
         // The dates themselves, and a row's share of what `gather` needs: its place and its widest value.
         self.byte_len += dates.len() * (size_of::<Date>() + size_of::<u32>() + 8);
+        if let Inputs::Each(inputs) = &inputs {
+            self.byte_len += size_of_val(&inputs[..]);
+        }
         self.columns.iter_mut().zip(lanes).for_each(|(column, lane)| column.push(lane));
-        self.series.push((input, dates));
+        self.series.push((inputs, dates));
         Ok(())
     }
 
@@ -64,7 +67,7 @@ impl BlockBuilder {
     /// Gathers the block into `spill`, one column after the other; each column's lanes are dropped as it is done. There
     /// is a block for each band on which it has rows.
     pub(crate) fn gather(self, spill: &Spill) -> Result<Vec<Block>> {
-        let frame = Frame::new(&self.series);
+        let frame = Frame::new(self.series);
         let columns = self
             .columns
             .into_iter()

@@ -19,22 +19,41 @@ use crate::key::Date;
 /// while the system copies them out. Any multiple of 16 would do.
 const WINDOW_LEN: usize = 256 << 10;
 
+/// The number of the input that each row of a series is of.
+#[derive(Debug)]
+pub(crate) enum Inputs {
+    /// The same for all.
+    One(u32),
+    Each(Vec<u32>),
+}
+
+impl Inputs {
+    fn of_row(&self, row: usize) -> u32 {
+        match self {
+            Inputs::One(input) => *input,
+            Inputs::Each(inputs) => inputs[row],
+        }
+    }
+}
+
 /// Where each row of a block goes, before any column is there.
 pub(crate) struct Frame {
     dates: Vec<Date>,
     row_starts: Vec<u32>,
     /// For each row, series after series, its place in (date, stock) order.
     places: Vec<u32>,
-    /// Number of the input and rows of each series.
-    series: Vec<(u32, usize)>,
+    /// The inputs of each series' rows, and how many rows it has.
+    series: Vec<(Inputs, usize)>,
 }
 
 impl Frame {
-    /// Places the rows of `series`, which come in code order with their dates ascending.
-    pub(crate) fn new(series: &[(u32, Vec<Date>)]) -> Frame {
-        let (dates, row_starts) = count_rows(series);
-        let places = row_places(series, &dates, &row_starts);
-        Frame { dates, row_starts, places, series: series.iter().map(|(input, dates)| (*input, dates.len())).collect() }
+    /// Places the rows of `series`, each with its dates ascending. On one date, rows keep the order of the series and of
+    /// the rows in them, which is that of their codes.
+    pub(crate) fn new(series: Vec<(Inputs, Vec<Date>)>) -> Frame {
+        let (dates, row_starts) = count_rows(&series);
+        let places = row_places(&series, &dates, &row_starts);
+        let series = series.into_iter().map(|(inputs, dates)| (inputs, dates.len())).collect();
+        Frame { dates, row_starts, places, series }
     }
 
     /// Orders one column by (date, stock) and spills it; `None` when it has no value, else what goes with each band.
@@ -72,7 +91,8 @@ impl Frame {
     pub(crate) fn finish(self, columns: Vec<Option<Vec<BlockColumn>>>, spill: &Spill) -> Result<Vec<Block>> {
         let inputs = self.spill_windows(32, spill, |visit, window| {
             let inputs: &mut [u32] = bytemuck::cast_slice_mut(window);
-            visit.places().for_each(|place| inputs[place] = self.series[visit.series].0);
+            let of = &self.series[visit.series].0;
+            visit.rows.clone().zip(visit.places()).for_each(|(row, place)| inputs[place] = of.of_row(row));
         })?;
         let mut columns: Vec<_> = columns.into_iter().map(|column| column.unwrap_or_default().into_iter()).collect();
         let block = |((_, dates), inputs): ((usize, Range<usize>), Extent)| {
@@ -98,8 +118,9 @@ impl Frame {
     pub(crate) fn inputs(&self) -> Vec<u32> {
         let mut inputs = vec![0; self.places.len()];
         let mut start = 0;
-        for &(input, len) in &self.series {
-            self.places[start..start + len].iter().for_each(|&place| inputs[place as usize] = input);
+        for (of, len) in &self.series {
+            let places = self.places[start..start + len].iter().enumerate();
+            places.for_each(|(row, &place)| inputs[place as usize] = of.of_row(row));
             start += len;
         }
         inputs
@@ -143,8 +164,8 @@ impl Frame {
                 let window = &mut buffer[..byte_len(end - first)];
                 window.fill(0);
                 let mut start = 0;
-                for (series, (&(_, len), done)) in self.series.iter().zip(&mut done).enumerate() {
-                    let rest = &self.places[start + *done..start + len];
+                for (series, ((_, len), done)) in self.series.iter().zip(&mut done).enumerate() {
+                    let rest = &self.places[start + *done..start + *len];
                     let found = count_below(rest, end as u32);
                     if found > 0 {
                         fill(&Visit { series, rows: *done..*done + found, places: &rest[..found], first }, window);
@@ -270,7 +291,7 @@ fn count_below(places: &[u32], end: u32) -> usize {
 }
 
 /// The dates of all series, ascending, and where each date's rows start.
-fn count_rows(series: &[(u32, Vec<Date>)]) -> (Vec<Date>, Vec<u32>) {
+fn count_rows(series: &[(Inputs, Vec<Date>)]) -> (Vec<Date>, Vec<u32>) {
     let first = series.iter().filter_map(|(_, dates)| dates.first()).min().map_or(0, |date| date.days());
     let last = series.iter().filter_map(|(_, dates)| dates.last()).max().map_or(0, |date| date.days());
     let mut counts = vec![0u32; (last - first) as usize + 1];
@@ -289,7 +310,7 @@ fn count_rows(series: &[(u32, Vec<Date>)]) -> (Vec<Date>, Vec<u32>) {
 }
 
 /// For each row, series after series, its place among the rows of `dates`.
-fn row_places(series: &[(u32, Vec<Date>)], dates: &[Date], row_starts: &[u32]) -> Vec<u32> {
+fn row_places(series: &[(Inputs, Vec<Date>)], dates: &[Date], row_starts: &[u32]) -> Vec<u32> {
     let first = dates.first().map_or(0, |date| date.days());
     let span = dates.last().map_or(0, |date| date.days() - first + 1) as usize;
     let mut next = vec![0u32; span];

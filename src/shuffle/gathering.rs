@@ -179,8 +179,8 @@ mod tests {
 
     use super::*;
     use crate::panel::{Column, SeriesColumn};
-    use crate::shuffle::BlockBuilder;
     use crate::shuffle::spill::Spill;
+    use crate::shuffle::{BlockBuilder, Inputs};
     use crate::storage::{Dir, Disk};
 
     /// The integers of one row; the last column is a dummy, constant for a stock.
@@ -209,7 +209,7 @@ mod tests {
                 let dates = rows.keys().map(|&day| Date::from_days(day).unwrap()).collect();
                 let column = |n: usize| Int64Array::from_iter(rows.values().map(|row| row[n]));
                 let column = |n: usize| Some(SeriesColumn::Rows(std::sync::Arc::new(column(n))));
-                builder.push(stock, dates, (0..3).map(column).collect()).unwrap();
+                builder.push(Inputs::One(stock), dates, (0..3).map(column).collect()).unwrap();
                 stock += 1;
             }
             all.extend(builder.gather(&spill).unwrap());

@@ -8,6 +8,6 @@ mod spill;
 
 pub(crate) use block::Block;
 pub(crate) use builder::BlockBuilder;
-pub(crate) use gather::Frame;
+pub(crate) use gather::{Frame, Inputs};
 pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, sections};
-pub(crate) use spill::{Shelf, Spill};
+pub(crate) use spill::Spill;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::allowance::Allowance;
 use super::code_template::code_of;
 use super::content::{Content, guarded};
+use super::files_by::{DATE, FilesBy};
 use super::meeting::{Fitting, of_several_stocks};
 use super::naming::{is_date, is_part, is_time, names_in, parquet_ending, shown};
 use super::options::SourceOptions;
@@ -39,8 +40,8 @@ pub(super) fn nothing(root: &Path, options: &SourceOptions) -> Result<Error> {
         return Ok(Error::refused_unless(message + "; the directory is empty", []));
     }
     if root.join("CURRENT").is_file() && root.join("segment").is_dir() {
-        let way_out = "give the directory that holds one Parquet file per stock";
-        return Ok(Error::refused(message + "; that is a store", way_out));
+        let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
+        return Ok(Error::refused(message + "; that is a store", &way_out));
     }
     let shown_names: Vec<String> = names.iter().map(|name| shown(name)).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
@@ -74,7 +75,10 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     let Some(first) = files.first() else {
         return Remedy::Do(match usual_ending(entries) {
             Some(ending) => format!("transect reads Parquet, and not .{ending}; write the files as Parquet first"),
-            None => "give the directory with one Parquet file per stock, or the pattern of their paths".to_owned(),
+            None => {
+                let by = options.files_by;
+                format!("give the directory with one Parquet file per {by}, or the pattern of their paths")
+            }
         });
     };
     // Of one that is damaged nobody asks how it is found.
@@ -98,17 +102,21 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
         0 => "reads the Parquet files there".to_owned(),
         _ => format!("reads {count} of the {} Parquet files there", files.len()),
     };
-    if let Some((pattern, codes)) = best.filter(|(_, codes)| are_most(codes.len())) {
+    if let Some((pattern, codes)) =
+        best.filter(|(_, codes)| options.files_by == FilesBy::Stock && are_most(codes.len()))
+    {
         return Remedy::set(Setting::Pattern(pattern.to_string()), reads(codes.len()));
     }
     let open: Vec<Pattern> = seeds.into_iter().flat_map(|file| open_patterns(file, files)).collect();
     let open: Vec<(Pattern, Vec<String>)> =
         open.into_iter().map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
     let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
-    if tried.iter().chain(&open).any(|(_, codes)| codes.len() == files.len() && are_dates(codes)) {
-        let append = "its Parquet files are by date; a build reads a file per stock, and such files are appended to a \
-                      store that is there";
-        return Remedy::Do(append.to_owned());
+    let by_date = tried.iter().chain(&open).find(|(_, codes)| codes.len() == files.len() && are_dates(codes));
+    if let Some((pattern, codes)) = by_date {
+        return Remedy::Set { settings: by_date_settings(pattern), effect: reads(codes.len()) };
+    }
+    if options.files_by == FilesBy::Date {
+        return Remedy::Do("give the pattern of their paths, such as {date}/{*}.parquet".to_owned());
     }
     let stocks = open
         .into_iter()
@@ -126,6 +134,14 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     Remedy::Set { settings, effect: format!("{}, of {}", reads(read), counted(count, "stock", "stocks")) }
 }
 
+/// The settings that read files of which `pattern` takes the dates for codes.
+fn by_date_settings(pattern: &Pattern) -> Vec<Setting> {
+    let text = pattern.to_string().replace(&format!("{{{DATE}}}"), &format!("{{{ANYTHING}}}"));
+    let text = text.replace(&format!("{{{CODE}}}"), &format!("{{{DATE}}}"));
+    let pattern = (text != Pattern::usual(FilesBy::Date).to_string()).then_some(Setting::Pattern(text));
+    [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect()
+}
+
 /// The codes that `pattern` takes from those of `files` that fit it.
 fn codes(pattern: &Pattern, files: &[PathBuf]) -> Vec<String> {
     let code = |file: &PathBuf| code_of(None, &pattern.values_of(file)?).ok();
@@ -136,11 +152,11 @@ fn codes(pattern: &Pattern, files: &[PathBuf]) -> Vec<String> {
 fn settings(options: &SourceOptions, files: &[PathBuf]) -> Vec<Setting> {
     let fitting = |path: &PathBuf| {
         let values = options.pattern.values_of(path)?;
-        Some(Fitting { code: code_of(None, &values).ok()?, path: path.clone(), values })
+        Some(Fitting { unit: code_of(None, &values).ok()?, path: path.clone(), values })
     };
     let mut fitting: Vec<Fitting> = files.iter().filter_map(fitting).collect();
-    fitting.sort_by(|a, b| a.code.cmp(&b.code));
-    let meeting = fitting.chunk_by(|a, b| a.code == b.code).find_map(|stock| of_several_stocks(stock, options)?.1);
+    fitting.sort_by(|a, b| a.unit.cmp(&b.unit));
+    let meeting = fitting.chunk_by(|a, b| a.unit == b.unit).find_map(|stock| of_several_stocks(stock, options)?.1);
     let apart = meeting.map_or_else(Vec::new, |meeting| meeting.apart().to_vec());
     let has_pattern = apart.iter().any(|setting| matches!(setting, Setting::Pattern(_)));
     let pattern = (!has_pattern).then(|| Setting::Pattern(options.pattern.to_string()));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::files_by::FilesBy;
 use super::ignore::Ignore;
 use super::naming::{copied, is_part, names_in, shown, tells_of_parquet};
 use super::pattern::Pattern;
@@ -78,7 +79,7 @@ impl<'a> Beside<'a> {
     }
 
     /// What was passed over, in words.
-    pub(super) fn notes(mut self, pattern: &Pattern) -> Vec<String> {
+    pub(super) fn notes(mut self, pattern: &Pattern, by: FilesBy) -> Vec<String> {
         let mut notes = Vec::new();
         let mut note = |paths: &mut Vec<PathBuf>, one: &str, many: &str| {
             if !paths.is_empty() {
@@ -88,7 +89,7 @@ impl<'a> Beside<'a> {
                 notes.push(format!("{}: {}", what.replace("{}", &paths.len().to_string()), listed(&names)));
             }
         };
-        let more = format!("the pattern {pattern} reads one file a stock and leaves out");
+        let more = format!("the pattern {pattern} reads one file a {by} and leaves out");
         note(&mut self.of_stocks, &format!("{more} {{}} that lies beside"), &format!("{more} {{}} that lie beside"));
         let left = |what: &str| format!("{{}} {what} not match the pattern {pattern}");
         note(&mut self.files, &left("Parquet file by its name does"), &left("Parquet files by their names do"));

@@ -15,7 +15,8 @@ use super::parquet::footer::{FileSchema, Footer};
 use crate::reason::Reason;
 
 pub(super) struct Candidate {
-    pub(super) code: String,
+    /// What it is of: see [`SourceOptions::unit_of`](super::options::SourceOptions::unit_of).
+    pub(super) unit: String,
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
     pub(super) footer: Footer,
@@ -26,14 +27,12 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Why the file cannot take part, by its own schema.
     pub(super) fn refusal(&self) -> Option<&Reason> {
-        let FileSchema { refusal, date, .. } = self.footer.schema.as_ref();
-        let date = date.as_ref().err().filter(|_| self.has_rows());
-        refusal.as_ref().or(date)
+        self.footer.schema.refusal_of(self.has_rows())
     }
 
-    /// Its stock and its path.
+    /// Its unit and its path.
     pub(super) fn name(&self) -> (String, PathBuf) {
-        (self.code.clone(), self.path.clone())
+        (self.unit.clone(), self.path.clone())
     }
 
     pub(super) fn has_rows(&self) -> bool {

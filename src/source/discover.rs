@@ -1,17 +1,19 @@
 //! Finds the files that match the pattern and takes the codes from their paths. Opens none of them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::advice::nothing;
 use super::beside::{Beside, odd_codes};
-use super::code_template::code_of;
+use super::files_by::FilesBy;
 use super::meeting::{Fitting, Meeting, of_several_stocks};
 use super::naming::shown;
 use super::options::SourceOptions;
 use super::pattern::{Entry, Values};
 use super::trouble::is_of_file;
+use super::unit::beside_overlapping;
 use crate::error::{Error, Result};
 pub(super) use crate::hint::counted;
 use crate::reason::{Kind, Reason};
@@ -26,7 +28,7 @@ pub(super) fn skip(path: &Path, reason: Reason) -> Skipped {
 /// What lies in the source directory.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Code and relative path, by code and path. All files of a code are one stock's.
+    /// Unit and relative path, by unit and path: all files of a unit are read together.
     pub(super) files: Vec<(String, PathBuf)>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<String>,
@@ -42,10 +44,10 @@ pub(super) struct Found {
 /// [`Error::Io`] when a directory cannot be read, [`Error::Refused`] when `root` is a file or nothing matches.
 pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
-        let way_out = "give the directory that holds one Parquet file per stock";
-        return Err(Error::refused(format!("{} is a file", root.display()), way_out));
+        let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
+        return Err(Error::refused(format!("{} is a file", root.display()), &way_out));
     }
-    options.check_template()?;
+    options.check_paths()?;
     let pattern = &options.pattern;
     let mut walk =
         Walk { root, options, beside: Beside::new(root, &options.ignore), files: Vec::new(), found: Found::default() };
@@ -61,12 +63,16 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
         walk.list(&before, at, &Values::default())?;
     }
     let Walk { beside, mut files, mut found, .. } = walk;
-    files.sort_unstable_by(|a, b| (&a.code, &a.path).cmp(&(&b.code, &b.path)));
-    for stock in files.chunk_by(|a, b| a.code == b.code) {
-        match of_several_stocks(stock, options) {
-            None => found.files.extend(stock.iter().map(|file| (file.code.clone(), file.path.clone()))),
+    files.sort_unstable_by(|a, b| (&a.unit, &a.path).cmp(&(&b.unit, &b.path)));
+    if options.files_by == FilesBy::Date {
+        leave_out_overlapping(&mut files, &mut found.skipped);
+    }
+    for unit in files.chunk_by(|a, b| a.unit == b.unit) {
+        let meeting = (options.files_by == FilesBy::Stock).then(|| of_several_stocks(unit, options)).flatten();
+        match meeting {
+            None => found.files.extend(unit.iter().map(|file| (file.unit.clone(), file.path.clone()))),
             Some((reasons, meeting)) => {
-                found.skipped.extend(stock.iter().zip(reasons).map(|(file, reason)| skip(&file.path, reason)));
+                found.skipped.extend(unit.iter().zip(reasons).map(|(file, reason)| skip(&file.path, reason)));
                 if let Some(meeting) = meeting {
                     found.meeting.get_or_insert(meeting).count += 1;
                 }
@@ -77,8 +83,10 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if found.skipped.is_empty() && !found.files.iter().any(is_file) {
         return Err(nothing(root, options)?);
     }
-    found.notes = beside.notes(pattern);
-    found.notes.extend(odd_codes(&found.files, pattern));
+    found.notes = beside.notes(pattern, options.files_by);
+    if options.files_by == FilesBy::Stock {
+        found.notes.extend(odd_codes(&found.files, pattern));
+    }
     found.skipped.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
@@ -155,14 +163,43 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: PathBuf, values: Values) {
-        match code_of(self.options.code_template.as_ref(), &values) {
-            Ok(code) => self.files.push(Fitting { code, path, values }),
+        match self.options.unit_of_values(&values) {
+            Ok(unit) => self.files.push(Fitting { unit, path, values }),
             Err(why) => {
-                let rename = Remedy::Do("rename the file after its code".to_owned());
-                self.found.skipped.push(skip(&path, Reason::new(Kind::NoCode, why).or(rename)));
+                let (kind, what) = match self.options.files_by {
+                    FilesBy::Stock => (Kind::NoCode, "code"),
+                    FilesBy::Date => (Kind::OtherDate, "date, such as 20240102, or leave it out"),
+                };
+                let rename = Remedy::Do(format!("rename the file after its {what}"));
+                self.found.skipped.push(skip(&path, Reason::new(kind, why).or(rename)));
             }
         }
     }
+}
+
+/// Leaves out files of a month or a year of which some dates have files of their own, and these. The units ascend.
+fn leave_out_overlapping(files: &mut Vec<Fitting>, skipped: &mut Vec<Skipped>) {
+    // The name of a period begins with that of each which it lies in.
+    let units: BTreeSet<&str> = files.iter().map(|file| file.unit.as_str()).collect();
+    let inner = units.iter().flat_map(|unit| [4, 6].into_iter().filter_map(|len| Some((*unit, unit.get(..len)?))));
+    let inner: Vec<(String, String)> = inner
+        .filter(|(unit, outer)| unit != outer && units.contains(outer))
+        .map(|(unit, outer)| (unit.to_owned(), outer.to_owned()))
+        .collect();
+    let first = |unit: &str| files.iter().find(|file| file.unit == unit).map(|file| shown(file.path.as_os_str()));
+    let mut others: HashMap<String, String> = HashMap::new();
+    for (unit, outer) in &inner {
+        others.extend(first(outer).map(|path| (unit.clone(), path)));
+        let path = first(unit);
+        others.entry(outer.clone()).or_insert_with(|| path.unwrap_or_default());
+    }
+    files.retain(|file| match others.get(&file.unit) {
+        Some(other) => {
+            skipped.push(skip(&file.path, beside_overlapping(other)));
+            false
+        }
+        None => true,
+    });
 }
 
 /// Whether `path` is a link to what is not there, such as a volume that is not mounted.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Date64Type;
 use arrow_array::{Array, ArrayRef, new_null_array};
-use arrow_cast::cast;
 use arrow_schema::DataType;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::apart::{Compared, Differing, differing};
+use super::codes::CodeReader;
 use super::content::{Content, Stamp, changed, guarded};
 use super::convert::{convert, shown_value, widen};
 use super::dates::DateReader;
@@ -21,6 +21,7 @@ use super::order::{NO_DAY, Order, order};
 use super::outcome::FileOutcome;
 use super::parquet::decode::Parquet;
 use super::parquet::footer::{KeyColumn, Value};
+use super::period::Period;
 use super::survey::{InputFile, Layout, Survey, Target};
 use crate::compare::KeyOrder;
 use crate::key::Date;
@@ -38,18 +39,20 @@ pub(super) struct FileReader {
     is_mixed: bool,
     file_rows: usize,
     dropped: u64,
+    /// The codes of the rows of the file, where those of its unit have several.
+    codes: Option<ArrayRef>,
     /// The date column, where it has times that are left out.
     timed: Option<KeyColumn>,
     content_hash: u128,
 }
 
 impl FileReader {
-    /// Opens `file` of the stock `code`: reads its dates and checks its codes. Reads the file's bytes once if it has no
+    /// Opens `file` of `unit`: reads its dates, and reads or checks its codes. Reads the file's bytes once if it has no
     /// more than `whole_len`; holds them until the reader is dropped.
     ///
     /// # Errors
     /// The reason for leaving the file out.
-    pub(super) fn open(survey: &Survey, code: &str, file: &InputFile, whole_len: u64) -> Result<FileReader, Reason> {
+    pub(super) fn open(survey: &Survey, unit: &str, file: &InputFile, whole_len: u64) -> Result<FileReader, Reason> {
         let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
         let content = Content::load(&survey.root.join(&file.path), stamp, whole_len)?;
         let content_hash = content.hash()?;
@@ -62,30 +65,38 @@ impl FileReader {
             is_mixed: false,
             file_rows: 0,
             dropped: 0,
+            codes: None,
             timed: None,
             content_hash,
         };
         if file.row_count == 0 {
             return Ok(reader);
         }
-        let date = schema.date.as_ref().map_err(Reason::clone)?;
+        let period = survey.options.period_of(unit);
+        let (date, named) = match (&schema.date, period.and_then(Period::only)) {
+            (Ok(date), _) => (Some(date), None),
+            (Err(reason), Some(day)) if reason.kind() == Kind::NoDateColumn => (None, Some(day)),
+            (Err(reason), _) => return Err(reason.clone()),
+        };
+        let mut codes = CodeReader::new(survey, unit, file)?;
         let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
         if parquet.row_count() != file.row_count {
             return Err(changed());
         }
-        let mut dates = DateReader::new(&date.name, &date.raw, &survey.dates);
+        let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));
+        let mut dates = DateReader::new(name, raw, &survey.dates);
         guarded(|| {
-            let mut leaves: Vec<usize> =
-                [date.leaf].into_iter().chain(schema.code.as_ref().map(|code| code.leaf)).collect();
+            let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
             leaves.sort_unstable();
             let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
             for batch in parquet.batches(&leaves)? {
                 let batch = batch?;
                 if let Some(column) = &schema.code {
-                    let codes = &batch[place(column.leaf)];
-                    check_codes(codes, code, &survey.code.name, dates.days.len())?;
+                    codes.push(&batch[place(column.leaf)])?;
                 }
-                dates.push(&batch[place(date.leaf)])?;
+                if let Some(date) = date {
+                    dates.push(&batch[place(date.leaf)])?;
+                }
                 if dates.days.len() as u64 > file.row_count.min(u64::from(u32::MAX)) {
                     let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
                     return Err(Reason::damaged(what));
@@ -93,11 +104,18 @@ impl FileReader {
             }
             Ok(())
         })?;
+        if let Some(day) = named {
+            dates.days = vec![day.days(); file.row_count as usize];
+        }
         if dates.days.len() as u64 != file.row_count {
             let (found, stated) = (dates.days.len(), file.row_count);
             return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
         }
+        if let Some(period) = period {
+            check_period(&dates.days, period, unit)?;
+        }
         reader.file_rows = dates.days.len();
+        reader.codes = codes.finish(reader.file_rows)?;
         reader.parquet = Some(parquet);
         let key = guarded(|| reader.key(&dates.days))?;
         let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
@@ -112,12 +130,13 @@ impl FileReader {
         reader.date_form = dates.form();
         reader.is_mixed = dates.is_mixed();
         reader.dropped = dates.dropped;
-        let is_kept = survey.options.key.contains(&date.name);
-        reader.timed = (dates.has_time && !is_kept).then(|| date.clone());
+        let is_kept = |date: &&KeyColumn| survey.options.key.contains(&date.name);
+        reader.timed = date.filter(|date| dates.has_time && !is_kept(date)).cloned();
         Ok(reader)
     }
 
-    /// The further key columns in the panel's types, with the rows of the file, which are of these days.
+    /// What tells the rows of a date apart, in the panel's types: their codes, where there are several, and the further key
+    /// columns; with the rows of the file, which are of these days.
     fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
         let column = |&n: &usize| {
             let target = &self.layout.targets[n];
@@ -137,7 +156,7 @@ impl FileReader {
                 Some(row) => Err(no_key(row, &target.name)),
             }
         };
-        self.layout.key.iter().map(column).collect()
+        self.codes.iter().cloned().map(Ok).chain(self.layout.key.iter().map(column)).collect()
     }
 
     /// The dates of the rows, ascending; strictly, where the key has no further columns.
@@ -162,7 +181,18 @@ impl FileReader {
         self.order.rows.as_ref().map_or(place, |rows| rows.value(place) as usize) + 1
     }
 
-    /// The further key columns in the panel's types, in the order of the dates.
+    /// The codes in the order of the dates, where there are several.
+    ///
+    /// # Errors
+    /// The reason for leaving the file out.
+    pub(super) fn sorted_codes(&self) -> Result<Option<ArrayRef>, Reason> {
+        match (&self.codes, &self.order.rows) {
+            (Some(codes), Some(rows)) => take(codes, rows, None).map(Some).map_err(Reason::undecodable),
+            (codes, _) => Ok(codes.clone()),
+        }
+    }
+
+    /// The codes, where there are several, and the further key columns in the panel's types, in the order of the dates.
     ///
     /// # Errors
     /// The reason for leaving the file out.
@@ -321,24 +351,13 @@ fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<Arra
     }
 }
 
-/// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
-fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), Reason> {
-    let differs = match codes.data_type() {
-        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| code != Some(expected)),
-        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| code != Some(expected)),
-        _ => {
-            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
-            texts.as_string::<i32>().iter().position(|code| code != Some(expected))
-        }
+/// Refuses a file with a row of another date than its name says.
+fn check_period(days: &[i32], period: Period, named: &str) -> Result<(), Reason> {
+    let is_other = |day: &i32| *day != NO_DAY && Date::from_days(*day).is_none_or(|date| !period.has(date));
+    let Some((row, date)) = days.iter().position(is_other).and_then(|row| Some((row, Date::from_days(days[row])?)))
+    else {
+        return Ok(());
     };
-    match differs {
-        None => Ok(()),
-        Some(row) => {
-            let (row_number, value) = (before + row + 1, shown_value(codes, row));
-            let what =
-                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
-            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
-            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
-        }
-    }
+    let what = format!("row {} is of {date}, and its name says {named}", row + 1);
+    Err(Reason::new(Kind::OtherDate, what).or(Remedy::Do("rename the file, or write it anew".to_owned())))
 }

@@ -15,6 +15,7 @@ use super::date_advice::{Advised, DateAdvice};
 use super::dates::DateRules;
 use super::discover::{Found, counted, discover, skip};
 use super::exact::Small;
+use super::files_by::FilesBy;
 use super::naming::shown;
 use super::options::SourceOptions;
 use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
@@ -102,19 +103,19 @@ fn look_at(
 
     let mut candidates = Vec::new();
     let mut bad: Vec<(String, PathBuf)> = Vec::new();
-    for ((code, path), looked) in files.into_iter().zip(looked) {
+    for ((unit, path), looked) in files.into_iter().zip(looked) {
         match looked {
-            Ok((stamp, footer)) => candidates.push(Candidate { code, path, stamp, footer, small: Small::default() }),
+            Ok((stamp, footer)) => candidates.push(Candidate { unit, path, stamp, footer, small: Small::default() }),
             Err(reason) => {
                 skipped.push(skip(&path, reason));
-                bad.push((code, path));
+                bad.push((unit, path));
             }
         }
     }
-    candidates = leave_out(candidates, &bad, &mut skipped);
+    candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
-    if prior.is_none() {
-        refuse_by_date(&candidates, &look)?;
+    if prior.is_none() && options.files_by == FilesBy::Stock {
+        refuse_by_date(&candidates, options, &look)?;
     }
     let options = &match prior {
         Some(prior) if !prior.is_new => options.clone(),
@@ -132,7 +133,7 @@ fn look_at(
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
     let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
-    candidates = leave_out(usable, &bad, &mut skipped);
+    candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
     let before = prior.map(|prior| prior.date_name);
     let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), is_free, &allowance);
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
@@ -167,16 +168,16 @@ fn look_at(
             }
         }
         let kept_count = kept.len();
-        candidates = leave_out(kept, &bad, &mut skipped);
+        candidates = leave_out(kept, &bad, options.files_by, &mut skipped);
         // The other files of a stock that is left out have no say in the types.
         if candidates.len() == kept_count {
             break columns;
         }
     };
-    // In the order of their codes, as they would be looked at.
+    // In the order of their units, as they would be looked at.
     let mut everyone: Vec<(&Candidate, Option<usize>)> = candidates.iter().map(|candidate| (candidate, None)).collect();
     everyone.extend(refused.iter().zip(0..).map(|(candidate, n)| (candidate, Some(n))));
-    everyone.sort_by(|a, b| (&a.0.code, &a.0.path).cmp(&(&b.0.code, &b.0.path)));
+    everyone.sort_by(|a, b| (&a.0.unit, &a.0.path).cmp(&(&b.0.unit, &b.0.path)));
     let places = everyone.iter().enumerate().filter_map(|(place, (_, n))| Some((place, reasons[(*n)?].clone())));
     let mut reasons: Vec<(usize, Reason)> = places.collect();
     let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
@@ -280,7 +281,7 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options
     let targets: Arc<[Target]> = columns.iter().map(target).collect();
     let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
     let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
-    for Candidate { code, path, stamp, footer, .. } in candidates {
+    for Candidate { unit, path, stamp, footer, .. } in candidates {
         let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
             let values = &footer.schema.values;
             let by_name: HashMap<&str, usize> =
@@ -297,29 +298,34 @@ fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options
         let row_count = footer.row_count;
         let decoded_len = row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len);
         let file = InputFile { path, byte_len, modified_ns, row_count, layout: Arc::clone(layout) };
-        match inputs.last_mut().filter(|input| input.code == code) {
+        match inputs.last_mut().filter(|input| input.unit == unit) {
             Some(input) => {
                 input.row_count = input.row_count.saturating_add(row_count);
                 input.decoded_len = input.decoded_len.saturating_add(decoded_len);
                 input.files.push(file);
             }
-            None => inputs.push(Input { code, files: vec![file], row_count, decoded_len }),
+            None => inputs.push(Input { unit, files: vec![file], row_count, decoded_len }),
         }
     }
     inputs
 }
 
-/// `candidates` without those of stocks that have a file among `bad`, which are told of among `skipped`.
-fn leave_out(candidates: Vec<Candidate>, bad: &[(String, PathBuf)], skipped: &mut Vec<Skipped>) -> Vec<Candidate> {
+/// `candidates` without those of units that have a file among `bad`, which are told of among `skipped`.
+fn leave_out(
+    candidates: Vec<Candidate>,
+    bad: &[(String, PathBuf)],
+    files_by: FilesBy,
+    skipped: &mut Vec<Skipped>,
+) -> Vec<Candidate> {
     let mut others: HashMap<&str, &Path> = HashMap::new();
-    for (code, path) in bad {
-        others.entry(code).or_insert(path);
+    for (unit, path) in bad {
+        others.entry(unit).or_insert(path);
     }
     let (whole, torn): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.into_iter().partition(|candidate| !others.contains_key(candidate.code.as_str()));
+        candidates.into_iter().partition(|candidate| !others.contains_key(candidate.unit.as_str()));
     for candidate in torn {
-        let other = others.get(candidate.code.as_str()).map_or_else(String::new, |path| shown(path.as_os_str()));
-        skipped.push(skip(&candidate.path, beside_unusable(&other)));
+        let other = others.get(candidate.unit.as_str()).map_or_else(String::new, |path| shown(path.as_os_str()));
+        skipped.push(skip(&candidate.path, beside_unusable(files_by, &other)));
     }
     whole
 }

@@ -15,7 +15,7 @@ const TIMES: [&str; 9] = ["year", "quarter", "month", "week", "day", "date", "ho
 
 /// A file whose path fits the pattern.
 pub(super) struct Fitting {
-    pub(super) code: String,
+    pub(super) unit: String,
     pub(super) path: PathBuf,
     pub(super) values: Values,
 }
@@ -95,13 +95,13 @@ pub(super) fn of_several_stocks(files: &[Fitting], options: &SourceOptions) -> O
         remedies.iter().cloned().fold(shared(first, if is_first { other } else { first }), Reason::or)
     });
     let [this, that] = [first, other].map(|file| shown(file.path.as_os_str()));
-    let what = format!("{this} and {that} both give the code {:?}, and may be of two stocks", first.code);
+    let what = format!("{this} and {that} both give the code {:?}, and may be of two stocks", first.unit);
     Some((reasons.collect(), Some(Meeting { what, remedies, count: 0 })))
 }
 
 fn shared(file: &Fitting, other: &Fitting) -> Reason {
     let other = shown(other.path.as_os_str());
-    Reason::new(Kind::SharedCode, format!("gives the code {:?}, as {other} does", file.code))
+    Reason::new(Kind::SharedCode, format!("gives the code {:?}, as {other} does", file.unit))
 }
 
 /// What tells the stocks apart by the values at `telling`, or takes their files for those of one.

@@ -8,8 +8,10 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::code_template::{CodeTemplate, code_of};
+use super::files_by::{DATE, FilesBy, YEAR};
 use super::ignore::Ignore;
-use super::pattern::Pattern;
+use super::pattern::{CODE, Pattern, Values};
+use super::period::Period;
 use super::types::{join, parse_type};
 use crate::error::{Error, Result};
 use crate::panel::PanelSchema;
@@ -22,7 +24,10 @@ pub(super) const CODE_NAME: &str = "ts_code";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceOptions {
-    /// Where a stock's files lie below the source directory.
+    /// What each file is of.
+    #[serde(skip_serializing_if = "FilesBy::is_usual")]
+    pub files_by: FilesBy,
+    /// Where the files lie below the source directory: `{code}.parquet`, unless they are by date.
     pub pattern: Pattern,
     /// How the code is made of the pattern's placeholders. `None`: it is what `{code}` stands for, and files that give one
     /// code in several places must be told apart by a time.
@@ -30,7 +35,8 @@ pub struct SourceOptions {
     /// What is left out of what the pattern finds.
     pub ignore: Vec<Ignore>,
     /// Name of the output column for the code; a file's column of this name must agree with the file's name. `None`: a
-    /// column of text that has the file's code in every row of every file, else `ts_code`.
+    /// column of text that has the file's code in every row of every file, else `ts_code`. Of files by date it is the
+    /// column that holds the codes; `None`: `ts_code`, or one of another usual name.
     pub code_column: Option<String>,
     /// Alternatives for the date column: the first one present in a file wins, the first of the list names the
     /// output's column. Empty: `trade_date`, `date` or `datetime` in any case, else `__index_level_0__`
@@ -72,6 +78,11 @@ pub struct SourceOptions {
 }
 
 impl SourceOptions {
+    /// The options of files by date, `{date}.parquet`.
+    pub fn by_date() -> SourceOptions {
+        SourceOptions { files_by: FilesBy::Date, pattern: Pattern::usual(FilesBy::Date), ..SourceOptions::default() }
+    }
+
     /// These options with `settings` beside them, as they would be typed; what is no option of a source is passed over.
     pub(super) fn with(&self, settings: &[Setting]) -> SourceOptions {
         let mut options = self.clone();
@@ -92,8 +103,24 @@ impl SourceOptions {
         options
     }
 
-    /// Refuses a template of codes that names what the pattern lacks.
-    pub(super) fn check_template(&self) -> Result<()> {
+    /// Refuses a pattern that does not say what files are of, and a template of codes that names what the pattern lacks.
+    pub(super) fn check_paths(&self) -> Result<()> {
+        let invalid = |why: &str, remedies: Vec<Remedy>| {
+            Err(Error::invalid(Setting::Pattern(String::new()), format!("{}: {why}", self.pattern), remedies))
+        };
+        let is_by_date = self.pattern.has(DATE) || self.pattern.has(YEAR);
+        match self.files_by {
+            FilesBy::Stock if !self.pattern.has(CODE) => {
+                let by_date = Setting::FilesBy(FilesBy::Date.to_string());
+                let by_date = Remedy::set(by_date, "takes each file for the stocks of one date");
+                return invalid("it does not say where the code stands, as {code} would", vec![by_date]);
+            }
+            FilesBy::Date if !is_by_date => {
+                let why = "it does not say where the date stands, as {date} would, or {year}, {month} and {day}";
+                return invalid(why, vec![Remedy::Do("write it like {date}.parquet".to_owned())]);
+            }
+            _ => {}
+        }
         let Some(name) = self.code_template.as_ref().and_then(|template| template.unknown_in(&self.pattern)) else {
             return Ok(());
         };
@@ -102,9 +129,28 @@ impl SourceOptions {
         Err(Error::invalid(Setting::CodeTemplate(String::new()), why, [way_out]))
     }
 
-    /// The code of the file at `path`, relative to the source directory.
-    pub(crate) fn code_of(&self, path: &Path) -> Option<String> {
-        code_of(self.code_template.as_ref(), &self.pattern.values_of(path)?).ok()
+    /// What the file at `path`, relative to the source directory, is of: the code of its stock, or the date, month or year.
+    pub(crate) fn unit_of(&self, path: &Path) -> Option<String> {
+        self.unit_of_values(&self.pattern.values_of(path)?).ok()
+    }
+
+    /// The same, of a path that gives `values`; the error says why there is none.
+    pub(super) fn unit_of_values(&self, values: &Values) -> Result<String, &'static str> {
+        match self.files_by {
+            FilesBy::Stock => code_of(self.code_template.as_ref(), values),
+            FilesBy::Date => Period::text_of(values).ok_or("its name gives no date"),
+        }
+    }
+
+    /// The dates of a unit, where files are by date.
+    pub(crate) fn period_of(&self, unit: &str) -> Option<Period> {
+        Period::named(unit).filter(|_| self.files_by == FilesBy::Date)
+    }
+
+    /// The code of the stock that a file by date is of, where its path gives one.
+    pub(super) fn code_in(&self, path: &Path) -> Option<String> {
+        let has_code = self.pattern.has(CODE);
+        code_of(self.code_template.as_ref(), &self.pattern.values_of(path)?).ok().filter(|_| has_code)
     }
 
     /// Whether what lies at `path`, relative to the source directory, is left out.

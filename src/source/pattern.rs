@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::files_by::{DATE, FilesBy, YEAR};
 use super::naming::{is_hidden, percent_decoded};
 
 /// The placeholder of the code.
@@ -15,8 +16,8 @@ pub(super) const CODE: &str = "code";
 /// A placeholder of anything.
 pub(super) const ANYTHING: &str = "*";
 
-/// A relative path with placeholders: `{code}`, once in a step of the path at least, and others such as `{exchange}` or
-/// `{year}`; `{*}` stands for anything. A name that comes again stands for the same.
+/// A relative path with placeholders: `{code}`, once in a step of the path at least, or for files by date `{date}` or
+/// `{year}`, and others such as `{exchange}`; `{*}` stands for anything. A name that comes again stands for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern {
@@ -169,6 +170,21 @@ impl Pattern {
         closed.collect()
     }
 
+    /// `{code}.parquet`, or `{date}.parquet`.
+    pub fn usual(files_by: FilesBy) -> Pattern {
+        let name = match files_by {
+            FilesBy::Stock => CODE,
+            FilesBy::Date => DATE,
+        };
+        let parts = vec![Part::Open(name.to_owned()), Part::Text(".parquet".to_owned())];
+        Pattern { text: format!("{{{name}}}.parquet"), steps: vec![Step { parts, is_encoded: false }] }
+    }
+
+    /// Whether it has a placeholder of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+
     /// The names of all placeholders, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|step| &step.parts).filter_map(|part| match part {
@@ -222,8 +238,7 @@ fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
 
 impl Default for Pattern {
     fn default() -> Pattern {
-        let parts = vec![Part::Open(CODE.to_owned()), Part::Text(".parquet".to_owned())];
-        Pattern { text: "{code}.parquet".to_owned(), steps: vec![Step { parts, is_encoded: false }] }
+        Pattern::usual(FilesBy::Stock)
     }
 }
 
@@ -294,7 +309,7 @@ impl FromStr for Pattern {
             steps.push(Step { parts, is_encoded: is_key && at + 1 < names.len() });
         }
         let pattern = Pattern { text: text.to_owned(), steps };
-        if pattern.names().all(|name| name != CODE) {
+        if !pattern.names().any(|name| [CODE, DATE, YEAR].contains(&name)) {
             return refuse("must have {code} in it");
         }
         Ok(pattern)

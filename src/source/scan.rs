@@ -56,7 +56,7 @@ impl KnownFile {
 /// What became of the known files, and which others there are.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Code and relative path of the files of each stock of which one is new or changed, by code and path: a stock's files
+    /// Unit and relative path of the files of each unit of which one is new or changed, by unit and path: those of a unit
     /// are read together.
     pub changed: Vec<(String, PathBuf)>,
     /// Path of each file that has the known bytes and another modification time, and that time.
@@ -65,9 +65,9 @@ pub struct Scan {
     pub unchanged: u64,
     /// Known paths at which no file is any more, ascending.
     pub missing: Vec<String>,
-    /// Those that leave no rows behind, ascending; the other files of their stocks are read again.
+    /// Those that leave no rows behind, ascending; the other files of their units are read again.
     pub pruned: Vec<String>,
-    /// What lies there and can be no input, and files that are new or changed while another of their stock is gone.
+    /// What lies there and can be no input, and files that are new or changed while another of their unit is gone.
     pub skipped: Vec<Skipped>,
     /// What else a user should know.
     pub notes: Vec<String>,
@@ -154,13 +154,13 @@ pub fn scan(
     // What cannot be looked at has not disappeared; it may be a directory.
     let unseen = |path: &str| scan.skipped.iter().find(|skipped| Path::new(path).starts_with(&skipped.path));
     let mut torn: HashMap<String, Reason> = HashMap::new();
-    let code_of = |path: &str| options.code_of(Path::new(path));
+    let unit_of = |path: &str| options.unit_of(Path::new(path));
     for skipped in &scan.skipped {
-        torn.extend(code_of(&skipped.path).map(|code| (code, beside_unusable(&skipped.path))));
+        torn.extend(unit_of(&skipped.path).map(|unit| (unit, beside_unusable(options.files_by, &skipped.path))));
     }
     gone.retain(|path| match unseen(path) {
         Some(skipped) => {
-            torn.extend(code_of(path).map(|code| (code, beside_unusable(&skipped.path))));
+            torn.extend(unit_of(path).map(|unit| (unit, beside_unusable(options.files_by, &skipped.path))));
             false
         }
         None => true,
@@ -170,17 +170,17 @@ pub fn scan(
     pruned.sort_unstable();
     missing.sort_unstable();
     for path in missing.iter().rev() {
-        torn.extend(code_of(path).map(|code| (code, beside_missing(path))));
+        torn.extend(unit_of(path).map(|unit| (unit, beside_missing(options.files_by, path))));
     }
-    let shrunk: HashSet<String> = pruned.iter().filter_map(|path| code_of(path)).collect();
+    let shrunk: HashSet<String> = pruned.iter().filter_map(|path| unit_of(path)).collect();
     let files: Vec<_> = found.files.into_iter().zip(looks).collect();
-    for stock in files.chunk_by(|a, b| a.0.0 == b.0.0) {
-        let code = &stock[0].0.0;
-        let is_news = shrunk.contains(code) || stock.iter().any(|(_, (_, look))| *look == Look::Changed);
-        let reason = torn.get(code);
-        for ((_, path), (shown, look)) in stock {
+    for unit in files.chunk_by(|a, b| a.0.0 == b.0.0) {
+        let name = &unit[0].0.0;
+        let is_news = shrunk.contains(name) || unit.iter().any(|(_, (_, look))| *look == Look::Changed);
+        let reason = torn.get(name);
+        for ((_, path), (shown, look)) in unit {
             match (reason, look) {
-                (None, _) if is_news => scan.changed.push((code.clone(), path.clone())),
+                (None, _) if is_news => scan.changed.push((name.clone(), path.clone())),
                 (Some(reason), Look::Changed) => scan.skipped.push(skip(path, reason.clone())),
                 (_, Look::Touched(modified_ns)) => scan.touched.push((shown.clone(), *modified_ns)),
                 (..) => scan.unchanged += 1,

@@ -18,6 +18,7 @@ use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter, ROW_LEN};
 use super::arrow_file::check_arrow;
+use super::codes::{no_code, no_codes};
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, DateRules};
@@ -247,19 +248,15 @@ fn section(
         return Err(refusal.clone());
     }
     hold_section(schema, &columns, panel, &meter)?;
-    let code_name = &panel.code.name;
     let code = schema.code.as_ref().and_then(|code| columns.get(&code.leaf));
-    let code = code.ok_or_else(|| {
-        Reason::new(Kind::NoCode, format!("has no column {code_name:?}, which holds the codes"))
-            .or(Remedy::Do(format!("write the file with the codes of its rows in a column {code_name:?}")))
-    })?;
+    let code = code.ok_or_else(|| no_codes(&panel.code.name))?;
     let codes = cast(code, &DataType::Utf8).map_err(Reason::undecodable)?;
     let codes = codes.as_string::<i32>();
     if codes.is_empty() {
         return Err(no_rows());
     }
     if let Some(row) = (0..codes.len()).find(|&row| codes.is_null(row) || codes.value(row).is_empty()) {
-        return Err(Reason::new(Kind::NoCode, format!("row {} has no code", row + 1)).or(without_them()));
+        return Err(no_code(row));
     }
     let date = match &schema.date {
         Ok(date) => {

@@ -1,4 +1,5 @@
-//! Reads a stock's files: its dates, in order and one row a key, and its columns in the panel's types.
+//! Reads the files of a unit, a stock or a date: its dates, in order and one row a key, and its columns in the panel's
+//! types.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,6 +15,7 @@ use super::allowance::{Meter, ROW_LEN};
 use super::apart::{Compared, Differing, differing};
 use super::content::{changed, guarded};
 use super::file::FileReader;
+use super::files_by::FilesBy;
 use super::options::Duplicates;
 use super::order::{Order, order};
 use super::outcome::FileOutcome;
@@ -24,7 +26,7 @@ use crate::panel::SeriesColumn;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 
-/// One stock's files, opened: dates at hand, columns on demand.
+/// The files of one stock, or of one date, opened: dates at hand, columns on demand.
 pub struct SeriesReader<'s> {
     survey: &'s Survey,
     input: &'s Input,
@@ -42,13 +44,13 @@ pub struct SeriesReader<'s> {
 /// The rows of several files as one series.
 struct Joined {
     order: Order,
-    /// The further key columns of the rows in the order of the files.
+    /// The codes, where there are several, and the further key columns of the rows in the order of the files.
     key: Vec<ArrayRef>,
     /// Where the rows of each file begin, and the end of all.
     starts: Vec<usize>,
 }
 
-/// A file of a stock that cannot be used, so that the stock is left out.
+/// A file that cannot be used, so that the stock or the date that it is of is left out.
 #[derive(Debug)]
 pub struct BadFile {
     /// Its place among the files of the input.
@@ -64,11 +66,12 @@ impl fmt::Display for BadFile {
 }
 
 impl Survey {
-    /// Opens the files of one stock: reads their dates and checks their codes. Reads the bytes of files once that together
-    /// have no more than the [`whole_file_limit`](Self::whole_file_limit); holds them until the reader is dropped.
+    /// Opens the files of one stock, or of one date: reads their dates, and reads or checks their codes. Reads the bytes
+    /// of files once that together have no more than the [`whole_file_limit`](Self::whole_file_limit); holds them until
+    /// the reader is dropped.
     ///
     /// # Errors
-    /// The file for which the stock is left out.
+    /// The file for which the unit is left out.
     pub fn open<'s>(&'s self, input: &'s Input) -> Result<SeriesReader<'s>, BadFile> {
         SeriesReader::open(self, input)
     }
@@ -86,7 +89,7 @@ impl<'s> SeriesReader<'s> {
         let (open, outcomes) = (Vec::new(), Vec::new());
         let mut reader = SeriesReader { survey, input, open, outcomes, joined: None, meter, was_too_large };
         let [one] = &input.files[..] else { return reader.open_all() };
-        let file = FileReader::open(survey, &input.code, one, survey.whole_len).map_err(of(0))?;
+        let file = FileReader::open(survey, &input.unit, one, survey.whole_len).map_err(of(0))?;
         reader.outcomes.push(file.outcome());
         reader.open.push(Some(file));
         Ok(reader)
@@ -95,15 +98,16 @@ impl<'s> SeriesReader<'s> {
     /// Opens several files, and puts their rows in order.
     fn open_all(mut self) -> Result<SeriesReader<'s>, BadFile> {
         let mut days: Vec<i32> = Vec::new();
-        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.survey.key.len()];
+        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.code_count() + self.survey.key.len()];
         let mut starts = vec![0];
         let mut left = self.survey.whole_len;
         for (n, file) in self.input.files.iter().enumerate() {
-            let reader = FileReader::open(self.survey, &self.input.code, file, left).map_err(of(n))?;
+            let reader = FileReader::open(self.survey, &self.input.unit, file, left).map_err(of(n))?;
             let outcome = reader.outcome();
             let row_count = reader.dates().len();
             if row_count > u32::MAX as usize - days.len() {
-                let what = format!("its stock's files have more rows than fit one series ({})", u32::MAX);
+                let by = self.survey.options.files_by;
+                let what = format!("its {by}'s files have more rows than fit one series ({})", u32::MAX);
                 return Err(of(n)(Reason::new(Kind::TooLarge, what)));
             }
             if row_count > 0 {
@@ -153,6 +157,30 @@ impl<'s> SeriesReader<'s> {
         }
     }
 
+    /// How many columns of codes there are: one, where rows of a unit have several codes.
+    fn code_count(&self) -> usize {
+        usize::from(self.survey.options.files_by == FilesBy::Date)
+    }
+
+    /// The code of each row, in the order of [`dates`](Self::dates); `None` where that is what the input is of.
+    ///
+    /// # Errors
+    /// The file for which the unit is left out.
+    pub(crate) fn codes(&self) -> Result<Option<ArrayRef>, BadFile> {
+        if self.code_count() == 0 {
+            return Ok(None);
+        }
+        let last = self.input.files.len() - 1;
+        let codes = match &self.joined {
+            Some(Joined { order: Order { rows: Some(rows), .. }, key, .. }) => {
+                key.first().map(|codes| take(codes, rows, None)).transpose().map_err(Reason::undecodable)
+            }
+            Some(joined) => Ok(joined.key.first().cloned()),
+            None => self.open.iter().flatten().next().map_or(Ok(None), FileReader::sorted_codes),
+        };
+        codes.map_err(of(last))
+    }
+
     /// What became of each file of the input.
     pub fn files(&self) -> &[FileOutcome] {
         &self.outcomes
@@ -163,7 +191,7 @@ impl<'s> SeriesReader<'s> {
     /// these columns; called for all at once it reads each file's pages once.
     ///
     /// # Errors
-    /// The file for which the stock is left out: pages that cannot be decoded, a value that the column's type does not
+    /// The file for which the unit is left out: pages that cannot be decoded, a value that the column's type does not
     /// hold exactly, differing rows of one key.
     ///
     /// # Panics
@@ -188,7 +216,7 @@ impl<'s> SeriesReader<'s> {
                 Some(reader) => reader,
                 None if row_count == 0 => continue,
                 None => {
-                    again = FileReader::open(self.survey, &self.input.code, file, 0).map_err(of(n))?;
+                    again = FileReader::open(self.survey, &self.input.unit, file, 0).map_err(of(n))?;
                     if again.outcome().content_hash != self.outcomes[n].content_hash {
                         return Err(of(n)(changed()));
                     }
@@ -282,7 +310,8 @@ impl<'s> SeriesReader<'s> {
         }
         let bytes = self.meter.used().saturating_add(bytes);
         let all = self.input.decoded_len.saturating_add(self.input.row_count.saturating_mul(ROW_LEN));
-        Err(self.survey.allowance.refusal_of("what its stock's files hold", bytes, bytes.max(all)))
+        let what = format!("what its {}'s files hold", self.survey.options.files_by);
+        Err(self.survey.allowance.refusal_of(&what, bytes, bytes.max(all)))
     }
 
     /// Whether [`read`](Self::read) failed because the columns together take more memory than one stock may; fewer of

@@ -13,11 +13,14 @@ use arrow_schema::DataType;
 use super::allowance::Allowance;
 use super::candidate::{Candidate, schemas};
 use super::dates::{DateReader, DateRules};
+use super::files_by::FilesBy;
 use super::options::{CODE_NAME, SourceOptions};
-use super::parquet::footer::{FileSchema, cast_parts};
+use super::parquet::footer::{FileColumn, FileSchema, cast_parts};
+use super::pattern::CODE;
 use super::trouble::check_machine;
 use super::types::is_text;
 use crate::error::{Error, Result};
+use crate::hint::listed;
 use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::workers::Workers;
@@ -27,6 +30,10 @@ const DATE_NAMES: [&str; 2] = ["date", "trade_date"];
 
 /// Names of code columns, the likelier ones first.
 const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
+
+/// More of them, which are no other column of a file of one stock.
+const SECTION_CODE_NAMES: [&str; 8] =
+    ["stock_id", "order_book_id", "s_info_windcode", "wind_code", "asset", "sid", "permno", "isin"];
 
 /// What looks into files.
 pub(super) struct Look<'a> {
@@ -54,8 +61,18 @@ pub(super) fn settle(
         candidates.iter().filter(|candidate| candidate.has_rows() && candidate.refusal().is_none()).collect();
     if options.code_column.is_none() {
         let has_usual = candidates.iter().any(|candidate| candidate.footer.schema.has(CODE_NAME));
-        let own = if has_usual { None } else { look.code_column(options, &usable)? };
-        notes.extend(own.as_ref().map(|name| format!("the code column is {name}, which has the code of each file")));
+        let own = match options.files_by {
+            FilesBy::Date if options.pattern.has(CODE) => None,
+            FilesBy::Date => Some(named_codes(options, &usable)?),
+            FilesBy::Stock if has_usual => None,
+            FilesBy::Stock => look.code_column(options, &usable)?,
+        };
+        let says = match options.files_by {
+            FilesBy::Stock => "which has the code of each file",
+            FilesBy::Date => "by its name",
+        };
+        let told = own.iter().filter(|name| *name != CODE_NAME);
+        notes.extend(told.map(|name| format!("the code column is {name}, {says}")));
         settled.code_column = Some(own.unwrap_or_else(|| CODE_NAME.to_owned()));
     }
     let dates: HashSet<&str> =
@@ -114,7 +131,7 @@ impl Look<'_> {
         let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return Ok(false) };
         let is_code = |texts: &ArrayRef| {
             cast(texts, &DataType::LargeUtf8)
-                .is_ok_and(|texts| texts.as_string::<i64>().iter().all(|text| text == Some(&file.code)))
+                .is_ok_and(|texts| texts.as_string::<i64>().iter().all(|text| text == Some(&file.unit)))
         };
         Ok(self.all(file, column.leaf, is_code)?.unwrap_or(false))
     }
@@ -153,6 +170,34 @@ impl Look<'_> {
         })?;
         Ok(answers.into_iter().all(|holds| holds))
     }
+}
+
+/// The column that holds the codes of files by date, by its name; the likeliest, where several have such a name.
+fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> {
+    let Some(first) = files.first() else { return Ok(CODE_NAME.to_owned()) };
+    let columns = &first.footer.schema.columns;
+    let is_free = |name: &str| !options.excludes(name) && !options.key.iter().any(|key| key == name);
+    // Of numbers the reason of each file says how they are read as codes.
+    let holds = |column: &&FileColumn, numbers: bool| {
+        is_free(&column.name) && column.raw.as_ref().is_ok_and(|raw| is_text(raw) || (numbers && raw.is_integer()))
+    };
+    let usual = [CODE_NAME].into_iter().chain(CODE_NAMES).chain(SECTION_CODE_NAMES).filter(|name| *name != "name");
+    let find = |numbers: bool| {
+        let mut usual = usual.clone();
+        usual.find_map(|usual| {
+            columns.iter().find(|column| column.name.eq_ignore_ascii_case(usual) && holds(column, numbers))
+        })
+    };
+    if let Some(column) = find(false).or_else(|| find(true)) {
+        return Ok(column.name.clone());
+    }
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let what = format!(
+        "no column of {} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
+        first.path.display(),
+        listed(&names)
+    );
+    Err(Error::refused_unless(what, [Remedy::set(Setting::CodeColumn, "says which one holds them")]))
 }
 
 /// Whether there is a name for the date beside any date column that stays.

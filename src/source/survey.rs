@@ -27,7 +27,7 @@ pub struct Survey {
     pub columns: Vec<Column>,
     /// The places of the further key columns among them, the most significant first.
     pub key: Vec<usize>,
-    /// The files to read, by stock; by code in the byte order of UTF-8, and codes are unique.
+    /// The files to read, by unit: a stock, by code in the byte order of UTF-8, or a date, ascending.
     pub inputs: Vec<Input>,
     /// The files left out.
     pub skipped: Vec<Skipped>,
@@ -42,11 +42,11 @@ pub struct Survey {
     pub(super) allowance: Arc<Allowance>,
 }
 
-/// One stock's files that take part.
+/// The files of one stock, or of one date, that take part.
 #[derive(Debug)]
 pub struct Input {
-    /// The stock's code, from their paths.
-    pub code: String,
+    /// What their paths say they are of: the code of a stock, or a date, month or year.
+    pub unit: String,
     /// In the order of their paths; at least one.
     pub files: Vec<InputFile>,
     /// Rows by the footers' account; 0 makes an empty series.
@@ -55,7 +55,7 @@ pub struct Input {
     pub decoded_len: u64,
 }
 
-/// One file of a stock.
+/// One file of an input.
 #[derive(Debug)]
 pub struct InputFile {
     /// Relative to the source directory.

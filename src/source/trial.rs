@@ -48,8 +48,7 @@ pub(super) struct Trial<'a> {
 impl Party<'_> {
     /// Why it cannot take part, by its own schema.
     pub(super) fn refusal(&self) -> Option<&Reason> {
-        let FileSchema { refusal, date, .. } = self.schema.as_ref();
-        refusal.as_ref().or(date.as_ref().err().filter(|_| self.row_count > 0))
+        self.schema.refusal_of(self.row_count > 0)
     }
 }
 

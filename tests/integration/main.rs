@@ -7,6 +7,7 @@ mod coverage;
 mod crash;
 mod crates;
 mod damage;
+mod dates;
 mod diff;
 mod doors;
 mod faults;

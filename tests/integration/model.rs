@@ -656,7 +656,7 @@ fn files_too_large_for_a_block_give_the_same_store() {
     // Less 16 MiB that a run takes in any case, half of 64 MiB among four workers, of which there are no more.
     let share = ((64 - 16) << 20) / 2 / 4;
     let found = survey(&place.source(), &SourceOptions::default(), &workers(1), &Silent).unwrap();
-    let large: Vec<&str> = found.inputs.iter().filter(|i| i.decoded_len > share).map(|i| i.code.as_str()).collect();
+    let large: Vec<&str> = found.inputs.iter().filter(|i| i.decoded_len > share).map(|i| i.unit.as_str()).collect();
     assert_eq!(large, ["B"]);
     Build::new(place.source(), &other).workers(64).memory(64 << 20).run().unwrap();
     assert_same_segment(&place.store(), &other);

@@ -42,12 +42,14 @@ type Model = BTreeMap<Key, Option<u64>>;
 struct World {
     place: Place,
     is_keyed: bool,
+    /// For each source, whether its files are by date, up to two a date.
+    by_date: [bool; 3],
     models: Vec<Model>,
 }
 
 impl World {
     fn new(is_keyed: bool) -> World {
-        World { place: Place::in_memory(), is_keyed, models: Vec::new() }
+        World { place: Place::in_memory(), is_keyed, by_date: [false; 3], models: Vec::new() }
     }
 
     fn directory(&self, source: usize) -> PathBuf {
@@ -83,13 +85,24 @@ impl World {
     /// Writes the files of a source, which has `model` from now on.
     fn put(&mut self, source: usize, model: Model) {
         fs::create_dir_all(self.directory(source)).unwrap();
-        for (number, code) in CODES.iter().enumerate() {
-            let rows: Vec<_> = model.iter().filter(|(key, _)| key.1 == number).map(|(k, v)| (*k, *v)).collect();
-            let path = self.directory(source).join(format!("{code}.parquet"));
+        let write = |path: String, is_in: &dyn Fn(&Key) -> bool| {
+            let rows: Vec<_> = model.iter().filter(|(key, _)| is_in(key)).map(|(k, v)| (*k, *v)).collect();
+            let path = self.directory(source).join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             match rows.is_empty() {
                 true => drop(fs::remove_file(path)),
-                false => write_parquet(&path, &self.batch(source, &rows, false)),
+                false => write_parquet(&path, &self.batch(source, &rows, self.by_date[source])),
             }
+        };
+        match self.by_date[source] {
+            false => CODES.iter().enumerate().for_each(|(number, code)| {
+                write(format!("{code}.parquet"), &|key| key.1 == number);
+            }),
+            true => (0..4).for_each(|day| {
+                for half in 0..2 {
+                    write(format!("{}/{half}.parquet", date(day)), &|key| key.0 == day && key.1 % 2 == half);
+                }
+            }),
         }
         match self.models.get_mut(source) {
             Some(known) => *known = model,
@@ -97,16 +110,22 @@ impl World {
         }
     }
 
-    fn options(&self) -> SourceOptions {
-        SourceOptions { key: if self.is_keyed { vec!["k".to_owned()] } else { Vec::new() }, ..SourceOptions::default() }
+    fn options(&self, source: usize) -> SourceOptions {
+        let key = if self.is_keyed { vec!["k".to_owned()] } else { Vec::new() };
+        match self.by_date[source] {
+            false => SourceOptions { key, ..SourceOptions::default() },
+            true => SourceOptions { key, pattern: "{date}/{*}.parquet".parse().unwrap(), ..SourceOptions::by_date() },
+        }
     }
 
     fn build(&self) {
-        Build::new(self.directory(0), self.place.store()).options(self.options()).workers(1).run().unwrap();
+        Build::new(self.directory(0), self.place.store()).options(self.options(0)).workers(1).run().unwrap();
     }
 
     fn add(&self, sources: std::ops::Range<usize>, join: Join) -> UpdateReport {
-        let add = AddSource::new(self.place.store(), sources.map(|source| self.directory(source))).join(join);
+        let options = SourceOptions { key: Vec::new(), ..self.options(sources.start) };
+        let add = AddSource::new(self.place.store(), sources.map(|source| self.directory(source)));
+        let add = add.options(options).join(join);
         add.allow(ALL).workers(1).run().unwrap()
     }
 
@@ -230,13 +249,14 @@ proptest! {
     #[test]
     fn every_version_is_the_join_of_what_its_sources_say(
         is_keyed in any::<bool>(),
+        by_date in any::<[bool; 3]>(),
         first in prop::collection::vec(model(), 1..=3),
         nights in prop::collection::vec((prop::collection::vec(prop::option::of(model()), 3), any::<bool>()), 1..4),
         (appended, to) in (model(), 0..3_usize),
         (which, other) in (any::<prop::sample::Index>(), model()),
         together in any::<bool>(),
     ) {
-        let mut world = World::new(is_keyed);
+        let mut world = World { by_date, ..World::new(is_keyed) };
         let count = first.len();
         for (source, model) in first.into_iter().enumerate() {
             world.put(source, narrowed(model, is_keyed));
@@ -244,7 +264,7 @@ proptest! {
         let later = world.models.split_off(1);
         world.build();
         world.assert_holds(&Store::open(world.place.store()).unwrap(), "built");
-        if together && count > 1 {
+        if together && count > 1 && (count == 2 || by_date[1] == by_date[2]) {
             world.models.extend(later);
             let report = world.add(1..count, Join::Outer);
             // Numbers of versions that no reader saw are left out.

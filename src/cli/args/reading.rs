@@ -1,6 +1,6 @@
 //! What can be typed to say how files are found and read.
 
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename};
+use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, Pattern, Rename};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -9,15 +9,25 @@ use super::super::words::{Names, one_of};
 /// How the files of a source are found and read.
 #[derive(Debug, Args)]
 pub struct Reading {
-    /// Where a stock's files lie below SRC, with {code} in it
+    /// What each file is of: stock or date
+    ///
+    /// By date a file has the rows of all stocks on one date, with their codes in a column (see --code-column). Its name
+    /// says which date: 20240102 or 2024-01-02, or a month or a year, of whose dates its rows are then. A date column
+    /// must agree with the name; a file of one date needs none.
+    #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<FilesBy>(&["stock", "date"]))]
+    pub files_by: FilesBy,
+
+    /// Where the files lie below SRC, with {code} in it [default: {code}.parquet, or {date}.parquet]
     ///
     /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet', and
     /// further names in braces stand for what else varies: '{exchange}/{code}.parquet', '{code}/{year}.parquet'; {*} stands
     /// for anything. Several files of a code are one stock's and are read together: when one has changed, all are, and
     /// when one is gone or cannot be used, the stock stays as it was. A row that two of them have is a duplicate (see
-    /// --duplicates). The value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT.
-    #[arg(long, value_name = "PATTERN", default_value_t)]
-    pub pattern: Pattern,
+    /// --duplicates). The value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT. For files by
+    /// date {date} stands for the date, or {year}, {month} and {day} do: '{date}/{*}.parquet',
+    /// 'year={year}/month={month}/{*}.parquet'.
+    #[arg(long, value_name = "PATTERN")]
+    pub pattern: Option<Pattern>,
 
     /// How the code is made of the names in the pattern, such as '{code}.{exchange}'
     ///
@@ -35,7 +45,8 @@ pub struct Reading {
     /// Name of the output's column for the code
     ///
     /// A file that has this column must agree with its name, else it is skipped. Without this, the code is the files' own
-    /// column where one of text has it in every row of every file, else ts_code.
+    /// column where one of text has it in every row of every file, else ts_code. Of files by date it is the column that
+    /// holds the codes; without this, ts_code, code, symbol, ticker or another usual name.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub code_column: Option<String>,
 

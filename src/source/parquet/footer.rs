@@ -25,6 +25,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::{Content, changed, unreadable};
+use crate::source::files_by::FilesBy;
 use crate::source::options::SourceOptions;
 use crate::source::types::{is_text, logical, shown_type};
 
@@ -80,6 +81,8 @@ pub(in crate::source) struct FileSchema {
     pub(in crate::source) columns: Vec<FileColumn>,
     /// `Err` says why files with rows cannot do with this schema.
     pub(in crate::source) date: Result<KeyColumn, Reason>,
+    /// Whether a file without a date column has the date that its name gives.
+    pub(in crate::source) has_named_date: bool,
     pub(in crate::source) code: Option<KeyColumn>,
     pub(in crate::source) values: Vec<Value>,
     /// Whether an index of integers is left out.
@@ -91,6 +94,13 @@ pub(in crate::source) struct FileSchema {
 }
 
 impl FileSchema {
+    /// Why files of this schema cannot take part, those with rows or those without.
+    pub(in crate::source) fn refusal_of(&self, has_rows: bool) -> Option<&Reason> {
+        let no_date = self.date.as_ref().err().filter(|_| has_rows);
+        let is_named = |reason: &&Reason| self.has_named_date && reason.kind() == Kind::NoDateColumn;
+        self.refusal.as_ref().or(no_date.filter(|reason| !is_named(reason)))
+    }
+
     /// Whether a file has a column of this name.
     pub(in crate::source) fn has(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name == name)
@@ -224,12 +234,19 @@ pub(in crate::source) fn cast_parts(
     });
 
     let code = present.iter().copied().find(|&at| options.code_column.as_ref() == Some(&columns[at].name));
+    let is_code = |name: &str, raw: &DataType| {
+        is_text(raw) || *raw == DataType::Null || (raw.is_integer() && options.cast(name).is_some_and(is_text))
+    };
     if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
-        && !raw.as_ref().is_ok_and(|raw| is_text(raw) || *raw == DataType::Null)
+        && !raw.as_ref().is_ok_and(|raw| is_code(name, raw))
     {
         refusal.get_or_insert_with(|| {
             let what = format!("its column {name:?} is {}, but a code is text", shown_raw(raw));
-            Reason::new(Kind::CodeType, what).of_column(name).or(excluding(&[name]))
+            let cast = || Setting::Cast(vec![CastTo { column: name.clone(), to: "Utf8".to_owned() }]);
+            let is_number = raw.as_ref().is_ok_and(DataType::is_integer);
+            let numbers = is_number.then(|| Remedy::set(cast(), "takes its numbers for codes"));
+            let without = (options.files_by == FilesBy::Stock).then(|| excluding(&[name]));
+            Reason::new(Kind::CodeType, what).of_column(name).or(numbers).or(without)
         });
     }
     let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
@@ -305,7 +322,8 @@ pub(in crate::source) fn cast_parts(
         }
     }
     let refusal = refusal.or_else(|| tell_unheld(&unheld));
-    FileSchema { columns, date, code, values, drops_index, refusal, leaves }
+    let has_named_date = options.files_by == FilesBy::Date;
+    FileSchema { columns, date, has_named_date, code, values, drops_index, refusal, leaves }
 }
 
 /// A column's type for a message.

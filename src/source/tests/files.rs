@@ -14,7 +14,7 @@ fn day() -> Vec<(&'static str, ArrayRef)> {
 }
 
 fn codes(survey: &Survey) -> Vec<&str> {
-    survey.inputs.iter().map(|input| input.code.as_str()).collect()
+    survey.inputs.iter().map(|input| input.unit.as_str()).collect()
 }
 
 #[test]
@@ -244,7 +244,10 @@ fn where_nothing_matches_the_message_says_what_is_there() {
     fits(&["A/part-0.parquet", "A/part-1.parquet", "B/part-0.parquet"], "{code}/{*}.parquet", "A B");
     fits(&["A/A_2023.parquet", "A/A_2024.parquet", "B/B_2023.parquet"], "{code}/{code}_{year}.parquet", "A B");
     let dates = ["trade_date=20240102/0.parquet", "trade_date=20240103/0.parquet"];
-    assert_mentions(&advice(&dates).0, &["are by date", "appended"]);
+    assert_mentions(
+        &advice(&dates).0,
+        &["files by date with pattern trade_date={date}/0.parquet reads the Parquet files"],
+    );
     let source = Source::new();
     source.write("a.csv", b"").write("b.csv", b"");
     assert_mentions(&source.refused(), &["there are 2 entries: a.csv and b.csv", "reads Parquet, and not .csv"]);

@@ -27,7 +27,7 @@ fn read_set(path: &Path, options: &SourceOptions) -> (Survey, Vec<FileOutcome>, 
     for n in 0..survey.inputs.len() {
         match read_all(&survey, n) {
             Ok((reader, _)) => readers.extend_from_slice(reader.files()),
-            Err(reason) => reasons.push(format!("{}: {reason}", survey.inputs[n].code)),
+            Err(reason) => reasons.push(format!("{}: {reason}", survey.inputs[n].unit)),
         }
     }
     (survey, readers, reasons)

@@ -22,7 +22,7 @@ fn units(survey: &Survey) -> Vec<String> {
     let paths = |input: &crate::source::Input| {
         input.files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>().join(" ")
     };
-    survey.inputs.iter().map(|input| format!("{}: {}", input.code, paths(input))).collect()
+    survey.inputs.iter().map(|input| format!("{}: {}", input.unit, paths(input))).collect()
 }
 
 #[test]
