@@ -13,8 +13,8 @@ use arrow_select::take::take;
 use super::build_report::known_file;
 use super::check_origins::{Origins, leave_out};
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
+use super::check_tasks::{Answered, Task};
 use super::check_units::{Series, Units};
-use super::plan;
 use super::settings::Settings;
 use super::stages::{LEAST_MEMORY, too_little};
 use super::update::{exact_in_store, has_value_in_store};
@@ -96,30 +96,15 @@ fn compare_in_batches(
     compare_types(panel, &survey, &mut report);
 
     let origins = Origins::new(store, &survey, (&sources, &missing), &settings)?;
-    let decoded_lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-    let tasks = plan::tasks(&decoded_lens, (survey.decoded_len() / share) as usize + 1);
-    let mut tasks: Vec<Range<usize>> =
-        tasks.into_iter().flat_map(|task| large_apart(task, &decoded_lens, share)).collect();
-    if tasks.is_empty() {
-        // The store's rows are looked at in any case.
-        tasks.push(0..0);
-    }
+    let tasks = Task::all(store, &survey, share)?;
     observer.begin("verify source", "files", survey.files().count() as u64);
-    // Each task answers for all of the store's rows from its first unit up to the next task's first.
-    let mut starts: Vec<Place> =
-        tasks.iter().skip(1).map(|task| start(store, &survey, task.start)).collect::<Result<_>>()?;
-    starts.insert(0, Place::default());
-    let ends = Place { date: store.dates()?.len(), rank: origins.codes.len() as u32 };
     let parts = workers.try_map(tasks.len(), |task| {
-        let next = starts.get(task + 1).unwrap_or(&ends);
-        let part = match survey.options().files_by {
-            FilesBy::Stock => Answered { dates: 0..ends.date, ranks: starts[task].rank..next.rank },
-            FilesBy::Date => Answered { dates: starts[task].date..next.date, ranks: 0..ends.rank },
-        };
-        let range = tasks[task].clone();
-        let largest = decoded_lens[range.clone()].iter().copied().max().unwrap_or(0).max(share);
+        let Task { inputs, answered } = &tasks[task];
+        let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
+        let largest = lens.max().unwrap_or(0).max(share);
         let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
-        Comparison { store, survey: &survey, origins: &origins, columns_at_once }.run(range, &part, observer)
+        let comparison = Comparison { store, survey: &survey, origins: &origins, columns_at_once };
+        comparison.run(inputs.clone(), answered, observer)
     })?;
     observer.end();
     report.join(parts);
@@ -149,19 +134,6 @@ fn source_of(store: &Store, directory: &Path) -> Result<usize> {
     Err(Error::refused(what, "name the directory that one of them was read from"))
 }
 
-/// `task` in parts, so that inputs longer than `limit` are each a part of its own.
-fn large_apart(task: Range<usize>, decoded_lens: &[u64], limit: u64) -> Vec<Range<usize>> {
-    let mut parts: Vec<Range<usize>> = Vec::new();
-    let is_large = |input: usize| decoded_lens[input] > limit;
-    for input in task {
-        match parts.last_mut() {
-            Some(part) if !is_large(input) && !is_large(input - 1) => part.end = input + 1,
-            _ => parts.push(input..input + 1),
-        }
-    }
-    parts
-}
-
 /// Adds the columns whose types an update from these files would change, and those that it would bring.
 fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport) {
     let ours = |name: &str| panel.index_of(name).map(|place| &panel.columns[place].data_type);
@@ -179,28 +151,6 @@ fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport
             });
         }
     }
-}
-
-/// A place among the store's dates, and one in code order among its stocks.
-#[derive(Default, Clone, Copy)]
-struct Place {
-    date: usize,
-    rank: u32,
-}
-
-/// The rows of the store that a task answers for: those of these dates and stocks, by their places.
-struct Answered {
-    dates: Range<usize>,
-    ranks: Range<u32>,
-}
-
-/// Where the rows of an input begin in the store.
-fn start(store: &Store, survey: &Survey, input: usize) -> Result<Place> {
-    let unit = survey.inputs[input].unit.as_str();
-    Ok(match survey.options().period_of(unit) {
-        None => Place { rank: store.stocks()?.partition_point(|stock| *stock < unit) as u32, date: 0 },
-        Some(period) => Place { date: store.dates()?.partition_point(|date| *date < period.first), rank: 0 },
-    })
 }
 
 /// What a row is of that is not compared: a code or, where files are by date, a date.
@@ -605,11 +555,5 @@ mod tests {
             assert_eq!((apart.differing_columns, apart.differing_dates), (whole.differing_columns.clone(), 60));
             assert_eq!(apart.differences.len(), whole.differences.len());
         }
-    }
-
-    #[test]
-    fn large_inputs_stand_alone() {
-        assert!(large_apart(0..0, &[], 1).is_empty());
-        assert_eq!(large_apart(1..6, &[9, 1, 1, 9, 9, 1], 5), [1..3, 3..4, 4..5, 5..6]);
     }
 }

@@ -11,6 +11,7 @@ mod changes;
 mod check;
 mod check_origins;
 mod check_report;
+mod check_tasks;
 mod check_units;
 mod codes;
 mod comparison;

@@ -12,6 +12,7 @@ SETS = {
     "cn_csi800": ("date", ()),
     "cn_decimal_mit": ("trade_date", ()),
     "cn_mixed_headers": ("cal_date", ("--date-column", "cal_date,trade_date,date")),
+    "cn_daily_same_codes": ("date", ()),
 }
 
 
@@ -162,3 +163,67 @@ def test_a_set_of_folders_goes_in_and_out_exactly(name, tmp_path):
     date = next(name for name in expected.column_names if name.lower() == "date")
     by = [("its code", "ascending"), (date, "ascending")]
     assert actual.sort_by(by).equals(expected.sort_by(by))
+
+
+def test_sets_by_stock_and_one_by_date_are_joined_exactly(tmp_path):
+    import polars as pl
+    from polars.testing import assert_frame_equal
+
+    by_stock = ("tw_prices", "tw_margin", "tw_foreign_shareholding")
+    by_date = transect.DATA / "perdate_tw_instflows"
+    sources = {name: transect.DATA / name for name in by_stock}
+    if not all(source.is_dir() for source in [by_date, *sources.values()]):
+        pytest.skip(f"{transect.DATA} lacks sets of tw; set TRANSECT_DATA to the folder that holds them")
+    store, exclude = tmp_path / "store", ("--exclude", "stock_id")
+    transect.build(sources["tw_prices"], store, "--code-column", "ticker")
+    transect.run("source", "add", store, *list(sources.values())[1:], *exclude)
+    # The extracts have other stocks.
+    stopped = transect.run("source", "add", store, by_date, "--files-by", "date", expect=transect.STOPPED)
+    assert "few-codes: 0 of 38 known codes are in the folder; known are 1309, 1711, 1727, and" in stopped.stderr
+    transect.run("source", "add", store, by_date, "--files-by", "date", "--allow", "few-codes")
+    transect.transpose(store, tmp_path / "out")
+    for source in [*sources.values(), by_date]:
+        transect.verify(store, "--source", source, "--output", tmp_path / "out")
+
+    def panel(source):
+        files = [pl.read_parquet(path).with_columns(pl.lit(code).alias("ticker")) for code, path in transect.inputs(source)]
+        return pl.concat(files).drop("stock_id", strict=False)
+
+    flows = pl.concat([pl.read_parquet(path) for path in sorted(by_date.glob("*.parquet"))])
+    assert flows.height > 0 and all(
+        (pl.read_parquet(path)["date"].str.replace_all("-", "") == path.stem).all() for path in by_date.glob("*.parquet")
+    )
+    key = ["date", "ticker"]
+    expected = panel(sources["tw_prices"])
+    for other in [panel(sources["tw_margin"]), panel(sources["tw_foreign_shareholding"]), flows]:
+        expected = expected.join(other, on=key, how="full", coalesce=True)
+    actual = pl.concat([pl.read_parquet(path) for path in transect.sections(tmp_path / "out").values()])
+    assert_frame_equal(actual.select(expected.columns).sort(key), expected.sort(key), check_exact=True)
+
+
+def test_a_set_by_date_alone_goes_in_and_out_exactly(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = transect.DATA / "perdate_tw_instflows"
+    if not source.is_dir():
+        pytest.skip(f"{source} is absent; set TRANSECT_DATA to the folder that holds it")
+    store, again = tmp_path / "store", tmp_path / "again"
+    transect.build(source, store, "--files-by", "date")
+    transect.transpose(store, tmp_path / "out")
+    transect.verify(store, "--source", source, "--output", tmp_path / "out")
+
+    def table(paths):
+        whole = pa.concat_tables([pq.ParquetFile(path).read() for path in paths])
+        return whole.sort_by([("date", "ascending"), ("ticker", "ascending")])
+
+    expected = table(sorted(source.glob("*.parquet")))
+    outputs = transect.sections(tmp_path / "out").values()
+    actual = table(outputs)
+    assert actual.select(expected.column_names).equals(expected)
+    # What transpose wrote is a folder by date: it makes the same store, row by row.
+    transect.build(tmp_path / "out", again, "--files-by", "date")
+    transect.verify(again, "--source", source)
+    transect.transpose(again, tmp_path / "out again")
+    for name, path in transect.sections(tmp_path / "out again").items():
+        assert path.read_bytes() == transect.sections(tmp_path / "out")[name].read_bytes()
