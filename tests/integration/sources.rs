@@ -337,8 +337,11 @@ proptest! {
         world.restore(store.version(), models.clone(), "restored");
         let mut files = then.last().unwrap().1.clone();
         let (path, code) = (world.directory(0).join(format!("{}.parquet", CODES[0])), 0);
-        files[0].retain(|key, _| key.1 != code);
-        files[0].extend(narrowed(other, is_keyed).into_iter().filter(|(key, _)| key.1 == code));
+        // Of a date one file may change while the version that is restored had another one.
+        if !by_date[0] {
+            files[0].retain(|key, _| key.1 != code);
+            files[0].extend(narrowed(other, is_keyed).into_iter().filter(|(key, _)| key.1 == code));
+        }
         let restored = world.models.clone();
         let bytes = fs::read(&path).ok();
         world.put(0, files[0].clone());
