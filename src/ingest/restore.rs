@@ -324,8 +324,9 @@ fn known(
     let hashes_then: HashMap<&str, u128> =
         files_then.iter().map(|entry| (entry.path.as_str(), entry.content_hash)).collect();
     for entry in known.values() {
-        if let (Some(file), Some(hash)) = (known_file(entry), hashes_then.get(entry.path.as_str()))
-            && file.content_hash != *hash
+        // One that was not known then has changed since, too.
+        if let Some(file) = known_file(entry)
+            && hashes_then.get(entry.path.as_str()) != Some(&file.content_hash)
         {
             settings.appended.note_restored(&entry.path, file, version);
         }
