@@ -75,7 +75,7 @@ impl Diff {
             ];
             RecordBatch::try_from_iter(columns).map_err(joined)
         });
-        rows.map(Batch)
+        rows.map(Batch::from)
     }
 
     /// A row for each column in which something changed, or whose type did.
@@ -93,7 +93,7 @@ impl Diff {
             ];
             RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).map_err(joined)
         });
-        rows.map(Batch)
+        rows.map(Batch::from)
     }
 
     /// A row for each stock of which something changed, by code.
@@ -114,7 +114,7 @@ impl Diff {
             ];
             RecordBatch::try_from_iter(columns).map_err(joined)
         });
-        rows.map(Batch)
+        rows.map(Batch::from)
     }
 
     /// A row for each value and each row that changed.
@@ -127,6 +127,6 @@ impl Diff {
             })?;
             concat_batches(&self.0.rows_schema(DateType::Day)?, &parts).map_err(joined)
         });
-        rows.map(Batch)
+        rows.map(Batch::from)
     }
 }

@@ -1,16 +1,54 @@
 //! Rows and their columns, as other packages take them.
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, cast::AsArray};
-use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use transect::store::StoredRows;
+
 use super::capsule::{self, Buffer};
+use super::fault::raised;
 
 /// Some rows.
 #[pyclass(frozen, module = "transect._transect")]
-pub struct Batch(pub RecordBatch);
+pub struct Batch(Rows);
+
+/// Where they are.
+enum Rows {
+    Made(RecordBatch),
+    /// In the map: what is to have other types is made each time that it is wanted, and takes no memory before.
+    Stored(StoredRows),
+}
+
+impl From<RecordBatch> for Batch {
+    fn from(batch: RecordBatch) -> Batch {
+        Batch(Rows::Made(batch))
+    }
+}
+
+impl From<StoredRows> for Batch {
+    fn from(rows: StoredRows) -> Batch {
+        Batch(Rows::Stored(rows))
+    }
+}
+
+impl Batch {
+    fn types(&self) -> SchemaRef {
+        match &self.0 {
+            Rows::Made(batch) => batch.schema(),
+            Rows::Stored(rows) => rows.schema().clone(),
+        }
+    }
+
+    fn made(&self, py: Python<'_>) -> PyResult<RecordBatch> {
+        match &self.0 {
+            Rows::Made(batch) => Ok(batch.clone()),
+            Rows::Stored(rows) => py.detach(|| rows.batch()).map_err(|error| raised(py, &error)),
+        }
+    }
+}
 
 /// One column of some rows.
 #[pyclass(frozen, module = "transect._transect")]
@@ -42,29 +80,37 @@ pub fn numpy_type(data_type: &DataType) -> Option<&'static str> {
 #[pymethods]
 impl Batch {
     fn __len__(&self) -> usize {
-        self.0.num_rows()
+        match &self.0 {
+            Rows::Made(batch) => batch.num_rows(),
+            Rows::Stored(rows) => rows.row_count(),
+        }
     }
 
     fn names(&self) -> Vec<String> {
-        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+        self.types().fields().iter().map(|field| field.name().clone()).collect()
     }
 
     fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        capsule::schema(py, &self.0.schema())
+        capsule::schema(py, &self.types())
     }
 
     fn array<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
-        capsule::batch(py, &self.0)
+        capsule::batch(py, &self.made(py)?)
     }
 
     fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        let batches = vec![Ok(self.0.clone())];
-        capsule::stream(py, Box::new(RecordBatchIterator::new(batches, self.0.schema())))
+        let batches = vec![Ok(self.made(py)?)];
+        capsule::stream(py, Box::new(RecordBatchIterator::new(batches, self.types())))
     }
 
-    fn column(&self, index: usize) -> PyResult<Column> {
-        let column = self.0.columns().get(index).ok_or_else(|| PyIndexError::new_err("there is no such column"))?;
-        Ok(Column(column.clone()))
+    fn column(&self, py: Python<'_>, index: usize) -> PyResult<Column> {
+        if index >= self.types().fields().len() {
+            return Err(PyIndexError::new_err("there is no such column"));
+        }
+        match &self.0 {
+            Rows::Made(batch) => Ok(Column(batch.column(index).clone())),
+            Rows::Stored(rows) => rows.column(index).map(Column).map_err(|error| raised(py, &error)),
+        }
     }
 }
 

@@ -207,7 +207,11 @@ impl Answer {
 
     /// The rows of the `index`-th date.
     fn batch(&self, py: Python<'_>, index: usize) -> PyResult<Batch> {
-        py.detach(|| self.0.batch(index)).map(Batch).map_err(|error| raised(py, &error))
+        let rows = py.detach(|| match self.0.stored(index)? {
+            Some(rows) => Ok(rows.into()),
+            None => self.0.batch(index).map(Batch::from),
+        });
+        rows.map_err(|error| raised(py, &error))
     }
 
     fn row_count(&self, py: Python<'_>) -> PyResult<usize> {
@@ -239,7 +243,7 @@ impl Answer {
     }
 
     fn series(&self, py: Python<'_>, code: &str) -> PyResult<Batch> {
-        watched(py, None, |observer| self.0.series(code, &Workers::new(None)?, observer)).map(Batch)
+        watched(py, None, |observer| self.0.series(code, &Workers::new(None)?, observer)).map(Batch::from)
     }
 
     /// All rows, a batch a date.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypeAlias
+
     import numpy as np
 
 DateLike: TypeAlias = "str | int | datetime.date | np.datetime64"
@@ -39,6 +42,13 @@ def day(value: Any) -> int:
                 pass
         raise ValueError(f"{value!r} is no date; write it as 20240102 or 2024-01-02")
     raise TypeError(f"{value!r} is no date; give 20240102, '2024-01-02', a date, a numpy.datetime64 or a Timestamp")
+
+
+def days(values: Iterable[Any]) -> list[int]:
+    """As `day`, of each."""
+    if str(getattr(values, "dtype", "")) == "datetime64[D]":
+        return values.astype("i8").tolist()  # type: ignore[attr-defined, no-any-return]
+    return [day(value) for value in values]
 
 
 def maybe_day(value: Any) -> int | None:

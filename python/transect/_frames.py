@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import _dates, _transect
 from ._column import Column
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal, TypeAlias
+
     import numpy as np
     import pandas as pd
     import polars as pl
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._store import Store
 
-Codes: TypeAlias = Literal["text", "categorical"]
+    Codes: TypeAlias = Literal["text", "categorical"]
 
 _NUMBERS = ("Int", "UInt", "Float")
 
@@ -100,8 +102,8 @@ class Frame:
     ) -> pd.DataFrame:
         """As a `pandas.DataFrame`. Numbers without nulls are not copied, and cannot be written to.
 
-        Integers with nulls become doubles with NaN, booleans with nulls `boolean`, dates datetime64[us]; with
-        `types="pyarrow"` all keep their types. The index is the natural one: a section's code, a series' date, a
+        Integers with nulls become doubles with NaN, booleans with nulls `boolean`, dates datetime64[us], instants of a
+        zone datetimes of it; with `types="pyarrow"` all keep their types. The index is the natural one: a section's code, a series' date, a
         scan's date and code; none with `index=False`.
 
         >>> store.section("2024-01-03", ["close", "volume"]).to_pandas()[["close", "volume"]]
@@ -116,11 +118,34 @@ class Frame:
         if types == "pyarrow":
             frame = self._coded(codes).to_arrow().to_pandas(types_mapper=pd.ArrowDtype)
         else:
-            frame = pd.DataFrame({name: self[name]._to_pandas() for name in self.columns}, copy=False)
+            frame = self._in_numpy()
             if codes == "categorical":
                 frame[self.columns[0]] = frame[self.columns[0]].astype("category")
         keys = self._index() if index else []
         return frame.set_index(keys) if keys else frame
+
+    def _in_numpy(self) -> pd.DataFrame:
+        """In numpy's types. pyarrow, where it is there, makes all columns at once."""
+        import pandas as pd
+
+        try:
+            import pyarrow as pa
+        except ImportError:
+            return pd.DataFrame({name: self[name]._to_pandas() for name in self.columns}, copy=False)
+        table = pa.table(self)
+        own = {}
+        for at, (name, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
+            match kind.id:
+                case pa.lib.Type_STRING_VIEW:
+                    table = table.set_column(at, name, table.column(at).cast(pa.large_string()))
+                case pa.lib.Type_DATE32 | pa.lib.Type_DATE64:
+                    table = table.set_column(at, name, table.column(at).cast(pa.timestamp("us")))
+                case pa.lib.Type_BOOL | pa.lib.Type_INT64 | pa.lib.Type_UINT64 if table.column(at).null_count:
+                    own[name] = self[name]._to_pandas()
+        frame: pd.DataFrame = table.to_pandas(split_blocks=True)
+        for name, values in own.items():
+            frame[name] = values
+        return frame
 
     def to_numpy(self, columns: Sequence[str] | None = None) -> np.ndarray:
         """The named columns side by side, rows down; all numbers by default. A copy, with NaN for nulls.

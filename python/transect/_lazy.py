@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ._store import Store
 
-# Dates that are read at a time: one first, since a limit may ask for few rows, then more.
+# Dates that are read at a time: under a limit one first, since it may ask for few rows, then more.
 _MOST_DATES = 64
 
 
@@ -31,7 +31,7 @@ def scan(store: Store) -> pl.LazyFrame:
         needed = {*names, *(predicate.meta.root_names() if predicate is not None else [])}
         columns = [name for name in store.columns if name in needed]
         left = n_rows
-        for rows in _read(store, columns, _conjuncts(predicate)):
+        for rows in _read(store, columns, _conjuncts(predicate), 1 if left is not None else _MOST_DATES):
             # The predicate itself decides about what is read.
             frame = rows if predicate is None else rows.filter(predicate)
             frame = frame.select(names)
@@ -45,8 +45,9 @@ def scan(store: Store) -> pl.LazyFrame:
     return register_io_source(source, schema=schema, validate_schema=False, is_pure=True)
 
 
-def _read(store: Store, columns: list[str], parts: list[pl.Expr]) -> Iterator[pl.DataFrame]:
-    """The rows that the parts of a conjunction may leave, so far as those that concern the key alone tell."""
+def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) -> Iterator[pl.DataFrame]:
+    """The rows that the parts of a conjunction may leave, so far as those that concern the key alone tell; of `count`
+    dates at first."""
     import polars as pl
 
     code, date = store.code_column, store.date_column
@@ -61,17 +62,17 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr]) -> Iterator[pl
     if of_code:
         stocks = pl.DataFrame({code: store.stocks}).filter(of_code)[code].to_list()
         if len(stocks) == 1:
-            answer = store._answer(columns, dates=list(dates))
+            answer = store._answer(columns, dates=dates)
             yield pl.DataFrame(store._series(stocks[0], answer))
             return
-    start, count = 0, 1
+    start = 0
     while start < len(dates) and stocks != []:
-        some = list(dates[start : start + count])
+        some = dates[start : start + count]
         start, count = start + count, min(2 * count, _MOST_DATES)
         if of_key:
             keys = pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=store.key)).filter(of_key)
             some = keys[date].unique().to_list()
-        if some:
+        if len(some):
             yield pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=columns))
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
 
 from ._errors import Guarded, SkippedInputs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
 
-class Report(Mapping[str, Any]):
+    _Fields = Mapping[str, Any]
+    _AnyReport = TypeVar("_AnyReport", "BuildReport", "UpdateReport")
+else:
+    _Fields = Mapping
+
+
+class Report(_Fields):
     """What a run did. Its figures are attributes and items alike; `dict(report)` has them all.
 
     >>> report = transect.build("features", "panel.store", force=True)
@@ -174,6 +181,7 @@ class VerifyReport(Report):
     damages: list[str]
     inputs: list[Any]
     output: Any
+    notes: list[str]
 
     def __bool__(self) -> bool:
         inputs_differ = any(report.difference_count for report in self.inputs)
@@ -226,6 +234,32 @@ class StoreInfo(Report):
     def created(self) -> datetime.datetime:
         """When the version was published."""
         return _instant(self.created_ns)
+
+
+class Source(Report):
+    """Where some of a store's rows and columns come from: what `Store.sources` lists. `folder` is None where it was made
+    of frames.
+
+    >>> import os
+    >>> source = store.sources[0]
+    >>> os.path.basename(source.folder), source.read_files
+    ('features', 3)
+    """
+
+    name: str
+    columns: list[str]
+    rows: int
+    settings: dict[str, Any]
+    read_files: int
+    empty_files: list[str]
+    skipped_files: list[Any]
+    merged_rows: int
+    dropped_rows: int
+
+    @property
+    def folder(self) -> str | None:
+        """Where its files are."""
+        return self.settings.get("source")
 
 
 class VersionEntry(Report):
@@ -290,7 +324,11 @@ def _value(name: str, value: Any) -> Any:
     return value
 
 
-_AnyReport = TypeVar("_AnyReport", BuildReport, UpdateReport)
+def parsed(report: str) -> Any:
+    """What the library tells."""
+    import json
+
+    return json.loads(report)
 
 
 def told(skipped: Any) -> str:
@@ -315,5 +353,7 @@ def finish(report: _AnyReport, name: str) -> _AnyReport:
         many = f"{count} inputs were left out, such as {such}"
         warning = SkippedInputs(many if count > 1 else f"1 input was left out, {such}")
         warning.report = report
+        import warnings
+
         warnings.warn(warning, stacklevel=3)
     return report

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from . import _transect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import pyarrow as pa
 

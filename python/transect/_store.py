@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from . import _dates, _transect
-from ._dates import DateLike
 from ._errors import NotFound
-from ._frames import Codes, Frame, Rows, Scan, Section, StockSeries
+from ._frames import Frame, Rows, Scan, Section, StockSeries
 from ._matrix import Matrix
 from ._progress import watcher
-from ._reports import DiffReport, StoreInfo, VerifyReport, VersionEntry
+from ._reports import DiffReport, Source, StoreInfo, VerifyReport, VersionEntry, parsed
 from ._schema import Schema
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
+    from typing import Any, Literal, TypeAlias, overload
 
     import numpy as np
     import polars as pl
 
+    from ._dates import DateLike
+    from ._frames import Codes
+
 Path: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = bool | Callable[[str, int, int, str], object] | None
-Universe: TypeAlias = Path | Any
+Universe: TypeAlias = "Path | Any"
 
 
 def open(  # noqa: A001
@@ -137,6 +139,15 @@ class Store:
         return Schema(self._raw)
 
     @property
+    def sources(self) -> list[Source]:
+        """Where its rows and columns come from, in the order in which they were added.
+
+        >>> [(source.name, source.columns, source.rows) for source in store.sources]
+        [('features', ['close', 'volume', 'is_member', 'industry'], 11)]
+        """
+        return [Source(dict(source)) for source in self.info().sources]
+
+    @property
     def kept_versions(self) -> list[int]:
         """The versions that can be opened, ascending."""
         return self._raw.kept_versions()
@@ -157,7 +168,7 @@ class Store:
             raise TypeError(f"columns is a list of names; write [{columns!r}]")
         if isinstance(stocks, str):
             raise TypeError(f"stocks is a list of codes; write [{stocks!r}]")
-        days = None if dates is None else [_dates.day(date) for date in dates]
+        days = None if dates is None else _dates.days(dates)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
         columns = None if columns is None else list(columns)
         stocks = None if stocks is None else list(stocks)
@@ -303,7 +314,7 @@ class Store:
         >>> [(entry.version, entry.command, entry.added) for entry in store.log()]
         [(1, 'build', 11)]
         """
-        return [VersionEntry(entry) for entry in json.loads(self._raw.log())]
+        return [VersionEntry(entry) for entry in parsed(self._raw.log())]
 
     def info(self) -> StoreInfo:
         """The store in numbers: sizes, columns with their types and nulls, the settings it was built with.
@@ -312,18 +323,21 @@ class Store:
         >>> info.rows, info.stocks, info.dates, str(info.last_date)
         (11, 3, 4, '2024-01-05')
         """
-        return StoreInfo(json.loads(self._raw.info()))
+        return StoreInfo(parsed(self._raw.info()))
 
-    @overload
-    def diff(self, older: Store | int | None = None, *, by: None = None, progress: Progress = None) -> DiffReport: ...
-    @overload
-    def diff(
-        self,
-        older: Store | int | None = None,
-        *,
-        by: Literal["date", "stock", "column", "row"],
-        progress: Progress = None,
-    ) -> Frame: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def diff(self, older: Store | int | None = None, *, by: None = None, progress: Progress = None) -> DiffReport: ...
+        @overload
+        def diff(
+            self,
+            older: Store | int | None = None,
+            *,
+            by: Literal["date", "stock", "column", "row"],
+            progress: Progress = None,
+        ) -> Frame: ...
+
     def diff(
         self,
         older: Store | int | None = None,
@@ -358,7 +372,7 @@ class Store:
         with watcher(progress) as told:
             match by:
                 case None:
-                    return DiffReport(json.loads(diff.numbers(told)))
+                    return DiffReport(parsed(diff.numbers(told)))
                 case "date":
                     return Rows(diff.by_date(told))
                 case "stock":
@@ -378,7 +392,8 @@ class Store:
     ) -> VerifyReport:
         """Compares every checksum of this version, or of all that are kept. Reads every byte once.
 
-        `inputs=True` also compares all rows with the files of each source, `inputs=FOLDER` with those of one folder;
+        `inputs=True` also compares all rows with the files of each source, `inputs=FOLDER` with those of one folder; a
+        source that has none, since its rows were appended, is named in `notes`;
         `output` compares the files that `transpose` wrote there. The report is true where nothing is damaged and
         nothing differs.
 
@@ -387,16 +402,22 @@ class Store:
         (True, 11, 3)
         """
         with watcher(progress) as told:
-            found = json.loads(self._raw.verify(all_versions, told))
-            found |= {"inputs": [], "output": None}
+            found = parsed(self._raw.verify(all_versions, told))
+            found |= {"inputs": [], "output": None, "notes": []}
             # What is compared with a damaged store says nothing.
             if inputs is not False and not found["damages"]:
-                known = [source.settings["source"] for source in self.info().sources]
-                folders = known if inputs is True else [os.fspath(inputs)]
-                found["inputs"] = [json.loads(self._raw.verify_inputs(folder, told)) for folder in folders]
+                folders = self._folders(found["notes"]) if inputs is True else [os.fspath(inputs)]
+                found["inputs"] = [parsed(self._raw.verify_inputs(folder, told)) for folder in folders]
             if output is not None and not found["damages"]:
-                found["output"] = json.loads(self._raw.verify_output(os.fspath(output), told))
+                found["output"] = parsed(self._raw.verify_output(os.fspath(output), told))
         return VerifyReport(found)
+
+    def _folders(self, notes: list[str]) -> list[str]:
+        """The folders of the sources; `notes` gets those that have none."""
+        for source in self.sources:
+            if source.folder is None:
+                notes.append(f"the source {source.name!r} has no folder: its rows are those that were appended")
+        return [source.folder for source in self.sources if source.folder is not None]
 
     def reload(self) -> Store:
         """The live version, if it is another by now; else this one."""

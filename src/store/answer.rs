@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::take::{take, take_record_batch};
 
 use super::at::At;
+use super::column::StoredColumn;
 use super::request::{CodeType, DateType, Request, Types, ValueTypes};
 use super::section::Section;
 use super::universe::Members;
+use super::version::Version;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
@@ -152,34 +156,31 @@ impl Answer {
         Ok(Answer { columns: columns.into(), at: Arc::default(), schema, ..self.clone() })
     }
 
+    /// The rows of the `index`-th date as they lie in the map, whose checksums were compared; the types that were asked for
+    /// are made when they are wanted. `None` where some rows are chosen.
+    ///
+    /// # Errors
+    /// As [`batch`](Answer::batch).
+    pub fn stored(&self, index: usize) -> Result<Option<StoredRows>> {
+        let chooses = self.stocks.is_some() || self.members.is_some() || !self.at.is_empty();
+        if chooses {
+            return Ok(None);
+        }
+        self.stored_rows(self.section(index)?).map(Some)
+    }
+
+    fn stored_rows(&self, section: Section) -> Result<StoredRows> {
+        let columns = self.columns.iter().map(|&index| section.column_at(index)).collect::<Result<_>>()?;
+        let (code, date) = (section.code_array()?, section.date());
+        let day = (self.types.date == DateType::Day).then(|| section.day_array()).transpose()?;
+        let row_count = section.row_count();
+        let version = section.version().clone();
+        Ok(StoredRows { version, date, row_count, code, day, columns, types: self.types, schema: self.schema.clone() })
+    }
+
     /// What is asked for of `section`, which is one of this version.
     fn batch_of(&self, section: &Section) -> Result<RecordBatch> {
-        let rows = section.row_count();
-        let mut arrays = vec![section.code_as(self.types.code)?];
-        match self.types.date {
-            DateType::Logical => arrays.push(self.store.schema()?.date_form.repeated(section.date(), rows)?),
-            DateType::Day => arrays.push(section.day_array()?),
-            DateType::Omitted => {}
-        }
-        for &index in &*self.columns {
-            let column = section.column_at(index)?;
-            arrays.push(match self.types.values {
-                ValueTypes::Logical => column.logical()?,
-                ValueTypes::Stored => column.stored().clone(),
-            });
-        }
-        let schema = match self.types.values {
-            ValueTypes::Logical => self.schema.clone(),
-            ValueTypes::Stored => {
-                let field = |(field, array): (&FieldRef, &ArrayRef)| {
-                    Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()))
-                };
-                let fields: Vec<FieldRef> = self.schema.fields().iter().zip(&arrays).map(field).collect();
-                Arc::new(Schema::new(fields))
-            }
-        };
-        let batch = RecordBatch::try_new(schema, arrays)
-            .map_err(Error::failed(format!("make a record batch of {}", section.date())))?;
+        let batch = self.stored_rows(section.clone())?.batch()?;
         match self.rows(section)? {
             Some(rows) if rows.count_set_bits() < rows.len() => {
                 let rows: UInt32Array = rows.set_indices().map(|row| row as u32).collect();
@@ -201,6 +202,93 @@ impl Answer {
     }
 }
 
+/// All rows of one date, as they lie in the map: see [`Answer::stored`]. Takes no memory for them.
+#[derive(Debug, Clone)]
+pub struct StoredRows {
+    version: Arc<Version>,
+    date: Date,
+    row_count: usize,
+    /// A dictionary of stock numbers.
+    code: ArrayRef,
+    /// Where dates are asked for as they are stored.
+    day: Option<ArrayRef>,
+    columns: Arc<[StoredColumn]>,
+    types: Types,
+    schema: SchemaRef,
+}
+
+impl StoredRows {
+    /// How many rows there are.
+    pub fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    /// Names and types of the columns, as [`Answer::schema`].
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The column at this place of the schema, in the type that was asked for. Not copied where it is stored so.
+    ///
+    /// # Errors
+    /// When there are not so many columns, or the section is damaged.
+    pub fn column(&self, place: usize) -> Result<ArrayRef> {
+        let key_count = self.schema.fields().len() - self.columns.len();
+        match place {
+            0 => self.codes(),
+            1 if key_count == 2 => match &self.day {
+                Some(day) => Ok(day.clone()),
+                None => self.version.schema()?.date_form.repeated(self.date, self.row_count),
+            },
+            _ => {
+                let column = place.checked_sub(key_count).and_then(|place| self.columns.get(place));
+                let column = column.ok_or_else(|| {
+                    let there_are = format!("there are {}", self.schema.fields().len());
+                    Error::not_found(Wanted::Column, format!("column {place}"), there_are)
+                })?;
+                match self.types.values {
+                    ValueTypes::Logical => column.logical(),
+                    ValueTypes::Stored => Ok(column.stored().clone()),
+                }
+            }
+        }
+    }
+
+    /// The codes of all rows.
+    fn codes(&self) -> Result<ArrayRef> {
+        match self.types.code {
+            CodeType::Logical => restore(&self.code, &self.version.schema()?.code.data_type),
+            CodeType::Dictionary => Ok(self.code.clone()),
+            CodeType::View => {
+                let not_codes = || self.version.catalog.structure("the first column of a segment is not the code");
+                let keys = self.code.as_dictionary_opt::<Int32Type>().ok_or_else(not_codes)?.keys().values().clone();
+                let keys = UInt32Array::new(keys.into_inner().into(), None);
+                take(self.version.code_views()?, &keys, None).map_err(Error::failed("choose codes"))
+            }
+        }
+    }
+
+    /// All columns.
+    ///
+    /// # Errors
+    /// When the section is damaged.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let arrays: Vec<ArrayRef> =
+            (0..self.schema.fields().len()).map(|place| self.column(place)).collect::<Result<_>>()?;
+        let schema = match self.types.values {
+            ValueTypes::Logical => self.schema.clone(),
+            ValueTypes::Stored => {
+                let field = |(field, array): (&FieldRef, &ArrayRef)| {
+                    Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()))
+                };
+                let fields: Vec<FieldRef> = self.schema.fields().iter().zip(&arrays).map(field).collect();
+                Arc::new(Schema::new(fields))
+            }
+        };
+        RecordBatch::try_new(schema, arrays).map_err(Error::failed(format!("make a record batch of {}", self.date)))
+    }
+}
+
 impl Section {
     /// All rows and columns in their logical types: code, date, then the rest. Columns that are stored in their logical
     /// type are not copied.
@@ -209,20 +297,6 @@ impl Section {
     /// When the section is damaged.
     pub fn batch(&self) -> Result<RecordBatch> {
         Store { version: self.version().clone() }.answer(&Request::default())?.batch_of(self)
-    }
-
-    /// The codes of all rows.
-    fn code_as(&self, code: CodeType) -> Result<ArrayRef> {
-        let stored = self.code_array()?;
-        match code {
-            CodeType::Logical => restore(&stored, &self.version().schema()?.code.data_type),
-            CodeType::Dictionary => Ok(stored),
-            CodeType::View => {
-                let keys = self.stock_numbers()?;
-                let keys = UInt32Array::new(keys.into_inner().into(), None);
-                take(self.version().code_views()?, &keys, None).map_err(Error::failed("choose codes"))
-            }
-        }
     }
 }
 

@@ -39,7 +39,7 @@ mod verify;
 mod version;
 mod view;
 
-pub use answer::Answer;
+pub use answer::{Answer, StoredRows};
 pub use collect::{Collect, CollectReport};
 pub use column::StoredColumn;
 pub use diff::{Diff, DiffColumn};
