@@ -8,7 +8,7 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StructArray};
 use arrow_schema::{Field, Schema};
-use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -49,19 +49,22 @@ pub fn stream<'py>(py: Python<'py>, reader: Box<dyn RecordBatchReader + Send>) -
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
-/// The batches of an object of another package, by its `__arrow_c_stream__`.
+/// The batches of an object of another package, by its `__arrow_c_stream__`, each made when it is asked for.
 #[allow(unsafe_code, reason = "a capsule is a pointer whose contract Arrow's C interface gives")]
-pub fn batches(object: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
-    let capsule = object.call_method0("__arrow_c_stream__").map_err(|_| {
-        PyTypeError::new_err("the rows are neither files nor a frame of Arrow, pandas, Polars or DuckDB")
-    })?;
+pub fn reader(object: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
+    let object = object.py().import("transect._change")?.call_method1("exported", (object,))?;
+    let capsule = object.call_method0("__arrow_c_stream__")?;
     let capsule = capsule.cast::<PyCapsule>()?;
     let pointer = capsule.pointer_checked(Some(STREAM))?;
     // SAFETY: a capsule of this name points to an ArrowArrayStream, as Arrow's PyCapsule interface says, and lives for
     // as long as `capsule`. `from_raw` moves the stream out of it and leaves a released one, so that it is released
     // once.
-    let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.cast().as_ptr()) }.map_err(wrong)?;
-    reader.collect::<Result<_, _>>().map_err(wrong)
+    unsafe { RecordBatchStreamReader::from_raw(pointer.cast().as_ptr()) }.map_err(wrong)
+}
+
+/// All batches of such an object.
+pub fn batches(object: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
+    reader(object)?.collect::<Result<_, _>>().map_err(wrong)
 }
 
 /// Bytes that numpy and others look at in place.

@@ -9,14 +9,16 @@ use pyo3::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transect::remedy::Remedy;
-use transect::source::{Cast, Ignore, OptionChanges, Pattern, SourceOptions};
+use transect::source::{Cast, Ignore, OptionChanges, Pattern, Rename, SourceOptions};
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
-use transect::{Append, Build, Guard, Limit, Page, Restore, Selection, Shape, Transpose, Update, quantity};
+use transect::{
+    AddSource, Append, Build, Guard, Limit, Page, Restore, Selection, Shape, Transpose, Update, Write, quantity,
+};
 
-use super::capsule::batches;
 use super::fault::way_out;
+use super::frames::rows;
 use super::store::Store;
 use super::watch::watched;
 
@@ -95,6 +97,11 @@ impl Options {
         casts.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("casts: {why}")))
     }
 
+    fn renames(&self) -> PyResult<Vec<Rename>> {
+        let renames = self.texts("rename").into_iter().map(|rename| rename.parse::<Rename>());
+        renames.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("rename: {why}")))
+    }
+
     fn ignore(&self) -> PyResult<Vec<Ignore>> {
         let globs = self.texts("ignore").into_iter().map(|glob| glob.parse::<Ignore>());
         globs.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("ignore: {why}")))
@@ -119,6 +126,8 @@ impl Options {
             zone: self.text("zone")?,
             naive_zone: self.text("naive_zone")?,
             drop_time: self.flag("drop_time"),
+            renames: self.renames()?,
+            prefix: self.text("prefix")?.unwrap_or_default(),
             ..SourceOptions::default()
         };
         options.files_by = self.read("files_by")?.unwrap_or_default();
@@ -147,6 +156,13 @@ impl Options {
 macro_rules! common {
     ($builder:ident, $options:ident) => {
         $builder = $builder.allow($options.allowed()?).wait($options.wait()?);
+        running!($builder, $options);
+    };
+}
+
+/// As [`common`], of what meets no guard.
+macro_rules! running {
+    ($builder:ident, $options:ident) => {
         if let Some(bytes) = $options.parsed("memory", quantity::byte_len)? {
             $builder = $builder.memory(bytes);
         }
@@ -212,12 +228,12 @@ pub fn append(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = Options::parse(options)?;
-    let rows = frame.map(batches).transpose()?.unwrap_or_default();
-    let mut append = Append::new(store, files)
-        .rows(rows)
-        .replace(options.flag("replace"))
-        .exclude(options.texts("exclude"))
-        .dry_run(options.flag("dry_run"));
+    let append = match frame {
+        Some(frame) => Append::of_rows(store, rows(frame)?),
+        None => Append::new(store, files),
+    };
+    let mut append =
+        append.replace(options.flag("replace")).exclude(options.texts("exclude")).dry_run(options.flag("dry_run"));
     common!(append, options);
     if let Some(name) = options.text("source")? {
         append = append.source_name(name);
@@ -246,6 +262,54 @@ pub fn restore(
         restore = restore.max_restated(most);
     }
     Ok(told(watched(py, progress.as_ref(), |observer| restore.observer(observer).run())?))
+}
+
+#[pyfunction]
+pub fn write(
+    py: Python<'_>,
+    store: PathBuf,
+    frame: &Bound<'_, PyAny>,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut write =
+        Write::new(store, rows(frame)?).options(options.source()?).force(options.flag("force")).wait(options.wait()?);
+    running!(write, options);
+    if let Some(name) = options.text("name")? {
+        write = write.source_name(name);
+    }
+    Ok(told(watched(py, progress.as_ref(), |observer| write.observer(observer).run())?))
+}
+
+/// Of `folder`, or of the rows of `frame`.
+#[pyfunction]
+pub fn add_source(
+    py: Python<'_>,
+    store: PathBuf,
+    folder: Option<PathBuf>,
+    frame: Option<&Bound<'_, PyAny>>,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let name = options.text("name")?;
+    let add = match frame {
+        Some(frame) => AddSource::of_rows(store, name.clone().unwrap_or_default(), rows(frame)?),
+        None => AddSource::new(store, folder),
+    };
+    let mut add = add.options(options.source()?).dry_run(options.flag("dry_run"));
+    common!(add, options);
+    if let Some(name) = name {
+        add = add.source_name(name);
+    }
+    if let Some(join) = options.read("join")? {
+        add = add.join(join);
+    }
+    if let Some(most) = options.read::<Limit>("max_skipped")? {
+        add = add.max_skipped(most);
+    }
+    Ok(told(watched(py, progress.as_ref(), |observer| add.observer(observer).run())?))
 }
 
 #[pyfunction]

@@ -12,7 +12,19 @@ pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
     result.unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
 }
 
+/// A refusal of what Python gave.
+pub fn refused(py: Python<'_>, message: String) -> PyErr {
+    let made = py.import("transect._errors").and_then(|errors| errors.getattr("Refused")?.call1((message.as_str(),)));
+    made.map_or_else(|_| PyRuntimeError::new_err(message), PyErr::from_value)
+}
+
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    // What Python raised while its rows were read is raised as it is.
+    if let Error::Failed { source, .. } = error
+        && let Some(own) = source.downcast_ref::<PyErr>()
+    {
+        return Ok(own.clone_ref(py));
+    }
     let fields = PyDict::new(py);
     if let Some(path) = error.path() {
         fields.set_item("path", path)?;

@@ -5,6 +5,7 @@ mod capsule;
 mod change;
 mod diff;
 mod fault;
+mod frames;
 mod rows;
 mod store;
 mod watch;
@@ -37,6 +38,8 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::update, module)?)?;
     module.add_function(wrap_pyfunction!(change::append, module)?)?;
     module.add_function(wrap_pyfunction!(change::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(change::write, module)?)?;
+    module.add_function(wrap_pyfunction!(change::add_source, module)?)?;
     module.add_function(wrap_pyfunction!(change::transpose, module)?)?;
     module.add_function(wrap_pyfunction!(change::report, module)?)?;
     module.add_function(wrap_pyfunction!(change::gc, module)?)?;

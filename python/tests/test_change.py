@@ -63,7 +63,7 @@ def test_a_frame_of_several_dates_is_appended_date_by_date(own):
 def test_a_frame_that_cannot_be_used_is_refused_with_the_reason(own):
     with pytest.raises(transect.Refused, match="lacks the column"):
         transect.append(own, as_pyarrow().drop_columns(["close"]))
-    with pytest.raises(TypeError, match="neither files nor a frame"):
+    with pytest.raises(TypeError, match="int has no rows; give a frame of Arrow, pandas, Polars or DuckDB"):
         transect.append(own, 5)
     assert transect.open(own).version == 1
 

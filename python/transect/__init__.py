@@ -28,6 +28,7 @@ from ._reports import (
     CollectReport,
     DiffReport,
     Report,
+    Source,
     StoreInfo,
     SynthReport,
     TransposeReport,
@@ -38,6 +39,7 @@ from ._reports import (
 from ._schema import Schema
 from ._store import Store, open  # noqa: A004
 from ._transect import __version__
+from ._write import add_source, write
 
 __all__ = [
     "BuildReport",
@@ -58,6 +60,7 @@ __all__ = [
     "Schema",
     "Section",
     "SkippedInputs",
+    "Source",
     "StockSeries",
     "Store",
     "StoreInfo",
@@ -69,6 +72,7 @@ __all__ = [
     "VerifyReport",
     "VersionEntry",
     "__version__",
+    "add_source",
     "append",
     "build",
     "gc",
@@ -78,6 +82,7 @@ __all__ = [
     "synth",
     "transpose",
     "update",
+    "write",
 ]
 
 # Where users find them, also in tracebacks.

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from . import _dates, _transect
-from ._errors import Refused
 from ._progress import watcher
-from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, told
+from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, parsed
 from ._store import Path, Progress, Store, open
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def _path(store: Path | Store) -> str:
+
+def path_of(store: Path | Store) -> str:
+    """Where it lies."""
     return store.path if isinstance(store, Store) else os.fspath(store)
 
 
-def _options(given: dict[str, Any]) -> str:
+def options_of(given: dict[str, Any]) -> str:
+    """Options as the extension takes them."""
     options = {name: value for name, value in given.items() if value is not None}
     for name in ("memory", "max_restated", "max_skipped"):
         if name in options:
@@ -27,14 +30,33 @@ def _options(given: dict[str, Any]) -> str:
     for name in ("keep_for", "older_than"):
         if isinstance(age := options.get(name), datetime.timedelta):
             options[name] = int(age.total_seconds())
-    if casts := options.get("casts"):
-        options["casts"] = [f"{column}={kind}" for column, kind in casts.items()]
+    for name in ("casts", "rename"):
+        if pairs := options.get(name):
+            options[name] = [f"{one}={other}" for one, other in pairs.items()]
     for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "sources", "allow"):
         if isinstance(options.get(name), str):
             options[name] = [options[name]]
         elif name in options:
             options[name] = list(options[name])
+    import json
+
     return json.dumps(options)
+
+
+def exported(frame: Any) -> Any:
+    """`frame`, or what hands its rows over as Arrow wants them: Polars has its own way with columns of no type."""
+    if type(frame).__module__.startswith("polars") and "Null" in map(str, getattr(frame, "dtypes", ())):
+        return frame.to_arrow()
+    return frame
+
+
+def parted(rows: Any) -> tuple[list[str], Any]:
+    """Paths, or else what has rows."""
+    if isinstance(rows, (str, os.PathLike)):
+        return [os.fspath(rows)], None
+    if isinstance(rows, (list, tuple)) and all(isinstance(row, (str, os.PathLike)) for row in rows):
+        return [os.fspath(row) for row in rows], None
+    return [], rows
 
 
 def _spelt(date: Any) -> str | None:
@@ -95,8 +117,8 @@ def build(
     """
     given = {name: value for name, value in locals().items() if name not in ("source", "store", "progress")}
     with watcher(progress) as watch:
-        report = _transect.build(os.fspath(source), os.fspath(store), _options(given), watch)
-    return finish(BuildReport(json.loads(report)), "build")
+        report = _transect.build(os.fspath(source), os.fspath(store), options_of(given), watch)
+    return finish(BuildReport(parsed(report)), "build")
 
 
 def update(
@@ -149,8 +171,8 @@ def update(
     given = {name: value for name, value in locals().items() if name not in ("store", "progress")}
     given["folder"] = None if folder is None else os.fspath(folder)
     with watcher(progress) as watch:
-        report = _transect.update(_path(store), _options(given), watch)
-    return finish(UpdateReport(json.loads(report)), "update")
+        report = _transect.update(path_of(store), options_of(given), watch)
+    return finish(UpdateReport(parsed(report)), "update")
 
 
 def append(
@@ -171,12 +193,13 @@ def append(
     progress: Progress = None,
 ) -> UpdateReport:
     """Adds rows to a store, or restates them: those of per-date files as `transpose` writes them, or of a frame with
-    columns of codes and of dates (anything with `__arrow_c_stream__`: pandas, Polars, DuckDB, pyarrow), of any dates.
+    columns of codes and of dates (anything with `__arrow_c_stream__`: pandas, Polars, DuckDB, pyarrow), of any dates;
+    or of such frames one after the other, as a generator makes them.
 
     They are rows of `source`, which must be named where there are several. What the frame lacks stays, unless
     `replace` removes it from its dates. Appended rows stay until their stock's file
-    changes and has them itself. Raises Refused where a frame cannot be used, and Guarded where the outcome looks
-    broken.
+    changes and has them itself. Files that cannot be used are left out; of a frame all rows are used, or none: raises
+    Refused where one cannot be, and Guarded where the outcome looks broken. NaN is null where pandas hands it over so.
 
     >>> import polars as pl
     >>> tonight = pl.DataFrame({
@@ -188,14 +211,10 @@ def append(
     (1, 2)
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "rows", "progress")}
-    is_files = isinstance(rows, (str, os.PathLike, list, tuple))
-    paths = [rows] if isinstance(rows, (str, os.PathLike)) else list(rows) if is_files else []
+    files, frame = parted(rows)
     with watcher(progress) as watch:
-        files = [os.fspath(path) for path in paths]
-        done = _transect.append(_path(store), files, None if is_files else rows, _options(given), watch)
-    report = UpdateReport(json.loads(done))
-    if not is_files and report.skipped:
-        raise Refused(f"the frame {told(report.skipped[0])}")
+        done = _transect.append(path_of(store), files, frame, options_of(given), watch)
+    report = UpdateReport(parsed(done))
     return finish(report, "append")
 
 
@@ -222,8 +241,8 @@ def restore(
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "version", "progress")}
     with watcher(progress) as watch:
-        report = _transect.restore(_path(store), version, _options(given), watch)
-    return finish(UpdateReport(json.loads(report)), "restore")
+        report = _transect.restore(path_of(store), version, options_of(given), watch)
+    return finish(UpdateReport(parsed(report)), "restore")
 
 
 def transpose(
@@ -264,8 +283,8 @@ def transpose(
     given["dates"] = None if dates is None else [_spelt(one) for one in dates]
     opened = store if isinstance(store, Store) else open(store)
     with watcher(progress) as watch:
-        report = _transect.transpose(opened._raw, os.fspath(out), _options(given), watch)
-    return TransposeReport(json.loads(report))
+        report = _transect.transpose(opened._raw, os.fspath(out), options_of(given), watch)
+    return TransposeReport(parsed(report))
 
 
 def report(
@@ -308,7 +327,7 @@ def gc(
     [2]
     """
     given = {"keep": keep, "older_than": older_than, "live": live, "dry_run": dry_run, "wait": wait}
-    return CollectReport(json.loads(_transect.gc(_path(store), _options(given))))
+    return CollectReport(parsed(_transect.gc(path_of(store), options_of(given))))
 
 
 def synth(out: Path, *, preset: str = "barra", stocks: int = 300, dates: int = 500, seed: int = 1) -> SynthReport:
@@ -318,4 +337,4 @@ def synth(out: Path, *, preset: str = "barra", stocks: int = 300, dates: int = 5
     >>> report.files
     20
     """
-    return SynthReport(json.loads(_transect.synth(os.fspath(out), preset, stocks, dates, seed)))
+    return SynthReport(parsed(_transect.synth(os.fspath(out), preset, stocks, dates, seed)))

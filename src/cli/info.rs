@@ -111,7 +111,7 @@ fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
     let name = if is_one_of_many { format!("{}: ", source.name) } else { String::new() };
     match source.settings.get("source").and_then(|source| source.as_str()) {
         Some(directory) => lines.add("source", format!("{name}{directory}, {files}")),
-        None => lines.add("source", format!("{name}{files}")),
+        None => lines.add("source", format!("{name}no folder, its rows were appended")),
     }
     if is_one_of_many {
         let (rows, columns) = (output::counted(source.rows, "row", "rows"), listed(&source.columns));

@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatchReader;
 use arrow_schema::DataType;
 
+use super::add_rows::NewRows;
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{guard_skipped, nothing_to_store, source_entries};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
+use super::joining::{check_columns, options_of};
 use super::limit::Limit;
 use super::night::guard_codes_of;
+use super::parted::Rows;
 use super::revision::{Given, Revised, Revision};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
@@ -24,16 +28,13 @@ use super::update::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
-use crate::hint::listed;
 use crate::key::Date;
-use crate::panel::Column;
 use crate::progress::{Observer, Silent};
-use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{KeepChange, Opening, SourceContents, Store, StoreWriter};
+use crate::store::{KeepChange, Opening, SourceContents, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
 /// What becomes of rows of a new source whose key the panel lacks.
@@ -80,6 +81,7 @@ impl FromStr for Join {
 pub struct AddSource<'a> {
     store: PathBuf,
     directories: Vec<PathBuf>,
+    rows: Option<Rows<'a>>,
     name: Option<String>,
     options: SourceOptions,
     join: Join,
@@ -100,6 +102,7 @@ impl<'a> AddSource<'a> {
         AddSource {
             store: store.into(),
             directories: directories.into_iter().map(Into::into).collect(),
+            rows: None,
             name: None,
             options: SourceOptions::default(),
             join: Join::Outer,
@@ -113,6 +116,18 @@ impl<'a> AddSource<'a> {
             observer: &Silent,
             disk: Disk::default(),
         }
+    }
+
+    /// Adds a source `name` of rows that lie in memory, or are made while they are read, to the store at `store`. It has no
+    /// folder: an update leaves it alone, and [`Append::of_rows`](crate::Append::of_rows) brings it further rows. Where the
+    /// store has such a source of that name, the rows take the place of those that it has.
+    pub fn of_rows(
+        store: impl Into<PathBuf>,
+        name: impl Into<String>,
+        rows: impl RecordBatchReader + Send + 'a,
+    ) -> AddSource<'a> {
+        let none = AddSource::new(store, <[PathBuf; 0]>::default());
+        AddSource { rows: Some(Box::new(rows)), name: Some(name.into()), ..none }
     }
 
     /// The name of the one source; by default each has that of its directory.
@@ -207,24 +222,38 @@ impl<'a> AddSource<'a> {
     /// # Errors
     /// When there is no store, a name is taken, no file can be used, the store cannot be written, or the observer
     /// cancels; then the version that was live before stays live.
-    pub fn run(self) -> Result<UpdateReport> {
+    pub fn run(mut self) -> Result<UpdateReport> {
         let started = Instant::now();
         let stages = Stages::new(self.workers, self.memory, self.observer)?;
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &mut writer);
+        let rows = self.rows.take();
+        let result = self.write(&stages, &mut writer, rows);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
         if self.name.is_some() && self.directories.len() > 1 {
             let what = "one name cannot be that of several sources";
             return Err(Error::refused(what, "add them one by one, or leave the name to their directories"));
         }
         let mut steps = Steps::new(writer, self.dry_run, "source add")?;
+        if let (Some(rows), Some(name)) = (rows, &self.name) {
+            let rows = NewRows {
+                rows,
+                name,
+                options: &self.options,
+                joins_left: self.join == Join::Left,
+                keep: self.keep,
+                allowed: &self.allowed,
+                dry_run: self.dry_run,
+            };
+            let step = rows.add(stages, steps.writer())?;
+            steps.take(step);
+        }
         for directory in &self.directories {
             let name = self.name.clone().unwrap_or_else(|| directory_name(directory));
             steps.before(stages)?;
@@ -245,18 +274,7 @@ impl<'a> AddSource<'a> {
         let place = names.len();
         let before = &whole.of_source(place);
         let panel = before.schema()?;
-        let mut options = self.options.clone();
-        options.prefix = options.prefix.replace("{source}", name);
-        let key: Vec<String> = panel.key_names().map(str::to_owned).collect();
-        if options.key.is_empty() {
-            options.key = key;
-        } else if options.key != key {
-            let why = match key[..] {
-                [] => "the rows of the store are known by date and code alone".to_owned(),
-                _ => format!("the key of the store is {}", listed(&key)),
-            };
-            return Err(Error::invalid(Setting::Key(Vec::new()), why, [Remedy::Do("leave it out".to_owned())]));
-        }
+        let options = options_of(&self.options, panel, name)?;
         let (workers, observer) = (&stages.workers, self.observer);
         let known = Known { files: &HashMap::new(), goes: &|_| false, trust: Trust::Nothing };
         let mut scan = scan(directory, &options, &known, workers, observer)?;
@@ -280,7 +298,7 @@ impl<'a> AddSource<'a> {
             has_value: &|name| has_value_in_store(whole, name),
         };
         let mut survey = survey_again(directory, &mut scan, &prior, &options, workers, observer)?;
-        self.check_columns(whole, &survey.columns[panel.columns.len()..], name)?;
+        check_columns(whole, &survey.columns[panel.columns.len()..], name)?;
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);
@@ -289,7 +307,7 @@ impl<'a> AddSource<'a> {
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
         let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
-        guard_codes_of(whole, found, &mut guards)?;
+        guard_codes_of(whole, "the folder", found, &mut guards)?;
         let files = source_entries(&survey, &gathered);
         guard_skipped(&files, self.max_skipped, &mut guards);
         let spilled = spill.map()?;
@@ -317,31 +335,6 @@ impl<'a> AddSource<'a> {
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
-    }
-
-    /// Refuses columns that the panel has already, and a source that brings none.
-    fn check_columns(&self, whole: &Store, columns: &[Column], name: &str) -> Result<()> {
-        let panel = whole.schema()?;
-        if columns.is_empty() {
-            let what = format!("the source {name:?} has no column beside date, code and key");
-            return Err(Error::refused(what, "append its rows, if they are what it is for"));
-        }
-        let is_taken = |column: &&Column| {
-            panel.index_of(&column.name).is_some() || column.name == panel.code.name || column.name == panel.date_name
-        };
-        let taken: Vec<&str> = columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect();
-        let Some(first) = taken.first() else { return Ok(()) };
-        let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
-        let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
-        let renamed = Setting::Rename(vec![format!("{first}={name}_{first}")]);
-        Err(Error::refused_unless(
-            what,
-            [
-                Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"),
-                Remedy::set(renamed, "gives one another name"),
-                Remedy::set(Setting::Exclude(taken.iter().map(|&name| name.to_owned()).collect()), "leaves them out"),
-            ],
-        ))
     }
 }
 

@@ -1,45 +1,33 @@
 //! Runs an append: rows of per-date files come beside the store's, or take their place.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use arrow_select::concat::concat_batches;
+use arrow_array::RecordBatchReader;
 
-use super::appended::Appended;
-use super::assemble::{Assembly, Target, assemble};
-use super::build_report::known_file;
-use super::codes::Codes;
-use super::guard::{Guard, Guards};
+use super::dated::{DatedChange, Others};
+use super::guard::Guard;
 use super::limit::Limit;
-use super::night::{guard_nulls, guard_pruned};
-use super::revision::{Given, Revised, Revision};
-use super::seal::Sealer;
-use super::settings::{Settings, store_settings};
+use super::parted::{Parted, Rows};
+use super::sections::{Sections, gather};
+use super::settings::Settings;
 use super::stages::Stages;
 use super::steps::{Step, Steps};
-use super::texts::Texts;
 use super::update_report::UpdateReport;
-use crate::codec::{DictionaryBuilder, Lane};
-use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
-use crate::format::FileStatus;
 use crate::hint::listed;
-use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::progress::{Observer, Silent};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
-use crate::shuffle::{Block, Frame, Gathering, Inputs, Spill};
+use crate::shuffle::Spill;
 use crate::skipped::Skipped;
-use crate::source::{
-    Allowance, KnownFile, SectionFile, SourceOptions, check_machine, read_section, split_by_date, take_section,
-};
+use crate::source::{Allowance, FrameSchema, SourceOptions, check_machine, read_section};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{FileEntry, KeepChange, Opening, SourceContents, StoreWriter};
+use crate::store::{KeepChange, Opening, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
@@ -58,7 +46,7 @@ use crate::workers::DEFAULT_MEMORY;
 pub struct Append<'a> {
     store: PathBuf,
     files: Vec<PathBuf>,
-    rows: Vec<RecordBatch>,
+    rows: Option<Rows<'a>>,
     memory: u64,
     workers: Option<usize>,
     source: Option<String>,
@@ -73,22 +61,13 @@ pub struct Append<'a> {
     disk: Disk,
 }
 
-/// What was read of one file.
-struct Section {
-    date: Date,
-    /// One, unless the file has no rows.
-    blocks: Vec<Block>,
-    /// For each row, the number of its code.
-    codes: Vec<u32>,
-}
-
 impl<'a> Append<'a> {
     /// An append of `files` to the store at `store`, with the defaults of the command line.
     pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, files: impl IntoIterator<Item = P>) -> Append<'a> {
         Append {
             store: store.into(),
             files: files.into_iter().map(Into::into).collect(),
-            rows: Vec::new(),
+            rows: None,
             memory: DEFAULT_MEMORY,
             workers: None,
             source: None,
@@ -104,11 +83,11 @@ impl<'a> Append<'a> {
         }
     }
 
-    /// Rows that lie in memory, beside the files: of any dates, which a date column tells, as a file of each would have
-    /// them.
-    pub fn rows(mut self, batches: impl IntoIterator<Item = RecordBatch>) -> Self {
-        self.rows.extend(batches);
-        self
+    /// An append of rows that lie in memory, or are made while they are read, to the store at `store`: of any dates, which a
+    /// date column tells. They are read once, and as many of them are held as the memory allows; those of one date must
+    /// fit a quarter of it. All of them are used, or none.
+    pub fn of_rows(store: impl Into<PathBuf>, rows: impl RecordBatchReader + Send + 'a) -> Append<'a> {
+        Append { rows: Some(Box::new(rows)), ..Append::new(store, <[PathBuf; 0]>::default()) }
     }
 
     /// The source whose rows these are; needed where the store has several.
@@ -198,39 +177,27 @@ impl<'a> Append<'a> {
     /// # Errors
     /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
     /// before stays live.
-    pub fn run(self) -> Result<UpdateReport> {
+    pub fn run(mut self) -> Result<UpdateReport> {
         let started = Instant::now();
         let stages = Stages::new(self.workers, self.memory, self.observer)?;
         let opening = if self.dry_run { Opening::Look } else { Opening::Change };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &mut writer);
+        let rows = self.rows.take();
+        let result = self.write(&stages, &mut writer, rows);
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// The files, and the rows in memory date by date.
-    fn given(&self, options: &SourceOptions) -> Vec<Rows<'_>> {
-        let mut given: Vec<Rows<'_>> = self.files.iter().map(|path| Rows::File(path)).collect();
-        let Some(first) = self.rows.first() else { return given };
-        // A stream has its rows in pieces, which may part a date.
-        let joined = concat_batches(&first.schema(), &self.rows).map_err(Reason::undecodable);
-        match joined.and_then(|batch| split_by_date(&batch, options)) {
-            Ok(dates) => given.extend(dates.into_iter().map(Rows::Here)),
-            Err(reason) => given.push(Rows::Refused(reason)),
-        }
-        given
-    }
-
-    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+    fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
         let mut steps = Steps::new(writer, self.dry_run, "append")?;
-        let step = self.append(stages, steps.writer())?;
+        let step = self.append(stages, steps.writer(), rows)?;
         steps.take(step);
         steps.finish(stages)
     }
 
-    fn append(&self, stages: &Stages, writer: &StoreWriter) -> Result<Step> {
+    fn append(&self, stages: &Stages, writer: &StoreWriter, rows: Option<Rows>) -> Result<Step> {
         let whole = writer.live()?;
         let names = whole.source_names()?;
         let place = match &self.source {
@@ -241,180 +208,78 @@ impl<'a> Append<'a> {
                 return Err(Error::refused(what, "say whose rows these are"));
             }
         };
-        let target = Target { before: Some(whole), place, name: "" };
-        let before = &whole.of_source(target.place);
+        let before = &whole.of_source(place);
         let settings = Settings::of(before)?;
         let mut options = settings.options.clone();
         options.exclude.extend_from_slice(&self.exclude);
-        let panel = before.schema()?.clone();
+        let mut panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
-        let codes = Codes::new(stages.workers.memory());
-        let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
-        let texts = Texts::new(&panel.columns, stages.workers.memory(), false);
-        let given = self.given(&options);
-        stages.observer.begin("read", "files", given.len() as u64);
-        let read = stages.workers.try_map(given.len(), |at| {
-            if stages.observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let section = match &given[at] {
-                Rows::File(path) => read_section(path, &options, &panel, &allowance),
-                Rows::Here(batch) => take_section(batch, &options, &panel, &allowance),
-                Rows::Refused(reason) => Err(reason.clone()),
-            };
-            let read = match (section, &given[at]) {
-                (Ok(file), _) => Ok(Section::new(file, &codes, &panel, &spill, &texts)?),
-                (Err(reason), Rows::File(path)) => {
-                    check_machine(path)?;
-                    Err(reason)
-                }
-                (Err(reason), _) => Err(reason),
-            };
-            stages.observer.advance(1);
-            Ok(read)
-        })?;
-        stages.observer.end();
-
         let keep = self.keep.of(before.kept());
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.dry_run;
-        let mut appended: BTreeMap<Date, Section> = BTreeMap::new();
-        for (rows, read) in given.iter().zip(read) {
+        let sections = match rows {
+            None => self.sections_of_files(stages, &options, &panel, &spill, &mut report)?,
+            Some(rows) => {
+                let schema = rows.schema();
+                let frame = FrameSchema::joining(&schema, &options, &panel)?;
+                panel = frame.typed(panel);
+                let parted = Parted::read(stages, writer, rows, &frame)?;
+                parted.sections(stages, frame.options(), &panel, &spill)?
+            }
+        };
+        if sections.dates.is_empty() && keep == before.kept() {
+            return Ok(Step { report, snapshot: None });
+        }
+        let change = DatedChange {
+            whole,
+            place,
+            name: "",
+            panel,
+            settings,
+            others: if self.replace { Others::GoOnTheseDates } else { Others::Stay },
+            joins_left: false,
+            max_restated: self.max_restated,
+            keep,
+            allowed: &self.allowed,
+            dry_run: self.dry_run,
+            command: "append",
+        };
+        change.make(stages, writer, (sections, spill), report)
+    }
+
+    /// The sections of the files; those that cannot be used are told of in `report`.
+    fn sections_of_files(
+        &self,
+        stages: &Stages,
+        options: &SourceOptions,
+        panel: &PanelSchema,
+        spill: &Spill,
+        report: &mut UpdateReport,
+    ) -> Result<Sections> {
+        let read = |path: &PathBuf, allowance: &Arc<Allowance>| {
+            let section = read_section(path, options, panel, allowance);
+            if section.is_err() {
+                check_machine(path)?;
+            }
+            Ok(section)
+        };
+        let (read, codes) = gather(stages, (&self.files, "files"), panel, spill, read)?;
+        let (mut sections, mut dates) = (Vec::new(), HashSet::new());
+        for (path, read) in self.files.iter().zip(read) {
             let refused = match read {
-                Ok(file) if appended.contains_key(&file.date) => {
-                    Reason::new(Kind::OtherDate, format!("is a second file of {}", file.date))
+                Ok(section) if !dates.insert(section.date) => {
+                    Reason::new(Kind::OtherDate, format!("is a second file of {}", section.date))
                         .or(Remedy::Do("name one of the two".to_owned()))
                 }
-                Ok(file) => {
-                    appended.insert(file.date, file);
+                Ok(section) => {
+                    sections.push(section);
                     continue;
                 }
                 Err(reason) => reason,
             };
-            report.skipped.push(Skipped { path: rows.to_string(), reason: refused });
+            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
         }
-        report.read_files = appended.len() as u64;
-        if appended.is_empty() && keep == before.kept() {
-            return Ok(Step { report, snapshot: None });
-        }
-
-        // A row's input is its code.
-        let dates: Vec<Date> = appended.keys().copied().collect();
-        let mut blocks = Vec::with_capacity(appended.len());
-        for file in appended.into_values() {
-            codes.keep(&file.codes);
-            blocks.extend(file.blocks);
-        }
-        let codes = codes.into_kept();
-        let inputs: Vec<Option<&str>> = codes.iter().map(Option::as_deref).collect();
-        let key = panel.key.clone();
-        let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &blocks, writer, keep, target)?;
-
-        // Of these dates all stocks are read again; what a file lacks goes only if it is to replace the date.
-        let unread = if self.replace { Unread::Goes } else { Unread::Stays };
-        let rule = Rule { appended_stands_since: u64::MAX, unread };
-        let mut reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
-        if self.replace {
-            reread.extend(before.stocks()?.into_iter().map(|code| (code, rule)));
-        }
-        let given = Given::ByDate { version: writer.version(), replaces: self.replace };
-        let spilled = spill.map()?;
-        let gathering = Gathering { blocks: &blocks, spill: &spilled, stocks, codes };
-        let sealer = Sealer { gathering, columns };
-        let (place, appended) = (target.place, &settings.appended);
-        let (joins_left, scratch) = (false, stages.scratch(writer));
-        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
-        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
-        let changes = revision.compare(stages)?;
-        report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
-        let mut guards = Guards::new(&self.allowed);
-        guard_nulls(before, &changes, &mut guards)?;
-        guard_pruned(&changes, changes.rows_before, &mut guards);
-        report.judge(self.max_restated, before.row_count(), guards);
-        let is_news = report.changes_anything() || keep != before.kept();
-        report.refuse_empty()?;
-        if is_news && !report.is_stopped() && !self.dry_run {
-            let mut appended = settings.appended.clone();
-            let files = before.files()?;
-            let is_given = |unit: &str| match settings.options.period_of(unit) {
-                None => reread.contains_key(unit),
-                Some(period) => revision.dates.iter().any(|date| period.has(*date)),
-            };
-            note_files(&mut appended, (&settings, &files), writer.version(), stages, is_given)?;
-            appended.follow(changes.appended.iter().cloned());
-            snapshot.settings = store_settings("append")?;
-            let settings = Settings { appended, ..Settings::of(before)? }.encode()?;
-            let contents = SourceContents { settings, files, ..SourceContents::default() };
-            revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
-            return Ok(Step { report, snapshot: Some(snapshot) });
-        }
-        Ok(Step { report, snapshot: None })
-    }
-}
-
-/// Rows of one date, before they are read.
-enum Rows<'a> {
-    File(&'a Path),
-    Here(RecordBatch),
-    /// Rows whose dates cannot be told apart.
-    Refused(Reason),
-}
-
-impl fmt::Display for Rows<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rows::File(path) => write!(f, "{}", path.display()),
-            _ => f.write_str("rows in memory"),
-        }
-    }
-}
-
-/// Notes what the files of units that are given are now, where they are not as the store remembers them.
-fn note_files(
-    appended: &mut Appended,
-    (settings, files): (&Settings, &[FileEntry]),
-    version: u64,
-    stages: &Stages,
-    is_given: impl Fn(&str) -> bool,
-) -> Result<()> {
-    let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
-    let unit_of = |entry: &FileEntry| settings.options.unit_of(entry.path.as_ref());
-    let given = with_rows.filter(|entry| unit_of(entry).is_some_and(|unit| is_given(&unit)));
-    let files: Vec<(&str, KnownFile)> =
-        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
-    stages.observer.begin("look", "files", files.len() as u64);
-    let found = stages.workers.try_map(files.len(), |at| {
-        if stages.observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        let (path, known) = files[at];
-        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(&settings.source).join(path))?;
-        stages.observer.advance(1);
-        Ok(now)
-    })?;
-    stages.observer.end();
-    for ((path, known), now) in files.into_iter().zip(found) {
-        if let Some(now) = now {
-            appended.note_file(path, known, now, version);
-        }
-    }
-    Ok(())
-}
-
-impl Section {
-    /// Spills the rows of `file` as a block of one date; its codes get numbers among `codes`.
-    fn new(file: SectionFile, codes: &Codes, panel: &PanelSchema, spill: &Spill, texts: &Texts) -> Result<Section> {
-        // One series whose rows all have the same date: they stay in the order of their codes.
-        let numbers = codes.numbers(file.codes.iter().map(String::as_str))?;
-        let frame = Frame::new(vec![(Inputs::Each(numbers.clone()), vec![file.date; file.codes.len()])]);
-        let mut columns = Vec::with_capacity(panel.columns.len());
-        for (array, column) in file.columns.into_iter().zip(&panel.columns) {
-            let mut dictionary = DictionaryBuilder::default();
-            let lane = Lane::of_rows(&array, &mut dictionary)?;
-            columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
-        }
-        let blocks = texts.counted(frame.finish(columns, spill)?)?;
-        Ok(Section { date: file.date, blocks, codes: numbers })
+        report.read_files = sections.len() as u64;
+        Ok(Sections::new(sections, codes))
     }
 }

@@ -1,11 +1,11 @@
 //! Runs a build: survey, gather, seal, publish.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
+use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
@@ -13,23 +13,16 @@ use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::sparse::guard_sparse;
 use super::spelling::date_form;
-use super::stages::{PlannedBatch, SegmentPlace, Stages};
-use crate::compare::within;
+use super::stages::Stages;
 use crate::error::{Error, Result};
-use crate::format::{BatchRecord, PartRecord, PieceRecord};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::shuffle::{self, Gathering};
 use crate::source::{SourceOptions, Survey, survey};
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{
-    Keep, KeepChange, Opening, SnapshotPiece, SnapshotTables, SourceContents, Store, StoreWriter, VersionEntry,
-};
+use crate::store::{KeepChange, Opening, SnapshotTables, SourceContents, Store, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
-
-/// Versions a store keeps, unless told otherwise.
-const DEFAULT_KEEP: Keep = Keep { versions: 7, age: Duration::ZERO };
 
 /// Builds a store from per-stock Parquet files.
 ///
@@ -166,29 +159,9 @@ impl<'a> Build<'a> {
         let mut survey = survey(&self.source, &self.options, &stages.workers, self.observer)?;
         let opening = if self.force { Opening::Replace } else { Opening::Create };
         let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
+        let writer = wait(self.wait, self.observer, begin)?;
         let result = self.write(&stages, &mut survey, &writer);
-        let mut report = match result {
-            Ok(report) => report,
-            Err(why) => {
-                // Of a disk that fails no more is asked than to take away what is half-written.
-                let disk_fails = why.path().is_some_and(|path| path.starts_with(&self.store));
-                // It says more than an error about the leftovers of the build.
-                let _ = if disk_fails { writer.clear_unpublished() } else { writer.give_up() };
-                return Err(why);
-            }
-        };
-        if !report.published {
-            writer.give_up()?;
-            report.seconds = started.elapsed().as_secs_f64();
-            return Ok(report);
-        }
-        // The new version is live: what is left of old ones is no failure of this build, and the next one tries again.
-        if let Err(why) = writer.collect(Keep::ONE) {
-            report.notes.push(format!("files of earlier versions could not be removed: {why}"));
-        }
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        ended(result, writer, &self.store, started)
     }
 
     fn write(&self, stages: &Stages, survey: &mut Survey, writer: &StoreWriter) -> Result<BuildReport> {
@@ -222,21 +195,7 @@ impl<'a> Build<'a> {
                 return Ok((Vec::new(), Vec::new(), sections));
             }
             let sealer = Sealer { gathering, columns };
-            let pieces = sealer.gathering.pieces(&sections);
-            let batches = pieces.into_iter().map(|(date, place, rows)| PlannedBatch {
-                date,
-                row_count: rows.len() as u32,
-                of: (place, rows),
-            });
-            let batches: Vec<PlannedBatch<(u32, Range<usize>)>> = batches.collect();
-            let all: Vec<usize> = (0..sealer.columns.len()).collect();
-            let mut to = SegmentPlace { writer, next: 0, syncs };
-            let sealed =
-                stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch, room| {
-                    let runs = within(&walk.runs(batch.date), batch.of.1.clone());
-                    sealer.batch(batch.date, &runs, None, &all, room)
-                })?;
-            let batches = batches.into_iter().map(|batch| (batch.date, batch.of.0)).collect();
+            let (sealed, batches) = seal_all(stages, writer, &sealer, &sections, syncs)?;
             Ok((sealed, batches, sections))
         })?;
         let dates = sections.iter().map(|&(date, _)| date);
@@ -250,30 +209,10 @@ impl<'a> Build<'a> {
             });
         }
         let mut contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-        let records = contents.segments.add_sealed(sealed, &mut snapshot.chunks);
-        let changed = writer.version();
-        for ((date, place), values) in batches.into_iter().zip(records) {
-            let (days, present) = (date.days(), BatchRecord::NONE);
-            contents.parts.push(PartRecord { date: days, piece: place, changed, values, present });
-            let record = PieceRecord { keys: BatchRecord::NONE, number: place, row_count: values.row_count };
-            snapshot.pieces.push(SnapshotPiece { date, place, changed, record });
-        }
+        add_sealed((sealed, batches), &mut contents, &mut snapshot, writer);
         let files = contents.files.clone();
         snapshot.sources[0].tables = SnapshotTables::New(contents);
-        // What stood before may be too damaged to say what it was.
-        snapshot.history = writer.history().unwrap_or_default();
-        snapshot.history.push(VersionEntry {
-            version: writer.version(),
-            commit: writer.commit(),
-            created_ns: writer.now(),
-            command: "build".to_owned(),
-            rows: snapshot.row_count(),
-            dates: sections.len() as u64,
-            added: snapshot.row_count(),
-            restated: 0,
-            removed: writer.before().map_or(0, Store::row_count),
-            dirty_dates: sections.len() as u64,
-        });
+        snapshot.history = begun(writer, "build", &snapshot, sections.len() as u64);
         if self.observer.cancelled() {
             return Err(Error::Cancelled);
         }

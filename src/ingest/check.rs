@@ -121,16 +121,25 @@ fn compare_in_batches(
 /// The place of the source whose files lie in `directory`; the only one, wherever they were.
 fn source_of(store: &Store, directory: &Path) -> Result<usize> {
     let names = store.source_names()?;
-    if names.len() == 1 {
-        return Ok(0);
-    }
     let wanted = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let (mut known, mut without) = (Vec::new(), Vec::new());
     for place in 0..names.len() {
-        if Path::new(&Settings::of(&store.of_source(place))?.source) == wanted {
-            return Ok(place);
+        match Settings::of(&store.of_source(place))?.source {
+            Some(own) if names.len() == 1 || Path::new(&own) == wanted => return Ok(place),
+            Some(_) => known.push(names[place]),
+            None => without.push(names[place]),
         }
     }
-    let what = format!("{} is the directory of none of the sources {}", directory.display(), listed(&names));
+    let (have, rows) = if without.len() == 1 { ("has", "its rows") } else { ("have", "their rows") };
+    let no_folder = format!("{} {have} no folder: {rows} are those that were appended", listed(&without));
+    if known.is_empty() {
+        let way_out = "verify the store without a folder, which compares its checksums";
+        return Err(Error::refused(no_folder, way_out));
+    }
+    let mut what = format!("{} is the directory of none of the sources {}", directory.display(), listed(&known));
+    if !without.is_empty() {
+        what += &format!(", and {no_folder}");
+    }
     Err(Error::refused(what, "name the directory that one of them was read from"))
 }
 

@@ -1,6 +1,7 @@
 //! Source to store: reads series by blocks of stocks, gathers them by date, and publishes the result as a version.
 
 mod add;
+mod add_rows;
 mod append;
 mod appended;
 mod assemble;
@@ -15,13 +16,17 @@ mod check_tasks;
 mod check_units;
 mod codes;
 mod comparison;
+mod dated;
 mod drop;
+mod first;
 mod guard;
 mod intake;
+mod joining;
 mod limit;
 mod merge;
 mod merged;
 mod night;
+mod parted;
 mod plan;
 mod replan;
 mod rereads;
@@ -29,6 +34,7 @@ mod reseal;
 mod restore;
 mod revision;
 mod seal;
+mod sections;
 mod settings;
 mod sparse;
 mod spelling;
@@ -37,6 +43,7 @@ mod steps;
 mod texts;
 mod update;
 mod update_report;
+mod write;
 
 pub use add::{AddSource, Join};
 pub use append::Append;
@@ -51,3 +58,4 @@ pub use limit::Limit;
 pub use restore::Restore;
 pub use update::Update;
 pub use update_report::{FilledColumn, RestatedColumn, UpdateReport};
+pub use write::Write;

@@ -65,7 +65,7 @@ impl<'a> Night<'a> {
         let is_gone = |entry: &&&FileEntry| scan.missing.binary_search(&entry.path).is_ok();
         let stays = self.known.iter().filter(|entry| !is_gone(entry)).filter_map(|entry| entry.code.as_deref());
         let read = scan.changed.iter().map(|(code, _)| code.as_str());
-        guard_few(&known, &stays.chain(read).collect(), guards);
+        guard_few(&known, "the folder", &stays.chain(read).collect(), guards);
     }
 }
 
@@ -75,10 +75,11 @@ impl<'a> Night<'a> {
 /// When the store is damaged.
 pub(super) fn guard_codes_of<'c>(
     whole: &'c Store,
+    place: &str,
     found: impl Iterator<Item = &'c str>,
     guards: &mut Guards,
 ) -> Result<()> {
-    guard_few(&whole.stocks()?.into_iter().collect(), &found.collect(), guards);
+    guard_few(&whole.stocks()?.into_iter().collect(), place, &found.collect(), guards);
     Ok(())
 }
 
@@ -100,12 +101,12 @@ pub(super) fn guard_codes_read(before: &Store, read: &[Option<&str>], guards: &m
     Ok(())
 }
 
-fn guard_few(known: &HashSet<&str>, found: &HashSet<&str>, guards: &mut Guards) {
+fn guard_few(known: &HashSet<&str>, place: &str, found: &HashSet<&str>, guards: &mut Guards) {
     let (count, all) = (known.intersection(found).count() as u64, known.len() as u64);
     if count * 2 >= all {
         return;
     }
-    let mut what = format!("{count} of {all} known codes are in the folder; known are {}", some(known, found));
+    let mut what = format!("{count} of {all} known codes are in {place}; known are {}", some(known, found));
     let news = some(found, known);
     if !news.is_empty() {
         what += &format!(", and there are {news}");

@@ -27,8 +27,9 @@ pub(super) fn store_settings(command: &str) -> Result<String> {
 /// The settings table of a source, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Settings {
-    /// The directory of its files, absolute.
-    pub(super) source: String,
+    /// The directory of its files, absolute; `None` where it has none, and all its rows were appended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
     /// How the input was found and read.
     pub(super) options: SourceOptions,
     /// The rows that appends brought.
@@ -49,8 +50,13 @@ impl Settings {
     /// The settings of a source of the files in `source`.
     pub(super) fn new(source: &Path, options: &SourceOptions) -> Settings {
         let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+        Settings { source: Some(source.display().to_string()), ..Settings::without_folder(options) }
+    }
+
+    /// The settings of a source that has no files: its rows are appended.
+    pub(super) fn without_folder(options: &SourceOptions) -> Settings {
         Settings {
-            source: source.display().to_string(),
+            source: None,
             options: options.clone(),
             appended: Appended::default(),
             missing: BTreeSet::new(),

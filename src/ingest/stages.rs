@@ -101,7 +101,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Bytes that what one worker reads or puts together at once may take.
-    fn share(&self) -> usize {
+    pub(super) fn share(&self) -> usize {
         self.workers.memory() as usize / 8 / self.workers.count()
     }
 

@@ -34,7 +34,7 @@ use crate::source::{
 };
 use crate::storage::Disk;
 use crate::storage::wait;
-use crate::store::{FileEntry, KeepChange, Opening, SourceContents, Store, StoreWriter};
+use crate::store::{FileEntry, KeepChange, Opening, Snapshot, SourceContents, Store, StoreWriter};
 use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// Brings a store up to date with the files it was built from.
@@ -241,13 +241,33 @@ impl<'a> Update<'a> {
         Ok(places)
     }
 
+    /// Leaves the source at `place` as it is: it has no files.
+    fn leave(&self, writer: &StoreWriter, place: usize) -> Result<Step> {
+        let whole = writer.live()?;
+        let keep = self.keep.of(whole.kept());
+        let mut report = UpdateReport::of(whole, keep);
+        report.dry_run = self.dry_run;
+        if let Some(name) = whole.source_names()?.get(place).filter(|name| self.sources.iter().any(|one| one == *name))
+        {
+            report.notes.push(format!("the source {name:?} has no folder: its rows are those that were appended"));
+        }
+        if keep == whole.kept() || self.dry_run {
+            return Ok(Step { report, snapshot: None });
+        }
+        let settings = store_settings("update")?;
+        let snapshot = Snapshot { keep, settings, ..whole.snapshot(writer.version(), writer.commit())? };
+        Ok(Step { report, snapshot: Some(snapshot) })
+    }
+
     /// Updates the source at `place`.
     fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize) -> Result<Step> {
         let whole = writer.live()?;
         let target = Target { before: Some(whole), place, name: "" };
         let before = &whole.of_source(target.place);
         let settings = Settings::of(before)?;
-        let source = self.source.clone().unwrap_or_else(|| settings.source.clone().into());
+        let Some(source) = self.source.clone().or_else(|| settings.source.clone().map(PathBuf::from)) else {
+            return self.leave(writer, place);
+        };
         let sources = before.files()?;
         let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();

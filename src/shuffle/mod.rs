@@ -10,4 +10,4 @@ pub(crate) use block::Block;
 pub(crate) use builder::BlockBuilder;
 pub(crate) use gather::{Frame, Inputs};
 pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, sections};
-pub(crate) use spill::Spill;
+pub(crate) use spill::{Extent, Shelf, Spill, SpillMap};

@@ -1,7 +1,7 @@
 //! Reads one per-date file, of the shape that a transpose writes: its date, its codes, and its columns in the types of
 //! a panel that is there already.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
-use arrow_select::take::{take, take_record_batch};
+use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
@@ -31,6 +31,7 @@ use super::parquet::settle::settle_instants;
 use super::types::shown_type;
 use super::weight::written_out;
 use crate::compare::KeyOrder;
+use crate::error::Error;
 use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema, show};
@@ -93,7 +94,7 @@ pub fn read_section(
 
 /// How a file of the shape of an output is read, whatever the files of the store's source are like: its date is that of
 /// the output's column, and a column that the output has beside it is no date.
-fn section_options(options: &SourceOptions, panel: &PanelSchema) -> SourceOptions {
+pub(super) fn section_options(options: &SourceOptions, panel: &PanelSchema) -> SourceOptions {
     let mut date_columns = options.date_columns.clone();
     if options.date_name.is_some() || !date_columns.is_empty() {
         date_columns.retain(|name| *name != panel.date_name && panel.index_of(name).is_none());
@@ -133,11 +134,11 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
     let schema = reader.schema();
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
     let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
-    Ok((roles(&batch, options)?, columns_of(&batch)))
+    Ok((roles(&schema, options)?, columns_of(&batch)))
 }
 
-/// Which columns of a batch are code, date and values.
-fn roles(batch: &RecordBatch, options: &SourceOptions) -> Result<Arc<FileSchema>, Reason> {
+/// Which columns are code, date and values.
+pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Result<Arc<FileSchema>, Reason> {
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),
         leaf,
@@ -150,7 +151,7 @@ fn roles(batch: &RecordBatch, options: &SourceOptions) -> Result<Arc<FileSchema>
         may_round: false,
         loss: None,
     };
-    let columns = batch.schema().fields().iter().enumerate().map(column).collect();
+    let columns = schema.fields().iter().enumerate().map(column).collect();
     let leaves = Leaves::new(Vec::new(), 0).map_err(Reason::undecodable)?;
     Ok(Arc::new(cast_parts(Arc::new(leaves), columns, options)))
 }
@@ -159,37 +160,25 @@ fn columns_of(batch: &RecordBatch) -> Columns {
     batch.columns().iter().cloned().enumerate().collect()
 }
 
-/// The rows of `batch`, apart for each of its dates, dates ascending; rows that lie in memory already.
+/// As [`read_section`], of the rows that `batch` gives, which take so many bytes; the date comes from the date column. The
+/// inner error is the reason why they cannot be used.
 ///
 /// # Errors
-/// The reason why its dates cannot be read.
-pub fn split_by_date(batch: &RecordBatch, options: &SourceOptions) -> Result<Vec<RecordBatch>, Reason> {
-    let schema = roles(batch, options)?;
-    let Ok(date) = &schema.date else { return Ok(vec![batch.clone()]) };
-    let days = days_of(date, &columns_of(batch), options)?;
-    let mut rows: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
-    for (row, &day) in days.iter().enumerate() {
-        rows.entry(day).or_default().push(row as u32);
-    }
-    if rows.len() == 1 {
-        return Ok(vec![batch.clone()]);
-    }
-    let chosen = rows.into_values().map(|rows| take_record_batch(batch, &UInt32Array::from(rows)));
-    chosen.collect::<Result<_, _>>().map_err(Reason::undecodable)
-}
-
-/// As [`read_section`], of rows that lie in memory already; the date comes from the date column.
-///
-/// # Errors
-/// The reason why they cannot be used.
-pub fn take_section(
-    batch: &RecordBatch,
+/// Those of `batch`.
+pub fn take_frame(
+    (bytes, batch): (u64, impl FnOnce() -> Result<RecordBatch, Error>),
     options: &SourceOptions,
     panel: &PanelSchema,
     allowance: &Arc<Allowance>,
-) -> Result<SectionFile, Reason> {
-    let schema = roles(batch, options)?;
-    guarded(|| section(Path::new(""), &schema, columns_of(batch), options, panel, Meter::new(allowance)))
+) -> Result<Result<SectionFile, Reason>, Error> {
+    let meter = Meter::new(allowance);
+    if let Err(reason) = hold(&meter, "with its rows put together, it", bytes, bytes) {
+        return Ok(Err(reason));
+    }
+    let batch = batch()?;
+    let taken = roles(&batch.schema(), options)
+        .and_then(|schema| guarded(|| section(Path::new(""), &schema, columns_of(&batch), options, panel, meter)));
+    Ok(taken)
 }
 
 /// The day of each row.

@@ -174,8 +174,17 @@ impl Look<'_> {
 
 /// The column that holds the codes of files by date, by its name; the likeliest, where several have such a name.
 fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> {
-    let Some(first) = files.first() else { return Ok(CODE_NAME.to_owned()) };
-    let columns = &first.footer.schema.columns;
+    match files.first() {
+        Some(first) => usual_codes(options, &first.footer.schema.columns, &first.path.display().to_string()),
+        None => Ok(CODE_NAME.to_owned()),
+    }
+}
+
+/// The column of codes among `columns`, which are those of `whose`, by its name.
+///
+/// # Errors
+/// Where none has a usual one.
+pub(super) fn usual_codes(options: &SourceOptions, columns: &[FileColumn], whose: &str) -> Result<String> {
     let is_free = |name: &str| !options.excludes(name) && !options.key.iter().any(|key| key == name);
     // Of numbers the reason of each file says how they are read as codes.
     let holds = |column: &&FileColumn, numbers: bool| {
@@ -193,8 +202,7 @@ fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> 
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let what = format!(
-        "no column of {} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
-        first.path.display(),
+        "no column of {whose} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
         listed(&names)
     );
     Err(Error::refused_unless(what, [Remedy::set(Setting::CodeColumn, "says which one holds them")]))
@@ -207,7 +215,7 @@ pub(super) fn has_free_date_name(options: &SourceOptions, schemas: &[&FileSchema
 }
 
 /// A name for the date beside a date column that stays: one that no column has.
-fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
+pub(super) fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
     let is_free = |name: &&str| {
         options.code_column.as_deref() != Some(*name) && schemas.iter().all(|schema| !schema.has_value(name))
     };

@@ -14,9 +14,7 @@ use transect::sink::Format;
 use transect::{Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
 
 use super::model::{Files, days};
-use super::panels::{
-    Place, assert_no_leftovers, assert_whole, batch, named, read_parquet, sections, small_panel, write_parquet,
-};
+use super::panels::{Place, assert_no_leftovers, assert_whole, batch, named, sections, small_panel, write_parquet};
 use super::updates::rows_of;
 
 fn append(place: &Place, files: &[PathBuf]) -> UpdateReport {
@@ -374,28 +372,4 @@ fn an_append_keeps_to_the_limit_on_restatements() {
     write_parquet(&new, &section(&["A", "B"], &[11.0, 12.0]));
     let report = Append::new(place.store(), [&path, &new]).max_restated(Limit::Count(0)).run().unwrap();
     assert_eq!((report.added, report.restated, report.published), (2, 0, true));
-}
-
-/// Whoever made tonight's rows has them in memory; a file in between would be one more thing that can go wrong.
-#[test]
-fn rows_in_memory_of_several_dates_are_appended_as_a_file_of_each_date_is() {
-    let (other, files, rows) = (Place::new(), Place::new(), Place::new());
-    for (place, salt) in [(&other, 1), (&files, 0), (&rows, 0)] {
-        small_panel(place, salt);
-        place.build();
-    }
-    let out = other.path("out");
-    Transpose::new(&Store::open(other.store()).unwrap(), &out).run().unwrap();
-    let paths = outputs(&out);
-    let expected = append(&files, &paths);
-    let batches = paths.iter().rev().map(|path| read_parquet(path));
-    let report = Append::new(rows.store(), [""; 0]).rows(batches).run().unwrap();
-    assert_eq!((report.restated, report.added, report.skipped.len()), (expected.restated, expected.added, 0));
-    assert!(report.restated > 0);
-    let [by_file, by_rows] = [&files, &rows].map(|place| sections(&Store::open(place.store()).unwrap()));
-    assert_eq!(by_rows, by_file);
-    let no_code = read_parquet(&paths[0]).project(&[1, 2]).unwrap();
-    let report = Append::new(rows.store(), [""; 0]).rows([no_code]).run().unwrap();
-    assert_eq!(report.skipped[0].path, "rows in memory");
-    assert!(report.skipped[0].reason.to_string().contains("has no column \"ts_code\""), "{:?}", report.skipped);
 }

@@ -11,6 +11,7 @@ mod dates;
 mod diff;
 mod doors;
 mod faults;
+mod frames;
 mod golden;
 mod keys;
 #[cfg(all(feature = "cli", feature = "failpoints"))]

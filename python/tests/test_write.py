@@ -1,0 +1,289 @@
+"""Frames become stores and sources without a file, and go on night by night: beside a dict that does the same."""
+
+import datetime
+import random
+import struct
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import transect
+
+DAY = datetime.date(2024, 1, 1)
+ODD = [0.5, -0.0, float("inf"), float("-inf"), struct.unpack("<d", bytes.fromhex("341200000000f87f"))[0], None]
+ZONED = pa.timestamp("us", "Asia/Shanghai")
+TYPES = {
+    "float": pa.float64(), "half": pa.float32(), "count": pa.int64(), "small": pa.int8(), "huge": pa.uint64(),
+    "flag": pa.bool_(), "text": pa.string(), "bytes": pa.binary(), "price": pa.decimal128(12, 4), "seen": ZONED,
+    "day": pa.date32(), "clock": pa.time64("us"), "kind": pa.dictionary(pa.int32(), pa.string()),
+}
+ENGINES = ["pyarrow", "polars", "pandas", "duckdb", "frames"]
+
+
+def value(random, name):
+    if random.random() < 0.2:
+        return None
+    count = random.randrange(100)
+    return {
+        "float": random.choice(ODD), "half": count / 2, "count": 2**53 + count, "small": count, "huge": 2**63 + count,
+        "flag": count % 2 == 0, "text": f"t{count}", "bytes": bytes([count]), "price": count, "seen": count,
+        "day": DAY + datetime.timedelta(count), "clock": datetime.time(count % 24), "kind": f"k{count % 3}",
+    }[name]
+
+
+def rows(random, names, at, dates, share):
+    """Some rows by date, code and the key."""
+    keys = [(DAY + datetime.timedelta(date), f"{code:06}.SZ", minute) for date in dates for code in range(5) for minute in at]
+    chosen = [key for key in keys if random.random() < share] or keys[:1]
+    return {key: {name: value(random, name) for name in names} for key in chosen}
+
+
+def table(random, rows, names, is_keyed):
+    keys = list(rows)
+    random.shuffle(keys)
+    columns = {"ts_code": [key[1] for key in keys], "trade_date": pa.array([key[0] for key in keys], pa.date32())}
+    if is_keyed:
+        columns["minute"] = pa.array([key[2] for key in keys], pa.int16())
+    return pa.table(columns | {name: pa.array([rows[key][name] for key in keys], TYPES[name]) for name in names})
+
+
+def framed(random, table, engine):
+    match engine:
+        case "polars":
+            return pl.DataFrame(table)
+        case "pandas":
+            frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+            # As an index, as users of pandas have it.
+            return frame.set_index(["trade_date", "ts_code"]) if random.random() < 0.5 else frame
+        case "duckdb":
+            return duckdb.from_arrow(table)
+        case "frames":
+            cut = random.randrange(len(table) + 1)
+            return (part for part in [table.slice(0, cut), table.slice(cut)])
+    return table
+
+
+def plain(value):
+    """What tells values apart that compare equal or differ from themselves."""
+    return struct.pack("<d", value) if isinstance(value, float) else value
+
+
+def held(store, names, is_keyed):
+    found = store.scan(columns=[*(["minute"] if is_keyed else []), *names]).to_arrow().cast(
+        pa.schema([("ts_code", pa.string()), ("trade_date", pa.date32()), *([("minute", pa.int16())] if is_keyed else []),
+                   *((name, TYPES[name]) for name in names)])
+    )
+    rows = {}
+    for row in found.to_pylist():
+        key = (row.pop("trade_date"), row.pop("ts_code"), row.pop("minute", 0))
+        assert key not in rows
+        rows[key] = {name: plain(value) for name, value in row.items()}
+    return rows
+
+
+def expected(tables, names, is_keyed):
+    """The rows that any source has, with nulls where one has none."""
+    keys = {key for rows in tables for key in rows}
+    empty = dict.fromkeys(names)
+    all_rows = {}
+    for key in keys:
+        row = dict(empty)
+        for rows in tables:
+            row |= rows.get(key, {})
+        all_rows[key] = row
+    # Values as Arrow spells them.
+    spelt = {}
+    for name in names:
+        array = pa.array([row[name] for row in all_rows.values()], TYPES[name])
+        spelt[name] = [plain(value) for value in array.to_pylist()]
+    return {key: {name: spelt[name][at] for name in names} for at, key in enumerate(all_rows)}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_frames_become_a_store_and_its_sources_as_a_dict_has_them(tmp_path, seed):
+    world = random.Random(seed)
+    is_keyed, engine = seed % 3 == 0, ENGINES[seed % len(ENGINES)]
+    at = range(2) if is_keyed else range(1)
+    names = list(TYPES)
+    world.shuffle(names)
+    names, factors = names[:7], names[7:]
+    path = tmp_path / "s"
+
+    def given(rows, names):
+        return framed(world, table(world, rows, names, is_keyed), engine)
+
+    base = rows(world, names, at, range(4), 0.7)
+    report = transect.write(path, given(base, names), key=["minute"] if is_keyed else (), memory="64MiB")
+    assert (report.rows, report.published) == (len(base), True)
+    assert held(transect.open(path), names, is_keyed) == expected([base], names, is_keyed)
+
+    factor = rows(world, factors, at, range(1, 5), 0.5)
+    transect.add_source(path, given(factor, factors), name="factor", allow=["few-codes"])
+    for night in range(4, 7):
+        tonight, values = rows(world, names, at, [night, night - 1], 0.6), rows(world, factors, at, [night], 0.6)
+        if night == 5:
+            # What the frame lacks goes from its dates.
+            transect.append(path, given(tonight, names), source="frame", replace=True, allow=["pruned-rows", "turned-null"])
+            dates = {key[0] for key in tonight}
+            base = {key: row for key, row in base.items() if key[0] not in dates}
+        else:
+            transect.append(path, given(tonight, names), source="frame", allow=["turned-null"])
+        base |= tonight
+        transect.append(path, given(values, factors), source="factor")
+        factor |= values
+        assert not transect.update(path).published
+        store = transect.open(path)
+        assert held(store, [*names, *factors], is_keyed) == expected([base, factor], [*names, *factors], is_keyed)
+        assert store.verify(all_versions=True)
+
+    # Under its name, a factor that was computed anew takes the place of the old one.
+    factor = rows(world, factors, at, range(2, 8), 0.5)
+    transect.add_source(path, given(factor, factors), name="factor", allow=["pruned-rows", "turned-null"])
+    store = transect.open(path)
+    assert held(store, [*names, *factors], is_keyed) == expected([base, factor], [*names, *factors], is_keyed)
+    assert [(source.name, source.folder, source.rows) for source in store.sources] == [
+        ("frame", None, len(base)), ("factor", None, len(factor)),
+    ]
+
+
+def prices(**columns):
+    return pl.DataFrame({"code": ["A", "B"], "date": ["2024-01-02"] * 2, "close": [1.0, None], **columns})
+
+
+def test_a_folder_and_a_frame_stand_beside_each_other_through_the_nights(source, own, tmp_path):
+    store = transect.open(own)
+    ranks = store.lazy().select("ts_code", "trade_date", rank=pl.col("close").rank().over("trade_date")).collect()
+    report = transect.add_source(own, ranks, name="ranks")
+    assert (report.filled, report.added, report.new_columns) == (9, 0, ["rank"])
+    store = transect.open(own)
+    assert [(one.name, one.folder) for one in store.sources] == [("features", str(source)), ("ranks", None)]
+    verified = store.verify(inputs=True)
+    assert verified and len(verified.inputs) == 1
+    assert verified.notes == ["the source 'ranks' has no folder: its rows are those that were appended"]
+    with pytest.raises(transect.Refused, match="directory of none of the sources features, and ranks has no folder"):
+        store.verify(inputs=tmp_path)
+    told = transect.update(own, sources="ranks")
+    assert not told.published
+    assert told.notes == ['the source "ranks" has no folder: its rows are those that were appended']
+    with pytest.raises(transect.Refused, match="has a source \"features\" already, of a folder"):
+        transect.add_source(own, ranks.rename({"rank": "other"}), name="features")
+    with pytest.raises(transect.Refused, match=r'prefix="\{source\}_"'):
+        transect.add_source(own, ranks, name="again")
+    transect.add_source(own, ranks, name="again", rename={"rank": "place"})
+    folder = tmp_path / "value"
+    folder.mkdir()
+    for code in store.stocks:
+        own_rows = pq.read_table(source / f"{code}.parquet").select(["trade_date", "close"])
+        pq.write_table(own_rows, folder / f"{code}.parquet")
+    transect.add_source(own, folder, prefix="{source}_")
+    assert transect.open(own).columns[-3:] == ["rank", "place", "value_close"]
+    assert transect.open(own).verify(inputs=True)
+
+
+def test_all_rows_of_a_frame_are_used_or_none(tmp_path):
+    path = tmp_path / "s"
+    bad = [
+        (prices(code=["A", None]), 'the frame on 20240102: row 2 has no code'),
+        (prices(code=["A", "A"]), 'the frame on 20240102: has two rows for "A"'),
+        (prices(date=["2024-01-02", None]), 'the frame: row 2 of "date": null is no date'),
+        (prices(list=[[1], [2]]), 'the frame: its column "list" is .*, which a panel cannot hold'),
+        (prices().drop("date"), "the frame: has no date column"),
+        (prices().drop("code"), "no column of the frame has a usual name of codes"),
+        (prices().clear(), "the frame has no rows"),
+    ]
+    for frame, why in bad:
+        with pytest.raises(transect.Refused, match=why) as caught:
+            transect.write(path, frame)
+        assert "--" not in str(caught.value) and "the file" not in str(caught.value)
+        assert not path.exists()
+    transect.write(path, prices())
+    two = pl.concat([prices(date=["2024-01-03"] * 2), prices(code=["A", "A"], date=["2024-01-04"] * 2)])
+    with pytest.raises(transect.Refused, match="two rows"):
+        transect.append(path, two)
+    with pytest.raises(transect.Refused, match="lacks the column"):
+        transect.append(path, prices().drop("close"))
+    assert transect.open(path).version == 1
+    with pytest.raises(transect.Refused, match=r"transect.update"):
+        transect.write(path, prices())
+    assert transect.write(path, prices().head(1), mode="overwrite").rows == 1
+    for nothing in (5, [], [1, 2], "frame"):
+        with pytest.raises((TypeError, ValueError)):
+            transect.write(path, nothing, mode="overwrite")
+    assert transect.open(path).row_count == 1
+
+
+def test_what_a_generator_raises_is_raised_and_nothing_is_published(tmp_path):
+    def frames(last):
+        yield prices()
+        yield last
+
+    def failing():
+        yield prices()
+        raise KeyError("the source of the rows")
+
+    with pytest.raises(KeyError, match="the source of the rows"):
+        transect.write(tmp_path / "s", failing())
+    with pytest.raises(transect.Refused, match='frame 2: lacks the column "close", which the first frame has'):
+        transect.write(tmp_path / "s", frames(prices().drop("close")))
+    with pytest.raises(transect.Refused, match='frame 2: has "close" as Utf8View, the first frame as Float64'):
+        transect.write(tmp_path / "s", frames(prices(close=["a", "b"])))
+    assert not (tmp_path / "s").exists()
+    later = prices(date=["2024-01-03"] * 2, close=[None, None])
+    assert transect.write(tmp_path / "s", frames(later)).rows == 4
+
+
+def test_minute_bars_keep_their_times_as_the_key(tmp_path):
+    minutes = pd.date_range("2024-01-02 09:31", periods=3, freq="min").append(
+        pd.date_range("2024-01-03 09:31", periods=3, freq="min")
+    )
+    bars = pd.DataFrame({"symbol": "A", "datetime": minutes, "close": np.arange(6.0)})
+    transect.write(tmp_path / "s", bars, key=["datetime"])
+    store = transect.open(tmp_path / "s")
+    assert (store.key, store.code_column, store.date_column) == (["datetime"], "symbol", "date")
+    assert store.series("A").to_pandas()["datetime"].tolist() == list(minutes)
+    next_day = bars.assign(datetime=minutes + pd.Timedelta(days=2))
+    assert transect.append(store, next_day).added == 6
+    daily = pd.DataFrame({"symbol": "A", "date": pd.to_datetime(["2024-01-02"]), "close": [1.0]}).set_index(["date", "symbol"])
+    transect.write(tmp_path / "daily", daily, key=["date"])
+    assert transect.open(tmp_path / "daily").key == []
+
+
+def test_a_column_without_any_value_takes_the_type_of_the_first_that_has_one(tmp_path):
+    path = tmp_path / "s"
+    transect.write(path, prices(factor=pl.Series([None, None], dtype=pl.Null)))
+    transect.append(path, prices(date=["2024-01-03"] * 2, factor=[None, 2.5]))
+    store = transect.open(path)
+    assert store.schema["factor"] == "Float64"
+    assert store.scan(columns=["factor"]).to_polars()["factor"].to_list() == [None, None, None, 2.5]
+
+
+def test_rows_of_a_stream_are_held_in_part_and_come_out_whole(tmp_path):
+    """In the order of stocks, each batch has all dates: more rows than fit the memory are put apart in files."""
+    stocks, dates = 400, 500
+    days = np.arange(np.datetime64("2020-01-01"), np.datetime64("2020-01-01") + dates)
+
+    def frames():
+        for stock in range(stocks):
+            values = np.arange(dates, dtype="f8") + 1000 * stock
+            yield pa.table({"code": pa.repeat(f"{stock:04}", dates), "date": days} | {f"c{n}": values for n in range(8)})
+
+    report = transect.write(tmp_path / "s", frames(), memory="64MiB", threads=1)
+    assert (report.rows, report.dates) == (stocks * dates, dates)
+    store = transect.open(tmp_path / "s")
+    matrix = store.matrix("c7").values
+    assert np.array_equal(matrix, np.arange(dates)[:, None] + 1000.0 * np.arange(stocks)[None, :])
+    assert store.verify()
+
+
+def test_types_of_a_frame_meet_those_of_the_store_exactly_or_not_at_all(tmp_path):
+    path = tmp_path / "s"
+    transect.write(path, prices(count=[1, 2]))
+    assert transect.append(path, prices(date=["2024-01-03"] * 2, count=[3.0, 4.0])).added == 2
+    with pytest.raises(transect.Refused, match='on 20240104: its column "count" is Float64, Int64 in the store'):
+        transect.append(path, prices(date=["2024-01-04"] * 2, count=[3.5, 4.0]))
+    assert transect.open(path).scan(columns=["count"]).to_polars()["count"].to_list() == [1, 2, 3, 4]

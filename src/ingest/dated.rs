@@ -1,0 +1,160 @@
+//! A change of a source by whole dates, which are laid beside what it has of them: what an append and a source of rows in
+//! memory have in common.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::appended::Appended;
+use super::assemble::{Assembly, Target, assemble};
+use super::build_report::known_file;
+use super::guard::{Guard, Guards};
+use super::limit::Limit;
+use super::night::{guard_codes_of, guard_nulls, guard_pruned};
+use super::revision::{Given, Revised, Revision};
+use super::seal::Sealer;
+use super::sections::Sections;
+use super::settings::{Settings, store_settings};
+use super::stages::Stages;
+use super::steps::Step;
+use super::update_report::UpdateReport;
+use crate::compare::{Rule, Unread};
+use crate::error::{Error, Result};
+use crate::format::FileStatus;
+use crate::key::Date;
+use crate::panel::PanelSchema;
+use crate::shuffle::{Gathering, Spill};
+use crate::source::KnownFile;
+use crate::store::{FileEntry, Keep, SourceContents, Store, StoreWriter};
+
+/// What becomes of rows that the source has and that were not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Stay,
+    /// Those of the dates that were given go.
+    GoOnTheseDates,
+    Go,
+}
+
+/// What is to become of a source.
+pub(super) struct DatedChange<'a> {
+    pub(super) whole: &'a Store,
+    /// The source's place among those of `whole`; one more than there are for a new one.
+    pub(super) place: usize,
+    /// The name of a new one.
+    pub(super) name: &'a str,
+    /// The panel as the source sees it.
+    pub(super) panel: PanelSchema,
+    pub(super) settings: Settings,
+    pub(super) others: Others,
+    /// Whether rows that the panel lacks are left out.
+    pub(super) joins_left: bool,
+    pub(super) max_restated: Option<Limit>,
+    pub(super) keep: Keep,
+    pub(super) allowed: &'a [Guard],
+    pub(super) dry_run: bool,
+    pub(super) command: &'static str,
+}
+
+impl DatedChange<'_> {
+    /// Compares `sections`, which lie in `spill`, with what the source has, and writes what differs.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, nothing would be left, or the observer cancels.
+    pub(super) fn make(
+        self,
+        stages: &Stages,
+        writer: &StoreWriter,
+        (sections, spill): (Sections, Spill),
+        mut report: UpdateReport,
+    ) -> Result<Step> {
+        let (whole, place) = (self.whole, self.place);
+        let before = &whole.of_source(place);
+        let is_new = place == whole.source_names()?.len();
+        let target = Target { before: Some(whole), place, name: self.name };
+        let (inputs, key) = (sections.codes(), self.panel.key.clone());
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(self.panel, &inputs, &sections.blocks, writer, self.keep, target)?;
+
+        // Of these dates all stocks are read again.
+        let unread = if self.others == Others::Stay { Unread::Stays } else { Unread::Goes };
+        let rule = Rule { appended_stands_since: u64::MAX, unread };
+        let mut reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
+        let mut dates: Vec<Date> = sections.dates.clone();
+        if self.others != Others::Stay {
+            reread.extend(before.stocks()?.into_iter().map(|code| (code, rule)));
+        }
+        if self.others == Others::Go {
+            dates.extend(before.dates()?);
+        }
+        let given = Given::ByDate { version: writer.version(), replaces: self.others != Others::Stay };
+        let spilled = spill.map()?;
+        let gathering = Gathering { blocks: &sections.blocks, spill: &spilled, stocks, codes };
+        let sealer = Sealer { gathering, columns };
+        let appended = &self.settings.appended;
+        let (joins_left, scratch) = (self.joins_left, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
+        let changes = revision.compare(stages)?;
+        report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
+        let mut guards = Guards::new(self.allowed);
+        match is_new {
+            true => guard_codes_of(whole, "the frame", inputs.iter().copied().flatten(), &mut guards)?,
+            false => {
+                guard_nulls(before, &changes, &mut guards)?;
+                guard_pruned(&changes, changes.rows_before, &mut guards);
+            }
+        }
+        report.judge(self.max_restated, if is_new { whole } else { before }.row_count(), guards);
+        let is_news = is_new || report.changes_anything() || self.keep != before.kept();
+        report.refuse_empty()?;
+        if !is_news || report.is_stopped() || self.dry_run {
+            return Ok(Step { report, snapshot: None });
+        }
+        let files = if is_new { Vec::new() } else { before.files()? };
+        let is_given = |unit: &str| match self.settings.options.period_of(unit) {
+            None => reread.contains_key(unit),
+            Some(period) => revision.dates.iter().any(|date| period.has(*date)),
+        };
+        let mut appended = self.settings.appended.clone();
+        note_files(&mut appended, (&self.settings, &files), writer.version(), stages, is_given)?;
+        appended.follow(changes.appended.iter().cloned());
+        snapshot.settings = store_settings(self.command)?;
+        let settings = Settings { appended, ..self.settings }.encode()?;
+        let contents = SourceContents { settings, files, ..SourceContents::default() };
+        revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+        Ok(Step { report, snapshot: Some(snapshot) })
+    }
+}
+
+/// Notes what the files of units that are given are now, where they are not as the store remembers them.
+fn note_files(
+    appended: &mut Appended,
+    (settings, files): (&Settings, &[FileEntry]),
+    version: u64,
+    stages: &Stages,
+    is_given: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let Some(folder) = &settings.source else { return Ok(()) };
+    let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
+    let unit_of = |entry: &FileEntry| settings.options.unit_of(entry.path.as_ref());
+    let given = with_rows.filter(|entry| unit_of(entry).is_some_and(|unit| is_given(&unit)));
+    let files: Vec<(&str, KnownFile)> =
+        given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
+    stages.observer.begin("look", "files", files.len() as u64);
+    let found = stages.workers.try_map(files.len(), |at| {
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let (path, known) = files[at];
+        let now = appended.file(path).unwrap_or(known).look_again(&Path::new(folder).join(path))?;
+        stages.observer.advance(1);
+        Ok(now)
+    })?;
+    stages.observer.end();
+    for ((path, known), now) in files.into_iter().zip(found) {
+        if let Some(now) = now {
+            appended.note_file(path, known, now, version);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What a source must be to join a store: of the same key, with columns of its own.
+
+use crate::error::{Error, Result};
+use crate::hint::listed;
+use crate::panel::{Column, PanelSchema};
+use crate::remedy::{Remedy, Setting};
+use crate::source::SourceOptions;
+use crate::store::Store;
+
+/// How the inputs of the source `name` are read; `panel` has the key of the store.
+pub(super) fn options_of(options: &SourceOptions, panel: &PanelSchema, name: &str) -> Result<SourceOptions> {
+    let mut options = options.clone();
+    options.prefix = options.prefix.replace("{source}", name);
+    let key: Vec<String> = panel.key_names().map(str::to_owned).collect();
+    if options.key.is_empty() {
+        options.key = key;
+    } else if options.key != key {
+        let why = match key[..] {
+            [] => "the rows of the store are known by date and code alone".to_owned(),
+            _ => format!("the key of the store is {}", listed(&key)),
+        };
+        return Err(Error::invalid(Setting::Key(Vec::new()), why, [Remedy::Do("leave it out".to_owned())]));
+    }
+    Ok(options)
+}
+
+/// Refuses columns that the panel has already, and a source that brings none.
+pub(super) fn check_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
+    let panel = whole.schema()?;
+    if columns.is_empty() {
+        let what = format!("the source {name:?} has no column beside date, code and key");
+        return Err(Error::refused(what, "append its rows, if they are what it is for"));
+    }
+    let is_taken = |column: &&Column| {
+        panel.index_of(&column.name).is_some() || column.name == panel.code.name || column.name == panel.date_name
+    };
+    let taken: Vec<&str> = columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect();
+    let Some(first) = taken.first() else { return Ok(()) };
+    let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
+    let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
+    let renamed = Setting::Rename(vec![format!("{first}={name}_{first}")]);
+    Err(Error::refused_unless(
+        what,
+        [
+            Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"),
+            Remedy::set(renamed, "gives one another name"),
+            Remedy::set(Setting::Exclude(taken.iter().map(|&name| name.to_owned()).collect()), "leaves them out"),
+        ],
+    ))
+}

@@ -1,0 +1,194 @@
+//! Runs a write: rows in memory become a store, without files.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use arrow_array::{Array, RecordBatchReader};
+
+use super::appended::{Appended, AppendedDate};
+use super::assemble::{Assembly, Target, assemble};
+use super::build_report::BuildReport;
+use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
+use super::parted::{Parted, Rows};
+use super::seal::Sealer;
+use super::settings::{Settings, store_settings};
+use super::stages::Stages;
+use crate::error::{Error, Result};
+use crate::progress::{Observer, Silent};
+use crate::shuffle::{self, Gathering};
+use crate::source::{FrameSchema, SourceOptions};
+use crate::storage::Disk;
+use crate::storage::wait;
+use crate::store::{KeepChange, Opening, SnapshotTables, SourceContents, Store, StoreWriter};
+use crate::workers::DEFAULT_MEMORY;
+
+/// Makes a store of rows that lie in memory, or are made while they are read.
+///
+/// Its source has no folder: an update leaves it alone, and [`Append::of_rows`](crate::Append::of_rows) brings it further
+/// rows. All dates of the rows are in one column, and their codes in another.
+pub struct Write<'a> {
+    store: PathBuf,
+    rows: Option<Rows<'a>>,
+    options: SourceOptions,
+    memory: u64,
+    workers: Option<usize>,
+    name: Option<String>,
+    force: bool,
+    keep: KeepChange,
+    wait: Duration,
+    observer: &'a dyn Observer,
+    disk: Disk,
+}
+
+impl<'a> Write<'a> {
+    /// A store of `rows` at `store`. They are read once, and as many of them are held as the memory allows; those of one
+    /// date must fit a quarter of it.
+    pub fn new(store: impl Into<PathBuf>, rows: impl RecordBatchReader + Send + 'a) -> Write<'a> {
+        Write {
+            store: store.into(),
+            rows: Some(Box::new(rows)),
+            options: SourceOptions::default(),
+            memory: DEFAULT_MEMORY,
+            workers: None,
+            name: None,
+            force: false,
+            keep: KeepChange::default(),
+            wait: Duration::ZERO,
+            observer: &Silent,
+            disk: Disk::default(),
+        }
+    }
+
+    /// How the rows are read: which columns are code, date and key, and which are left out. What is about files says
+    /// nothing here.
+    pub fn options(mut self, options: SourceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The name of the source; `frame` by default.
+    pub fn source_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Whether to replace a store that exists, with all its versions.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// How many versions the store keeps, as [`Build::keep`](crate::Build::keep).
+    pub fn keep(mut self, versions: u32) -> Self {
+        self.keep.versions = Some(versions.max(1));
+        self
+    }
+
+    /// For how long the store keeps a version, as [`Build::keep_for`](crate::Build::keep_for).
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        self.keep.age = Some(age);
+        self
+    }
+
+    /// Anonymous memory to use, in bytes; 512 MiB by default.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory.
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// How long to wait for somebody else who is writing there; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.wait = patience;
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The disk to write to; a test's may fail.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Writes and publishes the store.
+    ///
+    /// # Errors
+    /// When a row cannot be used, there is none, the store cannot be written, or the observer cancels; then the version
+    /// that was live before stays live.
+    pub fn run(mut self) -> Result<BuildReport> {
+        let started = Instant::now();
+        let stages = Stages::new(self.workers, self.memory, self.observer)?;
+        let opening = if self.force { Opening::Replace } else { Opening::Create };
+        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let writer = wait(self.wait, self.observer, begin)?;
+        let rows = self.rows.take();
+        let result = rows.map_or_else(|| Err(no_rows()), |rows| self.write(&stages, &writer, rows));
+        ended(result, writer, &self.store, started)
+    }
+
+    fn write(&self, stages: &Stages, writer: &StoreWriter, rows: Rows) -> Result<BuildReport> {
+        let schema = rows.schema();
+        let frame = FrameSchema::new(&schema, &self.options)?;
+        let parted = Parted::read(stages, writer, rows, &frame)?;
+        let frame = frame.settle(&schema, parted.says_more)?;
+        let panel = frame.panel(parted.form.clone())?;
+        let spill = stages.spill(writer, 0)?;
+        let sections = parted.sections(stages, frame.options(), &panel, &spill)?;
+        drop(parted);
+        if sections.dates.is_empty() {
+            return Err(no_rows());
+        }
+        let keep = self.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
+        let target = Target { before: None, place: 0, name: self.name.as_deref().unwrap_or("frame") };
+        let date_form = panel.date_form.to_string();
+        let Assembly { mut snapshot, columns, stocks, codes } =
+            assemble(panel, &sections.codes(), &sections.blocks, writer, keep, target)?;
+        let (sealed, dates) = stages.synced(|syncs| {
+            let spilled = spill.map()?;
+            let gathering = Gathering { blocks: &sections.blocks, spill: &spilled, stocks, codes };
+            let dates = shuffle::sections(gathering.days());
+            let sealed = seal_all(stages, writer, &Sealer { gathering, columns }, &dates, syncs)?;
+            Ok((sealed, dates))
+        })?;
+        let mut appended = Appended::default();
+        let all = |rows: u32| std::iter::repeat_n(writer.version(), rows as usize);
+        appended.follow(dates.iter().map(|&(date, rows)| (date, AppendedDate::new(all(rows), 0))));
+        snapshot.settings = store_settings("write")?;
+        let settings = Settings { appended, ..Settings::without_folder(frame.options()) };
+        let mut contents = SourceContents { settings: settings.encode()?, ..SourceContents::default() };
+        add_sealed(sealed, &mut contents, &mut snapshot, writer);
+        snapshot.sources[0].tables = SnapshotTables::New(contents);
+        snapshot.history = begun(writer, "write", &snapshot, dates.len() as u64);
+        if self.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        writer.publish(&snapshot)?;
+        Ok(BuildReport {
+            version: snapshot.version,
+            published: true,
+            rows: snapshot.row_count(),
+            stocks: snapshot.dictionaries[0].len() as u64,
+            dates: dates.len() as u64,
+            first_date: dates.first().map(|&(date, _)| date),
+            last_date: dates.last().map(|&(date, _)| date),
+            columns: snapshot.columns.len() as u64,
+            date_form,
+            store_bytes: snapshot.new_segments().map(|segment| segment.record.file_len).sum(),
+            ..BuildReport::default()
+        })
+    }
+}
+
+fn no_rows() -> Error {
+    Error::refused("the frame has no rows", "give one that has some")
+}

@@ -1,0 +1,207 @@
+//! Rows that lie in memory: the parts that their columns play, their dates, and the panel that they make.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Schema};
+
+use super::codes::no_codes;
+use super::dates::{DateReader, DateRules};
+use super::options::{BadDates, SourceOptions};
+use super::parquet::footer::{FileSchema, KeyColumn, Value};
+use super::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
+use super::section_file::{roles, section_options};
+use super::settle::{free_date_name, usual_codes};
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::panel::{Column, DateForm, PanelSchema};
+use crate::reason::Reason;
+use crate::remedy::Remedy;
+
+/// What the columns of a frame are.
+#[derive(Debug)]
+pub(crate) struct FrameSchema {
+    options: SourceOptions,
+    schema: Arc<FileSchema>,
+    date: KeyColumn,
+    rules: DateRules,
+}
+
+/// Reads the dates of a frame, batch by batch.
+pub(crate) struct FrameDates<'a> {
+    reader: DateReader<'a>,
+    place: usize,
+    /// Rows of the batches before.
+    row_count: usize,
+}
+
+impl FrameSchema {
+    /// The parts that the columns of `schema` play under `options`; a column of codes that these do not name is known by
+    /// its name.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where nothing tells code or date, or a column cannot be held.
+    pub(crate) fn new(schema: &Schema, options: &SourceOptions) -> Result<FrameSchema> {
+        let mut options = SourceOptions { bad_dates: BadDates::Error, ..options.clone() };
+        if options.code_column.is_none() {
+            let roles = roles(schema, &options).map_err(|reason| of_frame(&reason, "the frame"))?;
+            options.code_column = Some(usual_codes(&options, &roles.columns, "the frame")?);
+        }
+        let schema = roles(schema, &options).map_err(|reason| of_frame(&reason, "the frame"))?;
+        if let Some(refusal) = &schema.refusal {
+            return Err(of_frame(refusal, "the frame"));
+        }
+        if schema.code.is_none() {
+            return Err(of_frame(&no_codes(options.code_name()), "the frame"));
+        }
+        let date = schema.date.clone().map_err(|reason| of_frame(&reason, "the frame"))?;
+        let rules = DateRules::new(&options)?;
+        Ok(FrameSchema { options, schema, date, rules })
+    }
+
+    /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's inputs,
+    /// or as the panel's.
+    pub(crate) fn joining(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
+        let has = |name: &str| schema.fields().iter().any(|field| field.name() == name);
+        let mut options = if has(&panel.date_name) { section_options(options, panel) } else { options.clone() };
+        if options.date_columns.is_empty() && has(&panel.date_name) {
+            options.date_columns = vec![panel.date_name.clone()];
+        }
+        if !options.code_column.as_deref().is_some_and(has) {
+            options.code_column = Some(panel.code.name.clone());
+        }
+        FrameSchema::new(schema, &options)
+    }
+
+    /// As [`new`](Self::new) for a frame of a new source beside those that `panel` is of: what `options` leave open is as the
+    /// panel has it, where the frame has such columns.
+    pub(crate) fn beside(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
+        let has = |name: &str| schema.fields().iter().any(|field| field.name() == name);
+        let mut options = options.clone();
+        if options.date_columns.is_empty() && has(&panel.date_name) {
+            options.date_columns = vec![panel.date_name.clone()];
+        }
+        if options.code_column.is_none() && has(&panel.code.name) {
+            options.code_column = Some(panel.code.name.clone());
+        }
+        FrameSchema::new(schema, &options)
+    }
+
+    /// How its rows are read: the options that were given, with what they left open.
+    pub(crate) fn options(&self) -> &SourceOptions {
+        &self.options
+    }
+
+    /// The columns of `batch` that take part.
+    pub(crate) fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut places: Vec<usize> = self.schema.values.iter().map(|value| value.leaf).collect();
+        places.extend(self.schema.code.iter().chain([&self.date]).map(|key| key.leaf));
+        places.sort_unstable();
+        places.dedup();
+        batch.project(&places).map_err(unreadable)
+    }
+
+    /// What reads its dates, which are in a column of that name in batches of `schema`.
+    pub(crate) fn dates(&self, schema: &Schema) -> Result<FrameDates<'_>> {
+        let place = schema.index_of(&self.date.name).map_err(unreadable)?;
+        Ok(FrameDates { reader: DateReader::new(&self.date.name, &self.date.raw, &self.rules), place, row_count: 0 })
+    }
+
+    /// Settles what a date column is that is part of the key: it stays a column where it says more than the date.
+    ///
+    /// # Errors
+    /// Where no name is left for the date.
+    pub(crate) fn settle(self, schema: &Schema, says_more: bool) -> Result<FrameSchema> {
+        let mut options = self.options;
+        if options.key.contains(&self.date.name) {
+            if says_more && options.date_name.is_none() {
+                options.date_name = Some(free_date_name(&options, &[&*self.schema])?);
+            } else if !says_more {
+                options.key.retain(|name| *name != self.date.name);
+            }
+        }
+        options.key.retain(|name| Some(name) != options.code_column.as_ref());
+        FrameSchema::new(schema, &options)
+    }
+
+    /// The panel that its rows make, whose dates are spelt as `form` says; `None`: in several ways.
+    ///
+    /// # Errors
+    /// Where its names contradict the options, or one another.
+    pub(crate) fn panel(&self, form: Option<DateForm>) -> Result<PanelSchema> {
+        let (options, schemas) = (&self.options, [&*self.schema]);
+        check_names(options, &schemas, false, &mut Vec::new())?;
+        let code = code_column(options, None, &schemas)?;
+        let date_name = date_name(options, &schemas, &mut Vec::new());
+        let form = form.unwrap_or(DateForm::COMMON);
+        let date_form = match date_cast(options, None, &date_name, &schemas)? {
+            Some(cast) => form.cast_to(&cast),
+            None => form,
+        };
+        let columns = self.columns();
+        check_unique(&code.name, &date_name, &columns)?;
+        let key = key_columns(options, &code.name, &date_name, &columns)?;
+        Ok(PanelSchema { code, date_name, date_form, columns, key })
+    }
+
+    /// Its columns but code and date.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let column = |value: &Value| Column { name: value.name.clone(), data_type: value.logical.clone() };
+        self.schema.values.iter().map(column).collect()
+    }
+
+    /// `panel` with the frame's types for columns that had no value yet.
+    pub(crate) fn typed(&self, mut panel: PanelSchema) -> PanelSchema {
+        for column in panel.columns.iter_mut().filter(|column| column.data_type == DataType::Null) {
+            if let Some(value) = self.schema.values.iter().find(|value| value.name == column.name) {
+                column.data_type.clone_from(&value.logical);
+            }
+        }
+        panel
+    }
+}
+
+impl FrameDates<'_> {
+    /// The day of each row of the next batch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where a row has no date.
+    pub(crate) fn read(&mut self, batch: &RecordBatch) -> Result<Vec<i32>> {
+        self.reader.push(batch.column(self.place)).map_err(|reason| {
+            let whose = match self.row_count {
+                0 => "the frame".to_owned(),
+                count => format!("the frame after {count} rows"),
+            };
+            of_frame(&reason.alone(), &whose)
+        })?;
+        self.row_count += batch.num_rows();
+        Ok(std::mem::take(&mut self.reader.days))
+    }
+
+    /// How all dates so far are spelt; `None` where in several ways. And whether one says more than a day.
+    pub(crate) fn finish(self) -> (Option<DateForm>, bool) {
+        (self.reader.form(), !self.reader.is_plain())
+    }
+}
+
+/// The error for a frame that cannot be used; what is wrong is wrong with `whose` rows.
+pub(crate) fn of_frame(reason: &Reason, whose: &str) -> Error {
+    let remedies = reason.remedies().iter().map(|remedy| match remedy {
+        Remedy::Do(text) => Remedy::Do(text.replace("write the file", "make the frame")),
+        other => other.clone(),
+    });
+    Error::refused_unless(format!("{whose}: {}", reason.what()), remedies.collect::<Vec<_>>())
+}
+
+/// As [`of_frame`], of its rows on `date`.
+pub(crate) fn of_frame_on(date: Date, reason: &Reason) -> Error {
+    of_frame(reason, &format!("the frame on {date}"))
+}
+
+/// The error for a frame whose batches cannot be had.
+pub(crate) fn unreadable(error: ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(source) => Error::Failed { action: "read the frame".to_owned(), source },
+        other => Error::failed("read the frame")(other),
+    }
+}

@@ -1,0 +1,149 @@
+//! Whoever made tonight's rows has them in memory; a file in between would be one more thing that can go wrong. What comes
+//! of such rows must be what comes of files that have them, and goes on night by night without a folder.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
+use arrow_schema::ArrowError;
+use transect::progress::Silent;
+use transect::source::SourceOptions;
+use transect::{AddSource, Append, Guard, Join, Store, Transpose, Update, Write, verify_source};
+
+use super::panels::{Place, assert_no_leftovers, batch, read_parquet, sections, small_panel, verify, workers};
+
+/// Batches as a program hands them over, one after the other.
+fn rows(batches: Vec<RecordBatch>) -> impl RecordBatchReader + Send {
+    let schema = batches[0].schema();
+    RecordBatchIterator::new(batches.into_iter().map(Ok), schema)
+}
+
+/// The output of a small panel, a batch a date, dates descending.
+fn outputs(place: &Place) -> Vec<RecordBatch> {
+    let out = place.path("out");
+    Transpose::new(&Store::open(place.store()).unwrap(), &out).run().unwrap();
+    let mut paths: Vec<_> = std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    paths.sort();
+    paths.iter().rev().map(|path| read_parquet(path)).collect()
+}
+
+/// Some rows of a factor.
+fn factor(name: &str, rows: &[(&str, &str, f64)]) -> RecordBatch {
+    let text = |of: fn(&(&str, &str, f64)) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
+    };
+    let values: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.2)));
+    batch(&[("trade_date", text(|row| row.0.to_owned())), ("ts_code", text(|row| row.1.to_owned())), (name, values)])
+}
+
+#[test]
+fn rows_of_several_dates_are_appended_as_a_file_of_each_date_is() {
+    let (other, files, frames) = (Place::new(), Place::new(), Place::new());
+    for (place, salt) in [(&other, 1), (&files, 0), (&frames, 0)] {
+        small_panel(place, salt);
+        place.build();
+    }
+    let batches = outputs(&other);
+    let mut paths: Vec<_> = std::fs::read_dir(other.path("out")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    let expected = Append::new(files.store(), paths).run().unwrap();
+    let no_code = batches[0].project(&[1, 2]).unwrap();
+    let report = Append::of_rows(frames.store(), rows(batches)).run().unwrap();
+    assert_eq!((report.restated, report.added, report.skipped.len()), (expected.restated, expected.added, 0));
+    assert!(report.restated > 0);
+    let [by_file, by_rows] = [&files, &frames].map(|place| sections(&Store::open(place.store()).unwrap()));
+    assert_eq!(by_rows, by_file);
+    let refused = Append::of_rows(frames.store(), rows(vec![no_code])).run().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the frame: has no column \"ts_code\", which holds the codes; make the frame with the codes of its rows in a \
+         column \"ts_code\""
+    );
+    assert_no_leftovers(&frames.store());
+}
+
+#[test]
+fn rows_make_the_store_that_a_build_of_their_files_makes() {
+    let (files, frames) = (Place::new(), Place::new());
+    small_panel(&files, 0);
+    files.build();
+    // Little memory and one worker, and much and many, write the same.
+    let batches = outputs(&files);
+    let reports = [(64 << 20, 1), (512 << 20, 2)].map(|(memory, count)| {
+        let write = Write::new(frames.store(), rows(batches.clone())).memory(memory).workers(count).force(true);
+        write.run().unwrap()
+    });
+    assert_eq!(reports[0].rows, reports[1].rows);
+    let store = Store::open(frames.store()).unwrap();
+    assert_eq!(sections(&store), sections(&Store::open(files.store()).unwrap()));
+    assert_eq!(verify(&store).damages, [""; 0]);
+    let told = verify_source(&store, &files.source(), &workers(1), &Silent).unwrap_err();
+    assert_eq!(
+        told.to_string(),
+        "frame has no folder: its rows are those that were appended; verify the store without a folder, which compares \
+         its checksums"
+    );
+    let report = Update::new(frames.store()).run().unwrap();
+    assert!(!report.published && report.notes.is_empty());
+    let report = Update::new(frames.store()).keep(3).run().unwrap();
+    assert_eq!((report.published, report.rows), (true, store.row_count()));
+}
+
+#[test]
+fn a_source_of_rows_joins_stays_and_is_replaced_by_its_name() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let before = Store::open(place.store()).unwrap();
+    let (dates, stocks) = (before.dates().unwrap().to_vec(), before.stocks().unwrap());
+    let day = dates[0].to_string();
+    let first = factor("mom", &[(&day, stocks[0], 1.5), ("20300101", "ZZ", f64::NAN)]);
+    let add = |batch: &RecordBatch| {
+        AddSource::of_rows(place.store(), "mom", rows(vec![batch.clone()])).allow([Guard::FewCodes, Guard::PrunedRows])
+    };
+    let left = add(&first).join(Join::Left).dry_run(true).run().unwrap();
+    assert_eq!((left.filled, left.left_out, left.added), (1, 1, 0));
+    let report = add(&first).run().unwrap();
+    assert_eq!((report.filled, report.added, report.new_columns), (1, 1, vec!["mom".to_owned()]));
+    // An update of the folder leaves it alone, and so does a night on which a stock's file is written anew.
+    small_panel(&place, 1);
+    let report = Update::new(place.store()).run().unwrap();
+    assert!(report.published && report.removed == 0);
+    let store = Store::open(place.store()).unwrap();
+    let mom = |store: &Store, date: &str| {
+        let section = store.section(date.parse().unwrap()).unwrap();
+        let column = section.column("mom").unwrap().logical().unwrap();
+        let column = column.as_any().downcast_ref::<Float64Array>().unwrap().clone();
+        column.iter().flatten().map(f64::to_bits).collect::<Vec<u64>>()
+    };
+    assert_eq!(mom(&store, &day), [1.5f64.to_bits()]);
+    assert_eq!(mom(&store, "20300101"), [f64::NAN.to_bits()]);
+    // What is given anew takes the place of all, on all dates.
+    let report = add(&factor("mom", &[(&day, stocks[0], 2.5)])).run().unwrap();
+    assert_eq!((report.restated, report.removed, report.added), (1, 1, 0));
+    let store = Store::open(place.store()).unwrap();
+    assert_eq!(mom(&store, &day), [2.5f64.to_bits()]);
+    assert_eq!(store.dates().unwrap().last(), dates.last());
+    assert_eq!(verify(&store).damages, [""; 0]);
+    let other = add(&factor("other", &[(&day, stocks[0], 2.5)])).run().unwrap_err().to_string();
+    assert!(other.contains("lacks the column \"mom\"") || other.contains("has the column \"other\""), "{other}");
+}
+
+#[test]
+fn a_stream_that_fails_leaves_the_store_as_it_was() {
+    let place = Place::new();
+    let good = factor("mom", &[("20240102", "A", 1.0)]);
+    let failing = || {
+        let batches = vec![Ok(good.clone()), Err(ArrowError::ComputeError("the program gave up".to_owned()))];
+        RecordBatchIterator::new(batches, good.schema())
+    };
+    let told = Write::new(place.store(), failing()).run().unwrap_err();
+    assert_eq!(told.to_string(), "cannot read the frame");
+    assert!(!place.store().exists());
+    Write::new(place.store(), rows(vec![good.clone()])).source_name("mom").run().unwrap();
+    Append::of_rows(place.store(), failing()).run().unwrap_err();
+    AddSource::of_rows(place.store(), "other", failing()).options(SourceOptions::default()).run().unwrap_err();
+    let store = Store::open(place.store()).unwrap();
+    assert_eq!((store.version(), store.row_count()), (1, 1));
+    assert_no_leftovers(&place.store());
+}
