@@ -189,6 +189,9 @@ pub fn build(
     let options = Options::parse(options)?;
     let mut build = Build::new(source, store).options(options.source()?).force(options.flag("force"));
     common!(build, options);
+    if let Some(name) = options.text("name")? {
+        build = build.source_name(name);
+    }
     if let Some(most) = options.read::<Limit>("max_skipped")? {
         build = build.max_skipped(most);
     }

@@ -103,5 +103,5 @@ def test_reports_have_what_their_classes_declare(panel, kind, make):
 def test_entries_and_diffs_have_what_their_classes_declare(panel):
     transect.append("panel.store", panel["later"])
     store = transect.open("panel.store")
-    assert list(transect.DiffReport.__annotations__) == list(store.diff())
+    assert list(transect.DiffReport.__annotations__) == list(store.diff(by=None))
     assert set(store.log()[-1]) <= set(transect.VersionEntry.__annotations__)

@@ -35,9 +35,10 @@ assert_type(matrix.shape, tuple[int, int])
 assert_type(matrix.values, np.ndarray)
 assert_type(store.lazy(), pl.LazyFrame)
 
-assert_type(store.diff(), transect.DiffReport)
+assert_type(store.diff(), transect.Frame)
+assert_type(store.diff(by=None), transect.DiffReport)
 assert_type(store.diff(1, by="row"), transect.Frame)
-assert_type(store.diff(store).added, int)
+assert_type(store.diff(store, by=None).added, int)
 assert_type(store.log()[0].created, datetime.datetime)
 assert_type(store.verify(inputs=True, output="by_date").damages, list[str])
 
@@ -65,3 +66,7 @@ except transect.Guarded as error:
     assert_type(error.words, list[str])
 except transect.Locked as error:
     assert_type(error.holder, int | None)
+assert_type(transect.write("s", pl.DataFrame(), key=["minute"], mode="overwrite"), transect.BuildReport)
+assert_type(transect.add_source(store, pl.DataFrame(), name="value", join="left"), transect.UpdateReport)
+assert_type(transect.add_source("panel.store", "value", prefix="{source}_").filled, int)
+assert_type([source.folder for source in store.sources], list[str | None])

@@ -67,6 +67,7 @@ def build(
     source: Path,
     store: Path,
     *,
+    name: str | None = None,
     files_by: str | None = None,
     pattern: str | None = None,
     code_template: str | None = None,
@@ -83,6 +84,7 @@ def build(
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     casts: Mapping[str, str] | None = None,
+    rename: Mapping[str, str] | None = None,
     duplicates: str | None = None,
     bad_dates: str | None = None,
     strict: bool = False,
@@ -100,7 +102,8 @@ def build(
     Options are those of `transect build`.
 
     `pattern` says where the code stands in paths, as `{code}.parquet`. `date_column` and `key` name columns; `casts`
-    gives columns types, as `{"volume": "float64"}`; `columns` and `exclude` choose some. `memory` bounds what is
+    gives columns types, as `{"volume": "float64"}`, `rename` other names; `columns` and `exclude` choose some. `name` is
+    that of the source, if not the folder's. `memory` bounds what is
     allocated (`"512MiB"`), `wait` says how long to wait for another writer (`"10m"`). `force` replaces a store.
 
     Files that cannot be used are left out, and told by a SkippedInputs warning; `max_skipped` says how many are usual.
@@ -115,7 +118,7 @@ def build(
     ...
     transect.Refused: other.store is a store already; transect.update("other.store") brings it ...
     """
-    given = {name: value for name, value in locals().items() if name not in ("source", "store", "progress")}
+    given = {word: value for word, value in locals().items() if word not in ("source", "store", "progress")}
     with watcher(progress) as watch:
         report = _transect.build(os.fspath(source), os.fspath(store), options_of(given), watch)
     return finish(BuildReport(parsed(report)), "build")

@@ -289,7 +289,7 @@ class DiffReport(Report):
     """A difference of two versions in numbers: what `Store.diff` gives.
 
     >>> changed = transect.append("panel.store", later)
-    >>> diff = store.reload().diff()
+    >>> diff = store.reload().diff(by=None)
     >>> diff.added, diff.restated, [str(date.date) for date in diff.dates]
     (2, 0, ['2024-01-08'])
     """

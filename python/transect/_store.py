@@ -328,13 +328,13 @@ class Store:
     if TYPE_CHECKING:
 
         @overload
-        def diff(self, older: Store | int | None = None, *, by: None = None, progress: Progress = None) -> DiffReport: ...
+        def diff(self, older: Store | int | None = None, *, by: None, progress: Progress = None) -> DiffReport: ...
         @overload
         def diff(
             self,
             older: Store | int | None = None,
             *,
-            by: Literal["date", "stock", "column", "row"],
+            by: Literal["date", "stock", "column", "row"] = "date",
             progress: Progress = None,
         ) -> Frame: ...
 
@@ -342,18 +342,18 @@ class Store:
         self,
         older: Store | int | None = None,
         *,
-        by: Literal["date", "stock", "column", "row"] | None = None,
+        by: Literal["date", "stock", "column", "row"] | None = "date",
         progress: Progress = None,
     ) -> DiffReport | Frame:
         """What changed from `older` to this version; from the version before this one, unless given.
 
-        In numbers, or as a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value
-        that was restated or filled, and for each row that was added or removed, with texts of both values. Sections
-        that no version between changed are not read. Raises NotFound where no version before is kept.
+        As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated or
+        filled, and for each row that was added or removed, with texts of both values; in numbers with `by=None`.
+        Sections that no version between changed are not read. Raises NotFound where no version before is kept.
 
         >>> changed = transect.append("panel.store", later)
         >>> live = store.reload()
-        >>> live.diff().added
+        >>> live.diff(by=None).added
         2
         >>> live.diff(by="row").to_pandas()[["date", "stock", "change"]]
                 date      stock change

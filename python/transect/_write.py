@@ -67,7 +67,7 @@ def write(
     """
     if mode not in ("error", "overwrite"):
         raise ValueError(f"mode is 'error' or 'overwrite', not {mode!r}")
-    given = {name: value for name, value in locals().items() if name not in ("store", "frame", "progress", "mode")}
+    given = {word: value for word, value in locals().items() if word not in ("store", "frame", "progress", "mode")}
     given |= {"code_column": given.pop("code"), "date_column": given.pop("date"), "force": mode == "overwrite"}
     with watcher(progress) as watch:
         report = _transect.write(os.fspath(store), frame, options_of(given), watch)
@@ -130,7 +130,7 @@ def add_source(
     >>> transect.append("panel.store", tonight, source="ranks").added
     1
     """
-    given = {name: value for name, value in locals().items() if name not in ("store", "source", "progress")}
+    given = {word: value for word, value in locals().items() if word not in ("store", "source", "progress")}
     is_folder = isinstance(source, (str, os.PathLike))
     if not is_folder and not name:
         raise TypeError("a source of a frame needs a name, as name='value'")
