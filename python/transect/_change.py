@@ -308,7 +308,7 @@ def report(
     """
     opened = store if isinstance(store, Store) else open(store)
     with watcher(progress) as watch:
-        _transect.report(opened._raw, os.fspath(path), _options({"force": force, "threads": threads}), watch)
+        _transect.report(opened._raw, os.fspath(path), options_of({"force": force, "threads": threads}), watch)
 
 
 def gc(
