@@ -87,6 +87,8 @@
   };
 
   // --- charts ------------------------------------------------------------------------------------------------------
+  // Steps of an axis of years or counts.
+  const WHOLE = [...Array(16).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
   const charts = {};
   const chart = (id, title, unit, x, series, more = {}) => {
     const place = $(id);
@@ -100,8 +102,8 @@
       scales: { x: { time: !isYears } },
       cursor: { drag: { x: true, y: false } },
       axes: [
-        { ...axis, ...(isYears ? { incrs: [1, 2, 5, 10, 20, 50, 100, 500, 1000], values: (_, years) => years.map(String) } : {}) },
-        { ...axis, size: 76, label: unit, labelSize: 20, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1e7 ||
+        { ...axis, ...(isYears ? { incrs: WHOLE, values: (_, years) => years.map(String) } : {}) },
+        { ...axis, ...(unit === "value" ? {} : { incrs: WHOLE }), size: 76, label: unit, labelSize: 20, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1e7 ||
           (tick !== 0 && Math.abs(tick) < 1e-4) ? tick.toExponential(1) : tick.toLocaleString("en-US", { maximumFractionDigits: 6 })) },
       ],
       series: [{ label: isYears ? "year" : "date", value: (_, at) => at === null ? "" : isYears ? String(at) : day(Math.round(at / DAY)) },
