@@ -135,8 +135,8 @@
     const x = facts.months.map(middle);
     const bars = uPlot.paths.bars({ size: [0.8, 40] });
     chart("stock-moves", "Stocks that came (up) and went (down) a month", "stocks", x, [
-      line("first rows", months.map((one) => one[0]), css("--blue"), { paths: bars, fill: css("--blue") }),
-      line("last rows", months.map((one) => one[1]), css("--orange"),
+      line("first rows", months.map((one) => one[0] || null), css("--blue"), { paths: bars, fill: css("--blue") }),
+      line("last rows", months.map((one) => one[1] || null), css("--orange"),
         { paths: bars, fill: css("--orange"), value: (_, at) => at === null ? "" : count(-at) }),
     ], { height: 160 });
     table($("unusual"), `Dates on which unusually many stocks are absent: ${count(facts.unusual.length)}`,
@@ -253,9 +253,9 @@
   const drawStocks = () => {
     const chosen = chosenStocks(), months = facts.months.length;
     if (has === null) {
-      $("stock-heat").parentElement.replaceChildren(make("p", "There are too many stocks and months to draw; " +
+      $("stock-heat")?.parentElement.replaceChildren(make("p", "There are too many stocks and months to draw; " +
         "the command coverage prints them."));
-    } else if ($("stock-heat")) {
+    } else {
       showRamp($("stock-ramp"));
       heat($("stock-heat"), {
         rows: chosen,

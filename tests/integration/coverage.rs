@@ -15,7 +15,7 @@ use transect::store::Collect;
 use transect::{AddSource, Build, Coverage, Date, Error, Guard, Store, Update};
 
 use super::panels::{Place, batch, date, workers, write_parquet};
-use super::scene::Random;
+use super::scene::{Random, rounds};
 
 const CODES: [&str; 5] = ["000001.SZ", "</script><b>", "BRK.B", "abr", "平安"];
 const DATES: [i64; 8] = [20221230, 20230103, 20230104, 20230228, 20230301, 20231229, 20240102, 20240103];
@@ -220,7 +220,8 @@ fn check_change(told: &VersionChange, old: &Model, new: &Model, others: &BTreeSe
 #[test]
 fn coverage_of_random_panels_is_what_a_map_of_their_rows_says() {
     let all = [Guard::MissingFiles, Guard::TurnedNull, Guard::FewCodes, Guard::PrunedRows, Guard::SparseColumns];
-    for round in 0..12 {
+    // With one source and with two, of plain keys and of longer ones, in six rounds.
+    for round in 0..2 * rounds() as u64 {
         let mut random = Random::new(round);
         let is_keyed = round % 2 == 1;
         let place = Place::in_memory();
