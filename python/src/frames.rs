@@ -28,7 +28,9 @@ pub fn rows(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn RecordBatchReader + S
     let Some(first) = frames.next() else {
         return Err(PyValueError::new_err("there is no frame to take rows from"));
     };
-    let first = first?;
+    // What is no sequence but can be asked for an item, such as a lazy frame, refuses.
+    let first =
+        first.map_err(|error| if error.is_instance_of::<PyTypeError>(object.py()) { not_rows() } else { error })?;
     if !first.hasattr("__arrow_c_stream__")? {
         return Err(not_rows());
     }

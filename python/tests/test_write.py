@@ -181,6 +181,11 @@ def test_a_folder_and_a_frame_stand_beside_each_other_through_the_nights(source,
         own_rows = pq.read_table(source / f"{code}.parquet").select(["trade_date", "close"])
         pq.write_table(own_rows, folder / f"{code}.parquet")
     transect.add_source(own, folder, prefix="{source}_")
+    # Further rows have the names that the first ones had, or those of the store.
+    row = {"ts_code": ["BRK.B"], "trade_date": ["20240108"]}
+    for name, value in (("rank", 1.0), ("place", 2.0)):
+        transect.append(own, pl.DataFrame({**row, name: [value]}), source="again")
+        assert transect.open(own).series("BRK.B", ["place"]).to_polars()["place"].to_list()[-1] == value
     assert transect.open(own).columns[-3:] == ["rank", "place", "value_close"]
     assert transect.open(own).verify(inputs=True)
 
@@ -195,6 +200,8 @@ def test_all_rows_of_a_frame_are_used_or_none(tmp_path):
         (prices().drop("date"), "the frame: has no date column"),
         (prices().drop("code"), "no column of the frame has a usual name of codes"),
         (prices().clear(), "the frame has no rows"),
+        (prices(code=[1, 2]), 'the frame: its column "code" is Int64, but a code is text; make the frame with its codes as text'),
+        (prices(date=[datetime.datetime(2024, 1, 2, 9)] * 2), 'the frame: row 1 of "date": .* has a time of day; .*drop_time=True'),
     ]
     for frame, why in bad:
         with pytest.raises(transect.Refused, match=why) as caught:
@@ -211,7 +218,7 @@ def test_all_rows_of_a_frame_are_used_or_none(tmp_path):
     with pytest.raises(transect.Refused, match=r"transect.update"):
         transect.write(path, prices())
     assert transect.write(path, prices().head(1), mode="overwrite").rows == 1
-    for nothing in (5, [], [1, 2], "frame"):
+    for nothing in (5, [], [1, 2], "frame", prices().lazy()):
         with pytest.raises((TypeError, ValueError)):
             transect.write(path, nothing, mode="overwrite")
     assert transect.open(path).row_count == 1

@@ -15,8 +15,8 @@ use super::settle::{free_date_name, usual_codes};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema};
-use crate::reason::Reason;
-use crate::remedy::Remedy;
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
 
 /// What the columns of a frame are.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct FrameSchema {
     schema: Arc<FileSchema>,
     date: KeyColumn,
     rules: DateRules,
+    /// Whether its rows join others of their source, which have settled how they are read.
+    joins: bool,
 }
 
 /// Reads the dates of a frame, batch by batch.
@@ -33,6 +35,7 @@ pub(crate) struct FrameDates<'a> {
     place: usize,
     /// Rows of the batches before.
     row_count: usize,
+    joins: bool,
 }
 
 impl FrameSchema {
@@ -56,7 +59,7 @@ impl FrameSchema {
         }
         let date = schema.date.clone().map_err(|reason| of_frame(&reason, "the frame"))?;
         let rules = DateRules::new(&options)?;
-        Ok(FrameSchema { options, schema, date, rules })
+        Ok(FrameSchema { options, schema, date, rules, joins: false })
     }
 
     /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's inputs,
@@ -70,7 +73,10 @@ impl FrameSchema {
         if !options.code_column.as_deref().is_some_and(has) {
             options.code_column = Some(panel.code.name.clone());
         }
-        FrameSchema::new(schema, &options)
+        if panel.columns.iter().all(|column| has(&column.name)) {
+            (options.prefix, options.renames) = (String::new(), Vec::new());
+        }
+        Ok(FrameSchema { joins: true, ..FrameSchema::new(schema, &options)? })
     }
 
     /// As [`new`](Self::new) for a frame of a new source beside those that `panel` is of: what `options` leave open is as the
@@ -104,7 +110,8 @@ impl FrameSchema {
     /// What reads its dates, which are in a column of that name in batches of `schema`.
     pub(crate) fn dates(&self, schema: &Schema) -> Result<FrameDates<'_>> {
         let place = schema.index_of(&self.date.name).map_err(unreadable)?;
-        Ok(FrameDates { reader: DateReader::new(&self.date.name, &self.date.raw, &self.rules), place, row_count: 0 })
+        let reader = DateReader::new(&self.date.name, &self.date.raw, &self.rules);
+        Ok(FrameDates { reader, place, row_count: 0, joins: self.joins })
     }
 
     /// Settles what a date column is that is part of the key: it stays a column where it says more than the date.
@@ -172,7 +179,13 @@ impl FrameDates<'_> {
                 0 => "the frame".to_owned(),
                 count => format!("the frame after {count} rows"),
             };
-            of_frame(&reason.alone(), &whose)
+            // A row without a date is not left out: of a frame all rows are used.
+            let helps = |remedy: &&Remedy| {
+                !matches!(remedy, Remedy::Set { settings, .. }
+                if self.joins || settings.iter().any(|setting| matches!(setting, Setting::BadDates(_))))
+            };
+            let remedies: Vec<Remedy> = reason.remedies().iter().filter(helps).cloned().collect();
+            of_frame(&remedies.into_iter().fold(reason.alone(), Reason::or), &whose)
         })?;
         self.row_count += batch.num_rows();
         Ok(std::mem::take(&mut self.reader.days))
@@ -186,6 +199,9 @@ impl FrameDates<'_> {
 
 /// The error for a frame that cannot be used; what is wrong is wrong with `whose` rows.
 pub(crate) fn of_frame(reason: &Reason, whose: &str) -> Error {
+    if reason.kind() == Kind::CodeType {
+        return Error::refused(format!("{whose}: {}", reason.what()), "make the frame with its codes as text");
+    }
     let remedies = reason.remedies().iter().map(|remedy| match remedy {
         Remedy::Do(text) => Remedy::Do(text.replace("write the file", "make the frame")),
         other => other.clone(),
