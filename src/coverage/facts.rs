@@ -47,8 +47,8 @@ pub struct DateCoverage {
     pub last: u32,
     /// Stocks that have rows before and after it, and none on it.
     pub absent: u32,
-    /// Whether the share of absent stocks is unusual: larger, by a twentieth of all stocks of the date at least, than the
-    /// median of the 21 dates around it.
+    /// Whether the share of absent stocks is unusual: larger, by a twentieth of all stocks of the date at least, than
+    /// the median of the 21 dates around it.
     pub unusual: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What a version holds and lacks, as plain facts: stocks over time, holes, nulls, how numbers are distributed, and what
-//! its versions changed. For those who want to see a panel before they trust it.
+//! What a version holds and lacks, as plain facts: stocks over time, holes, nulls, how numbers are distributed, and
+//! what its versions changed. For those who want to see a panel before they trust it.
 
 mod columns;
 mod facts;
@@ -30,9 +30,9 @@ impl Coverage {
     /// The facts of `store`'s version. Costs one pass over it, checksums included, and one over what differs between
     /// versions that are kept, which reads no more rows than two such passes.
     ///
-    /// Holds a few MiB a worker; the sketches of the years in hand, mostly one or two, of at most 128 KiB for each column of
-    /// numbers; and what it returns: some bytes for each date, for each month of each stock, and for each month of each
-    /// column.
+    /// Holds a few MiB a worker; the sketches of the years in hand, mostly one or two, of at most 128 KiB for each
+    /// column of numbers; and what it returns: some bytes for each date, for each month of each stock, and for each
+    /// month of each column.
     ///
     /// # Errors
     /// When the store is damaged, or the observer cancels.

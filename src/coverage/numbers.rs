@@ -20,8 +20,8 @@ pub(super) trait Takes {
     fn take_bits(&mut self, zeros: u64, ones: u64);
 }
 
-/// Hands the values of `stored`, which holds numbers of type `logical`, to `to`; nulls are left out. Integers and decimals
-/// become the nearest double.
+/// Hands the values of `stored`, which holds numbers of type `logical`, to `to`; nulls are left out. Integers and
+/// decimals become the nearest double.
 pub(super) fn each(stored: &ArrayRef, logical: &DataType, to: &mut impl Takes) {
     match stored.data_type() {
         DataType::Boolean => {

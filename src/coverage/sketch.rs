@@ -1,10 +1,11 @@
 //! A sketch of many numbers from which their quantiles can be told: counts of buckets, each at most 0.8 % wide.
 //!
-//! It is DDSketch (Masson, Rim, Lee: “DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error Guarantees”,
-//! PVLDB 12(12), 2019) with the bits of the double as the logarithm: a bucket is all numbers of one sign, one exponent and
-//! the same first seven bits of the mantissa, and is told as the one of least magnitude, so that small integers are exact.
-//! As there, of too many buckets those of the least magnitudes are merged; here for each sign by itself. That loses nothing
-//! by the order in which numbers come or sketches are merged, so that the outcome does not depend on the workers.
+//! It is DDSketch (Masson, Rim, Lee: “DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error
+//! Guarantees”, PVLDB 12(12), 2019) with the bits of the double as the logarithm: a bucket is all numbers of one sign,
+//! one exponent and the same first seven bits of the mantissa, and is told as the one of least magnitude, so that small
+//! integers are exact. As there, of too many buckets those of the least magnitudes are merged; here for each sign by
+//! itself. That loses nothing by the order in which numbers come or sketches are merged, so that the outcome does not
+//! depend on the workers.
 
 /// Bits of a double that a bucket leaves out.
 const SHIFT: u32 = 45;
@@ -42,7 +43,8 @@ impl Histogram {
         *held = held.saturating_add(count);
     }
 
-    /// The median of the absolute values, of `zeros` more, to a bucket. `None` where that is zero, or there is no value.
+    /// The median of the absolute values, of `zeros` more, to a bucket. `None` where that is zero, or there is no
+    /// value.
     pub(super) fn median_magnitude(&self, zeros: u64) -> Option<f64> {
         let nonzero: u64 = self.touched.iter().map(|&bucket| u64::from(self.counts[bucket as usize])).sum();
         let above = (zeros + nonzero) / 2;

@@ -87,8 +87,8 @@ pub struct StockTally {
     pub removed: u64,
 }
 
-/// All versions up to `store`'s. The newest ones are compared first, as long as they together have no more rows to compare
-/// than the panel.
+/// All versions up to `store`'s. The newest ones are compared first, as long as they together have no more rows to
+/// compare than the panel.
 pub(super) fn versions(store: &Store, workers: &Workers, observer: &dyn Observer) -> Result<Vec<VersionCoverage>> {
     let kept: BTreeSet<u64> = store.kept_versions()?.into_iter().collect();
     let history = store.history()?;

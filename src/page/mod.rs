@@ -22,7 +22,8 @@ use crate::store::Store;
 use crate::workers::Workers;
 
 /// How a page begins, by which it is known again.
-const MARK: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"transect report\">\n";
+const MARK: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+                    <meta name=\"generator\" content=\"transect report\">\n";
 
 /// Nothing is loaded: scripts and styles are those of the page.
 const HEAD: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; \
@@ -32,7 +33,7 @@ const HEAD: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"defau
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
-/// # let (features, panel, page) = (dir.path().join("features"), dir.path().join("panel.store"), dir.path().join("report.html"));
+/// # let [features, panel, page] = ["features", "panel.store", "report.html"].map(|name| dir.path().join(name));
 /// # use transect::{progress::Silent, synth, workers::Workers};
 /// # let options = synth::SynthOptions { stocks: 20, dates: 30, seed: 1, preset: synth::Preset::Barra };
 /// # synth::synth(&features, &options, &Workers::new(Some(1))?, &Silent)?;
@@ -99,8 +100,8 @@ impl<'a> Page<'a> {
     /// Writes the page, whole or not at all. Costs what [`Coverage::of`] does, and holds the page.
     ///
     /// # Errors
-    /// [`Error::Refused`] where something stands at the path that is no such page, unless forced, and always where that is
-    /// no regular file; else as [`Coverage::of`], and when the system refuses.
+    /// [`Error::Refused`] where something stands at the path that is no such page, unless forced, and always where that
+    /// is no regular file; else as [`Coverage::of`], and when the system refuses.
     pub fn run(self) -> Result<PageReport> {
         let began = Instant::now();
         let (dir, name) = self.place()?;

@@ -1,6 +1,6 @@
 "use strict";
-// Draws the page from its facts. All text of theirs is set as text, never as HTML. uPlot draws lines and bands; heat maps
-// are drawn here, because it has none.
+// Draws the page from its facts. All text of theirs is set as text, never as HTML. uPlot draws lines and bands; heat
+// maps are drawn here, because it has none.
 (() => {
   const facts = JSON.parse(document.getElementById("facts").textContent);
   const $ = (id) => document.getElementById(id);
@@ -62,8 +62,8 @@
   };
 
   // --- colours -----------------------------------------------------------------------------------------------------
-  // From none to all: of ever less lightness on white, of ever more on black (the latter is cividis), so that they can be
-  // told apart without seeing hues.
+  // From none to all: of ever less lightness on white, of ever more on black (the latter is cividis), so that they can
+  // be told apart without seeing hues.
   const RAMPS = {
     light: ["#dbe8f3", "#a9bfd6", "#7c97b8", "#55749b", "#33557f", "#173a66", "#00224e"],
     dark: ["#1d2f4d", "#3b496c", "#575d6d", "#8a8678", "#a59c74", "#d2c060", "#fee838"],
@@ -147,8 +147,8 @@
   const middle = (name) => new Date(0).setUTCFullYear(Math.floor(name / 100), name % 100 - 1, 15) / 1000;
 
   // --- heat maps ---------------------------------------------------------------------------------------------------
-  // Draws rows x months. `share(row, month)` is from 0 to 1, or -1 for nothing; where there are more rows than lines of the
-  // canvas, a line is the mean of its rows. Says which rows and which month a place is of.
+  // Draws rows x months. `share(row, month)` is from 0 to 1, or -1 for nothing; where there are more rows than lines of
+  // the canvas, a line is the mean of its rows. Says which rows and which month a place is of.
   const heat = (canvas, { rows, name, share, mark, say, pick }) => {
     const width = Math.max(300, canvas.parentElement.clientWidth), months = facts.months.length;
     const gutter = Math.min(190, Math.round(width / 4)), head = 6, foot = 20, edge = 8;

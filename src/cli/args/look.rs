@@ -231,13 +231,13 @@ pub struct VerifyArgs {
 /// Show what a store has and lacks: stocks over time, holes, nulls, distributions, versions
 ///
 /// Reads the whole version once. A stock is absent on a date between its first and its last one on which it has no row:
-/// these are its holes. It is stale when it has no row on the last date and had one on one of the 20 dates before; when its
-/// last row is older, it has left. A date is unusual when its share of absent stocks is larger, by a twentieth at least,
-/// than the median of the 21 dates around it.
+/// these are its holes. It is stale when it has no row on the last date and had one on one of the 20 dates before; when
+/// its last row is older, it has left. A date is unusual when its share of absent stocks is larger, by a twentieth at
+/// least, than the median of the 21 dates around it.
 ///
 /// A column jumps on a date when the median of its absolute values is ten times that of the date before or a tenth, or
-/// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Quantiles are
-/// within 0.8 %. Dates with fewer than 20 rows or values are not judged.
+/// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Quantiles
+/// are within 0.8 %. Dates with fewer than 20 rows or values are not judged.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -258,10 +258,10 @@ pub struct CoverageArgs {
 
 /// Write what `coverage` shows as one page for a browser
 ///
-/// Charts and tables of stocks over time, holes of each stock, nulls and NaNs of each column, numbers by year, versions and
-/// what they changed, sources and skipped files; they can be filtered by stock and column. The file has all that it needs
-/// and opens without a network. It appears whole or not at all, and replaces an earlier page; any other file stays,
-/// unless --force is given.
+/// Charts and tables of stocks over time, holes of each stock, nulls and NaNs of each column, numbers by year, versions
+/// and what they changed, sources and skipped files; they can be filtered by stock and column. The file has all that it
+/// needs and opens without a network. It appears whole or not at all, and replaces an earlier page; any other file
+/// stays, unless --force is given.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
