@@ -239,6 +239,18 @@ impl Error {
         }
     }
 
+    /// The same, with ways out that are for the source `name`.
+    pub(crate) fn of_source(mut self, name: &str) -> Error {
+        match &mut self {
+            Error::Invalid { remedies, .. } | Error::Refused { remedies, .. } => {
+                remedies.iter_mut().for_each(|remedy| remedy.be_of_source(name));
+            }
+            Error::Inputs { skipped, .. } => skipped.iter_mut().for_each(|input| input.reason.be_of_source(name)),
+            _ => {}
+        }
+        self
+    }
+
     /// The ways out, where there are some.
     pub fn remedies(&self) -> Vec<Remedy> {
         let only = |text: String| vec![Remedy::Do(text)];

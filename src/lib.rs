@@ -101,9 +101,9 @@ pub mod workers;
 pub use coverage::Coverage;
 pub use error::{Damage, Error, Result};
 pub use ingest::{
-    AddSource, Append, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join, Kept, KeptRows,
-    Limit, RestatedColumn, Restore, RowChange, SourceDifference, SourceReport, Update, UpdateReport, Write,
-    verify_source,
+    AddSource, Append, Assignment, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join,
+    Kept, KeptRows, Limit, RestatedColumn, Restore, RowChange, SourceDifference, SourceReport, Update, UpdateReport,
+    Write, verify_source,
 };
 pub use key::{Date, StockId};
 pub use page::{Page, PageReport};

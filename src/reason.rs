@@ -132,6 +132,11 @@ impl Reason {
         self
     }
 
+    /// Makes its ways out those of the source `name`.
+    pub(crate) fn be_of_source(&mut self, name: &str) {
+        self.remedies.iter_mut().for_each(|remedy| remedy.be_of_source(name));
+    }
+
     /// What kind of reason it is.
     pub fn kind(&self) -> Kind {
         self.kind

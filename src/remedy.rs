@@ -42,6 +42,13 @@ pub enum Operation {
     },
     /// Brings the store of this path up to date.
     Update(String),
+    /// Changes settings of a source of a store.
+    SetSource {
+        /// The store.
+        store: String,
+        /// The source, and what of it is changed; names of a list come beside those that it has.
+        settings: Box<[Setting]>,
+    },
     /// Tells what the store is that the request was about.
     Info,
 }
@@ -59,6 +66,8 @@ pub trait Words {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Setting {
+    /// The source whose settings those beside it are.
+    Source(String),
     /// What each file is of.
     FilesBy(String),
     /// Which files are inputs: where the code stands in their paths.
@@ -138,6 +147,15 @@ impl Remedy {
         Remedy::Set { settings: vec![setting], effect: effect.into() }
     }
 
+    /// Says that its settings are for the source `name`, where they are a source's.
+    pub(crate) fn be_of_source(&mut self, name: &str) {
+        if let Remedy::Set { settings, .. } = self
+            && settings.iter().any(Setting::is_of_source)
+        {
+            settings.insert(0, Setting::Source(name.to_owned()));
+        }
+    }
+
     /// The remedy that running `operation` is, which does what `effect` says.
     pub(crate) fn run(operation: Operation, effect: impl Into<String>) -> Remedy {
         Remedy::Run { operation, effect: effect.into() }
@@ -206,15 +224,34 @@ impl Words for ForNobody {
                 format!("a build{of}{into}")
             }
             Operation::Update(store) => format!("an update of {store}"),
+            Operation::SetSource { store, settings } => {
+                format!("{} of {store}", self.settings(settings).unwrap_or_default())
+            }
             Operation::Info => "the store's information".to_owned(),
         }
     }
 }
 
 impl Setting {
+    /// Whether it says how a source is found or read.
+    pub fn is_of_source(&self) -> bool {
+        let others = matches!(
+            self,
+            Setting::Source(_)
+                | Setting::Memory(_)
+                | Setting::Force
+                | Setting::Wait
+                | Setting::NoDate
+                | Setting::CheckContent
+                | Setting::Live(_)
+        );
+        !others
+    }
+
     /// Its name, in words joined by hyphens.
     pub fn name(&self) -> &'static str {
         match self {
+            Setting::Source(_) => "source",
             Setting::FilesBy(_) => "files-by",
             Setting::Pattern(_) => "pattern",
             Setting::CodeTemplate(_) => "code-template",
@@ -252,7 +289,8 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name().replace('-', " ");
         match self {
-            Setting::FilesBy(value)
+            Setting::Source(value)
+            | Setting::FilesBy(value)
             | Setting::Pattern(value)
             | Setting::CodeTemplate(value)
             | Setting::Ignore(value)

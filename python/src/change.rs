@@ -14,7 +14,8 @@ use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
 use transect::{
-    AddSource, Append, Build, Guard, Limit, Page, Restore, Selection, Shape, Transpose, Update, Write, quantity,
+    AddSource, Append, Build, ChangeSource, Guard, Limit, Page, Restore, Selection, Shape, Transpose, Update, Write,
+    quantity,
 };
 
 use super::fault::way_out;
@@ -209,9 +210,6 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         .sources(options.texts("sources"))
         .dry_run(options.flag("dry_run"));
     common!(update, options);
-    if let Some(folder) = options.text("folder")? {
-        update = update.source(folder);
-    }
     if let Some(most) = options.read::<Limit>("max_restated")? {
         update = update.max_restated(most);
     }
@@ -219,6 +217,43 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         update = update.max_skipped(most);
     }
     Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
+}
+
+#[pyfunction]
+pub fn set_source(
+    py: Python<'_>,
+    store: PathBuf,
+    name: &str,
+    assignments: Vec<String>,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut update = Update::new(store).sources([name]).dry_run(options.flag("dry_run"));
+    common!(update, options);
+    for assignment in assignments {
+        update = update.set(name, assignment.parse().map_err(PyValueError::new_err)?);
+    }
+    if let Some(most) = options.read::<Limit>("max_restated")? {
+        update = update.max_restated(most);
+    }
+    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
+}
+
+#[pyfunction]
+pub fn drop_source(
+    py: Python<'_>,
+    store: PathBuf,
+    name: &str,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let options = Options::parse(options)?;
+    let mut change = ChangeSource::drop(store, name).dry_run(options.flag("dry_run")).wait(options.wait()?);
+    if let Some(count) = options.number("threads") {
+        change = change.workers(count as usize);
+    }
+    Ok(told(watched(py, progress.as_ref(), |observer| change.observer(observer).run())?))
 }
 
 #[pyfunction]

@@ -82,6 +82,18 @@ impl Words for InPython {
                 format!("transect.build({}, {})", known(source, "SRC"), known(store, "STORE"))
             }
             Operation::Update(store) => format!("transect.update({store:?})"),
+            Operation::SetSource { store, settings } => {
+                let more = |setting: &Setting| match setting {
+                    Setting::Source(name) => Some(format!("{name:?}")),
+                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) => {
+                        argument(setting).split_once('=').map(|(name, value)| format!("add={{{name:?}: {value}}}"))
+                    }
+                    _ => None,
+                };
+                let arguments: Vec<String> =
+                    settings.iter().map(|setting| more(setting).unwrap_or_else(|| argument(setting))).collect();
+                format!("transect.set_source({store:?}, {})", arguments.join(", "))
+            }
             _ => "Store.info".to_owned(),
         }
     }
@@ -91,6 +103,7 @@ impl Words for InPython {
 fn argument(setting: &Setting) -> String {
     let name = setting.name().replace('-', "_");
     match setting {
+        Setting::Source(name) => format!("sources={name:?}"),
         Setting::Pattern(text)
         | Setting::CodeTemplate(text)
         | Setting::Ignore(text)

@@ -40,6 +40,8 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::restore, module)?)?;
     module.add_function(wrap_pyfunction!(change::write, module)?)?;
     module.add_function(wrap_pyfunction!(change::add_source, module)?)?;
+    module.add_function(wrap_pyfunction!(change::set_source, module)?)?;
+    module.add_function(wrap_pyfunction!(change::drop_source, module)?)?;
     module.add_function(wrap_pyfunction!(change::transpose, module)?)?;
     module.add_function(wrap_pyfunction!(change::report, module)?)?;
     module.add_function(wrap_pyfunction!(change::gc, module)?)?;

@@ -136,6 +136,38 @@ def test_a_store_keeps_versions_by_age_from_the_update_on_that_says_so(source, t
         transect.update(store, keep_for="soon")
 
 
+def test_options_of_a_source_are_set_and_a_source_goes(source, tmp_path):
+    folders = [tmp_path / name for name in ("features", "value")]
+    for folder in folders:
+        shutil.copytree(source, folder)
+    store = tmp_path / "s"
+    transect.build(folders[0], store, exclude=["odd"])
+    command = [sys.executable, "-c", "import transect._transect as t; t.main()"]
+    adding = ["source", "add", store, folders[1], "--prefix", "v_"]
+    subprocess.run([*command, *adding], check=True, capture_output=True)
+    report = transect.set_source(
+        store, "features", rename={"close": "last,close"}, add={"exclude": "halted"}, casts={"lots": "int64"}
+    )
+    assert (report.renamed_columns, report.lost_columns) == (["close -> last,close"], ["halted"])
+    assert report.widened_columns == ["lots: Int32 -> Int64"]
+    assert {"odd", "halted", "close"}.isdisjoint(transect.open(store).columns)
+    report = transect.set_source(store, "features", exclude=[], rename={}, dry_run=True)
+    assert (report.new_columns, report.renamed_columns) == (["odd", "halted"], ["last,close -> close"])
+    moved = folders[1].rename(tmp_path / "moved")
+    report = transect.set_source(store, "value", path=moved, prefix="w_", max_skipped=3)
+    assert (report.read_files, report.lost_columns, len(report.renamed_columns)) == (0, [], 9)
+    with pytest.raises(ValueError, match='"key" is no list'):
+        transect.set_source(store, "value", add={"key": ["x"]})
+    with pytest.raises(transect.Refused, match=r'transect.set_source\(".*", "value", add=\{"exclude": \["close"\]\}\) does'):
+        transect.update(store, sources="value", exclude=["close"])
+    report = transect.drop_source(store, "features")
+    assert (report.removed, "price" in report.lost_columns) == (0, True)
+    opened = transect.open(store)
+    assert all(name.startswith("w_") for name in opened.columns if name not in ("ts_code", "trade_date"))
+    assert opened.matrix("w_close").values[0, 2] == 20.0
+    assert [entry.command for entry in opened.log()][-1] == "source drop"
+
+
 def test_of_several_sources_those_that_are_named_change(source, tmp_path):
     folders = [tmp_path / name for name in ("features", "value")]
     for folder in folders:

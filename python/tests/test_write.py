@@ -165,7 +165,7 @@ def test_a_folder_and_a_frame_stand_beside_each_other_through_the_nights(source,
     verified = store.verify(inputs=True)
     assert verified and len(verified.inputs) == 1
     assert verified.notes == ["the source 'ranks' has no folder: its rows are those that were appended"]
-    with pytest.raises(transect.Refused, match="directory of none of the sources features, and ranks has no folder"):
+    with pytest.raises(transect.Refused, match="neither name nor directory of the sources features, and ranks has no folder"):
         store.verify(inputs=tmp_path)
     told = transect.update(own, sources="ranks")
     assert not told.published

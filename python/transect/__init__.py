@@ -7,7 +7,7 @@
 >>> store.matrix("close").values                                # doctest: +SKIP
 """
 
-from ._change import append, build, gc, report, restore, synth, transpose, update
+from ._change import append, build, drop_source, gc, report, restore, set_source, synth, transpose, update
 from ._column import Column
 from ._errors import (
     Cancelled,
@@ -75,10 +75,12 @@ __all__ = [
     "add_source",
     "append",
     "build",
+    "drop_source",
     "gc",
     "open",
     "report",
     "restore",
+    "set_source",
     "synth",
     "transpose",
     "update",

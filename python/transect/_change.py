@@ -128,7 +128,6 @@ def update(
     store: Path | Store,
     *,
     sources: str | Sequence[str] = (),
-    folder: Path | None = None,
     prune: bool = False,
     check_content: bool = False,
     reread: bool = False,
@@ -157,7 +156,7 @@ def update(
     """Reads the files that changed since, and publishes a new version if anything differs; costs what changed.
 
     Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
-    `prune`. `folder` is where the files of a source are from now on, if elsewhere.
+    `prune`.
     `reread` reads every file, also one that did not change, as after a `restore`.
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
     and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
@@ -172,7 +171,6 @@ def update(
     (3, False, '2024-01-02')
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "progress")}
-    given["folder"] = None if folder is None else os.fspath(folder)
     with watcher(progress) as watch:
         report = _transect.update(path_of(store), options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "update")
@@ -219,6 +217,108 @@ def append(
         done = _transect.append(path_of(store), files, frame, options_of(given), watch)
     report = UpdateReport(parsed(done))
     return finish(report, "append")
+
+
+_LISTS = ("ignore", "date_column", "columns", "exclude")
+
+
+def _assigned(options: Mapping[str, Any], how: str) -> list[str]:
+    """Options as `source set` takes them."""
+
+    def one(value: Any) -> str:
+        return str(value).replace(",", "\\,")
+
+    def text(name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, Mapping):
+            return ",".join(f"{one(old)}{'=' if ':' in old else ':'}{one(new)}" for old, new in value.items())
+        if isinstance(value, (str, int, os.PathLike)):
+            return one(value) if name in _LISTS else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+        return ",".join(one(item) for item in value)
+
+    given = {name: value for name, value in options.items() if value is not None}
+    words = {name: "cast" if name == "casts" else name.replace("_", "-") for name in given}
+    return [f"{words[name]}{how}={text(name, value)}" for name, value in given.items()]
+
+
+def set_source(
+    store: Path | Store,
+    name: str,
+    *,
+    path: Path | None = None,
+    pattern: str | None = None,
+    code_template: str | None = None,
+    ignore: str | Sequence[str] | None = None,
+    date_column: str | Sequence[str] | None = None,
+    date_format: str | None = None,
+    epoch: str | None = None,
+    zone: str | None = None,
+    naive_zone: str | None = None,
+    drop_time: bool | None = None,
+    duplicates: str | None = None,
+    bad_dates: str | None = None,
+    columns: Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    casts: Mapping[str, str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    prefix: str | None = None,
+    max_skipped: int | str | None = None,
+    add: Mapping[str, Any] | None = None,
+    remove: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+    max_restated: int | str | None = None,
+    keep: int | None = None,
+    keep_for: datetime.timedelta | str | None = None,
+    allow: Sequence[str] = (),
+    memory: int | str | None = None,
+    threads: int | None = None,
+    wait: str | None = None,
+    progress: Progress = None,
+) -> UpdateReport:
+    """Changes how a source is found and read, from now on, and brings it up to date.
+
+    What is given takes the place of what was set before; `""` or an empty list is the default. `add` and `remove` change
+    lists, as `add={"exclude": ["memo"]}`. `path` is where its files are. Files that were left out are tried again, and all are read again where it matters. A column that is
+    excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
+    name columns as the files have them. Raises Guarded where the outcome looks broken; then nothing is published.
+
+    >>> report = transect.set_source("panel.store", "features", exclude=["industry"], rename={"close": "price"})
+    >>> report.lost_columns, report.renamed_columns, report.read_files
+    (['industry'], ['close -> price'], 0)
+    """
+    options = {name: value for name, value in locals().items() if name not in ("store", "name", "progress")}
+    running = ("dry_run", "max_restated", "keep", "keep_for", "allow", "memory", "threads", "wait")
+    given = {option: options.pop(option) for option in running}
+    more, less = options.pop("add") or {}, options.pop("remove") or {}
+    assigned = [*_assigned(options, ""), *_assigned(more, "+"), *_assigned(less, "-")]
+    with watcher(progress) as watch:
+        report = _transect.set_source(path_of(store), name, assigned, options_of(given), watch)
+    return finish(UpdateReport(parsed(report)), "set_source")
+
+
+def drop_source(
+    store: Path | Store,
+    name: str,
+    *,
+    dry_run: bool = False,
+    threads: int | None = None,
+    wait: str | None = None,
+    progress: Progress = None,
+) -> UpdateReport:
+    """Takes a source out of a store, with its columns and the rows that no other source has. Older versions keep them.
+
+    Raises NotFound where there is no such source, and Refused where it is the only one.
+
+    >>> transect.drop_source("panel.store", "features")
+    Traceback (most recent call last):
+    ...
+    transect.Refused: "features" is the only source of panel.store; ...
+    """
+    given = {"dry_run": dry_run, "threads": threads, "wait": wait}
+    with watcher(progress) as watch:
+        report = _transect.drop_source(path_of(store), name, options_of(given), watch)
+    return finish(UpdateReport(parsed(report)), "drop_source")
 
 
 def restore(

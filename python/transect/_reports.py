@@ -111,6 +111,7 @@ class UpdateReport(Report):
     examples: list[Any]
     new_columns: list[str]
     lost_columns: list[str]
+    renamed_columns: list[str]
     widened_columns: list[str]
     absent_columns: list[str]
     new_stocks: int

@@ -1,7 +1,8 @@
 //! Ways out in the words of the command line: as options of the command that is run, or of the one that has them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::Store;
 use crate::hint::quoted;
 use crate::remedy::{Operation, Remedy, Setting, Words, told};
 use clap::{Command, CommandFactory};
@@ -10,9 +11,8 @@ use serde_json::Value;
 use super::args::Cli;
 use super::output;
 
-/// Commands that are named for options that the speaking one has not, and what they are about. A pattern and the like
-/// are chosen when a store is built.
-const OTHERS: [(&str, &str); 3] = [("update", "STORE"), ("gc", "STORE"), ("build", "SRC STORE")];
+/// The command that takes options as assignments.
+const SET: &str = "source set";
 
 /// How a long wait is asked for, in a message.
 const PATIENCE: &str = "10m";
@@ -21,14 +21,14 @@ const PATIENCE: &str = "10m";
 pub struct Speaker {
     command: &'static str,
     /// The store that it is about.
-    store: String,
+    store: PathBuf,
     cli: Command,
 }
 
 impl Speaker {
     /// Of `command`, about the store at `store`.
     pub fn new(command: &'static str, store: &Path) -> Speaker {
-        Speaker { command, store: quoted(&output::path(store)), cli: Cli::command() }
+        Speaker { command, store: store.to_owned(), cli: Cli::command() }
     }
 
     /// `what` is wrong, and the ways out that there are.
@@ -58,24 +58,69 @@ impl Speaker {
             }
         }
     }
+
+    /// What a setting is called, without its value.
+    pub fn option(&self, setting: &Setting) -> String {
+        let is_assigned = self.command == SET && setting.is_of_source();
+        if is_assigned { setting.name().to_owned() } else { option(setting) }
+    }
+
+    /// Whether a command has the option that a setting is.
+    fn has(&self, command: &str, setting: &Setting) -> bool {
+        let mut words = command.split(' ');
+        let command = words.try_fold(&self.cli, |command, word| command.find_subcommand(word));
+        command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(setting.name())))
+    }
+
+    /// `settings` as `source set` takes them.
+    fn assignments(&self, settings: &[Setting]) -> Option<String> {
+        let source = self.source_of(settings)?;
+        let word = |setting: &Setting| match setting.is_of_source() {
+            true => Some(quoted(&format!("{source}.{}", assigned(setting)?))),
+            false => spelt(setting).filter(|_| self.has(SET, setting)),
+        };
+        let wanted = settings.iter().filter(|setting| !matches!(setting, Setting::Source(_)));
+        Some(wanted.map(word).collect::<Option<Vec<String>>>()?.join(" "))
+    }
+
+    /// The source that settings are for: the one that they name, or the only one of the store.
+    fn source_of(&self, settings: &[Setting]) -> Option<String> {
+        let named = settings.iter().find_map(|setting| match setting {
+            Setting::Source(name) => Some(name.clone()),
+            _ => None,
+        });
+        named.or_else(|| {
+            let store = Store::open(&self.store).ok()?;
+            match store.source_names().ok()?[..] {
+                [only] => Some(only.to_owned()),
+                _ => None,
+            }
+        })
+    }
 }
 
 impl Words for Speaker {
     /// `settings` as this command's options, or in full as another's.
     fn settings(&self, settings: &[Setting]) -> Option<String> {
-        let has = |command: &str, setting: &Setting| {
-            let mut words = command.split(' ');
-            let command = words.try_fold(&self.cli, |command, word| command.find_subcommand(word));
-            command.is_some_and(|found| found.get_arguments().any(|known| known.get_long() == Some(setting.name())))
-        };
-        let has_all = |command: &str| settings.iter().all(|setting| has(command, setting));
-        let options = settings.iter().map(spelt).collect::<Option<Vec<String>>>()?.join(" ");
-        if has_all(self.command) {
-            return Some(options);
+        let has_all = |command: &str| settings.iter().all(|setting| self.has(command, setting));
+        let options = || Some(settings.iter().map(spelt).collect::<Option<Vec<String>>>()?.join(" "));
+        let is_of_source = settings.iter().any(Setting::is_of_source);
+        let store = quoted(&output::path(&self.store));
+        if self.command == SET && is_of_source {
+            if let Some(words) = self.assignments(settings) {
+                return Some(words);
+            }
+        } else if has_all(self.command) {
+            return options();
         }
-        let (command, about) = OTHERS.into_iter().find(|(command, _)| has_all(command))?;
-        let about = if about == "STORE" { &self.store } else { about };
-        Some(format!("`transect {command} {about} {options}`"))
+        if let Some(command) = ["update", "gc"].into_iter().find(|command| has_all(command)) {
+            return Some(format!("`transect {command} {store} {}`", options()?));
+        }
+        match self.assignments(settings).filter(|_| is_of_source) {
+            Some(words) => Some(format!("`transect {SET} {store} {words}`")),
+            None if has_all("build") => Some(format!("`transect build SRC STORE {}`", options()?)),
+            None => None,
+        }
     }
 
     fn operation(&self, operation: &Operation) -> String {
@@ -85,13 +130,16 @@ impl Words for Speaker {
                 format!("`transect build {} {}`", word(source, "SRC"), word(store, "STORE"))
             }
             Operation::Update(store) => format!("`transect update {}`", quoted(store)),
-            Operation::Info => format!("`transect info {}`", self.store),
+            Operation::SetSource { store, settings } => {
+                format!("`transect {SET} {} {}`", quoted(store), self.assignments(settings).unwrap_or_default())
+            }
+            Operation::Info => format!("`transect info {}`", quoted(&output::path(&self.store))),
         }
     }
 }
 
 /// The option that a setting is, without its value.
-pub fn option(setting: &Setting) -> String {
+fn option(setting: &Setting) -> String {
     format!("--{}", setting.name())
 }
 
@@ -99,7 +147,8 @@ pub fn option(setting: &Setting) -> String {
 fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(format!("{} {}", option(setting), quoted(value)));
     match setting {
-        Setting::FilesBy(value)
+        Setting::Source(value)
+        | Setting::FilesBy(value)
         | Setting::Pattern(value)
         | Setting::CodeTemplate(value)
         | Setting::Ignore(value)
@@ -118,9 +167,7 @@ fn spelt(setting: &Setting) -> Option<String> {
             with("NAME")
         }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
-            let is_clear =
-                |name: &String| !name.contains("\\,") && !name.ends_with('\\') && !name.contains(char::is_control);
-            if names.iter().all(is_clear) { with(&joined(names)) } else { None }
+            if names.iter().all(|name| is_clear(name)) { with(&joined(names)) } else { None }
         }
         Setting::CodeColumn | Setting::DateName => with("NAME"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
@@ -133,6 +180,48 @@ fn spelt(setting: &Setting) -> Option<String> {
         Setting::Wait => with(PATIENCE),
         Setting::Live(version) => with(&version.to_string()),
         _ => Some(option(setting)),
+    }
+}
+
+/// Whether a name can be told in a list.
+fn is_clear(name: &str) -> bool {
+    !name.contains("\\,") && !name.ends_with('\\') && !name.contains(char::is_control)
+}
+
+/// A setting as `source set` takes it, behind the source's name; `None` where it does not.
+fn assigned(setting: &Setting) -> Option<String> {
+    let name = setting.name();
+    let pairs = |pairs: Vec<(&str, &str)>| {
+        let pair = |(column, value): (&str, &str)| {
+            let is_plain = is_clear(column) && !column.contains('=');
+            let colon = if column.contains(':') { '=' } else { ':' };
+            is_plain.then(|| format!("{}{colon}{value}", column.replace(',', "\\,")))
+        };
+        let pairs = pairs.into_iter().map(pair).collect::<Option<Vec<String>>>()?;
+        Some(format!("{name}+={}", pairs.join(",")))
+    };
+    match setting {
+        Setting::Pattern(value)
+        | Setting::CodeTemplate(value)
+        | Setting::DateFormat(value)
+        | Setting::Epoch(value)
+        | Setting::Duplicates(value)
+        | Setting::BadDates(value)
+        | Setting::Prefix(value) => Some(format!("{name}={value}")),
+        Setting::Ignore(value) => Some(format!("{name}+={}", value.replace(',', "\\,"))),
+        Setting::DateColumn(names) | Setting::Columns(names) if names.is_empty() => Some(format!("{name}=NAME")),
+        Setting::DateColumn(names) | Setting::Columns(names) if names.iter().all(|name| is_clear(name)) => {
+            Some(format!("{name}={}", joined(names)))
+        }
+        Setting::Exclude(names) if names.is_empty() => Some(format!("{name}+=NAME")),
+        Setting::Exclude(names) if names.iter().all(|name| is_clear(name)) => {
+            Some(format!("{name}+={}", joined(names)))
+        }
+        Setting::Zone | Setting::NaiveZone => Some(format!("{name}=ZONE")),
+        Setting::DropTime => Some(format!("{name}=true")),
+        Setting::Cast(casts) => pairs(casts.iter().map(|cast| (&*cast.column, &*cast.to)).collect()),
+        Setting::Rename(names) => pairs(names.iter().map(|name| name.split_once('=')).collect::<Option<Vec<_>>>()?),
+        _ => None,
     }
 }
 
@@ -177,6 +266,28 @@ mod tests {
                 "update",
                 vec![Setting::Pattern("{code}/x".to_owned())],
                 "`transect build SRC STORE --pattern '{code}/x'`",
+            ),
+            ("update", vec![Setting::Source("a b".to_owned()), exclude()], "--source 'a b' --exclude emb"),
+            (
+                "verify",
+                vec![Setting::Source("v".to_owned()), exclude()],
+                "`transect update s --source v --exclude emb`",
+            ),
+            (
+                "update",
+                vec![Setting::Source("v".to_owned()), Setting::Pattern("{code}/x".to_owned())],
+                "`transect source set s 'v.pattern={code}/x'`",
+            ),
+            (
+                "source set",
+                vec![Setting::Source("v".to_owned()), casts(), Setting::Memory(1 << 30)],
+                "'v.cast+=a b:Utf8,c:Utf8' --memory 1GiB",
+            ),
+            ("source set", vec![Setting::Memory(1 << 30)], "--memory 1GiB"),
+            (
+                "source set",
+                vec![Setting::Source("v".to_owned()), Setting::Prune],
+                "`transect update s --source v --prune`",
             ),
             ("update", vec![Setting::Live(3)], "`transect gc s --live 3`"),
             ("gc", vec![Setting::Live(3)], "--live 3"),

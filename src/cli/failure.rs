@@ -7,7 +7,7 @@ use crate::error::Wanted;
 use crate::skipped::{Skipped, usual};
 use serde::Serialize;
 
-use super::advice::{Speaker, option};
+use super::advice::Speaker;
 use super::exit::Exit;
 use super::output::{self, escape, say};
 use super::skips;
@@ -39,7 +39,7 @@ impl Failure {
                 hint: None,
             };
         }
-        let what = escape(&chain(error));
+        let what = escape(&chain(error, speaker));
         let has_io = || error.chain().any(|cause| cause.is::<io::Error>());
         let Some(ours) = ours else {
             let kind = if has_io() { "io" } else { "refused" };
@@ -60,11 +60,11 @@ impl Failure {
 }
 
 /// An error and its causes, each said once, without the ways out.
-fn chain(error: &anyhow::Error) -> String {
+fn chain(error: &anyhow::Error, speaker: &Speaker) -> String {
     let mut told: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = match cause.downcast_ref::<Error>() {
-            Some(ours) => ours.what(option),
+            Some(ours) => ours.what(|setting| speaker.option(setting)),
             None => cause.to_string(),
         };
         // What the parquet crate says of a cause that is not its own, before it names the cause.

@@ -55,6 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Restore(args) => ("restore", args.store.clone(), args.running.json),
         Command::Source(args) => match &args.what {
             SourceCommand::Add(args) => ("source add", args.store.clone(), args.running.json),
+            SourceCommand::Set(args) => ("source set", args.store.clone(), args.running.json),
             SourceCommand::List(args) => ("source list", args.store.clone(), args.json),
             SourceCommand::Rename(args) => ("source rename", args.store.clone(), args.changing.running.json),
             SourceCommand::Drop(args) => ("source drop", args.store.clone(), args.changing.running.json),

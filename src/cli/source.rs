@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::{AddArgs, Changing, ListArgs, SourceCommand};
+use super::args::{AddArgs, Changing, ListArgs, SetArgs, SourceCommand};
 use super::bar::Watch;
 use super::build::options;
 use super::exit::Exit;
@@ -13,14 +13,16 @@ use super::info::print_sources;
 use super::output;
 use super::table::{Align, Table};
 use super::update::tell;
+use super::words::Assigned;
 use crate::hint::listed;
 use crate::store::SourceInfo;
-use crate::{AddSource, ChangeSource, Store};
+use crate::{AddSource, ChangeSource, Store, Update};
 
 pub fn run(command: SourceCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
         SourceCommand::Add(args) => add(*args, quiet),
         SourceCommand::List(args) => list(&args),
+        SourceCommand::Set(args) => set(*args, quiet),
         SourceCommand::Rename(args) => {
             let change = ChangeSource::rename(&args.store, args.name, args.other);
             run_change("source rename", change, &args.store, &args.changing, quiet)
@@ -79,6 +81,35 @@ fn add(args: AddArgs, quiet: bool) -> anyhow::Result<Exit> {
         add.run()?
     };
     tell("source add", &args.store, &report, args.running.json, quiet)
+}
+
+fn set(args: SetArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let mut update = Update::new(&args.store)
+            .dry_run(args.limits.dry_run)
+            .wait(args.waiting.patience())
+            .allow(args.allowed.allow)
+            .memory(args.memory)
+            .observer(&watch);
+        for Assigned { source, assignment } in args.assignments {
+            update = update.set(source, assignment);
+        }
+        if let Some(most) = args.limits.max_restated() {
+            update = update.max_restated(most);
+        }
+        if let Some(versions) = args.limits.keeping.keep {
+            update = update.keep(versions);
+        }
+        if let Some(age) = args.limits.keeping.keep_for {
+            update = update.keep_for(age);
+        }
+        if let Some(count) = args.running.workers() {
+            update = update.workers(count);
+        }
+        update.run()?
+    };
+    tell("source set", &args.store, &report, args.running.json, quiet)
 }
 
 #[derive(Serialize)]

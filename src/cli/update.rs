@@ -44,9 +44,6 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
             .memory(args.memory)
             .observer(&watch);
         update = update.sources(Names::all(&args.sources));
-        if let Some(source) = &args.source {
-            update = update.source(source);
-        }
         if let Some(most) = args.limits.max_restated() {
             update = update.max_restated(most);
         }
@@ -169,6 +166,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     };
     named("new", column, &report.new_columns, ", null where the files read lack it");
     named("gone", column, &report.lost_columns, "");
+    named("renamed", column, &report.renamed_columns, "");
     named("wider", column, &report.widened_columns, "");
     named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
     named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Guard;
+use crate::{Assignment, Guard};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 /// Which stocks were named.
@@ -56,6 +56,34 @@ impl std::str::FromStr for Names {
     }
 }
 
+/// What is to be changed of which source, as in `prices.exclude+=volume`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assigned {
+    /// The source's name.
+    pub source: String,
+    pub assignment: Assignment,
+}
+
+impl std::str::FromStr for Assigned {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Assigned, String> {
+        // Names of sources may have dots.
+        let is_option = |rest: &str| {
+            let behind = Assignment::NAMES.iter().filter_map(|name| rest.strip_prefix(name));
+            behind.into_iter().any(|behind| ["=", "+=", "-="].iter().any(|how| behind.starts_with(how)))
+        };
+        let dots = text.match_indices('.').map(|(at, _)| at);
+        match dots.into_iter().find(|&at| at > 0 && is_option(&text[at + 1..])) {
+            Some(at) => Ok(Assigned { source: text[..at].to_owned(), assignment: text[at + 1..].parse()? }),
+            None => Err(format!(
+                "{text:?} is not NAME.OPTION=VALUE, such as prices.exclude+=volume; the options are {}",
+                Assignment::NAMES.join(", ")
+            )),
+        }
+    }
+}
+
 /// One of a few words that `T` reads; help and completions list them.
 pub fn one_of<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
@@ -93,6 +121,17 @@ mod tests {
         assert_eq!(names("a\\,b,c"), ["a,b", "c"]);
         assert_eq!(names("a\\b\\"), ["a\\b\\"]);
         assert_eq!(names(""), [""]);
+    }
+
+    #[test]
+    fn an_option_of_a_source_stands_behind_its_name() {
+        let source = |text: &str| text.parse::<Assigned>().map(|assigned| assigned.source);
+        assert_eq!(source("prices.exclude+=a.path=b"), Ok("prices".to_owned()));
+        assert_eq!(source("a.b.path=c"), Ok("a.b".to_owned()));
+        for bad in ["prices", ".path=x", "prices.path", "prices.exclude", "prices.key=time"] {
+            assert!(source(bad).unwrap_err().contains("is not NAME.OPTION=VALUE"), "{bad}");
+        }
+        assert!(source("prices.epoch+=s").unwrap_err().contains("no list"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
+use crate::reason::Kind;
+use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
 use crate::storage::Disk;
@@ -257,8 +259,9 @@ impl<'a> AddSource<'a> {
         for directory in &self.directories {
             let name = self.name.clone().unwrap_or_else(|| directory_name(directory));
             steps.before(stages)?;
-            let step = self.add(stages, steps.writer(), directory, &name)?;
-            steps.take(step);
+            let step = self.add(stages, steps.writer(), directory, &name);
+            let key: Vec<String> = steps.writer().live()?.schema()?.key_names().map(str::to_owned).collect();
+            steps.take(step.map_err(|error| with_key(error, &key))?);
         }
         steps.finish(stages)
     }
@@ -336,6 +339,19 @@ impl<'a> AddSource<'a> {
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
+}
+
+/// `error` with what helps where no file has the key of the store.
+fn with_key(mut error: Error, key: &[String]) -> Error {
+    if let Error::Inputs { skipped, .. } = &mut error {
+        for input in skipped.iter_mut().filter(|input| input.reason.kind() == Kind::OtherColumns && !key.is_empty()) {
+            let named = Setting::Key(key.iter().map(|column| format!("{column}=NAME")).collect());
+            let apart = Remedy::Do("make a store of its own of files whose rows have another key".to_owned());
+            let reason = input.reason.clone().or(Remedy::set(named, "says what the files call it"));
+            input.reason = reason.or(apart);
+        }
+    }
+    error
 }
 
 /// The name of a directory.

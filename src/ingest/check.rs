@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::DataType;
@@ -38,7 +38,7 @@ use crate::workers::Workers;
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
 const FIXED_MEMORY: u64 = 16 << 20;
 
-/// Reads every file of `source` again, with the options that the store remembers and into the types of its columns, as
+/// Reads every file of `source`, which is the name of one or its directory, again, with the options that the store remembers and into the types of its columns, as
 /// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
 /// about the memory of `workers`: of a file that is larger than its worker's share, some columns are compared at a time.
 ///
@@ -55,7 +55,19 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
     // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
     let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
     let whole_len = memory / 8 / workers.count() as u64;
-    compare_in_batches(store, source, workers, observer, (share, whole_len))
+    let (place, directory) = source_of(store, source)?;
+    let names = store.source_names()?;
+    let name = (names.len() > 1).then(|| names[place]);
+    let compared = compare_in_batches(&store.of_source(place), &directory, workers, observer, (share, whole_len));
+    let mut report = compared.map_err(|error| match name {
+        Some(name) => error.of_source(name),
+        None => error,
+    })?;
+    if let Some(name) = name {
+        let skipped = report.skipped.iter_mut().chain(&mut report.skipped_before);
+        skipped.for_each(|input| input.reason.be_of_source(name));
+    }
+    Ok(report)
 }
 
 fn compare_in_batches(
@@ -65,7 +77,6 @@ fn compare_in_batches(
     observer: &dyn Observer,
     (share, whole_len): (u64, u64),
 ) -> Result<SourceReport> {
-    let store = &store.of_source(source_of(store, source)?);
     let settings = Settings::of(store)?;
     let panel = store.schema()?;
     let sources = store.files()?;
@@ -118,29 +129,41 @@ fn compare_in_batches(
     Ok(report)
 }
 
-/// The place of the source whose files lie in `directory`; the only one, wherever they were.
-fn source_of(store: &Store, directory: &Path) -> Result<usize> {
+/// The place of the source that `source` is, by its name or by its directory, and where its files are; the only one,
+/// wherever they are.
+fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)> {
     let names = store.source_names()?;
-    let wanted = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    let (mut known, mut without) = (Vec::new(), Vec::new());
-    for place in 0..names.len() {
-        match Settings::of(&store.of_source(place))?.source {
-            Some(own) if names.len() == 1 || Path::new(&own) == wanted => return Ok(place),
-            Some(_) => known.push(names[place]),
-            None => without.push(names[place]),
-        }
+    let settings: Vec<Settings> =
+        (0..names.len()).map(|place| Settings::of(&store.of_source(place))).collect::<Result<_>>()?;
+    let folder = |place: usize| settings[place].source.as_ref().map(PathBuf::from);
+    let named = names.iter().position(|name| Path::new(name) == source);
+    if let Some((place, folder)) = named.filter(|_| !source.is_dir()).and_then(|place| Some((place, folder(place)?))) {
+        return Ok((place, folder));
     }
+    let wanted = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+    if let Some(place) = (0..names.len()).find(|&place| folder(place).is_some_and(|folder| folder == wanted)) {
+        return Ok((place, wanted));
+    }
+    let other = named.or((names.len() == 1).then_some(0)).filter(|&place| folder(place).is_some());
+    if let Some(place) = other {
+        return Ok((place, source.to_owned()));
+    }
+    let of = |has: bool| -> Vec<&str> {
+        let places = (0..names.len()).filter(|&place| folder(place).is_some() == has);
+        places.map(|place| names[place]).collect()
+    };
+    let (known, without) = (of(true), of(false));
     let (have, rows) = if without.len() == 1 { ("has", "its rows") } else { ("have", "their rows") };
     let no_folder = format!("{} {have} no folder: {rows} are those that were appended", listed(&without));
     if known.is_empty() {
         let way_out = "verify the store without a folder, which compares its checksums";
         return Err(Error::refused(no_folder, way_out));
     }
-    let mut what = format!("{} is the directory of none of the sources {}", directory.display(), listed(&known));
+    let mut what = format!("{} is neither name nor directory of the sources {}", source.display(), listed(&known));
     if !without.is_empty() {
         what += &format!(", and {no_folder}");
     }
-    Err(Error::refused(what, "name the directory that one of them was read from"))
+    Err(Error::refused(what, "give one of those names"))
 }
 
 /// Adds the columns whose types an update from these files would change, and those that it would bring.
@@ -543,7 +566,7 @@ mod tests {
         };
         let compare = |share| {
             let store = Store::open(&path).unwrap();
-            compare_in_batches(&store, &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
+            compare_in_batches(&store.of_source(0), &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
         };
         make(1);
         Build::new(&source, &path).workers(1).run().unwrap();

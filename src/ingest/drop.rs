@@ -101,8 +101,8 @@ impl<'a> ChangeSource<'a> {
     /// Makes the change, and publishes it as a version.
     ///
     /// # Errors
-    /// When there is no such store or source, the new name is taken, the source is the first one and would be dropped, the
-    /// store cannot be read or written, or the observer cancels; then the version that was live before stays live.
+    /// When there is no such store or source, the new name is taken, the only source would be dropped, the store cannot be
+    /// read or written, or the observer cancels; then the version that was live before stays live.
     pub fn run(self) -> Result<UpdateReport> {
         let started = Instant::now();
         let stages = Stages::new(self.workers, self.memory, self.observer)?;
@@ -147,13 +147,9 @@ impl<'a> ChangeSource<'a> {
     fn drop_it(&self, stages: &Stages, writer: &StoreWriter) -> Result<Step> {
         let whole = writer.live()?;
         let place = whole.find_source(&self.name)?;
-        if place == 0 {
-            let what = format!(
-                "{:?} is the first source of {}, beside whose rows the keys lie",
-                self.name,
-                whole.path().display()
-            );
-            return Err(Error::refused(what, "build another store of the other folders"));
+        if whole.source_names()?.len() == 1 {
+            let what = format!("{:?} is the only source of {}", self.name, whole.path().display());
+            return Err(Error::refused(what, "add another before it is dropped"));
         }
         let before = &whole.of_source(place);
         let panel = before.schema()?.clone();

@@ -4,24 +4,45 @@ use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::{Column, PanelSchema};
 use crate::remedy::{Remedy, Setting};
-use crate::source::SourceOptions;
+use crate::source::{Rename, SourceOptions};
 use crate::store::Store;
 
 /// How the inputs of the source `name` are read; `panel` has the key of the store.
 pub(super) fn options_of(options: &SourceOptions, panel: &PanelSchema, name: &str) -> Result<SourceOptions> {
     let mut options = options.clone();
     options.prefix = options.prefix.replace("{source}", name);
-    let key: Vec<String> = panel.key_names().map(str::to_owned).collect();
-    if options.key.is_empty() {
-        options.key = key;
-    } else if options.key != key {
+    take_key(&mut options, panel.key_names().map(str::to_owned).collect())?;
+    Ok(options)
+}
+
+/// Gives `options` the key of the store. A column of it may be called otherwise in the files, as in `time=bar_time`.
+fn take_key(options: &mut SourceOptions, key: Vec<String>) -> Result<()> {
+    let (mut named, mut is_renamed) = (Vec::new(), false);
+    for asked in std::mem::take(&mut options.key) {
+        let pair = asked.split_once('=').filter(|(ours, theirs)| {
+            !key.contains(&asked) && !theirs.is_empty() && key.iter().any(|column| column == ours)
+        });
+        match pair {
+            Some((ours, theirs)) => {
+                options.renames.push(Rename { from: theirs.to_owned(), to: ours.to_owned() });
+                is_renamed = true;
+            }
+            None => named.push(asked),
+        }
+    }
+    let is_other = match is_renamed {
+        true => !named.iter().all(|column| key.contains(column)),
+        false => !named.is_empty() && named != key,
+    };
+    if is_other {
         let why = match key[..] {
             [] => "the rows of the store are known by date and code alone".to_owned(),
             _ => format!("the key of the store is {}", listed(&key)),
         };
         return Err(Error::invalid(Setting::Key(Vec::new()), why, [Remedy::Do("leave it out".to_owned())]));
     }
-    Ok(options)
+    options.key = key;
+    Ok(())
 }
 
 /// Refuses columns that the panel has already, and a source that brings none.

@@ -73,6 +73,8 @@ struct DateBefore<'a> {
     pieces: &'a [SnapshotPiece],
     /// The source's parts, by piece.
     parts: HashMap<u32, PartRecord>,
+    /// The pieces of which the first source has keys beside its values.
+    keyed: HashSet<u32>,
     /// The number of the next new piece.
     next: u32,
     /// The place of the next piece.
@@ -91,6 +93,11 @@ impl Revision<'_> {
         plan.pieces.extend(pieces.iter().filter(|piece| !dirty.contains(&piece.date)));
         let dirty_days: HashSet<i32> = dirty.iter().map(|date| date.days()).collect();
         plan.parts.extend(parts.iter().filter(|part| !dirty_days.contains(&part.date)));
+        let first = self.whole.snapshot_segments(Some(0))?;
+        let is_keyed = |part: &&PartRecord| {
+            let segment = first.get(part.values.segment as usize);
+            segment.is_some_and(|segment| segment.columns.iter().any(|(column, ..)| *column == 0))
+        };
         let mut walk = self.sealer.gathering.walk(changes.dirty.first().map_or(Date::EPOCH, |dirty| dirty.date));
         for dirty in &changes.dirty {
             let days = dirty.date.days();
@@ -104,6 +111,7 @@ impl Revision<'_> {
                 date: dirty.date,
                 pieces,
                 parts: parts.map(|part| (part.piece, *part)).collect(),
+                keyed: self.whole.parts_of(0, dirty.date)?.iter().filter(is_keyed).map(|part| part.piece).collect(),
                 next: pieces.iter().map(|piece| piece.record.number + 1).max().unwrap_or(0),
                 place: 0,
             };
@@ -215,7 +223,12 @@ impl Revision<'_> {
                 (*place, count)
             });
             let counts: Vec<(usize, usize)> = counts.collect();
-            let of_first = if self.place == 0 { own_count } else { counts.first().map_or(0, |count| count.1) };
+            let of_first = match (self.place, counts.first()) {
+                (0, _) => own_count,
+                // Keys lie beside its values, if it was the first when they were written.
+                (_, Some(&(0, count))) if before.keyed.contains(&number) => count,
+                _ => 0,
+            };
             let keys = match old {
                 _ if of_first == rows.len() => BatchRecord::NONE,
                 Some(PieceRecord { keys, .. }) if keys.segment != NONE && !is_moved => keys,

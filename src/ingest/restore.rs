@@ -27,7 +27,8 @@ use crate::workers::DEFAULT_MEMORY;
 /// Makes the rows of an older version those of the next one.
 ///
 /// Nothing is copied: the new version shares the older one's bytes. Columns, sources and their options are those of the
-/// older version, too; where the files are, and which of them were read, is as it was last. So restored rows stand until
+/// older version, too; where the files are, and which of them were read, is as it was last.
+/// So restored rows stand until
 /// their file changes, or all are [read again](crate::Update::reread). A source that was dropped since comes back as it
 /// was.
 ///
@@ -160,6 +161,7 @@ impl<'a> Restore<'a> {
         if !report.changes_anything() || report.is_stopped() || self.dry_run {
             return Ok(report);
         }
+        check(&restored, &found, stages)?;
 
         let mut snapshot = Snapshot { keep, ..restored.snapshot(writer.version(), writer.commit())? };
         keep_ids(&mut snapshot, before)?;
@@ -175,6 +177,21 @@ impl<'a> Restore<'a> {
         report.published(&snapshot);
         Ok(report)
     }
+}
+
+/// Checks the sections that come back whole: damage must not become live.
+fn check(restored: &Store, found: &DiffReport, stages: &Stages) -> Result<()> {
+    let dates = restored.dates()?;
+    let checked = stages.workers.try_map(found.dates.len(), |n| {
+        if stages.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        match dates.binary_search(&found.dates[n].date) {
+            Ok(index) => restored.section_at(index)?.check(),
+            Err(_) => Ok(()),
+        }
+    });
+    checked.map(drop)
 }
 
 /// What the guards look at.
@@ -259,7 +276,7 @@ impl Sources {
             let same = live.iter().position(|(id, ..)| *id == source.id);
             // One that was dropped, and added again as it was.
             let is_alike = |(id, now, _): &(u32, Settings, _)| {
-                !ids.contains(id) && now.source == then.source && now.options == then.options
+                !ids.contains(id) && now.source.is_some() && now.source == then.source && now.options == then.options
             };
             let Some(at) = same.or_else(|| live.iter().position(is_alike)) else {
                 sources.now.push(None);

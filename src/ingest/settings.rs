@@ -49,8 +49,9 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings of a source of the files in `source`.
     pub(super) fn new(source: &Path, options: &SourceOptions) -> Settings {
-        let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
-        Settings { source: Some(source.display().to_string()), ..Settings::without_folder(options) }
+        let mut settings = Settings::without_folder(options);
+        settings.set_directory(source);
+        settings
     }
 
     /// The settings of a source that has no files: its rows are appended.
@@ -63,6 +64,12 @@ impl Settings {
             skipped: BTreeMap::new(),
             max_skipped: None,
         }
+    }
+
+    /// Its files are in `source` from now on.
+    pub(super) fn set_directory(&mut self, source: &Path) {
+        let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+        self.source = Some(source.display().to_string());
     }
 
     /// The settings of the source that sees `store` so.

@@ -13,6 +13,16 @@ pub(super) struct Step {
     pub(super) snapshot: Option<Snapshot>,
 }
 
+impl Step {
+    /// The same, with ways out that are for the source `name`.
+    pub(super) fn of_source(mut self, name: &str) -> Step {
+        for skipped in &mut self.report.skipped {
+            skipped.reason.be_of_source(name);
+        }
+        self
+    }
+}
+
 /// The changes so far.
 pub(super) struct Steps<'w> {
     writer: &'w mut StoreWriter,

@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
+use super::assignment::Assignment;
 use super::build_report::{known_file, source_entries};
 use super::changes::{Changes, Lost};
 use super::guard::{Guard, Guards};
@@ -15,23 +16,23 @@ use super::intake::{codes_of, panel_of};
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, rules, was_read};
+use super::reshape::{Reshaped, decided};
 use super::revision::{Given, Revised, Revision};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
+use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::reason::Kind;
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::{Operation, Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::skipped::Skipped;
-use crate::source::{
-    FilesBy, Known, KnownFile, OptionChanges, Prior, SourceOptions, Trust, check_values, scan, survey_again,
-};
+use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
 use crate::storage::Disk;
 use crate::storage::wait;
 use crate::store::{FileEntry, KeepChange, Opening, Snapshot, SourceContents, Store, StoreWriter};
@@ -50,7 +51,7 @@ use crate::workers::{DEFAULT_MEMORY, Workers};
 /// ```
 pub struct Update<'a> {
     store: PathBuf,
-    source: Option<PathBuf>,
+    assignments: Vec<(String, Assignment)>,
     sources: Vec<String>,
     memory: u64,
     workers: Option<usize>,
@@ -73,7 +74,7 @@ impl<'a> Update<'a> {
     pub fn new(store: impl Into<PathBuf>) -> Update<'a> {
         Update {
             store: store.into(),
-            source: None,
+            assignments: Vec::new(),
             sources: Vec::new(),
             memory: DEFAULT_MEMORY,
             workers: None,
@@ -92,9 +93,11 @@ impl<'a> Update<'a> {
         }
     }
 
-    /// The source directory, if it is another than last time. The store remembers it.
-    pub fn source(mut self, source: impl Into<PathBuf>) -> Self {
-        self.source = Some(source.into());
+    /// Changes how the source `name` is found or read, from now on: the store remembers it. Files that were skipped are
+    /// tried again, and those that were read are where it matters; columns get other names, or go. Only sources that are
+    /// so changed are brought up to date then.
+    pub fn set(mut self, name: impl Into<String>, assignment: Assignment) -> Self {
+        self.assignments.push((name.into(), assignment));
         self
     }
 
@@ -218,27 +221,60 @@ impl<'a> Update<'a> {
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
         let places = self.places(writer.live()?)?;
-        let mut steps = Steps::new(writer, self.dry_run, "update")?;
+        let command = if self.assignments.is_empty() { "update" } else { "source set" };
+        let mut steps = Steps::new(writer, self.dry_run, command)?;
         for place in places {
             steps.before(stages)?;
-            let step = self.update(stages, steps.writer(), place)?;
-            steps.take(step);
+            let whole = steps.writer().live()?;
+            let names = whole.source_names()?;
+            // A way out is for one of several sources, or an option of one that is set.
+            let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
+            let step = self.update(stages, steps.writer(), place);
+            steps.take(match &name {
+                Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
+                None => step?,
+            });
         }
         steps.finish(stages)
     }
 
     /// The places of the sources to update.
     fn places(&self, whole: &Store) -> Result<Vec<usize>> {
-        let names = whole.source_names()?;
-        let places: Vec<usize> = match &self.sources[..] {
-            [] => (0..names.len()).collect(),
-            wanted => wanted.iter().map(|name| whole.find_source(name)).collect::<Result<_>>()?,
-        };
-        if self.source.is_some() && places.len() > 1 {
-            let what = format!("{} has {} sources, and one directory was given", whole.path().display(), names.len());
-            return Err(Error::refused(what, "say whose it is"));
+        let wanted: Vec<&String> = self.sources.iter().chain(self.assignments.iter().map(|(name, _)| name)).collect();
+        let mut places: Vec<usize> = Vec::new();
+        for name in &wanted {
+            let place = whole.find_source(name)?;
+            if !places.contains(&place) {
+                places.push(place);
+            }
         }
-        Ok(places)
+        Ok(if wanted.is_empty() { (0..whole.source_names()?.len()).collect() } else { places })
+    }
+
+    /// How the source at `place` of `whole`, which was read so, is read from now on.
+    fn settings(&self, whole: &Store, place: usize, then: &Settings) -> Result<Settings> {
+        let mut now = Settings::without_folder(&self.changes.apply(&then.options));
+        now.source.clone_from(&then.source);
+        now.max_skipped = self.max_skipped.or(then.max_skipped);
+        let name = whole.source_names()?[place];
+        let panel = whole.of_source(place).schema()?.clone();
+        let has = |column: &String| panel.index_of(&then.options.name_of(column)).is_some();
+        if let Some(column) = self.changes.exclude.iter().find(|column| has(column)) {
+            let why = format!("{column}: the store has this column, and an update cannot remove it");
+            let set = Operation::SetSource {
+                store: whole.path().to_string_lossy().into_owned(),
+                settings: [Setting::Source(name.to_owned()), Setting::Exclude(vec![column.clone()])].into(),
+            };
+            let way_out = Remedy::run(set, "does");
+            return Err(Error::invalid(Setting::Exclude(Vec::new()), why, [way_out]));
+        }
+        self.assignments.iter().filter(|(of, _)| of == name).for_each(|(_, assignment)| assignment.apply(&mut now));
+        if now.source.is_none() && self.assignments.iter().any(|(of, _)| of == name) {
+            let what = format!("the source {name:?} has no folder: its rows are those that were appended");
+            return Err(Error::refused(what, "give it the path of one"));
+        }
+        decided(&then.options, &now.options).check_casts(&panel, &now.options)?;
+        Ok(now)
     }
 
     /// Leaves the source at `place` as it is: it has no files.
@@ -261,21 +297,22 @@ impl<'a> Update<'a> {
 
     /// Updates the source at `place`.
     fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize) -> Result<Step> {
-        let whole = writer.live()?;
-        let target = Target { before: Some(whole), place, name: "" };
-        let before = &whole.of_source(target.place);
-        let settings = Settings::of(before)?;
-        let Some(source) = self.source.clone().or_else(|| settings.source.clone().map(PathBuf::from)) else {
+        let live = writer.live()?;
+        let settings = Settings::of(&live.of_source(place))?;
+        let mut settings_now = self.settings(live, place, &settings)?;
+        let Some(source) = settings_now.source.clone().map(PathBuf::from) else {
             return self.leave(writer, place);
         };
+        let options = settings_now.options.clone();
+        let reshaped = Reshaped::new(live, place, (&settings.options, &options), writer)?;
+        let whole = reshaped.store(live);
+        let target = Target { before: Some(whole), place, name: "" };
+        let before = &whole.of_source(target.place);
         let sources = before.files()?;
         let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.observer);
-        let options = self.changes.apply(&settings.options);
-        self.changes.check(before.schema()?)?;
-        let as_before = SourceOptions { ignore: settings.options.ignore.clone(), ..options.clone() };
-        let trust = match (self.reread || as_before != settings.options, self.check_content) {
+        let trust = match (self.reread || reshaped.rereads, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
@@ -286,7 +323,7 @@ impl<'a> Update<'a> {
         let scanned = Known { files: &known, goes: &goes, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.keep.of(before.kept());
-        let mut report = UpdateReport::of(whole, keep);
+        let mut report = UpdateReport::of(live, keep);
         report.dry_run = self.dry_run;
         report.describe_scan(&scan);
         let night = Night::new(&sources, &settings);
@@ -296,8 +333,6 @@ impl<'a> Update<'a> {
         let mut pruned: Vec<&FileEntry> = sources.iter().filter(is_pruned).collect();
         report.missing_files.clone_from(&scan.missing);
         report.pruned_files.clone_from(&scan.pruned);
-        let mut settings_now = Settings::new(&source, &options);
-        settings_now.max_skipped = self.max_skipped.or(settings.max_skipped);
         report.max_skipped = settings_now.max_skipped;
         let is_moved = settings_now.source != settings.source;
         if is_moved && options.files_by == FilesBy::Stock {
@@ -314,6 +349,9 @@ impl<'a> Update<'a> {
         }
 
         let panel = before.schema()?;
+        let panel_then = live.of_source(place).schema()?.clone();
+        let mut anew = decided(&settings.options, &options);
+        anew.exclude.retain(|name| panel_then.index_of(&settings.options.name_of(name)).is_none());
         let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, workers, observer);
         let prior = Prior {
             code: &panel.code,
@@ -323,7 +361,7 @@ impl<'a> Update<'a> {
             is_new: false,
             shares_options: false,
             exact: &exact,
-            changes: Some(&self.changes),
+            changes: Some(&anew),
             has_value: &|name| has_value_in_store(before, name),
         };
         let mut survey = survey_again(&source, &mut scan, &prior, &options, workers, observer)?;
@@ -353,7 +391,10 @@ impl<'a> Update<'a> {
         let stay = report.pruned_files.extract_if(.., |path| !is_whole(path));
         report.missing_files.extend(stay);
         report.missing_files.sort_unstable();
-        let rules = rules(&read, &pruned, &known, appended, &options);
+        let mut rules = rules(&read, &pruned, &known, appended, &options);
+        for code in given_up(&sources, &read) {
+            rules.entry(code).or_insert(Rule { appended_stands_since: u64::MAX, unread: Unread::Goes });
+        }
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let dates_read: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
@@ -371,6 +412,7 @@ impl<'a> Update<'a> {
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
+        reshaped.describe(&mut report);
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
         if !report.skips_are_usual() {
             night.guard_skipped(&report.skipped, &mut guards);
@@ -388,7 +430,7 @@ impl<'a> Update<'a> {
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
         settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect();
-        snapshot.settings = store_settings("update")?;
+        snapshot.settings = store_settings(if self.assignments.is_empty() { "update" } else { "source set" })?;
         let files = sources_now(&sources, read, &scan.touched, &pruned);
         report.judge(self.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
@@ -407,6 +449,15 @@ impl<'a> Update<'a> {
 
 fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
     entries.iter().filter(move |entry| entry.status == status)
+}
+
+/// The codes that files gave `before` and, as they were `read` again, give no longer: nothing is left behind under them
+/// but what other files give.
+fn given_up(before: &[FileEntry], read: &[FileEntry]) -> Vec<String> {
+    let now: HashMap<&str, &str> =
+        read.iter().filter(was_read).filter_map(|entry| Some((entry.path.as_str(), entry.code.as_deref()?))).collect();
+    let gave = with_status(before, FileStatus::Read).filter_map(|entry| Some((&*entry.path, entry.code.as_deref()?)));
+    gave.filter(|(path, code)| now.get(path).is_some_and(|now| now != code)).map(|(_, code)| code.to_owned()).collect()
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.

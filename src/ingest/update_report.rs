@@ -68,6 +68,8 @@ pub struct UpdateReport {
     pub new_columns: Vec<String>,
     /// Columns that are gone with their source.
     pub lost_columns: Vec<String>,
+    /// Columns that have another name, with both.
+    pub renamed_columns: Vec<String>,
     /// Columns whose type became wider, with both types.
     pub widened_columns: Vec<String>,
     /// Columns that no file read has; null in their rows.
@@ -169,6 +171,7 @@ impl UpdateReport {
         self.examples.extend(other.examples);
         self.new_columns.extend(other.new_columns);
         self.lost_columns.extend(other.lost_columns);
+        self.renamed_columns.extend(other.renamed_columns);
         self.widened_columns.extend(other.widened_columns);
         self.absent_columns.extend(other.absent_columns);
         self.new_stocks += other.new_stocks;
@@ -315,6 +318,17 @@ impl UpdateReport {
             || snapshot.columns[0].logical != panel.code.data_type;
         self.new_stocks = (snapshot.dictionaries[0].len() - before.stocks()?.len()) as u64;
         Ok(())
+    }
+
+    /// Adds columns that options took away or gave other names; the source has rows on these dates.
+    pub(super) fn describe_reshaped(&mut self, renamed: Vec<String>, lost: Vec<String>, dates: &BTreeSet<Date>) {
+        self.schema_changed |= !renamed.is_empty();
+        self.renamed_columns = renamed;
+        self.lost_columns = lost;
+        self.dirty.extend(dates);
+        self.dirty_dates = self.dirty.len() as u64;
+        self.first_dirty = self.dirty.first().copied();
+        self.last_dirty = self.dirty.last().copied();
     }
 
     /// Adds what became of the files of `survey`.

@@ -24,6 +24,13 @@ pub(crate) struct SegmentColumn {
     pub(crate) dictionary: Option<ArrayRef>,
 }
 
+impl SegmentColumn {
+    /// Whether the version lists it no longer, so that nobody asks for it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.name.is_empty() && self.stored == Stored::Codes && self.dictionary.is_none()
+    }
+}
+
 /// The array over one chunk, in the segment's stored type. The values are not copied.
 ///
 /// # Errors

@@ -197,7 +197,9 @@ fn conflict(
     let refused: Vec<usize> = answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
     let Sides { own, target, common } = *sides;
     let advice = advise(&Dispute { column: name, own, target, before, types, refused: &refused }, answers)?;
-    let conflict = Conflict { column: name.to_owned(), own: own.clone(), common: common.to_owned(), why, advice };
+    // Whoever mends a file, or says how it is read, knows the column by its name there.
+    let column = types.first().map_or_else(|| name.to_owned(), |(value, _)| value.own_name.clone());
+    let conflict = Conflict { column, own: own.clone(), common: common.to_owned(), why, advice };
     Ok(Settled::Conflict(Box::new(conflict), refused))
 }
 

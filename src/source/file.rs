@@ -150,7 +150,7 @@ impl FileReader {
                 Some(column) => column.into_array(self.file_rows).map_err(Reason::undecodable)?,
                 None => return Ok(new_null_array(&target.data_type, self.file_rows)),
             };
-            let array = target.convert(&value.name, &array)?;
+            let array = target.convert(&value.own_name, &array)?;
             match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
                 None => Ok(array),
                 Some(row) => Err(no_key(row, &target.name)),
@@ -241,7 +241,7 @@ impl FileReader {
 
     /// One decoded column in its panel type and in the order of the dates.
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
-        let convert = |array: &ArrayRef| target.convert(&value.name, array);
+        let convert = |array: &ArrayRef| target.convert(&value.own_name, array);
         Ok(match decoded {
             None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
             Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),

@@ -8,6 +8,7 @@ mod agree;
 mod allowance;
 mod apart;
 mod arrow_file;
+mod becomes;
 mod beside;
 mod by_date;
 mod candidate;
@@ -51,6 +52,7 @@ mod unit;
 mod weight;
 
 pub(crate) use allowance::Allowance;
+pub(crate) use becomes::Becomes;
 pub use code_template::CodeTemplate;
 pub(crate) use convert::check_values;
 pub use files_by::FilesBy;

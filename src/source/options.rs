@@ -165,7 +165,7 @@ impl SourceOptions {
     }
 
     /// What the files' column `name` is called in the panel.
-    pub(super) fn name_of(&self, name: &str) -> String {
+    pub(crate) fn name_of(&self, name: &str) -> String {
         match self.renames.iter().find(|rename| rename.from == name) {
             Some(rename) => rename.to.clone(),
             None if self.key.iter().any(|key| key == name) => name.to_owned(),
@@ -239,15 +239,10 @@ impl OptionChanges {
         options
     }
 
-    /// Refuses what an update cannot do to a store of this panel: make a column of its narrower, or leave it out.
-    pub(crate) fn check(&self, panel: &PanelSchema) -> Result<()> {
-        if let Some(name) = self.exclude.iter().find(|name| panel.index_of(name).is_some()) {
-            let why = format!("{name}: the store has this column, and an update cannot remove it");
-            let way_out = Remedy::Do("build another store without it".to_owned());
-            return Err(Error::invalid(Setting::Exclude(Vec::new()), why, [way_out]));
-        }
+    /// Refuses to make a column of this panel, which these options read, narrower.
+    pub(crate) fn check_casts(&self, panel: &PanelSchema, options: &SourceOptions) -> Result<()> {
         for cast @ Cast { column, to } in &self.casts {
-            let Some(index) = panel.index_of(column) else { continue };
+            let Some(index) = panel.index_of(&options.name_of(column)) else { continue };
             let ours = &panel.columns[index].data_type;
             if !join(&[ours.clone(), to.clone()]).iter().any(|joined| joined.target == *to) {
                 let why = format!("{cast}: the store has {ours}, which an update can only make wider");

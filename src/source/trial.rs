@@ -138,9 +138,10 @@ impl Trial<'_> {
     fn may_be_set(&self, settings: &[Setting]) -> bool {
         let Some(prior) = self.prior else { return true };
         settings.iter().all(|setting| match setting {
-            Setting::Exclude(names) => !names.iter().any(|name| prior.has(name)),
+            Setting::Exclude(names) => !names.iter().any(|name| prior.has(&self.options.name_of(name))),
             Setting::Cast(casts) => casts.iter().all(|cast| {
-                let ours = prior.columns.iter().find(|column| column.name == cast.column);
+                let name = self.options.name_of(&cast.column);
+                let ours = prior.columns.iter().find(|column| column.name == name);
                 let to = super::parse_type(&cast.to).ok();
                 ours.is_none_or(|ours| {
                     to.is_some_and(|to| join(&[ours.data_type.clone(), to.clone()]).iter().any(|j| j.target == to))

@@ -62,6 +62,14 @@ impl Catalog {
         Ok(tables)
     }
 
+    /// The catalog that these bytes are, which are to lie at `path`.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub(super) fn of_memory(bytes: &[u8], path: &Path) -> Result<Catalog> {
+        Catalog::of_bytes(Buffer::from(bytes), path, MAGIC, None)
+    }
+
     fn of_bytes(bytes: Buffer, path: &Path, magic: [u8; 8], lock: Option<FileLock>) -> Result<Catalog> {
         let directory = parse_header(&bytes, magic).map_err(|why| match why {
             NotACatalog::Version(found) => {

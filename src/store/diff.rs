@@ -465,20 +465,36 @@ fn shared_codes<'a>(older: &'a Store, newer: &'a Store) -> Result<(Vec<&'a str>,
     Ok((codes, ranks))
 }
 
+/// The columns of both versions. One that got another name since has the newer one; one that was made anew is the one that
+/// had its name.
 fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
+    let ids = |store: &Store| -> Result<Vec<Option<u32>>> {
+        let id = |index| Ok(store.version.column_place(index)?.map(|(id, _)| id));
+        (0..store.schema()?.columns.len()).map(id).collect()
+    };
+    let (old_ids, new_ids) = (ids(older)?, ids(newer)?);
     let (older, newer) = (older.schema()?, newer.schema()?);
-    let column = |name: &str| {
-        let (older_index, newer_index) = (older.index_of(name), newer.index_of(name));
+    let column = |older_index: Option<usize>, newer_index: Option<usize>| {
+        let (old, new) =
+            (older_index.map(|index| &older.columns[index]), newer_index.map(|index| &newer.columns[index]));
         DiffColumn {
-            name: name.to_owned(),
-            older: older_index.map(|index| older.columns[index].data_type.clone()),
-            newer: newer_index.map(|index| newer.columns[index].data_type.clone()),
+            name: new.or(old).map_or_else(String::new, |column| column.name.clone()),
+            older: old.map(|column| column.data_type.clone()),
+            newer: new.map(|column| column.data_type.clone()),
             older_index,
             newer_index,
         }
     };
-    let only_older = older.columns.iter().filter(|column| newer.index_of(&column.name).is_none());
-    Ok(newer.columns.iter().chain(only_older).map(|known| column(&known.name)).collect())
+    let same = |index: usize| {
+        let by_id = old_ids.iter().position(|id| *id == new_ids[index]);
+        let is_other = |old: &usize| !new_ids.contains(&old_ids[*old]);
+        by_id.or_else(|| older.index_of(&newer.columns[index].name).filter(is_other))
+    };
+    let of_newer: Vec<DiffColumn> = (0..newer.columns.len()).map(|index| column(same(index), Some(index))).collect();
+    let is_shared = |index: &usize| of_newer.iter().any(|column| column.older_index == Some(*index));
+    let only_older = (0..older.columns.len()).filter(|index| !is_shared(index));
+    let only_older: Vec<DiffColumn> = only_older.map(|index| column(Some(index), None)).collect();
+    Ok([of_newer, only_older].concat())
 }
 
 /// The dates that only one version has, and those of sections that were written between.

@@ -75,6 +75,14 @@ impl Store {
         Ok(self.version.all_parts(source)?.to_vec())
     }
 
+    /// The parts that the source at `place` has of a date.
+    ///
+    /// # Errors
+    /// When the tables are damaged.
+    pub(crate) fn parts_of(&self, source: usize, date: Date) -> Result<&[PartRecord]> {
+        self.version.parts(source, date)
+    }
+
     /// All tables of the source at `place`, to be written again with other parts.
     ///
     /// # Errors

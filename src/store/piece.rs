@@ -167,8 +167,8 @@ impl Piece {
             },
         };
         match (owner, self.version.source()) {
-            // The first source has the keys of its rows beside them.
-            (None, Some(0)) => match self.part(0)? {
+            // The first source has the keys of its rows beside them, if it was the first when they were written.
+            (None, Some(0)) if self.first_is_keyed()? != Some(false) => match self.part(0)? {
                 Some(part) => self.key_place(&part.values, id).map(|at| Place::Whole(&part.values, at)),
                 None => Ok(Place::Absent),
             },
@@ -189,6 +189,11 @@ impl Piece {
                 })
             }
         }
+    }
+
+    /// Whether the first source has the keys of its rows beside them; `None` where it has no row of the piece.
+    fn first_is_keyed(&self) -> Result<Option<bool>> {
+        Ok(self.part(0)?.map(|part| part.values.segment().position(CODE).is_some()))
     }
 
     /// Where the code, the date or a key column stands in `batch`.
@@ -393,7 +398,12 @@ impl Piece {
                 batches.extend(present.as_ref().map(Present::batch));
             }
         }
-        if self.version.source() != Some(0) && (self.record.keys.segment != NONE || self.version.source().is_some()) {
+        let has_own_keys = match self.version.source() {
+            None => self.record.keys.segment != NONE,
+            Some(0) => self.first_is_keyed()? == Some(false),
+            Some(_) => true,
+        };
+        if has_own_keys {
             batches.push(self.keys()?);
         }
         Ok(batches)

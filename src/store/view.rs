@@ -15,6 +15,7 @@ use super::keep::Keep;
 use super::layout::{self, catalogs};
 use super::piece::Bytes;
 use super::section::Section;
+use super::snapshot::Snapshot;
 use super::version::Version;
 use super::{absent, lock};
 use crate::error::{Damage, Error, Result, Wanted};
@@ -160,6 +161,13 @@ impl Store {
 
     fn of_catalog(root: &Path, catalog: Catalog, commit: u64, access: Access) -> Result<Store> {
         Ok(Store { version: Arc::new(Version::new(root, catalog, commit, access)?) })
+    }
+
+    /// The store as `snapshot` makes it, which has no segments or tables of its own, before it is written.
+    pub(crate) fn seen_as(&self, snapshot: &Snapshot) -> Result<Store> {
+        let path = self.path().join(CATALOG_DIR).join(catalog_name(snapshot.commit));
+        let catalog = Catalog::of_memory(&snapshot.encode()?.catalog, &path)?;
+        Store::of_catalog(self.path(), catalog, snapshot.commit, self.access())
     }
 
     /// All versions up to this one, oldest first, collected ones included.

@@ -155,6 +155,16 @@ fn a_restore_bears_any_failure() {
 }
 
 #[test]
+fn options_that_are_set_bear_any_failure() {
+    Scene::set().bears_any_failure();
+}
+
+#[test]
+fn a_source_that_goes_bears_any_failure() {
+    Scene::drop_first().bears_any_failure();
+}
+
+#[test]
 fn a_collection_bears_any_failure() {
     Scene::collection().bears_any_failure();
 }

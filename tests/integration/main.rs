@@ -35,6 +35,7 @@ mod reruns;
 mod room;
 mod scene;
 mod seeded;
+mod settings;
 mod sources;
 mod spec;
 mod stale;

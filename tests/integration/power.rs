@@ -208,6 +208,16 @@ fn a_restore_is_never_half() {
 }
 
 #[test]
+fn options_that_are_set_are_never_half() {
+    Scene::set().is_never_half();
+}
+
+#[test]
+fn a_source_that_goes_is_never_half() {
+    Scene::drop_first().is_never_half();
+}
+
+#[test]
 fn a_collection_is_never_half() {
     Scene::collection().is_never_half();
 }

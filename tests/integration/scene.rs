@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::storage::Disk;
 use transect::store::Collect;
-use transect::{Append, Build, Date, Error, Guard, Restore, Store, Update};
+use transect::{AddSource, Append, Build, ChangeSource, Date, Error, Guard, Restore, Store, Update};
 
 use super::machine::{Machine, Recorder};
 use super::panels::{
@@ -76,6 +76,28 @@ fn append(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
 
 fn restore(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
     Restore::new(store, 1).allow(Guard::ALL).workers(1).disk(disk).run().map(drop)
+}
+
+/// Reads all files of one source again, without one column and with another under another name; and those of a second.
+fn set(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    let assigned = |text: &str| text.parse().unwrap();
+    Update::new(store)
+        .set("source", assigned("exclude+=raw"))
+        .set("source", assigned("rename+=volume:vol"))
+        .set("more", assigned("duplicates=first"))
+        .set("more", assigned("prefix=n_"))
+        .workers(1)
+        .disk(disk)
+        .run()
+        .map(drop)
+}
+
+fn drop_first(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    match ChangeSource::drop(store, "source").workers(1).disk(disk).run() {
+        // It was dropped before.
+        Err(Error::NotFound { .. }) => Ok(()),
+        dropped => dropped.map(drop),
+    }
 }
 
 pub fn collect(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
@@ -162,6 +184,16 @@ impl Scene {
         Scene::new("restore", prepare, restore)
     }
 
+    /// Options of two sources change, in one version.
+    pub fn set() -> Scene {
+        Scene::new("set", two_sources, set)
+    }
+
+    /// The first of two sources goes, with its rows.
+    pub fn drop_first() -> Scene {
+        Scene::new("drop", two_sources, drop_first)
+    }
+
     /// A collection of six versions.
     pub fn collection() -> Scene {
         Scene::new("collection", seven_versions, collect)
@@ -244,6 +276,20 @@ fn one_changed_date(place: &Place, store: &Path) {
     two_versions(place, store);
     one_stock(place, "平安", &[(20240102, 2e300)]);
     one_stock(place, "new", &[(20240102, 1.0)]);
+}
+
+/// Two sources, of which each has rows that the other lacks.
+fn two_sources(place: &Place, store: &Path) {
+    small_panel(place, 0);
+    Build::new(place.source(), store).keep(2).workers(1).run().unwrap();
+    let more = place.path("more");
+    fs::create_dir_all(&more).unwrap();
+    for code in ["平安", "new"] {
+        one_stock(place, code, &[(20240102, 1.5), (20240105, 2.5)]);
+        fs::rename(place.source().join(format!("{code}.parquet")), more.join(format!("{code}.parquet"))).unwrap();
+    }
+    small_panel(place, 0);
+    AddSource::new(store, [more]).prefix("m_").allow(Guard::ALL).workers(1).run().unwrap();
 }
 
 /// The files of [`append`].

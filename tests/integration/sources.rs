@@ -45,11 +45,13 @@ struct World {
     /// For each source, whether its files are by date, up to two a date.
     by_date: [bool; 3],
     models: Vec<Model>,
+    /// The source that was dropped.
+    gone: Option<usize>,
 }
 
 impl World {
     fn new(is_keyed: bool) -> World {
-        World { place: Place::in_memory(), is_keyed, by_date: [false; 3], models: Vec::new() }
+        World { place: Place::in_memory(), is_keyed, by_date: [false; 3], models: Vec::new(), gone: None }
     }
 
     fn directory(&self, source: usize) -> PathBuf {
@@ -139,15 +141,14 @@ impl World {
 
     /// Makes the rows of an older version, which had these models, those of the next one, and asserts what follows.
     fn restore(&mut self, version: u64, models: Vec<Model>, context: &str) {
-        let (store, before) = (self.place.store(), (self.expected(), self.models.len()));
+        let (store, before) = (self.place.store(), (self.expected(), self.gone));
         let segments = entries(&store.join("segment"));
         let restore = || Restore::new(&store, version).allow(ALL).workers(1);
         let told = restore().dry_run(true).run().unwrap();
         let report = restore().run().unwrap();
-        self.models = models;
+        (self.models, self.gone) = (models, None);
         self.assert_holds(&self.live(), context);
-        let now = self.expected();
-        let differs = before != (now.clone(), self.models.len());
+        let differs = before != (self.expected(), self.gone);
         assert_eq!((report.published, told.published), (differs, false), "{context}: {report:?}");
         let counts = |report: &UpdateReport| (report.added, report.restated, report.removed, report.dirty_dates);
         assert_eq!(counts(&told), counts(&report), "{context}");
@@ -163,8 +164,13 @@ impl World {
         assert!(!update.published, "{context}: {update:?}");
     }
 
+    /// The sources that there are, with their models.
+    fn there(&self) -> impl Iterator<Item = (usize, &Model)> {
+        self.models.iter().enumerate().filter(|(source, _)| Some(*source) != self.gone)
+    }
+
     fn keys(&self) -> BTreeSet<Key> {
-        self.models.iter().flat_map(|model| model.keys().copied()).collect()
+        self.there().flat_map(|(_, model)| model.keys().copied()).collect()
     }
 
     /// All rows in key order.
@@ -175,7 +181,7 @@ impl World {
             if self.is_keyed {
                 row.push(Cell::Bits(u128::from(key.2 as u64)));
             }
-            for model in &self.models {
+            for (_, model) in self.there() {
                 let bits = model.get(&key).copied().flatten();
                 row.push(bits.map_or(Cell::Null, |bits| Cell::Bits(bits.into())));
                 row.push(bits.map_or(Cell::Null, |bits| Cell::Text(format!("{} {}", key.1, bits % 3))));
@@ -191,7 +197,7 @@ impl World {
             |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
         let mut names = vec!["ts_code"];
         names.extend(self.is_keyed.then_some("k"));
-        names.extend(["p", "pt", "v", "vt", "f", "ft"].into_iter().take(2 * self.models.len()));
+        names.extend(self.there().flat_map(|(source, _)| [["p", "pt"], ["v", "vt"], ["f", "ft"]][source]));
         let columns: Vec<ArrayRef> = names.into_iter().map(|name| column(name).clone()).collect();
         (0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect()
     }
@@ -253,7 +259,7 @@ proptest! {
         first in prop::collection::vec(model(), 1..=3),
         nights in prop::collection::vec((prop::collection::vec(prop::option::of(model()), 3), any::<bool>()), 1..4),
         (appended, to) in (model(), 0..3_usize),
-        (which, other) in (any::<prop::sample::Index>(), model()),
+        (which, other, later_model) in (any::<prop::sample::Index>(), model(), model()),
         together in any::<bool>(),
     ) {
         let mut world = World { by_date, ..World::new(is_keyed) };
@@ -370,21 +376,32 @@ proptest! {
         world.assert_holds(&world.live(), "read again with what was appended");
 
         if count > 1 {
-            let only: Vec<Key> =
-                world.models[count - 1].keys().filter(|key| world.models[..count - 1].iter().all(|m| !m.contains_key(key))).copied().collect();
             let before = world.models.clone();
-            let report = ChangeSource::drop(world.place.store(), NAMES[count - 1]).workers(1).run().unwrap();
-            world.models.pop();
-            prop_assert_eq!((report.removed, report.lost_columns.len()), (only.len() as u64, 2));
-            world.assert_holds(&Store::open(world.place.store()).unwrap(), "dropped");
+            world.gone = Some(which.index(count));
+            let dropped = which.index(count);
+            let left = world.keys();
+            let only = before[dropped].keys().filter(|key| !left.contains(*key)).count() as u64;
+            let report = ChangeSource::drop(world.place.store(), NAMES[dropped]).workers(1).run().unwrap();
+            prop_assert_eq!((report.removed, report.lost_columns.len()), (only, 2));
+            world.assert_holds(&world.live(), "dropped");
             prop_assert!(!world.update(1).published);
+            // What is left goes on.
+            let next = (dropped + 1) % count;
+            if next != to {
+                world.put(next, narrowed(later_model, is_keyed));
+                world.update(2);
+                world.assert_holds(&world.live(), "dropped, and another changed");
+                prop_assert!(!world.update(1).published);
+                let renewed = Update::new(world.place.store()).reread(true).allow(ALL).workers(1).run().unwrap();
+                prop_assert!(!renewed.published, "{:?}", renewed);
+            }
             world.restore(report.version - 1, before, "restored after the drop");
         }
     }
 }
 
 #[test]
-fn a_source_gets_another_name_and_goes_with_its_columns_but_the_first_stays() {
+fn a_source_gets_another_name_and_goes_with_its_columns_but_the_last_stays() {
     let mut world = World::new(true);
     world.put(0, plain(1));
     world.put(1, plain(5));
@@ -398,8 +415,6 @@ fn a_source_gets_another_name_and_goes_with_its_columns_but_the_first_stays() {
         change(ChangeSource::drop(world.place.store(), "value").run()).unwrap_err(),
         format!("source \"value\" in {} not found; the sources are prices and worth", world.place.store().display())
     );
-    let first = change(ChangeSource::drop(world.place.store(), "prices").run()).unwrap_err();
-    assert!(first.ends_with("beside whose rows the keys lie; build another store of the other folders"), "{first}");
     let dropped = change(ChangeSource::drop(world.place.store(), "worth").run()).unwrap();
     assert_eq!((dropped.removed, dropped.lost_columns), (0, vec!["v".to_owned(), "vt".to_owned()]));
     world.models.pop();
@@ -408,6 +423,13 @@ fn a_source_gets_another_name_and_goes_with_its_columns_but_the_first_stays() {
     world.put(1, plain(9));
     assert_eq!(world.add(1..2, Join::Outer).new_columns, ["v", "vt"]);
     world.assert_holds(&Store::open(world.place.store()).unwrap(), "added again");
+    // The first goes as any other, but the last stays.
+    change(ChangeSource::drop(world.place.store(), "prices").run()).unwrap();
+    world.gone = Some(0);
+    world.assert_holds(&world.live(), "without the first");
+    assert_eq!(world.live().source_names().unwrap(), ["value"]);
+    let only = change(ChangeSource::drop(world.place.store(), "value").run()).unwrap_err();
+    assert!(only.ends_with("; add another before it is dropped"), "{only}");
 }
 
 /// Days 0 and 1 of stocks A and B.
@@ -476,4 +498,36 @@ fn a_column_that_the_store_has_is_refused_with_other_names() {
     assert_eq!(world.update(1).unchanged_files, 4);
     let taken = AddSource::new(world.place.store(), [world.directory(0)]).run().unwrap_err().to_string();
     assert!(taken.contains("has a source \"prices\" already"), "{taken}");
+}
+
+#[test]
+fn a_key_column_of_another_name_is_told_and_another_kind_of_key_is_refused() {
+    let mut world = World::new(true);
+    world.put(0, plain(1));
+    world.build();
+    let column = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    let (days, times): (ArrayRef, ArrayRef) = (column(vec!["20231209"]), Arc::new(Int64Array::from(vec![0])));
+    let value: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+    for (folder, code) in [("ticks", "A"), ("ticks", "B"), ("daily", "A"), ("daily", "B")] {
+        let all = [("trade_date", days.clone()), ("time", times.clone()), ("x", value.clone())];
+        let batch =
+            RecordBatch::try_from_iter(all.into_iter().filter(|(name, _)| folder == "ticks" || *name != "time"));
+        fs::create_dir_all(world.place.path(folder)).unwrap();
+        write_parquet(&world.place.path(&format!("{folder}/{code}.parquet")), &batch.unwrap());
+    }
+    let add = |folder: &str, key: &[&str]| {
+        let key = key.iter().map(|column| (*column).to_owned()).collect();
+        let options = SourceOptions { key, ..SourceOptions::default() };
+        AddSource::new(world.place.store(), [world.place.path(folder)]).options(options).allow(ALL).workers(1).run()
+    };
+    for folder in ["ticks", "daily"] {
+        let message = add(folder, &[]).unwrap_err().to_string();
+        let way_out = "lacks the key column \"k\"; write the file with it, or key k=NAME says what the files call it, or \
+                       make a store of its own of files whose rows have another key";
+        assert!(message.contains(way_out), "{message}");
+    }
+    assert!(add("ticks", &["time"]).unwrap_err().to_string().contains("the key of the store is k"));
+    let report = add("ticks", &["k=time"]).unwrap();
+    assert_eq!((report.new_columns, report.filled + report.added), (vec!["x".to_owned()], 2));
+    assert!(!world.update(1).published);
 }

@@ -258,7 +258,10 @@ fn a_source_that_moved_as_it_was_is_remembered() {
     small_panel(&place, 0);
     place.build();
     fs::rename(place.source(), place.path("moved")).unwrap();
-    let report = Update::new(place.store()).source(place.path("moved")).run().unwrap();
+    let report = Update::new(place.store())
+        .set("source", format!("path={}", place.path("moved").display()).parse().unwrap())
+        .run()
+        .unwrap();
     assert_eq!((report.published, report.read_files, report.dirty_dates), (true, 0, 0));
     let again = update(&place);
     assert_eq!((again.published, again.unchanged_files, again.missing_files.len()), (false, 4, 0));

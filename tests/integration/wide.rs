@@ -118,7 +118,10 @@ fn another_folder_is_measured_by_all_codes_that_the_store_has() {
     for code in ["A", "B", "C", "X"] {
         write(&other, code, 2, &names("x", 1));
     }
-    let update = |source: &Place| Update::new(place.store()).source(source.source()).dry_run(true).run().unwrap();
+    let update = |source: &Place| {
+        let path = format!("path={}", source.source().display()).parse().unwrap();
+        Update::new(place.store()).set("source", path).dry_run(true).run().unwrap()
+    };
     let report = update(&other);
     let [met] = &report.guards[..] else { panic!("{:?}", report.guards) };
     assert_eq!((met.guard, met.count, met.of), (Guard::FewCodes, 3, 7));

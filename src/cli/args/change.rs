@@ -97,15 +97,11 @@ Examples:
   transect update panel.store                         # every night
   transect update panel.store --max-restated 5%       # a tripwire
   transect update panel.store --refuse-restatement    # history must not move
-  transect update panel.store features2 --check-content      # from a copy")]
+  transect update panel.store --check-content         # whatever the times of files say")]
 pub struct UpdateArgs {
     /// The store
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
-
-    /// The directory with one Parquet file per stock [default: the one of last time]
-    #[arg(value_name = "SRC")]
-    pub source: Option<PathBuf>,
 
     /// Only these of the store's sources [default: all of them]
     #[arg(long = "source", value_name = "NAME,...")]

@@ -212,8 +212,8 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with_all = ["version", "as_of"])]
     pub all_versions: bool,
 
-    /// Also compare every row with the files in SRC
-    #[arg(long, value_name = "SRC")]
+    /// Also compare every row with the files in SRC, a directory, or the name of a source
+    #[arg(long, value_name = "SRC|NAME")]
     pub source: Option<PathBuf>,
 
     /// Also compare every file that transpose wrote to OUT

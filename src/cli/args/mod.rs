@@ -21,7 +21,7 @@ use super::words::{at_least_one, one_of};
 pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
 pub use look::{CoverageArgs, DiffArgs, InfoArgs, LogArgs, ReportArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
 pub use reading::Reading;
-pub use sources::{AddArgs, Changing, ListArgs, SourceArgs, SourceCommand};
+pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
 
 /// Turns a panel of per-stock Parquet files into one file per date
 ///

@@ -7,8 +7,8 @@ use crate::quantity;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::super::groups::{Allowed, Keeping, RUNNING, Running, Waiting};
-use super::super::words::one_of;
+use super::super::groups::{Allowed, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::words::{Assigned, one_of};
 use super::reading::Reading;
 use crate::Join;
 
@@ -23,6 +23,7 @@ pub struct SourceArgs {
 pub enum SourceCommand {
     Add(Box<AddArgs>),
     List(ListArgs),
+    Set(Box<SetArgs>),
     Rename(RenameArgs),
     Drop(DropArgs),
 }
@@ -104,6 +105,49 @@ pub struct ListArgs {
     pub json: bool,
 }
 
+/// Change how sources are found and read, and bring them up to date
+///
+/// Each NAME.OPTION=VALUE changes an option of a source from now on; NAME.OPTION+=VALUE,... and NAME.OPTION-=VALUE,...
+/// add to a list and take from it, and without a value an option is as it is by default. Files that were skipped are
+/// tried again, and all files of the source are read again where it matters. A column that is left out goes from the
+/// store, and one that is renamed keeps its values; older versions stay as they are.
+///
+/// The options are path (of the directory), pattern, code-template, ignore, date-column, date-format, epoch, zone,
+/// naive-zone, drop-time (true or false), duplicates, bad-dates, columns, exclude, cast (COL:TYPE), rename (OLD:NEW),
+/// prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value is written `\\,`. All but
+/// path and prefix name columns as the files have them.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect source set panel.store value.path=factors2/value
+  transect source set panel.store prices.exclude+=memo prices.rename+=volume:vol
+  transect source set panel.store prices.max-skipped=3 --dry-run")]
+pub struct SetArgs {
+    /// The store
+    #[arg(value_name = "STORE")]
+    pub store: PathBuf,
+
+    /// What is changed, such as value.path=DIR or prices.exclude+=memo
+    #[arg(value_name = "NAME.OPTION=VALUE", required = true)]
+    pub assignments: Vec<Assigned>,
+
+    #[command(flatten)]
+    pub allowed: Allowed,
+
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Anonymous memory to use at most, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    pub memory: u64,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    #[command(flatten)]
+    pub running: Running,
+}
+
 /// Give a source another name
 #[derive(Debug, Args)]
 pub struct RenameArgs {
@@ -125,8 +169,7 @@ pub struct RenameArgs {
 
 /// Take a source out of a store
 ///
-/// Its columns go, and rows that no other source has. Older versions keep them. The first source, which `transect build`
-/// made, stays.
+/// Its columns go, and rows that no other source has. Older versions keep them. The last source that is left stays.
 #[derive(Debug, Args)]
 pub struct DropArgs {
     /// The store

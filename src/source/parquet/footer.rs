@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_cast::can_cast_types;
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use super::chunks::check_places;
 use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
+use super::refusals::{cast_that_keeps, tell_alike, tell_unheld};
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
@@ -58,6 +59,8 @@ pub(in crate::source) struct FileColumn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::source) struct Value {
     pub(in crate::source) name: String,
+    /// What the file calls it, as settings do.
+    pub(in crate::source) own_name: String,
     /// The leaf that holds it.
     pub(in crate::source) leaf: usize,
     pub(in crate::source) raw: DataType,
@@ -314,14 +317,18 @@ pub(in crate::source) fn cast_parts(
         };
         match type_in_panel {
             Ok((raw, logical)) => {
-                values.push(Value { name: options.name_of(name), leaf: *leaf, raw: raw.clone(), logical });
+                let (name, own_name) = (options.name_of(name), name.clone());
+                values.push(Value { name, own_name, leaf: *leaf, raw: raw.clone(), logical });
             }
             Err(reason) => {
                 refusal.get_or_insert(reason);
             }
         }
     }
-    let refusal = refusal.or_else(|| tell_unheld(&unheld));
+    let refusal = refusal.or_else(|| tell_unheld(&unheld)).or_else(|| {
+        let names = values.iter().map(|value| (value.name.as_str(), value.own_name.as_str()));
+        tell_alike(names)
+    });
     let has_named_date = options.files_by == FilesBy::Date;
     FileSchema { columns, date, has_named_date, code, values, drops_index, refusal, leaves }
 }
@@ -332,42 +339,6 @@ fn shown_raw(raw: &Result<DataType, String>) -> String {
         Ok(raw) => shown_type(raw),
         Err(kind) => kind.clone(),
     }
-}
-
-/// The cast that keeps the values of a column for which a panel has no type.
-fn cast_that_keeps(name: &str, raw: &DataType) -> Option<Remedy> {
-    let to = match raw {
-        DataType::Float16 => "float32".to_owned(),
-        DataType::FixedSizeBinary(_) => "binary".to_owned(),
-        DataType::Duration(_) => "int64".to_owned(),
-        DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
-            format!("decimal128({precision},{scale})")
-        }
-        _ => return None,
-    };
-    let effect = match raw {
-        DataType::Duration(TimeUnit::Second) => "keeps its values as bare numbers of seconds",
-        DataType::Duration(TimeUnit::Millisecond) => "keeps its values as bare numbers of milliseconds",
-        DataType::Duration(TimeUnit::Microsecond) => "keeps its values as bare numbers of microseconds",
-        DataType::Duration(TimeUnit::Nanosecond) => "keeps its values as bare numbers of nanoseconds",
-        _ => "keeps its values",
-    };
-    Some(Remedy::set(Setting::Cast(vec![CastTo { column: name.to_owned(), to }]), effect))
-}
-
-/// Says that a panel has no type for these columns: their names, their types, and the casts that keep them.
-fn tell_unheld(unheld: &[(&str, String, Option<Remedy>)]) -> Option<Reason> {
-    let ((name, kind, cast), others) = unheld.split_first()?;
-    let names: Vec<&str> = unheld.iter().map(|(name, ..)| *name).collect();
-    let what = format!("its column {name:?} is {kind}, which a panel cannot hold");
-    let reason = match others {
-        [] => Reason::new(Kind::ColumnType, what).of_column(name).or(cast.clone()),
-        _ => {
-            let others: Vec<String> = others.iter().map(|(name, ..)| format!("{name:?}")).collect();
-            Reason::new(Kind::ColumnType, format!("{what}; nor can it hold {}", listed(&others))).of_column(name)
-        }
-    };
-    Some(reason.or(excluding(&names)))
 }
 
 /// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.

@@ -1,0 +1,110 @@
+//! A source whose options change: what becomes of its columns before any file is read.
+
+use std::collections::BTreeSet;
+
+use super::update_report::UpdateReport;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::source::{Becomes, OptionChanges, SourceOptions};
+use crate::store::{Store, StoreWriter};
+
+/// What other options make of a store, seen before it is written.
+pub(super) struct Reshaped {
+    /// The store with these columns; `None` where all are as they were.
+    store: Option<Store>,
+    /// Whether files must be read again for it.
+    pub(super) rereads: bool,
+    renamed: Vec<String>,
+    lost: Vec<String>,
+    /// The dates on which the source has rows, where columns go.
+    dates: BTreeSet<Date>,
+}
+
+impl Reshaped {
+    /// What `whole` is where the source at `place` is read by the second of these options, and no longer by the first.
+    ///
+    /// # Errors
+    /// When a column would have the name of another, or none were left; when the store is damaged.
+    pub(super) fn new(
+        whole: &Store,
+        place: usize,
+        (then, now): (&SourceOptions, &SourceOptions),
+        writer: &StoreWriter,
+    ) -> Result<Reshaped> {
+        let mut reshaped = Reshaped {
+            store: None,
+            rereads: !then.reads_as(now),
+            renamed: Vec::new(),
+            lost: Vec::new(),
+            dates: BTreeSet::new(),
+        };
+        if then == now {
+            return Ok(reshaped);
+        }
+        let mut snapshot = whole.snapshot(writer.version(), writer.commit())?;
+        let id = snapshot.sources[place].id;
+        let of_others = snapshot.columns.iter().filter(|column| column.source != id);
+        let taken: Vec<String> = of_others.map(|column| column.name.clone()).collect();
+        let own: BTreeSet<String> =
+            snapshot.columns.iter().filter(|column| column.source == id).map(|column| column.name.clone()).collect();
+        let mut goes = Vec::new();
+        for column in snapshot.columns.iter_mut().filter(|column| column.source == id) {
+            let (becomes, is_torn) = then.column_under(now, &column.name);
+            reshaped.rereads |= is_torn;
+            match becomes {
+                Becomes::Named(name) if name == column.name => {}
+                Becomes::Named(name) if taken.contains(&name) => {
+                    let what = format!("{name} is a column of the store already, and not of this source");
+                    return Err(Error::refused(what, "choose another name"));
+                }
+                // Files that have either are to give one column: they are read again.
+                Becomes::Named(name) if own.contains(&name) => {
+                    reshaped.rereads = true;
+                    goes.push(column.id);
+                }
+                Becomes::Named(name) => {
+                    reshaped.renamed.push(format!("{} -> {name}", column.name));
+                    column.name = name;
+                }
+                Becomes::Gone => goes.push(column.id),
+            }
+        }
+        if reshaped.renamed.is_empty() && goes.is_empty() {
+            return Ok(reshaped);
+        }
+        let lost = snapshot.columns.iter().filter(|column| goes.contains(&column.id));
+        reshaped.lost = lost.map(|column| column.name.clone()).collect();
+        snapshot.columns.retain(|column| !goes.contains(&column.id));
+        if !reshaped.rereads && snapshot.columns.iter().all(|column| column.source != id) {
+            let what = format!("the source {:?} would have no column left", snapshot.sources[place].name);
+            return Err(Error::refused(what, "leave it one, or drop the source"));
+        }
+        if !goes.is_empty() {
+            reshaped.dates = whole.of_source(place).dates()?.iter().copied().collect();
+            for piece in snapshot.pieces.iter_mut().filter(|piece| reshaped.dates.contains(&piece.date)) {
+                piece.changed = snapshot.version;
+            }
+        }
+        reshaped.store = Some(whole.seen_as(&snapshot)?);
+        Ok(reshaped)
+    }
+
+    /// The store with these columns, which is `whole` where all are as they were.
+    pub(super) fn store<'s>(&'s self, whole: &'s Store) -> &'s Store {
+        self.store.as_ref().unwrap_or(whole)
+    }
+
+    /// Adds it to the report of what follows.
+    pub(super) fn describe(&self, report: &mut UpdateReport) {
+        report.describe_reshaped(self.renamed.clone(), self.lost.clone(), &self.dates);
+    }
+}
+
+/// What the second of these options decides anew: columns to leave out, and types.
+pub(super) fn decided(then: &SourceOptions, now: &SourceOptions) -> OptionChanges {
+    OptionChanges {
+        exclude: now.exclude.iter().filter(|name| !then.exclude.contains(name)).cloned().collect(),
+        casts: now.casts.iter().filter(|cast| !then.casts.contains(cast)).cloned().collect(),
+        ..OptionChanges::default()
+    }
+}
