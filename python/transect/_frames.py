@@ -118,21 +118,30 @@ class Frame:
         if types == "pyarrow":
             frame = self._coded(codes).to_arrow().to_pandas(types_mapper=pd.ArrowDtype)
         else:
+            keys = self._index() if index else []
+            if len(keys) == 1 and codes == "text":
+                # set_index takes longer than all the rest.
+                frame = self._in_numpy(without=keys[0])
+                frame.index = pd.Index(self[keys[0]]._to_pandas(), name=keys[0])
+                return frame
             frame = self._in_numpy()
             if codes == "categorical":
                 frame[self.columns[0]] = frame[self.columns[0]].astype("category")
         keys = self._index() if index else []
         return frame.set_index(keys) if keys else frame
 
-    def _in_numpy(self) -> pd.DataFrame:
-        """In numpy's types. pyarrow, where it is there, makes all columns at once."""
+    def _in_numpy(self, without: str | None = None) -> pd.DataFrame:
+        """All columns but one in numpy's types. pyarrow, where it is there, makes all of them at once."""
         import pandas as pd
 
         try:
             import pyarrow as pa
         except ImportError:
-            return pd.DataFrame({name: self[name]._to_pandas() for name in self.columns}, copy=False)
+            names = [name for name in self.columns if name != without]
+            return pd.DataFrame({name: self[name]._to_pandas() for name in names}, copy=False)
         table = pa.table(self)
+        if without is not None:
+            table = table.drop_columns([without])
         own = {}
         for at, (name, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
             match kind.id:
