@@ -6,7 +6,7 @@ use crate::format::ChunkRecord;
 use crate::remedy::{Remedy, Setting};
 use crate::segment::SegmentColumn;
 
-/// About how many bytes of sections one segment holds. Large enough that a store has few files, small enough that
+/// About how many bytes of sections one segment holds, at most. Large enough that a store has few files, small enough that
 /// segments keep several workers busy.
 pub(super) const SEGMENT_LEN: u64 = 128 << 20;
 
@@ -18,10 +18,13 @@ pub(super) fn tasks(decoded_lens: &[u64], count: usize) -> Vec<Range<usize>> {
     split(decoded_lens.iter().copied(), target)
 }
 
-/// Splits sections with these row counts into the ranges that make one segment each. Depends on nothing but the panel,
-/// so that the bytes of a store do not depend on memory or workers.
+/// Splits sections with these row counts into the ranges that make one segment each, all of about the same length: no
+/// worker waits long for the others. Depends on nothing but the panel, so that the bytes of a store do not depend on
+/// memory or workers.
 pub(super) fn segments(row_counts: &[u32], bits_per_row: u64) -> Vec<Range<usize>> {
-    split(row_counts.iter().map(|&rows| u64::from(rows) * bits_per_row / 8), SEGMENT_LEN)
+    let lens = row_counts.iter().map(|&rows| u64::from(rows) * bits_per_row / 8);
+    let total: u64 = lens.clone().sum();
+    split(lens, total.div_ceil(total.div_ceil(SEGMENT_LEN).max(1)).max(1))
 }
 
 /// Bits of one row of a segment with these columns, validity aside.
@@ -72,6 +75,18 @@ mod tests {
                 assert!(ranges.iter().all(|range| !range.is_empty()));
             }
         }
+    }
+
+    #[test]
+    fn segments_are_about_equal_and_none_is_longer_than_it_may_be_by_more_than_a_section() {
+        let counts = |row_counts: &[u32], bits| -> Vec<usize> {
+            segments(row_counts, bits).iter().map(ExactSizeIterator::len).collect()
+        };
+        assert_eq!(counts(&[1 << 20; 16], 64), [16]);
+        assert_eq!(counts(&[1 << 20; 17], 64), [9, 8]);
+        assert_eq!(counts(&[1 << 20; 33], 64), [11, 11, 11]);
+        assert_eq!(counts(&[1, 5], 1), [2]);
+        assert!(counts(&[], 64).is_empty());
     }
 
     #[test]
