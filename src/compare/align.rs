@@ -26,6 +26,11 @@ impl Marks {
         self.rows.get(row).copied().unwrap_or(0)
     }
 
+    /// Whether nothing of the section was appended or taken away.
+    pub(crate) fn is_none(&self) -> bool {
+        self.rows.is_empty() && self.replaced == 0
+    }
+
     /// Whether rows of the section were appended.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -110,26 +115,47 @@ impl Alignment {
         reread: &[Reread],
         stocks: &[u32],
         marks: &Marks,
-        rows: impl Iterator<Item = (u32, usize, usize)>,
+        rows: &[(u32, usize, usize)],
         ranks: &[u32],
         compare: impl Fn(usize, usize) -> Ordering,
     ) -> Alignment {
         let mut alignment = Alignment::default();
-        let mut rows = rows.enumerate().peekable();
-        let (mut kept, mut search) = (0, 0);
-        for &Reread { stock, rank, rule } in reread {
-            search += gallop(&stocks[search..], |stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
+        let (mut kept, mut search, mut n) = (0, 0, 0);
+        let mut left = reread;
+        loop {
+            if marks.is_none() {
+                // Mostly a row that was read again follows on one that was, and both sections have all of them.
+                while let (Some(&stock), Some(&(other, block, row))) = (stocks.get(search), rows.get(n))
+                    && stock == other
+                    && compare(search, n).is_eq()
+                {
+                    alignment.take(Origin::Before, kept..search);
+                    alignment.pair(search, block, row);
+                    alignment.take(Origin::Block(block), row..row + 1);
+                    (search, n) = (search + 1, n + 1);
+                    kept = search;
+                }
+                // Of the last stock further rows may be left.
+                if let Some(&(stock, ..)) = n.checked_sub(1).and_then(|n| rows.get(n)) {
+                    let rank = ranks.get(stock as usize).copied().unwrap_or_default();
+                    left = &left[gallop(left, |reread| reread.rank < rank)..];
+                }
+            }
+            let Some((&Reread { stock, rank, rule }, others)) = left.split_first() else { break };
+            left = others;
+            search += gallop(&stocks[search..], |&stock| ranks.get(stock as usize).is_some_and(|&other| other < rank));
             let end = search + stocks[search..].iter().take_while(|&&other| other == stock).count();
             loop {
-                let (is_before, read) = (search < end, rows.peek().filter(|(_, (other, ..))| *other == stock));
+                let (is_before, read) = (search < end, rows.get(n).filter(|(other, ..)| *other == stock));
                 let order = match (is_before, read) {
                     (false, None) => break,
                     (true, None) => Ordering::Less,
                     (false, Some(_)) => Ordering::Greater,
-                    (true, Some(&(n, _))) => compare(search, n),
+                    (true, Some(_)) => compare(search, n),
                 };
                 let is_before = order.is_le();
-                let row = if order.is_ge() { rows.next().map(|(_, (_, block, row))| (block, row)) } else { None };
+                let row = read.filter(|_| order.is_ge()).map(|&(_, block, row)| (block, row));
+                n += usize::from(row.is_some());
                 let appended = if is_before { marks.of_row(search) } else { marks.replaced };
                 if rule.stands(row.is_some(), is_before, appended) {
                     if is_before && row.is_none() && rule.unread == Unread::StaysIfAppended {
@@ -155,6 +181,15 @@ impl Alignment {
         alignment
     }
 
+    /// How a section follows from nothing but these rows of blocks, in key order.
+    pub(crate) fn of_new(runs: Vec<Run>) -> Alignment {
+        let added = |run: &Run| {
+            let Origin::Block(block) = run.origin else { return None };
+            Some(run.rows.clone().map(move |row| (block, row)))
+        };
+        Alignment { added: runs.iter().filter_map(added).flatten().collect(), runs, ..Alignment::default() }
+    }
+
     /// How many rows the new section has.
     pub(crate) fn row_count(&self) -> usize {
         self.runs.iter().map(|run| run.rows.len()).sum()
@@ -178,17 +213,17 @@ impl Alignment {
     }
 }
 
-/// How many of `stocks` come first for which `is_less` holds; it holds for none after one for which it does not. Costs
+/// How many of `sorted` come first for which `is_less` holds; it holds for none after one for which it does not. Costs
 /// the logarithm of the result, so that few stocks are found in a long section as cheaply as many.
-fn gallop(stocks: &[u32], is_less: impl Fn(u32) -> bool) -> usize {
+fn gallop<T>(sorted: &[T], is_less: impl Fn(&T) -> bool) -> usize {
     let mut step = 1;
     let mut low = 0;
-    while low + step <= stocks.len() && is_less(stocks[low + step - 1]) {
+    while low + step <= sorted.len() && is_less(&sorted[low + step - 1]) {
         low += step;
         step *= 2;
     }
-    let high = (low + step - 1).min(stocks.len());
-    low + stocks[low..high].partition_point(|&stock| is_less(stock))
+    let high = (low + step - 1).min(sorted.len());
+    low + sorted[low..high].partition_point(is_less)
 }
 
 #[cfg(test)]
@@ -213,8 +248,10 @@ mod tests {
             since in prop::collection::vec(prop_oneof![Just(u64::MAX), 1u64..4], 100),
             unread in prop::sample::select(vec![Unread::Stays, Unread::StaysIfAppended, Unread::Goes]),
             replaced in 0u64..4,
+            is_marked in any::<bool>(),
             blocks in 1usize..4,
         ) {
+            let (appended, replaced) = if is_marked { (appended, replaced) } else { (vec![0; 100], 0) };
             let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
             let stock_of = |place: u32| 99 - place / keys;
             let before: Vec<u32> = before.into_iter().collect();
@@ -225,12 +262,13 @@ mod tests {
                 (0..100).filter(|place| reread.contains(&(place / keys)) && present[*place as usize]).collect();
             let reread: Vec<Reread> =
                 reread.iter().map(|&rank| Reread { stock: 99 - rank, rank, rule: rule(99 - rank) }).collect();
-            let marks = Marks { rows: before.iter().map(|&place| appended[place as usize]).collect(), replaced };
+            let marked = before.iter().filter(|_| is_marked);
+            let marks = Marks { rows: marked.map(|&place| appended[place as usize]).collect(), replaced };
             let per_block = read.len().div_ceil(blocks).max(1);
             let rows: Vec<(u32, usize, usize)> =
                 read.iter().enumerate().map(|(n, &place)| (stock_of(place), n / per_block, 7 + n % per_block)).collect();
             let compare = |row: usize, n: usize| before[row].cmp(&read[n]);
-            let found = Alignment::new(&reread, &stocks, &marks, rows.iter().copied(), &ranks, compare);
+            let found = Alignment::new(&reread, &stocks, &marks, &rows, &ranks, compare);
 
             // By place, where each row of the new section lies.
             let mut model: BTreeMap<u32, (Origin, usize)> =

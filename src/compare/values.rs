@@ -8,14 +8,14 @@ use super::align::Pair;
 use super::rows::ColumnRows;
 use crate::format::Stored;
 
-/// Calls `differs` for each row whose value is not the same in both, with its place, counted over all `pairs`, its pair
-/// and its place within that. `block` gives the column of a block.
+/// Calls `differs` for each row whose value is not the same in both, with its place, counted over all `pairs`, its row in
+/// the section before, and whether it has a value now. `block` gives the column of a block.
 pub(crate) fn for_each_difference<'a>(
     before: Option<ColumnRows<'a>>,
     block: impl Fn(usize) -> Option<ColumnRows<'a>>,
     pairs: &[Pair],
     signed: bool,
-    mut differs: impl FnMut(usize, &Pair, usize),
+    mut differs: impl FnMut(usize, usize, bool),
 ) {
     let mut at = 0;
     for pairs in pairs.chunk_by(|a, b| a.block == b.block) {
@@ -27,7 +27,7 @@ pub(crate) fn for_each_difference<'a>(
         for pair in pairs {
             for n in 0..pair.len {
                 if !equal(before, pair.before + n, now, pair.row + n, signed) {
-                    differs(at + n, pair, n);
+                    differs(at + n, pair.before + n, now.is_some_and(|now| now.is_valid(pair.row + n)));
                 }
             }
             at += pair.len;
@@ -80,6 +80,11 @@ fn same_values<T: Pod + Eq>(a: &[u8], b: &[u8], pairs: &[Pair]) -> bool {
     })
 }
 
+/// The bytes of a value of this width.
+fn value<const WIDTH: usize>(column: ColumnRows<'_>, row: usize) -> Option<&[u8; WIDTH]> {
+    column.values.get(row * WIDTH..)?.first_chunk()
+}
+
 fn equal(before: Option<ColumnRows>, row: usize, now: Option<ColumnRows>, new_row: usize, signed: bool) -> bool {
     let before = before.filter(|column| column.is_valid(row));
     let now = now.filter(|column| column.is_valid(new_row));
@@ -95,6 +100,8 @@ fn equal(before: Option<ColumnRows>, row: usize, now: Option<ColumnRows>, new_ro
     match (before.stored, now.stored) {
         (Stored::Codes, Stored::Codes) => code(before, row) == code(now, new_row),
         (Stored::Bits, Stored::Bits) => get_bit(before.values, row) == get_bit(now.values, new_row),
+        (Stored::Bytes8, Stored::Bytes8) => value::<8>(before, row) == value::<8>(now, new_row),
+        (Stored::Bytes4, Stored::Bytes4) => value::<4>(before, row) == value::<4>(now, new_row),
         (a, b) if a == b => {
             let width = a.byte_len(1) as usize;
             before.values[row * width..(row + 1) * width] == now.values[new_row * width..(new_row + 1) * width]

@@ -1,5 +1,7 @@
 //! What differs between a version and the one before it.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use super::appended::AppendedDate;
@@ -103,11 +105,22 @@ pub(super) struct NewUnit {
 }
 
 /// What a source has of a unit that differs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct UnitNow {
     pub(super) row_count: usize,
-    /// Whether rows came or went.
-    pub(super) is_moved: bool,
+    /// What the unit consists of where rows of one of several sources came or went.
+    pub(super) moved: Option<Vec<PieceNow>>,
+}
+
+/// A piece of a unit in which rows of one of several sources came or went.
+#[derive(Debug, Clone)]
+pub(super) struct PieceNow {
+    /// Its rows among the unit's; none where all are gone.
+    pub(super) rows: Range<usize>,
+    /// How many of them the source has.
+    pub(super) own: usize,
+    /// By place of the source, how many each other one has; `None` where the piece has the rows that it had.
+    pub(super) others: Option<Vec<(usize, usize)>>,
 }
 
 /// One change, in words.

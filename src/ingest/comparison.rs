@@ -104,9 +104,9 @@ impl Revision<'_> {
             let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
             let of_before = before.and_then(|before| before.column(column));
             let of_block = |block| self.sealer.gathering.column(block, column);
-            for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, pair, n| {
-                if of_block(pair.block).is_none_or(|now| !now.is_valid(pair.row + n)) {
-                    lost.note(place.unwrap_or_else(|| stocks[pair.before + n]));
+            for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, row_before, has_value| {
+                if !has_value {
+                    lost.note(place.unwrap_or_else(|| stocks[row_before]));
                 }
                 differing[row] = true;
                 *count += 1;
@@ -117,7 +117,7 @@ impl Revision<'_> {
         }
         let count_before = dirty.change_count();
         let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
-        let mut row_count = alignment.row_count();
+        let (mut row_count, mut moved) = (alignment.row_count(), None);
         // Those that are told as examples: rows that are new to the panel, or gone from it.
         let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
         if is_moved && self.source_count > 1 {
@@ -137,6 +137,7 @@ impl Revision<'_> {
             if parted > 0 {
                 removed.clear();
             }
+            moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
             added = merged.new;
         } else {
             dirty.added += alignment.added.len() as u64;
@@ -154,7 +155,7 @@ impl Revision<'_> {
                 &first_columns,
             )?);
         }
-        Ok(is_dirty.then_some(UnitNow { row_count, is_moved }))
+        Ok(is_dirty.then_some(UnitNow { row_count, moved }))
     }
 
     /// Whether something that was `lost` is of an input of `survey`, whose rows were read again.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 
 use super::before::Before;
+use super::changes::PieceNow;
 use super::revision::{Aligned, Revision, Unit};
 use crate::compare::{Alignment, KeyOrder, Origin, Run, within};
 use crate::error::Result;
@@ -49,10 +50,11 @@ impl Merged {
         bits.finish()
     }
 
-    fn take(&mut self, origin: Origin, row: usize) {
+    fn take(&mut self, origin: Origin, rows: Range<usize>) {
         match self.runs.last_mut() {
-            Some(last) if last.origin == origin && last.rows.end == row => last.rows.end += 1,
-            _ => self.runs.push(Run { origin, rows: row..row + 1 }),
+            Some(last) if last.origin == origin && last.rows.end == rows.start => last.rows.end = rows.end,
+            _ if rows.is_empty() => {}
+            _ => self.runs.push(Run { origin, rows }),
         }
     }
 }
@@ -99,20 +101,38 @@ impl Revision<'_> {
         let mut own = BooleanBufferBuilder::new(whole_stocks.len());
         let mut starts: Vec<usize> = Vec::new();
         merged.is_moved = vec![false; ends.len().max(1)];
-        let rank = |stock: u32| self.ranks()[stock as usize];
-        let mut now = alignment.runs.iter().flat_map(|run| run.rows.clone().map(|row| (run.origin, row))).enumerate();
-        let mut next = now.next();
-        let (mut row, mut piece) = (0, 0);
-        loop {
-            let stock_of = |(origin, row): (Origin, usize)| match origin {
-                Origin::Block(block) => self.sealer.gathering.stock(block, row),
-                Origin::Before => before.map_or(0, |before| before.stock_numbers()[row]),
+        // A damaged section may name any stock.
+        let rank = |stock: u32| self.ranks().get(stock as usize).copied().unwrap_or(u32::MAX);
+        let mut now: Vec<(u32, Origin, usize)> = Vec::with_capacity(alignment.row_count());
+        for run in &alignment.runs {
+            let stocks: Vec<u32> = match run.origin {
+                Origin::Block(block) => self.sealer.gathering.stocks(block, run.rows.clone()).collect(),
+                Origin::Before => before.map_or(&[][..], Before::stock_numbers)[run.rows.clone()].to_vec(),
             };
+            now.extend(stocks.into_iter().zip(run.rows.clone()).map(|(stock, row)| (stock, run.origin, row)));
+        }
+        let (mut row, mut n, mut piece) = (0, 0, 0);
+        loop {
+            // Mostly the source has what the panel has.
+            let start = row;
+            while let (Some(a), Some((b, ..))) = (whole_stocks.get(row), now.get(n))
+                && a == b
+                && order.compare(row, n).is_eq()
+            {
+                (row, n) = (row + 1, n + 1);
+            }
+            while let Some(end) = ends.get(piece).filter(|&&end| end < row) {
+                starts.push(own.len() + end.saturating_sub(start));
+                piece += 1;
+            }
+            merged.take(Origin::Before, start..row);
+            own.append_n(row - start, true);
+            let next = now.get(n).copied();
             let order = match (whole_stocks.get(row), next) {
                 (None, None) => break,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(&a), Some((n, place))) => rank(a).cmp(&rank(stock_of(place))).then_with(|| order.compare(row, n)),
+                (Some(&a), Some((b, ..))) => rank(a).cmp(&rank(b)).then_with(|| order.compare(row, n)),
             };
             if order.is_le() {
                 while ends.get(piece).is_some_and(|&end| row >= end) {
@@ -126,32 +146,27 @@ impl Revision<'_> {
             };
             match (order, next) {
                 (Ordering::Less, _) if others.as_ref().is_none_or(|others| others.value(row)) => {
-                    merged.take(Origin::Before, row);
+                    merged.take(Origin::Before, row..row + 1);
                     own.append(false);
                 }
                 (Ordering::Less, _) => {
                     merged.gone += 1;
                     moved(&mut merged);
                 }
-                (Ordering::Equal, _) => {
-                    merged.take(Origin::Before, row);
-                    own.append(true);
-                }
-                (Ordering::Greater, Some((n, _))) if self.joins_left => merged.left_out.push(n),
-                (Ordering::Greater, Some((_, (origin, at)))) => {
-                    merged.take(origin, at);
+                (Ordering::Greater, Some(_)) if self.joins_left => merged.left_out.push(n),
+                (Ordering::Greater, Some((_, origin, at))) => {
+                    merged.take(origin, at..at + 1);
                     own.append(true);
                     moved(&mut merged);
                     if let Origin::Block(block) = origin {
                         merged.new.push((block, at));
                     }
                 }
-                (Ordering::Greater, None) => {}
+                // Rows of one key were taken before.
+                (Ordering::Equal, _) | (Ordering::Greater, None) => {}
             }
             row += usize::from(order.is_le());
-            if order.is_ge() {
-                next = now.next();
-            }
+            n += usize::from(order.is_ge());
         }
         merged.own = own.finish();
         let count = merged.row_count();
@@ -170,6 +185,24 @@ impl Revision<'_> {
     pub(super) fn merged(&self, date: Date, unit: &Unit, section: Option<&Section>, walk: &mut Walk) -> Result<Merged> {
         let Aligned { before, alignment } = self.aligned(date, unit, walk)?;
         self.merge(unit, section, (before.as_ref(), &alignment))
+    }
+
+    /// What the pieces of a unit of `section`, the whole one before, are now.
+    pub(super) fn pieces_now(&self, merged: &Merged, unit: &Unit, section: Option<&Section>) -> Result<Vec<PieceNow>> {
+        let mut others = Vec::new();
+        if merged.is_moved.contains(&true) {
+            let known = self.whole.source_names()?.len();
+            for place in (0..known).filter(|&place| place != self.place) {
+                others.push((place, self.rows_of(place, section, unit)?));
+            }
+        }
+        let count = |rows: &Range<usize>, before: &BooleanBuffer| merged.rows_of(before, rows.clone()).count_set_bits();
+        let pieces = merged.pieces.iter().zip(&merged.is_moved).map(|(rows, &is_moved)| PieceNow {
+            rows: rows.clone(),
+            own: merged.own.slice(rows.start, rows.len()).count_set_bits(),
+            others: is_moved.then(|| others.iter().map(|(place, before)| (*place, count(rows, before))).collect()),
+        });
+        Ok(pieces.collect())
     }
 
     /// Which rows of a unit of `section`, the whole one before, the source at `place` has.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use super::changes::{Changes, DirtyDate, NewUnit, UnitNow};
+use super::changes::{Changes, DirtyDate, NewUnit, PieceNow, UnitNow};
 use super::merge::merged;
 use super::plan;
 use super::revision::{Aligned, Revision, Unit};
@@ -130,7 +130,7 @@ impl Revision<'_> {
         plan: &mut Plan,
     ) -> Result<()> {
         for NewUnit { unit, now } in &dirty.units {
-            match *now {
+            match now {
                 None => {
                     for piece in &before.pieces[unit.pieces.clone()] {
                         plan.parts.extend(before.parts.get(&piece.record.number));
@@ -138,8 +138,10 @@ impl Revision<'_> {
                         before.push(record, version, plan);
                     }
                 }
-                Some(now) if self.source_count == 1 => self.plan_alone(unit, now, before, version, walk, plan)?,
-                Some(UnitNow { is_moved: false, .. }) => {
+                Some(now) if self.source_count == 1 => {
+                    self.plan_alone(unit, now.row_count, before, version, walk, plan)?
+                }
+                Some(UnitNow { moved: None, .. }) => {
                     let mut start = 0;
                     for piece in &before.pieces[unit.pieces.clone()] {
                         let record = piece.record;
@@ -152,7 +154,7 @@ impl Revision<'_> {
                         before.push(record, version, plan);
                     }
                 }
-                Some(_) => self.plan_moved(unit, before, version, walk, plan)?,
+                Some(UnitNow { moved: Some(moved), .. }) => self.plan_moved(unit, moved, before, plan, version),
             }
         }
         Ok(())
@@ -162,13 +164,13 @@ impl Revision<'_> {
     fn plan_alone(
         &self,
         unit: &Unit,
-        now: UnitNow,
+        row_count: usize,
         before: &mut DateBefore,
         version: u64,
         walk: &mut Walk,
         plan: &mut Plan,
     ) -> Result<()> {
-        let cuts = match now.row_count {
+        let cuts = match row_count {
             few if few <= PIECE_ROWS => std::iter::once(0..few).filter(|rows| !rows.is_empty()).collect(),
             _ => {
                 let Aligned { before: part, alignment } = self.aligned(before.date, unit, walk)?;
@@ -188,27 +190,12 @@ impl Revision<'_> {
     }
 
     /// Plans a unit in which rows of one of several sources came or went.
-    fn plan_moved(
-        &self,
-        unit: &Unit,
-        before: &mut DateBefore,
-        version: u64,
-        walk: &mut Walk,
-        plan: &mut Plan,
-    ) -> Result<()> {
+    fn plan_moved(&self, unit: &Unit, moved: &[PieceNow], before: &mut DateBefore, plan: &mut Plan, version: u64) {
         let date = before.date;
-        let section = self.whole_section(date)?;
-        let merged = self.merged(date, unit, section.as_ref(), walk)?;
-        let known = self.whole.source_names()?.len();
-        let others = (0..known).filter(|&place| place != self.place);
-        let others = others.map(|place| Ok((place, self.rows_of(place, section.as_ref(), unit)?)));
-        let others = others.collect::<Result<Vec<_>>>()?;
         let olds = &before.pieces[unit.pieces.clone()];
         let mut own_start = 0;
-        for (n, (rows, &is_moved)) in merged.pieces.iter().zip(&merged.is_moved).enumerate() {
-            if rows.is_empty() {
-                continue;
-            }
+        for (n, PieceNow { rows, own, others }) in moved.iter().enumerate().filter(|(_, piece)| !piece.rows.is_empty())
+        {
             let old = olds.get(n).map(|piece| piece.record);
             let number = old.map_or_else(|| before.fresh(), |old| old.number);
             let key = (date.days(), number);
@@ -217,46 +204,41 @@ impl Revision<'_> {
                 row_count: rows.len() as u32,
                 of: BatchOf { unit: unit.clone(), rows: rows.clone(), target, key },
             };
-            let own_count = merged.own.slice(rows.start, rows.len()).count_set_bits();
-            let counts = others.iter().map(|(place, before)| {
-                let count = merged.rows_of(before, rows.clone()).count_set_bits();
-                (*place, count)
-            });
-            let counts: Vec<(usize, usize)> = counts.collect();
-            let of_first = match (self.place, counts.first()) {
-                (0, _) => own_count,
-                // Keys lie beside its values, if it was the first when they were written.
-                (_, Some(&(0, count))) if before.keyed.contains(&number) => count,
-                _ => 0,
+            let others_now = others.iter().flatten().copied();
+            // Keys lie beside the first source's values, if it was the first when they were written.
+            let first_has_keys = match (self.place, others_now.clone().next()) {
+                (0, _) => *own == rows.len(),
+                (_, Some((0, count))) => count == rows.len() && before.keyed.contains(&number),
+                _ => false,
             };
-            let keys = match old {
-                _ if of_first == rows.len() => BatchRecord::NONE,
-                Some(PieceRecord { keys, .. }) if keys.segment != NONE && !is_moved => keys,
+            let keys = match (old, others) {
+                _ if first_has_keys => BatchRecord::NONE,
+                // They are where they were, beside the first source's values or not.
+                (Some(old), None) if self.place > 0 || old.keys.segment != NONE => old.keys,
                 _ => {
                     plan.keys.push(batch(plan.pieces.len()));
                     BatchRecord::NONE
                 }
             };
-            for (place, count) in counts.into_iter().filter(|&(_, count)| is_moved && count > 0) {
+            for (place, count) in others_now.filter(|&(_, count)| count > 0) {
                 let bits = plan.bits.entry(place).or_default();
                 match count == rows.len() {
                     true => bits.needless.push(key),
                     false => bits.written.push(batch(0)),
                 }
             }
-            if own_count > 0 {
-                if own_count < rows.len() {
+            if *own > 0 {
+                if *own < rows.len() {
                     let bits = plan.bits.entry(self.place).or_default();
                     bits.written.push(batch(plan.parts.len()));
                 }
-                let what = What::Rows { unit: unit.clone(), rows: own_start..own_start + own_count };
-                before.write(BatchRecord::NONE, (number, what, own_count), version, plan);
-                own_start += own_count;
+                let what = What::Rows { unit: unit.clone(), rows: own_start..own_start + own };
+                before.write(BatchRecord::NONE, (number, what, *own), version, plan);
+                own_start += own;
             }
             let record = PieceRecord { keys, number, row_count: rows.len() as u32 };
             before.push(record, version, plan);
         }
-        Ok(())
     }
 
     /// Adds the parts that stay and lie in small segments which are merged with what is written.

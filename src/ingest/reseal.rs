@@ -116,7 +116,7 @@ impl Revision<'_> {
             let merged = self.merged(batch.date, unit, section.as_ref(), walk)?;
             let whole = self.whole_keys(section.as_ref(), unit)?;
             let runs = within(&merged.runs, rows.clone());
-            check_taken(&runs, whole.as_ref())?;
+            check_taken(&runs, whole.as_ref(), Section::check_keys)?;
             self.sealer.batch(batch.date, &runs, whole.as_ref(), &layout, room)
         };
         stages.seal(to, &self.columns(&layout), &self.sealer.gathering, batches, false, make)
@@ -167,7 +167,7 @@ impl Revision<'_> {
                 (before, within(&runs, rows.clone()))
             }
         };
-        check_taken(&runs, before.as_ref())?;
+        check_taken(&runs, before.as_ref(), Section::check)?;
         self.sealer.batch(batch.date, &runs, before.as_ref(), layout, room)
     }
 
@@ -194,9 +194,9 @@ impl Revision<'_> {
 }
 
 /// Damage must not be sealed again under a checksum that is right.
-fn check_taken(runs: &[Run], before: Option<&Before>) -> Result<()> {
+fn check_taken(runs: &[Run], before: Option<&Before>, check: impl Fn(&Section) -> Result<()>) -> Result<()> {
     match before {
-        Some(before) if runs.iter().any(|run| run.origin == Origin::Before) => before.section().check(),
+        Some(before) if runs.iter().any(|run| run.origin == Origin::Before) => check(before.section()),
         _ => Ok(()),
     }
 }

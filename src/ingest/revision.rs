@@ -139,13 +139,14 @@ impl<'a> Revision<'a> {
     /// What the source had of `date` in the version before, if anything.
     pub(super) fn section_before(&self, date: Date) -> Result<Option<Section>> {
         let Ok(index) = self.before.dates()?.binary_search(&date) else { return Ok(None) };
-        self.before.read_section_at(index, self.scratch.share as u64).map(Some)
+        self.before.section_at(index).map(Some)
     }
 
-    /// The section of `date` in the whole version before, if there is one.
+    /// The section of `date` in the whole version before, if there is one. Mapped, since no more of it is looked at than
+    /// keys and which rows each source has.
     pub(super) fn whole_section(&self, date: Date) -> Result<Option<Section>> {
         let Ok(index) = self.whole.dates()?.binary_search(&date) else { return Ok(None) };
-        self.whole.read_section_at(index, self.scratch.share as u64).map(Some)
+        self.whole.section_at(index).map(Some)
     }
 
     /// The units of a date. The walk must not have passed the date.
@@ -226,17 +227,18 @@ impl<'a> Revision<'a> {
         walk: &mut Walk,
     ) -> Result<Alignment> {
         let runs = self.within(walk.runs(date), &unit.ranks);
+        if before.is_none() && marks.is_none() {
+            return Ok(Alignment::of_new(runs));
+        }
         let all = |before: &Before| Run { origin: Origin::Before, rows: 0..before.stock_numbers().len() };
         let keys_before = self.keys(before.map(all).as_slice(), before)?;
         let order = KeyOrder::new(&keys_before, &self.keys(&runs, None)?)?;
-        let blocks = runs.iter().filter_map(|run| match run.origin {
-            Origin::Block(block) => Some((run, block)),
-            Origin::Before => None,
-        });
-        let rows = blocks.flat_map(|(run, block)| {
+        let mut rows = Vec::with_capacity(runs.iter().map(|run| run.rows.len()).sum());
+        for run in &runs {
+            let Origin::Block(block) = run.origin else { continue };
             let stocks = self.sealer.gathering.stocks(block, run.rows.clone());
-            stocks.zip(run.rows.clone()).map(move |(stock, row)| (stock, block, row))
-        });
+            rows.extend(stocks.zip(run.rows.clone()).map(|(stock, row)| (stock, block, row)));
+        }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         let compare = |row, n| order.compare(row, n);
         let first = self.reread.partition_point(|reread| reread.rank < unit.ranks.start);
@@ -250,7 +252,7 @@ impl<'a> Revision<'a> {
             }
             None => reread,
         };
-        Ok(Alignment::new(reread, stocks, marks, rows, &self.ranks, compare))
+        Ok(Alignment::new(reread, stocks, marks, &rows, &self.ranks, compare))
     }
 
     /// The pieces that the rows of a unit make once it is aligned.

@@ -83,7 +83,7 @@ impl Segment {
     ///
     /// # Errors
     /// When they lie outside the file, or reading fails.
-    pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
+    fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
         self.check_range(offset, len)?;
         let file = open(&self.path, self.byte_len)?;
         read_at(&file, &self.path, offset, len as usize)

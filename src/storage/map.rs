@@ -46,8 +46,7 @@ pub(crate) fn load(file: &File, path: &Path, access: Access) -> Result<Buffer> {
     }
 }
 
-/// `len` bytes of `file` from `offset` on, on the heap, aligned to 64 bytes: for those who look at bytes once and then
-/// no more, since copying costs half of what it takes to map pages and to unmap them again.
+/// `len` bytes of `file` from `offset` on, on the heap, aligned to 64 bytes.
 ///
 /// # Errors
 /// When the system refuses to read, or the file ends before.

@@ -39,8 +39,6 @@ pub(crate) struct Piece {
 pub(super) enum Bytes {
     /// Mapped or read, as the store was opened.
     AsStore,
-    /// Batches of up to so many bytes read to the heap, longer ones as the store was opened.
-    Read(u64),
     /// Not at all.
     None,
 }
@@ -98,9 +96,8 @@ impl Piece {
     fn batch(&self, home: Home, record: BatchRecord) -> Result<Batch> {
         let open = self.version.segment(home, record.segment)?;
         Batch::new(open, self.date, record, |segment: &Segment, offset, len| match self.bytes {
-            Bytes::Read(most) if len <= most => segment.read(offset, len),
+            Bytes::AsStore => segment.slice(offset, len),
             Bytes::None => Ok(Buffer::default()),
-            _ => segment.slice(offset, len),
         })
     }
 

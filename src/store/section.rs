@@ -70,11 +70,6 @@ impl Section {
         if records.is_empty() || rows != record.row_count {
             return Err(version.catalog.structure(format!("the section of {date} has other rows than its pieces")));
         }
-        // All pieces together take no more than that.
-        let bytes = match bytes {
-            Bytes::Read(most) => Bytes::Read(most / records.len() as u64),
-            other => other,
-        };
         let slot = |record: PieceRecord, part| Slot { record, part, piece: OnceLock::new() };
         let (mut changed, mut pieces) = (record.changed, Vec::with_capacity(records.len()));
         match version.source() {
@@ -91,10 +86,7 @@ impl Section {
         }
         let pieces = pieces.into();
         let section = Section { version: version.clone(), date, changed, bytes, pieces };
-        // What is read at once in any case shows its damage at once.
-        if !matches!(bytes, Bytes::Read(_)) || section.piece_count() == 1 {
-            section.pieces().try_for_each(|piece| piece.map(drop))?;
-        }
+        section.pieces().try_for_each(|piece| piece.map(drop))?;
         Ok(section)
     }
 
@@ -293,6 +285,15 @@ impl Section {
     /// [`Error::Corrupt`], naming the first column whose checksum does not match.
     pub(crate) fn check(&self) -> Result<()> {
         self.pieces().try_for_each(|piece| piece?.check())
+    }
+
+    /// Compares the checksums of the code and the key columns.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], naming the first column whose checksum does not match.
+    pub(crate) fn check_keys(&self) -> Result<()> {
+        let key = &self.version.schema()?.key;
+        self.pieces().try_for_each(|piece| piece?.check_columns(key))
     }
 
     /// Whether the `index`-th of the panel's columns has a value, by its record.

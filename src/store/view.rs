@@ -382,12 +382,6 @@ impl Store {
         Section::new(&self.version, index, Bytes::None)
     }
 
-    /// As [`section_at`](Store::section_at), with up to `most` of its bytes read to the heap and not mapped: for a writer,
-    /// before whom nobody collects the version, that looks at many sections and at each of them once.
-    pub(crate) fn read_section_at(&self, index: usize, most: u64) -> Result<Section> {
-        Section::new(&self.version, index, Bytes::Read(most))
-    }
-
     /// Place of each stock in code order, by stock number.
     pub(crate) fn ranks(&self) -> Result<&[u32]> {
         self.version.ranks()
