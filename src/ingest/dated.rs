@@ -68,6 +68,7 @@ impl DatedChange<'_> {
         mut report: UpdateReport,
     ) -> Result<Step> {
         let (whole, place) = (self.whole, self.place);
+        report.notes.extend(sections.losses.notes());
         let before = &whole.of_source(place);
         let is_new = place == whole.source_names()?.len();
         let target = Target { before: Some(whole), place, name: self.name };

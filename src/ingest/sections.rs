@@ -12,7 +12,7 @@ use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
 use crate::shuffle::{Block, Frame, Inputs, Spill};
-use crate::source::{Allowance, SectionFile};
+use crate::source::{Allowance, Losses, SectionFile};
 
 /// The rows of one date.
 pub(super) struct Section {
@@ -20,6 +20,7 @@ pub(super) struct Section {
     blocks: Vec<Block>,
     /// For each row, the number of its code.
     codes: Vec<u32>,
+    losses: Losses,
 }
 
 /// The rows of several dates.
@@ -29,6 +30,8 @@ pub(super) struct Sections {
     pub(super) blocks: Vec<Block>,
     /// By the number that rows have as their input, the code; `None` where no row has it.
     pub(super) inputs: Vec<Option<String>>,
+    /// What they say of themselves that outputs do not carry.
+    pub(super) losses: Losses,
 }
 
 /// Reads each of `given` with `read`, several at once, and spills it as a section of `panel`, or says why not.
@@ -74,7 +77,7 @@ impl Section {
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
         let blocks = texts.counted(frame.finish(columns, spill)?)?;
-        Ok(Section { date: file.date, blocks, codes: numbers })
+        Ok(Section { date: file.date, blocks, codes: numbers, losses: file.losses })
     }
 }
 
@@ -84,11 +87,13 @@ impl Sections {
         let sections: BTreeMap<Date, Section> = sections.into_iter().map(|section| (section.date, section)).collect();
         let dates = sections.keys().copied().collect();
         let mut blocks = Vec::with_capacity(sections.len());
+        let mut losses = Losses::default();
         for section in sections.into_values() {
             codes.keep(&section.codes);
             blocks.extend(section.blocks);
+            losses.join(section.losses);
         }
-        Sections { dates, blocks, inputs: codes.into_kept() }
+        Sections { dates, blocks, inputs: codes.into_kept(), losses }
     }
 
     /// The code of each input.

@@ -1,6 +1,6 @@
 //! Looks at every input once, by its footer, and agrees on what the panel will be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::dates::DateRules;
 use super::discover::{Found, counted, discover, skip};
 use super::exact::Small;
 use super::files_by::FilesBy;
+use super::losses::Losses;
 use super::naming::shown;
 use super::options::SourceOptions;
 use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
@@ -29,7 +30,6 @@ use super::trial::{Party, Trial};
 use super::trouble::check_machine;
 use super::unit::beside_unusable;
 use crate::error::{Error, Result};
-use crate::hint::listed;
 use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
 use crate::reason::Reason;
@@ -203,7 +203,7 @@ fn look_at(
     };
     check_unique(&code.name, &date_name, &columns)?;
     let key = key_columns(options, &code.name, &date_name, &columns)?;
-    notes.extend(losses(&candidates, options));
+    notes.extend(losses(&candidates, options).notes());
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
         let files = counted(dropping, "file", "files");
@@ -245,30 +245,12 @@ fn party(candidate: &Candidate) -> Party<'_> {
     Party { path, stamp: *stamp, schema: Arc::clone(&footer.schema), row_count: footer.row_count, small }
 }
 
-/// What the columns of `candidates` say of themselves that outputs do not carry.
-fn losses(candidates: &[Candidate], options: &SourceOptions) -> Vec<String> {
-    let mut columns: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for schema in schemas(candidates) {
-        let taken: HashSet<&str> = schema.values.iter().map(|value| value.name.as_str()).collect();
-        for column in &schema.columns {
-            let name = options.name_of(&column.name);
-            if let Some(loss) = column.loss.as_deref().filter(|_| taken.contains(name.as_str())) {
-                columns.entry(loss).or_default().insert(&column.name);
-            }
-        }
-    }
-    let mut notes: Vec<String> = Vec::new();
-    for (loss, names) in columns {
-        let names: Vec<&str> = names.into_iter().collect();
-        let (noun, verb) = if names.len() == 1 { ("column", "comes") } else { ("columns", "come") };
-        notes.push(format!("the {noun} {} {verb} out without {loss}", listed(&names)));
-    }
-    let with_attrs = candidates.iter().filter(|candidate| candidate.footer.has_attrs).count();
-    if with_attrs > 0 {
-        let files = counted(with_attrs, "file has", "files have");
-        notes.push(format!("{files} attributes of pandas (attrs), which outputs do not carry"));
-    }
-    notes
+/// What `candidates` say of themselves that outputs do not carry.
+fn losses(candidates: &[Candidate], options: &SourceOptions) -> Losses {
+    let mut losses = Losses::default();
+    schemas(candidates).into_iter().for_each(|schema| losses.join(Losses::of(schema, options)));
+    losses.count_attrs(candidates.iter().filter(|candidate| candidate.footer.has_attrs).count());
+    losses
 }
 
 fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {

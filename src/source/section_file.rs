@@ -23,9 +23,12 @@ use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
 use super::dates::{DateReader, DateRules};
 use super::file::no_key;
+use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::parquet::decode::Parquet;
-use super::parquet::footer::{FileColumn, FileSchema, Interner, KeyColumn, Value, cast_parts, survey_footer};
+use super::parquet::footer::{
+    FileColumn, FileSchema, Footer, Interner, KeyColumn, Value, cast_parts, lost_of_field, survey_footer,
+};
 use super::parquet::meaning::Leaves;
 use super::parquet::settle::settle_instants;
 use super::types::shown_type;
@@ -52,6 +55,8 @@ pub struct SectionFile {
     pub codes: Vec<String>,
     /// The panel's columns in its types, in the order of the codes.
     pub columns: Vec<ArrayRef>,
+    /// What it says of itself that outputs do not carry.
+    pub losses: Losses,
     /// What it takes of the memory, for as long as it is there.
     _meter: Arc<Meter>,
 }
@@ -76,8 +81,8 @@ pub fn read_section(
     content.hash()?;
     let meter = Meter::new(allowance);
     let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
-    let (schema, columns) = if is_arrow {
-        guarded(|| read_arrow(content, options, &meter))?
+    let (schema, has_attrs, columns) = if is_arrow {
+        guarded(|| read_arrow(content, options, &meter)).map(|(schema, columns)| (schema, false, columns))?
     } else {
         let interner = Interner::new(options, allowance);
         let footer = guarded(|| survey_footer(&content, &interner));
@@ -86,10 +91,12 @@ pub fn read_section(
             Kind::NotParquet => Reason::new(Kind::NotParquet, "is neither a Parquet nor an Arrow file"),
             _ => reason,
         })?;
-        let schema = footer.schema;
-        guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, columns))?
+        let Footer { schema, has_attrs, .. } = footer;
+        guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, has_attrs, columns))?
     };
-    guarded(|| section(path, &schema, columns, options, panel, meter))
+    let mut section = guarded(|| section(path, &schema, columns, options, panel, meter))?;
+    section.losses.count_attrs(usize::from(has_attrs));
+    Ok(section)
 }
 
 /// How a file of the shape of an output is read, whatever the files of the store's source are like: its date is that of
@@ -149,7 +156,7 @@ pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Result<Arc<File
         },
         is_instant: false,
         may_round: false,
-        loss: None,
+        loss: lost_of_field(field),
     };
     let columns = schema.fields().iter().enumerate().map(column).collect();
     let leaves = Leaves::new(Vec::new(), 0).map_err(Reason::undecodable)?;
@@ -264,6 +271,7 @@ fn section(
             }
             day
         }
+        Err(reason) if reason.kind() != Kind::NoDateColumn => return Err(reason.clone().alone()),
         Err(_) => date_of_name(path).ok_or_else(|| {
             let what = format!("has no date column {:?}, and no date in its name", panel.date_name);
             let rename = "name it after its date, such as 20240102.parquet".to_owned();
@@ -325,7 +333,7 @@ fn section(
         arrays.push(take(&array, &order, None).map_err(Reason::undecodable)?);
     }
     let codes = order.values().iter().map(|&row| codes.value(row as usize).to_owned()).collect();
-    Ok(SectionFile { date, codes, columns: arrays, _meter: meter })
+    Ok(SectionFile { date, codes, columns: arrays, losses: Losses::of(schema, options), _meter: meter })
 }
 
 /// The rows in key order.

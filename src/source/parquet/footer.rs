@@ -207,17 +207,22 @@ fn loss(shape: &Shape, hint: Option<&Field>) -> Option<String> {
         Shape::Flat(Flat { mark: Mark::Other, .. }) => Some("a mark of its type that is unknown here"),
         _ => None,
     };
-    let extension = hint.and_then(Field::extension_type_name).map(|name| format!("its extension type {name}"));
-    let is_ordered = matches!(hint.map(Field::data_type), Some(DataType::Dictionary(..)))
-        && hint.and_then(Field::dict_is_ordered) == Some(true);
-    let order = is_ordered.then(|| "the order of its categories".to_owned());
-    let own = |field: &Field| {
+    let is_extension = hint.is_some_and(|hint| hint.extension_type_name().is_some());
+    mark.filter(|_| !is_extension).map(str::to_owned).or_else(|| hint.and_then(lost_of_field))
+}
+
+/// What an Arrow field says beside its type that a panel does not keep.
+pub(in crate::source) fn lost_of_field(field: &Field) -> Option<String> {
+    let extension = || field.extension_type_name().map(|name| format!("its extension type {name}"));
+    let is_ordered = matches!(field.data_type(), DataType::Dictionary(..)) && field.dict_is_ordered() == Some(true);
+    let order = || is_ordered.then(|| "the order of its categories".to_owned());
+    let own = || {
         let mut keys: Vec<&str> = field.metadata().keys().map(String::as_str).collect();
         keys.retain(|key| !key.starts_with("ARROW:extension:") && *key != PARQUET_FIELD_ID_META_KEY);
         keys.sort_unstable();
         (!keys.is_empty()).then(|| format!("its metadata ({})", listed(&keys)))
     };
-    extension.or(mark.map(str::to_owned)).or(order).or_else(|| hint.and_then(own))
+    extension().or_else(order).or_else(own)
 }
 
 /// Says which part each column plays.
