@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::key::Date;
 use crate::remedy::{Operation, Remedy, Setting, sentence};
 use crate::skipped::{Skipped, grouped, usual};
@@ -237,6 +239,12 @@ impl Error {
             Error::Failed { action, .. } => format!("cannot {action}"),
             Error::Cancelled => "interrupted".to_owned(),
         }
+    }
+
+    /// Whether it says that the machine is short of something, and so nothing of what was to be read.
+    pub(crate) fn is_of_machine(&self) -> bool {
+        let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+        matches!(self, Error::Io { source, .. } if Errno::from_io_error(source).is_some_and(|errno| short.contains(&errno)))
     }
 
     /// The same, with ways out that are for the source `name`.

@@ -67,6 +67,11 @@ impl PanelSchema {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// Where each column stands, for who looks for all of them.
+    pub(crate) fn places(&self) -> HashMap<&str, usize> {
+        self.columns.iter().enumerate().map(|(index, column)| (column.name.as_str(), index)).collect()
+    }
+
     /// As [`index_of`](PanelSchema::index_of), for a name that somebody asks for.
     ///
     /// # Errors

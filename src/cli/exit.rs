@@ -33,14 +33,17 @@ impl Exit {
         Exit::Interrupted,
     ];
 
-    /// Whether the sub-command of this name can end so.
+    /// Whether the sub-command of this name can end so; one of `source` is named with it.
     fn is_of(self, command: &str) -> bool {
+        let skips = ["build", "update", "append", "verify", "source add", "source set"];
+        let stops = ["build", "update", "append", "restore", "source add", "source set"];
+        let writes = ["transpose", "gc", "source rename", "source drop"];
         match self {
             Exit::Done | Exit::Failed | Exit::Usage => true,
             Exit::Interrupted => command != "generate",
-            Exit::Skipped => ["build", "update", "append", "verify"].contains(&command),
-            Exit::Stopped => ["build", "update", "append"].contains(&command),
-            Exit::Busy => ["build", "update", "append", "transpose", "gc"].contains(&command),
+            Exit::Skipped => skips.contains(&command),
+            Exit::Stopped => stops.contains(&command),
+            Exit::Busy => stops.contains(&command) || writes.contains(&command),
             Exit::Damaged => !["synth", "generate"].contains(&command),
         }
     }
@@ -70,9 +73,24 @@ pub fn help(exits: &[Exit]) -> String {
 
 /// `command` with the exit codes of each of its sub-commands at the end of that one's help.
 pub fn explained(command: Command) -> Command {
-    command.mut_subcommands(|sub| {
-        let exits: Vec<Exit> = Exit::ALL.into_iter().filter(|exit| exit.is_of(sub.get_name())).collect();
-        let before = sub.get_after_long_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
-        sub.after_long_help(before + &help(&exits))
+    command.mut_subcommands(|sub| match sub.has_subcommands() {
+        true => {
+            let name = sub.get_name().to_owned();
+            sub.mut_subcommands(|own| {
+                let name = format!("{name} {}", own.get_name());
+                with_exits(own, &name)
+            })
+        }
+        false => {
+            let name = sub.get_name().to_owned();
+            with_exits(sub, &name)
+        }
     })
+}
+
+/// The sub-command of this name with its exit codes.
+fn with_exits(command: Command, name: &str) -> Command {
+    let exits: Vec<Exit> = Exit::ALL.into_iter().filter(|exit| exit.is_of(name)).collect();
+    let before = command.get_after_long_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
+    command.after_long_help(before + &help(&exits))
 }

@@ -1,5 +1,6 @@
 //! Decides, once all blocks are gathered, what depends on all of them: stock numbers, dictionaries, stored types.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -134,6 +135,10 @@ pub(super) fn assemble(
         }
         None => Vec::new(),
     };
+    let mut stored_before: HashMap<u32, Vec<(Stored, &DataType)>> = HashMap::new();
+    for (id, stored, logical) in segments_before.iter().flat_map(|segment| &segment.columns) {
+        stored_before.entry(*id).or_default().push((*stored, logical));
+    }
     let source = snapshot.sources[target.place].id;
     let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
     for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
@@ -180,10 +185,8 @@ pub(super) fn assemble(
             (Stored::Codes, Some(values))
         } else {
             block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
-            let widest_before = segments_before.iter().flat_map(|segment| &segment.columns).filter_map(|column| {
-                let (known, stored, logical) = column;
-                (*known == id).then(|| stored_as(logical, *stored, data_type)).flatten()
-            });
+            let before = stored_before.get(&id).into_iter().flatten();
+            let widest_before = before.filter_map(|&(stored, logical)| stored_as(logical, stored, data_type));
             let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
             // Without any value, the narrowest that the type allows.
             let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };

@@ -168,7 +168,8 @@ fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)> {
 
 /// Adds the columns whose types an update from these files would change, and those that it would bring.
 fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport) {
-    let ours = |name: &str| panel.index_of(name).map(|place| &panel.columns[place].data_type);
+    let places = panel.places();
+    let ours = |name: &str| places.get(name).map(|&place| &panel.columns[place].data_type);
     let columns = survey.columns.iter().map(|column| (column, ours(&column.name)));
     for (column, ours) in columns.chain([(&survey.code, Some(&panel.code.data_type))]) {
         if ours != Some(&column.data_type) {
@@ -487,9 +488,11 @@ impl Comparison<'_> {
         for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
             found.push(joined(&parts, column, &rows.order)?);
         }
-        let panel = self.store.schema()?;
-        let places: Vec<Option<usize>> =
-            self.survey.columns[columns.clone()].iter().map(|column| panel.index_of(&column.name)).collect();
+        let known = self.store.schema()?.places();
+        let places: Vec<Option<usize>> = self.survey.columns[columns.clone()]
+            .iter()
+            .map(|column| known.get(column.name.as_str()).copied())
+            .collect();
         for Matched { date: index, ours, theirs, is_appended } in &rows.matched {
             let section = self.store.section_at(*index)?;
             part.report.values += (ours.len() * columns.len()) as u64;

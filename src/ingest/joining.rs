@@ -47,13 +47,19 @@ fn take_key(options: &mut SourceOptions, key: Vec<String>) -> Result<()> {
 
 /// Refuses columns that the panel has already, and a source that brings none.
 pub(super) fn check_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
-    let panel = whole.schema()?;
     if columns.is_empty() {
         let what = format!("the source {name:?} has no column beside date, code and key");
         return Err(Error::refused(what, "append its rows, if they are what it is for"));
     }
+    check_new_columns(whole, columns, name)
+}
+
+/// Refuses columns that the panel has already: no two sources own one.
+pub(super) fn check_new_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
+    let panel = whole.schema()?;
+    let places = panel.places();
     let is_taken = |column: &&Column| {
-        panel.index_of(&column.name).is_some() || column.name == panel.code.name || column.name == panel.date_name
+        places.contains_key(column.name.as_str()) || column.name == panel.code.name || column.name == panel.date_name
     };
     let taken: Vec<&str> = columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect();
     let Some(first) = taken.first() else { return Ok(()) };

@@ -13,6 +13,7 @@ use super::build_report::{known_file, source_entries};
 use super::changes::{Changes, Lost};
 use super::guard::{Guard, Guards};
 use super::intake::{codes_of, panel_of};
+use super::joining::check_new_columns;
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, rules, was_read};
@@ -27,6 +28,7 @@ use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
+use crate::panel::Column;
 use crate::progress::{Observer, Silent};
 use crate::reason::Kind;
 use crate::remedy::{Operation, Remedy, Setting};
@@ -365,6 +367,10 @@ impl<'a> Update<'a> {
             has_value: &|name| has_value_in_store(before, name),
         };
         let mut survey = survey_again(&source, &mut scan, &prior, &options, workers, observer)?;
+        let own = panel.places();
+        let is_new = |column: &&Column| !own.contains_key(column.name.as_str());
+        let new: Vec<Column> = survey.columns.iter().filter(is_new).cloned().collect();
+        check_new_columns(whole, &new, whole.source_names()?[place])?;
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);

@@ -1,6 +1,7 @@
 //! What changed between two versions of a store, date by date and value by value.
 
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -485,14 +486,16 @@ fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
             newer_index,
         }
     };
+    let places_of_ids: HashMap<Option<u32>, usize> = old_ids.iter().enumerate().map(|(old, id)| (*id, old)).collect();
+    let (places, kept): (_, HashSet<Option<u32>>) = (older.places(), new_ids.iter().copied().collect());
     let same = |index: usize| {
-        let by_id = old_ids.iter().position(|id| *id == new_ids[index]);
-        let is_other = |old: &usize| !new_ids.contains(&old_ids[*old]);
-        by_id.or_else(|| older.index_of(&newer.columns[index].name).filter(is_other))
+        let by_id = places_of_ids.get(&new_ids[index]).copied();
+        let by_name = || places.get(newer.columns[index].name.as_str()).copied();
+        by_id.or_else(|| by_name().filter(|&old| !kept.contains(&old_ids[old])))
     };
     let of_newer: Vec<DiffColumn> = (0..newer.columns.len()).map(|index| column(same(index), Some(index))).collect();
-    let is_shared = |index: &usize| of_newer.iter().any(|column| column.older_index == Some(*index));
-    let only_older = (0..older.columns.len()).filter(|index| !is_shared(index));
+    let shared: HashSet<usize> = of_newer.iter().filter_map(|column| column.older_index).collect();
+    let only_older = (0..older.columns.len()).filter(|index| !shared.contains(index));
     let only_older: Vec<DiffColumn> = only_older.map(|index| column(Some(index), None)).collect();
     Ok([of_newer, only_older].concat())
 }

@@ -48,8 +48,16 @@ struct Seen {
 }
 
 impl VerifyReport {
-    fn add(&mut self, seen: &mut Seen, error: &Error) {
-        self.add_text(seen, message(error));
+    /// Adds a damage.
+    ///
+    /// # Errors
+    /// Where the machine is short of something, which says nothing of the store.
+    fn add(&mut self, seen: &mut Seen, error: Error) -> Result<()> {
+        if error.is_of_machine() {
+            return Err(error);
+        }
+        self.add_text(seen, message(&error));
+        Ok(())
     }
 
     /// Adds a damage, unless it was told before: many parts may miss the same one.
@@ -88,7 +96,7 @@ impl Store {
                 Err(Error::NotFound { .. }) => {}
                 Err(damage) => {
                     report.versions.push(version);
-                    report.add(&mut seen, &damage);
+                    report.add(&mut seen, damage)?;
                 }
             }
         }
@@ -114,7 +122,7 @@ impl Store {
         report.versions.push(self.version());
         report.bytes += self.version.catalog.byte_len();
         for damage in self.verify_tables() {
-            report.add(seen, &damage);
+            report.add(seen, damage)?;
         }
         // Without the dates nothing below can be found; what else is damaged hides no more than what needs it.
         let Ok(dates) = self.dates() else { return Ok(()) };
@@ -138,7 +146,7 @@ impl Store {
         report.sections += fresh.len() as u64;
         for (rows, damages) in results {
             report.rows += rows;
-            damages.iter().for_each(|damage| report.add(seen, damage));
+            damages.into_iter().try_for_each(|damage| report.add(seen, damage))?;
         }
         let Ok(homes) = self.version.homes() else { return Ok(()) };
         for home in homes {
@@ -149,7 +157,7 @@ impl Store {
             for index in 0..count as u32 {
                 match self.verify_frame(home, index, seen) {
                     Ok(len) => report.bytes += len,
-                    Err(damage) => report.add(seen, &damage),
+                    Err(damage) => report.add(seen, damage)?,
                 }
             }
         }

@@ -342,6 +342,28 @@ fn files_that_were_skipped_are_tried_again_and_others_only_where_it_matters() {
 }
 
 #[test]
+fn a_column_that_comes_with_a_file_and_that_another_source_has_is_refused_until_it_is_left_out_or_renamed() {
+    let world = World::new();
+    let dates: ArrayRef = Arc::new(StringArray::from(DAYS.to_vec()));
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![7, 8]));
+    let rows = batch(&[("trade_date", dates), ("a", values.clone()), ("b", values.clone()), ("p_a", values)]);
+    write_parquet(&world.folders[0].join("A.parquet"), &rows);
+    let update = || Update::new(world.place.store()).allow(Guard::ALL).workers(1);
+    for error in [update().run().unwrap_err(), update().dry_run(true).run().unwrap_err()] {
+        assert_eq!(
+            error.what(|setting| setting.to_string()),
+            "p_a of the source \"prices\" is a column of the store already"
+        );
+    }
+    world.assert_holds();
+    world.set(0, "exclude+=p_a").unwrap();
+    assert_eq!(world.live().schema().unwrap().columns.len(), 4);
+    assert!(world.set(0, "exclude-=p_a").is_err());
+    let renamed = update().set("prices", parsed("exclude-=p_a")).set("prices", parsed("rename+=p_a:c")).run().unwrap();
+    assert_eq!((renamed.new_columns, renamed.filled), (vec!["c".to_owned()], 2));
+}
+
+#[test]
 fn what_cannot_be_set_is_refused_and_changes_nothing() {
     let world = World::new();
     let refused = |text: &str| world.set(1, text).unwrap_err().to_string();

@@ -13,7 +13,7 @@ use super::contents::Leaf;
 use super::pages::{Extent, Fault, Pages};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
-use crate::source::allowance::Meter;
+use crate::source::allowance::{Meter, ROW_LEN};
 use crate::source::content::Content;
 
 /// Checks where the chunks of a file lie, before `byte_len`, and how many values those of flat columns have.
@@ -135,32 +135,37 @@ impl Chunks {
         }
     }
 
-    /// The bytes that all of the leaves would take, by looking at each page and keeping none.
+    /// The most bytes that reading all of the leaves would take at once, by looking at each page and keeping none.
     fn needed(&self) -> std::result::Result<u64, Reason> {
-        let mut bytes = self.meter.used();
         self.meter.start(0);
+        let mut kept = (self.num_rows() as u64).saturating_mul(ROW_LEN);
+        let mut most = kept;
         for group in self.metadata.row_groups() {
             for &leaf in self.leaves.iter() {
                 let Some(chunk) = extent(group, leaf) else { continue };
+                // Where each text ends.
+                let ends = chunk.rows.saturating_mul(8);
                 let mut pages = Pages::new(self.content.clone(), chunk);
                 let mut is_unseen = false;
                 loop {
-                    match pages.next(|held| self.meter.take(0, held)) {
-                        Ok(Some(page)) => bytes = bytes.saturating_add(page.decoded_len),
+                    let (decoded, passing) = match pages.next(|held| self.meter.take(0, held)) {
+                        Ok(Some(page)) => (page.decoded_len, page.page.buffer().len() as u64),
                         Ok(None) => break,
                         // A page that alone is too large is weighed by its size, and so may be a dictionary, without
                         // which the others say nothing.
                         Err(Fault::TooLarge(held)) => {
-                            bytes = bytes.saturating_add(held);
                             is_unseen = true;
+                            (held.saturating_add(ends), held)
                         }
                         Err(Fault::Damaged(_)) if is_unseen => break,
                         Err(fault) => return Err(self.reason(leaf, fault)),
-                    }
+                    };
+                    kept = kept.saturating_add(decoded);
+                    most = most.max(kept.saturating_add(passing));
                 }
             }
         }
-        Ok(bytes)
+        Ok(most)
     }
 }
 

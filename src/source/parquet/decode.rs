@@ -150,7 +150,8 @@ impl Parquet {
         let column = self.metadata.parquet_schema().column(leaf);
         let name = column.name();
         let reason = Reason::new(Kind::Encrypted, format!("its column {name:?} is encrypted")).of_column(name);
-        Some(reason.or(excluding(&[name])))
+        let mut keys = self.schema.date.iter().chain(&self.schema.code);
+        Some(if keys.any(|key| key.leaf == leaf) { reason } else { reason.or(excluding(&[name])) })
     }
 
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes

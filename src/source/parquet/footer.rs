@@ -395,7 +395,8 @@ pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -
     let meter = Meter::new(&interner.allowance);
     let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
         true => Ok(()),
-        false => Err(interner.allowance.refusal("its footer", len.saturating_mul(2))),
+        // Its texts are there once more when it is decoded.
+        false => Err(interner.allowance.refusal_of("its footer", len.saturating_mul(2), len.saturating_mul(3))),
     })?;
     let decoded_len = decoded_len(&footer).ok_or_else(|| Reason::damaged("its footer cannot be read"))?;
     if !meter.take(decoded_len, 0) {
