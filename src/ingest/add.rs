@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatchReader;
 use arrow_schema::DataType;
@@ -13,10 +12,9 @@ use super::add_rows::NewRows;
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{guard_skipped, nothing_to_store, source_entries};
-use super::guard::{Guard, Guards};
+use super::guard::Guards;
 use super::intake::{codes_of, panel_of};
 use super::joining::{check_columns, options_of};
-use super::limit::Limit;
 use super::night::guard_codes_of;
 use super::parted::Rows;
 use super::revision::{Given, Revised, Revision};
@@ -26,18 +24,15 @@ use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
+use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::key::Date;
-use crate::progress::{Observer, Silent};
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
-use crate::storage::Disk;
-use crate::storage::wait;
-use crate::store::{KeepChange, Opening, SourceContents, StoreWriter};
-use crate::workers::DEFAULT_MEMORY;
+use crate::store::{SourceContents, StoreWriter};
 
 /// What becomes of rows of a new source whose key the panel lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,42 +76,24 @@ impl FromStr for Join {
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct AddSource<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     directories: Vec<PathBuf>,
     rows: Option<Rows<'a>>,
     name: Option<String>,
     options: SourceOptions,
     join: Join,
-    memory: u64,
-    workers: Option<usize>,
-    keep: KeepChange,
-    allowed: Vec<Guard>,
-    max_skipped: Option<Limit>,
-    dry_run: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 impl<'a> AddSource<'a> {
     /// Adds a source for each of `directories` to the store at `store`, with the defaults of the command line.
     pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, directories: impl IntoIterator<Item = P>) -> AddSource<'a> {
         AddSource {
-            store: store.into(),
+            writing: Writing::new(store.into()),
             directories: directories.into_iter().map(Into::into).collect(),
             rows: None,
             name: None,
             options: SourceOptions::default(),
             join: Join::Outer,
-            memory: DEFAULT_MEMORY,
-            workers: None,
-            keep: KeepChange::default(),
-            allowed: Vec::new(),
-            max_skipped: None,
-            dry_run: false,
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
         }
     }
 
@@ -156,67 +133,7 @@ impl<'a> AddSource<'a> {
         self
     }
 
-    /// Guards that stop nothing; by default each does.
-    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
-        self.allowed.extend(guards);
-        self
-    }
-
-    /// How many versions the store keeps from now on, at least 1.
-    pub fn keep(mut self, versions: u32) -> Self {
-        self.keep.versions = Some(versions.max(1));
-        self
-    }
-
-    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
-    /// number says.
-    pub fn keep_for(mut self, age: Duration) -> Self {
-        self.keep.age = Some(age);
-        self
-    }
-
-    /// Anonymous memory to use, in bytes; 512 MiB by default.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = bytes;
-        self
-    }
-
-    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
-    /// calling thread. What is written does not depend on it.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// How many skipped files of each source are usual, from now on.
-    pub fn max_skipped(mut self, most: Limit) -> Self {
-        self.max_skipped = Some(most);
-        self
-    }
-
-    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(memory, workers, keep, keep_for, allow, max_skipped, dry_run, wait, observer, disk);
 
     /// Adds the sources, and publishes unless a guard is met that is not [allowed](AddSource::allow). Files that cannot be
     /// used are skipped, with reasons in the report.
@@ -225,16 +142,8 @@ impl<'a> AddSource<'a> {
     /// When there is no store, a name is taken, no file can be used, the store cannot be written, or the observer
     /// cancels; then the version that was live before stays live.
     pub fn run(mut self) -> Result<UpdateReport> {
-        let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer)?;
-        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
         let rows = self.rows.take();
-        let result = self.write(&stages, &mut writer, rows);
-        let mut report = UpdateReport::finish(result, &mut writer)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.writing.change(|stages, writer| self.write(stages, writer, rows))
     }
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
@@ -242,16 +151,16 @@ impl<'a> AddSource<'a> {
             let what = "one name cannot be that of several sources";
             return Err(Error::refused(what, "add them one by one, or leave the name to their directories"));
         }
-        let mut steps = Steps::new(writer, self.dry_run, "source add")?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, "source add")?;
         if let (Some(rows), Some(name)) = (rows, &self.name) {
             let rows = NewRows {
                 rows,
                 name,
                 options: &self.options,
                 joins_left: self.join == Join::Left,
-                keep: self.keep,
-                allowed: &self.allowed,
-                dry_run: self.dry_run,
+                keep: self.writing.keep,
+                allowed: &self.writing.allowed,
+                dry_run: self.writing.dry_run,
             };
             let step = rows.add(stages, steps.writer())?;
             steps.take(step);
@@ -278,15 +187,15 @@ impl<'a> AddSource<'a> {
         let before = &whole.of_source(place);
         let panel = before.schema()?;
         let options = options_of(&self.options, panel, name)?;
-        let (workers, observer) = (&stages.workers, self.observer);
+        let (workers, observer) = (&stages.workers, self.writing.observer);
         let known = Known { files: &HashMap::new(), goes: &|_| false, trust: Trust::Nothing };
         let mut scan = scan(directory, &options, &known, workers, observer)?;
-        let keep = self.keep.of(whole.kept());
+        let keep = self.writing.keep.of(whole.kept());
         let mut report = UpdateReport::of(whole, keep);
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         report.describe_scan(&scan);
-        report.max_skipped = self.max_skipped;
-        let mut guards = Guards::new(&self.allowed);
+        report.max_skipped = self.writing.max_skipped;
+        let mut guards = Guards::new(&self.writing.allowed);
         let is_by_stock = options.files_by == FilesBy::Stock;
         let named: Vec<String> = scan.changed.iter().filter(|_| is_by_stock).map(|(code, _)| code.clone()).collect();
         let prior = Prior {
@@ -312,7 +221,7 @@ impl<'a> AddSource<'a> {
         let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
         guard_codes_of(whole, "the folder", found, &mut guards)?;
         let files = source_entries(&survey, &gathered);
-        guard_skipped(&files, self.max_skipped, &mut guards);
+        guard_skipped(&files, self.writing.max_skipped, &mut guards);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
@@ -330,11 +239,11 @@ impl<'a> AddSource<'a> {
         report.describe_files(&survey, &gathered, &files, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         report.judge(None, whole.row_count(), guards);
-        if report.is_stopped() || self.dry_run {
+        if report.is_stopped() || self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
         snapshot.settings = store_settings("source add")?;
-        let settings = Settings { max_skipped: self.max_skipped, ..Settings::new(directory, survey.options()) };
+        let settings = Settings { max_skipped: self.writing.max_skipped, ..Settings::new(directory, survey.options()) };
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })

@@ -3,32 +3,26 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatchReader;
 
 use super::dated::{DatedChange, Others};
-use super::guard::Guard;
-use super::limit::Limit;
 use super::parted::{Parted, Rows};
 use super::sections::{Sections, gather};
 use super::settings::Settings;
 use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
+use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::PanelSchema;
-use crate::progress::{Observer, Silent};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::shuffle::Spill;
 use crate::skipped::Skipped;
 use crate::source::{Allowance, FrameSchema, SourceOptions, check_machine, read_section};
-use crate::storage::Disk;
-use crate::storage::wait;
-use crate::store::{KeepChange, Opening, StoreWriter};
-use crate::workers::DEFAULT_MEMORY;
+use crate::store::StoreWriter;
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
 /// those that it has.
@@ -44,42 +38,24 @@ use crate::workers::DEFAULT_MEMORY;
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct Append<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     files: Vec<PathBuf>,
     rows: Option<Rows<'a>>,
-    memory: u64,
-    workers: Option<usize>,
     source: Option<String>,
     replace: bool,
     exclude: Vec<String>,
-    max_restated: Option<Limit>,
-    keep: KeepChange,
-    allowed: Vec<Guard>,
-    dry_run: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 impl<'a> Append<'a> {
     /// An append of `files` to the store at `store`, with the defaults of the command line.
     pub fn new<P: Into<PathBuf>>(store: impl Into<PathBuf>, files: impl IntoIterator<Item = P>) -> Append<'a> {
         Append {
-            store: store.into(),
+            writing: Writing::new(store.into()),
             files: files.into_iter().map(Into::into).collect(),
             rows: None,
-            memory: DEFAULT_MEMORY,
-            workers: None,
             source: None,
             replace: false,
             exclude: Vec::new(),
-            max_restated: None,
-            keep: KeepChange::default(),
-            allowed: Vec::new(),
-            dry_run: false,
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
         }
     }
 
@@ -108,68 +84,7 @@ impl<'a> Append<'a> {
         self
     }
 
-    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
-    /// have changed.
-    pub fn max_restated(mut self, most: Limit) -> Self {
-        self.max_restated = Some(most);
-        self
-    }
-
-    /// Guards that stop nothing; by default each does.
-    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
-        self.allowed.extend(guards);
-        self
-    }
-
-    /// How many versions the store keeps from now on, at least 1.
-    pub fn keep(mut self, versions: u32) -> Self {
-        self.keep.versions = Some(versions.max(1));
-        self
-    }
-
-    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
-    /// number says.
-    pub fn keep_for(mut self, age: Duration) -> Self {
-        self.keep.age = Some(age);
-        self
-    }
-
-    /// Anonymous memory to use, in bytes; 512 MiB by default.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = bytes;
-        self
-    }
-
-    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
-    /// calling thread. What is written does not depend on it.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(memory, workers, keep, keep_for, allow, max_restated, dry_run, wait, observer, disk);
 
     /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report,
     /// and their dates stay as they are.
@@ -178,20 +93,12 @@ impl<'a> Append<'a> {
     /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
     /// before stays live.
     pub fn run(mut self) -> Result<UpdateReport> {
-        let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer)?;
-        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
         let rows = self.rows.take();
-        let result = self.write(&stages, &mut writer, rows);
-        let mut report = UpdateReport::finish(result, &mut writer)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.writing.change(|stages, writer| self.write(stages, writer, rows))
     }
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
-        let mut steps = Steps::new(writer, self.dry_run, "append")?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, "append")?;
         let step = self.append(stages, steps.writer(), rows)?;
         steps.take(step);
         steps.finish(stages)
@@ -214,9 +121,9 @@ impl<'a> Append<'a> {
         options.exclude.extend_from_slice(&self.exclude);
         let mut panel = before.schema()?.clone();
         let spill = stages.spill(writer, 0)?;
-        let keep = self.keep.of(before.kept());
+        let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(whole, keep);
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         let sections = match rows {
             None => self.sections_of_files(stages, &options, &panel, &spill, &mut report)?,
             Some(rows) => {
@@ -238,10 +145,10 @@ impl<'a> Append<'a> {
             settings,
             others: if self.replace { Others::GoOnTheseDates } else { Others::Stay },
             joins_left: false,
-            max_restated: self.max_restated,
+            max_restated: self.writing.max_restated,
             keep,
-            allowed: &self.allowed,
-            dry_run: self.dry_run,
+            allowed: &self.writing.allowed,
+            dry_run: self.writing.dry_run,
             command: "append",
         };
         change.make(stages, writer, (sections, spill), report)

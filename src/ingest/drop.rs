@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::appended::Appended;
 use super::assemble::{Assembly, Target, assemble};
@@ -14,27 +13,18 @@ use super::settings::store_settings;
 use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
+use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
-use crate::progress::{Observer, Silent};
 use crate::shuffle::Gathering;
-use crate::storage::Disk;
-use crate::storage::wait;
-use crate::store::{Opening, SourceContents, StoreWriter};
-use crate::workers::DEFAULT_MEMORY;
+use crate::store::{SourceContents, StoreWriter};
 
 /// Takes a source out of a store, with its columns and the rows that no other source has, or gives it another name.
 /// Older versions keep what they have of it.
 pub struct ChangeSource<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     name: String,
     change: Change,
-    memory: u64,
-    workers: Option<usize>,
-    dry_run: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 /// What becomes of the source.
@@ -55,48 +45,10 @@ impl<'a> ChangeSource<'a> {
     }
 
     fn new(store: PathBuf, name: String, change: Change) -> ChangeSource<'a> {
-        ChangeSource {
-            store,
-            name,
-            change,
-            memory: DEFAULT_MEMORY,
-            workers: None,
-            dry_run: false,
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
-        }
+        ChangeSource { writing: Writing::new(store), name, change }
     }
 
-    /// Worker threads; one per core by default. One runs on the calling thread.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// Whether to publish nothing and only tell what would change.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(workers, dry_run, wait, observer, disk);
 
     /// Makes the change, and publishes it as a version.
     ///
@@ -104,15 +56,7 @@ impl<'a> ChangeSource<'a> {
     /// When there is no such store or source, the new name is taken, the only source would be dropped, the store cannot be
     /// read or written, or the observer cancels; then the version that was live before stays live.
     pub fn run(self) -> Result<UpdateReport> {
-        let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer)?;
-        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &mut writer);
-        let mut report = UpdateReport::finish(result, &mut writer)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.writing.change(|stages, writer| self.write(stages, writer))
     }
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
@@ -120,7 +64,7 @@ impl<'a> ChangeSource<'a> {
             Change::Drop => "source drop",
             Change::Rename(_) => "source rename",
         };
-        let mut steps = Steps::new(writer, self.dry_run, command)?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, command)?;
         let step = match &self.change {
             Change::Drop => self.drop_it(stages, steps.writer())?,
             Change::Rename(other) => self.rename_it(steps.writer(), other)?,
@@ -140,8 +84,8 @@ impl<'a> ChangeSource<'a> {
         snapshot.settings = store_settings("source rename")?;
         other.clone_into(&mut snapshot.sources[place].name);
         let mut report = UpdateReport::of(whole, whole.kept());
-        report.dry_run = self.dry_run;
-        Ok(Step { report, snapshot: (!self.dry_run).then_some(snapshot) })
+        report.dry_run = self.writing.dry_run;
+        Ok(Step { report, snapshot: (!self.writing.dry_run).then_some(snapshot) })
     }
 
     fn drop_it(&self, stages: &Stages, writer: &StoreWriter) -> Result<Step> {
@@ -174,14 +118,14 @@ impl<'a> ChangeSource<'a> {
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         let mut report = UpdateReport::of(whole, whole.kept());
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         report.describe(&changes, &snapshot, &columns, before)?;
         // Rows that stay lose columns, and no value of another.
         report.restated = 0;
         report.lost_columns = lost;
         report.judge(None, whole.row_count(), Guards::new(&[]));
         report.refuse_empty()?;
-        if self.dry_run {
+        if self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
         snapshot.settings = store_settings("source drop")?;

@@ -46,6 +46,7 @@ mod texts;
 mod update;
 mod update_report;
 mod write;
+mod writing;
 
 pub use add::{AddSource, Join};
 pub use append::Append;

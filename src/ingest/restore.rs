@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use arrow_array::Array;
 
@@ -10,27 +9,23 @@ use super::appended::Appended;
 use super::assemble::number_stocks;
 use super::build_report::known_file;
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found};
-use super::guard::{Guard, Guards};
-use super::limit::Limit;
+use super::guard::Guards;
 use super::night::{guard_appended, guard_nulls, guard_pruned};
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
 use super::update_report::UpdateReport;
+use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::progress::{Observer, Silent};
-use crate::storage::{Disk, wait};
-use crate::store::{DiffReport, FileEntry, KeepChange, Opening, Snapshot, SnapshotTables, Store, StoreWriter};
-use crate::workers::DEFAULT_MEMORY;
+use crate::store::{DiffReport, FileEntry, Snapshot, SnapshotTables, Store, StoreWriter};
 
 /// Makes the rows of an older version those of the next one.
 ///
 /// Nothing is copied: the new version shares the older one's bytes. Columns, sources and their options are those of the
 /// older version, too; where the files are, and which of them were read, is as it was last.
-/// So restored rows stand until
-/// their file changes, or all are [read again](crate::Update::reread). A source that was dropped since comes back as it
-/// was.
+/// So restored rows stand until their file changes, or all are [read again](crate::Update::reread). A source that was
+/// dropped since comes back as it was.
 ///
 /// ```no_run
 /// let report = transect::Restore::new("panel.store", 3).run()?;
@@ -38,90 +33,17 @@ use crate::workers::DEFAULT_MEMORY;
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct Restore<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     version: u64,
-    workers: Option<usize>,
-    max_restated: Option<Limit>,
-    keep: KeepChange,
-    allowed: Vec<Guard>,
-    dry_run: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 impl<'a> Restore<'a> {
     /// A restore of this version of the store at `store`, with the defaults of the command line.
     pub fn new(store: impl Into<PathBuf>, version: u64) -> Restore<'a> {
-        Restore {
-            store: store.into(),
-            version,
-            workers: None,
-            max_restated: None,
-            keep: KeepChange::default(),
-            allowed: Vec::new(),
-            dry_run: false,
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
-        }
+        Restore { writing: Writing::new(store.into()), version }
     }
 
-    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
-    /// have changed.
-    pub fn max_restated(mut self, most: Limit) -> Self {
-        self.max_restated = Some(most);
-        self
-    }
-
-    /// Guards that stop nothing; by default each does.
-    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
-        self.allowed.extend(guards);
-        self
-    }
-
-    /// How many versions the store keeps from now on, at least 1.
-    pub fn keep(mut self, versions: u32) -> Self {
-        self.keep.versions = Some(versions.max(1));
-        self
-    }
-
-    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
-    /// number says.
-    pub fn keep_for(mut self, age: Duration) -> Self {
-        self.keep.age = Some(age);
-        self
-    }
-
-    /// Worker threads; one per core by default. One runs on the calling thread.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(workers, keep, keep_for, allow, max_restated, dry_run, wait, observer, disk);
 
     /// Restores, and publishes if anything differs.
     ///
@@ -129,36 +51,28 @@ impl<'a> Restore<'a> {
     /// [`Error::NotFound`] when there is no such version any more; when the store cannot be read or written, or the
     /// observer cancels. Then the version that was live before stays live.
     pub fn run(self) -> Result<UpdateReport> {
-        let started = Instant::now();
-        let stages = Stages::new(self.workers, DEFAULT_MEMORY, self.observer)?;
-        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &writer);
-        let mut report = UpdateReport::finish(result, &mut writer)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.writing.change(|stages, writer| self.write(stages, writer))
     }
 
     fn write(&self, stages: &Stages, writer: &StoreWriter) -> Result<UpdateReport> {
         let before = writer.live()?;
         let restored = before.other_version(self.version)?;
-        let keep = self.keep.of(before.kept());
+        let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(before, keep);
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         report.restored = Some(self.version);
         let diff = restored.diff(before)?;
-        let found = diff.report(&stages.workers, self.observer)?;
+        let found = diff.report(&stages.workers, self.writing.observer)?;
         let sources = Sources::new(before, &restored, writer.version())?;
         report.describe_restored(&found, (&diff, &diff.first_changes(EXAMPLES)?), (before, &restored))?;
         report.notes.extend(sources.notes.iter().cloned());
-        let mut guards = Guards::new(&self.allowed);
+        let mut guards = Guards::new(&self.writing.allowed);
         let changes = changes(&found, before, &report, &sources)?;
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
-        report.judge(self.max_restated, before.row_count(), guards);
-        if !report.changes_anything() || report.is_stopped() || self.dry_run {
+        report.judge(self.writing.max_restated, before.row_count(), guards);
+        if !report.changes_anything() || report.is_stopped() || self.writing.dry_run {
             return Ok(report);
         }
         check(&restored, &found, stages)?;
@@ -170,7 +84,7 @@ impl<'a> Restore<'a> {
         snapshot.settings = store_settings("restore")?;
         snapshot.history = writer.history()?;
         snapshot.history.push(report.history_entry(writer, &snapshot, &format!("restore {}", self.version)));
-        if self.observer.cancelled() {
+        if self.writing.observer.cancelled() {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use arrow_schema::DataType;
 
@@ -11,10 +10,9 @@ use super::assemble::{Assembly, Target, assemble};
 use super::assignment::Assignment;
 use super::build_report::{known_file, source_entries};
 use super::changes::{Changes, Lost};
-use super::guard::{Guard, Guards};
+use super::guard::Guards;
 use super::intake::{codes_of, panel_of};
 use super::joining::check_new_columns;
-use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, rules, was_read};
 use super::reshape::{Reshaped, decided};
@@ -24,21 +22,20 @@ use super::settings::{Settings, store_settings};
 use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
+use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
 use crate::panel::Column;
-use crate::progress::{Observer, Silent};
+use crate::progress::Observer;
 use crate::reason::Kind;
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::skipped::Skipped;
 use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
-use crate::storage::Disk;
-use crate::storage::wait;
-use crate::store::{FileEntry, KeepChange, Opening, Snapshot, SourceContents, Store, StoreWriter};
-use crate::workers::{DEFAULT_MEMORY, Workers};
+use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
+use crate::workers::Workers;
 
 /// Brings a store up to date with the files it was built from.
 ///
@@ -52,46 +49,26 @@ use crate::workers::{DEFAULT_MEMORY, Workers};
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct Update<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     assignments: Vec<(String, Assignment)>,
     sources: Vec<String>,
-    memory: u64,
-    workers: Option<usize>,
     check_content: bool,
     reread: bool,
     prune: bool,
     changes: OptionChanges,
-    max_restated: Option<Limit>,
-    keep: KeepChange,
-    allowed: Vec<Guard>,
-    max_skipped: Option<Limit>,
-    dry_run: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 impl<'a> Update<'a> {
     /// An update of the store at `store` from the source it was last made from, with the defaults of the command line.
     pub fn new(store: impl Into<PathBuf>) -> Update<'a> {
         Update {
-            store: store.into(),
+            writing: Writing::new(store.into()),
             assignments: Vec::new(),
             sources: Vec::new(),
-            memory: DEFAULT_MEMORY,
-            workers: None,
             check_content: false,
             reread: false,
             prune: false,
             changes: OptionChanges::default(),
-            max_restated: None,
-            keep: KeepChange::default(),
-            allowed: Vec::new(),
-            max_skipped: None,
-            dry_run: false,
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
         }
     }
 
@@ -134,74 +111,7 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// The most rows that may be restated or removed. With more, nothing is published, and the report says what would
-    /// have changed.
-    pub fn max_restated(mut self, most: Limit) -> Self {
-        self.max_restated = Some(most);
-        self
-    }
-
-    /// Guards that stop nothing; by default each does.
-    pub fn allow(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
-        self.allowed.extend(guards);
-        self
-    }
-
-    /// How many versions the store keeps from now on, at least 1.
-    pub fn keep(mut self, versions: u32) -> Self {
-        self.keep.versions = Some(versions.max(1));
-        self
-    }
-
-    /// For how long the store keeps a version after another has replaced it, from now on: it keeps those that this or the
-    /// number says.
-    pub fn keep_for(mut self, age: Duration) -> Self {
-        self.keep.age = Some(age);
-        self
-    }
-
-    /// Anonymous memory to use, in bytes; 512 MiB by default.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = bytes;
-        self
-    }
-
-    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory. One runs on the
-    /// calling thread. What is written does not depend on it.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// How many skipped files are usual, from now on: up to so many are no reason to look, nor for a guard to stop.
-    pub fn max_skipped(mut self, most: Limit) -> Self {
-        self.max_skipped = Some(most);
-        self
-    }
-
-    /// Whether to publish nothing and only tell what would change. It leaves nothing behind, and keeps no writer away.
-    pub fn dry_run(mut self, dry_run: bool) -> Self {
-        self.dry_run = dry_run;
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(memory, workers, keep, keep_for, allow, max_restated, max_skipped, dry_run, wait, observer, disk);
 
     /// Updates, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report;
     /// rows that the store has of them stay.
@@ -210,21 +120,13 @@ impl<'a> Update<'a> {
     /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
     /// before stays live.
     pub fn run(self) -> Result<UpdateReport> {
-        let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer)?;
-        let opening = if self.dry_run { Opening::Look } else { Opening::Change };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let mut writer = wait(self.wait, self.observer, begin)?;
-        let result = self.write(&stages, &mut writer);
-        let mut report = UpdateReport::finish(result, &mut writer)?;
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.writing.change(|stages, writer| self.write(stages, writer))
     }
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
         let places = self.places(writer.live()?)?;
         let command = if self.assignments.is_empty() { "update" } else { "source set" };
-        let mut steps = Steps::new(writer, self.dry_run, command)?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, command)?;
         for place in places {
             steps.before(stages)?;
             let whole = steps.writer().live()?;
@@ -257,7 +159,7 @@ impl<'a> Update<'a> {
     fn settings(&self, whole: &Store, place: usize, then: &Settings) -> Result<Settings> {
         let mut now = Settings::without_folder(&self.changes.apply(&then.options));
         now.source.clone_from(&then.source);
-        now.max_skipped = self.max_skipped.or(then.max_skipped);
+        now.max_skipped = self.writing.max_skipped.or(then.max_skipped);
         let name = whole.source_names()?[place];
         let panel = whole.of_source(place).schema()?.clone();
         let has = |column: &String| panel.index_of(&then.options.name_of(column)).is_some();
@@ -282,14 +184,14 @@ impl<'a> Update<'a> {
     /// Leaves the source at `place` as it is: it has no files.
     fn leave(&self, writer: &StoreWriter, place: usize) -> Result<Step> {
         let whole = writer.live()?;
-        let keep = self.keep.of(whole.kept());
+        let keep = self.writing.keep.of(whole.kept());
         let mut report = UpdateReport::of(whole, keep);
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         if let Some(name) = whole.source_names()?.get(place).filter(|name| self.sources.iter().any(|one| one == *name))
         {
             report.notes.push(format!("the source {name:?} has no folder: its rows are those that were appended"));
         }
-        if keep == whole.kept() || self.dry_run {
+        if keep == whole.kept() || self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
         let settings = store_settings("update")?;
@@ -313,7 +215,7 @@ impl<'a> Update<'a> {
         let sources = before.files()?;
         let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
-        let (workers, observer) = (&stages.workers, self.observer);
+        let (workers, observer) = (&stages.workers, self.writing.observer);
         let trust = match (self.reread || reshaped.rereads, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
@@ -324,12 +226,12 @@ impl<'a> Update<'a> {
         let goes = |path: &str| self.prune || empty.contains(path);
         let scanned = Known { files: &known, goes: &goes, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
-        let keep = self.keep.of(before.kept());
+        let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(live, keep);
-        report.dry_run = self.dry_run;
+        report.dry_run = self.writing.dry_run;
         report.describe_scan(&scan);
         let night = Night::new(&sources, &settings);
-        let mut guards = Guards::new(&self.allowed);
+        let mut guards = Guards::new(&self.writing.allowed);
         night.guard_missing(&[&scan.missing[..], &scan.pruned].concat(), &mut guards);
         let is_pruned = |entry: &&FileEntry| scan.pruned.binary_search(&entry.path).is_ok();
         let mut pruned: Vec<&FileEntry> = sources.iter().filter(is_pruned).collect();
@@ -438,13 +340,13 @@ impl<'a> Update<'a> {
         settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect();
         snapshot.settings = store_settings(if self.assignments.is_empty() { "update" } else { "source set" })?;
         let files = sources_now(&sources, read, &scan.touched, &pruned);
-        report.judge(self.max_restated, before.row_count(), guards);
+        report.judge(self.writing.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
         // What was allowed is remembered, so that it stops no other night.
         let is_known = same_rows && same_settings && report.guards.is_empty();
         let is_news = !(is_known && same_files(&sources, &files) && same_skips(&skips_before, &report.skipped));
         report.refuse_empty()?;
-        if is_news && !report.is_stopped() && !self.dry_run {
+        if is_news && !report.is_stopped() && !self.writing.dry_run {
             let contents = SourceContents { settings: settings_now.encode()?, files, ..SourceContents::default() };
             revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
             return Ok(Step { report, snapshot: Some(snapshot) });

@@ -1,7 +1,7 @@
 //! Runs a write: rows in memory become a store, without files.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow_array::{Array, RecordBatchReader};
 
@@ -13,31 +13,22 @@ use super::parted::{Parted, Rows};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
+use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
-use crate::progress::{Observer, Silent};
 use crate::shuffle::{self, Gathering};
 use crate::source::{FrameSchema, SourceOptions};
-use crate::storage::Disk;
-use crate::storage::wait;
-use crate::store::{KeepChange, Opening, SnapshotTables, SourceContents, Store, StoreWriter};
-use crate::workers::DEFAULT_MEMORY;
+use crate::store::{Opening, SnapshotTables, SourceContents, Store, StoreWriter};
 
 /// Makes a store of rows that lie in memory, or are made while they are read.
 ///
 /// Its source has no folder: an update leaves it alone, and [`Append::of_rows`](crate::Append::of_rows) brings it further
 /// rows. All dates of the rows are in one column, and their codes in another.
 pub struct Write<'a> {
-    store: PathBuf,
+    writing: Writing<'a>,
     rows: Option<Rows<'a>>,
     options: SourceOptions,
-    memory: u64,
-    workers: Option<usize>,
     name: Option<String>,
     force: bool,
-    keep: KeepChange,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
 }
 
 impl<'a> Write<'a> {
@@ -45,17 +36,11 @@ impl<'a> Write<'a> {
     /// date must fit a quarter of it.
     pub fn new(store: impl Into<PathBuf>, rows: impl RecordBatchReader + Send + 'a) -> Write<'a> {
         Write {
-            store: store.into(),
+            writing: Writing::new(store.into()),
             rows: Some(Box::new(rows)),
             options: SourceOptions::default(),
-            memory: DEFAULT_MEMORY,
-            workers: None,
             name: None,
             force: false,
-            keep: KeepChange::default(),
-            wait: Duration::ZERO,
-            observer: &Silent,
-            disk: Disk::default(),
         }
     }
 
@@ -78,47 +63,7 @@ impl<'a> Write<'a> {
         self
     }
 
-    /// How many versions the store keeps, as [`Build::keep`](crate::Build::keep).
-    pub fn keep(mut self, versions: u32) -> Self {
-        self.keep.versions = Some(versions.max(1));
-        self
-    }
-
-    /// For how long the store keeps a version, as [`Build::keep_for`](crate::Build::keep_for).
-    pub fn keep_for(mut self, age: Duration) -> Self {
-        self.keep.age = Some(age);
-        self
-    }
-
-    /// Anonymous memory to use, in bytes; 512 MiB by default.
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = bytes;
-        self
-    }
-
-    /// Worker threads; one per core by default, and never more than one for each 16 MiB of memory.
-    pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
-        self
-    }
-
-    /// How long to wait for somebody else who is writing there; by default not at all.
-    pub fn wait(mut self, patience: Duration) -> Self {
-        self.wait = patience;
-        self
-    }
-
-    /// Who watches.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// The disk to write to; a test's may fail.
-    pub fn disk(mut self, disk: Disk) -> Self {
-        self.disk = disk;
-        self
-    }
+    setters!(memory, workers, keep, keep_for, wait, observer, disk);
 
     /// Writes and publishes the store.
     ///
@@ -127,13 +72,11 @@ impl<'a> Write<'a> {
     /// that was live before stays live.
     pub fn run(mut self) -> Result<BuildReport> {
         let started = Instant::now();
-        let stages = Stages::new(self.workers, self.memory, self.observer)?;
-        let opening = if self.force { Opening::Replace } else { Opening::Create };
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
-        let writer = wait(self.wait, self.observer, begin)?;
+        let stages = self.writing.stages()?;
+        let writer = self.writing.begin(if self.force { Opening::Replace } else { Opening::Create })?;
         let rows = self.rows.take();
         let result = rows.map_or_else(|| Err(no_rows()), |rows| self.write(&stages, &writer, rows));
-        ended(result, writer, &self.store, started)
+        ended(result, writer, &self.writing.store, started)
     }
 
     fn write(&self, stages: &Stages, writer: &StoreWriter, rows: Rows) -> Result<BuildReport> {
@@ -148,7 +91,7 @@ impl<'a> Write<'a> {
         if sections.dates.is_empty() {
             return Err(no_rows());
         }
-        let keep = self.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
+        let keep = self.writing.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
         let target = Target { before: None, place: 0, name: self.name.as_deref().unwrap_or("frame") };
         let date_form = panel.date_form.to_string();
         let Assembly { mut snapshot, columns, stocks, codes } =
@@ -169,7 +112,7 @@ impl<'a> Write<'a> {
         add_sealed(sealed, &mut contents, &mut snapshot, writer);
         snapshot.sources[0].tables = SnapshotTables::New(contents);
         snapshot.history = begun(writer, "write", &snapshot, dates.len() as u64);
-        if self.observer.cancelled() {
+        if self.writing.observer.cancelled() {
             return Err(Error::Cancelled);
         }
         writer.publish(&snapshot)?;
