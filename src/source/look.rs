@@ -123,7 +123,9 @@ fn look_at(
     };
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
-        Some(prior) if !prior.is_new => check_changed_names(prior, &schemas(&candidates))?,
+        Some(prior) if !prior.is_new => {
+            check_changed_names(prior, &schemas(&candidates), !skipped.is_empty(), &mut notes)?
+        }
         _ => {
             let may_be_elsewhere = !skipped.is_empty() || prior.is_some_and(|prior| prior.shares_options);
             check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;

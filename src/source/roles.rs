@@ -57,15 +57,27 @@ pub(super) fn check_names(
 }
 
 /// Refuses names in what is decided anew that neither the panel before nor any file has.
-pub(super) fn check_changed_names(prior: &Prior, schemas: &[&FileSchema]) -> Result<()> {
+pub(super) fn check_changed_names(
+    prior: &Prior,
+    schemas: &[&FileSchema],
+    some_are_unread: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     let Some(OptionChanges { exclude, casts, .. }) = prior.changes else { return Ok(()) };
     let names: BTreeSet<&str> =
         schemas.iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str()).collect();
     let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
     let excluded = exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
     let cast = casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
-    let mut unknown = excluded.chain(cast).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
-    let Some((setting, name)) = unknown.next() else { return Ok(()) };
+    let unknown = excluded.chain(cast).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
+    let mut unknown: Vec<(Setting, &String)> = unknown.collect();
+    if some_are_unread {
+        let told = |(setting, name)| {
+            format!("{setting} names {name:?}, which neither the store nor a file has that can be read")
+        };
+        notes.extend(unknown.drain(..).map(told));
+    }
+    let Some((setting, name)) = unknown.into_iter().next() else { return Ok(()) };
     let known: Vec<&str> = prior
         .columns
         .iter()
