@@ -103,8 +103,8 @@ class Frame:
         """As a `pandas.DataFrame`. Numbers without nulls are not copied, and cannot be written to.
 
         Integers with nulls become doubles with NaN, booleans with nulls `boolean`, dates datetime64[us], instants of a
-        zone datetimes of it; with `types="pyarrow"` all keep their types. The index is the natural one: a section's code, a series' date, a
-        scan's date and code; none with `index=False`.
+        zone datetimes of it; with `types="pyarrow"` all keep their types. The index is the natural one: a section's
+        code, a series' date, a scan's date and code; none with `index=False`.
 
         >>> store.section("2024-01-03", ["close", "volume"]).to_pandas()[["close", "volume"]]
                      close     volume

@@ -171,7 +171,9 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
     named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");
     named("pruned", file, &report.pruned_files, " that disappeared, and the rows with them");
-    lines.add_some("left out", report.left_out, |_| format!("{} that the store lacks (--join)", rows(report.left_out)));
+    lines.add_some("left out", report.left_out, |_| {
+        format!("{} that the store lacks (--join), until an update reads their files", rows(report.left_out))
+    });
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));

@@ -40,7 +40,7 @@ pub enum Join {
     /// They become rows of the panel.
     #[default]
     Outer,
-    /// They are counted and left out.
+    /// They are counted and left out this once: an update that reads their files brings them.
     Left,
 }
 
@@ -97,9 +97,9 @@ impl<'a> AddSource<'a> {
         }
     }
 
-    /// Adds a source `name` of rows that lie in memory, or are made while they are read, to the store at `store`. It has no
-    /// folder: an update leaves it alone, and [`Append::of_rows`](crate::Append::of_rows) brings it further rows. Where the
-    /// store has such a source of that name, the rows take the place of those that it has.
+    /// Adds a source `name` of rows that lie in memory, or are made while they are read, to the store at `store`. It
+    /// has no folder: an update leaves it alone, and [`Append::of_rows`](crate::Append::of_rows) brings it further
+    /// rows. Where the store has such a source of that name, the rows take the place of those that it has.
     pub fn of_rows(
         store: impl Into<PathBuf>,
         name: impl Into<String>,
@@ -135,8 +135,8 @@ impl<'a> AddSource<'a> {
 
     setters!(memory, workers, keep, keep_for, allow, max_skipped, dry_run, wait, observer, disk);
 
-    /// Adds the sources, and publishes unless a guard is met that is not [allowed](AddSource::allow). Files that cannot be
-    /// used are skipped, with reasons in the report.
+    /// Adds the sources, and publishes unless a guard is met that is not [allowed](AddSource::allow). Files that cannot
+    /// be used are skipped, with reasons in the report.
     ///
     /// # Errors
     /// When there is no store, a name is taken, no file can be used, the store cannot be written, or the observer

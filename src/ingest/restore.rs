@@ -18,7 +18,7 @@ use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::store::{DiffReport, FileEntry, Snapshot, SnapshotTables, Store, StoreWriter};
+use crate::store::{Diff, DiffReport, FileEntry, Snapshot, SnapshotTables, Store, StoreWriter};
 
 /// Makes the rows of an older version those of the next one.
 ///
@@ -67,7 +67,7 @@ impl<'a> Restore<'a> {
         report.describe_restored(&found, (&diff, &diff.first_changes(EXAMPLES)?), (before, &restored))?;
         report.notes.extend(sources.notes.iter().cloned());
         let mut guards = Guards::new(&self.writing.allowed);
-        let changes = changes(&found, before, &report, &sources)?;
+        let changes = changes((&diff, &found), before, &report, &sources)?;
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
@@ -109,13 +109,18 @@ fn check(restored: &Store, found: &DiffReport, stages: &Stages) -> Result<()> {
 }
 
 /// What the guards look at.
-fn changes(found: &DiffReport, before: &Store, report: &UpdateReport, sources: &Sources) -> Result<Changes> {
-    let columns = &before.schema()?.columns;
-    let mut changes = Changes::none(columns.len());
-    for (lost, column) in changes.lost_values.iter_mut().zip(columns) {
+fn changes(
+    (diff, found): (&Diff, &DiffReport),
+    before: &Store,
+    report: &UpdateReport,
+    sources: &Sources,
+) -> Result<Changes> {
+    let mut changes = Changes::none(before.schema()?.columns.len());
+    for (column, change) in diff.columns().iter().zip(&found.columns) {
         // A column that goes is told as that.
-        let change = found.columns.iter().find(|change| change.name == column.name && change.newer_type.is_some());
-        lost.turned_null = change.map_or(0, |change| change.turned_null);
+        if let (Some(place), Some(_)) = (column.older_index, column.newer_index) {
+            changes.lost_values[place].turned_null = change.turned_null;
+        }
     }
     let dirty = found.dates.iter().map(|change| DirtyDate {
         date: change.date,

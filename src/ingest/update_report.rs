@@ -204,7 +204,8 @@ impl UpdateReport {
             filled.map(|column| FilledColumn { column: column.name.clone(), filled: column.filled }).collect();
     }
 
-    /// Adds what `found` says of the way from `before` to the version that is `restored`, whose first changes these are.
+    /// Adds what `found` says of the way from `before` to the version that is `restored`, whose first changes these
+    /// are.
     ///
     /// # Errors
     /// When a catalog is damaged.
@@ -215,7 +216,12 @@ impl UpdateReport {
         (before, restored): (&Store, &Store),
     ) -> Result<()> {
         self.recount(found);
-        for change in &found.columns {
+        let (was, is) = (before.schema()?, restored.schema()?);
+        for (column, change) in diff.columns().iter().zip(&found.columns) {
+            let name_before = column.older_index.map(|place| &was.columns[place].name);
+            if let Some(before) = name_before.filter(|before| column.newer_index.is_some() && **before != change.name) {
+                self.renamed_columns.push(format!("{before} -> {}", change.name));
+            }
             match (&change.older_type, &change.newer_type) {
                 (Some(_), None) => self.lost_columns.push(change.name.clone()),
                 (None, _) => self.new_columns.push(change.name.clone()),
@@ -225,7 +231,6 @@ impl UpdateReport {
                 _ => {}
             }
         }
-        let (was, is) = (before.schema()?, restored.schema()?);
         if was.date_form != is.date_form {
             self.notes.push(format!("{} is {} from now on, and was {}", is.date_name, is.date_form, was.date_form));
         }

@@ -1,5 +1,5 @@
-//! Tells a folder with a file for each date, or each month, from one with a file for each stock: read as one, its dates would
-//! be stocks.
+//! Tells a folder with a file for each date, or each month, from one with a file for each stock: read as one, its dates
+//! would be stocks.
 
 use super::candidate::Candidate;
 use super::dates::DateReader;

@@ -68,8 +68,8 @@ pub(super) struct DateAdvice<'a> {
 }
 
 impl<'a> DateAdvice<'a> {
-    /// Of a panel whose date has the name `before`, if there was one, and whose other files have the schemas `working`; a
-    /// new one may get times of day in its key, where a name `is_free` for the date's own column beside them.
+    /// Of a panel whose date has the name `before`, if there was one, and whose other files have the schemas `working`;
+    /// a new one may get times of day in its key, where a name `is_free` for the date's own column beside them.
     pub(super) fn new(
         options: &'a SourceOptions,
         rules: &'a DateRules,
@@ -110,7 +110,12 @@ impl<'a> DateAdvice<'a> {
             (Some((dates, list)), _) => {
                 let list = list.into_iter().map(str::to_owned).collect();
                 let key = || {
-                    let known = self.options.key.iter().filter(|name| **name != dates.column).cloned();
+                    // A name that no file has would be refused again.
+                    let columns =
+                        || self.working.iter().copied().chain([schema.as_ref()]).flat_map(|file| &file.columns);
+                    let is_there =
+                        |name: &&String| columns().any(|column| self.options.name_of(&column.name) == **name);
+                    let known = self.options.key.iter().filter(|name| **name != dates.column).filter(is_there).cloned();
                     Setting::Key([dates.column.clone()].into_iter().chain(known).collect())
                 };
                 let (times, effect) = match dates.times {
@@ -132,8 +137,8 @@ impl<'a> DateAdvice<'a> {
         }
     }
 
-    /// Whether under `list` this file's date is the column of `dates`, and each other's is what it is today and is read as
-    /// today.
+    /// Whether under `list` this file's date is the column of `dates`, and each other's is what it is today and is read
+    /// as today.
     fn works(&self, schema: &FileSchema, dates: &Dates, list: &[&str]) -> bool {
         let column = dates.column.as_str();
         let chosen = |schema: &FileSchema| {
@@ -159,8 +164,8 @@ impl<'a> DateAdvice<'a> {
         !self.options.excludes(name) && name != self.options.code_name()
     }
 
-    /// The columns of a file in which each row has a date: those with a name that means one before the others, and those
-    /// that are read as they are before those that need a word.
+    /// The columns of a file in which each row has a date: those with a name that means one before the others, and
+    /// those that are read as they are before those that need a word.
     fn dates_of(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Result<Vec<Dates>, Reason> {
         let content = Content::load(path, stamp, 0)?;
         let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, self.allowance)?;

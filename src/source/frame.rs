@@ -39,8 +39,8 @@ pub(crate) struct FrameDates<'a> {
 }
 
 impl FrameSchema {
-    /// The parts that the columns of `schema` play under `options`; a column of codes that these do not name is known by
-    /// its name.
+    /// The parts that the columns of `schema` play under `options`; a column of codes that these do not name is known
+    /// by its name.
     ///
     /// # Errors
     /// [`Error::Refused`] where nothing tells code or date, or a column cannot be held.
@@ -62,8 +62,8 @@ impl FrameSchema {
         Ok(FrameSchema { options, schema, date, rules, joins: false })
     }
 
-    /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's inputs,
-    /// or as the panel's.
+    /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's
+    /// inputs, or as the panel's.
     pub(crate) fn joining(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
         let has = |name: &str| schema.fields().iter().any(|field| field.name() == name);
         let mut options = if has(&panel.date_name) { section_options(options, panel) } else { options.clone() };
@@ -79,8 +79,8 @@ impl FrameSchema {
         Ok(FrameSchema { joins: true, ..FrameSchema::new(schema, &options)? })
     }
 
-    /// As [`new`](Self::new) for a frame of a new source beside those that `panel` is of: what `options` leave open is as the
-    /// panel has it, where the frame has such columns.
+    /// As [`new`](Self::new) for a frame of a new source beside those that `panel` is of: what `options` leave open is
+    /// as the panel has it, where the frame has such columns.
     pub(crate) fn beside(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
         let has = |name: &str| schema.fields().iter().any(|field| field.name() == name);
         let mut options = options.clone();

@@ -27,8 +27,8 @@ use crate::workers::Workers;
 ///
 /// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values,
 /// *filled* where nothing differs but values of columns that the older version lacks. Values are compared bit by bit:
-/// null, NaN and its payload, and the sign of zero count. A column that one version lacks is null there. Values of a column whose type changed are compared in the newer type; those that it cannot hold
-/// exactly differ.
+/// null, NaN and its payload, and the sign of zero count. A column that one version lacks is null there. Values of a
+/// column whose type changed are compared in the newer type; those that it cannot hold exactly differ.
 #[derive(Debug, Clone)]
 pub struct Diff {
     older: Store,
@@ -50,8 +50,8 @@ pub struct DiffColumn {
     pub older: Option<DataType>,
     /// Its logical type in the newer version, if that has it.
     pub newer: Option<DataType>,
-    older_index: Option<usize>,
-    newer_index: Option<usize>,
+    pub(crate) older_index: Option<usize>,
+    pub(crate) newer_index: Option<usize>,
 }
 
 /// A date whose sections may differ, and where each version has its own.
@@ -241,7 +241,8 @@ impl Diff {
         Ok((change, columns))
     }
 
-    /// The parts of the older and of the newer section of a date that are compared with each other, one after the other.
+    /// The parts of the older and of the newer section of a date that are compared with each other, one after the
+    /// other.
     fn groups(&self, dated: Dated) -> Result<Vec<(Option<Section>, Option<Section>)>> {
         let section = |store: &Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
         let (older, newer) = (section(&self.older, dated.older)?, section(&self.newer, dated.newer)?);
@@ -466,8 +467,8 @@ fn shared_codes<'a>(older: &'a Store, newer: &'a Store) -> Result<(Vec<&'a str>,
     Ok((codes, ranks))
 }
 
-/// The columns of both versions. One that got another name since has the newer one; one that was made anew is the one that
-/// had its name.
+/// The columns of both versions. One that got another name since has the newer one; one that was made anew is the one
+/// that had its name.
 fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
     let ids = |store: &Store| -> Result<Vec<Option<u32>>> {
         let id = |index| Ok(store.version.column_place(index)?.map(|(id, _)| id));

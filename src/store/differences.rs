@@ -21,15 +21,15 @@ pub struct SectionDiff {
     pub removed: Vec<Arc<str>>,
     /// Codes of rows that both have with other values, restated or filled, ascending.
     pub changed: Vec<Arc<str>>,
-    /// The further key columns of the added rows, in the newer version's types; none where the key has no more than date
-    /// and code.
+    /// The further key columns of the added rows, in the newer version's types; none where the key has no more than
+    /// date and code.
     pub added_key: Vec<ArrayRef>,
     /// Those of the removed rows.
     pub removed_key: Vec<ArrayRef>,
     /// Those of the changed rows.
     pub changed_key: Vec<ArrayRef>,
-    /// The values that differ in those rows, by column, in the order of [`Diff::columns`](super::Diff::columns); columns without are left
-    /// out.
+    /// The values that differ in those rows, by column, in the order of [`Diff::columns`](super::Diff::columns);
+    /// columns without are left out.
     pub columns: Vec<ColumnDiff>,
 }
 

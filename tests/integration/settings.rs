@@ -364,6 +364,32 @@ fn a_column_that_comes_with_a_file_and_that_another_source_has_is_refused_until_
 }
 
 #[test]
+fn values_that_a_restore_turns_null_stop_it_also_where_their_column_got_another_name_since() {
+    let place = Place::in_memory();
+    let days: Vec<String> = (1..=15).map(|day| format!("202401{day:02}")).collect();
+    let write = |value: Option<i64>| {
+        let dates: ArrayRef = Arc::new(StringArray::from(days.clone()));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![value; 15]));
+        let others: ArrayRef = Arc::new(Int64Array::from(vec![1; 15]));
+        write_parquet(
+            &place.source().join("A.parquet"),
+            &batch(&[("trade_date", dates), ("a", values), ("b", others)]),
+        );
+    };
+    write(None);
+    Build::new(place.source(), place.store()).workers(1).run().unwrap();
+    write(Some(7));
+    let update = || Update::new(place.store()).check_content(true).workers(1);
+    update().run().unwrap();
+    update().set("source", parsed("rename+=a:c")).run().unwrap();
+    let report = Restore::new(place.store(), 1).workers(1).run().unwrap();
+    assert!(!report.published);
+    assert_eq!(report.guards.iter().map(|met| met.guard).collect::<Vec<_>>(), [Guard::TurnedNull]);
+    let report = Restore::new(place.store(), 1).allow([Guard::TurnedNull]).workers(1).run().unwrap();
+    assert_eq!((report.published, report.renamed_columns), (true, vec!["c -> a".to_owned()]));
+}
+
+#[test]
 fn what_cannot_be_set_is_refused_and_changes_nothing() {
     let world = World::new();
     let refused = |text: &str| world.set(1, text).unwrap_err().to_string();

@@ -30,10 +30,10 @@ pub enum SourceCommand {
 
 /// Add the columns of other folders to a store
 ///
-/// Each DIR has one Parquet file per stock and becomes a source of the store, with columns of its own; all of them become
-/// part of one version. Rows join those of the store on date, code and key columns. A row that a source lacks has nulls
-/// in its columns, and one that only the new source has becomes a row of the store, unless --join left leaves it out. No
-/// other source's values are written again. `transect update` brings all sources up to date.
+/// Each DIR has one Parquet file per stock and becomes a source of the store, with columns of its own; all of them
+/// become part of one version. Rows join those of the store on date, code and key columns. A row that a source lacks
+/// has nulls in its columns, and one that only the new source has becomes a row of the store, unless --join left leaves
+/// it out. No other source's values are written again. `transect update` brings all sources up to date.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -59,7 +59,8 @@ pub struct AddArgs {
 
     /// What becomes of rows that the store lacks
     ///
-    /// outer makes them rows of the store; left counts them and leaves them out.
+    /// outer makes them rows of the store; left counts them and leaves them out this once: an update that reads their
+    /// files brings them.
     #[arg(long, value_name = "HOW", default_value_t, value_parser = one_of::<Join>(&["outer", "left"]))]
     pub join: Join,
 
