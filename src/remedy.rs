@@ -94,6 +94,10 @@ pub enum Setting {
     NaiveZone,
     /// Whether a time of day in the date column is left out.
     DropTime,
+    /// From which time of the day on rows belong to the next trading date.
+    Roll,
+    /// The file that has the trading dates.
+    Calendar,
     /// Which of differing rows for one date is kept.
     Duplicates(String),
     /// Whether rows without a date are left out.
@@ -265,6 +269,8 @@ impl Setting {
             Setting::Zone => "zone",
             Setting::NaiveZone => "naive-zone",
             Setting::DropTime => "drop-time",
+            Setting::Roll => "roll",
+            Setting::Calendar => "calendar",
             Setting::Duplicates(_) => "duplicates",
             Setting::BadDates(_) => "bad-dates",
             Setting::Key(_) => "key",

@@ -129,6 +129,8 @@ impl Options {
             drop_time: self.flag("drop_time"),
             renames: self.renames()?,
             prefix: self.text("prefix")?.unwrap_or_default(),
+            roll: self.read("roll")?,
+            calendar: self.text("calendar")?,
             ..SourceOptions::default()
         };
         options.files_by = self.read("files_by")?.unwrap_or_default();
@@ -145,6 +147,7 @@ impl Options {
             zone: self.text("zone")?,
             naive_zone: self.text("naive_zone")?,
             drop_time: self.flag("drop_time"),
+            calendar: self.text("calendar")?,
             duplicates: self.read("duplicates")?,
             bad_dates: self.read("bad_dates")?,
             exclude: self.texts("exclude"),

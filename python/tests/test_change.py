@@ -196,6 +196,37 @@ def test_of_several_sources_those_that_are_named_change(source, tmp_path):
     assert values() == [[9.0, 8.0], [7.0, 8.0]]
 
 
+def test_files_by_date_make_a_store_and_say_what_they_are(tmp_path):
+    (tmp_path / "days").mkdir()
+    for day, values in [("20240102", [1.5, 2.5]), ("20240103", [3.5, None])]:
+        table = pa.table({"date": [day] * 2, "symbol": ["B", "A"], "x": values})
+        pq.write_table(table, tmp_path / "days" / f"{day}.parquet")
+    with pytest.raises(transect.Refused, match='files_by="date" reads them as what they are'):
+        transect.build(tmp_path / "days", tmp_path / "store")
+    report = transect.build(tmp_path / "days", tmp_path / "store", files_by="date")
+    assert (report.rows, report.stocks, report.dates) == (4, 2, 2)
+    assert transect.open(tmp_path / "store").section(20240103).to_arrow().to_pydict() == {
+        "symbol": ["A", "B"], "date": ["20240103"] * 2, "x": [None, 3.5],
+    }
+    pq.write_table(pa.table({"symbol": ["A"], "x": [4.5]}), tmp_path / "days" / "20240104.parquet")
+    assert transect.update(tmp_path / "store").added == 1
+
+
+def test_night_sessions_wait_for_their_trading_date(tmp_path):
+    (tmp_path / "bars").mkdir()
+    (tmp_path / "calendar.csv").write_text("20240105\n")
+    rows = {"date": ["20240105"] * 2, "time": ["09:00", "21:00"], "x": [1, 2]}
+    pq.write_table(pa.table(rows), tmp_path / "bars" / "A.parquet")
+    given = {"key": ["date", "time"], "roll": "20:30", "calendar": tmp_path / "calendar.csv"}
+    assert transect.build(tmp_path / "bars", tmp_path / "store", **given).waiting_rows == 1
+    (tmp_path / "calendar.csv").write_text("20240105\n20240108\n")
+    report = transect.update(tmp_path / "store")
+    assert (report.added, report.waiting_rows) == (1, 0)
+    assert [str(date) for date in transect.open(tmp_path / "store").dates] == ["2024-01-05", "2024-01-08"]
+    assert transect.set_source(tmp_path / "store", "bars", roll="21:30").removed == 1
+    assert [str(date) for date in transect.open(tmp_path / "store").dates] == ["2024-01-05"]
+
+
 def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path):
     folder = tmp_path / "features"
     shutil.copytree(source, folder)

@@ -30,6 +30,8 @@ def options_of(given: dict[str, Any]) -> str:
     for name in ("keep_for", "older_than"):
         if isinstance(age := options.get(name), datetime.timedelta):
             options[name] = int(age.total_seconds())
+    if "calendar" in options:
+        options["calendar"] = os.fspath(options["calendar"])
     for name in ("casts", "rename"):
         if pairs := options.get(name):
             options[name] = [f"{one}={other}" for one, other in pairs.items()]
@@ -80,6 +82,8 @@ def build(
     zone: str | None = None,
     naive_zone: str | None = None,
     drop_time: bool = False,
+    roll: str | None = None,
+    calendar: Path | None = None,
     key: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
@@ -139,6 +143,7 @@ def update(
     zone: str | None = None,
     naive_zone: str | None = None,
     drop_time: bool = False,
+    calendar: Path | None = None,
     exclude: Sequence[str] = (),
     casts: Mapping[str, str] | None = None,
     duplicates: str | None = None,
@@ -256,6 +261,8 @@ def set_source(
     zone: str | None = None,
     naive_zone: str | None = None,
     drop_time: bool | None = None,
+    roll: str | None = None,
+    calendar: Path | None = None,
     duplicates: str | None = None,
     bad_dates: str | None = None,
     columns: Sequence[str] | None = None,

@@ -75,6 +75,7 @@ class BuildReport(Report):
     store_bytes: int
     merged_rows: int
     dropped_rows: int
+    waiting_rows: int
     empty_files: list[str]
     skipped: list[Any]
     notes: list[str]
@@ -123,6 +124,7 @@ class UpdateReport(Report):
     empty_files: list[str]
     merged_rows: int
     dropped_rows: int
+    waiting_rows: int
     skipped: list[Any]
     rows: int
     dates: int

@@ -171,6 +171,8 @@ fn spelt(setting: &Setting) -> Option<String> {
         }
         Setting::CodeColumn | Setting::DateName => with("NAME"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
+        Setting::Roll => with("HH:MM"),
+        Setting::Calendar => with("FILE"),
         Setting::Cast(casts) => {
             let casts: Vec<String> =
                 casts.iter().map(|cast| format!("{} {}", option(setting), quoted(&cast.to_string()))).collect();
@@ -219,6 +221,8 @@ fn assigned(setting: &Setting) -> Option<String> {
         }
         Setting::Zone | Setting::NaiveZone => Some(format!("{name}=ZONE")),
         Setting::DropTime => Some(format!("{name}=true")),
+        Setting::Roll => Some(format!("{name}=HH:MM")),
+        Setting::Calendar => Some(format!("{name}=FILE")),
         Setting::Cast(casts) => pairs(casts.iter().map(|cast| (&*cast.column, &*cast.to)).collect()),
         Setting::Rename(names) => pairs(names.iter().map(|name| name.split_once('=')).collect::<Option<Vec<_>>>()?),
         _ => None,

@@ -95,6 +95,8 @@ pub fn options(args: &Reading) -> SourceOptions {
         zone: args.zone.clone(),
         naive_zone: args.naive_zone.clone(),
         drop_time: args.drop_time,
+        roll: args.roll,
+        calendar: args.calendar.clone(),
         key: Names::all(&args.key),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
@@ -130,6 +132,7 @@ fn lines(store: &str, report: &BuildReport) -> Lines {
     lines.add("time", output::pace(report.seconds, report.rows));
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
+    lines.add_some("waiting", report.waiting_rows, |_| output::waiting(report.waiting_rows));
     lines.add_some("empty", report.empty_files.len() as u64, |_| empty_files(&report.empty_files));
     lines.add_some("skipped", report.skipped.len() as u64, |count| {
         format!("{count} of {}, named on stderr", output::counted(report.files, "input", "inputs"))

@@ -131,6 +131,9 @@ fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
     }
     lines.add_some("left out", source.merged_rows, |_| output::merged(source.merged_rows));
     lines.add_some("dropped", source.dropped_rows, |_| output::dateless(source.dropped_rows));
+    let waiting = source.settings.pointer("/rolled/waiting").and_then(|waiting| waiting.as_object());
+    let waiting: u64 = waiting.into_iter().flat_map(|files| files.values()).filter_map(serde_json::Value::as_u64).sum();
+    lines.add_some("waiting", waiting, |_| output::waiting(waiting));
     lines.add_some("empty", source.empty_files.len() as u64, |_| super::build::empty_files(&source.empty_files));
     let skipped = source.skipped_files.len() as u64;
     lines.add_some("skipped", skipped, |_| format!("{}, named below", output::counted(skipped, "input", "inputs")));
@@ -155,6 +158,8 @@ fn flags(options: &SourceOptions) -> String {
     add("epoch", &options.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(), options.epoch.is_some());
     add("zone", options.zone.as_deref().unwrap_or_default(), options.zone.is_some());
     add("naive-zone", options.naive_zone.as_deref().unwrap_or_default(), options.naive_zone.is_some());
+    add("roll", &options.roll.map(|roll| roll.to_string()).unwrap_or_default(), options.roll.is_some());
+    add("calendar", options.calendar.as_deref().unwrap_or_default(), options.calendar.is_some());
     add("duplicates", &options.duplicates.to_string(), options.duplicates != defaults.duplicates);
     add("bad-dates", &options.bad_dates.to_string(), options.bad_dates != defaults.bad_dates);
     add("key", &joined(&options.key), !options.key.is_empty());

@@ -184,6 +184,11 @@ pub fn dateless(number: u64) -> String {
     counted(number, "row without a readable date", "rows without a readable date")
 }
 
+/// What to tell of rows that are left out until their trading date is known.
+pub fn waiting(number: u64) -> String {
+    counted(number, "row whose trading date is not known yet", "rows whose trading dates are not known yet")
+}
+
 /// A rate to three digits: `1,850,000`, `12.3`.
 pub fn rounded(number: f64) -> String {
     if !number.is_finite() {

@@ -74,6 +74,7 @@ fn changes(args: &UpdateArgs) -> OptionChanges {
         zone: args.zone.clone(),
         naive_zone: args.naive_zone.clone(),
         drop_time: args.drop_time,
+        calendar: args.calendar.clone(),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
         exclude: Names::all(&args.exclude),
@@ -136,6 +137,7 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
         _ => format!("{}{}, which are new", rows(report.filled), columns(filled)),
     });
     lines.add_some("removed", report.removed, |_| rows(report.removed));
+    lines.add_some("waiting", report.waiting_rows, |_| output::waiting(report.waiting_rows));
     lines.add_some("kept", report.kept, |_| {
         let example = report.kept_examples.first().map_or_else(String::new, |row| format!(", such as {row}"));
         format!("{} that append brought and the files read lack{example}", rows(report.kept))

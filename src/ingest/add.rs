@@ -18,6 +18,7 @@ use super::joining::{check_columns, options_of};
 use super::night::guard_codes_of;
 use super::parted::Rows;
 use super::revision::{Given, Revised, Revision};
+use super::rolled::{Rolled, days_of};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
@@ -188,7 +189,7 @@ impl<'a> AddSource<'a> {
         let panel = before.schema()?;
         let options = options_of(&self.options, panel, name)?;
         let (workers, observer) = (&stages.workers, self.writing.observer);
-        let known = Known { files: &HashMap::new(), goes: &|_| false, trust: Trust::Nothing };
+        let known = Known { files: &HashMap::new(), goes: &|_| false, again: &|_| false, trust: Trust::Nothing };
         let mut scan = scan(directory, &options, &known, workers, observer)?;
         let keep = self.writing.keep.of(whole.kept());
         let mut report = UpdateReport::of(whole, keep);
@@ -204,6 +205,7 @@ impl<'a> AddSource<'a> {
             date_form: &panel.date_form,
             columns: &panel.columns,
             exact: &|name: &str, to: &DataType| exact_in_store(whole, name, to, workers, observer),
+            trading_days: &days_of(whole, &options, None)?,
             is_new: true,
             shares_options: self.directories.len() > 1,
             changes: None,
@@ -238,12 +240,15 @@ impl<'a> AddSource<'a> {
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &files, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
+        let rolled = Rolled::new(&survey, &gathered, None, &[]);
+        report.waiting_rows = rolled.as_ref().map_or(0, Rolled::waiting_rows);
         report.judge(None, whole.row_count(), guards);
         if report.is_stopped() || self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
         snapshot.settings = store_settings("source add")?;
-        let settings = Settings { max_skipped: self.writing.max_skipped, ..Settings::new(directory, survey.options()) };
+        let max_skipped = self.writing.max_skipped;
+        let settings = Settings { max_skipped, rolled, ..Settings::new(directory, survey.options()) };
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })

@@ -56,6 +56,11 @@ impl Appended {
         self.dates.is_empty()
     }
 
+    /// The dates on which there are some.
+    pub(super) fn dates(&self) -> impl Iterator<Item = Date> {
+        self.dates.keys().copied()
+    }
+
     /// The appended rows of the section of `date`, which has so many rows.
     pub(super) fn marks(&self, date: Date, row_count: usize) -> Marks {
         let Some(AppendedDate { rows: runs, replaced }) = self.dates.get(&date) else { return Marks::default() };

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::limit::Limit;
 use super::settings::Settings;
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename};
+use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename, Roll, absolute};
 
 /// A change of one thing about a source, which the store remembers: `NAME=VALUE`; for lists also `NAME+=VALUE,...` and
 /// `NAME-=VALUE,...`. A comma in a value is written `\,`, and without a value the thing is as it is by default. In a list
@@ -24,6 +24,8 @@ enum Change {
     Zone(Option<String>),
     NaiveZone(Option<String>),
     DropTime(bool),
+    Roll(Option<Roll>),
+    Calendar(Option<String>),
     Duplicates(Duplicates),
     BadDates(BadDates),
     Prefix(String),
@@ -50,7 +52,7 @@ enum How {
 
 impl Assignment {
     /// What can be changed.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 20] = [
         "path",
         "pattern",
         "code-template",
@@ -61,6 +63,8 @@ impl Assignment {
         "zone",
         "naive-zone",
         "drop-time",
+        "roll",
+        "calendar",
         "duplicates",
         "bad-dates",
         "columns",
@@ -85,6 +89,8 @@ impl Assignment {
             Change::Zone(zone) => options.zone.clone_from(zone),
             Change::NaiveZone(zone) => options.naive_zone.clone_from(zone),
             Change::DropTime(drop) => options.drop_time = *drop,
+            Change::Roll(roll) => options.roll = *roll,
+            Change::Calendar(calendar) => options.calendar = calendar.as_deref().map(absolute),
             Change::Duplicates(duplicates) => options.duplicates = *duplicates,
             Change::BadDates(bad_dates) => options.bad_dates = *bad_dates,
             Change::Prefix(prefix) => options.prefix.clone_from(prefix),
@@ -143,6 +149,8 @@ impl FromStr for Assignment {
                 "false" | "" => false,
                 _ => return Err(format!("{value:?} is neither true nor false")),
             }),
+            "roll" => Change::Roll(one(value)?),
+            "calendar" => Change::Calendar((!value.is_empty()).then(|| value.to_owned())),
             "duplicates" => Change::Duplicates(one(value)?.unwrap_or_default()),
             "bad-dates" => Change::BadDates(one(value)?.unwrap_or_default()),
             "prefix" => Change::Prefix(value.to_owned()),

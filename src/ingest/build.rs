@@ -8,6 +8,7 @@ use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, 
 use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
 use super::guard::Guards;
 use super::intake::{codes_of, panel_of};
+use super::rolled::Rolled;
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::sparse::guard_sparse;
@@ -100,7 +101,8 @@ impl<'a> Build<'a> {
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
         let settings_before = writer.before().and_then(|before| Settings::of(&before.of_source(0)).ok());
         let max_skipped = self.writing.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
-        let settings = Settings { max_skipped, ..Settings::new(&self.source, survey.options()) };
+        let rolled = Rolled::new(survey, &gathered, None, &[]);
+        let settings = Settings { max_skipped, rolled, ..Settings::new(&self.source, survey.options()) };
         snapshot.settings = store_settings("build")?;
         let files = source_entries(survey, &gathered);
         let mut guards = Guards::new(&self.writing.allowed);

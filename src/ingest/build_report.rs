@@ -52,6 +52,8 @@ pub struct BuildReport {
     pub merged_rows: u64,
     /// Rows left out because their date cannot be read.
     pub dropped_rows: u64,
+    /// Rows left out for now because their trading date is not known yet.
+    pub waiting_rows: u64,
     /// Files without rows.
     pub empty_files: Vec<String>,
     /// Files that could not be used.
@@ -87,7 +89,7 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
     for read in &gathered.read {
         let input = &survey.inputs[read.input];
         for (file, outcome) in input.files.iter().zip(&read.files) {
-            let has_rows = outcome.rows + outcome.merged > 0;
+            let has_rows = outcome.rows + outcome.merged + outcome.waiting > 0;
             let status = if has_rows { FileStatus::Read } else { FileStatus::Empty };
             entries.push(FileEntry {
                 rows: outcome.rows,
@@ -133,8 +135,13 @@ pub(super) fn known_file(entry: &FileEntry) -> Option<KnownFile> {
 
 /// Why there is no store: every file was skipped, or empty.
 pub(super) fn nothing_to_store(survey: &Survey, files: &[FileEntry]) -> Error {
-    let without_rows =
-        |file: &FileEntry| Skipped { path: file.path.clone(), reason: Reason::new(Kind::NoRows, "has no rows") };
+    let without_rows = |file: &FileEntry| {
+        let what = match file.status {
+            FileStatus::Read => "has no row whose trading date is known",
+            _ => "has no rows",
+        };
+        Skipped { path: file.path.clone(), reason: Reason::new(Kind::NoRows, what) }
+    };
     let skipped = files.iter().map(|file| file.skipped().unwrap_or_else(|| without_rows(file)));
     Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
 }
@@ -179,6 +186,7 @@ pub(super) fn report(
         store_bytes: snapshot.new_segments().map(|segment| segment.record.file_len).sum(),
         merged_rows: sources.iter().map(|source| source.merged).sum(),
         dropped_rows: sources.iter().map(|source| source.dropped).sum(),
+        waiting_rows: gathered.read.iter().flat_map(|read| &read.files).map(|file| file.waiting).sum(),
         empty_files: with(FileStatus::Empty).map(|source| source.path.clone()).collect(),
         skipped: sources.iter().filter_map(FileEntry::skipped).collect(),
         notes,

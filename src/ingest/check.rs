@@ -15,6 +15,7 @@ use super::check_origins::{Origins, leave_out};
 use super::check_report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::check_tasks::{Answered, Task};
 use super::check_units::{Series, Units};
+use super::rolled::days_of;
 use super::settings::Settings;
 use super::stages::{LEAST_MEMORY, too_little};
 use super::update::{exact_in_store, has_value_in_store};
@@ -84,7 +85,7 @@ fn compare_in_batches(
     let known: HashMap<String, KnownFile> = known.collect();
     let is_empty = |entry: &&FileEntry| entry.status == FileStatus::Empty;
     let empty: HashSet<&str> = sources.iter().filter(is_empty).map(|entry| entry.path.as_str()).collect();
-    let known = Known { files: &known, goes: &|path| empty.contains(path), trust: Trust::Nothing };
+    let known = Known { files: &known, goes: &|path| empty.contains(path), again: &|_| false, trust: Trust::Nothing };
     let mut scan = scan(source, &settings.options, &known, workers, observer)?;
     let missing = std::mem::take(&mut scan.missing);
     let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
@@ -93,6 +94,7 @@ fn compare_in_batches(
         date_name: &panel.date_name,
         date_form: &panel.date_form,
         columns: &panel.columns,
+        trading_days: &days_of(store, &settings.options, None)?,
         is_new: false,
         shares_options: false,
         exact: &exact,

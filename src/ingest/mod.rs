@@ -35,6 +35,7 @@ mod reseal;
 mod reshape;
 mod restore;
 mod revision;
+mod rolled;
 mod seal;
 mod sections;
 mod settings;

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::appended::Appended;
 use super::limit::Limit;
+use super::rolled::Rolled;
 use crate::error::{Error, Result};
 use crate::reason::Reason;
-use crate::source::SourceOptions;
+use crate::source::{SourceOptions, absolute};
 use crate::store::Store;
 
 /// The settings table of a catalog, as JSON.
@@ -44,6 +45,9 @@ pub(super) struct Settings {
     /// How many skipped files are usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_skipped: Option<Limit>,
+    /// Where its rows are of trading dates, what is known of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rolled: Option<Rolled>,
 }
 
 impl Settings {
@@ -56,13 +60,15 @@ impl Settings {
 
     /// The settings of a source that has no files: its rows are appended.
     pub(super) fn without_folder(options: &SourceOptions) -> Settings {
+        let calendar = options.calendar.as_deref().map(absolute);
         Settings {
             source: None,
-            options: options.clone(),
+            options: SourceOptions { calendar, ..options.clone() },
             appended: Appended::default(),
             missing: BTreeSet::new(),
             skipped: BTreeMap::new(),
             max_skipped: None,
+            rolled: None,
         }
     }
 

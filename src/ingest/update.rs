@@ -17,6 +17,7 @@ use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard
 use super::rereads::{Rereads, rules, was_read};
 use super::reshape::{Reshaped, decided};
 use super::revision::{Given, Revised, Revision};
+use super::rolled::{Rolled, days_of};
 use super::seal::Sealer;
 use super::settings::{Settings, store_settings};
 use super::stages::Stages;
@@ -133,7 +134,7 @@ impl<'a> Update<'a> {
             let names = whole.source_names()?;
             // A way out is for one of several sources, or an option of one that is set.
             let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
-            let step = self.update(stages, steps.writer(), place);
+            let step = self.update(stages, steps.writer(), place, self.reread);
             steps.take(match &name {
                 Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
                 None => step?,
@@ -178,6 +179,7 @@ impl<'a> Update<'a> {
             return Err(Error::refused(what, "give it the path of one"));
         }
         decided(&then.options, &now.options).check_casts(&panel, &now.options)?;
+        now.options.check_roll()?;
         Ok(now)
     }
 
@@ -199,8 +201,8 @@ impl<'a> Update<'a> {
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 
-    /// Updates the source at `place`.
-    fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize) -> Result<Step> {
+    /// Updates the source at `place`, of which all files are read again if it `rereads`.
+    fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize, rereads: bool) -> Result<Step> {
         let live = writer.live()?;
         let settings = Settings::of(&live.of_source(place))?;
         let mut settings_now = self.settings(live, place, &settings)?;
@@ -216,7 +218,7 @@ impl<'a> Update<'a> {
         let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.writing.observer);
-        let trust = match (self.reread || reshaped.rereads, self.check_content) {
+        let trust = match (rereads || reshaped.rereads, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
@@ -224,7 +226,9 @@ impl<'a> Update<'a> {
         let empty: HashSet<&str> = with_status(&sources, FileStatus::Empty).map(|entry| entry.path.as_str()).collect();
         // An empty file that is gone leaves nothing behind.
         let goes = |path: &str| self.prune || empty.contains(path);
-        let scanned = Known { files: &known, goes: &goes, trust };
+        // Rows that wait for a trading date may have one by now.
+        let waits = |path: &str| settings.rolled.as_ref().is_some_and(|rolled| rolled.waiting.contains_key(path));
+        let scanned = Known { files: &known, goes: &goes, again: &waits, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(live, keep);
@@ -238,6 +242,7 @@ impl<'a> Update<'a> {
         report.missing_files.clone_from(&scan.missing);
         report.pruned_files.clone_from(&scan.pruned);
         report.max_skipped = settings_now.max_skipped;
+        report.waiting_rows = settings.rolled.as_ref().map_or(0, Rolled::waiting_rows);
         let is_moved = settings_now.source != settings.source;
         if is_moved && options.files_by == FilesBy::Stock {
             night.guard_codes(&scan, &mut guards);
@@ -248,7 +253,8 @@ impl<'a> Update<'a> {
             && keep == before.kept();
         let skips_before = skips_of(&sources, &settings);
         let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
-        if same_settings && is_as_it_was && pruned.is_empty() && guards.met().is_empty() {
+        // Which trading dates there are is not known before the calendar is read.
+        if same_settings && is_as_it_was && options.calendar.is_none() && pruned.is_empty() && guards.met().is_empty() {
             return Ok(Step { report, snapshot: None });
         }
 
@@ -262,6 +268,7 @@ impl<'a> Update<'a> {
             date_name: &panel.date_name,
             date_form: &panel.date_form,
             columns: &panel.columns,
+            trading_days: &days_of(whole, &options, (trust == Trust::Nothing).then_some((place, &settings.appended)))?,
             is_new: false,
             shares_options: false,
             exact: &exact,
@@ -273,6 +280,11 @@ impl<'a> Update<'a> {
         let is_new = |column: &&Column| !own.contains_key(column.name.as_str());
         let new: Vec<Column> = survey.columns.iter().filter(is_new).cloned().collect();
         check_new_columns(whole, &new, whole.source_names()?[place])?;
+        let rolled = settings.rolled.as_ref();
+        let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
+        if differs && trust != Trust::Nothing {
+            return self.update(stages, writer, place, true);
+        }
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);
@@ -334,6 +346,10 @@ impl<'a> Update<'a> {
         guard_nulls(before, &changes, &mut guards)?;
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
+        settings_now.rolled = Rolled::new(&survey, &gathered, rolled, &report.pruned_files);
+        let waiting = |rolled: Option<&Rolled>| rolled.map(|rolled| rolled.waiting.clone()).unwrap_or_default();
+        let same_settings = same_settings && waiting(rolled) == waiting(settings_now.rolled.as_ref());
+        report.waiting_rows = settings_now.rolled.as_ref().map_or(0, Rolled::waiting_rows);
         settings_now.missing = report.missing_files.iter().cloned().collect();
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));

@@ -50,6 +50,8 @@ pub struct UpdateReport {
     pub kept: u64,
     /// Date and code of the first of those.
     pub kept_examples: Vec<String>,
+    /// Rows that wait until their trading date is known.
+    pub waiting_rows: u64,
     /// Rows of a new source that are left out, since the panel lacks them.
     pub left_out: u64,
     /// Dates whose sections differ.

@@ -57,6 +57,8 @@ impl SourceOptions {
             exclude: self.exclude.clone(),
             renames: self.renames.clone(),
             prefix: self.prefix.clone(),
+            // What another calendar says is known once that is read.
+            calendar: if other.calendar.is_some() { self.calendar.clone() } else { None },
             ..other.clone()
         };
         as_before == *self
@@ -124,6 +126,10 @@ mod tests {
         assert!(!choosing(&["a"]).reads_as(&plain) && !choosing(&["a"]).reads_as(&choosing(&["a", "b"])));
         assert!(choosing(&["a", "b"]).reads_as(&choosing(&["b"])));
         assert!(!plain.reads_as(&options(|o| o.date_format = Some("%d.%m.%Y".to_owned()))));
+        let trading = |calendar: Option<&str>| options(|o| o.calendar = calendar.map(str::to_owned));
+        assert!(trading(None).reads_as(&trading(Some("a"))) && trading(Some("a")).reads_as(&trading(Some("b"))));
+        assert!(!trading(Some("a")).reads_as(&trading(None)));
+        assert!(!plain.reads_as(&options(|o| o.roll = "20:30".parse().ok())));
         let keyed = |renames: &[&str]| {
             options(|o| {
                 o.key = vec!["time".to_owned()];

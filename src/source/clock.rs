@@ -16,6 +16,8 @@ const DAY: i64 = 86_400;
 pub(super) struct Moment {
     /// Since 1970.
     pub(super) day: i64,
+    /// Seconds into it, as the clocks show them.
+    pub(super) second: i64,
     /// Whether it is later than the first instant of its day.
     pub(super) has_time: bool,
     /// Whether the day's midnight, written as the value is, gives the value back.
@@ -27,7 +29,7 @@ pub(super) struct Moment {
 impl Moment {
     /// The midnight of a day that is written as a day.
     pub(super) fn midnight(day: i64) -> Moment {
-        Moment { day, has_time: false, is_midnight_as_written: true, second_of_utc: None }
+        Moment { day, second: 0, has_time: false, is_midnight_as_written: true, second_of_utc: None }
     }
 }
 
@@ -127,8 +129,9 @@ impl Clocks {
 
 /// What clocks show that were set `seconds` after 1970 began on them.
 fn wall(seconds: i64, has_fraction: bool) -> Moment {
-    let has_time = has_fraction || seconds.rem_euclid(DAY) != 0;
-    Moment { day: seconds.div_euclid(DAY), has_time, is_midnight_as_written: !has_time, second_of_utc: None }
+    let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+    let has_time = has_fraction || second != 0;
+    Moment { day, second, has_time, is_midnight_as_written: !has_time, second_of_utc: None }
 }
 
 fn naive(seconds: i64) -> Option<NaiveDateTime> {

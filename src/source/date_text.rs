@@ -46,6 +46,18 @@ fn read_digits(text: &str, digit_count: usize) -> Option<Spelt<'_>> {
     Some(Spelt { date, spelling: Some(Spelling::Digits), tail, reading: reading(date, time, offset) })
 }
 
+/// The second of the day of `21:05`, `21:05:00` or `21:05:00.5`.
+pub(super) fn read_time(text: &str) -> Option<i64> {
+    let (hour, rest) = number(text, 1, 2)?;
+    let (minute, rest) = number(rest.strip_prefix(':')?, 2, 2)?;
+    let (second, rest) = match rest.strip_prefix(':') {
+        Some(rest) => number(rest, 2, 2)?,
+        None => (0, rest),
+    };
+    let (_, rest) = fraction(rest)?;
+    time(hour, minute, second).filter(|_| rest.is_empty())
+}
+
 /// Seconds of the day, and whether something is left of a second.
 type Time = (i64, bool);
 

@@ -46,6 +46,8 @@ pub(super) struct DateRules {
     /// Whether the date columns of all files have one name and one type, so that the key can keep their times.
     are_alike: bool,
     bad: BadDates,
+    /// Whether the seconds of days are wanted, too.
+    rolls: bool,
 }
 
 /// What becomes of a time of day.
@@ -73,12 +75,18 @@ impl DateRules {
             },
             are_alike: true,
             bad: options.bad_dates,
+            rolls: options.roll.is_some(),
         })
     }
 
     /// These rules, where the date columns of all files are alike or not.
     pub(super) fn of_columns(self, are_alike: bool) -> DateRules {
         DateRules { are_alike, ..self }
+    }
+
+    /// On whose clocks instants are dates.
+    pub(super) fn clocks(&self) -> &Clocks {
+        &self.clocks
     }
 
     /// These rules where rows without a date are left out.
@@ -149,6 +157,8 @@ pub(super) struct DateReader<'a> {
     rules: &'a DateRules,
     /// One day for each row of the file, [`NO_DAY`] where there is none.
     pub(super) days: Vec<i32>,
+    /// At which second of its day each row is, if that is wanted.
+    pub(super) seconds: Vec<u32>,
     pub(super) dropped: u64,
     /// Whether a row has a time of day, which is left out.
     pub(super) has_time: bool,
@@ -167,6 +177,7 @@ impl<'a> DateReader<'a> {
             raw,
             rules,
             days: Vec::new(),
+            seconds: Vec::new(),
             dropped: 0,
             has_time: false,
             times: Vec::new(),
@@ -266,7 +277,9 @@ impl<'a> DateReader<'a> {
             let found = whole.and_then(|whole| self.rules.clocks.since_1970(whole, epoch));
             let found = found.map(|found| match count.fract() == 0.0 {
                 true => found,
-                false => Moment { has_time: true, second_of_utc: None, ..found },
+                false => {
+                    Moment { second: second_of(count, epoch, found), has_time: true, second_of_utc: None, ..found }
+                }
             });
             self.push_moment(array, row, found.map(|found| (found, Seen::Instant)))?;
         }
@@ -281,7 +294,7 @@ impl<'a> DateReader<'a> {
             if let (Some(digits), true) = (digits, self.tail.is_empty() && self.reads_usual_first())
                 && let Some(date) = self.month.date(*digits)
             {
-                self.push_day(date, Seen::Digits);
+                self.push_day(date, 0, Seen::Digits);
                 continue;
             }
             let found = text.and_then(|text| self.read(text));
@@ -351,7 +364,7 @@ impl<'a> DateReader<'a> {
             self.times.push(moment.second_of_utc);
         }
         self.has_time |= moment.has_time;
-        self.push_day(date, if moment.is_midnight_as_written { seen } else { Seen::Instant });
+        self.push_day(date, moment.second, if moment.is_midnight_as_written { seen } else { Seen::Instant });
         Ok(())
     }
 
@@ -373,8 +386,11 @@ impl<'a> DateReader<'a> {
         }
     }
 
-    fn push_day(&mut self, date: Date, seen: Seen) {
+    fn push_day(&mut self, date: Date, second: i64, seen: Seen) {
         self.days.push(date.days());
+        if self.rules.rolls {
+            self.seconds.push(second as u32);
+        }
         if self.seen != seen {
             self.seen = if self.seen == Seen::Nothing { seen } else { Seen::Mixed };
         }
@@ -384,6 +400,9 @@ impl<'a> DateReader<'a> {
         if self.rules.bad == BadDates::Drop {
             self.dropped += 1;
             self.days.push(NO_DAY);
+            if self.rules.rolls {
+                self.seconds.push(0);
+            }
             return Ok(());
         }
         let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
@@ -449,6 +468,12 @@ impl<'a> DateReader<'a> {
         !self.has_time && !matches!(self.seen, Seen::Instant | Seen::Mixed)
     }
 
+    /// Whether the column is of a kind that says a time of day with each date.
+    pub(super) fn tells_times(&self) -> bool {
+        let is_of_instants = matches!(self.raw, DataType::Timestamp(..) | DataType::Date64);
+        is_of_instants || self.rules.epoch.is_some() || self.seen == Seen::Instant || !self.tail.is_empty()
+    }
+
     /// Whether the dates seen are spelt in several ways.
     pub(super) fn is_mixed(&self) -> bool {
         self.seen == Seen::Mixed
@@ -493,6 +518,14 @@ impl Month {
     }
 }
 
+/// The second of the day at which `count`, whose whole part `found` is, lies.
+fn second_of(count: f64, epoch: Epoch, found: Moment) -> i64 {
+    match epoch {
+        Epoch::Days => ((count - count.floor()) * 86_400.0) as i64,
+        _ => found.second,
+    }
+}
+
 fn custom(format: &Format, clocks: &Clocks, text: &str) -> Option<(Moment, Seen)> {
     let (date, reading) = format.read(text)?;
     // `2 Jan 2024` reads as `%d %b %Y`, but would be written `02 Jan 2024`.
@@ -508,8 +541,15 @@ fn digits(number: i64) -> Option<Moment> {
     }
     let text = number.to_string();
     let found = date_text::read(&text).filter(|_| number > 0)?;
-    let has_time = found.reading.has_fraction || found.reading.seconds.rem_euclid(86_400) != 0;
-    Some(Moment { day: found.date.days().into(), has_time, is_midnight_as_written: false, ..Moment::midnight(0) })
+    let second = found.reading.seconds.rem_euclid(86_400);
+    let has_time = found.reading.has_fraction || second != 0;
+    Some(Moment {
+        day: found.date.days().into(),
+        second,
+        has_time,
+        is_midnight_as_written: false,
+        ..Moment::midnight(0)
+    })
 }
 
 #[cfg(test)]

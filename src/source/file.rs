@@ -16,6 +16,7 @@ use super::codes::CodeReader;
 use super::content::{Content, Stamp, changed, guarded};
 use super::convert::{convert, shown_value, widen};
 use super::dates::DateReader;
+use super::day_times::seconds_of;
 use super::options::Duplicates;
 use super::order::{NO_DAY, Order, order};
 use super::outcome::FileOutcome;
@@ -23,6 +24,7 @@ use super::parquet::decode::Parquet;
 use super::parquet::footer::{KeyColumn, Value};
 use super::period::Period;
 use super::survey::{InputFile, Layout, Survey, Target};
+use super::trading_dates::Trading;
 use crate::compare::KeyOrder;
 use crate::key::Date;
 use crate::panel::{DateForm, SeriesColumn, can_be_key};
@@ -39,6 +41,7 @@ pub(super) struct FileReader {
     is_mixed: bool,
     file_rows: usize,
     dropped: u64,
+    waiting: u64,
     /// The codes of the rows of the file, where those of its unit have several.
     codes: Option<ArrayRef>,
     /// The date column, where it has times that are left out.
@@ -56,68 +59,22 @@ impl FileReader {
         let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
         let content = Content::load(&survey.root.join(&file.path), stamp, whole_len)?;
         let content_hash = content.hash()?;
-        let schema = &file.layout.schema;
-        let mut reader = FileReader {
-            layout: Arc::clone(&file.layout),
-            parquet: None,
-            order: Order::default(),
-            date_form: None,
-            is_mixed: false,
-            file_rows: 0,
-            dropped: 0,
-            codes: None,
-            timed: None,
-            content_hash,
-        };
+        let mut reader = FileReader::new(file, content_hash);
         if file.row_count == 0 {
             return Ok(reader);
         }
-        let period = survey.options.period_of(unit);
-        let (date, named) = match (&schema.date, period.and_then(Period::only)) {
-            (Ok(date), _) => (Some(date), None),
-            (Err(reason), Some(day)) if reason.kind() == Kind::NoDateColumn => (None, Some(day)),
-            (Err(reason), _) => return Err(reason.clone()),
-        };
-        let mut codes = CodeReader::new(survey, unit, file)?;
-        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
-        if parquet.row_count() != file.row_count {
-            return Err(changed());
-        }
-        let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));
-        let mut dates = DateReader::new(name, raw, &survey.dates);
-        guarded(|| {
-            let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
-            leaves.sort_unstable();
-            let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
-            for batch in parquet.batches(&leaves)? {
-                let batch = batch?;
-                if let Some(column) = &schema.code {
-                    codes.push(&batch[place(column.leaf)])?;
-                }
-                if let Some(date) = date {
-                    dates.push(&batch[place(date.leaf)])?;
-                }
-                if dates.days.len() as u64 > file.row_count.min(u64::from(u32::MAX)) {
-                    let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
-                    return Err(Reason::damaged(what));
-                }
-            }
-            Ok(())
-        })?;
-        if let Some(day) = named {
-            dates.days = vec![day.days(); file.row_count as usize];
-        }
-        if dates.days.len() as u64 != file.row_count {
-            let (found, stated) = (dates.days.len(), file.row_count);
-            return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
-        }
-        if let Some(period) = period {
-            check_period(&dates.days, period, unit)?;
-        }
+        let Scanned { parquet, mut dates, codes, date, is_named } = Scanned::new(survey, unit, file, content)?;
         reader.file_rows = dates.days.len();
         reader.codes = codes.finish(reader.file_rows)?;
         reader.parquet = Some(parquet);
         let key = guarded(|| reader.key(&dates.days))?;
+        if let Some(trading) = survey.trading().filter(|_| !is_named) {
+            let seconds = reader.seconds(survey, &dates, date, &key)?;
+            reader.waiting = trading.roll(&mut dates.days, &seconds)?;
+        }
+        if let Some(period) = survey.options.period_of(unit) {
+            check_period(&dates.days, period, unit)?;
+        }
         let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
         reader.order = order(&dates.days, &key, survey.options.duplicates);
         if let Some(form) = survey.date_form()
@@ -133,6 +90,83 @@ impl FileReader {
         let is_kept = |date: &&KeyColumn| survey.options.key.contains(&date.name);
         reader.timed = date.filter(|date| dates.has_time && !is_kept(date)).cloned();
         Ok(reader)
+    }
+
+    fn new(file: &InputFile, content_hash: u128) -> FileReader {
+        FileReader {
+            layout: Arc::clone(&file.layout),
+            parquet: None,
+            order: Order::default(),
+            date_form: None,
+            is_mixed: false,
+            file_rows: 0,
+            dropped: 0,
+            waiting: 0,
+            codes: None,
+            timed: None,
+            content_hash,
+        }
+    }
+
+    /// The days on which `file` of `unit` makes a trading date.
+    ///
+    /// # Errors
+    /// The reason for leaving the file out.
+    pub(super) fn days_by_day(
+        survey: &Survey,
+        unit: &str,
+        file: &InputFile,
+        trading: &Trading,
+    ) -> Result<Vec<i32>, Reason> {
+        if let Some(date) = survey.options.period_of(unit).and_then(Period::only) {
+            return Ok(vec![date.days()]);
+        }
+        if file.row_count == 0 {
+            return Ok(Vec::new());
+        }
+        let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
+        let content = Content::load(&survey.root.join(&file.path), stamp, 0)?;
+        let Scanned { parquet, dates, date, .. } = Scanned::new(survey, unit, file, content)?;
+        let mut reader = FileReader::new(file, 0);
+        reader.file_rows = dates.days.len();
+        reader.parquet = Some(parquet);
+        let key = guarded(|| reader.key(&dates.days))?;
+        let seconds = reader.seconds(survey, &dates, date, &key)?;
+        let rows = dates.days.iter().zip(seconds);
+        let mut days: Vec<i32> =
+            rows.filter(|(day, second)| **day != NO_DAY && trading.is_by_day(*second)).map(|(day, _)| *day).collect();
+        days.sort_unstable();
+        days.dedup();
+        Ok(days)
+    }
+
+    /// At which second of its day each row is: by `dates`, which `date` has, or by a column of `key`.
+    fn seconds(
+        &self,
+        survey: &Survey,
+        dates: &DateReader,
+        date: Option<&KeyColumn>,
+        key: &[ArrayRef],
+    ) -> Result<Vec<u32>, Reason> {
+        if dates.has_time {
+            return Ok(dates.seconds.clone());
+        }
+        let own = date.map(|date| survey.options.name_of(&date.name));
+        let names = self.layout.key.iter().map(|&column| &self.layout.targets[column].name);
+        let columns = names.zip(&key[usize::from(self.codes.is_some())..]);
+        for (name, array) in columns.filter(|(name, _)| Some(*name) != own.as_ref()) {
+            if let Some(seconds) = seconds_of(name, array, survey.dates.clocks())? {
+                return Ok(seconds);
+            }
+        }
+        match dates.tells_times() {
+            true => Ok(dates.seconds.clone()),
+            false => {
+                let name = Remedy::set(Setting::Key(Vec::new()), "names a column of times, too");
+                Err(Reason::new(Kind::TimeOfDay, "nothing in its key says at what time of the day its rows are")
+                    .or(name))
+            }
+        }
     }
 
     /// What tells the rows of a date apart, in the panel's types: their codes, where there are several, and the further key
@@ -170,6 +204,7 @@ impl FileReader {
             rows: self.order.dates.len() as u64,
             merged: self.order.merged,
             dropped: self.dropped,
+            waiting: self.waiting,
             content_hash: self.content_hash,
             date_form: self.date_form.clone(),
             is_mixed: self.is_mixed,
@@ -348,6 +383,63 @@ fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<Arra
             let cast = CastTo { column: name.to_owned(), to: "timestamp[ms]".to_owned() };
             Err(Reason::new(Kind::InexactValue, what).or(Remedy::set(Setting::Cast(vec![cast]), "keeps it")))
         }
+    }
+}
+
+/// The rows of one file, as far as their dates and codes are concerned.
+struct Scanned<'s> {
+    parquet: Parquet,
+    dates: DateReader<'s>,
+    codes: CodeReader<'s>,
+    /// The date column, if there is one.
+    date: Option<&'s KeyColumn>,
+    /// Whether the file's name says the date, and no column.
+    is_named: bool,
+}
+
+impl<'s> Scanned<'s> {
+    fn new(survey: &'s Survey, unit: &str, file: &'s InputFile, content: Content) -> Result<Scanned<'s>, Reason> {
+        let schema = &file.layout.schema;
+        let period = survey.options.period_of(unit);
+        let (date, named) = match (&schema.date, period.and_then(Period::only)) {
+            (Ok(date), _) => (Some(date), None),
+            (Err(reason), Some(day)) if reason.kind() == Kind::NoDateColumn => (None, Some(day)),
+            (Err(reason), _) => return Err(reason.clone()),
+        };
+        let mut codes = CodeReader::new(survey, unit, file)?;
+        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
+        if parquet.row_count() != file.row_count {
+            return Err(changed());
+        }
+        let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));
+        let mut dates = DateReader::new(name, raw, &survey.dates);
+        guarded(|| {
+            let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
+            leaves.sort_unstable();
+            let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
+            for batch in parquet.batches(&leaves)? {
+                let batch = batch?;
+                if let Some(column) = &schema.code {
+                    codes.push(&batch[place(column.leaf)])?;
+                }
+                if let Some(date) = date {
+                    dates.push(&batch[place(date.leaf)])?;
+                }
+                if dates.days.len() as u64 > file.row_count.min(u64::from(u32::MAX)) {
+                    let what = format!("it has more rows than its footer says or than fit one series ({})", u32::MAX);
+                    return Err(Reason::damaged(what));
+                }
+            }
+            Ok(())
+        })?;
+        if let Some(day) = named {
+            dates.days = vec![day.days(); file.row_count as usize];
+        }
+        if dates.days.len() as u64 != file.row_count {
+            let (found, stated) = (dates.days.len(), file.row_count);
+            return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
+        }
+        Ok(Scanned { parquet, dates, codes, date, is_named: named.is_some() })
     }
 }
 

@@ -26,6 +26,7 @@ use super::roles::{check_changed_names, check_names, check_unique, code_column, 
 use super::scan::Scan;
 use super::settle::{Look, has_free_date_name, settle};
 use super::survey::{Input, InputFile, Layout, Survey, Target};
+use super::trading::trading;
 use super::trial::{Party, Trial};
 use super::trouble::check_machine;
 use super::unit::beside_unusable;
@@ -217,7 +218,7 @@ fn look_at(
     let first = kinds.next();
     let dates = dates.clone().of_columns(kinds.all(|kind| Some(kind) == first));
     let inputs = inputs(candidates, &columns, &key, options);
-    Ok(Survey {
+    let mut survey = Survey {
         root: root.to_owned(),
         code,
         date_name,
@@ -231,8 +232,11 @@ fn look_at(
         date_cast,
         date_form,
         whole_len: WHOLE,
+        trading: None,
         allowance,
-    })
+    };
+    survey.trading = trading(&survey, prior.map_or(&[], |prior| prior.trading_days), workers, observer)?;
+    Ok(survey)
 }
 
 fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {

@@ -12,6 +12,7 @@ use super::files_by::{DATE, FilesBy, YEAR};
 use super::ignore::Ignore;
 use super::pattern::{CODE, Pattern, Values};
 use super::period::Period;
+use super::roll::Roll;
 use super::types::{join, parse_type};
 use crate::error::{Error, Result};
 use crate::panel::PanelSchema;
@@ -19,6 +20,9 @@ use crate::remedy::{Remedy, Setting};
 
 /// The code column where no column of the files holds the codes.
 pub(super) const CODE_NAME: &str = "ts_code";
+
+/// Names that mean a date when the user names none.
+pub(super) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
 
 /// How to find, choose and read the input files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,12 @@ pub struct SourceOptions {
     pub naive_zone: Option<String>,
     /// Whether a time of day in the date column is left out; else it refuses the file, unless the key keeps it.
     pub drop_time: bool,
+    /// From which time of the day on rows belong to the next trading date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roll: Option<Roll>,
+    /// The file that has the trading dates; `None`: they are the dates of the panel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
     /// The further columns of a row's key beside date and code, the most significant first.
     pub key: Vec<String>,
     /// What to do with differing rows of one key.
@@ -127,6 +137,18 @@ impl SourceOptions {
         let why = format!("names {{{name}}}, which the pattern {} does not have", self.pattern);
         let way_out = Remedy::Do(format!("put {{{name}}} where it stands in the paths"));
         Err(Error::invalid(Setting::CodeTemplate(String::new()), why, [way_out]))
+    }
+
+    /// Refuses rows of trading dates in a panel whose key does not keep the dates of the files.
+    pub(crate) fn check_roll(&self) -> Result<()> {
+        let is_date = |name: &String| match self.date_columns.is_empty() {
+            true => DATE_NAMES.iter().any(|usual| name.eq_ignore_ascii_case(usual)),
+            false => self.date_columns.contains(name),
+        };
+        let Some(roll) = self.roll.filter(|_| !self.key.iter().any(is_date)) else { return Ok(()) };
+        let why = format!("{roll}: the files' dates would be lost, as trading dates take their place");
+        let way_out = Remedy::Do("build another store, with the date column in its key".to_owned());
+        Err(Error::invalid(Setting::Roll, why, [way_out]))
     }
 
     /// What the file at `path`, relative to the source directory, is of: the code of its stock, or the date, month or year.
@@ -206,6 +228,8 @@ pub struct OptionChanges {
     pub naive_zone: Option<String>,
     /// As [`SourceOptions::drop_time`], if set.
     pub drop_time: bool,
+    /// As [`SourceOptions::calendar`].
+    pub calendar: Option<String>,
     /// As [`SourceOptions::duplicates`].
     pub duplicates: Option<Duplicates>,
     /// As [`SourceOptions::bad_dates`].
@@ -230,6 +254,7 @@ impl OptionChanges {
         options.zone = self.zone.clone().or(options.zone);
         options.naive_zone = self.naive_zone.clone().or(options.naive_zone);
         options.drop_time |= self.drop_time;
+        options.calendar = self.calendar.as_deref().map(absolute).or(options.calendar);
         options.duplicates = self.duplicates.unwrap_or(options.duplicates);
         options.bad_dates = self.bad_dates.unwrap_or(options.bad_dates);
         let excluded: Vec<String> = self.exclude.iter().filter(|name| !options.excludes(name)).cloned().collect();
@@ -252,6 +277,11 @@ impl OptionChanges {
         }
         Ok(())
     }
+}
+
+/// The absolute path of a file, which a store remembers.
+pub(crate) fn absolute(path: &str) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
 /// What to do when a file has several rows of one key that are not identical. Identical rows are always merged.

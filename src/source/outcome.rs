@@ -12,6 +12,8 @@ pub struct FileOutcome {
     pub merged: u64,
     /// Rows left out because their date is null or unreadable.
     pub dropped: u64,
+    /// Rows left out for now because their trading date is not known yet.
+    pub waiting: u64,
     /// XXH3-128 of the file's bytes.
     pub content_hash: u128,
     /// The one form of all dates in the file; `None` where it mixes several or has no dates.

@@ -22,6 +22,8 @@ pub struct Prior<'a> {
     pub is_new: bool,
     /// Whether its options are those of other sources, too, so that they may name what it has not.
     pub shares_options: bool,
+    /// The trading dates that the panel has, as days since 1970.
+    pub trading_days: &'a [i32],
     /// What was decided anew for this survey.
     pub changes: Option<&'a OptionChanges>,
     /// Whether the column with that name has a value.

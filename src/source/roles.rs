@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use arrow_schema::DataType;
 
 use super::dates::can_be_date;
-use super::options::{OptionChanges, SourceOptions};
-use super::parquet::footer::{DATE_NAMES, FileSchema, INDEX_NAME};
+use super::options::{DATE_NAMES, OptionChanges, SourceOptions};
+use super::parquet::footer::{FileSchema, INDEX_NAME};
 use super::prior::Prior;
 use super::types::{is_text, join_text, logical};
 use crate::error::{Error, Result};

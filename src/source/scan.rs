@@ -90,6 +90,8 @@ pub struct Known<'a> {
     pub files: &'a HashMap<String, KnownFile>,
     /// Whether the rows of a file that is gone go.
     pub goes: &'a dyn Fn(&str) -> bool,
+    /// Which files are to be read again in any case.
+    pub again: &'a (dyn Fn(&str) -> bool + Sync),
     /// What tells that a file is as it was.
     pub trust: Trust,
 }
@@ -115,7 +117,7 @@ pub fn scan(
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Scan> {
-    let Known { files: known, goes, trust } = *known;
+    let Known { files: known, goes, again, trust } = *known;
     let found = discover(root, options)?;
     let mut scan = Scan { skipped: found.skipped, notes: found.notes, ..Scan::default() };
     let look = |path: &Path, known: KnownFile| {
@@ -144,7 +146,8 @@ pub fn scan(
         }
         let path = &found.files[at].1;
         let shown = path.display().to_string();
-        let look = known.get(&shown).map_or(Look::Changed, |known| look(path, *known));
+        let known = known.get(&shown).filter(|_| !again(&shown));
+        let look = known.map_or(Look::Changed, |known| look(path, *known));
         observer.advance(1);
         Ok((shown, look))
     })?;

@@ -107,7 +107,7 @@ pub(super) fn section_options(options: &SourceOptions, panel: &PanelSchema) -> S
         date_columns.retain(|name| *name != panel.date_name && panel.index_of(name).is_none());
         date_columns.insert(0, panel.date_name.clone());
     }
-    SourceOptions { date_columns, epoch: None, bad_dates: BadDates::Error, ..options.clone() }
+    SourceOptions { date_columns, epoch: None, roll: None, bad_dates: BadDates::Error, ..options.clone() }
 }
 
 /// The columns of a file, by their place in it.

@@ -78,8 +78,11 @@ pub(super) fn settle(
     let dates: HashSet<&str> =
         usable.iter().filter_map(|candidate| Some(candidate.footer.schema.date.as_ref().ok()?.name.as_str())).collect();
     let named: Vec<&String> = options.key.iter().filter(|name| dates.contains(name.as_str())).collect();
+    if options.roll.is_some() {
+        check_kept(options, &dates)?;
+    }
     if !named.is_empty() {
-        if look.any_says_more(&usable, &named)? {
+        if options.roll.is_some() || look.any_says_more(&usable, &named)? {
             settled.date_name = Some(match &options.date_name {
                 Some(name) => name.clone(),
                 None => free_date_name(&settled, &schemas(candidates))?,
@@ -206,6 +209,16 @@ pub(super) fn usual_codes(options: &SourceOptions, columns: &[FileColumn], whose
         listed(&names)
     );
     Err(Error::refused_unless(what, [Remedy::set(Setting::CodeColumn, "says which one holds them")]))
+}
+
+/// Refuses date columns of which nothing would be left where rows are of other dates than they say.
+fn check_kept(options: &SourceOptions, dates: &HashSet<&str>) -> Result<()> {
+    let is_kept = |name: &&&str| options.key.iter().any(|key| key == **name);
+    let Some(name) = dates.iter().filter(|name| !is_kept(name)).min() else { return Ok(()) };
+    let key = [(*name).to_owned()].into_iter().chain(options.key.iter().cloned()).collect();
+    let roll = options.roll.map(|roll| roll.to_string()).unwrap_or_default();
+    let why = format!("{roll}: the dates in {name:?} would be lost, as trading dates take their place");
+    Err(Error::invalid(Setting::Roll, why, [Remedy::set(Setting::Key(key), "keeps them")]))
 }
 
 /// Whether there is a name for the date beside any date column that stays.

@@ -11,6 +11,7 @@ use super::allowance::Allowance;
 use super::dates::DateRules;
 use super::options::SourceOptions;
 use super::parquet::footer::FileSchema;
+use super::trading_dates::Trading;
 use crate::panel::{Column, DateForm};
 use crate::skipped::Skipped;
 
@@ -37,6 +38,8 @@ pub struct Survey {
     pub(super) dates: DateRules,
     pub(super) date_cast: Option<DataType>,
     pub(super) date_form: Option<DateForm>,
+    /// The trading dates, where rows are of those.
+    pub(super) trading: Option<Trading>,
     /// Files up to this size are read whole.
     pub(super) whole_len: u64,
     pub(super) allowance: Arc<Allowance>,
@@ -109,6 +112,11 @@ impl InputFile {
 }
 
 impl Survey {
+    /// The trading dates, where rows are of those.
+    pub(crate) fn trading(&self) -> Option<&Trading> {
+        self.trading.as_ref()
+    }
+
     /// Sets the size up to which a file is read whole, 64 MiB unless set; longer ones are read piece by piece, which
     /// takes two passes over their bytes. An open reader holds up to this much.
     pub fn whole_file_limit(&mut self, bytes: u64) {

@@ -32,6 +32,7 @@ mod readers;
 mod real;
 mod reruns;
 #[cfg(feature = "cli")]
+mod rolls;
 mod room;
 mod scene;
 mod seeded;

@@ -56,6 +56,16 @@ def test_a_transpose_needs_little(large, tmp_path):
     assert peak <= 128 * MIB, f"{peak / MIB:.0f} MiB"
 
 
+def test_a_build_by_date_keeps_to_its_memory(large, tmp_path):
+    transect.build(large / "source", tmp_path / "store")
+    transect.transpose(tmp_path / "store", tmp_path / "out")
+    again = tmp_path / "again"
+    peak = peak_anon("build", tmp_path / "out", again, "--files-by", "date", "-q", "--memory", "64MiB", "-j", 2)
+    assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
+    # The outputs of the first store make the first store again.
+    transect.verify(again, "--source", tmp_path / "out")
+
+
 def test_wide_pieces_are_put_together_within_the_memory(tmp_path):
     rows, columns = 100_000, 120
     source = tmp_path / "source"

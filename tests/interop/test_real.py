@@ -130,6 +130,39 @@ def test_a_set_of_several_rows_a_date_goes_in_and_out_exactly(name, tmp_path):
     assert_frame_equal(actual.sort(by), expected.sort(by), check_exact=True)
 
 
+def test_night_sessions_are_of_the_next_trading_date(tmp_path):
+    import polars as pl
+    from polars.testing import assert_frame_equal
+
+    source = transect.DATA / "fut_cn_5m_night"
+    if not source.is_dir():
+        pytest.skip(f"{source} is absent; set TRANSECT_DATA to the folder that holds it")
+    options = ["--date-column", "<Date>", "--key", "<Date>, <Time>", "--date-format", "%Y/%m/%d %A"]
+    files = [pl.read_parquet(path).with_columns(pl.lit(code).alias("ts_code")) for code, path in transect.inputs(source)]
+    day = pl.col("<Date>").str.split(" ").list.first().str.to_date("%Y/%m/%d")
+    rows = pl.concat(files, how="vertical_relaxed").unique().with_columns(day.alias("day"), (pl.col(" <Time>") >= "20:30:00").alias("is_night"))
+    assert rows["is_night"].sum() == 12 * 288
+    trading = rows.filter(~pl.col("is_night")).select("day").unique().sort("day")
+    calendar = tmp_path / "calendar.csv"
+    trading.rename({"day": "trade_date"}).write_csv(calendar)
+    after = rows.select(pl.col("day") + pl.duration(days=pl.col("is_night").cast(pl.Int64))).to_series()
+    joined = rows.with_columns(after.alias("after")).sort("after")
+    joined = joined.join_asof(trading.rename({"day": "date"}), left_on="after", right_on="date", strategy="forward")
+    for name, by in [("dates", ()), ("calendar", ("--calendar", calendar))]:
+        store, out = tmp_path / f"{name}.store", tmp_path / f"{name}.out"
+        report = transect.build(source, store, *options, "--roll", "20:30", *by)
+        assert report["waiting_rows"] == joined["date"].null_count() == 0
+        transect.transpose(store, out)
+        transect.verify(store, "--source", source, "--output", out)
+        expected = joined.drop("day", "is_night", "after")
+        actual = pl.concat([pl.read_parquet(path) for path in transect.sections(out).values()])
+        key = ["ts_code", "<Date>", " <Time>"]
+        assert_frame_equal(actual.select(expected.columns).sort(key), expected.sort(key), check_exact=True)
+    # Friday's night is of Monday.
+    friday = joined.filter(pl.col("is_night") & (pl.col("day").dt.weekday() == 5))
+    assert set(friday["date"].dt.weekday()) == {1}
+
+
 SEVERAL = {
     # name: (options of build, the code of a path)
     "by_ticker_year": (("--pattern", "{code}/{year}.parquet"), lambda path: path.parent.name),

@@ -164,6 +164,10 @@ pub struct UpdateArgs {
     #[arg(long, help_heading = READING)]
     pub drop_time: bool,
 
+    /// The file with the trading dates from now on, of a store whose rows are of those
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    pub calendar: Option<String>,
+
     /// What to do from now on where a file has two differing rows of one key
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
     pub duplicates: Option<Duplicates>,

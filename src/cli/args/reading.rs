@@ -1,6 +1,6 @@
 //! What can be typed to say how files are found and read.
 
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, Pattern, Rename};
+use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, Pattern, Rename, Roll};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -95,6 +95,23 @@ pub struct Reading {
     /// rows of one date are duplicates then, whatever their times.
     #[arg(long)]
     pub drop_time: bool,
+
+    /// From which time of the day on rows belong to the next trading date, such as 20:30
+    ///
+    /// For night sessions, which are noted under the date on which they begin: Friday's are of Monday. The date column
+    /// stays what it is, and must be in the key (see --key), as must the column with the time, where that is another one.
+    /// The panel's dates are trading dates then: those of --calendar, else those on which some file has a row before that
+    /// time. A session that goes on after midnight needs a calendar. Rows whose trading date is not known yet are counted,
+    /// and wait for an update that knows it.
+    #[arg(long, value_name = "HH:MM")]
+    pub roll: Option<Roll>,
+
+    /// The trading dates, a csv or Parquet file with a column of dates
+    ///
+    /// The column is trade_date, cal_date, date or the only one; where there is a column is_open, its rows with 0 are no
+    /// trading dates. The store remembers the file and reads it anew each time.
+    #[arg(long, value_name = "FILE", requires = "roll", value_parser = NonEmptyStringValueParser::new())]
+    pub calendar: Option<String>,
 
     /// Further columns of a row's key, beside code and date
     ///

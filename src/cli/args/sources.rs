@@ -114,8 +114,8 @@ pub struct ListArgs {
 /// store, and one that is renamed keeps its values; older versions stay as they are.
 ///
 /// The options are path (of the directory), pattern, code-template, ignore, date-column, date-format, epoch, zone,
-/// naive-zone, drop-time (true or false), duplicates, bad-dates, columns, exclude, cast (COL:TYPE), rename (OLD:NEW),
-/// prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value is written `\\,`. All but
+/// naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE), rename
+/// (OLD:NEW), prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value is written `\\,`. All but
 /// path and prefix name columns as the files have them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\

@@ -27,15 +27,13 @@ use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::files_by::FilesBy;
-use crate::source::options::SourceOptions;
+use crate::source::options::{DATE_NAMES, SourceOptions};
 use crate::source::types::{is_text, logical, shown_type};
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
 /// notes has 10 KiB.
 const TAIL: u64 = 32 << 10;
 
-/// Names that mean a date when the user names none.
-pub(in crate::source) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
 /// Where pandas puts an index without a name.
 pub(in crate::source) const INDEX_NAME: &str = "__index_level_0__";
 

@@ -66,7 +66,7 @@ fn a_hidden_file_that_is_known_is_told_of() {
     let known = KnownFile { byte_len: 1, modified_ns: 1, content_hash: 1 };
     let known = HashMap::from([(".b.parquet".to_owned(), known)]);
     let workers = Workers::new(Some(1)).unwrap();
-    let known = Known { files: &known, goes: &|_| false, trust: Trust::Stamp };
+    let known = Known { files: &known, goes: &|_| false, again: &|_| false, trust: Trust::Stamp };
     let scan = scan(source.path(), &SourceOptions::default(), &known, &workers, &Silent).unwrap();
     assert_eq!(scan.missing, [".b.parquet"]);
     assert_eq!(scan.notes, ["1 file that the store knows is hidden by its name, and counts as missing: .b.parquet"]);

@@ -234,7 +234,7 @@ fn scanned(source: &Source, known: &[&str], goes: bool, changed: &[&str]) -> Sca
         ((*path).to_owned(), metadata.map_or(gone, modified))
     };
     let files: HashMap<String, KnownFile> = known.iter().map(file).collect();
-    let known = Known { files: &files, goes: &|_| goes, trust: Trust::Stamp };
+    let known = Known { files: &files, goes: &|_| goes, again: &|_| false, trust: Trust::Stamp };
     scan(source.path(), &source.options, &known, &Workers::new(Some(1)).unwrap(), &Silent).unwrap()
 }
 
