@@ -44,6 +44,8 @@ pub enum Table {
     Files = 15,
     /// [`PartRecord`](super::PartRecord)s of a source, by date and piece.
     Parts = 16,
+    /// `u64` versions by stock number: the one in which rows of the stock last changed, the panel's or the source's.
+    StockChanges = 17,
 }
 
 impl Table {
@@ -66,11 +68,12 @@ impl Table {
         Table::Pieces,
         Table::Files,
         Table::Parts,
+        Table::StockChanges,
     ];
 }
 
 /// How many kinds there are.
-pub const TABLE_COUNT: usize = 17;
+pub const TABLE_COUNT: usize = 18;
 
 /// Who must know a table's kind: nobody, which passes it over.
 pub const FOR_NOBODY: u32 = 0;

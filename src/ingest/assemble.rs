@@ -14,7 +14,7 @@ use crate::segment::SegmentColumn;
 use crate::shuffle::Block;
 use crate::store::{
     ChunkFile, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
-    SourceContents, Store, StoreWriter,
+    SourceContents, StockChanges, Store, StoreWriter,
 };
 
 /// What was decided.
@@ -73,6 +73,7 @@ pub(super) fn assemble(
             pieces: Vec::new(),
             sources: Vec::new(),
             chunks: ChunkFile::new(writer.commit()),
+            stock_changes: StockChanges::default(),
             history: Vec::new(),
             next_column,
             next_source,

@@ -23,6 +23,8 @@ pub(super) struct Changes {
     pub(super) lost_values: Vec<Lost>,
     /// Rows of the dates compared that were there before.
     pub(super) rows_before: u64,
+    /// The stocks with rows of the source that differ, by number.
+    pub(super) stocks: Numbers,
     /// The first changes.
     pub(super) examples: Vec<RowChange>,
     /// The appended rows of each date that has or had some.
@@ -40,31 +42,54 @@ pub(super) struct Changes {
 pub(super) struct Lost {
     /// Values that turned null.
     pub(super) turned_null: u64,
-    /// One bit for each stock by number, or for each date compared where files are by date: whether it had such a value.
-    units: Vec<u64>,
+    /// The stocks that had such a value, by number, or the dates compared where files are by date.
+    units: Numbers,
+}
+
+/// A set of numbers that are small: one bit each.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Numbers(Vec<u64>);
+
+impl Numbers {
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 == 1)
+    }
+
+    pub(super) fn add(&mut self, number: u32) {
+        let word = number as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    pub(super) fn add_all(&mut self, more: &Numbers) {
+        if self.0.len() < more.0.len() {
+            self.0.resize(more.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&more.0).for_each(|(bits, more)| *bits |= more);
+    }
+
+    /// All of them, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.0.len() as u32 * 64).filter(|&number| self.has(number))
+    }
 }
 
 impl Lost {
     /// Whether a value of the stock or the date turned null.
     pub(super) fn is_of(&self, unit: u32) -> bool {
-        self.units.get(unit as usize / 64).is_some_and(|bits| bits >> (unit % 64) & 1 == 1)
+        self.units.has(unit)
     }
 
     pub(super) fn note(&mut self, unit: u32) {
         self.turned_null += 1;
-        let word = unit as usize / 64;
-        if self.units.len() <= word {
-            self.units.resize(word + 1, 0);
-        }
-        self.units[word] |= 1 << (unit % 64);
+        self.units.add(unit);
     }
 
     pub(super) fn extend(&mut self, more: &Lost) {
         self.turned_null += more.turned_null;
-        if self.units.len() < more.units.len() {
-            self.units.resize(more.units.len(), 0);
-        }
-        self.units.iter_mut().zip(&more.units).for_each(|(bits, more)| *bits |= more);
+        self.units.add_all(&more.units);
     }
 }
 

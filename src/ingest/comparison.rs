@@ -1,6 +1,8 @@
 //! The first half of an update: compares what was gathered with the version before, date by date, and says what
 //! changed.
 
+use std::collections::HashSet;
+
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::appended::AppendedDate;
@@ -8,7 +10,7 @@ use super::before::Before;
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
 use super::revision::{Given, Revision, Unit};
 use super::stages::Stages;
-use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
+use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference, within};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{restore, show};
@@ -34,6 +36,7 @@ impl Revision<'_> {
         for part in parts {
             all.lost_values.iter_mut().zip(&part.lost_values).for_each(|(all, part)| all.extend(part));
             all.rows_before += part.rows_before;
+            all.stocks.add_all(&part.stocks);
             all.dirty.extend(part.dirty);
             all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
             all.examples.extend(part.examples);
@@ -109,17 +112,20 @@ impl Revision<'_> {
                     lost.note(place.unwrap_or_else(|| stocks[row_before]));
                 }
                 differing[row] = true;
+                changes.stocks.add(stocks[row_before]);
                 *count += 1;
                 if first_columns.len() < EXAMPLES {
                     first_columns.push((row, column));
                 }
             });
         }
+        alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
         let count_before = dirty.change_count();
         let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
         let (mut row_count, mut moved) = (alignment.row_count(), None);
         // Those that are told as examples: rows that are new to the panel, or gone from it.
         let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
+        let mut left_out = HashSet::new();
         if is_moved && self.source_count > 1 {
             let section = self.whole_section(date)?;
             let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
@@ -133,6 +139,7 @@ impl Revision<'_> {
                 false => dirty.filled += joined,
             }
             changes.left_out += merged.left_out.len() as u64;
+            left_out.extend(merged.left_out.iter().filter_map(|&row| block_row(&alignment.runs, row)));
             row_count -= merged.left_out.len();
             if parted > 0 {
                 removed.clear();
@@ -142,6 +149,9 @@ impl Revision<'_> {
         } else {
             dirty.added += alignment.added.len() as u64;
             dirty.removed += alignment.removed.len() as u64;
+        }
+        for (block, row) in alignment.added.iter().filter(|row| !left_out.contains(row)) {
+            changes.stocks.add(self.sealer.gathering.stock(*block, *row));
         }
         dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
         let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
@@ -279,4 +289,10 @@ impl Revision<'_> {
         let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
         RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::failed("show a row"))
     }
+}
+
+/// The block and row in which the n-th row of `runs` lies, if it was read.
+fn block_row(runs: &[Run], n: usize) -> Option<(usize, usize)> {
+    let Run { origin: Origin::Block(block), rows } = within(runs, n..n + 1).pop()? else { return None };
+    Some((block, rows.start))
 }

@@ -56,6 +56,8 @@ pub(super) fn add_sealed(
     writer: &StoreWriter,
 ) {
     let changed = writer.version();
+    let stocks = 0..snapshot.dictionaries[0].len() as u32;
+    contents.stock_changes.note(stocks, changed);
     let records = contents.segments.add_sealed(sealed, &mut snapshot.chunks);
     for ((date, place), values) in batches.into_iter().zip(records) {
         let (days, present) = (date.days(), BatchRecord::NONE);

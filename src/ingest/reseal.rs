@@ -37,7 +37,7 @@ impl Revision<'_> {
         let plan = self.plan(changes, writer.version())?;
         stages.synced(|syncs| {
             let to = SegmentPlace { writer, next: 0, syncs };
-            self.seal(stages, to, plan, snapshot, contents)
+            self.seal(stages, to, plan, changes, (snapshot, contents))
         })
     }
 
@@ -47,8 +47,8 @@ impl Revision<'_> {
         stages: &Stages,
         mut to: SegmentPlace,
         mut plan: Plan,
-        snapshot: &mut Snapshot,
-        mut contents: SourceContents,
+        changes: &Changes,
+        (snapshot, mut contents): (&mut Snapshot, SourceContents),
     ) -> Result<()> {
         // Keys and bits first: what blocks have of a date is given back when its values are sealed.
         let keys = self.seal_keys(stages, &mut to, &plan.keys)?;
@@ -97,6 +97,9 @@ impl Revision<'_> {
                 plan.parts[batch.of.target].present = record;
             }
         }
+        contents.stock_changes = self.before.stock_changes()?;
+        contents.stock_changes.note(changes.stocks.iter(), snapshot.version);
+        snapshot.stock_changes.note(changes.stocks.iter(), snapshot.version);
         contents.parts = plan.parts;
         snapshot.sources[self.place].tables = SnapshotTables::New(contents);
         snapshot.pieces = plan.pieces;

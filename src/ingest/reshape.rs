@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::changes::Numbers;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -18,6 +19,8 @@ pub(super) struct Reshaped {
     lost: Vec<String>,
     /// The dates on which the source has rows, where columns go.
     dates: BTreeSet<Date>,
+    /// Likewise the stocks of which it ever had one.
+    pub(super) stocks: Numbers,
 }
 
 impl Reshaped {
@@ -37,6 +40,7 @@ impl Reshaped {
             renamed: Vec::new(),
             lost: Vec::new(),
             dates: BTreeSet::new(),
+            stocks: Numbers::default(),
         };
         if then == now {
             return Ok(reshaped);
@@ -80,7 +84,9 @@ impl Reshaped {
             return Err(Error::refused(what, "leave it one, or drop the source"));
         }
         if !goes.is_empty() {
-            reshaped.dates = whole.of_source(place).dates()?.iter().copied().collect();
+            let own = whole.of_source(place);
+            reshaped.dates = own.dates()?.iter().copied().collect();
+            own.stock_changes()?.stocks().for_each(|stock| reshaped.stocks.add(stock));
             for piece in snapshot.pieces.iter_mut().filter(|piece| reshaped.dates.contains(&piece.date)) {
                 piece.changed = snapshot.version;
             }

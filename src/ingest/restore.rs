@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use arrow_array::Array;
+use arrow_array::cast::AsArray;
 
 use super::appended::Appended;
 use super::assemble::number_stocks;
@@ -18,7 +19,7 @@ use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::store::{Diff, DiffReport, FileEntry, Snapshot, SnapshotTables, Store, StoreWriter};
+use crate::store::{Diff, DiffReport, FileEntry, Snapshot, SnapshotTables, StockChanges, Store, StoreWriter};
 
 /// Makes the rows of an older version those of the next one.
 ///
@@ -79,8 +80,8 @@ impl<'a> Restore<'a> {
 
         let mut snapshot = Snapshot { keep, ..restored.snapshot(writer.version(), writer.commit())? };
         keep_ids(&mut snapshot, before)?;
-        keep_changed(&mut snapshot, before, &found)?;
         sources.put(&restored, &mut snapshot)?;
+        keep_changed(&mut snapshot, before, &found)?;
         snapshot.settings = store_settings("restore")?;
         snapshot.history = writer.history()?;
         snapshot.history.push(report.history_entry(writer, &snapshot, &format!("restore {}", self.version)));
@@ -157,7 +158,7 @@ fn keep_ids(snapshot: &mut Snapshot, before: &Store) -> Result<()> {
     Ok(())
 }
 
-/// Sections that hold the same rows as before changed when those did.
+/// Sections that hold the same rows as before changed when those did, and so did stocks.
 fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport) -> Result<()> {
     let changed: HashMap<Date, u64> =
         before.snapshot_pieces()?.into_iter().map(|piece| (piece.date, piece.changed)).collect();
@@ -165,6 +166,13 @@ fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport) -> 
     for piece in &mut snapshot.pieces {
         let same = changed.get(&piece.date).filter(|_| !dirty.contains(&piece.date));
         piece.changed = same.copied().unwrap_or(snapshot.version);
+    }
+    snapshot.stock_changes = StockChanges::default();
+    for (stock, code) in snapshot.dictionaries[0].as_string::<i32>().iter().enumerate() {
+        let same = code.filter(|code| found.stocks.binary_search_by(|changed| (**changed).cmp(code)).is_err());
+        let known = same.and_then(|code| before.stock(code).ok());
+        let changed = known.map_or(Ok(snapshot.version), |known| before.stock_changed(known))?;
+        snapshot.stock_changes.note([stock as u32], changed);
     }
     Ok(())
 }
@@ -225,9 +233,13 @@ impl Sources {
         let codes: Vec<Option<&str>> = files.iter().map(|file| file.code.as_deref()).collect();
         number_stocks(&codes, snapshot)?;
         for (place, now) in self.now.into_iter().enumerate() {
-            let Some((settings, files)) = now else { continue };
             let mut contents = restored.snapshot_contents(place)?;
-            (contents.settings, contents.files) = (settings.encode()?, files);
+            // Which of its rows are not as they were is not known here.
+            let stocks: Vec<u32> = contents.stock_changes.stocks().collect();
+            contents.stock_changes.note(stocks, snapshot.version);
+            if let Some((settings, files)) = now {
+                (contents.settings, contents.files) = (settings.encode()?, files);
+            }
             snapshot.sources[place].tables = SnapshotTables::New(contents);
         }
         Ok(())

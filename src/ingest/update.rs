@@ -329,7 +329,8 @@ impl<'a> Update<'a> {
         let (joins_left, scratch) = (false, stages.scratch(writer));
         let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?.by_date(date_rules);
-        let changes = revision.compare(stages)?;
+        let mut changes = revision.compare(stages)?;
+        changes.stocks.add_all(&reshaped.stocks);
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         reshaped.describe(&mut report);

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_buffer::BooleanBuffer;
@@ -184,11 +186,12 @@ impl Diff {
     /// When a section is damaged, or the observer cancels.
     pub fn report(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
         observer.begin("diff", "sections", self.dates.len() as u64);
+        let differs: Vec<AtomicBool> = self.codes.iter().map(|_| AtomicBool::new(false)).collect();
         let counted = workers.try_map(self.dates.len(), |index| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let counted = self.count(self.dates[index]);
+            let counted = self.count(self.dates[index], &differs);
             observer.advance(1);
             counted
         })?;
@@ -222,16 +225,22 @@ impl Diff {
             removed: dates.iter().map(|date| date.removed).sum(),
             columns: columns.collect(),
             dates,
+            stocks: self.codes.iter().zip(differs).filter(|(_, d)| d.load(Relaxed)).map(|(c, _)| c.clone()).collect(),
         })
     }
 
-    /// How much changed on one date, and in which columns.
-    fn count(&self, dated: Dated) -> Result<(DateChange, Vec<ColumnCount>)> {
+    /// How much changed on one date, and in which columns. Notes the stocks that differ, by place of their codes.
+    fn count(&self, dated: Dated, differs: &[AtomicBool]) -> Result<(DateChange, Vec<ColumnCount>)> {
         let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
         let mut columns = Vec::new();
         for (older, newer) in self.groups(dated)? {
             let pair = self.pair(older, newer)?;
             let compared = self.compare(&pair)?;
+            let changed = &compared.restated | &compared.filled;
+            let changed = changed.set_indices().map(|at| pair.both[at].1);
+            let of_new = pair.added.iter().copied().chain(changed).map(|row| pair.new.ranks[row as usize]);
+            let of_old = pair.removed.iter().map(|&row| pair.old.ranks[row as usize]);
+            of_new.chain(of_old).for_each(|rank| differs[rank as usize].store(true, Relaxed));
             change.added += pair.added.len() as u64;
             change.restated += compared.restated.count_set_bits() as u64;
             change.filled += compared.filled.count_set_bits() as u64;

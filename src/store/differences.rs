@@ -66,6 +66,9 @@ pub struct DiffReport {
     pub columns: Vec<ColumnChange>,
     /// The dates on which anything differs, ascending.
     pub dates: Vec<DateChange>,
+    /// The codes of stocks of which anything differs, ascending.
+    #[serde(skip)]
+    pub(crate) stocks: Vec<Arc<str>>,
 }
 
 /// A column in numbers.

@@ -6,7 +6,7 @@ use super::chunks::ChunkFile;
 use super::dictionary;
 use super::snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,
-    SourceContents,
+    SourceContents, StockChanges,
 };
 use super::version::{Home, SourceTables, logical_type};
 use super::view::Store;
@@ -37,6 +37,7 @@ impl Store {
             key_segments: SegmentList::default(),
             pieces: self.snapshot_pieces()?,
             sources: self.snapshot_sources()?,
+            stock_changes: self.stock_changes()?,
             chunks: ChunkFile::new(commit),
             history: Vec::new(),
             next_column,
@@ -75,6 +76,15 @@ impl Store {
         Ok(self.version.all_parts(source)?.to_vec())
     }
 
+    /// When rows of each stock last changed, as a later version keeps that: those of the panel, or of the source that
+    /// sees it; none of a source that is new.
+    ///
+    /// # Errors
+    /// When the tables are damaged.
+    pub(crate) fn stock_changes(&self) -> Result<StockChanges> {
+        self.version.stock_changes().map(StockChanges::new)
+    }
+
     /// The parts that the source at `place` has of a date.
     ///
     /// # Errors
@@ -94,6 +104,7 @@ impl Store {
             segments: SegmentList::default(),
             files: own.files()?,
             parts: self.snapshot_parts(source)?,
+            stock_changes: own.stock_changes()?,
         };
         let batches = contents.parts.iter_mut().flat_map(|part| [&mut part.values, &mut part.present]);
         contents.segments.keep(self.snapshot_segments(Some(source))?, batches);

@@ -62,5 +62,5 @@ pub(crate) use piece::Piece;
 pub(crate) use publish::{Opening, StoreWriter};
 pub(crate) use snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,
-    SourceContents,
+    SourceContents, StockChanges,
 };

@@ -41,6 +41,8 @@ pub(crate) struct Snapshot {
     /// Those of all sections, in any order.
     pub(crate) pieces: Vec<SnapshotPiece>,
     pub(crate) sources: Vec<SnapshotSource>,
+    /// Of the panel's rows; a stock that it lacks is as new as the version.
+    pub(crate) stock_changes: StockChanges,
     /// The chunks of the segments that this version wrote.
     pub(crate) chunks: ChunkFile,
     /// All versions so far, this one last.
@@ -89,6 +91,32 @@ pub(crate) struct SnapshotPiece {
     pub(crate) record: PieceRecord,
 }
 
+/// By stock number, the version in which rows of the stock last changed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StockChanges(Vec<u64>);
+
+impl StockChanges {
+    pub(super) fn new(versions: &[u64]) -> StockChanges {
+        StockChanges(versions.to_vec())
+    }
+
+    /// Rows of these stocks change in `version`.
+    pub(crate) fn note(&mut self, stocks: impl IntoIterator<Item = u32>, version: u64) {
+        for stock in stocks {
+            let stock = stock as usize;
+            if self.0.len() <= stock {
+                self.0.resize(stock + 1, 0);
+            }
+            self.0[stock] = version;
+        }
+    }
+
+    /// The stocks that ever had a row.
+    pub(crate) fn stocks(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().enumerate().filter(|(_, changed)| **changed > 0).map(|(stock, _)| stock as u32)
+    }
+}
+
 /// One source of a version.
 pub(crate) struct SnapshotSource {
     pub(crate) id: u32,
@@ -112,6 +140,8 @@ pub(crate) struct SourceContents {
     pub(crate) files: Vec<FileEntry>,
     /// In any order.
     pub(crate) parts: Vec<PartRecord>,
+    /// Of the source's own rows.
+    pub(crate) stock_changes: StockChanges,
 }
 
 /// The bytes of a version.
@@ -281,7 +311,7 @@ impl Snapshot {
         catalog.put(Table::Settings, self.settings.as_bytes());
         catalog.put(Table::Columns, &self.column_records(&mut strings)?);
         dictionary::put(&mut catalog, &self.dictionaries);
-        self.put_stock_order(&mut catalog);
+        self.put_stocks(&mut catalog);
         self.key_segments.put(&mut catalog, &mut strings)?;
         self.put_sections(&mut catalog);
         catalog.put(Table::Sources, &sources);
@@ -308,6 +338,7 @@ impl Snapshot {
         contents.segments.put(&mut tables, &mut strings)?;
         tables.put(Table::Files, &self.file_records(&contents.files, &mut strings));
         tables.put(Table::Parts, &parts);
+        tables.put(Table::StockChanges, &contents.stock_changes.0);
         with_strings(tables, strings)
     }
 
@@ -345,10 +376,14 @@ impl Snapshot {
         (order, ranks)
     }
 
-    fn put_stock_order(&self, catalog: &mut CatalogBytes) {
+    fn put_stocks(&self, catalog: &mut CatalogBytes) {
         let (order, ranks) = self.stock_order();
         catalog.put(Table::StockOrder, &order);
         catalog.put(Table::StockRanks, &ranks);
+        let mut changes = self.stock_changes.0.clone();
+        changes.resize(order.len(), 0);
+        changes.iter_mut().filter(|changed| **changed == 0).for_each(|changed| *changed = self.version);
+        catalog.put(Table::StockChanges, &changes);
     }
 
     fn put_sections(&self, catalog: &mut CatalogBytes) {

@@ -279,6 +279,18 @@ impl Store {
         if order.iter().enumerate().any(|(rank, &stock)| ranks.get(stock as usize) != Some(&(rank as u32))) {
             return Err(self.version.catalog.structure("the order and the ranks of its stocks contradict each other"));
         }
+        let history = self.history()?;
+        let is_known = |changed: &u64| history.binary_search_by_key(changed, |entry| entry.version).is_ok();
+        let changes = self.version.stock_changes()?;
+        if changes.len() != ranks.len() || !changes.iter().all(is_known) {
+            return Err(self.version.catalog.structure("it does not say of each stock when it changed"));
+        }
+        for place in 0..self.version.sources()?.len() {
+            let changes = self.version.of_source(place).stock_changes()?.to_vec();
+            if changes.len() > ranks.len() || !changes.iter().all(|changed| *changed == 0 || is_known(changed)) {
+                return Err(self.version.tables(place)?.structure("it does not say when its stocks changed"));
+            }
+        }
         Ok(())
     }
 

@@ -306,6 +306,16 @@ impl Version {
         Ok(source.open.get_or_init(|| (tables, segments)))
     }
 
+    /// By stock number, the version in which rows of the stock last changed; a source may have fewer, and 0 for stocks of
+    /// which it never had a row.
+    pub(super) fn stock_changes(&self) -> Result<&[u64]> {
+        match self.source {
+            None => self.catalog.table(Table::StockChanges),
+            Some(place) if self.is_new(place)? => Ok(&[]),
+            Some(place) => self.tables(place)?.table(Table::StockChanges),
+        }
+    }
+
     /// The parts of the source at `place`, by date and piece.
     pub(super) fn all_parts(&self, place: usize) -> Result<&[PartRecord]> {
         if self.is_new(place)? { Ok(&[]) } else { self.tables(place)?.table(Table::Parts) }

@@ -333,6 +333,17 @@ impl Store {
         }
     }
 
+    /// The version in which rows of a stock last changed: one came, went, or got another value. Rows that are the same in
+    /// two versions may still count as changed between, never the other way; columns that came, went or got another
+    /// name or type are told by the [schema](Store::schema).
+    ///
+    /// # Errors
+    /// When there is no such stock, or the catalog is damaged.
+    pub fn stock_changed(&self, stock: StockId) -> Result<u64> {
+        let changed = self.version.stock_changes()?.get(stock.0 as usize).copied();
+        changed.ok_or_else(|| self.version.catalog.structure(format!("it does not say when stock {} changed", stock.0)))
+    }
+
     /// The section of `date`. Costs a binary search; nothing is read before a column is asked for.
     ///
     /// # Errors
@@ -362,10 +373,14 @@ impl Store {
     /// # Errors
     /// When there are not so many dates, or the catalog is damaged.
     pub(crate) fn changed_ns(&self, index: usize) -> Result<i64> {
-        let changed = self.version.catalog.record::<SectionRecord>(Table::Sections, index)?.changed;
+        self.made_ns(self.version.catalog.record::<SectionRecord>(Table::Sections, index)?.changed)
+    }
+
+    /// When `version`, in which something last changed, was made.
+    fn made_ns(&self, version: u64) -> Result<i64> {
         let history: &[HistoryRecord] = self.version.catalog.table(Table::History)?;
-        let at = history.binary_search_by_key(&changed, |record| record.version);
-        let at = at.map_err(|_| self.version.catalog.structure(format!("its history lacks version {changed}")))?;
+        let at = history.binary_search_by_key(&version, |record| record.version);
+        let at = at.map_err(|_| self.version.catalog.structure(format!("its history lacks version {version}")))?;
         Ok(history[at].created_ns)
     }
 

@@ -290,8 +290,24 @@ proptest! {
             prop_assert_eq!(verify(&store).damages, Vec::<String>::new());
             let names: usize = sources.iter().map(|source| source.held.len()).sum();
             prop_assert_eq!(store.schema().unwrap().columns.len(), names);
+            for (earlier, then) in known.range(..version) {
+                for (number, stock) in STOCKS.iter().enumerate() {
+                    let changed = store.stock_changed(store.stock(stock).unwrap()).unwrap();
+                    prop_assert!(changed > *earlier || values_of(then, number) == values_of(sources, number),
+                        "{}, version {}: changed in {}, not since {}", stock, version, changed, earlier);
+                }
+            }
         }
     }
+}
+
+/// By source and column, whatever its name, the values of a stock; what is null everywhere is as if it were not.
+fn values_of(sources: &[Source; 2], stock: usize) -> BTreeMap<(usize, &'static str), [Option<i64>; 2]> {
+    let of_source = |(source, of): (usize, &Source)| {
+        of.held.iter().map(|(column, values)| ((source, *column), values[stock])).collect::<Vec<_>>()
+    };
+    let values = sources.iter().enumerate().flat_map(of_source);
+    values.filter(|(_, values)| *values != [None, None]).collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! where they lie. Random sources come, change and are appended to here, beside a map by whole key for each; what the
 //! store says must be their join, in every version and through every door.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -47,11 +48,20 @@ struct World {
     models: Vec<Model>,
     /// The source that was dropped.
     gone: Option<usize>,
+    /// What each version had of each stock.
+    seen: RefCell<BTreeMap<u64, [Vec<Model>; 4]>>,
 }
 
 impl World {
     fn new(is_keyed: bool) -> World {
-        World { place: Place::in_memory(), is_keyed, by_date: [false; 3], models: Vec::new(), gone: None }
+        World {
+            place: Place::in_memory(),
+            is_keyed,
+            by_date: [false; 3],
+            models: Vec::new(),
+            gone: None,
+            seen: RefCell::default(),
+        }
     }
 
     fn directory(&self, source: usize) -> PathBuf {
@@ -202,8 +212,41 @@ impl World {
         (0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect()
     }
 
+    /// What each source says of the stock with this number, nothing where there is no such source.
+    fn of_stock(&self, code: usize) -> Vec<Model> {
+        let of_source = |source: usize| -> Model {
+            let model = self.there().find(|(there, _)| *there == source).into_iter().flat_map(|(_, model)| model);
+            model.filter(|(key, _)| key.1 == code).map(|(key, bits)| (*key, *bits)).collect()
+        };
+        (0..NAMES.len()).map(of_source).collect()
+    }
+
+    /// Asserts that the store, which is live, counts a stock as changed since any version before that had other rows of
+    /// it, and as unchanged since one after which no source had others.
+    fn assert_changes(&self, store: &Store, context: &str) {
+        let rows = |models: &[Model]| -> BTreeMap<Key, Vec<Option<u64>>> {
+            let keys: BTreeSet<Key> = models.iter().flat_map(|model| model.keys().copied()).collect();
+            let row = |key: &Key| models.iter().map(|model| model.get(key).copied().flatten()).collect();
+            keys.into_iter().map(|key| (key, row(&key))).collect()
+        };
+        let mut seen = self.seen.borrow_mut();
+        seen.insert(store.version(), std::array::from_fn(|code| self.of_stock(code)));
+        for (code, name) in CODES.iter().enumerate() {
+            let Ok(stock) = store.stock(name) else { continue };
+            let (changed, now) = (store.stock_changed(stock).unwrap(), self.of_stock(code));
+            let mut is_as_it_was = true;
+            for (&version, then) in seen.iter().rev() {
+                let differs = rows(&then[code]) != rows(&now);
+                assert!(changed > version || !differs, "{context}: {name} changed in {changed}, not since {version}");
+                is_as_it_was &= then[code] == now;
+                assert!(changed <= version || !is_as_it_was, "{context}: {name} changed in {changed}, after {version}");
+            }
+        }
+    }
+
     /// Asserts that `store` is whole and holds the join of all models, as sections, as series and as files.
     fn assert_holds(&self, store: &Store, context: &str) {
+        self.assert_changes(store, context);
         assert_eq!(verify(store).damages, Vec::<String>::new(), "{context}");
         let expected = self.expected();
         assert_eq!(store.row_count(), self.keys().len() as u64, "{context}");

@@ -210,12 +210,14 @@ fn every_table_of_a_catalog_is_on_the_page() {
         (Pieces, size_of::<PieceRecord>()),
         (Files, size_of::<FileRecord>()),
         (Parts, size_of::<PartRecord>()),
+        (StockChanges, 8),
     ];
     assert_eq!(all.len(), TABLE_COUNT);
     let records = records();
     let size = |record: &str| match record {
         "u8" => 1,
         "u32" | "i32" => 4,
+        "u64" => 8,
         other => records[other].0,
     };
     let page = page();
