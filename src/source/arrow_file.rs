@@ -4,7 +4,10 @@
 
 use std::ops::Range;
 
-use arrow_ipc::{Block, MessageHeader, RecordBatch, root_as_footer, root_as_message};
+use arrow_ipc::{Block, Message, MessageHeader, MetadataVersion, RecordBatch, root_as_footer, root_as_message};
+use arrow_schema::{
+    DECIMAL32_MAX_PRECISION, DECIMAL64_MAX_PRECISION, DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType,
+};
 
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
@@ -50,6 +53,25 @@ pub(super) fn check_arrow(bytes: &[u8]) -> Result<(), Reason> {
     }
 }
 
+/// Whether a message says what it means as today's do: version 4 is "non-backwards compatible with V3", and there is none
+/// after 5.
+pub(super) fn is_of_known_version(message: &Message) -> bool {
+    (MetadataVersion::V4..=MetadataVersion::V5).contains(&message.version())
+}
+
+/// Whether a type that an Arrow schema claims is one: the crate takes any number for the digits of a decimal.
+pub(super) fn is_possible(data_type: &DataType) -> bool {
+    let (digits, most) = match data_type {
+        DataType::Decimal32(digits, _) => (*digits, DECIMAL32_MAX_PRECISION),
+        DataType::Decimal64(digits, _) => (*digits, DECIMAL64_MAX_PRECISION),
+        DataType::Decimal128(digits, _) => (*digits, DECIMAL128_MAX_PRECISION),
+        DataType::Decimal256(digits, _) => (*digits, DECIMAL256_MAX_PRECISION),
+        DataType::Dictionary(_, values) => return is_possible(values),
+        _ => return true,
+    };
+    (1..=most).contains(&digits)
+}
+
 /// Arrow would believe whatever size such a file claims, and allocate it.
 const COMPRESSED: &str = "is a compressed Arrow file";
 
@@ -71,6 +93,9 @@ fn check_block(bytes: &[u8], block: &Block, is_dictionary: bool) -> Result<(), &
         return Err("has a message of another length than its footer says");
     }
     let message = root_as_message(&bytes[head..metadata_len]).map_err(|_| "has a message that cannot be read")?;
+    if !is_of_known_version(&message) {
+        return Err("has a message of a version of Arrow that is not read");
+    }
     if message.bodyLength() != block.bodyLength() {
         return Err("has a body of another length than its footer says");
     }

@@ -17,7 +17,7 @@ use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter, ROW_LEN};
-use super::arrow_file::check_arrow;
+use super::arrow_file::{check_arrow, is_possible};
 use super::codes::{no_code, no_codes};
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
@@ -139,6 +139,9 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
     check_arrow(&bytes)?;
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(Reason::undecodable)?;
     let schema = reader.schema();
+    if !schema.fields().iter().all(|field| is_possible(field.data_type())) {
+        return Err(Reason::damaged("its schema has a decimal of no digits, or of too many"));
+    }
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
     let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
     Ok((roles(&schema, options)?, columns_of(&batch)))

@@ -12,9 +12,10 @@ use transect::Build;
 use super::panels::{Place, batch};
 
 /// Each file, what is wrong with it, and what transect says of it. Of parquet 60.1.0.
-const CASES: [(&str, &str, &str); 8] = [
+const CASES: [(&str, &str, &str); 10] = [
     ("cut-deltas", "the last block of deltas is not padded", "values are damaged or too few"),
     ("other-type", "a chunk is FLOAT where the schema says DOUBLE", "its footer cannot be read"),
+    ("no-digits", "the Arrow schema among the notes has a decimal of no digits", "the Arrow schema"),
     ("no-path", "a chunk has no path_in_schema, which is required", "its footer cannot be read"),
     (
         "delta-count",
@@ -23,6 +24,7 @@ const CASES: [(&str, &str, &str); 8] = [
     ),
     ("long-prefix", "a text begins with more of the text before than that has", "values are damaged or too few"),
     ("schema-length", "the Arrow schema among the notes has another length than it says", "the Arrow schema"),
+    ("old-schema", "the Arrow schema among the notes is of a version that means other things", "the Arrow schema"),
     ("other-levels", "a chunk counts two levels of repetition, and has one", "counts other levels than it has"),
     ("texts-of-numbers", "a chunk of INT64 counts bytes of texts", "counts bytes of texts, and has none"),
 ];

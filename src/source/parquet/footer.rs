@@ -25,6 +25,7 @@ use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
+use crate::source::arrow_file::{is_of_known_version, is_possible};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::files_by::FilesBy;
 use crate::source::options::{DATE_NAMES, SourceOptions};
@@ -482,8 +483,15 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
     let message = message(&bytes).ok_or_else(damaged)?;
     let message = arrow_ipc::root_as_message(message).map_err(|_| damaged())?;
+    if !is_of_known_version(&message) {
+        return Err(damaged());
+    }
     let schema = message.header_as_schema().ok_or_else(damaged)?;
-    try_fb_to_schema(schema).map(Some).map_err(|_| damaged())
+    let schema = try_fb_to_schema(schema).map_err(|_| damaged())?;
+    match schema.fields().iter().all(|field| is_possible(field.data_type())) {
+        true => Ok(Some(schema)),
+        false => Err(damaged()),
+    }
 }
 
 /// The metadata of an encapsulated message: "A 32-bit continuation indicator", which the oldest writers left out, "a
