@@ -225,10 +225,10 @@ fn hold_section(schema: &FileSchema, columns: &Columns, panel: &PanelSchema, met
     let keys = schema.code.iter().chain(&schema.code).chain(&schema.date);
     let mut lens: Vec<u64> =
         keys.filter_map(|key| columns.get(&key.leaf)).map(|array| written_out(array, &DataType::Utf8)).collect();
+    let places = panel.places();
     for value in &schema.values {
-        let column = panel.columns.iter().find(|column| column.name == value.name);
-        if let Some((array, column)) = columns.get(&value.leaf).zip(column) {
-            lens.push(written_out(array, &column.data_type));
+        if let Some((array, place)) = columns.get(&value.leaf).zip(places.get(value.name.as_str())) {
+            lens.push(written_out(array, &panel.columns[*place].data_type));
         }
     }
     let held: u64 = columns.values().map(|array| array.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum();
@@ -286,22 +286,23 @@ fn section(
         return Err(Reason::new(Kind::BadDate, what));
     }
 
-    let known = |name: &str| panel.columns.iter().any(|column| column.name == name);
-    let others: Vec<&str> = schema.values.iter().map(|value| value.name.as_str()).filter(|name| !known(name)).collect();
+    let places = panel.places();
+    let others: Vec<&str> =
+        schema.values.iter().map(|value| value.name.as_str()).filter(|name| !places.contains_key(name)).collect();
     if !others.is_empty() {
         let what = format!("has {}, which the store does not have", named(&others));
         return Err(Reason::new(Kind::OtherColumns, what).or(excluding(&others)));
     }
-    let has = |name: &str| schema.values.iter().any(|value| value.name == name);
+    let values: HashMap<&str, &Value> = schema.values.iter().rev().map(|value| (value.name.as_str(), value)).collect();
     let lacking: Vec<&str> =
-        panel.columns.iter().map(|column| column.name.as_str()).filter(|name| !has(name)).collect();
+        panel.columns.iter().map(|column| column.name.as_str()).filter(|name| !values.contains_key(name)).collect();
     if !lacking.is_empty() {
         let it = if lacking.len() == 1 { "it" } else { "them" };
         let way_out = format!("write the file with {it}, null where there is no value");
         return Err(Reason::new(Kind::OtherColumns, format!("lacks {}", named(&lacking))).or(Remedy::Do(way_out)));
     }
     let value_of = |column: &Column| {
-        let value = schema.values.iter().find(|value| value.name == column.name);
+        let value = values.get(column.name.as_str()).copied();
         value.ok_or_else(|| Reason::new(Kind::OtherColumns, format!("lacks the column {:?}", column.name)))
     };
     let widened = |value: &Value, column: &Column, array: Option<&ArrayRef>| match array {
