@@ -259,6 +259,14 @@ impl Error {
         self
     }
 
+    /// The same, with other ways out where it is a refusal.
+    pub(crate) fn with_ways(mut self, other: impl Fn(Remedy) -> Remedy) -> Error {
+        if let Error::Refused { remedies, .. } = &mut self {
+            *remedies = std::mem::take(remedies).into_iter().map(other).collect();
+        }
+        self
+    }
+
     /// The ways out, where there are some.
     pub fn remedies(&self) -> Vec<Remedy> {
         let only = |text: String| vec![Remedy::Do(text)];

@@ -71,7 +71,7 @@ impl<'a> Intake<'a> {
             // whatever the memory.
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
             memory,
-            texts: Texts::new(&survey.columns, memory, true),
+            texts: Texts::new(&survey.columns, memory, Some(survey)),
             codes: Codes::new(memory),
         }
     }

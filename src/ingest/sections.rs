@@ -47,7 +47,7 @@ pub(super) fn gather<T: Sync>(
 ) -> Result<(Vec<Result<Section, Reason>>, Codes)> {
     let codes = Codes::new(stages.workers.memory());
     let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
-    let texts = Texts::new(&panel.columns, stages.workers.memory(), false);
+    let texts = Texts::new(&panel.columns, stages.workers.memory(), None);
     stages.observer.begin("read", unit, given.len() as u64);
     let sections = stages.workers.try_map(given.len(), |at| {
         if stages.observer.cancelled() {

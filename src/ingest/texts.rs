@@ -7,6 +7,7 @@ use crate::hint::listed;
 use crate::panel::Column;
 use crate::remedy::{Remedy, Setting, excluding};
 use crate::shuffle::Block;
+use crate::source::Survey;
 
 /// Bytes a text takes beside its own: its place in the list, and the allocator's.
 const OVERHEAD: usize = 32;
@@ -18,15 +19,15 @@ pub(super) struct Texts<'a> {
     len: AtomicUsize,
     /// Bytes that the texts of each column take.
     lens: Vec<AtomicUsize>,
-    /// Whether such columns may be left out.
-    may_exclude: bool,
+    /// Of whose files such columns may be left out.
+    survey: Option<&'a Survey>,
 }
 
 impl<'a> Texts<'a> {
-    /// The texts of these columns in a run within `memory` bytes.
-    pub(super) fn new(columns: &'a [Column], memory: u64, may_exclude: bool) -> Texts<'a> {
+    /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
+    pub(super) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
-        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, may_exclude }
+        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, survey }
     }
 
     /// `blocks` of the same stocks, with their texts added.
@@ -50,16 +51,18 @@ impl<'a> Texts<'a> {
     fn too_many(&self) -> Error {
         const NAMED: usize = 3;
         let lens = self.lens.iter().map(|len| len.load(Ordering::Relaxed));
-        let mut columns: Vec<(usize, &str)> =
-            lens.zip(self.columns).map(|(len, column)| (len, column.name.as_str())).collect();
+        let mut columns: Vec<(usize, usize)> = lens.enumerate().map(|(column, len)| (len, column)).collect();
         columns.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
         columns.retain(|&(len, _)| len > self.limit / 10);
         columns.truncate(NAMED);
+        let name = |column: usize| &self.columns[column].name;
         let told: Vec<String> =
-            columns.iter().map(|(len, name)| format!("{name:?} ({} MiB so far)", len >> 20)).collect();
-        let names: Vec<&str> = columns.iter().map(|(_, name)| *name).collect();
-        let what = if names.is_empty() { "many columns".to_owned() } else { listed(&told) };
-        let without = (self.may_exclude && !names.is_empty()).then(|| excluding(&names));
+            columns.iter().map(|&(len, column)| format!("{:?} ({} MiB so far)", name(column), len >> 20)).collect();
+        let what = if told.is_empty() { "many columns".to_owned() } else { listed(&told) };
+        let own_names = |survey: &Survey| columns.iter().flat_map(|&(_, column)| survey.own_names(column)).collect();
+        let names: Vec<String> = self.survey.map_or_else(Vec::new, own_names);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let without = (!names.is_empty()).then(|| excluding(&names));
         // Twice the memory.
         let more = Remedy::set(Setting::Memory(8 * self.limit as u64), "may be enough");
         Error::refused_unless(

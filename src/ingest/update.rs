@@ -38,6 +38,14 @@ use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Trust, chec
 use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
 use crate::workers::Workers;
 
+/// What leaves columns of a source out that the store has.
+fn excluding_from(whole: &Store, source: &str, columns: Vec<String>) -> Operation {
+    Operation::SetSource {
+        store: whole.path().to_string_lossy().into_owned(),
+        settings: [Setting::Source(source.to_owned()), Setting::Exclude(columns)].into(),
+    }
+}
+
 /// Brings a store up to date with the files it was built from.
 ///
 /// Files of the size and time that the store remembers are not read. What the others hold is compared with the live
@@ -166,11 +174,7 @@ impl<'a> Update<'a> {
         let has = |column: &String| panel.index_of(&then.options.name_of(column)).is_some();
         if let Some(column) = self.changes.exclude.iter().find(|column| has(column)) {
             let why = format!("{column}: the store has this column, and an update cannot remove it");
-            let set = Operation::SetSource {
-                store: whole.path().to_string_lossy().into_owned(),
-                settings: [Setting::Source(name.to_owned()), Setting::Exclude(vec![column.clone()])].into(),
-            };
-            let way_out = Remedy::run(set, "does");
+            let way_out = Remedy::run(excluding_from(whole, name, vec![column.clone()]), "does");
             return Err(Error::invalid(Setting::Exclude(Vec::new()), why, [way_out]));
         }
         self.assignments.iter().filter(|(of, _)| of == name).for_each(|(_, assignment)| assignment.apply(&mut now));
@@ -279,14 +283,28 @@ impl<'a> Update<'a> {
         let own = panel.places();
         let is_new = |column: &&Column| !own.contains_key(column.name.as_str());
         let new: Vec<Column> = survey.columns.iter().filter(is_new).cloned().collect();
-        check_new_columns(whole, &new, whole.source_names()?[place])?;
+        let source_name = whole.source_names()?[place];
+        check_new_columns(whole, &new, source_name)?;
         let rolled = settings.rolled.as_ref();
         let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
         if differs && trust != Trust::Nothing {
             return self.update(stages, writer, place, true);
         }
         let spill = stages.spill(writer, survey.decoded_len())?;
-        let gathered = stages.gather(&mut survey, &spill, options.strict)?;
+        let gathered = stages.gather(&mut survey, &spill, options.strict).map_err(|error| {
+            error.with_ways(|way| match way {
+                // An update leaves out no column that the store has.
+                Remedy::Set { settings, effect } => match &settings[..] {
+                    [Setting::Exclude(names)]
+                        if names.iter().any(|name| own.contains_key(options.name_of(name).as_str())) =>
+                    {
+                        Remedy::run(excluding_from(whole, source_name, names.clone()), effect)
+                    }
+                    _ => Remedy::Set { settings, effect },
+                },
+                way => way,
+            })
+        })?;
         let panel = panel_of(&survey);
         if let Some(date) = before.dates()?.iter().find(|date| !panel.date_form.holds(**date)) {
             let form = &panel.date_form;

@@ -1,7 +1,7 @@
 //! What a look at every input finds: the files that take part, where the panel's columns stand in them, and what is left
 //! out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -90,6 +90,18 @@ pub(super) struct Target {
     pub(super) data_type: DataType,
     /// Whether a user decided the type.
     pub(super) is_decided: bool,
+}
+
+impl Survey {
+    /// What its files call the column of this number, each name once.
+    pub fn own_names(&self, column: usize) -> Vec<String> {
+        let files = self.inputs.iter().flat_map(|input| &input.files);
+        let names = files.filter_map(|file| {
+            let slot = file.layout.slots[column]?;
+            Some(file.layout.schema.values[slot].own_name.clone())
+        });
+        names.collect::<BTreeSet<String>>().into_iter().collect()
+    }
 }
 
 impl Input {

@@ -1,12 +1,13 @@
 //! Panels of very many columns: what could be no panel is stopped, lists end, and nothing costs the square of their
 //! number.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
+use transect::remedy::{Operation, Remedy, Setting};
 use transect::source::SourceOptions;
-use transect::{Build, Error, Guard, Store, Update};
+use transect::{Append, Build, Error, Guard, Restore, Store, Update, Write};
 
 use super::panels::{Place, batch, write_parquet};
 
@@ -75,6 +76,61 @@ fn of_20_000_columns_no_message_names_more_than_a_few() {
     assert!(error.len() < 300 && error.contains("and 19996 more"), "{error}");
 }
 
+/// A batch of one stock's row on a date, with these columns.
+fn row(date: Option<&str>, names: &[String]) -> RecordBatch {
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("ts_code", Arc::new(StringArray::from(vec!["A"])))];
+    columns.extend(date.map(|date| ("date", Arc::new(StringArray::from(vec![date])) as ArrayRef)));
+    let values: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    columns.extend(names.iter().map(|name| (name.as_str(), Arc::clone(&values))));
+    batch(&columns)
+}
+
+fn rows(batch: RecordBatch) -> impl RecordBatchReader + Send {
+    let schema = batch.schema();
+    RecordBatchIterator::new([Ok(batch)], schema)
+}
+
+#[test]
+fn of_5_000_columns_appends_frames_settings_and_restores_name_no_more_than_a_few() {
+    let place = Place::new();
+    let many = names("column_", 5_000);
+    write(&place, "A", 1, &many);
+    write(&place, "B", 2, &many);
+    place.build();
+    let store = place.store();
+    let append = |rows: &RecordBatch| {
+        let path = place.path("20240102.parquet");
+        write_parquet(&path, rows);
+        Append::new(&store, [path]).run().unwrap()
+    };
+    assert_eq!(append(&row(None, &many)).added, 1);
+    let report = append(&row(None, &many[..1]));
+    assert_eq!(
+        report.skipped[0].reason.to_string(),
+        "lacks the columns \"column_00001\", \"column_00002\", \"column_00003\", \"column_00004\", \"column_00005\" and \
+         4994 more; write the file with them, null where there is no value"
+    );
+    let others = [many.clone(), names("other_", 5_000)].concat();
+    let report = append(&row(None, &others));
+    let told = report.skipped[0].reason.to_string();
+    assert!(told.starts_with("has the columns \"other_00000\"") && told.len() < 400, "{told}");
+
+    assert_eq!(Append::of_rows(&store, rows(row(Some("20240103"), &many))).run().unwrap().added, 1);
+    let told = Append::of_rows(&store, rows(row(Some("20240103"), &others))).run().unwrap_err().to_string();
+    assert!(told.contains("has the columns \"other_00000\"") && told.len() < 500, "{told}");
+    let written = Write::new(place.path("frame"), rows(row(Some("20240103"), &others))).run().unwrap();
+    assert_eq!((written.rows, written.columns), (1, 10_002));
+
+    let set = |text: &str| Update::new(&store).set("source", text.parse().unwrap()).run();
+    let told = set("exclude+=typo").unwrap_err().to_string();
+    assert!(told.len() < 400, "{told}");
+    let report = set(&format!("exclude+={}", many[1..].join(","))).unwrap();
+    assert_eq!((report.lost_columns.len(), report.rows), (4_999, 5));
+    let report = Restore::new(&store, 1).allow(Guard::ALL).run().unwrap();
+    assert_eq!((report.new_columns.len(), report.removed), (4_999, 2));
+    assert!(report.notes.iter().all(|note| note.len() < 400), "{:?}", report.notes);
+}
+
 #[test]
 fn where_texts_take_more_than_a_quarter_of_the_memory_the_columns_are_named() {
     let place = Place::new();
@@ -99,6 +155,26 @@ fn where_texts_take_more_than_a_quarter_of_the_memory_the_columns_are_named() {
          128 MiB may be enough, or exclude story leaves it out"
     );
     assert_eq!(build(128).run().unwrap().rows, 6000);
+    // The way out names the column as the files do.
+    let options = SourceOptions {
+        renames: vec!["story=tale".parse().unwrap()],
+        prefix: "p_".to_owned(),
+        ..SourceOptions::default()
+    };
+    let told = build(64).options(options).force(true).run().unwrap_err().to_string();
+    assert!(told.starts_with("the distinct texts of \"tale\" (17 MiB") && told.contains("or exclude story"), "{told}");
+
+    // An update cannot leave out what the store has; what can is named.
+    let update = || Update::new(place.store()).reread(true).memory(64 << 20).workers(1);
+    let error = update().run().unwrap_err();
+    let store = place.store().to_string_lossy().into_owned();
+    let settings = [Setting::Source("source".to_owned()), Setting::Exclude(vec!["story".to_owned()])].into();
+    let operation = Operation::SetSource { store, settings };
+    let set = Remedy::Run { operation, effect: "leaves it out".to_owned() };
+    assert_eq!(error.remedies()[1], set, "{error}");
+    let report = update().set("source", "exclude+=story".parse().unwrap()).run().unwrap();
+    assert_eq!((report.lost_columns, report.rows), (vec!["story".to_owned()], 6000));
+    assert!(!update().run().unwrap().published);
     let options = SourceOptions { exclude: vec!["story".to_owned()], ..SourceOptions::default() };
     let without = build(64).options(options).force(true).run().unwrap();
     assert_eq!(without.rows, 6000);
