@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use arrow_schema::{DataType, Field, TimeUnit};
 use serde::Serialize;
 
 use super::claim::claims;
@@ -17,6 +18,7 @@ use super::shape::Shape;
 use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
+use crate::hint::listed;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, Format, NewFile, Scratch, Written, in_parquet, temporary_name};
@@ -200,7 +202,7 @@ impl<'a> Transpose<'a> {
             taken_over: work.taken_over,
             without_rows: work.without_rows,
             columns: plan.schema.fields().len() as u64,
-            notes: work.note.iter().cloned().chain(note_of_seconds(&plan, self.shape.format)).collect(),
+            notes: work.note.iter().cloned().chain(notes_of_types(&plan, self.shape.format)).collect(),
             ..TransposeReport::default()
         };
         let own = plan.names.ledger(self.shape.format);
@@ -362,11 +364,23 @@ fn unless_forced(forced: &str) -> [Remedy; 2] {
     [Remedy::Do("name another directory".to_owned()), Remedy::set(Setting::Force, forced)]
 }
 
-/// Says which columns Parquet has no type for, and what they are there.
-fn note_of_seconds(plan: &Plan, format: Format) -> Option<String> {
+/// Says which columns Parquet has no type for and what they are there, and which have a type that not every reader takes.
+fn notes_of_types(plan: &Plan, format: Format) -> Vec<String> {
+    if format != Format::Parquet {
+        return Vec::new();
+    }
     let there = in_parquet(&plan.schema);
-    let fields = plan.schema.fields().iter().zip(there.fields());
-    let names: Vec<&str> = fields.filter(|(own, there)| own != there).map(|(own, _)| own.name().as_str()).collect();
-    let is_told = format == Format::Parquet && !names.is_empty();
-    is_told.then(|| format!("Parquet has no seconds: {} in milliseconds", names.join(", ")))
+    let fields = || plan.schema.fields().iter().zip(there.fields());
+    let names = |is_meant: &dyn Fn(&Field, &Field) -> bool| {
+        let meant = fields().filter(|(own, there)| is_meant(own, there));
+        let names: Vec<&str> = meant.map(|(own, _)| own.name().as_str()).collect();
+        (!names.is_empty()).then(|| listed(&names))
+    };
+    let seconds = names(&|own, there| own != there);
+    let nanoseconds = names(&|own, _| matches!(own.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)));
+    let seconds = seconds.map(|names| format!("Parquet has no seconds: {names} in milliseconds"));
+    let nanoseconds = nanoseconds.map(|names| {
+        format!("nanoseconds, which Spark does not read: {names}; a build with a cast to timestamp[us] is for that")
+    });
+    seconds.into_iter().chain(nanoseconds).collect()
 }
