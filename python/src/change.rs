@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transect::remedy::Remedy;
 use transect::source::{Cast, Ignore, OptionChanges, Pattern, Rename, SourceOptions};
+use transect::storage::Access;
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
 use transect::workers::Workers;
@@ -85,6 +86,16 @@ impl Options {
 
     fn wait(&self) -> PyResult<Duration> {
         Ok(self.parsed("wait", quantity::duration)?.unwrap_or_default())
+    }
+
+    /// How the bytes of a store that is there reach memory.
+    fn access(&self) -> PyResult<Access> {
+        let access = self.parsed("io", |way| match way {
+            "map" => Ok(Access::Map),
+            "read" => Ok(Access::Read),
+            other => Err(format!("is 'map' or 'read', not {other:?}")),
+        });
+        Ok(access?.unwrap_or_default())
     }
 
     /// An age in words, or in seconds.
@@ -211,7 +222,8 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         .check_content(options.flag("check_content"))
         .reread(options.flag("reread"))
         .sources(options.texts("sources"))
-        .dry_run(options.flag("dry_run"));
+        .dry_run(options.flag("dry_run"))
+        .access(options.access()?);
     common!(update, options);
     if let Some(most) = options.read::<Limit>("max_restated")? {
         update = update.max_restated(most);
@@ -232,7 +244,7 @@ pub fn set_source(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = Options::parse(options)?;
-    let mut update = Update::new(store).sources([name]).dry_run(options.flag("dry_run"));
+    let mut update = Update::new(store).sources([name]).dry_run(options.flag("dry_run")).access(options.access()?);
     common!(update, options);
     for assignment in assignments {
         update = update.set(name, assignment.parse().map_err(PyValueError::new_err)?);
@@ -252,7 +264,10 @@ pub fn drop_source(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = Options::parse(options)?;
-    let mut change = ChangeSource::drop(store, name).dry_run(options.flag("dry_run")).wait(options.wait()?);
+    let mut change = ChangeSource::drop(store, name)
+        .dry_run(options.flag("dry_run"))
+        .wait(options.wait()?)
+        .access(options.access()?);
     if let Some(count) = options.number("threads") {
         change = change.workers(count as usize);
     }
@@ -273,8 +288,11 @@ pub fn append(
         Some(frame) => Append::of_rows(store, rows(frame)?),
         None => Append::new(store, files),
     };
-    let mut append =
-        append.replace(options.flag("replace")).exclude(options.texts("exclude")).dry_run(options.flag("dry_run"));
+    let mut append = append
+        .replace(options.flag("replace"))
+        .exclude(options.texts("exclude"))
+        .dry_run(options.flag("dry_run"))
+        .access(options.access()?);
     common!(append, options);
     if let Some(name) = options.text("source")? {
         append = append.source_name(name);
@@ -294,8 +312,11 @@ pub fn restore(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = Options::parse(options)?;
-    let mut restore =
-        Restore::new(store, version).allow(options.allowed()?).wait(options.wait()?).dry_run(options.flag("dry_run"));
+    let mut restore = Restore::new(store, version)
+        .allow(options.allowed()?)
+        .wait(options.wait()?)
+        .dry_run(options.flag("dry_run"))
+        .access(options.access()?);
     if let Some(count) = options.number("threads") {
         restore = restore.workers(count as usize);
     }
@@ -339,7 +360,7 @@ pub fn add_source(
         Some(frame) => AddSource::of_rows(store, name.clone().unwrap_or_default(), rows(frame)?),
         None => AddSource::new(store, folder),
     };
-    let mut add = add.options(options.source()?).dry_run(options.flag("dry_run"));
+    let mut add = add.options(options.source()?).dry_run(options.flag("dry_run")).access(options.access()?);
     common!(add, options);
     if let Some(name) = name {
         add = add.source_name(name);
@@ -404,7 +425,8 @@ pub fn report(py: Python<'_>, store: &Store, out: PathBuf, options: &str, progre
 #[pyfunction]
 pub fn gc(py: Python<'_>, store: PathBuf, options: &str) -> PyResult<String> {
     let options = Options::parse(options)?;
-    let mut collect = Collect::new(store).dry_run(options.flag("dry_run")).wait(options.wait()?);
+    let mut collect =
+        Collect::new(store).dry_run(options.flag("dry_run")).wait(options.wait()?).access(options.access()?);
     if let Some(versions) = options.number("keep") {
         collect = collect.keep(versions as u32);
     }

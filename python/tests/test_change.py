@@ -116,6 +116,31 @@ def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source,
         transect.restore(store, 2, max_restated=0)
 
 
+def test_what_changes_a_store_maps_none_of_its_files_where_it_reads_copies(source, tmp_path):
+    folder, store, more = tmp_path / "features", tmp_path / "s", tmp_path / "more"
+    shutil.copytree(source, folder)
+    transect.build(folder, store)
+    more.mkdir()
+    pq.write_table(pa.table({"trade_date": ["20240102"], "extra": [1.0]}), more / "BRK.B.parquet")
+    seen = []
+
+    def look(*_):
+        if sys.platform == "linux":
+            with open("/proc/self/maps") as maps:
+                seen.extend(line for line in maps if str(store) in line and "segment" in line)
+
+    transect.update(store, reread=True, io="read", progress=look)
+    transect.append(store, as_pyarrow(), io="read", progress=look)
+    transect.add_source(store, more, allow=["few-codes"], io="read", progress=look)
+    transect.set_source(store, "more", rename={"extra": "other"}, io="read", progress=look)
+    transect.drop_source(store, "more", io="read", progress=look)
+    transect.restore(store, 2, allow=["appended-rows"], io="read", progress=look)
+    transect.gc(store, keep=1, io="read")
+    assert seen == [] and len(transect.open(store)) == 11
+    with pytest.raises(ValueError, match="io: is 'map' or 'read', not \"disk\""):
+        transect.update(store, io="disk")
+
+
 def test_a_store_keeps_versions_by_age_from_the_update_on_that_says_so(source, tmp_path):
     folder, store = tmp_path / "features", tmp_path / "s"
     shutil.copytree(source, folder)

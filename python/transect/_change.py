@@ -13,7 +13,7 @@ from ._store import Path, Progress, Store, open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
 
 def path_of(store: Path | Store) -> str:
@@ -156,6 +156,7 @@ def update(
     memory: int | str | None = None,
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Reads the files that changed since, and publishes a new version if anything differs; costs what changed.
@@ -166,7 +167,8 @@ def update(
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
     and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
-    published. Raises Locked while another process writes, after `wait`.
+    published. Raises Locked while another process writes, after `wait`. `io="read"` copies what it reads of the store
+    instead of mapping it, as all that change a store can, for disks to which another machine writes.
 
     >>> import polars as pl
     >>> path = "features/600519.SH.parquet"
@@ -196,6 +198,7 @@ def append(
     memory: int | str | None = None,
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Adds rows to a store, or restates them: those of per-date files as `transpose` writes them, or of a frame with
@@ -281,6 +284,7 @@ def set_source(
     memory: int | str | None = None,
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Changes how a source is found and read, from now on, and brings it up to date.
@@ -295,7 +299,7 @@ def set_source(
     (['industry'], ['close -> price'], 0)
     """
     options = {name: value for name, value in locals().items() if name not in ("store", "name", "progress")}
-    running = ("dry_run", "max_restated", "keep", "keep_for", "allow", "memory", "threads", "wait")
+    running = ("dry_run", "max_restated", "keep", "keep_for", "allow", "memory", "threads", "wait", "io")
     given = {option: options.pop(option) for option in running}
     more, less = options.pop("add") or {}, options.pop("remove") or {}
     assigned = [*_assigned(options, ""), *_assigned(more, "+"), *_assigned(less, "-")]
@@ -311,6 +315,7 @@ def drop_source(
     dry_run: bool = False,
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Takes a source out of a store, with its columns and the rows that no other source has. Older versions keep them.
@@ -322,7 +327,7 @@ def drop_source(
     ...
     transect.Refused: "features" is the only source of panel.store; ...
     """
-    given = {"dry_run": dry_run, "threads": threads, "wait": wait}
+    given = {"dry_run": dry_run, "threads": threads, "wait": wait, "io": io}
     with watcher(progress) as watch:
         report = _transect.drop_source(path_of(store), name, options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "drop_source")
@@ -337,6 +342,7 @@ def restore(
     allow: Sequence[str] = (),
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Makes the rows, columns and sources of an older version those of the next one, which shares its bytes.
@@ -426,6 +432,7 @@ def gc(
     live: int | None = None,
     dry_run: bool = False,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
 ) -> CollectReport:
     """Removes versions but the last `keep`, or those that were replaced longer ago than `older_than` (a timedelta, or
     `"30d"`), and what only they use. A version that somebody has open stays. `live` says which version is live where a
@@ -436,7 +443,7 @@ def gc(
     >>> transect.gc("panel.store", keep=1).kept
     [2]
     """
-    given = {"keep": keep, "older_than": older_than, "live": live, "dry_run": dry_run, "wait": wait}
+    given = {"keep": keep, "older_than": older_than, "live": live, "dry_run": dry_run, "wait": wait, "io": io}
     return CollectReport(parsed(_transect.gc(path_of(store), options_of(given))))
 
 

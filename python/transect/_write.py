@@ -107,6 +107,7 @@ def add_source(
     memory: int | str | None = None,
     threads: int | None = None,
     wait: str | None = None,
+    io: Literal["map", "read"] = "map",
     progress: Progress = None,
 ) -> UpdateReport:
     """Adds columns to a store: those of the files in a folder, or of a frame that was computed here (as `write` takes

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Store;
 use crate::hint::quoted;
 use crate::remedy::{Operation, Remedy, Setting, Words, told};
+use crate::storage::Access;
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
@@ -90,7 +91,7 @@ impl Speaker {
             _ => None,
         });
         named.or_else(|| {
-            let store = Store::open(&self.store).ok()?;
+            let store = Store::open_with(&self.store, Access::Read).ok()?;
             match store.source_names().ok()?[..] {
                 [only] => Some(only.to_owned()),
                 _ => None,

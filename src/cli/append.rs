@@ -15,6 +15,7 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
         append = append
             .dry_run(args.limits.dry_run)
             .wait(args.waiting.patience())
+            .access(args.io.of(&args.store, quiet))
             .exclude(Names::all(&args.exclude))
             .memory(args.memory)
             .observer(&watch);

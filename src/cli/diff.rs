@@ -27,7 +27,7 @@ struct Json<'a> {
 }
 
 pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let live = args.reading.open(&args.store, quiet)?;
+    let live = args.io.open(&args.store, quiet)?;
     let newer = live.other_version(args.newer.unwrap_or(live.version()))?;
     let older = live.other_version(args.older.map_or_else(|| version_before(&newer), Ok)?)?;
     let diff = newer.diff(&older)?;

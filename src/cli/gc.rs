@@ -18,7 +18,11 @@ struct Json<'a> {
 
 pub fn run(args: &GcArgs, quiet: bool) -> anyhow::Result<Exit> {
     let watch = Watch::new(quiet)?;
-    let mut collect = Collect::new(&args.store).dry_run(args.dry_run).wait(args.waiting.patience()).observer(&watch);
+    let mut collect = Collect::new(&args.store)
+        .dry_run(args.dry_run)
+        .wait(args.waiting.patience())
+        .access(args.io.of(&args.store, quiet))
+        .observer(&watch);
     if let Some(versions) = args.keep {
         collect = collect.keep(versions);
     }

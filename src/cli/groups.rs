@@ -114,30 +114,34 @@ impl Running {
 
 /// How a store's files reach memory.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Reading {
+pub struct Io {
     /// map: pages of the files as they lie on the disk; read: copies of what is asked for
     ///
     /// A file that somebody cuts short while it is mapped ends the command by SIGBUS, and one that is written over may be
     /// seen half changed. Where that can happen, such as on a network file system, read.
     #[arg(long, value_name = "HOW", default_value = "map", value_enum, help_heading = RUNNING)]
-    io: Io,
+    io: Way,
 }
 
 /// What `--io` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Io {
+enum Way {
     Map,
     Read,
 }
 
-impl Reading {
+impl Io {
     /// Opens the live version of the store at `path`; unless `quiet`, warns of a network file system.
     pub fn open(self, path: &Path, quiet: bool) -> crate::Result<Store> {
+        Store::open_with(path, self.of(path, quiet))
+    }
+
+    /// How the files of the store at `path` reach memory; unless `quiet`, warns of a network file system.
+    pub fn of(self, path: &Path, quiet: bool) -> Access {
         let access = match self.io {
-            Io::Map => Access::Map,
-            Io::Read => Access::Read,
+            Way::Map => Access::Map,
+            Way::Read => Access::Read,
         };
-        let store = Store::open_with(path, access)?;
         if let (Access::Map, false, Some(name)) = (access, quiet, network_file_system(path)) {
             output::say(format_args!(
                 "transect: note: {} lies on a network file system ({name}); if another machine cuts a file short, this \
@@ -145,7 +149,7 @@ impl Reading {
                 output::path(path)
             ));
         }
-        Ok(store)
+        access
     }
 }
 
@@ -164,13 +168,13 @@ pub struct At {
     pub as_of: Option<i64>,
 
     #[command(flatten)]
-    reading: Reading,
+    io: Io,
 }
 
 impl At {
     /// Opens that version of the store at `path`; unless `quiet`, says which one a time chose.
     pub fn open(self, path: &Path, quiet: bool) -> crate::Result<Store> {
-        let live = self.reading.open(path, quiet)?;
+        let live = self.io.open(path, quiet)?;
         match (self.version, self.as_of) {
             (Some(version), _) => live.other_version(version),
             (None, Some(instant_ns)) => {

@@ -28,7 +28,7 @@ struct Entry {
 }
 
 pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let store = args.reading.open(&args.store, quiet)?;
+    let store = args.io.open(&args.store, quiet)?;
     let kept = store.kept_versions()?;
     let entries = store.history()?.into_iter();
     let entries = entries.map(|entry| Entry {

@@ -12,6 +12,7 @@ pub fn run(args: &RestoreArgs, quiet: bool) -> anyhow::Result<Exit> {
         let mut restore = Restore::new(&args.store, args.version)
             .dry_run(args.limits.dry_run)
             .wait(args.waiting.patience())
+            .access(args.io.of(&args.store, quiet))
             .allow(args.allowed.allow.iter().copied())
             .observer(&watch);
         if let Some(most) = args.limits.max_restated() {

@@ -16,12 +16,12 @@ use super::update::tell;
 use super::words::Assigned;
 use crate::hint::listed;
 use crate::store::SourceInfo;
-use crate::{AddSource, ChangeSource, Store, Update};
+use crate::{AddSource, ChangeSource, Update};
 
 pub fn run(command: SourceCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
         SourceCommand::Add(args) => add(*args, quiet),
-        SourceCommand::List(args) => list(&args),
+        SourceCommand::List(args) => list(&args, quiet),
         SourceCommand::Set(args) => set(*args, quiet),
         SourceCommand::Rename(args) => {
             let change = ChangeSource::rename(&args.store, args.name, args.other);
@@ -42,7 +42,11 @@ fn run_change(
 ) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut change = change.dry_run(changing.dry_run).wait(changing.waiting.patience()).observer(&watch);
+        let mut change = change
+            .dry_run(changing.dry_run)
+            .wait(changing.waiting.patience())
+            .access(changing.io.of(store, quiet))
+            .observer(&watch);
         if let Some(count) = changing.running.workers() {
             change = change.workers(count);
         }
@@ -61,6 +65,7 @@ fn add(args: AddArgs, quiet: bool) -> anyhow::Result<Exit> {
             .allow(args.allowed.allow)
             .dry_run(args.dry_run)
             .wait(args.waiting.patience())
+            .access(args.io.of(&args.store, quiet))
             .memory(args.memory)
             .observer(&watch);
         if let Some(name) = args.name {
@@ -89,6 +94,7 @@ fn set(args: SetArgs, quiet: bool) -> anyhow::Result<Exit> {
         let mut update = Update::new(&args.store)
             .dry_run(args.limits.dry_run)
             .wait(args.waiting.patience())
+            .access(args.io.of(&args.store, quiet))
             .allow(args.allowed.allow)
             .memory(args.memory)
             .observer(&watch);
@@ -118,8 +124,8 @@ struct Json<'a> {
     sources: &'a [SourceInfo],
 }
 
-fn list(args: &ListArgs) -> anyhow::Result<Exit> {
-    let info = Store::open(&args.store)?.info()?;
+fn list(args: &ListArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let info = args.io.open(&args.store, quiet)?.info()?;
     if args.json {
         let json = Json { store: output::path(&args.store), sources: &info.sources };
         print_sources("source list", &json, &Speaker::new("source list", &args.store))?;

@@ -40,6 +40,7 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
             .options(changes(args))
             .dry_run(args.limits.dry_run)
             .wait(args.waiting.patience())
+            .access(args.io.of(&args.store, quiet))
             .allow(args.allowed.allow.iter().copied())
             .memory(args.memory)
             .observer(&watch);

@@ -134,7 +134,7 @@ impl<'a> AddSource<'a> {
         self
     }
 
-    setters!(memory, workers, keep, keep_for, allow, max_skipped, dry_run, wait, observer, disk);
+    setters!(memory, workers, keep, keep_for, allow, max_skipped, dry_run, wait, access, observer, disk);
 
     /// Adds the sources, and publishes unless a guard is met that is not [allowed](AddSource::allow). Files that cannot
     /// be used are skipped, with reasons in the report.

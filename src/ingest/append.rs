@@ -84,7 +84,7 @@ impl<'a> Append<'a> {
         self
     }
 
-    setters!(memory, workers, keep, keep_for, allow, max_restated, dry_run, wait, observer, disk);
+    setters!(memory, workers, keep, keep_for, allow, max_restated, dry_run, wait, access, observer, disk);
 
     /// Appends, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report,
     /// and their dates stay as they are.

@@ -48,7 +48,7 @@ impl<'a> ChangeSource<'a> {
         ChangeSource { writing: Writing::new(store), name, change }
     }
 
-    setters!(workers, dry_run, wait, observer, disk);
+    setters!(workers, dry_run, wait, access, observer, disk);
 
     /// Makes the change, and publishes it as a version.
     ///

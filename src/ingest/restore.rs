@@ -44,7 +44,7 @@ impl<'a> Restore<'a> {
         Restore { writing: Writing::new(store.into()), version }
     }
 
-    setters!(workers, keep, keep_for, allow, max_restated, dry_run, wait, observer, disk);
+    setters!(workers, keep, keep_for, allow, max_restated, dry_run, wait, access, observer, disk);
 
     /// Restores, and publishes if anything differs.
     ///

@@ -120,7 +120,7 @@ impl<'a> Update<'a> {
         self
     }
 
-    setters!(memory, workers, keep, keep_for, allow, max_restated, max_skipped, dry_run, wait, observer, disk);
+    setters!(memory, workers, keep, keep_for, allow, max_restated, max_skipped, dry_run, wait, access, observer, disk);
 
     /// Updates, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report;
     /// rows that the store has of them stay.

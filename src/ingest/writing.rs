@@ -9,7 +9,7 @@ use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::error::Result;
 use crate::progress::{Observer, Silent};
-use crate::storage::{Disk, wait};
+use crate::storage::{Access, Disk, wait};
 use crate::store::{KeepChange, Opening, StoreWriter};
 use crate::workers::DEFAULT_MEMORY;
 
@@ -24,6 +24,7 @@ pub(super) struct Writing<'a> {
     pub(super) max_skipped: Option<Limit>,
     pub(super) dry_run: bool,
     pub(super) wait: Duration,
+    pub(super) access: Access,
     pub(super) observer: &'a dyn Observer,
     pub(super) disk: Disk,
 }
@@ -41,6 +42,7 @@ impl Writing<'_> {
             max_skipped: None,
             dry_run: false,
             wait: Duration::ZERO,
+            access: Access::default(),
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -52,7 +54,12 @@ impl Writing<'_> {
 
     /// Keeps others from writing to the store.
     pub(super) fn begin(&self, opening: Opening) -> Result<StoreWriter> {
-        wait(self.wait, self.observer, || StoreWriter::begin(&self.store, &self.disk, opening))
+        let access = match opening {
+            // What is replaced is hardly looked at: nothing of it is mapped.
+            Opening::Create | Opening::Replace => Access::Read,
+            _ => self.access,
+        };
+        wait(self.wait, self.observer, || StoreWriter::begin(&self.store, &self.disk, access, opening))
     }
 
     /// Makes a change of a store that is there.
@@ -131,6 +138,13 @@ macro_rules! setters {
         /// How long to wait for somebody else who is writing there; by default not at all.
         pub fn wait(mut self, patience: std::time::Duration) -> Self {
             self.writing.wait = patience;
+            self
+        }
+    };
+    (@access) => {
+        /// How the bytes of the version before reach memory; by mapping its files, by default.
+        pub fn access(mut self, access: $crate::storage::Access) -> Self {
+            self.writing.access = access;
             self
         }
     };

@@ -18,11 +18,20 @@ use crate::storage::{Access, load, read_at};
 /// `ARROW1` and the footer's length, the last ten bytes of an Arrow IPC file.
 const TRAILER_LEN: usize = 10;
 
+/// Where a segment's bytes are had from.
+#[derive(Debug)]
+enum Source {
+    Mapped(Buffer),
+    /// The file, held open.
+    Open(File),
+    /// The file, opened each time: a store may have more segments than a process may have open files.
+    Named,
+}
+
 /// The bytes of one segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    /// `None` where its bytes are read when they are asked for.
-    mapped: Option<Buffer>,
+    source: Source,
     byte_len: u64,
     path: PathBuf,
 }
@@ -34,17 +43,20 @@ impl Segment {
     /// When it cannot be read, or has another length.
     pub(crate) fn open(path: &Path, file_len: u64, access: Access) -> Result<Segment> {
         let file = open(path, file_len)?;
-        let mapped = (access == Access::Map).then(|| load(&file, path, access)).transpose()?;
-        Ok(Segment { mapped, byte_len: file_len, path: path.to_owned() })
+        let source = match access {
+            Access::Map => Source::Mapped(load(&file, path, access)?),
+            Access::Read => Source::Named,
+        };
+        Ok(Segment { source, byte_len: file_len, path: path.to_owned() })
     }
 
-    /// The segment that was just written to `file`, mapped.
+    /// The segment that was just written to `file`, of which little is asked.
     ///
     /// # Errors
-    /// When it cannot be mapped.
-    pub(crate) fn of_file(file: &File, path: &Path) -> Result<Segment> {
-        let mapped = load(file, path, Access::Map)?;
-        Ok(Segment { byte_len: mapped.len() as u64, mapped: Some(mapped), path: path.to_owned() })
+    /// When the system refuses.
+    pub(crate) fn of_file(file: File, path: &Path) -> Result<Segment> {
+        let byte_len = file.metadata().map_err(Error::io("read", path))?.len();
+        Ok(Segment { source: Source::Open(file), byte_len, path: path.to_owned() })
     }
 
     /// Length of the file.
@@ -62,31 +74,15 @@ impl Segment {
     /// # Errors
     /// When they lie outside the file, or reading fails.
     pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Buffer> {
-        match &self.mapped {
-            Some(bytes) => {
-                self.check_range(offset, len)?;
-                Ok(bytes.slice_with_length(offset as usize, len as usize))
-            }
-            None => self.read(offset, len),
-        }
-    }
-
-    fn check_range(&self, offset: u64, len: u64) -> Result<()> {
         if offset.checked_add(len).is_none_or(|end| end > self.byte_len) {
             return Err(Error::structure(&self.path, format!("bytes {offset} to {offset}+{len} lie outside it")));
         }
-        Ok(())
-    }
-
-    /// `len` bytes at `offset`, on the heap. Opens the file each time: a store may have more segments than a process
-    /// may have open files. The version must be one that cannot be collected meanwhile.
-    ///
-    /// # Errors
-    /// When they lie outside the file, or reading fails.
-    fn read(&self, offset: u64, len: u64) -> Result<Buffer> {
-        self.check_range(offset, len)?;
-        let file = open(&self.path, self.byte_len)?;
-        read_at(&file, &self.path, offset, len as usize)
+        match &self.source {
+            Source::Mapped(bytes) => Ok(bytes.slice_with_length(offset as usize, len as usize)),
+            Source::Open(file) => read_at(file, &self.path, offset, len as usize),
+            // The version must be one that cannot be collected meanwhile.
+            Source::Named => read_at(&open(&self.path, self.byte_len)?, &self.path, offset, len as usize),
+        }
     }
 
     /// Offset and length of each record batch's body, as the IPC footer gives them.

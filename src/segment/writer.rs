@@ -133,7 +133,7 @@ impl SegmentWriter {
         syncs.sync(file)?;
 
         let gone = || Error::io("open", &path)(Errno::NOENT.into());
-        let segment = Segment::of_file(&self.dir.open_file(&self.name)?.ok_or_else(gone)?, &path)?;
+        let segment = Segment::of_file(self.dir.open_file(&self.name)?.ok_or_else(gone)?, &path)?;
         let mut batches = self.batches;
         let bodies = segment.footer_bodies()?;
         if bodies.len() != batches.len() {

@@ -31,6 +31,7 @@ pub struct Collect<'a> {
     dry_run: bool,
     live: Option<u64>,
     wait: Duration,
+    access: Access,
     observer: &'a dyn Observer,
     disk: Disk,
 }
@@ -61,6 +62,7 @@ impl<'a> Collect<'a> {
             dry_run: false,
             live: None,
             wait: Duration::ZERO,
+            access: Access::default(),
             observer: &Silent,
             disk: Disk::default(),
         }
@@ -99,6 +101,12 @@ impl<'a> Collect<'a> {
         self
     }
 
+    /// How the bytes of catalogs reach memory; by mapping them, by default.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
     /// Who watches, and may end the waiting.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -117,17 +125,18 @@ impl<'a> Collect<'a> {
     /// When the live version cannot be read, a newer one went live than CURRENT names, another writer is at work, or a
     /// file cannot be removed; the live version is whole all the same, and collecting again goes on where this stopped.
     pub fn run(self) -> Result<CollectReport> {
-        let live = Store::open(&self.store)?;
+        let live = Store::open_with(&self.store, self.access)?;
         let keep = match (self.keep, self.keep_for) {
             (None, None) => live.kept(),
             (versions, age) => KeepChange { versions, age }.of(Keep::ONE),
         };
         if self.dry_run {
-            return match (Stale::find(&self.store)?, self.live) {
+            return match (Stale::find(&self.store, self.access)?, self.live) {
                 (Some(stale), None) => Err(stale.refusal(&self.store)),
                 (Some(stale), Some(version)) if version != stale.current => match stale.whole {
                     Some((newer, commit)) if newer == version => {
-                        Ok(Plan::of(&Store::open_catalog(&self.store, commit, Access::Map)?, keep)?.report)
+                        let newer = Store::open_catalog(&self.store, commit, self.access)?;
+                        Ok(Plan::of(&newer, keep)?.report)
                     }
                     _ => Err(stale.refusal(&self.store)),
                 },
@@ -136,7 +145,7 @@ impl<'a> Collect<'a> {
         }
         drop(live);
         let opening = self.live.map_or(Opening::Change, Opening::Settle);
-        let begin = || StoreWriter::begin(&self.store, &self.disk, opening);
+        let begin = || StoreWriter::begin(&self.store, &self.disk, self.access, opening);
         let mut writer = wait(self.wait, self.observer, begin)?;
         writer.collect(keep)
     }
@@ -150,7 +159,7 @@ impl StoreWriter {
     pub(crate) fn collect(&mut self, keep: Keep) -> Result<CollectReport> {
         // The writer itself reads the version before, and would be in its own way.
         (self.before, self.live) = (None, None);
-        let plan = Plan::of(&Store::open(self.root())?, keep)?;
+        let plan = Plan::of(&Store::open_with(self.root(), self.access)?, keep)?;
         if plan.catalogs.is_empty() && plan.unused.is_empty() {
             return Ok(plan.report);
         }
@@ -200,7 +209,7 @@ impl Plan {
         }
         // Whatever the live version does not know was never live, or was given up.
         for commit in there {
-            let version = Store::open_catalog(root, commit, Access::Map).map(|store| store.version());
+            let version = Store::open_catalog(root, commit, live.access()).map(|store| store.version());
             if plan.remove(root, commit)? {
                 plan.report.versions.extend(version.ok());
             } else {
@@ -216,7 +225,7 @@ impl Plan {
             versions.sort_unstable();
             versions.dedup();
         }
-        plan.unused = unused_files(root, &kept)?;
+        plan.unused = unused_files(root, &kept, live.access())?;
         report.files = (plan.catalogs.len() + plan.unused.len()) as u64;
         let catalogs = plan.catalogs.iter().map(|(name, _)| root.join(CATALOG_DIR).join(name));
         report.bytes = catalogs.map(|path| len(&path)).sum::<u64>() + bytes_of(root, &plan.unused);
@@ -244,16 +253,16 @@ impl Store {
     pub(super) fn unused_bytes(&self) -> Result<u64> {
         let others = catalogs(self.path())?.into_iter().filter(|&commit| commit != self.commit());
         let catalogs: u64 = others.map(|commit| len(&catalog_path(self.path(), commit))).sum();
-        Ok(catalogs + bytes_of(self.path(), &unused_files(self.path(), &[self.commit()])?))
+        Ok(catalogs + bytes_of(self.path(), &unused_files(self.path(), &[self.commit()], self.access())?))
     }
 }
 
 /// Tables of sources, segments and chunk files in the store at `root` that none of the versions uses whose catalogs the
 /// commits `kept` wrote. Of a version that cannot be read, anything may be in use.
-fn unused_files(root: &Path, kept: &[u64]) -> Result<Vec<(&'static str, String)>> {
+fn unused_files(root: &Path, kept: &[u64], access: Access) -> Result<Vec<(&'static str, String)>> {
     let (mut segments, mut tables) = (HashSet::new(), HashSet::new());
     for &commit in kept {
-        match Store::open_catalog(root, commit, Access::Map).and_then(|store| store.file_names()) {
+        match Store::open_catalog(root, commit, access).and_then(|store| store.file_names()) {
             Ok(names) => {
                 segments.extend(names.segments);
                 tables.extend(names.tables);

@@ -37,6 +37,8 @@ pub(crate) enum Opening {
 /// A new version being written, by the one writer of the store: the lock goes with it.
 pub(crate) struct StoreWriter {
     pub(super) dir: Dir,
+    /// How bytes that were published reach memory.
+    pub(super) access: Access,
     version: u64,
     /// Names the files that are written.
     commit: u64,
@@ -59,7 +61,7 @@ impl StoreWriter {
     /// [`Error::Refused`] when something stands there that must not be replaced, [`Error::Locked`] when another writer
     /// is at work; for a store that is to be changed also what [`Store::open`] says, and [`Error::Refused`] when newer
     /// versions than CURRENT's went live.
-    pub(crate) fn begin(root: &Path, disk: &Disk, opening: Opening) -> Result<StoreWriter> {
+    pub(crate) fn begin(root: &Path, disk: &Disk, access: Access, opening: Opening) -> Result<StoreWriter> {
         let refuse_existing = || {
             if opening != Opening::Create {
                 return Ok(());
@@ -85,12 +87,12 @@ impl StoreWriter {
             }
         };
         if opening == Opening::Look {
-            return StoreWriter::look(root, disk);
+            return StoreWriter::look(root, disk, access);
         }
         let changes = matches!(opening, Opening::Change | Opening::Settle(_));
         if changes {
             // Whatever is wrong with it is said before anything is written there.
-            Store::open(root)?;
+            Store::open_with(root, access)?;
         } else if root.exists() {
             if !layout::is_store(root)? && !layout::is_empty(root)? {
                 let what = format!("{} exists and is no store", root.display());
@@ -112,9 +114,9 @@ impl StoreWriter {
             dir.make(name)?;
         }
         if changes {
-            settle(&dir, disk, &lock, opening)?;
+            settle(&dir, disk, access, &lock, opening)?;
         }
-        let before = match Store::open(root) {
+        let before = match Store::open_with(root, access) {
             // What cannot be read now may be whole.
             Err(error) if changes || matches!(error, Error::Io { .. }) => return Err(error),
             // A store too damaged to open is replaced by a new one.
@@ -127,26 +129,26 @@ impl StoreWriter {
         let newest = match &before {
             Some(before) if changes => before.version(),
             // Where all that there is goes, CURRENT may be of another day, or nobody can read it.
-            _ => newest_version(root)?,
+            _ => newest_version(root, access)?,
         };
         let version = next_version(root, newest.max(lock.note().last))?;
         let (commit, lock) = (disk.draw()?, Some(lock));
-        let writer = StoreWriter { dir, version, commit, store_id, before, live: None, lock, is_new };
+        let writer = StoreWriter { dir, access, version, commit, store_id, before, live: None, lock, is_new };
         writer.clear_unpublished()?;
         Ok(writer)
     }
 
     /// One that publishes nothing and leaves nothing behind. It keeps no writer away, but does not begin beside one.
-    fn look(root: &Path, disk: &Disk) -> Result<StoreWriter> {
-        let before = Store::open(root)?;
+    fn look(root: &Path, disk: &Disk, access: Access) -> Result<StoreWriter> {
+        let before = Store::open_with(root, access)?;
         lock::look(root)?;
-        if let Some(stale) = Stale::find(root)? {
+        if let Some(stale) = Stale::find(root, access)? {
             return Err(stale.refusal(root));
         }
         let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
         let version = next_version(root, before.version().max(lock::note(root).last))?;
         let (commit, before) = (disk.draw()?, Some(before));
-        Ok(StoreWriter { dir, version, commit, store_id, before, live: None, lock: None, is_new: false })
+        Ok(StoreWriter { dir, access, version, commit, store_id, before, live: None, lock: None, is_new: false })
     }
 
     /// Where the store is.
@@ -262,7 +264,7 @@ impl StoreWriter {
         self.put_version(snapshot)?;
         let before = self.before.take();
         self.live = self.live.take().or(before);
-        self.before = Some(Store::open_catalog(self.root(), self.commit, Access::Map)?);
+        self.before = Some(Store::open_catalog(self.root(), self.commit, self.access)?);
         self.commit = self.dir.disk().draw()?;
         Ok(())
     }
@@ -349,8 +351,8 @@ fn make_root(root: &Path, disk: &Disk) -> Result<()> {
 }
 
 /// The highest version that a catalog has, live or not; 0 where there is none that can be read.
-fn newest_version(root: &Path) -> Result<u64> {
-    let found = catalogs(root)?.into_iter().filter_map(|at| Store::open_catalog(root, at, Access::Map).ok());
+fn newest_version(root: &Path, access: Access) -> Result<u64> {
+    let found = catalogs(root)?.into_iter().filter_map(|at| Store::open_catalog(root, at, access).ok());
     Ok(found.map(|store| store.version()).max().unwrap_or(0))
 }
 
@@ -371,9 +373,9 @@ fn put_current(dir: &Dir, (version, commit, header_checksum): (u64, u64, u64)) -
 }
 
 /// Sees that CURRENT names the version that went live last, or that somebody chose another.
-fn settle(dir: &Dir, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
+fn settle(dir: &Dir, disk: &Disk, access: Access, lock: &Lock, opening: Opening) -> Result<()> {
     let root = dir.path();
-    match (Stale::find(root)?, opening) {
+    match (Stale::find(root, access)?, opening) {
         (None, Opening::Settle(_)) => {
             let what = format!("CURRENT of {} names the version that went live last", root.display());
             Err(Error::refused(what, "choose none, since there is nothing to be chosen"))
@@ -383,7 +385,7 @@ fn settle(dir: &Dir, disk: &Disk, lock: &Lock, opening: Opening) -> Result<()> {
         }
         (Some(stale), opening) => match (stale.whole, opening) {
             (Some((version, commit)), Opening::Settle(chosen)) if chosen == version => {
-                let header_checksum = Store::open_catalog(root, commit, Access::Map)?.header_checksum();
+                let header_checksum = Store::open_catalog(root, commit, access)?.header_checksum();
                 put_current(dir, (version, commit, header_checksum))?;
                 lock.set_live(version, stale.newest, disk)
             }

@@ -30,14 +30,12 @@ impl Stale {
     ///
     /// # Errors
     /// When the live version cannot be read.
-    pub(super) fn find(root: &Path) -> Result<Option<Stale>> {
+    pub(super) fn find(root: &Path, access: Access) -> Result<Option<Stale>> {
         // In this order: a version that goes live meanwhile is in CURRENT, too, when that is read.
         let note = lock::note(root);
-        let others: Vec<Store> = catalogs(root)?
-            .into_iter()
-            .filter_map(|commit| Store::open_catalog(root, commit, Access::Map).ok())
-            .collect();
-        let live = Store::open(root)?;
+        let others: Vec<Store> =
+            catalogs(root)?.into_iter().filter_map(|commit| Store::open_catalog(root, commit, access).ok()).collect();
+        let live = Store::open_with(root, access)?;
         let current = live.version();
         let known: HashSet<u64> = live.history()?.iter().map(|entry| entry.commit).collect();
         let mut others: Vec<Store> = others.into_iter().filter(|store| !known.contains(&store.commit())).collect();

@@ -15,7 +15,7 @@ use crate::key::Date;
 use crate::panel::Spelling;
 use crate::progress::Silent;
 use crate::segment::{BatchBody, Room, SegmentColumn, SegmentId, SegmentWriter};
-use crate::storage::{Disk, Syncs};
+use crate::storage::{Access, Disk, Syncs};
 use crate::workers::Workers;
 
 const CODES: [&str; 5] = ["E", "C", "A", "D", "B"];
@@ -48,7 +48,7 @@ fn model() -> Model {
 /// A store of the model: the first segment has `x` in one byte, the second in eight, and `y`.
 fn publish(root: &Path, model: &Model) -> Store {
     let disk = Disk::default();
-    let writer = StoreWriter::begin(root, &disk, Opening::Create).unwrap();
+    let writer = StoreWriter::begin(root, &disk, Access::Map, Opening::Create).unwrap();
     let codes: ArrayRef = Arc::new(StringArray::from(CODES.to_vec()));
     let column = |column, name: &str, logical, stored| SegmentColumn {
         column,

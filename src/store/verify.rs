@@ -106,7 +106,7 @@ impl Store {
     /// Whether CURRENT names the version that went live last. Nothing is said where another version went live since this
     /// one was opened.
     fn verify_current(&self, report: &mut VerifyReport, seen: &mut Seen) {
-        let stale = Stale::find(self.path());
+        let stale = Stale::find(self.path(), self.access());
         if let Ok(Some(stale)) = stale {
             report.add_text(seen, format!("{}: {}", self.path().display(), stale.told()));
         }

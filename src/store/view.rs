@@ -413,7 +413,7 @@ impl Store {
 pub(super) fn published_before(root: &Path) -> Option<u64> {
     let noted = Some(lock::note(root).last).filter(|&version| version > 0);
     let before = |commit| {
-        let history = Store::open_catalog(root, commit, Access::Map).and_then(|store| store.history()).ok()?;
+        let history = Store::open_catalog(root, commit, Access::Read).and_then(|store| store.history()).ok()?;
         history.iter().rev().nth(1).map(|entry| entry.version)
     };
     let listed = || catalogs(root).ok()?.into_iter().filter_map(before).max();

@@ -8,6 +8,7 @@ use super::names::Names;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::source::Pattern;
+use crate::storage::Access;
 use crate::store::Store;
 
 /// What a store's settings say of where it comes from.
@@ -36,7 +37,7 @@ pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Resu
     {
         return refuse("lies in the store".to_owned());
     }
-    if Store::open(&real_out).is_ok() {
+    if Store::open_with(&real_out, Access::Read).is_ok() {
         return refuse("is a store".to_owned());
     }
     for place in 0..store.source_names()?.len() {

@@ -243,10 +243,16 @@ fn a_command_that_maps_a_segment_which_is_altered_ends_with_right_rows_or_none()
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     };
-    let lines = ["transpose panel.store out -j2", "show panel.store --stock 000007 --format csv", "verify panel.store"];
+    let lines = [
+        "transpose panel.store out -j2",
+        "show panel.store --stock 000007 --format csv",
+        "verify panel.store",
+        "update panel.store --reread --dry-run",
+        "append panel.store right/20240103.parquet --dry-run",
+    ];
     let started = Instant::now();
     let right = lines.map(|line| run(line, "map").output().unwrap());
-    let longest = started.elapsed() / 2;
+    let longest = started.elapsed() / 3;
     assert!(right.iter().all(|output| output.status.success()));
     let (mut killed, mut told, mut done) = (0, 0, 0);
     for case in 0..cases() {
@@ -277,4 +283,62 @@ fn a_command_that_maps_a_segment_which_is_altered_ends_with_right_rows_or_none()
     println!("{done} done, {told} told what is wrong, {killed} ended by SIGBUS");
     assert_eq!(done + told + killed, cases());
     assert_eq!(victim.look(Access::Map, "mended"), 0);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn each_command_that_maps_a_store_on_a_network_file_system_says_so_unless_it_reads_copies() {
+    let place = Place::in_memory();
+    let source = place.source().file_name().unwrap().to_string_lossy().into_owned();
+    let column = |values: &[f64]| Arc::new(Float64Array::from(values.to_vec())) as ArrayRef;
+    let texts = |texts: &[&str]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+    let dates = texts(&["20240102", "20240103"]);
+    for version in 0..2 {
+        for code in ["A", "B"] {
+            let size = column(&[1.5, f64::from(version)]);
+            place.add(code, &batch(&[("date", dates.clone()), ("size", size)]));
+        }
+        match version {
+            0 => drop(Build::new(place.source(), place.path("s")).run().unwrap()),
+            _ => drop(transect::Update::new(place.path("s")).check_content(true).run().unwrap()),
+        }
+    }
+    fs::create_dir(place.path("more")).unwrap();
+    let more = batch(&[("date", dates), ("more", column(&[0.5, 0.5]))]);
+    super::panels::write_parquet(&place.path("more/A.parquet"), &more);
+    let day = batch(&[("ts_code", texts(&["A"])), ("size", column(&[0.5]))]);
+    super::panels::write_parquet(&place.path("20240103.parquet"), &day);
+    let lines = [
+        "update s --dry-run",
+        "append s 20240103.parquet --dry-run --allow appended-rows",
+        "restore s --version 1 --dry-run",
+        "source add s more --dry-run --allow few-codes",
+        "source list s",
+        &format!("source set s {source}.max-skipped=3 --dry-run"),
+        &format!("source rename s {source} other --dry-run"),
+        "gc s --dry-run",
+        "show s",
+        "info s",
+        "log s",
+        "diff s",
+        "verify s",
+        "transpose s o",
+        "coverage s",
+        "report s page.html --force",
+    ];
+    let note = "transect: note: s lies on a network file system (nfs); if another machine cuts a file short, this command \
+                ends by SIGBUS; --io read reads copies\n";
+    for line in lines {
+        let run = |options: &[&str], number: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_transect"));
+            command.current_dir(place.path("")).args(line.split_whitespace()).args(options);
+            let output = command.env("TRANSECT_FILE_SYSTEM", number).output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stderr).unwrap()
+        };
+        assert_eq!(run(&[], "6969").matches(note).count(), 1, "{line}");
+        for (options, number) in [(&["--io", "read"][..], "6969"), (&["-q"], "6969"), (&[], "ef53")] {
+            assert_eq!(run(options, number).matches("network").count(), 0, "{line} {options:?}");
+        }
+    }
 }

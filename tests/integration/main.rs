@@ -6,6 +6,7 @@ mod compared;
 mod coverage;
 mod crash;
 mod crates;
+mod cut;
 mod damage;
 mod dates;
 mod diff;

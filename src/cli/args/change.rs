@@ -8,7 +8,7 @@ use crate::source::{BadDates, Cast, Duplicates, Epoch, Ignore};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::super::groups::{Allowed, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::groups::{Allowed, Io, Keeping, Limits, RUNNING, Running, Waiting};
 use super::super::words::{Names, one_of};
 use super::reading::Reading;
 
@@ -197,6 +197,9 @@ pub struct UpdateArgs {
     pub memory: u64,
 
     #[command(flatten)]
+    pub io: Io,
+
+    #[command(flatten)]
     pub waiting: Waiting,
 
     #[command(flatten)]
@@ -250,6 +253,9 @@ pub struct AppendArgs {
     pub memory: u64,
 
     #[command(flatten)]
+    pub io: Io,
+
+    #[command(flatten)]
     pub waiting: Waiting,
 
     #[command(flatten)]
@@ -281,6 +287,9 @@ pub struct RestoreArgs {
 
     #[command(flatten)]
     pub limits: Limits,
+
+    #[command(flatten)]
+    pub io: Io,
 
     #[command(flatten)]
     pub waiting: Waiting,

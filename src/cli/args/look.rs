@@ -7,7 +7,7 @@ use crate::quantity;
 use crate::sink::{Compression, Format, NamePattern};
 use clap::{Args, ValueEnum};
 
-use super::super::groups::{At, RUNNING, Reading, Running, Waiting};
+use super::super::groups::{At, Io, RUNNING, Running, Waiting};
 use super::super::words::{Names, StocksArg, one_of};
 
 /// Write one file per date from a store
@@ -299,7 +299,7 @@ pub struct LogArgs {
     pub store: PathBuf,
 
     #[command(flatten)]
-    pub reading: Reading,
+    pub io: Io,
 
     /// Print it as one JSON object
     #[arg(long)]
@@ -342,7 +342,7 @@ pub struct DiffArgs {
     pub format: Option<RowFormat>,
 
     #[command(flatten)]
-    pub reading: Reading,
+    pub io: Io,
 
     #[command(flatten)]
     pub running: Running,

@@ -15,7 +15,7 @@ use crate::synth::Preset;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit::{self, Exit};
-use super::groups::{Running, Waiting};
+use super::groups::{Io, Running, Waiting};
 use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
@@ -104,6 +104,9 @@ pub struct GcArgs {
     /// Remove nothing; say what would be removed
     #[arg(long)]
     pub dry_run: bool,
+
+    #[command(flatten)]
+    pub io: Io,
 
     #[command(flatten)]
     pub waiting: Waiting,

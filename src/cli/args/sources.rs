@@ -7,7 +7,7 @@ use crate::quantity;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::super::groups::{Allowed, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::groups::{Allowed, Io, Keeping, Limits, RUNNING, Running, Waiting};
 use super::super::words::{Assigned, one_of};
 use super::reading::Reading;
 use crate::Join;
@@ -88,6 +88,9 @@ pub struct AddArgs {
     pub memory: u64,
 
     #[command(flatten)]
+    pub io: Io,
+
+    #[command(flatten)]
     pub waiting: Waiting,
 
     #[command(flatten)]
@@ -100,6 +103,9 @@ pub struct ListArgs {
     /// The store
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
+
+    #[command(flatten)]
+    pub io: Io,
 
     /// Print the list as one JSON object
     #[arg(long)]
@@ -141,6 +147,9 @@ pub struct SetArgs {
     /// Anonymous memory to use at most, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
+
+    #[command(flatten)]
+    pub io: Io,
 
     #[command(flatten)]
     pub waiting: Waiting,
@@ -191,6 +200,9 @@ pub struct Changing {
     /// Publish nothing; say what would change
     #[arg(long)]
     pub dry_run: bool,
+
+    #[command(flatten)]
+    pub io: Io,
 
     #[command(flatten)]
     pub waiting: Waiting,
