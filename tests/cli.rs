@@ -816,7 +816,7 @@ fn every_command_that_reads_takes_a_version_or_a_time() {
     let info = place.run("info store --version 2").done().stdout;
     assert!(info.contains("\nversion  2, made ") && info.contains("; live is 3\n"), "{info}");
     assert!(info.contains("\nkept     versions 1, 2 and 3; an update keeps 5 versions\n"), "{info}");
-    assert!(info.contains("only older versions use; gc --keep 1 frees them\n"), "{info}");
+    assert!(info.contains("only older versions use; `transect gc store --keep 1` frees them\n"), "{info}");
     let report = place.run("info store --json").done().json();
     let dry = place.run("gc store --keep 1 --dry-run --json").done().json();
     assert_eq!((&report["live_version"], &report["kept_versions"]), (&3.into(), &vec![1, 2, 3].into()));

@@ -93,7 +93,11 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
     if info.unused_bytes > 0 {
         lines.add(
             "old",
-            format!("{} that only older versions use; gc --keep 1 frees them", output::bytes(info.unused_bytes)),
+            format!(
+                "{} that only older versions use; `transect gc {} --keep 1` frees them",
+                output::bytes(info.unused_bytes),
+                output::quoted(store)
+            ),
         );
     }
     for source in &info.sources {

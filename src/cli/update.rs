@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::remedy::{Setting, Words};
 use crate::source::OptionChanges;
 use crate::{RowChange, Update, UpdateReport};
 use anyhow::Context;
@@ -106,7 +107,7 @@ pub fn tell(
         skips::print_json_of(command, exit, &json, &speaker, &["skipped"])
             .with_context(|| output::untold(&store, Some(report.version)))?;
     } else if !quiet {
-        let lines = lines(&store, report);
+        let lines = lines(&store, report, &speaker);
         output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;
     }
     if let Some(stop) = stop {
@@ -115,7 +116,7 @@ pub fn tell(
     Ok(exit)
 }
 
-fn lines(store: &str, report: &UpdateReport) -> Lines {
+fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
     let mut lines = Lines::default();
     let state = match (report.published, report.is_stopped()) {
         (true, _) => "",
@@ -172,10 +173,11 @@ fn lines(store: &str, report: &UpdateReport) -> Lines {
     named("renamed", column, &report.renamed_columns, "");
     named("wider", column, &report.widened_columns, "");
     named("absent", column, &report.absent_columns, " in none of the files read, null in their rows");
-    named("missing", file, &report.missing_files, " that disappeared, while the rows stay (--prune)");
+    let prune = speaker.settings(&[Setting::Prune]).unwrap_or_default();
+    named("missing", file, &report.missing_files, &format!(" that disappeared, while the rows stay ({prune})"));
     named("pruned", file, &report.pruned_files, " that disappeared, and the rows with them");
     lines.add_some("left out", report.left_out, |_| {
-        format!("{} that the store lacks (--join), until an update reads their files", rows(report.left_out))
+        format!("{} that the store lacks, until an update reads their files", rows(report.left_out))
     });
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
 use crate::workers::Workers;
 use crate::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
@@ -124,7 +125,7 @@ pub fn say_damage(verified: &Verified, store: &Path, source: Option<&Path>, out:
             output::say(format_args!("transect: {files} skipped, as before:"));
             skips::say_grouped(&report.skipped_before, speaker, all);
         }
-        say_kept(report, all);
+        say_kept(report, speaker, all);
         if !report.restated.is_empty() {
             output::say("transect: their files have other values:");
             output::say_listed(report.restated.iter().map(ToString::to_string), all);
@@ -154,12 +155,17 @@ fn differing(report: &SourceReport) -> String {
 }
 
 /// Names the rows that the store keeps and the source does not have.
-fn say_kept(report: &SourceReport, rest: &str) {
+fn say_kept(report: &SourceReport, speaker: &Speaker, rest: &str) {
+    let prune = speaker.settings(&[Setting::Prune]).unwrap_or_default();
+    let gone = format!("not compared; their files are gone ({prune} removes such rows)");
     for (why, heading) in [
-        (Kept::Missing, "not compared; their files are gone (update --prune removes such rows)"),
+        (Kept::Missing, gone.as_str()),
         (Kept::Skipped, "not compared; their files cannot be read now"),
         (Kept::Appended, "as append gave them, until their file changes and has them"),
-        (Kept::Removed, "not compared; append --replace removed them, and their file has not changed since"),
+        (
+            Kept::Removed,
+            "not compared; an append that replaced their dates removed them, and their file has not changed since",
+        ),
     ] {
         let kept: Vec<_> = report.kept.iter().filter(|kept| kept.why == why).collect();
         if kept.is_empty() {
