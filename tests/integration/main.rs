@@ -25,6 +25,7 @@ mod machine;
 mod memory;
 mod model;
 mod nights;
+mod operations;
 mod outputs;
 mod panels;
 mod pieces;
@@ -41,6 +42,7 @@ mod settings;
 mod sources;
 mod spec;
 mod stale;
+mod targets;
 #[cfg(feature = "cli")]
 mod trouble;
 mod units;
