@@ -90,9 +90,18 @@ pub struct StockTally {
 /// All versions up to `store`'s. The newest ones are compared first, as long as they together have no more rows to
 /// compare than the panel.
 pub(super) fn versions(store: &Store, workers: &Workers, observer: &dyn Observer) -> Result<Vec<VersionCoverage>> {
+    versions_within(store, store.row_count().max(COMPARED), workers, observer)
+}
+
+/// As [`versions`], with room for so many rows to compare.
+fn versions_within(
+    store: &Store,
+    mut room: u64,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Vec<VersionCoverage>> {
     let kept: BTreeSet<u64> = store.kept_versions()?.into_iter().collect();
     let history = store.history()?;
-    let mut room = store.row_count().max(COMPARED);
     let mut versions = Vec::with_capacity(history.len());
     let mut newer = None;
     for (at, entry) in history.iter().enumerate().rev() {
@@ -241,5 +250,53 @@ impl Found {
         for (kind, codes) in lists.into_iter().enumerate() {
             codes.into_iter().for_each(|code| self.stocks.entry(code.clone()).or_default()[kind] += 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::ingest::{Build, Update};
+    use crate::progress::Silent;
+
+    #[test]
+    fn the_newest_versions_are_told_and_one_that_has_more_rows_than_there_is_room_for_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let (source, path) = (place.path().join("source"), place.path().join("store"));
+        fs::create_dir(&source).unwrap();
+        // Four rows, of which the last version restates those of one date.
+        for (version, values) in [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [5.0, 7.0]].into_iter().enumerate() {
+            for code in ["A", "B"] {
+                let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+                let values: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+                let rows = RecordBatch::try_from_iter([("date", dates), ("x", values)]).unwrap();
+                let file = File::create(source.join(format!("{code}.parquet"))).unwrap();
+                let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
+                writer.write(&rows).unwrap();
+                writer.close().unwrap();
+            }
+            match version {
+                0 => drop(Build::new(&source, &path).run().unwrap()),
+                _ => drop(Update::new(&path).check_content(true).run().unwrap()),
+            }
+        }
+        let store = Store::open(&path).unwrap();
+        let told = |room: u64| {
+            let versions = versions_within(&store, room, &Workers::new(Some(1)).unwrap(), &Silent).unwrap();
+            versions
+                .into_iter()
+                .map(|version| (version.dirty.map(|dates| dates.len()), version.untold))
+                .collect::<Vec<_>>()
+        };
+        let (first, large) = (Some(Untold::First), Some(Untold::Large));
+        assert_eq!(told(10), [(None, first), (Some(2), None), (Some(2), None), (Some(1), None)]);
+        assert_eq!(told(9), [(None, first), (Some(2), large), (Some(2), None), (Some(1), None)]);
+        assert_eq!(told(5), [(None, first), (Some(2), large), (Some(2), large), (Some(1), None)]);
+        assert_eq!(told(1), [(None, first), (Some(2), large), (Some(2), large), (Some(1), large)]);
     }
 }
