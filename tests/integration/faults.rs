@@ -72,7 +72,7 @@ impl Scene {
         let (world, _, recorder) = self.begin();
         (self.command)(&self.place, &store_in(&world), recorder.disk()).unwrap();
         let count = recorder.take().len();
-        let mut failed = 0;
+        let (mut tried, mut failed) = (0, 0);
         let mut seen = HashSet::new();
         for (failure, at) in FAILURES.into_iter().flat_map(|failure| (0..count).map(move |at| (failure, at))) {
             for for_good in [false, true] {
@@ -89,6 +89,7 @@ impl Scene {
                 let result = (self.command)(&self.place, &store_in(&world), disk);
                 let steps = recorder.take();
                 let Some(first) = steps.iter().position(Step::is_failure) else { continue };
+                tried += 1;
                 let context = || format!("{failure:?} at {at}, for good: {for_good}");
                 // What is half-written is taken away. A buffer may still be emptied into it; nothing is made, synced or
                 // named any more, and no sync is tried again.
@@ -110,6 +111,7 @@ impl Scene {
                 }
             }
         }
+        println!("{}: {tried} failures", self.name);
         assert!(failed > 10, "{}: {failed} runs failed", self.name);
     }
 }
