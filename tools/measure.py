@@ -1,6 +1,8 @@
-"""Measures whole processes: wall-clock and CPU seconds, and peaks of memory."""
+"""Measures whole processes: wall-clock and CPU seconds, and peaks of memory; and keeps figures with where they are from."""
 
+import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -49,3 +51,20 @@ def measure(command):
         "anon": peaks.get("RssAnon"),
     }
 
+
+def machine():
+    """What it is measured on."""
+    model = platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"system": platform.platform(), "processor": model, "cores": cores, "memory": memory}
+
+
+def keep(path, figures):
+    """Writes figures, and the machine that they are of."""
+    Path(path).write_text(json.dumps({"machine": machine()} | figures, indent=1) + "\n")

@@ -3,6 +3,7 @@
 
 mod capsule;
 mod change;
+mod coverage;
 mod diff;
 mod fault;
 mod frames;
@@ -31,6 +32,7 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<store::Store>()?;
     module.add_class::<store::Answer>()?;
     module.add_class::<diff::Diff>()?;
+    module.add_class::<coverage::Coverage>()?;
     module.add_class::<rows::Batch>()?;
     module.add_class::<rows::Column>()?;
     module.add_class::<capsule::Buffer>()?;

@@ -18,6 +18,7 @@ use transect::{Date, Request, Selection, verify_output, verify_source};
 
 use super::capsule::{self, Buffer};
 use super::change::told;
+use super::coverage::Coverage;
 use super::diff::Diff;
 use super::fault::raised;
 use super::rows::{Batch, Column, numpy_type};
@@ -143,6 +144,12 @@ impl Store {
     fn verify_output(&self, py: Python<'_>, out: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let check = |observer: &dyn Observer| verify_output(&self.0, &out, &Workers::new(None)?, observer);
         Ok(json!(watched(py, progress.as_ref(), check)?).to_string())
+    }
+
+    /// Reads the whole version.
+    fn coverage(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Coverage> {
+        let read = |observer: &dyn Observer| transect::Coverage::of(&self.0, &Workers::new(None)?, observer);
+        watched(py, progress.as_ref(), read).map(Coverage)
     }
 
     fn diff(&self, py: Python<'_>, older: &Store) -> PyResult<Diff> {

@@ -94,6 +94,7 @@ def test_all_public_names_are_listed():
         (transect.VerifyReport, lambda: transect.open("panel.store").verify()),
         (transect.SynthReport, lambda: transect.synth("made_up", stocks=2, dates=3)),
         (transect.StoreInfo, lambda: transect.open("panel.store").info()),
+        (transect.CoverageReport, lambda: transect.open("panel.store").coverage(by=None)),
     ],
 )
 def test_reports_have_what_their_classes_declare(panel, kind, make):

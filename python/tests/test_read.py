@@ -2,9 +2,12 @@
 
 import datetime
 import gc
+import pathlib
 import pickle
 import re
 import struct
+import subprocess
+import sys
 
 import duckdb
 import numpy as np
@@ -261,3 +264,53 @@ def test_messages_name_functions_and_no_commands(own, source, tmp_path):
         with pytest.raises(transect.NotFound) as caught:
             transect.open(wrong)
         assert "transect.build(" in str(caught.value) and "`" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "pandas", "polars", "pyarrow", "duckdb", "xarray"])
+def test_each_engine_is_enough_by_itself(own, engine):
+    alone = pathlib.Path(__file__).with_name("alone.py")
+    run = subprocess.run([sys.executable, alone, engine, own], capture_output=True, text=True)
+    assert run.stdout == "done\n", run.stderr
+
+
+def test_coverage_is_a_frame_of_each_kind_of_facts(store):
+    """Beside the same facts by Polars."""
+    frame = store.scan().to_polars().rename({"ts_code": "stock", "trade_date": "date"})
+    days = frame["date"].unique().sort()
+    dates = store.coverage().to_polars()
+    assert dates.columns == ["date", "rows", "stocks", "first", "last", "absent", "unusual"]
+    assert dates.select("date", "rows").rows() == frame.group_by("date").len().sort("date").rows()
+    assert dates["last"].to_list() == [0, 1, 1, 1] and dates["first"].to_list() == [3, 0, 0, 0]
+    stocks = store.coverage(by="stock").to_polars()
+    lives = frame.group_by("stock").agg(pl.col("date").min().alias("first"), pl.col("date").max().alias("last"), pl.len())
+    assert stocks.select("stock", "first", "last", "rows").rows() == lives.sort("stock").rows()
+    assert stocks["state"].to_list() == ["current", "stale", "stale"] and stocks["holes"].sum() == 0
+    columns = store.coverage(by="column").to_polars()
+    assert columns["column"].to_list() == store.columns
+    assert dict(columns.select("column", "nulls").rows()) == {name: frame[name].null_count() for name in store.columns}
+    assert columns.filter(column="odd")["nans"].item() == 3 and columns["source"].unique().to_list() == ["features"]
+    months = store.coverage(by="month").to_polars()
+    assert months.height == 2 * len(store.columns)
+    assert months.filter(column="volume").rows() == [("volume", 202312, 3, 0, 0), ("volume", 202401, 6, 2, 0)]
+    years = store.coverage(by="year").to_polars().filter(column="close")
+    assert years.select("year", "rows", "values", "least", "greatest").rows() == [
+        (2023, 3, 3, 0.0, 20.0), (2024, 6, 6, 1.0, 21.0)
+    ]
+    assert years["50%"].to_list() == pytest.approx([10.0, 3.0], rel=0.008)
+    jumps = store.coverage(by="jump").to_polars()
+    assert jumps.columns == ["column", "date", "kind", "before", "after"] and jumps.height == 0
+    whole = store.coverage(by=None)
+    assert (whole.version, whole.rows, len(whole.dates), len(whole.columns)) == (1, 9, len(days), 9)
+    assert whole.versions[0].command == "build" and whole.sources[0].name == "features"
+    with pytest.raises(ValueError, match="'jump' or None, not 'nothing'"):
+        store.coverage(by="nothing")
+
+
+def test_a_broken_feed_is_a_jump(tmp_path):
+    days = [datetime.date(2024, 1, day) for day in range(1, 11)]
+    frame = pl.DataFrame({"code": [f"{code:03}" for code in range(30)]}).join(pl.DataFrame({"date": days}), how="cross")
+    price = pl.when(pl.col("date") < days[5]).then(10.0).otherwise(1000.0)
+    transect.write(tmp_path / "s", frame.with_columns(price=price))
+    jumps = transect.open(tmp_path / "s").coverage(by="jump").to_polars()
+    assert jumps.select("column", "date", "kind").rows() == [("price", days[5], "scale")]
+    assert jumps.select("before", "after").row(0) == pytest.approx((10.0, 1000.0), rel=0.02)

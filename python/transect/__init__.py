@@ -26,6 +26,7 @@ from ._matrix import Matrix
 from ._reports import (
     BuildReport,
     CollectReport,
+    CoverageReport,
     DiffReport,
     Report,
     Source,
@@ -47,6 +48,7 @@ __all__ = [
     "CollectReport",
     "Column",
     "Corrupt",
+    "CoverageReport",
     "DiffReport",
     "FormatVersion",
     "Frame",

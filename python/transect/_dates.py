@@ -46,8 +46,13 @@ def day(value: Any) -> int:
 
 def days(values: Iterable[Any]) -> list[int]:
     """As `day`, of each."""
-    if str(getattr(values, "dtype", "")) == "datetime64[D]":
-        return values.astype("i8").tolist()  # type: ignore[attr-defined, no-any-return]
+    of: Any = values
+    match str(getattr(of, "dtype", "")):
+        case "datetime64[D]":
+            return of.astype("i8").tolist()  # type: ignore[no-any-return]
+        case "Date" if not of.null_count():
+            # A series of Polars.
+            return of.to_physical().to_list()  # type: ignore[no-any-return]
     return [day(value) for value in values]
 
 

@@ -55,9 +55,11 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) ->
     of_code = [part for part in parts if set(part.meta.root_names()) == {code}]
     key = {code, date, *store.key}
     of_key = [part for part in parts if set(part.meta.root_names()) - {code, date} and not _beside(part, key)]
-    dates: Any = store.dates
+    # Polars alone is enough: these are no arrays of numpy.
+    days = list(memoryview(store._raw.dates()).cast("i"))
+    dates: Any = pl.Series(date, days, pl.Int32).cast(pl.Date)
     if of_date:
-        dates = pl.DataFrame({date: dates}).filter(of_date)[date].to_numpy()
+        dates = pl.DataFrame(dates).filter(of_date)[date]
     stocks = None
     if of_code:
         stocks = pl.DataFrame({code: store.stocks}).filter(of_code)[code].to_list()
@@ -71,7 +73,7 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) ->
         start, count = start + count, min(2 * count, _MOST_DATES)
         if of_key:
             keys = pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=store.key)).filter(of_key)
-            some = keys[date].unique().to_list()
+            some = keys[date].unique().sort()
         if len(some):
             yield pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=columns))
 

@@ -288,6 +288,30 @@ class VersionEntry(Report):
         return _instant(self.created_ns)
 
 
+class CoverageReport(Report):
+    """What a version has and lacks: what `Store.coverage(by=None)` gives, as `transect coverage --json` prints it.
+
+    >>> coverage = store.coverage(by=None)
+    >>> coverage.rows, [(stock.code, stock.state) for stock in coverage.stocks][-1]
+    (11, ('600519.SH', 'stale'))
+    """
+
+    version: int
+    created_ns: int
+    rows: int
+    dates: list[Any]
+    months: list[Any]
+    stocks: list[Any]
+    columns: list[Any]
+    versions: list[Any]
+    sources: list[Any]
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When the version was published."""
+        return _instant(self.created_ns)
+
+
 class DiffReport(Report):
     """A difference of two versions in numbers: what `Store.diff` gives.
 

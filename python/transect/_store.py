@@ -10,7 +10,7 @@ from ._errors import NotFound
 from ._frames import Frame, Rows, Scan, Section, StockSeries
 from ._matrix import Matrix
 from ._progress import watcher
-from ._reports import DiffReport, Source, StoreInfo, VerifyReport, VersionEntry, parsed
+from ._reports import CoverageReport, DiffReport, Source, StoreInfo, VerifyReport, VersionEntry, parsed
 from ._schema import Schema
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from ._dates import DateLike
     from ._frames import Codes
+
+    CoveredBy: TypeAlias = Literal["date", "stock", "column", "month", "year", "jump"]
 
 Path: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = bool | Callable[[str, int, int, str], object] | None
@@ -324,6 +326,38 @@ class Store:
         (11, 3, 4, '2024-01-05')
         """
         return StoreInfo(parsed(self._raw.info()))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def coverage(self, *, by: None, progress: Progress = None) -> CoverageReport: ...
+        @overload
+        def coverage(self, *, by: CoveredBy = "date", progress: Progress = None) -> Frame: ...
+
+    def coverage(self, *, by: CoveredBy | None = "date", progress: Progress = None) -> CoverageReport | Frame:
+        """What this version has and lacks. Reads all of it once; `transect.report` writes it as a page.
+
+        A frame with a row for each `"date"` (stocks that have a row on it, are new, seen last or absent), `"stock"` (its
+        first and last date, holes, and whether it is current, stale or has left), `"column"` (nulls, NaNs, jumps), column
+        and `"month"` (nulls and NaNs), column and `"year"` (how its numbers are distributed), or `"jump"` of a column
+        from one date to the next; all of it with `by=None`.
+
+        >>> store.coverage().to_polars().select("date", "stocks", "absent").rows()[-1]
+        (datetime.date(2024, 1, 5), 2, 0)
+        >>> store.coverage(by="stock").to_pandas()[["stock", "holes", "state"]]
+               stock  holes    state
+        0  000001.SZ      0  current
+        1  600000.SH      0  current
+        2  600519.SH      0    stale
+        """
+        frames = ("date", "stock", "column", "month", "year", "jump")
+        if by is not None and by not in frames:
+            raise ValueError(f"by is {', '.join(map(repr, frames))} or None, not {by!r}")
+        with watcher(progress) as told:
+            found = self._raw.coverage(told)
+        if by is None:
+            return CoverageReport(parsed(found.report()))
+        return Rows(getattr(found, f"by_{by}")())
 
     if TYPE_CHECKING:
 

@@ -19,7 +19,9 @@ def measured(tool, home, *options):
     environment = os.environ | {"TRANSECT_BIN": str(transect.BIN)}
     done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return json.loads(record.read_text())
+    found = json.loads(record.read_text())
+    assert found["machine"]["processor"] and found["machine"]["cores"] > 0
+    return found
 
 
 def test_compare_measures_all_contestants(tmp_path):
@@ -38,7 +40,7 @@ def test_nights_measures_every_kind_of_night(tmp_path):
 
 def test_shapes_measures_a_given_panel(tmp_path):
     transect.synth(tmp_path / "panel", "--stocks", 6, "--dates", 12)
-    [figures] = measured("shapes", tmp_path, "--panel", tmp_path / "panel").values()
+    [figures] = measured("shapes", tmp_path, "--panel", tmp_path / "panel")["shapes"].values()
     assert figures["rows"] > 12 and len(figures["transpose"]) == 5
 
 
