@@ -254,7 +254,7 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "coverage store --version 1 --as-of 2024-01-02",
         "report store",
         "diff store --format csv",
-        "diff store --rows --json",
+        "diff store --by row --json",
         "gc store --keep 0",
         "gc store --keep-for 30",
         "build panel s2 --keep 0",
@@ -1040,31 +1040,63 @@ fn diff_says_what_changed_in_short_and_in_full() {
     let place = Place::new();
     two_versions(&place);
     let text = "\
-store  store, from version 1 to version 2
-rows   1 added, 1 restated, 0 removed
-dates  1 with a difference
+store   store, from version 1 to version 2
+rows    1 added, 1 restated, 0 removed
+dates   1 with a difference, 20240103
+stocks  2 with a difference
 
+numbers that moved furthest
+date      stock  column  old   new    move
+20240103  A      close   2.5  -0.0  -100 %
+
+stocks with most changes
+stock  added  restated  removed
+A          0         1        0
+B          1         0        0
+
+columns with most restated values
 column  restated values  type
 close                 1  Float64
 weight                1  Float64
 name                  1  Utf8
 
+newest dates with a difference
 date      added  restated  removed
 20240103      1         1        0
+
+--by date, stock, column or row lists all; --stock, --column, --from and --to choose
 ";
     assert_eq!(place.run("diff store").done().stdout, text);
     assert_eq!(place.run("diff store 1").done().stdout, text);
     assert_eq!(place.run("diff store 1 2").done().stdout, text);
     assert_eq!(
         place.run("diff store 2 1").done().stdout.lines().take(2).collect::<Vec<_>>(),
-        ["store  store, from version 2 to version 1", "rows   0 added, 1 restated, 1 removed"]
+        ["store   store, from version 2 to version 1", "rows    0 added, 1 restated, 1 removed"]
     );
     assert_eq!(
         place.run("diff store 2 2").done().stdout,
-        "store  store, from version 2 to version 2\nrows   0 added, 0 restated, 0 removed\ndates  0 with a difference\n"
+        "store   store, from version 2 to version 2\nrows    0 added, 0 restated, 0 removed\ndates   0 with a difference\n\
+         stocks  0 with a difference\n"
     );
+    let listed = |by: &str| place.run(&format!("diff store --by {by}")).done().stdout;
+    assert_eq!(listed("date"), "date,added,restated,filled,removed\n20240103,1,1,0,0\n");
+    assert_eq!(listed("stock"), "stock,added,restated,filled,removed\nA,0,1,0,0\nB,1,0,0,0\n");
     assert_eq!(
-        place.run("diff store --rows").done().stdout,
+        listed("column"),
+        "column,restated,filled,older_type,newer_type\nclose,1,0,Float64,Float64\nweight,1,0,Float64,Float64\nname,1,0,Utf8,Utf8\n"
+    );
+    assert_eq!(listed("stock --stock B"), "stock,added,restated,filled,removed\nB,1,0,0,0\n");
+    assert_eq!(
+        listed("row --column name,close --stock A"),
+        "date,stock,change,column,old,new\n20240103,A,restated,close,2.5,-0.0\n20240103,A,restated,name,\"a,b\",\n"
+    );
+    assert_eq!(listed("date --from 20240104"), "date,added,restated,filled,removed\n");
+    assert_eq!(listed("date --to 2024-01-03 --from 20240103").lines().count(), 2);
+    place.run("diff store --by stock --stock C").failed(1, &["stock \"C\" in store not found"]);
+    place.run("diff store --column clsoe").failed(1, &["column \"clsoe\" not found", "did you mean close?"]);
+    place.run("diff store --by stock --from 20240104 --format parquet").done();
+    assert_eq!(
+        place.run("diff store --by row").done().stdout,
         "\
 date,stock,change,column,old,new
 20240103,A,restated,close,2.5,-0.0
@@ -1074,21 +1106,21 @@ date,stock,change,column,old,new
 "
     );
     assert_eq!(
-        place.run("diff store --rows --format json").done().stdout.lines().nth(2).unwrap(),
+        place.run("diff store --by row --format json").done().stdout.lines().nth(2).unwrap(),
         r#"{"date":"20240103","stock":"A","change":"restated","column":"name","old":"a,b","new":null}"#
     );
     assert_eq!(
-        place.run("diff store --rows --format table").done().stdout.lines().collect::<Vec<_>>()[3..],
+        place.run("diff store --by row --format table").done().stdout.lines().collect::<Vec<_>>()[3..],
         [
             "20240103  A      restated  name    a,b                      null",
             "20240103  B      added     null    null                     null",
             "[4 rows x 6 columns]",
         ]
     );
-    let parquet = place.bytes_of("diff store --rows --format parquet");
+    let parquet = place.bytes_of("diff store --by row --format parquet");
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet)).unwrap().build().unwrap();
     assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 4);
-    assert_eq!(place.run("diff store 2 2 --rows").done().stdout, "date,stock,change,column,old,new\n");
+    assert_eq!(place.run("diff store 2 2 --by row").done().stdout, "date,stock,change,column,old,new\n");
 
     let report = place.run("diff store --json").done().json();
     assert_eq!((&report["older"], &report["newer"], &report["restated"]), (&1.into(), &2.into(), &1.into()));
@@ -1096,7 +1128,11 @@ date,stock,change,column,old,new
     assert_eq!(report["columns"][1]["restated"], 1);
     place.run("diff store 7").failed(1, &["version 7", "versions 1 and 2 are kept"]);
     place.run("gc store --keep 1 -q").done();
-    place.run("diff store").failed(1, &["store keeps no version before 2 to compare it with", "transect log store"]);
+    let none = "store  store, version 2; no version before it is kept to compare it with\n";
+    assert_eq!(place.run("diff store").done().stdout, none);
+    let json = place.run("diff store --json").done().json();
+    assert_eq!((&json["older"], &json["newer"], &json["added"]), (&Value::Null, &2.into(), &0.into()));
+    assert_eq!(place.run("diff store --by row").done().stdout, "date,stock,change,column,old,new\n");
 }
 
 /// Stored and written exactly, such a value must not hide the rest of its section.
@@ -1115,7 +1151,7 @@ fn a_time_beyond_all_calendars_is_shown_as_its_number() {
     assert_eq!(place.run("show store --format json").done().stdout, json);
     let ran = publish("update store", i64::MIN);
     assert!(ran.stdout.contains("20240102 A t: 9223372036854775807 -> -9223372036854775808"), "{ran:?}");
-    let rows = place.run("diff store --rows").done().stdout;
+    let rows = place.run("diff store --by row").done().stdout;
     assert!(rows.ends_with("20240102,A,restated,t,9223372036854775807,-9223372036854775808\n"), "{rows}");
 }
 
@@ -1126,7 +1162,7 @@ fn damage_on_the_way_to_stdout_is_not_blamed_on_stdout() {
     let segment = segment_of(&place.path("store"), 2);
     fs::remove_file(&segment).unwrap();
     let damaged = format!("{} is damaged", segment.file_name().unwrap().display());
-    let ran = place.run("diff store --rows").failed(6, &[&damaged]);
+    let ran = place.run("diff store --by row").failed(6, &[&damaged]);
     assert!(!ran.stderr.contains("standard output"), "{ran:?}");
 }
 

@@ -152,9 +152,24 @@ impl Store {
         watched(py, progress.as_ref(), read).map(Coverage)
     }
 
-    fn diff(&self, py: Python<'_>, older: &Store) -> PyResult<Diff> {
-        let diff = py.detach(|| self.0.diff(&older.0)).map_err(|error| raised(py, &error))?;
-        Ok(Diff(diff))
+    /// From the version before where none is given; of these dates, stocks and columns.
+    fn diff(
+        &self,
+        py: Python<'_>,
+        older: Option<&Store>,
+        first: Option<i32>,
+        last: Option<i32>,
+        stocks: Option<Vec<String>>,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Diff> {
+        let (first, last) = (first.map(day).transpose()?, last.map(day).transpose()?);
+        let diff = py.detach(|| {
+            let diff =
+                older.map_or_else(|| self.0.diff_from_before(), |older| self.0.diff(&older.0))?.between(first, last);
+            let diff = stocks.map_or_else(|| Ok(diff.clone()), |stocks| diff.clone().of_stocks(stocks))?;
+            columns.map_or_else(|| Ok(diff.clone()), |columns| diff.clone().of_columns(columns))
+        });
+        diff.map(Diff).map_err(|error| raised(py, &error))
     }
 
     /// `dates` are days since 1970; `codes` is `view`, `categorical` or `text`; `at` names values of key columns;

@@ -166,14 +166,9 @@ class Store:
         universe: Universe | None = None,
     ) -> _transect.Answer:
         """What is asked for, found."""
-        if isinstance(columns, str):
-            raise TypeError(f"columns is a list of names; write [{columns!r}]")
-        if isinstance(stocks, str):
-            raise TypeError(f"stocks is a list of codes; write [{stocks!r}]")
+        columns, stocks = _named("columns", "names", columns), _named("stocks", "codes", stocks)
         days = None if dates is None else _dates.days(dates)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
-        columns = None if columns is None else list(columns)
-        stocks = None if stocks is None else list(stocks)
         values = [(name, str(value)) for name, value in (at or {}).items()]
         members = None if universe is None else self._members(universe)
         return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
@@ -362,13 +357,27 @@ class Store:
     if TYPE_CHECKING:
 
         @overload
-        def diff(self, older: Store | int | None = None, *, by: None, progress: Progress = None) -> DiffReport: ...
+        def diff(
+            self,
+            older: Store | int | None = None,
+            *,
+            by: None,
+            stocks: Sequence[str] | None = None,
+            columns: Sequence[str] | None = None,
+            start: DateLike | None = None,
+            end: DateLike | None = None,
+            progress: Progress = None,
+        ) -> DiffReport: ...
         @overload
         def diff(
             self,
             older: Store | int | None = None,
             *,
             by: Literal["date", "stock", "column", "row"] = "date",
+            stocks: Sequence[str] | None = None,
+            columns: Sequence[str] | None = None,
+            start: DateLike | None = None,
+            end: DateLike | None = None,
             progress: Progress = None,
         ) -> Frame: ...
 
@@ -377,44 +386,38 @@ class Store:
         older: Store | int | None = None,
         *,
         by: Literal["date", "stock", "column", "row"] | None = "date",
+        stocks: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
         progress: Progress = None,
     ) -> DiffReport | Frame:
-        """What changed from `older` to this version; from the version before this one, unless given.
+        """What changed from `older` to this version; from the version before this one, unless given. Where no version
+        before is kept, nothing.
 
         As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated or
-        filled, and for each row that was added or removed, with texts of both values; in numbers with `by=None`.
-        Sections that no version between changed are not read. Raises NotFound where no version before is kept.
+        filled, and for each row that was added or removed, with texts of both values; in numbers with `by=None`, the
+        numbers that moved furthest among them. `stocks`, `columns`, `start` and `end` choose. Sections that no version
+        between changed are not read.
 
         >>> changed = transect.append("panel.store", later)
         >>> live = store.reload()
         >>> live.diff(by=None).added
         2
-        >>> live.diff(by="row").to_pandas()[["date", "stock", "change"]]
+        >>> live.diff(by="row", stocks=["600519.SH"]).to_pandas()[["date", "stock", "change"]]
                 date      stock change
-        0 2024-01-08  000001.SZ  added
-        1 2024-01-08  600519.SH  added
+        0 2024-01-08  600519.SH  added
         """
         if by not in (None, "date", "stock", "column", "row"):
             raise ValueError(f"by is 'date', 'stock', 'column', 'row' or None, not {by!r}")
-        if older is None:
-            before = [version for version in self.kept_versions if version < self.version]
-            if not before:
-                raise NotFound(f"{self.path} keeps no version before {self.version} to compare it with")
-            older = before[-1]
-        raw = older._raw if isinstance(older, Store) else open(self.path)._raw.other_version(older)
-        diff = self._raw.diff(raw)
+        stocks, columns = _named("stocks", "codes", stocks), _named("columns", "names", columns)
+        raw = open(self.path)._raw.other_version(older) if isinstance(older, int) else older and older._raw
+        first, last = _dates.maybe_day(start), _dates.maybe_day(end)
+        diff = self._raw.diff(raw, first, last, stocks, columns)
         with watcher(progress) as told:
-            match by:
-                case None:
-                    return DiffReport(parsed(diff.numbers(told)))
-                case "date":
-                    return Rows(diff.by_date(told))
-                case "stock":
-                    return Rows(diff.by_stock(told))
-                case "column":
-                    return Rows(diff.by_column(told))
-                case _:
-                    return Rows(diff.by_row(told))
+            if by is None:
+                return DiffReport(parsed(diff.numbers(told)))
+            return Rows(getattr(diff, f"by_{by}")(told))
 
     def verify(
         self,
@@ -457,6 +460,13 @@ class Store:
         """The live version, if it is another by now; else this one."""
         live = open(self.path)
         return self if (live.version, live.id) == (self.version, self.id) else live
+
+
+def _named(argument: str, of: str, names: Sequence[str] | None) -> list[str] | None:
+    """A list of names; not one text, which is a list of letters."""
+    if isinstance(names, str):
+        raise TypeError(f"{argument} is a list of {of}; write [{names!r}]")
+    return None if names is None else list(names)
 
 
 def _reopened(path: str, version: int) -> Store:

@@ -1,7 +1,5 @@
 //! `transect coverage`
 
-use std::io::{self, IsTerminal};
-
 use anyhow::Context;
 use serde::Serialize;
 
@@ -86,14 +84,6 @@ fn stocks(number: u64) -> String {
     counted(number, "stock", "stocks")
 }
 
-/// A table under a heading, as wide as the terminal; nothing without a row. The first `kept` columns stay.
-fn shown(heading: &str, mut table: Table, kept: usize) -> String {
-    if io::stdout().is_terminal() {
-        table.fit(output::terminal_width(io::stdout()), kept);
-    }
-    format!("{heading}\n{table}")
-}
-
 /// `heading`, or how many of `all` are shown under it.
 fn heading(heading: &str, shown: usize, all: u64) -> String {
     if (shown as u64) < all {
@@ -138,7 +128,7 @@ fn years(coverage: &Coverage) -> String {
             count(dates.iter().filter(|date| date.unusual).count() as u64),
         ]);
     }
-    shown("years", table, 1)
+    table.under("years", 1)
 }
 
 /// A share that is 0 only where there is none, and 100 % only where all are.
@@ -166,7 +156,7 @@ fn unusual(dates: &[DateCoverage]) -> String {
         let (absent, of) = (u64::from(date.absent), u64::from(date.absent) + u64::from(date.stocks));
         table.push([date.date.to_string(), count(date.stocks.into()), count(absent), share(absent, of)]);
     }
-    shown(&heading("dates on which unusually many stocks are absent", newest.len(), unusual.len() as u64), table, 1)
+    table.under(&heading("dates on which unusually many stocks are absent", newest.len(), unusual.len() as u64), 1)
 }
 
 /// The stocks with most holes.
@@ -192,7 +182,7 @@ fn holes(stocks: &[StockCoverage]) -> String {
         let (first, last) = (stock.first.to_string(), stock.last.to_string());
         table.push([stock.code.clone(), first, last, count(dates), count(holes), share(holes, dates + holes)]);
     }
-    shown(&heading("stocks with most holes", holes.len(), all as u64), table, 1)
+    table.under(&heading("stocks with most holes", holes.len(), all as u64), 1)
 }
 
 /// The stale stocks.
@@ -240,7 +230,7 @@ fn columns(coverage: &Coverage) -> String {
         row.push(if column.jump_count == 0 { "-".to_owned() } else { count(column.jump_count) });
         table.push(row);
     }
-    shown("columns, and their numbers in the last year that has some", table, 1)
+    table.under("columns, and their numbers in the last year that has some", 1)
 }
 
 /// A number to four digits.
@@ -283,7 +273,7 @@ fn jumps(columns: &[ColumnCoverage]) -> String {
         table.push([jump.date.to_string(), column.name.clone(), what.to_owned(), before, after]);
     }
     let all = columns.iter().map(|column| column.jump_count).sum();
-    shown(&heading("jumps from one date to the next", newest.len(), all), table, 2)
+    table.under(&heading("jumps from one date to the next", newest.len(), all), 2)
 }
 
 /// The newest versions, and what each changed.
@@ -313,7 +303,7 @@ fn versions(versions: &[VersionCoverage]) -> String {
             most(version),
         ]);
     }
-    shown(&heading("versions", newest.len(), versions.len() as u64), table, 2)
+    table.under(&heading("versions", newest.len(), versions.len() as u64), 2)
 }
 
 /// How many dates a version dirtied, and from when to when.
@@ -336,9 +326,9 @@ fn most(version: &VersionCoverage) -> String {
         }
         .to_owned();
     };
-    let column = change.columns.first().map(|column| format!("{} ({})", column.name, count(column.restated)));
+    let column = change.columns.first().map(|column| format!("{} ({})", column.column, count(column.restated)));
     let stock = change.stocks.first().filter(|stock| stock.restated > 0);
-    let stock = stock.map(|stock| format!("{} ({})", stock.code, count(stock.restated)));
+    let stock = stock.map(|stock| format!("{} ({})", stock.stock, count(stock.restated)));
     column.into_iter().chain(stock).collect::<Vec<_>>().join(", ")
 }
 
@@ -368,5 +358,5 @@ fn sources(sources: &[SourceInfo], speaker: &Speaker) -> String {
     let lines: String =
         groups.iter().map(|group| format!("  {}\n", output::escape(&skips::told(group, speaker)))).collect();
     let heading = if lines.is_empty() { "" } else { "skipped\n" };
-    shown("sources", table, 1) + heading + &lines
+    table.under("sources", 1) + heading + &lines
 }

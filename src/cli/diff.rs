@@ -1,23 +1,25 @@
 //! `transect diff`
 
-use std::io::{self, IsTerminal};
+use std::cmp::Reverse;
 
 use crate::progress::Observer;
-use crate::store::{ColumnChange, DateChange, DateType, Diff, DiffReport};
+use crate::store::{ColumnChange, DateChange, DateType, Diff, DiffReport, Move, StockChange};
 use crate::workers::Workers;
 use crate::{Error, Store};
-use anyhow::{Context, bail};
+use anyhow::bail;
+use arrow_array::RecordBatch;
 use serde::Serialize;
 
-use super::args::{DiffArgs, RowFormat};
+use super::args::{DiffArgs, DiffBy, RowFormat};
 use super::bar::Watch;
 use super::exit::Exit;
-use super::output::{self, Lines, Out};
+use super::output::{self, Lines, Out, count};
 use super::rows::RowWriter;
 use super::table::{Align, Table};
+use super::words::Names;
 
-/// Dates that are listed on a terminal, at most.
-const DATES: usize = 40;
+/// Rows of each table, at most.
+const ROWS: usize = 10;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -29,14 +31,23 @@ struct Json<'a> {
 pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
     let live = args.io.open(&args.store, quiet)?;
     let newer = live.other_version(args.newer.unwrap_or(live.version()))?;
-    let older = live.other_version(args.older.map_or_else(|| version_before(&newer), Ok)?)?;
-    let diff = newer.diff(&older)?;
+    let diff = chosen(args, &newer)?;
     let watch = Watch::new(quiet)?;
     let workers = Workers::new(args.running.workers())?;
-    if args.rows {
+    if let Some(by) = args.by {
         let format = RowFormat::for_stdout("diff", args.format);
         let mut out = Out::new();
-        let result = write_rows(&diff, format, &workers, &watch, &mut out);
+        let report = || diff.report(&workers, &watch);
+        let rows = match by {
+            DiffBy::Date => Some(diff.by_date(&report()?, DateType::Logical)?),
+            DiffBy::Stock => Some(report()?.by_stock()?),
+            DiffBy::Column => Some(report()?.by_column()?),
+            DiffBy::Row => None,
+        };
+        let result = match rows {
+            Some(rows) => write(&rows, format, &mut out),
+            None => write_rows(&diff, format, &workers, &watch, &mut out),
+        };
         out.finish(result)?;
         return Ok(Exit::Done);
     }
@@ -50,48 +61,126 @@ pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The newest version before `store`'s that can be opened.
-fn version_before(store: &Store) -> anyhow::Result<u64> {
-    let kept = store.kept_versions()?;
-    kept.iter().rfind(|&&version| version < store.version()).copied().with_context(|| {
-        let (path, version) = (output::path(store.path()), store.version());
-        if store.history().is_ok_and(|history| history.len() == 1) {
-            return format!(
-                "version {version} is the first of {path}, and has nothing before it to compare it with; `transect \
-                 update {}` makes the next one when files have changed",
-                output::quoted(&path)
-            );
-        }
-        format!(
-            "{path} keeps no version before {version} to compare it with; `transect log {}` lists those that it keeps",
-            output::quoted(&path)
-        )
-    })
+/// The difference that is asked for.
+fn chosen(args: &DiffArgs, newer: &Store) -> crate::Result<Diff> {
+    let mut diff = match args.older {
+        Some(older) => newer.diff(&newer.other_version(older)?)?,
+        None => newer.diff_from_before()?,
+    };
+    diff = diff.between(args.from, args.to);
+    if !args.stocks.is_empty() {
+        diff = diff.of_stocks(Names::all(&args.stocks))?;
+    }
+    if !args.columns.is_empty() {
+        diff = diff.of_columns(Names::all(&args.columns))?;
+    }
+    Ok(diff)
 }
 
 fn text(store: &str, report: &DiffReport) -> String {
     let mut lines = Lines::default();
-    lines.add("store", format!("{store}, from version {} to version {}", report.older, report.newer));
-    let count = output::count;
+    let Some(older) = report.older else {
+        let none = format!("{store}, version {}; no version before it is kept to compare it with", report.newer);
+        lines.add("store", none);
+        return lines.to_string();
+    };
+    lines.add("store", format!("{store}, from version {older} to version {}", report.newer));
     let filled = match report.filled {
         0 => String::new(),
         rows => format!(", {} filled in new columns", count(rows)),
     };
     let (added, restated, removed) = (count(report.added), count(report.restated), count(report.removed));
     lines.add("rows", format!("{added} added, {restated} restated, {removed} removed{filled}"));
-    lines.add("dates", format!("{} with a difference", count(report.dates.len() as u64)));
-    format!("{lines}{}{}", columns(&report.columns), dates(&report.dates))
+    let range = match report.dates.as_slice() {
+        [] => String::new(),
+        [only] => format!(", {}", only.date),
+        [first, .., last] => format!(", {} to {}", first.date, last.date),
+    };
+    lines.add("dates", format!("{} with a difference{range}", count(report.dates.len() as u64)));
+    lines.add("stocks", format!("{} with a difference", count(report.stocks.len() as u64)));
+    let tables = [moves(&report.moves), stocks(&report.stocks), columns(&report.columns), dates(&report.dates)];
+    let mut text = lines.to_string();
+    for table in tables.into_iter().filter(|table| !table.is_empty()) {
+        text += &format!("\n{table}");
+    }
+    let differs = !report.dates.is_empty() || report.columns.iter().any(ColumnChange::differs);
+    if differs {
+        text += "\n--by date, stock, column or row lists all; --stock, --column, --from and --to choose\n";
+    }
+    text
 }
 
-/// The columns in which anything differs.
-fn columns(columns: &[ColumnChange]) -> String {
-    let mut table = Table::new(&[("column", Align::Left), ("restated values", Align::Right), ("type", Align::Left)]);
-    let mut differ =
-        columns.iter().filter(|column| column.restated > 0 || column.older_type != column.newer_type).peekable();
-    if differ.peek().is_none() {
+/// `heading`, or how many of `all` are shown under it.
+fn heading(heading: &str, all: usize) -> String {
+    if all > ROWS { format!("{heading} ({} of {})", count(ROWS as u64), count(all as u64)) } else { heading.to_owned() }
+}
+
+/// The numbers that moved furthest.
+fn moves(moves: &[Move]) -> String {
+    let Some(first) = moves.first() else { return String::new() };
+    let (left, right) = (Align::Left, Align::Right);
+    let mut names = vec![("date", left), ("stock", left)];
+    names.extend(first.key.iter().map(|_| ("key", left)));
+    names.extend([("column", left), ("old", right), ("new", right), ("move", right)]);
+    let mut table = Table::new(&names);
+    for told in moves.iter().take(ROWS) {
+        let key = [told.date.to_string(), told.stock.clone()].into_iter().chain(told.key.iter().cloned());
+        let values = [told.column.clone(), told.old.clone(), told.new.clone(), share(told.relative)];
+        table.push(key.chain(values));
+    }
+    table.under("numbers that moved furthest", 2)
+}
+
+/// `+25 %`.
+fn share(relative: Option<f64>) -> String {
+    let Some(relative) = relative else { return "from 0".to_owned() };
+    let percent = 100.0 * relative;
+    match percent.abs() {
+        1e9.. => format!("{percent:+.1e} %"),
+        99.95.. => format!("{}{} %", if percent < 0.0 { "-" } else { "+" }, output::rounded(percent.abs())),
+        0.995.. => format!("{percent:+.1} %"),
+        0.01.. => format!("{percent:+.2} %"),
+        _ => format!("{percent:+.1e} %"),
+    }
+}
+
+/// The stocks with most changes: restated rows first.
+fn stocks(stocks: &[StockChange]) -> String {
+    if stocks.is_empty() {
         return String::new();
     }
-    for column in differ {
+    let mut most: Vec<&StockChange> = stocks.iter().collect();
+    most.sort_by_key(|stock| Reverse((stock.restated, stock.added + stock.removed + stock.filled)));
+    let has_filled = stocks.iter().any(|stock| stock.filled > 0);
+    let mut table = counts("stock", has_filled);
+    for stock in most.iter().take(ROWS) {
+        let of = [stock.added, stock.restated, stock.removed];
+        table.push(row(stock.stock.clone(), of, has_filled.then_some(stock.filled)));
+    }
+    table.under(&heading("stocks with most changes", stocks.len()), 1)
+}
+
+/// A table of counts by what `name` says.
+fn counts(name: &str, has_filled: bool) -> Table {
+    let right = Align::Right;
+    let mut columns = vec![(name, Align::Left), ("added", right), ("restated", right), ("removed", right)];
+    columns.extend(has_filled.then_some(("filled", right)));
+    Table::new(&columns)
+}
+
+fn row(name: String, of: [u64; 3], filled: Option<u64>) -> Vec<String> {
+    std::iter::once(name).chain(of.into_iter().chain(filled).map(count)).collect()
+}
+
+/// The columns in which most values differ.
+fn columns(columns: &[ColumnChange]) -> String {
+    let mut most: Vec<&ColumnChange> = columns.iter().filter(|column| column.differs()).collect();
+    if most.is_empty() {
+        return String::new();
+    }
+    most.sort_by_key(|column| Reverse(column.restated));
+    let mut table = Table::new(&[("column", Align::Left), ("restated values", Align::Right), ("type", Align::Left)]);
+    for column in most.iter().take(ROWS) {
         let data_type = match (&column.older_type, &column.newer_type) {
             (Some(older), Some(newer)) if older == newer => newer.clone(),
             (Some(older), Some(newer)) => format!("{newer}, was {older}"),
@@ -101,42 +190,29 @@ fn columns(columns: &[ColumnChange]) -> String {
             (Some(older), None) => format!("{older}, gone"),
             (None, None) => String::new(),
         };
-        table.push([column.name.clone(), output::count(column.restated), data_type]);
+        table.push([column.name.clone(), count(column.restated), data_type]);
     }
-    format!("\n{table}")
+    table.under(&heading("columns with most restated values", most.len()), 1)
 }
 
-/// The dates on which anything differs; on a terminal without the middle of a long list.
+/// The newest dates on which anything differs.
 fn dates(dates: &[DateChange]) -> String {
-    let right = Align::Right;
-    let has_filled = dates.iter().any(|date| date.filled > 0);
-    let mut columns = vec![("date", Align::Left), ("added", right), ("restated", right), ("removed", right)];
-    columns.extend(has_filled.then_some(("filled", right)));
-    let mut table = Table::new(&columns);
     if dates.is_empty() {
         return String::new();
     }
-    let hidden = if io::stdout().is_terminal() { dates.len().saturating_sub(DATES) } else { 0 };
-    let gap = if hidden > 0 { DATES / 2..DATES / 2 + hidden } else { 0..0 };
-    for (at, date) in dates.iter().enumerate() {
-        if !gap.contains(&at) {
-            let count = output::count;
-            let counts = [date.date.to_string(), count(date.added), count(date.restated), count(date.removed)];
-            table.push(counts.into_iter().chain(has_filled.then(|| count(date.filled))));
-        } else if at == gap.start {
-            table.push(columns.iter().map(|_| "...".to_owned()));
-        }
+    let has_filled = dates.iter().any(|date| date.filled > 0);
+    let mut table = counts("date", has_filled);
+    for date in &dates[dates.len().saturating_sub(ROWS)..] {
+        let of = [date.added, date.restated, date.removed];
+        table.push(row(date.date.to_string(), of, has_filled.then_some(date.filled)));
     }
-    let note = if hidden > 0 {
-        format!(
-            "[{}; {} not shown, --json has all]\n",
-            output::counted(dates.len() as u64, "date", "dates"),
-            output::count(hidden as u64)
-        )
-    } else {
-        String::new()
-    };
-    format!("\n{table}{note}")
+    table.under(&heading("newest dates with a difference", dates.len()), 1)
+}
+
+fn write(rows: &RecordBatch, format: RowFormat, out: &mut Out) -> anyhow::Result<()> {
+    let mut writer = RowWriter::begin(format, rows.schema_ref(), out)?;
+    writer.write(rows)?;
+    writer.finish()
 }
 
 /// Writes every change. Holds those of as many dates as there are workers.

@@ -1,4 +1,4 @@
-//! Writes rows, batch by batch, in the formats of `show` and `diff --rows`.
+//! Writes rows, batch by batch, in the formats of `show` and `diff --by`.
 
 use std::io::{self, IsTerminal, Write};
 

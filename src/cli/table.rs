@@ -1,5 +1,7 @@
 //! Text in aligned columns.
 
+use std::io::{self, IsTerminal};
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::output;
@@ -63,6 +65,14 @@ impl Table {
         }
         self.aligns.splice(from..to, [Align::Left]);
         to - from
+    }
+
+    /// The table under a heading, as wide as the terminal. The first `kept` columns stay.
+    pub fn under(mut self, heading: &str, kept: usize) -> String {
+        if io::stdout().is_terminal() {
+            self.fit(output::terminal_width(io::stdout()), kept);
+        }
+        format!("{heading}\n{self}")
     }
 
     fn widths(&self) -> Vec<usize> {

@@ -4,16 +4,13 @@ use super::facts::{DateCoverage, MonthCoverage, StockCoverage, StockMonth, Stock
 use super::months::Month;
 use super::pass::Seen;
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{STALE, Store};
 
 /// Dates around one whose median says what share of absent stocks is usual.
 const AROUND: usize = 21;
 
 /// By how much of all stocks of the date the share of absent ones has to be larger to be unusual.
 const UNUSUAL: f64 = 0.05;
-
-/// Dates at the end of the panel within which a stock without a row on the last one is stale, and has not left.
-const STALE: usize = 20;
 
 /// A stock's whole time; dates are places among those of the store.
 #[derive(Clone, Default)]

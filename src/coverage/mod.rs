@@ -17,7 +17,7 @@ pub use facts::{
     ColumnCoverage, Coverage, DateCoverage, Distribution, Jump, JumpKind, MonthCoverage, MonthMissing, StockCoverage,
     StockMonth, StockState,
 };
-pub use versions::{ColumnTally, StockTally, Untold, VersionChange, VersionCoverage};
+pub use versions::{ColumnTally, Untold, VersionChange, VersionCoverage};
 
 use years::Years;
 

@@ -1,14 +1,14 @@
 //! What each version changed, as far as it can still be compared with the one before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
-use crate::store::{DateChange, Diff, SectionDiff, Store, VersionEntry};
+use crate::store::{DateChange, Diff, DiffReport, StockChange, Store, VersionEntry};
 use crate::workers::Workers;
 
 /// Columns and stocks that are named of a version, at most.
@@ -60,7 +60,7 @@ pub struct VersionChange {
     /// How many stocks have rows that were added, restated or removed.
     pub stock_count: u64,
     /// Those with most restated rows, then those with most others, at most 20.
-    pub stocks: Vec<StockTally>,
+    pub stocks: Vec<StockChange>,
 }
 
 /// A column that was restated.
@@ -68,23 +68,9 @@ pub struct VersionChange {
 #[non_exhaustive]
 pub struct ColumnTally {
     /// Its name.
-    pub name: String,
+    pub column: String,
     /// Values that differ.
     pub restated: u64,
-}
-
-/// A stock of which rows changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct StockTally {
-    /// Its code.
-    pub code: String,
-    /// Rows that the version before does not have.
-    pub added: u64,
-    /// Rows with other values.
-    pub restated: u64,
-    /// Rows that only the version before has.
-    pub removed: u64,
 }
 
 /// All versions up to `store`'s. The newest ones are compared first, as long as they together have no more rows to
@@ -160,102 +146,32 @@ fn compare(
         None => version.untold = Some(Untold::Large),
         Some(left) => {
             *room = left;
-            version.change = Some(change(diff, workers, observer)?);
+            version.change = Some(change(diff.counts(workers, observer)?));
         }
     }
     Ok(())
 }
 
-/// What changed in a run of dates.
-#[derive(Default)]
-struct Found {
-    dates: Vec<DateChange>,
-    columns: BTreeMap<usize, u64>,
-    stocks: HashMap<Arc<str>, [u64; 3]>,
-}
-
-/// Dates that a worker compares at a time.
-const RUN: usize = 16;
-
-fn change(diff: &Diff, workers: &Workers, observer: &dyn Observer) -> Result<VersionChange> {
-    let count = diff.dates().len();
-    observer.begin("diff", "sections", count as u64);
-    let all = Mutex::new(Found::default());
-    workers.try_map(count.div_ceil(RUN), |run| {
-        let mut found = Found::default();
-        for index in run * RUN..count.min((run + 1) * RUN) {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            if let Some(section) = diff.section(index)? {
-                found.add(diff, &section);
-            }
-            observer.advance(1);
-        }
-        all.lock().unwrap_or_else(PoisonError::into_inner).join(found);
-        Ok(())
-    })?;
-    observer.end();
-    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-    all.dates.sort_by_key(|change| change.date);
-    let mut columns: Vec<ColumnTally> = all
-        .columns
-        .into_iter()
-        .map(|(column, restated)| ColumnTally { name: diff.columns()[column].name.clone(), restated })
-        .collect();
+/// The same change with the most restated columns and stocks alone.
+fn change(diff: DiffReport) -> VersionChange {
+    let restated = diff.columns.into_iter().filter(|column| column.restated > 0);
+    let mut columns: Vec<ColumnTally> =
+        restated.map(|column| ColumnTally { column: column.name, restated: column.restated }).collect();
     let column_count = columns.len() as u64;
-    columns.sort_by_key(|column| std::cmp::Reverse(column.restated));
+    columns.sort_by_key(|column| Reverse(column.restated));
     columns.truncate(NAMED);
-    let stock = |(code, [added, restated, removed]): (Arc<str>, [u64; 3])| StockTally {
-        code: code.to_string(),
-        added,
-        restated,
-        removed,
-    };
-    let mut stocks: Vec<StockTally> = all.stocks.into_iter().map(stock).collect();
+    let is_told = |stock: &StockChange| stock.added + stock.restated + stock.removed > 0;
+    let mut stocks: Vec<StockChange> = diff.stocks.into_iter().filter(is_told).collect();
     let stock_count = stocks.len() as u64;
-    let rest = |stock: &StockTally| (stock.restated, stock.added + stock.removed);
-    stocks.sort_by(|a, b| rest(b).cmp(&rest(a)).then_with(|| a.code.cmp(&b.code)));
+    stocks.sort_by_key(|stock| Reverse((stock.restated, stock.added + stock.removed)));
     stocks.truncate(NAMED);
-    Ok(VersionChange { dates: all.dates, column_count, columns, stock_count, stocks })
-}
-
-impl Found {
-    /// Adds what changed on other dates. Sums do not depend on the order.
-    fn join(&mut self, other: Found) {
-        self.dates.extend(other.dates);
-        other.columns.into_iter().for_each(|(column, count)| *self.columns.entry(column).or_default() += count);
-        for (code, counts) in other.stocks {
-            let sums = self.stocks.entry(code).or_default();
-            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        }
-    }
-
-    fn add(&mut self, diff: &Diff, section: &SectionDiff) {
-        let mut is_restated = vec![false; section.changed.len()];
-        for column in section.columns.iter().filter(|column| diff.columns()[column.column].older.is_some()) {
-            column.rows.iter().for_each(|&row| is_restated[row] = true);
-            *self.columns.entry(column.column).or_default() += column.rows.len() as u64;
-        }
-        let restated = section.changed.iter().zip(&is_restated).filter(|(_, is_restated)| **is_restated);
-        let restated: Vec<&Arc<str>> = restated.map(|(code, _)| code).collect();
-        self.dates.push(DateChange {
-            date: section.date,
-            added: section.added.len() as u64,
-            restated: restated.len() as u64,
-            filled: (section.changed.len() - restated.len()) as u64,
-            removed: section.removed.len() as u64,
-        });
-        let lists = [section.added.iter().collect(), restated, section.removed.iter().collect::<Vec<_>>()];
-        for (kind, codes) in lists.into_iter().enumerate() {
-            codes.into_iter().for_each(|code| self.stocks.entry(code.clone()).or_default()[kind] += 1);
-        }
-    }
+    VersionChange { dates: diff.dates, column_count, columns, stock_count, stocks }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::sync::Arc;
 
     use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;

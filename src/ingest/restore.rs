@@ -63,7 +63,7 @@ impl<'a> Restore<'a> {
         report.dry_run = self.writing.dry_run;
         report.restored = Some(self.version);
         let diff = restored.diff(before)?;
-        let found = diff.report(&stages.workers, self.writing.observer)?;
+        let found = diff.counts(&stages.workers, self.writing.observer)?;
         let sources = Sources::new(before, &restored, writer.version())?;
         report.describe_restored(&found, (&diff, &diff.first_changes(EXAMPLES)?), (before, &restored))?;
         report.notes.extend(sources.notes.iter().cloned());
@@ -169,7 +169,7 @@ fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport) -> 
     }
     snapshot.stock_changes = StockChanges::default();
     for (stock, code) in snapshot.dictionaries[0].as_string::<i32>().iter().enumerate() {
-        let same = code.filter(|code| found.stocks.binary_search_by(|changed| (**changed).cmp(code)).is_err());
+        let same = code.filter(|code| found.stocks.binary_search_by(|changed| (*changed.stock).cmp(code)).is_err());
         let known = same.and_then(|code| before.stock(code).ok());
         let changed = known.map_or(Ok(snapshot.version), |known| before.stock_changed(known))?;
         snapshot.stock_changes.note([stock as u32], changed);

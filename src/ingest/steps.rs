@@ -1,5 +1,9 @@
 //! Several changes that become one version: each goes on from the one before, and only the last is published.
 
+use std::collections::HashMap;
+
+use super::expected::{Codes, Expected, guard_expected};
+use super::guard::{Guard, Guards};
 use super::settings::store_settings;
 use super::stages::Stages;
 use super::update_report::UpdateReport;
@@ -76,6 +80,22 @@ impl<'w> Steps<'w> {
         self.pending = step.snapshot.or(self.pending.take());
     }
 
+    /// Looks whether the date that is expected would be there, where sources that changed, by place, have these codes on
+    /// it.
+    ///
+    /// # Errors
+    /// When the store is damaged.
+    pub(super) fn expect(&mut self, expected: Expected, codes: HashMap<usize, Codes>, allowed: &[Guard]) -> Result<()> {
+        let mut guards = Guards::new(allowed);
+        if let Some(live) = self.writer.readers_version() {
+            guard_expected(expected, live, codes, &mut guards)?;
+        }
+        if let Some(report) = &mut self.report {
+            report.meet(guards);
+        }
+        Ok(())
+    }
+
     /// Publishes what all changes have made, if nothing stopped any.
     ///
     /// # Errors
@@ -96,7 +116,7 @@ impl<'w> Steps<'w> {
                 self.before(stages)?;
                 let staged = self.writer.live()?;
                 if let Some(live) = self.writer.readers_version() {
-                    report.recount(&staged.diff(live)?.report(&stages.workers, stages.observer)?);
+                    report.recount(&staged.diff(live)?.counts(&stages.workers, stages.observer)?);
                 }
                 let mut snapshot = staged.snapshot(self.writer.version(), self.writer.commit())?;
                 snapshot.settings = store_settings(self.command)?;

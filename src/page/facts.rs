@@ -174,8 +174,8 @@ fn version(version: &VersionCoverage) -> Value {
     let VersionCoverage { entry, kept, dirty, change, untold } = version;
     let change = change.as_ref().map(|change| {
         let dates = change.dates.iter().map(|d| json!([d.date.days(), d.added, d.restated, d.removed, d.filled]));
-        let columns = change.columns.iter().map(|column| json!([column.name, column.restated]));
-        let stocks = change.stocks.iter().map(|stock| json!([stock.code, stock.added, stock.restated, stock.removed]));
+        let columns = change.columns.iter().map(|column| json!([column.column, column.restated]));
+        let stocks = change.stocks.iter().map(|stock| json!([stock.stock, stock.added, stock.restated, stock.removed]));
         json!({
             "dates": dates.collect::<Value>(),
             "column_count": change.column_count,

@@ -125,7 +125,7 @@ struct Change<'a> {
 }
 
 /// The type without a dictionary: an Arrow file has one for all of its batches.
-fn plain(data_type: &DataType) -> DataType {
+pub(super) fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => values.as_ref().clone(),
         plain => plain.clone(),

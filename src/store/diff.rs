@@ -4,8 +4,6 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_buffer::BooleanBuffer;
@@ -15,15 +13,13 @@ use arrow_select::take::take;
 
 use super::column::StoredColumn;
 use super::compare::differing_rows;
-use super::differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, GroupDiff, SectionDiff, joined};
+use super::differences::{ColumnDiff, GroupDiff, SectionDiff, joined};
 use super::section::Section;
 use super::view::Store;
 use crate::compare::{KeyOrder, groups};
 use crate::error::{Error, Result};
 use crate::format::{SectionRecord, Table};
 use crate::key::Date;
-use crate::progress::Observer;
-use crate::workers::Workers;
 
 /// The difference between two versions of a store: see [`Store::diff`].
 ///
@@ -33,14 +29,18 @@ use crate::workers::Workers;
 /// column whose type changed are compared in the newer type; those that it cannot hold exactly differ.
 #[derive(Debug, Clone)]
 pub struct Diff {
-    older: Store,
+    pub(super) older: Store,
     pub(super) newer: Store,
-    columns: Arc<[DiffColumn]>,
-    dates: Arc<[Dated]>,
+    /// Whether the older version is another one.
+    pub(super) has_older: bool,
+    pub(super) columns: Arc<[DiffColumn]>,
+    pub(super) dates: Arc<[Dated]>,
     /// For each stock number, the place of its code among the codes of both versions.
     older_ranks: Arc<[u32]>,
     newer_ranks: Arc<[u32]>,
-    codes: Arc<[Arc<str>]>,
+    pub(super) codes: Arc<[Arc<str>]>,
+    /// For each of them, whether it is asked for; all are by default.
+    pub(super) chosen: Option<Arc<[bool]>>,
 }
 
 /// A column that one of two versions has, or both.
@@ -58,8 +58,8 @@ pub struct DiffColumn {
 
 /// A date whose sections may differ, and where each version has its own.
 #[derive(Debug, Clone, Copy)]
-struct Dated {
-    date: Date,
+pub(super) struct Dated {
+    pub(super) date: Date,
     older: Option<usize>,
     newer: Option<usize>,
 }
@@ -81,12 +81,25 @@ impl Store {
         Ok(Diff {
             older: older.clone(),
             newer: self.clone(),
+            has_older: true,
             columns: shared_columns(older, self)?.into(),
             dates: dates_that_may_differ(older, self)?.into(),
             older_ranks: older_ranks.into(),
             newer_ranks: newer_ranks.into(),
             codes: codes.into_iter().map(Arc::from).collect(),
+            chosen: None,
         })
+    }
+
+    /// What changed from the newest version before this one that is kept; nothing where none is.
+    ///
+    /// # Errors
+    /// As [`diff`](Store::diff).
+    pub fn diff_from_before(&self) -> Result<Diff> {
+        match self.kept_versions()?.into_iter().rfind(|&version| version < self.version()) {
+            Some(version) => self.diff(&self.other_version(version)?),
+            None => Ok(Diff { has_older: false, ..self.diff(self)? }),
+        }
     }
 }
 
@@ -180,79 +193,9 @@ impl Diff {
         Ok(found)
     }
 
-    /// All that changed, in numbers. Reads every section that may differ, in both versions.
-    ///
-    /// # Errors
-    /// When a section is damaged, or the observer cancels.
-    pub fn report(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
-        observer.begin("diff", "sections", self.dates.len() as u64);
-        let differs: Vec<AtomicBool> = self.codes.iter().map(|_| AtomicBool::new(false)).collect();
-        let counted = workers.try_map(self.dates.len(), |index| {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let counted = self.count(self.dates[index], &differs);
-            observer.advance(1);
-            counted
-        })?;
-        observer.end();
-        let mut counts = vec![(0, 0); self.columns.len()];
-        let mut dates = Vec::new();
-        for (date, columns) in counted {
-            if date.added + date.restated + date.filled + date.removed > 0 {
-                dates.push(date);
-            }
-            for ColumnCount { column, differing, turned_null } in columns {
-                counts[column].0 += differing;
-                counts[column].1 += turned_null;
-            }
-        }
-        let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
-        let columns = self.columns.iter().zip(counts).map(|(column, (differing, turned_null))| ColumnChange {
-            name: column.name.clone(),
-            older_type: text(&column.older),
-            newer_type: text(&column.newer),
-            restated: if column.older.is_some() { differing } else { 0 },
-            filled: if column.older.is_some() { 0 } else { differing },
-            turned_null,
-        });
-        Ok(DiffReport {
-            older: self.older.version(),
-            newer: self.newer.version(),
-            added: dates.iter().map(|date| date.added).sum(),
-            restated: dates.iter().map(|date| date.restated).sum(),
-            filled: dates.iter().map(|date| date.filled).sum(),
-            removed: dates.iter().map(|date| date.removed).sum(),
-            columns: columns.collect(),
-            dates,
-            stocks: self.codes.iter().zip(differs).filter(|(_, d)| d.load(Relaxed)).map(|(c, _)| c.clone()).collect(),
-        })
-    }
-
-    /// How much changed on one date, and in which columns. Notes the stocks that differ, by place of their codes.
-    fn count(&self, dated: Dated, differs: &[AtomicBool]) -> Result<(DateChange, Vec<ColumnCount>)> {
-        let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
-        let mut columns = Vec::new();
-        for (older, newer) in self.groups(dated)? {
-            let pair = self.pair(older, newer)?;
-            let compared = self.compare(&pair)?;
-            let changed = &compared.restated | &compared.filled;
-            let changed = changed.set_indices().map(|at| pair.both[at].1);
-            let of_new = pair.added.iter().copied().chain(changed).map(|row| pair.new.ranks[row as usize]);
-            let of_old = pair.removed.iter().map(|&row| pair.old.ranks[row as usize]);
-            of_new.chain(of_old).for_each(|rank| differs[rank as usize].store(true, Relaxed));
-            change.added += pair.added.len() as u64;
-            change.restated += compared.restated.count_set_bits() as u64;
-            change.filled += compared.filled.count_set_bits() as u64;
-            change.removed += pair.removed.len() as u64;
-            columns.extend(compared.columns.iter().map(ComparedColumn::count));
-        }
-        Ok((change, columns))
-    }
-
     /// The parts of the older and of the newer section of a date that are compared with each other, one after the
     /// other.
-    fn groups(&self, dated: Dated) -> Result<Vec<(Option<Section>, Option<Section>)>> {
+    pub(super) fn groups(&self, dated: Dated) -> Result<Vec<(Option<Section>, Option<Section>)>> {
         let section = |store: &Store, index: Option<usize>| index.map(|index| store.section_at(index)).transpose();
         let (older, newer) = (section(&self.older, dated.older)?, section(&self.newer, dated.newer)?);
         let count = |section: &Option<Section>| section.as_ref().map_or(0, Section::piece_count);
@@ -269,7 +212,7 @@ impl Diff {
     }
 
     /// The rows of two parts of sections, side by side.
-    fn pair(&self, older: Option<Section>, newer: Option<Section>) -> Result<Pair> {
+    pub(super) fn pair(&self, older: Option<Section>, newer: Option<Section>) -> Result<Pair> {
         let old = self.keys(older.as_ref(), &self.older, &self.older_ranks)?;
         let new = self.keys(newer.as_ref(), &self.newer, &self.newer_ranks)?;
         let mut pair = Pair { older, newer, ..Pair::default() };
@@ -289,6 +232,11 @@ impl Diff {
             }
             i += usize::from(order.is_le());
             j += usize::from(order.is_ge());
+        }
+        if let Some(chosen) = &self.chosen {
+            pair.added.retain(|&row| chosen[new.ranks[row as usize] as usize]);
+            pair.removed.retain(|&row| chosen[old.ranks[row as usize] as usize]);
+            pair.both.retain(|&(_, row)| chosen[new.ranks[row as usize] as usize]);
         }
         (pair.old, pair.new) = (old, new);
         Ok(pair)
@@ -315,7 +263,7 @@ impl Diff {
     }
 
     /// Compares the rows that both versions have.
-    fn compare(&self, pair: &Pair) -> Result<Compared> {
+    pub(super) fn compare(&self, pair: &Pair) -> Result<Compared> {
         let none = BooleanBuffer::new_unset(pair.both.len());
         let mut compared = Compared { restated: none.clone(), filled: none, columns: Vec::new() };
         let (Some(older), Some(newer)) = (&pair.older, &pair.newer) else { return Ok(compared) };
@@ -350,31 +298,31 @@ impl Diff {
 
 /// The rows of one date in two versions, side by side.
 #[derive(Default)]
-struct Pair {
-    older: Option<Section>,
-    newer: Option<Section>,
+pub(super) struct Pair {
+    pub(super) older: Option<Section>,
+    pub(super) newer: Option<Section>,
     /// Rows that both have: where each lies in the older section and in the newer one.
-    both: Vec<(u32, u32)>,
+    pub(super) both: Vec<(u32, u32)>,
     /// Rows that only the newer section has.
-    added: Vec<u32>,
+    pub(super) added: Vec<u32>,
     /// Rows that only the older section has.
-    removed: Vec<u32>,
-    old: Keys,
-    new: Keys,
+    pub(super) removed: Vec<u32>,
+    pub(super) old: Keys,
+    pub(super) new: Keys,
 }
 
 /// The keys of the rows of one section.
 #[derive(Default)]
-struct Keys {
+pub(super) struct Keys {
     /// The place of each row's code among those of both versions.
-    ranks: Vec<u32>,
+    pub(super) ranks: Vec<u32>,
     /// The further key columns.
-    columns: Vec<ArrayRef>,
+    pub(super) columns: Vec<ArrayRef>,
 }
 
 impl Keys {
     /// The further key columns of these rows.
-    fn columns_at(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
+    pub(super) fn columns_at(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
         let rows = UInt32Array::from(rows.to_vec());
         let columns = self.columns.iter().map(|column| take(column, &rows, None));
         columns.collect::<Result<_, _>>().map_err(Error::failed("choose keys"))
@@ -382,43 +330,19 @@ impl Keys {
 }
 
 /// What differs in the rows that both versions have, counted as [`Pair::both`].
-struct Compared {
-    restated: BooleanBuffer,
+pub(super) struct Compared {
+    pub(super) restated: BooleanBuffer,
     /// Rows of which nothing is restated.
-    filled: BooleanBuffer,
+    pub(super) filled: BooleanBuffer,
     /// Those in which anything differs.
-    columns: Vec<ComparedColumn>,
+    pub(super) columns: Vec<ComparedColumn>,
 }
 
-struct ComparedColumn {
-    column: usize,
-    differing: BooleanBuffer,
-    old: StoredColumn,
-    new: StoredColumn,
-}
-
-/// How many values of a column differ, and how many of those became null.
-struct ColumnCount {
-    column: usize,
-    differing: u64,
-    turned_null: u64,
-}
-
-impl ComparedColumn {
-    fn count(&self) -> ColumnCount {
-        let nulls = |column: &StoredColumn| column.stored().logical_nulls().map(|nulls| !nulls.inner());
-        let null = nulls(&self.new).map(|nulls| &self.differing & &nulls);
-        let null_before = nulls(&self.old);
-        let turned_null = null.map(|null| match null_before {
-            Some(before) => &null & &!&before,
-            None => null,
-        });
-        ColumnCount {
-            column: self.column,
-            differing: self.differing.count_set_bits() as u64,
-            turned_null: turned_null.map_or(0, |null| null.count_set_bits() as u64),
-        }
-    }
+pub(super) struct ComparedColumn {
+    pub(super) column: usize,
+    pub(super) differing: BooleanBuffer,
+    pub(super) old: StoredColumn,
+    pub(super) new: StoredColumn,
 }
 
 /// The rows in which two columns of one length differ by a bit.

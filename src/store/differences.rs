@@ -7,6 +7,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_select::concat::concat;
 use serde::Serialize;
 
+use super::moves::Move;
 use crate::error::{Error, Result};
 use crate::key::Date;
 
@@ -47,11 +48,11 @@ pub struct ColumnDiff {
 }
 
 /// A difference in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DiffReport {
-    /// The older version.
-    pub older: u64,
+    /// The older version; `None` where no version before the newer one is kept, and nothing was compared.
+    pub older: Option<u64>,
     /// The newer version.
     pub newer: u64,
     /// Rows that only the newer version has.
@@ -62,13 +63,14 @@ pub struct DiffReport {
     pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
+    /// The restated numbers that moved furthest, at most 20, the furthest first.
+    pub moves: Vec<Move>,
+    /// The stocks of which anything differs, by code.
+    pub stocks: Vec<StockChange>,
     /// Columns in the newer version's order, then those that only the older one has.
     pub columns: Vec<ColumnChange>,
     /// The dates on which anything differs, ascending.
     pub dates: Vec<DateChange>,
-    /// The codes of stocks of which anything differs, ascending.
-    #[serde(skip)]
-    pub(crate) stocks: Vec<Arc<str>>,
 }
 
 /// A column in numbers.
@@ -88,6 +90,29 @@ pub struct ColumnChange {
     /// Those of the restated ones that became null.
     #[serde(skip)]
     pub(crate) turned_null: u64,
+}
+
+impl ColumnChange {
+    /// Whether values differ, or the type.
+    pub fn differs(&self) -> bool {
+        self.restated + self.filled > 0 || self.older_type != self.newer_type
+    }
+}
+
+/// A stock in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StockChange {
+    /// Its code.
+    pub stock: String,
+    /// Rows that only the newer version has.
+    pub added: u64,
+    /// Rows that both have with other values, in columns that the older one has.
+    pub restated: u64,
+    /// Rows that differ only in columns that the older version lacks.
+    pub filled: u64,
+    /// Rows that only the older version has.
+    pub removed: u64,
 }
 
 /// A date in numbers.

@@ -256,6 +256,14 @@ impl StoreWriter {
         })
     }
 
+    /// The version that this writer has published.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) fn published(&self) -> Result<Store> {
+        Store::open_catalog(self.root(), self.commit, Access::Map)
+    }
+
     /// Goes on from `snapshot`, as if it were live: a later one of this writer's is to be published, and then this goes.
     ///
     /// # Errors

@@ -203,11 +203,11 @@ fn check_change(told: &VersionChange, old: &Model, new: &Model, others: &BTreeSe
         stocks.entry(CODES[key.1].to_owned()).or_default()[kind] += 1;
     }
     let told_stocks: BTreeMap<String, [u64; 3]> =
-        told.stocks.iter().map(|stock| (stock.code.clone(), [stock.added, stock.restated, stock.removed])).collect();
+        told.stocks.iter().map(|stock| (stock.stock.clone(), [stock.added, stock.restated, stock.removed])).collect();
     assert_eq!(told_stocks, stocks);
     assert!(told.stocks.is_sorted_by(|a, b| a.restated >= b.restated));
     let told_columns: BTreeMap<&str, u64> =
-        told.columns.iter().map(|column| (&*column.name, column.restated)).collect();
+        told.columns.iter().map(|column| (&*column.column, column.restated)).collect();
     let columns = ["px", "pn", "pt"].into_iter().zip(columns).filter(|(_, count)| *count > 0);
     assert_eq!(told_columns, columns.collect());
     let sums = told

@@ -197,6 +197,66 @@ fn assert_counts(report: &DiffReport, changes: &BTreeSet<Change>) {
         let expected = if column.older_type.is_some() { (values, 0) } else { (0, values) };
         assert_eq!((column.restated, column.filled), expected, "{}", column.name);
     }
+    let (all, restated) = (["added", "restated", "filled", "removed"], rows("restated"));
+    let count = |code: &str, change: &str| {
+        let found = rows(change).into_iter().filter(|row| row.1 == code);
+        found.filter(|row| change != "filled" || !restated.contains(row)).count() as u64
+    };
+    let codes: BTreeSet<&str> = changes.iter().map(|(_, code, ..)| code.as_str()).collect();
+    let stocks: Vec<(&str, [u64; 4])> =
+        codes.into_iter().map(|code| (code, all.map(|change| count(code, change)))).collect();
+    let told = report.stocks.iter().map(|of| (&*of.stock, [of.added, of.restated, of.filled, of.removed]));
+    assert_eq!(told.collect::<Vec<_>>(), stocks);
+    assert_moves(report, changes);
+}
+
+/// The moves have to be the largest of all.
+fn assert_moves(report: &DiffReport, changes: &BTreeSet<Change>) {
+    let size = |old: f64, new: f64| match old.abs().min(new.abs()) {
+        _ if old == new || !old.is_finite() || !new.is_finite() => 0.0,
+        0.0 => 1.0,
+        smaller => (new - old).abs() / smaller,
+    };
+    let mut sizes: Vec<f64> = changes
+        .iter()
+        .filter_map(|change| match change {
+            (.., "restated", Some((name, Cell::Bits(old), Cell::Bits(new)))) if name == "x" || name == "n" => {
+                Some(size(f64::from_bits(*old as u64), f64::from_bits(*new as u64)))
+            }
+            _ => None,
+        })
+        .filter(|&size| size > 0.0)
+        .collect();
+    sizes.sort_by(|a, b| b.total_cmp(a));
+    sizes.truncate(20);
+    let number = |text: &str| text.parse::<f64>().unwrap();
+    let told: Vec<f64> = report.moves.iter().map(|of| size(number(&of.old), number(&of.new))).collect();
+    assert_eq!(told, sizes);
+    for of in &report.moves {
+        let is_it = |change: &&Change| (change.0, &change.1) == (of.date, &of.stock);
+        assert!(
+            changes.iter().filter(is_it).any(|(.., value)| value.as_ref().is_some_and(|(name, ..)| *name == of.column))
+        );
+    }
+}
+
+/// A difference of some stocks, columns and dates is what the whole one has of them.
+fn assert_narrowed(diff: &Diff, right: &BTreeSet<Change>, chosen: usize) {
+    let codes: BTreeSet<&String> = right.iter().map(|(_, code, ..)| code).collect();
+    let codes: BTreeSet<&String> = codes.into_iter().skip(chosen % 2).step_by(2).collect();
+    let of_stocks = diff.clone().of_stocks(&codes).unwrap();
+    let some: BTreeSet<Change> = right.iter().filter(|(_, code, ..)| codes.contains(code)).cloned().collect();
+    assert_eq!(found(&of_stocks), some);
+    assert_counts(&of_stocks.report(&workers(2), &Silent).unwrap(), &some);
+
+    let names: Vec<&String> = diff.columns().iter().map(|column| &column.name).skip(chosen % 2).step_by(2).collect();
+    let is_of = |value: &Option<(String, Cell, Cell)>| value.as_ref().is_none_or(|(name, ..)| names.contains(&name));
+    let some: BTreeSet<Change> = right.iter().filter(|(.., value)| is_of(value)).cloned().collect();
+    assert_eq!(found(&diff.clone().of_columns(&names).unwrap()), some);
+
+    let (from, to) = (date(DATES[chosen % 4]), date(DATES[3 - chosen % 3]));
+    let some: BTreeSet<Change> = right.iter().filter(|(day, ..)| (from..=to).contains(day)).cloned().collect();
+    assert_eq!(found(&diff.clone().between(Some(from), Some(to))), some);
 }
 
 fn diff_report(newer: &Store, older: &Store, count: usize) -> DiffReport {
@@ -212,7 +272,7 @@ proptest! {
 
     /// After a rebuild the versions share no segment, and stocks have other numbers.
     #[test]
-    fn a_diff_is_what_two_maps_say(versions in pairs(), is_rebuilt: bool) {
+    fn a_diff_is_what_two_maps_say(versions in pairs(), is_rebuilt: bool, chosen in 0..12_usize) {
         let (old, new) = versions;
         let place = Place::new();
         old.write(&place);
@@ -233,6 +293,7 @@ proptest! {
         let report = diff_report(&newer, &older, 1);
         assert_counts(&report, &right);
         prop_assert_eq!(&report, &diff_report(&newer, &older, 3));
+        assert_narrowed(&newer.diff(&older).unwrap(), &right, chosen);
 
         // Backwards, everything changes place.
         let turned: BTreeSet<Change> = right.into_iter().map(|(date, code, change, value)| {
@@ -259,7 +320,15 @@ fn only_sections_that_were_written_between_are_compared() {
     let diff = newer.diff(&older).unwrap();
     assert_eq!(diff.dates().collect::<Vec<_>>(), [date(SMALL_DATES[1])]);
     let report = diff.report(&workers(1), &Silent).unwrap();
-    assert_eq!((report.older, report.newer, report.added, report.restated, report.removed), (1, 2, 0, 1, 0));
+    assert_eq!((report.older, report.newer, report.added, report.restated, report.removed), (Some(1), 2, 0, 1, 0));
+    let before = newer.diff_from_before().unwrap().report(&workers(1), &Silent).unwrap();
+    assert_eq!(before, report);
+    let none = older.diff_from_before().unwrap().report(&workers(1), &Silent).unwrap();
+    assert_eq!((none.older, none.newer, none.dates.len()), (None, 1, 0));
+    let unknown = newer.diff(&older).unwrap().of_stocks(["平平"]);
+    assert!(matches!(unknown, Err(Error::NotFound { what, .. }) if what.contains("stock \"平平\"")));
+    let unknown = newer.diff(&older).unwrap().of_columns(["nothing"]);
+    assert!(matches!(unknown, Err(Error::NotFound { what, .. }) if what.contains("column \"nothing\"")));
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub struct ShowArgs {
     pub format: Option<RowFormat>,
 }
 
-/// How `show` and `diff --rows` print.
+/// How `show` and `diff --by` print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
     /// A table of at most 40 rows
@@ -308,18 +308,24 @@ pub struct LogArgs {
 
 /// Say what changed between two versions of a store
 ///
-/// Rows added (only B has their date and stock), restated (both have them, with other values) and removed, by date, and
-/// restated values by column. Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that
-/// one version lacks is null there.
+/// Rows added (only B has their date and stock), restated (both have them, with other values) and removed: first the
+/// numbers that moved furthest and the stocks, columns and dates with most changes, while --by lists all of one kind.
+/// Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that one version lacks is null
+/// there.
+///
+/// Of two numbers, that moved further whose difference is the larger share of the smaller of its two values, so that a
+/// hundredth is as far as a hundredfold; to or from zero counts as 100 %.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-With --rows, each restated value is a row with its date, stock, column, old and new value, and each row that was added or
-removed is one without a column. The values are text in every format, because each column has a type of its own.
+With --by row, each restated value is a row with its date, stock, column, old and new value, and each row that was added
+or removed is one without a column. The values are text in every format, because each column has a type of its own.
 
 Examples:
   transect diff panel.store
   transect diff panel.store 3 7 --json
-  transect diff panel.store --rows --format parquet > changes.parquet")]
+  transect diff panel.store --by stock --column close,volume
+  transect diff panel.store --by row --stock 600519.SH --from 2024-01-01
+  transect diff panel.store --by row --format parquet > changes.parquet")]
 pub struct DiffArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -333,17 +339,46 @@ pub struct DiffArgs {
     #[arg(value_name = "B")]
     pub newer: Option<u64>,
 
-    /// List every change
-    #[arg(long, conflicts_with = "json")]
-    pub rows: bool,
+    /// List every date, stock, column or row of which anything changed
+    #[arg(long, value_name = "WHAT", conflicts_with = "json")]
+    pub by: Option<DiffBy>,
 
     /// How to print the list [default: table on a terminal, csv in a pipe]
-    #[arg(long, value_name = "FORMAT", requires = "rows")]
+    #[arg(long, value_name = "FORMAT", requires = "by")]
     pub format: Option<RowFormat>,
+
+    /// Only these stocks
+    #[arg(long = "stock", value_name = "CODE,CODE", allow_hyphen_values = true)]
+    pub stocks: Vec<Names>,
+
+    /// Only these columns; of rows that one version lacks, all are told
+    #[arg(long = "column", value_name = "COL,COL")]
+    pub columns: Vec<Names>,
+
+    /// Only from this date on, as 20240102 or 2024-01-02
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+
+    /// Only up to this date
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
 
     #[command(flatten)]
     pub io: Io,
 
     #[command(flatten)]
     pub running: Running,
+}
+
+/// What `diff --by` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffBy {
+    /// Dates with a difference
+    Date,
+    /// Stocks of which rows changed
+    Stock,
+    /// Columns in which values changed, or whose type did
+    Column,
+    /// Each value that was restated, and each row that came or went
+    Row,
 }

@@ -19,7 +19,9 @@ use super::groups::{Io, Running, Waiting};
 use super::words::{at_least_one, one_of};
 
 pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
-pub use look::{CoverageArgs, DiffArgs, InfoArgs, LogArgs, ReportArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs};
+pub use look::{
+    CoverageArgs, DiffArgs, DiffBy, InfoArgs, LogArgs, ReportArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs,
+};
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
 

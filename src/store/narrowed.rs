@@ -1,0 +1,49 @@
+//! A difference of some dates, stocks and columns.
+
+use super::diff::Diff;
+use crate::error::Result;
+use crate::key::Date;
+
+impl Diff {
+    /// The same on the dates from `from` to `to`, both among them.
+    pub fn between(mut self, from: Option<Date>, to: Option<Date>) -> Diff {
+        let is_within = |date: Date| from.is_none_or(|from| from <= date) && to.is_none_or(|to| date <= to);
+        self.dates = self.dates.iter().copied().filter(|dated| is_within(dated.date)).collect();
+        self
+    }
+
+    /// The same of these stocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) for a code that neither version has.
+    pub fn of_stocks<S: AsRef<str>>(mut self, codes: impl IntoIterator<Item = S>) -> Result<Diff> {
+        let mut is_chosen = vec![false; self.codes.len()];
+        for code in codes {
+            match self.codes.binary_search_by(|known| (**known).cmp(code.as_ref())) {
+                Ok(rank) => is_chosen[rank] = true,
+                // Says which codes it may be a slip of.
+                Err(_) => drop(self.newer.stock(code.as_ref())?),
+            }
+        }
+        self.chosen = Some(is_chosen.into());
+        Ok(self)
+    }
+
+    /// The same of these columns: of rows that both versions have, what differs in others is not told. Rows that only
+    /// one version has are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) for a column that neither version has.
+    pub fn of_columns<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Diff> {
+        let mut is_chosen = vec![false; self.columns.len()];
+        for name in names {
+            match self.columns.iter().position(|column| column.name == name.as_ref()) {
+                Some(place) => is_chosen[place] = true,
+                None => drop(self.newer.schema()?.find(name.as_ref())?),
+            }
+        }
+        let columns = self.columns.iter().zip(&is_chosen).filter(|(_, is_chosen)| **is_chosen);
+        self.columns = columns.map(|(column, _)| column.clone()).collect();
+        Ok(self)
+    }
+}

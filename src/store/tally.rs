@@ -1,0 +1,196 @@
+//! A difference of two versions in numbers: by date, stock and column, and the numbers that moved furthest.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow_array::{Array, UInt32Array};
+use arrow_schema::DataType;
+
+use super::column::StoredColumn;
+use super::diff::{ComparedColumn, Dated, Diff, Keys, Pair};
+use super::differences::{ColumnChange, DateChange, DiffReport, StockChange};
+use super::moves::{Candidate, Largest, Move, sizes};
+use super::text::texts;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::panel::show;
+use crate::progress::Observer;
+use crate::workers::Workers;
+
+/// Moves that a report names.
+const MOVES: usize = 20;
+
+impl Diff {
+    /// All that changed, in numbers, and the numbers that moved furthest. Reads every section that may differ, in both
+    /// versions.
+    ///
+    /// # Errors
+    /// When a section is damaged, or the observer cancels.
+    pub fn report(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+        self.tally(MOVES, workers, observer)
+    }
+
+    /// All that changed, in numbers, without a look at how far any moved.
+    ///
+    /// # Errors
+    /// As [`report`](Diff::report).
+    pub(crate) fn counts(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+        self.tally(0, workers, observer)
+    }
+
+    fn tally(&self, moves: usize, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+        let (largest, stocks) = (Largest::new(moves), self.codes.iter().map(|_| Tally::default()).collect::<Vec<_>>());
+        observer.begin("diff", "sections", self.dates.len() as u64);
+        let counted = workers.try_map(self.dates.len(), |index| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let counted = self.count(self.dates[index], &stocks, &largest);
+            observer.advance(1);
+            counted
+        })?;
+        observer.end();
+        let mut counts = vec![(0, 0); self.columns.len()];
+        let mut dates = Vec::new();
+        for (date, columns) in counted {
+            if date.added + date.restated + date.filled + date.removed > 0 {
+                dates.push(date);
+            }
+            for ColumnCount { column, differing, turned_null } in columns {
+                counts[column].0 += differing;
+                counts[column].1 += turned_null;
+            }
+        }
+        let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
+        let columns = self.columns.iter().zip(counts).map(|(column, (differing, turned_null))| ColumnChange {
+            name: column.name.clone(),
+            older_type: text(&column.older),
+            newer_type: text(&column.newer),
+            restated: if column.older.is_some() { differing } else { 0 },
+            filled: if column.older.is_some() { 0 } else { differing },
+            turned_null,
+        });
+        let stocks = self.codes.iter().zip(stocks).filter_map(|(code, tally)| tally.told(code));
+        Ok(DiffReport {
+            older: self.has_older.then(|| self.older.version()),
+            newer: self.newer.version(),
+            added: dates.iter().map(|date| date.added).sum(),
+            restated: dates.iter().map(|date| date.restated).sum(),
+            filled: dates.iter().map(|date| date.filled).sum(),
+            removed: dates.iter().map(|date| date.removed).sum(),
+            moves: largest.into_moves(),
+            stocks: stocks.collect(),
+            columns: columns.collect(),
+            dates,
+        })
+    }
+
+    /// How much changed on one date, and in which columns; adds how much did of each stock, by place of its code, and
+    /// the numbers that moved furthest.
+    fn count(&self, dated: Dated, stocks: &[Tally], largest: &Largest) -> Result<(DateChange, Vec<ColumnCount>)> {
+        let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
+        let mut columns = Vec::new();
+        for (older, newer) in self.groups(dated)? {
+            let pair = self.pair(older, newer)?;
+            let compared = self.compare(&pair)?;
+            change.added += pair.added.len() as u64;
+            change.restated += compared.restated.count_set_bits() as u64;
+            change.filled += compared.filled.count_set_bits() as u64;
+            change.removed += pair.removed.len() as u64;
+            columns.extend(compared.columns.iter().map(ComparedColumn::count));
+            let stock = |side: &Keys, row: u32| &stocks[side.ranks[row as usize] as usize];
+            let of_both = |place: usize| stock(&pair.new, pair.both[place].1);
+            let add = |count: &AtomicU64| {
+                count.fetch_add(1, Relaxed);
+            };
+            pair.added.iter().for_each(|&row| add(&stock(&pair.new, row).added));
+            pair.removed.iter().for_each(|&row| add(&stock(&pair.old, row).removed));
+            compared.restated.set_indices().for_each(|place| add(&of_both(place).restated));
+            compared.filled.set_indices().for_each(|place| add(&of_both(place).filled));
+            self.offer_moves(dated.date, &pair, &compared.columns, largest)?;
+        }
+        Ok((change, columns))
+    }
+
+    /// Adds the numbers among `columns` of a date that moved.
+    fn offer_moves(&self, date: Date, pair: &Pair, columns: &[ComparedColumn], largest: &Largest) -> Result<()> {
+        let Some(least) = largest.least() else { return Ok(()) };
+        let mut moved = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            let known = &self.columns[column.column];
+            let is_number = [&known.older, &known.newer].iter().all(|of| of.as_ref().is_some_and(DataType::is_numeric));
+            if !is_number {
+                continue;
+            }
+            let places: UInt32Array = column.differing.set_indices().map(|place| place as u32).collect();
+            let sizes = sizes(&column.old.take(&places)?.logical()?, &column.new.take(&places)?.logical()?)?;
+            for (place, size) in column.differing.set_indices().zip(sizes) {
+                if size.size > 0.0 && size.size >= least {
+                    let row = pair.both[place].1;
+                    let at = (date, pair.new.ranks[row as usize], row, at);
+                    moved.push(Candidate { size, at, place });
+                }
+            }
+        }
+        largest.offer(moved, |candidate| {
+            let (_, rank, row, at) = candidate.at;
+            let column = &columns[at];
+            let place = UInt32Array::from(vec![candidate.place as u32]);
+            let text = |side: &StoredColumn| {
+                let text = texts(&side.take(&place)?.logical()?)?.pop().flatten();
+                Ok::<_, Error>(text.unwrap_or_default())
+            };
+            Ok(Move {
+                date,
+                stock: self.codes[rank as usize].to_string(),
+                key: pair.new.columns_at(&[row])?.iter().map(|column| show(column, 0)).collect(),
+                column: self.columns[column.column].name.clone(),
+                old: text(&column.old)?,
+                new: text(&column.new)?,
+                relative: candidate.size.relative,
+            })
+        })
+    }
+}
+
+/// How much changed of one stock.
+#[derive(Default)]
+struct Tally {
+    added: AtomicU64,
+    restated: AtomicU64,
+    filled: AtomicU64,
+    removed: AtomicU64,
+}
+
+impl Tally {
+    /// As the change of the stock with this code; `None` where nothing did.
+    fn told(self, code: &str) -> Option<StockChange> {
+        let [added, restated, filled, removed] =
+            [self.added, self.restated, self.filled, self.removed].map(AtomicU64::into_inner);
+        let is_changed = added + restated + filled + removed > 0;
+        is_changed.then(|| StockChange { stock: code.to_owned(), added, restated, filled, removed })
+    }
+}
+
+/// How many values of a column differ, and how many of those became null.
+struct ColumnCount {
+    column: usize,
+    differing: u64,
+    turned_null: u64,
+}
+
+impl ComparedColumn {
+    fn count(&self) -> ColumnCount {
+        let nulls = |column: &StoredColumn| column.stored().logical_nulls().map(|nulls| !nulls.inner());
+        let null = nulls(&self.new).map(|nulls| &self.differing & &nulls);
+        let null_before = nulls(&self.old);
+        let turned_null = null.map(|null| match null_before {
+            Some(before) => &null & &!&before,
+            None => null,
+        });
+        ColumnCount {
+            column: self.column,
+            differing: self.differing.count_set_bits() as u64,
+            turned_null: turned_null.map_or(0, |null| null.count_set_bits() as u64),
+        }
+    }
+}
