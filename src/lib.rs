@@ -102,8 +102,8 @@ pub use coverage::Coverage;
 pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Assignment, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join,
-    Kept, KeptRows, Limit, RestatedColumn, Restore, RowChange, SourceDifference, SourceReport, Update, UpdateReport,
-    Write, verify_source,
+    Kept, KeptRows, Limit, NearLimit, RestatedColumn, RestatedStock, Restore, RowChange, SourceDifference,
+    SourceReport, Update, UpdateReport, Write, verify_source,
 };
 pub use key::{Date, StockId};
 pub use page::{Page, PageReport};

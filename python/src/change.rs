@@ -225,6 +225,9 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
         .dry_run(options.flag("dry_run"))
         .access(options.access()?);
     common!(update, options);
+    if let (Some(date), Some(least)) = (options.read("expect")?, options.read("min_codes")?) {
+        update = update.expect(date, least);
+    }
     if let Some(most) = options.read::<Limit>("max_restated")? {
         update = update.max_restated(most);
     }

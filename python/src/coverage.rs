@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, RecordBatch, StringArray, UInt64Array,
+};
 use pyo3::prelude::*;
 use serde::Serialize;
 use transect::coverage::{ColumnCoverage, DateCoverage, Distribution, Jump, StockCoverage};
@@ -121,7 +123,9 @@ impl Coverage {
         let months = &self.0.months;
         let all = |column: &'_ ColumnCoverage| {
             let lacks = column.months.iter().zip(months);
-            lacks.map(|(lacks, month)| (column.name.clone(), month.month as i32, month.rows, *lacks)).collect::<Vec<_>>()
+            lacks
+                .map(|(lacks, month)| (column.name.clone(), month.month as i32, month.rows, *lacks))
+                .collect::<Vec<_>>()
         };
         let rows: Vec<_> = self.0.columns.iter().flat_map(all).collect();
         frame([

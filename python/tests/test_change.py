@@ -81,20 +81,71 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
     assert (report.restated, report.first_dirty) == (1, datetime.date(2023, 12, 29))
     diff = transect.open(store).diff(by=None)
     assert (diff.older, diff.restated, diff.dates[0].date) == (1, 1, datetime.date(2023, 12, 29))
+    assert [(move.stock, move.column, move.old, move.new, move.relative) for move in diff.moves] == [
+        ("BRK.B", "close", "20.0", "5.0", -0.75)
+    ]
     rows = transect.open(store).diff(by="row").to_polars()
     assert rows.rows() == [(datetime.date(2023, 12, 29), "BRK.B", "restated", "close", "20.0", "5.0")]
     assert transect.open(store).diff().to_polars().rows() == [(datetime.date(2023, 12, 29), 0, 1, 0, 0)]
-    assert transect.open(store).diff(by="stock").to_polars().rows() == [("BRK.B", 0, 1, 0)]
+    assert transect.open(store).diff(by="stock").to_polars().rows() == [("BRK.B", 0, 1, 0, 0)]
     columns = transect.open(store).diff(by="column").to_polars()
     assert columns.rows() == [("close", 1, 0, "Float64", "Float64")]
     assert len(transect.open(store).diff(transect.open(store), by="row")) == 0
+    first = transect.open(store, version=1)
+    assert len(first.diff()) == 0 and first.diff(by=None).older is None
+    assert len(transect.open(store).diff(stocks=["600000.SH"])) == len(transect.open(store).diff(1, start=20240102)) == 0
+    assert len(transect.open(store).diff(columns=["odd"], by="row")) == 0
+    with pytest.raises(transect.NotFound, match="did you mean BRK.B"):
+        transect.open(store).diff(stocks=["BRK.A"])
     assert [entry.command for entry in transect.open(store).log()] == ["build", "update"]
+    assert [(of.stock, of.restated) for of in report.stocks] == [("BRK.B", 1)] and report.restated_stocks == 1
+    newest = report.newest
+    assert (newest.date, newest.stocks) == (datetime.date(2024, 1, 4), 1)
+    assert (newest.date_before, newest.stocks_before) == (datetime.date(2024, 1, 3), 2)
+    assert [(stale.stock, stale.last) for stale in newest.stale_stocks] == [
+        ("600000.SH", datetime.date(2024, 1, 3)), ("BRK.B", datetime.date(2024, 1, 2))
+    ]
     with pytest.raises(transect.Guarded, match="2 of 9 rows would be restated or removed; at most 0 may be") as caught:
         pq.write_table(table.set_column(1, "close", nulls), folder / "BRK.B.parquet")
         transect.update(store, max_restated=0)
     assert not caught.value.report.published
     assert transect.open(store, version=1).matrix("close").values[0, 2] == 20.0
     assert transect.open(store).verify() and transect.gc(store, keep=1).versions == [1]
+
+
+def test_a_night_without_the_date_that_is_expected_is_stopped(source, tmp_path):
+    folder, store = tmp_path / "features", tmp_path / "s"
+    shutil.copytree(source, folder)
+    transect.build(folder, store)
+    with pytest.raises(transect.Guarded, match="expected-date: 20240105 is not there; 1 stock has 20240104") as caught:
+        transect.update(store, expect="2024-01-05")
+    assert caught.value.words == ["expected-date"] and not caught.value.report.published
+    with pytest.raises(transect.Guarded, match="is not there"):
+        transect.update(store, expect="today")
+    assert not transect.update(store, expect=20240105, allow=["expected-date"]).published
+    assert not transect.update(store, expect=datetime.date(2024, 1, 2)).published
+
+    def tonight(code, date):
+        table = pq.read_table(folder / f"{code}.parquet")
+        row = table.slice(len(table) - 1).set_column(0, "trade_date", pa.array([date]))
+        pq.write_table(pa.concat_tables([table, row]).unify_dictionaries(), folder / f"{code}.parquet")
+
+    for code in ("000001.SZ", "600000.SH", "BRK.B"):
+        tonight(code, "20240105")
+    assert transect.update(store, expect=20240105).added == 3
+    tonight("000001.SZ", "20240108")
+    tonight("BRK.B", "20240108")
+    what = "2 stocks have 20240108, and 3 stocks have 20240105; at least 90% should have it"
+    with pytest.raises(transect.Guarded, match=what) as caught:
+        transect.update(store, expect=20240108)
+    assert caught.value.report.guards[0].examples == ["600000.SH"]
+    with pytest.raises(transect.Guarded, match="at least 3 should"):
+        transect.update(store, expect=20240108, min_codes=3)
+    report = transect.update(store, expect=20240108, min_codes="60%", dry_run=True)
+    assert report.guards == [] and report.newest.date == datetime.date(2024, 1, 5)
+    report = transect.update(store, expect=20240108, min_codes=2)
+    assert (report.published, report.newest.date, report.newest.stocks) == (True, datetime.date(2024, 1, 8), 2)
+    assert [stale.stock for stale in report.newest.stale_stocks] == ["600000.SH"]
 
 
 def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source, tmp_path):

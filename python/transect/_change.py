@@ -24,7 +24,7 @@ def path_of(store: Path | Store) -> str:
 def options_of(given: dict[str, Any]) -> str:
     """Options as the extension takes them."""
     options = {name: value for name, value in given.items() if value is not None}
-    for name in ("memory", "max_restated", "max_skipped"):
+    for name in ("memory", "max_restated", "max_skipped", "min_codes"):
         if name in options:
             options[name] = str(options[name])
     for name in ("keep_for", "older_than"):
@@ -148,6 +148,8 @@ def update(
     casts: Mapping[str, str] | None = None,
     duplicates: str | None = None,
     bad_dates: str | None = None,
+    expect: _dates.DateLike | None = None,
+    min_codes: int | str = "90%",
     max_restated: int | str | None = None,
     max_skipped: int | str | None = None,
     keep: int | None = None,
@@ -164,6 +166,8 @@ def update(
     Of all sources, or of those named in `sources`, in one version. A file that disappeared keeps its rows, unless
     `prune`.
     `reread` reads every file, also one that did not change, as after a `restore`.
+    `expect` is a date that the store is to have then, or `"today"`, of at least `min_codes` stocks, as 4000, or as a share
+    of those that have the date before; else the night is stopped (`allow=["expected-date"]`).
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
     and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is
@@ -176,8 +180,12 @@ def update(
     >>> report = transect.update("panel.store", dry_run=True)
     >>> report.restated, report.published, str(report.first_dirty)
     (3, False, '2024-01-02')
+    >>> newest = report.newest
+    >>> str(newest.date), newest.stocks, newest.stocks_before, newest.stale_stocks[0].stock
+    ('2024-01-05', 2, 3, '600519.SH')
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "progress")}
+    given["expect"] = datetime.date.today().isoformat() if expect == "today" else _spelt(expect)
     with watcher(progress) as watch:
         report = _transect.update(path_of(store), options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "update")

@@ -96,6 +96,7 @@ class UpdateReport(Report):
     restored: int | None
     refused: str | None
     guards: list[Any]
+    near: list[Any]
     max_skipped: str | None
     added: int
     restated: int
@@ -108,6 +109,8 @@ class UpdateReport(Report):
     first_dirty: datetime.date | None
     last_dirty: datetime.date | None
     columns: list[Any]
+    restated_stocks: int
+    stocks: list[Any]
     filled_columns: list[Any]
     examples: list[Any]
     new_columns: list[str]
@@ -128,6 +131,7 @@ class UpdateReport(Report):
     skipped: list[Any]
     rows: int
     dates: int
+    newest: Any
     written_bytes: int
     collected: list[int]
     notes: list[str]
@@ -321,12 +325,14 @@ class DiffReport(Report):
     (2, 0, ['2024-01-08'])
     """
 
-    older: int
+    older: int | None
     newer: int
     added: int
     restated: int
     filled: int
     removed: int
+    moves: list[Any]
+    stocks: list[Any]
     columns: list[Any]
     dates: list[Any]
 
@@ -336,7 +342,7 @@ def _instant(nanoseconds: int) -> datetime.datetime:
     return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + since
 
 
-_DATES = {"date", "first_date", "last_date", "first_dirty", "last_dirty"}
+_DATES = {"date", "first_date", "last_date", "first_dirty", "last_dirty", "date_before", "first", "last"}
 
 
 def _value(name: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::remedy::{Setting, Words};
 use crate::source::OptionChanges;
+use crate::store::Newest;
 use crate::{RowChange, Update, UpdateReport};
 use anyhow::Context;
 use serde::Serialize;
@@ -48,6 +49,9 @@ pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
         update = update.sources(Names::all(&args.sources));
         if let Some(most) = args.limits.max_restated() {
             update = update.max_restated(most);
+        }
+        if let Some(date) = args.expect {
+            update = update.expect(date, args.min_codes);
         }
         if let Some(most) = args.max_skipped {
             update = update.max_skipped(most);
@@ -132,7 +136,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
     let rows = |number| output::counted(number, "row", "rows");
     lines.add_some("added", report.added, |_| rows(report.added) + &new_stocks(report));
     let restated = report.columns.iter().map(|of| (of.column.as_str(), of.restated));
-    lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(restated));
+    lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(restated) + &stocks(report));
     let filled = report.filled_columns.iter().map(|of| (of.column.as_str(), of.filled));
     lines.add_some("filled", report.filled, |_| match report.filled_columns[..] {
         [] => format!("{} in columns that are new", rows(report.filled)),
@@ -190,7 +194,37 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
     for note in &report.notes {
         lines.add("note", note);
     }
+    for near in &report.near {
+        lines.add("near", format!("{}: {}; twice as many would stop it", near.word, near.what));
+    }
+    if let Some(newest) = &report.newest {
+        add_newest(newest, &mut lines);
+    }
     lines
+}
+
+/// Who has the newest date, and who lacks it.
+fn add_newest(newest: &Newest, lines: &mut Lines) {
+    let have = |number, date| format!("{} {date}", output::counted(number, "stock has", "stocks have"));
+    let before = newest.date_before.map(|date| format!(", {}", have(newest.stocks_before, date)));
+    lines.add("newest", have(newest.stocks, newest.date) + &before.unwrap_or_default());
+    lines.add_some("stale", newest.stale, |_| {
+        let named = newest.stale_stocks.iter().take(NAMED).map(|stale| format!("{} ({})", stale.stock, stale.last));
+        let more = if newest.stale > NAMED as u64 { ", ..." } else { "" };
+        let named = named.collect::<Vec<_>>().join(", ");
+        format!("{}, with their last dates: {named}{more}", output::counted(newest.stale, "stock", "stocks"))
+    });
+}
+
+/// `, of A (2)`, or `, of 300 stocks, most of A (12), B (11), ...`.
+fn stocks(report: &UpdateReport) -> String {
+    let named = report.stocks.iter().take(NAMED).map(|of| format!("{} ({})", of.stock, output::count(of.restated)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match report.restated_stocks {
+        0 => String::new(),
+        few if few <= NAMED as u64 => format!(", of {named}"),
+        many => format!(", of {} stocks, most of {named}, ...", output::count(many)),
+    }
 }
 
 fn new_stocks(report: &UpdateReport) -> String {

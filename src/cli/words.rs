@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Assignment, Guard};
+use crate::{Assignment, Date, Guard};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 /// Which stocks were named.
@@ -81,6 +81,14 @@ impl std::str::FromStr for Assigned {
                 Assignment::NAMES.join(", ")
             )),
         }
+    }
+}
+
+/// The date that an update is to bring: `today` is this machine's.
+pub fn expected(text: &str) -> Result<Date, String> {
+    match text {
+        "today" => chrono::Local::now().format("%Y%m%d").to_string().parse(),
+        text => text.parse().map_err(|why| format!("{why}; or write today")),
     }
 }
 

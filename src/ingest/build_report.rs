@@ -172,7 +172,7 @@ pub(super) fn report(
     BuildReport {
         version: snapshot.version,
         published: true,
-        guards: guards.into_met(),
+        guards: guards.into_parts().0,
         max_skipped,
         rows: sections.iter().map(|&(_, rows)| u64::from(rows)).sum(),
         stocks: snapshot.dictionaries[0].len() as u64,

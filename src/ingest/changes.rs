@@ -19,6 +19,8 @@ pub(super) struct Changes {
     /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
     /// where the column was not.
     pub(super) columns: Vec<u64>,
+    /// For each stock by number that has some, how many of its rows were restated.
+    pub(super) restated_of: Vec<(u32, u64)>,
     /// For each panel column, what was lost of it.
     pub(super) lost_values: Vec<Lost>,
     /// Rows of the dates compared that were there before.

@@ -2,12 +2,14 @@
 //! changed.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::appended::AppendedDate;
 use super::before::Before;
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
+use super::merged::Merged;
 use super::revision::{Given, Revision, Unit};
 use super::stages::Stages;
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference, within};
@@ -21,6 +23,13 @@ use crate::source::Survey;
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
 
+/// Adds to what is counted of a stock.
+fn add(counts: &[AtomicI64], stock: u32, count: i64) {
+    if let Some(of) = counts.get(stock as usize) {
+        of.fetch_add(count, Relaxed);
+    }
+}
+
 impl Revision<'_> {
     /// Compares every date on which a row was read again or may be gone.
     ///
@@ -30,7 +39,8 @@ impl Revision<'_> {
         let observer = stages.observer;
         observer.begin("compare", "dates", self.dates.len() as u64);
         let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
-        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], observer))?;
+        let restated: Vec<AtomicI64> = self.ranks().iter().map(|_| AtomicI64::new(0)).collect();
+        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &restated, observer))?;
         observer.end();
         let mut all = Changes::none(self.sealer.columns.len() - 2);
         for part in parts {
@@ -46,10 +56,13 @@ impl Revision<'_> {
             all.left_out += part.left_out;
         }
         all.examples.truncate(EXAMPLES);
+        let restated = restated.into_iter().map(|count| count.into_inner().max(0) as u64);
+        all.restated_of = (0..).zip(restated).filter(|&(_, count)| count > 0).collect();
         Ok(all)
     }
 
-    fn compare_dates(&self, dates: &[Date], observer: &dyn Observer) -> Result<Changes> {
+    /// Adds to `restated` how many rows of each stock were.
+    fn compare_dates(&self, dates: &[Date], restated: &[AtomicI64], observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes::none(self.sealer.columns.len() - 2);
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
@@ -67,7 +80,8 @@ impl Revision<'_> {
                 if let Some(versions) = &mut versions {
                     versions.extend(self.versions(&marks, &alignment));
                 }
-                let now = self.compare_unit(&unit, (before.as_ref(), &marks), &alignment, &mut dirty, &mut changes)?;
+                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, restated));
+                let now = self.compare_unit(&unit, before, &alignment, changed)?;
                 dirty.units.push(NewUnit { unit, now });
             }
             let appended = versions.map(|versions| AppendedDate::new(versions, self.replaced(&marks)));
@@ -86,8 +100,7 @@ impl Revision<'_> {
         unit: &Unit,
         (before, marks): (Option<&Before>, &Marks),
         alignment: &Alignment,
-        dirty: &mut DirtyDate,
-        changes: &mut Changes,
+        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicI64]),
     ) -> Result<Option<UnitNow>> {
         let date = dirty.date;
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
@@ -130,12 +143,15 @@ impl Revision<'_> {
             let section = self.whole_section(date)?;
             let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
             let joined = (alignment.added.len() - merged.new.len() - merged.left_out.len()) as u64;
-            let parted = alignment.removed.len() as u64 - merged.gone;
+            let parted = (alignment.removed.len() - merged.gone.len()) as u64;
             dirty.added += merged.new.len() as u64;
-            dirty.removed += merged.gone;
+            dirty.removed += merged.gone.len() as u64;
             // What a row has of a source that it had nothing of is new in it; else its values have turned from null or to it.
             match self.has_columns_before()? {
-                true => dirty.restated += joined + parted,
+                true => {
+                    dirty.restated += joined + parted;
+                    self.count_moved((before, alignment), &merged, restated_of);
+                }
                 false => dirty.filled += joined,
             }
             changes.left_out += merged.left_out.len() as u64;
@@ -154,6 +170,9 @@ impl Revision<'_> {
             changes.stocks.add(self.sealer.gathering.stock(*block, *row));
         }
         dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
+        let rows_before = alignment.pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
+        let rows_before = rows_before.zip(&restated).filter(|(_, differs)| **differs);
+        rows_before.for_each(|(row, _)| add(restated_of, stocks[row], 1));
         let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
         dirty.filled += only_filled.count() as u64;
         let is_dirty = dirty.change_count() > count_before;
@@ -166,6 +185,22 @@ impl Revision<'_> {
             )?);
         }
         Ok(is_dirty.then_some(UnitNow { row_count, moved }))
+    }
+
+    /// Counts, by stock, the rows that the source got or lost and that other sources have.
+    fn count_moved(
+        &self,
+        (before, alignment): (Option<&Before>, &Alignment),
+        merged: &Merged,
+        restated_of: &[AtomicI64],
+    ) {
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        let of_block = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
+        let came = alignment.added.iter().map(of_block).chain(alignment.removed.iter().map(|&row| stocks[row]));
+        came.for_each(|stock| add(restated_of, stock, 1));
+        let left_out = merged.left_out.iter().filter_map(|&n| self.stock_of(&alignment.runs, n));
+        let others = merged.new.iter().map(of_block).chain(merged.gone.iter().copied()).chain(left_out);
+        others.for_each(|stock| add(restated_of, stock, -1));
     }
 
     /// Whether something that was `lost` is of an input of `survey`, whose rows were read again.

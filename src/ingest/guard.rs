@@ -25,11 +25,13 @@ pub enum Guard {
     SparseColumns,
     /// Rows are to be removed of dates on which rows were appended.
     AppendedRows,
+    /// A date that was expected is not there, or few stocks have it.
+    ExpectedDate,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Guard; 8] = [
+    pub const ALL: [Guard; 9] = [
         Guard::MissingFiles,
         Guard::ColumnsGone,
         Guard::TurnedNull,
@@ -38,6 +40,7 @@ impl Guard {
         Guard::PrunedRows,
         Guard::SparseColumns,
         Guard::AppendedRows,
+        Guard::ExpectedDate,
     ];
 
     /// The word by which it is told and allowed.
@@ -51,6 +54,7 @@ impl Guard {
             Guard::PrunedRows => "pruned-rows",
             Guard::SparseColumns => "sparse-columns",
             Guard::AppendedRows => "appended-rows",
+            Guard::ExpectedDate => "expected-date",
         }
     }
 }
@@ -97,23 +101,54 @@ pub struct GuardMet {
     pub examples: Vec<String>,
 }
 
-/// The guards that one change meets.
+/// A guard or a limit that was not met, with figures that are more than half of what would meet it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NearLimit {
+    /// The guard's word, or the limit's name.
+    pub word: &'static str,
+    /// How many files, values or rows it is about.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// What it is, in words and figures.
+    pub what: String,
+}
+
+/// The guards that one change meets, and those that it nearly does.
 #[derive(Debug, Default)]
 pub(super) struct Guards {
     allowed: Vec<Guard>,
     met: Vec<GuardMet>,
+    near: Vec<NearLimit>,
 }
 
 impl Guards {
     /// Guards of which these are allowed.
     pub(super) fn new(allowed: &[Guard]) -> Guards {
-        Guards { allowed: allowed.to_vec(), met: Vec::new() }
+        Guards { allowed: allowed.to_vec(), ..Guards::default() }
     }
 
     /// Notes that `guard` is met.
     pub(super) fn meet(&mut self, guard: Guard, (count, of): (u64, u64), what: String, examples: Vec<String>) {
         let allowed = self.allowed.contains(&guard);
         self.met.push(GuardMet { guard, allowed, count, of, what, examples });
+    }
+
+    /// Notes that `guard` is met where `count` of `all` are many, and that it nearly is where they are more than half as
+    /// many.
+    pub(super) fn weigh(
+        &mut self,
+        guard: Guard,
+        (count, all, few): (u64, u64, u64),
+        what: impl FnOnce() -> String,
+        examples: impl FnOnce() -> Vec<String>,
+    ) {
+        if is_many(count, all, few) {
+            self.meet(guard, (count, all), what(), examples());
+        } else if is_near(count, all, few) {
+            self.near.push(NearLimit { word: guard.word(), count, of: all, what: what() });
+        }
     }
 
     /// Those that were met so far.
@@ -126,9 +161,9 @@ impl Guards {
         self.met.iter().any(|met| !met.allowed)
     }
 
-    /// All that were met.
-    pub(super) fn into_met(self) -> Vec<GuardMet> {
-        self.met
+    /// All that were met, and those that nearly were.
+    pub(super) fn into_parts(self) -> (Vec<GuardMet>, Vec<NearLimit>) {
+        (self.met, self.near)
     }
 }
 
@@ -144,6 +179,11 @@ pub(super) const FEW: u64 = 10;
 /// Whether `count` of `all` are more than a tenth, and more than `few`: that looks like a broken night.
 pub(super) fn is_many(count: u64, all: u64, few: u64) -> bool {
     count > few && u128::from(count) * 10 > u128::from(all)
+}
+
+/// Whether `count` of `all` are more than a twentieth, and more than `few`, and not many.
+pub(super) fn is_near(count: u64, all: u64, few: u64) -> bool {
+    is_many(count.saturating_mul(2), all, few.saturating_mul(2)) && !is_many(count, all, few)
 }
 
 #[cfg(test)]

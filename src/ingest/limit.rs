@@ -25,6 +25,21 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// Whether `count` of `all` are no fewer than that.
+    pub(super) fn is_reached(self, count: u64, all: u64) -> bool {
+        match self {
+            Limit::Count(least) => count >= least,
+            Limit::Percent(least) => count as f64 * 100.0 >= least * all as f64,
+        }
+    }
+
+    /// Whether `count` of `all` are more than half of that.
+    pub(super) fn is_near(self, count: u64, all: u64) -> bool {
+        !self.allows(count.saturating_mul(2), all)
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -24,8 +24,8 @@ pub(super) struct Merged {
     pub(super) left_out: Vec<usize>,
     /// Rows that the whole section lacked: block and row.
     pub(super) new: Vec<(usize, usize)>,
-    /// Rows of the whole section that are gone.
-    pub(super) gone: u64,
+    /// For each row of the whole section that is gone, the number of its stock.
+    pub(super) gone: Vec<u32>,
     /// The rows that each piece of the section has now; where it had none, the pieces they make.
     pub(super) pieces: Vec<Range<usize>>,
     /// For each piece, whether it has other rows than before.
@@ -87,7 +87,7 @@ impl Revision<'_> {
             own: BooleanBuffer::new_unset(0),
             left_out: Vec::new(),
             new: Vec::new(),
-            gone: 0,
+            gone: Vec::new(),
             pieces: Vec::new(),
             is_moved: Vec::new(),
         };
@@ -150,7 +150,7 @@ impl Revision<'_> {
                     own.append(false);
                 }
                 (Ordering::Less, _) => {
-                    merged.gone += 1;
+                    merged.gone.extend(whole_stocks.get(row));
                     moved(&mut merged);
                 }
                 (Ordering::Greater, Some(_)) if self.joins_left => merged.left_out.push(n),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::changes::{Changes, Lost};
-use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many};
+use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many, is_near};
 use super::settings::Settings;
 use crate::error::Result;
 use crate::format::FileStatus;
@@ -42,21 +42,17 @@ impl<'a> Night<'a> {
     pub(super) fn guard_missing(&self, missing: &[String], guards: &mut Guards) {
         let gone: Vec<&String> = missing.iter().filter(|path| self.has(path)).collect();
         let (count, all) = (gone.len() as u64, self.there.len() as u64);
-        if is_many(count, all, FEW) {
-            let examples = gone.into_iter().take(EXAMPLES).cloned().collect();
-            guards.meet(Guard::MissingFiles, (count, all), format!("{count} of {all} files are gone"), examples);
-        }
+        let examples = || gone.into_iter().take(EXAMPLES).cloned().collect();
+        guards.weigh(Guard::MissingFiles, (count, all, FEW), || format!("{count} of {all} files are gone"), examples);
     }
 
     /// Notes where many files are skipped that could be read.
     pub(super) fn guard_skipped(&self, skipped: &[Skipped], guards: &mut Guards) {
         let fell: Vec<&Skipped> = skipped.iter().filter(|skipped| self.has(&skipped.path)).collect();
         let (count, all) = (fell.len() as u64, self.there.len() as u64);
-        if is_many(count, all, ONE) {
-            let examples = fell.into_iter().take(EXAMPLES).map(|skipped| skipped.path.clone()).collect();
-            let what = format!("{count} of {all} files that were read last time would be skipped");
-            guards.meet(Guard::SkippedFiles, (count, all), what, examples);
-        }
+        let examples = || fell.into_iter().take(EXAMPLES).map(|skipped| skipped.path.clone()).collect();
+        let what = || format!("{count} of {all} files that were read last time would be skipped");
+        guards.weigh(Guard::SkippedFiles, (count, all, ONE), what, examples);
     }
 
     /// Notes where another folder, which `scan` looked at, has few of the known codes.
@@ -142,15 +138,17 @@ pub(super) fn guard_columns(
     };
     let with_losses = (0..survey.columns.len()).filter(|&index| changes.lost_values[index].turned_null > 0);
     let gone = with_losses.map(|index| (survey.columns[index].name.as_str(), lost(index)));
-    let mut gone: Vec<(&str, Vec<String>)> =
-        gone.filter(|(_, files)| is_many(files.len() as u64, file_count, ONE)).collect();
+    let mut gone: Vec<(&str, Vec<String>)> = gone.filter(|(_, files)| !files.is_empty()).collect();
     gone.sort_by_key(|(_, files)| Reverse(files.len()));
     let Some((_, files)) = gone.first() else { return };
     let count = files.len() as u64;
-    let examples = files.iter().take(EXAMPLES).cloned().collect();
-    let columns = gone.iter().map(|(name, files)| format!("{name:?} is gone from {} files", files.len()));
-    let what = format!("{}, of {file_count}", listed(columns));
-    guards.meet(Guard::ColumnsGone, (count, file_count), what, examples);
+    let examples = || files.iter().take(EXAMPLES).cloned().collect();
+    let what = || {
+        let many: Vec<_> = worst(&gone, |(_, files)| is_many(files.len() as u64, file_count, ONE)).collect();
+        let columns = many.iter().map(|(name, files)| format!("{name:?} is gone from {} files", files.len()));
+        format!("{}, of {file_count}", listed(columns))
+    };
+    guards.weigh(Guard::ColumnsGone, (count, file_count, ONE), what, examples);
 }
 
 /// Notes where many values of a column, of those that `before` has, become null.
@@ -164,23 +162,32 @@ pub(super) fn guard_nulls(before: &Store, changes: &Changes, guards: &mut Guards
     let values = before.value_counts()?;
     let columns = before.schema()?.columns.iter().zip(&values[2..]).zip(&changes.lost_values);
     let figures = columns.map(|((column, &values), lost)| (column.name.as_str(), lost.turned_null, values));
-    let mut many: Vec<(&str, u64, u64)> = figures.filter(|&(_, count, all)| is_many(count, all, FEW)).collect();
-    many.sort_by_key(|&(_, count, _)| Reverse(count));
-    let Some(&(_, count, all)) = many.first() else { return Ok(()) };
-    let columns = many.iter().map(|(name, count, all)| format!("{count} of {all} values of {name:?}"));
-    let what = format!("{} would become null", listed(columns));
-    guards.meet(Guard::TurnedNull, (count, all), what, Vec::new());
+    let is_of = |is: fn(u64, u64, u64) -> bool| move |&(_, count, all): &(&str, u64, u64)| is(count, all, FEW);
+    let mut found: Vec<(&str, u64, u64)> = figures.filter(|of| is_of(is_many)(of) || is_of(is_near)(of)).collect();
+    // Those that meet the guard come first.
+    found.sort_by_key(|of| (!is_of(is_many)(of), Reverse(of.1)));
+    let Some(&(_, count, all)) = found.first() else { return Ok(()) };
+    let what = || {
+        let many: Vec<_> = worst(&found, is_of(is_many)).collect();
+        let columns = many.iter().map(|(name, count, all)| format!("{count} of {all} values of {name:?}"));
+        format!("{} would become null", listed(columns))
+    };
+    guards.weigh(Guard::TurnedNull, (count, all, FEW), what, Vec::new);
     Ok(())
+}
+
+/// Those of `found` that meet a guard; where none does, the first one, which is nearest to it.
+fn worst<T>(found: &[T], meets: impl Fn(&T) -> bool) -> impl Iterator<Item = &T> {
+    let count = found.iter().take_while(|of| meets(of)).count().max(1);
+    found.iter().take(count)
 }
 
 /// Notes where many of `all` rows are to go: with their file, out of it, or because others take the place of their date's.
 pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
     let count = changes.dirty.iter().map(|dirty| dirty.removed).sum();
-    if is_many(count, all, FEW) {
-        let examples = changes.examples.iter().filter(|change| change.change == "removed").take(EXAMPLES);
-        let examples = examples.map(|change| format!("{} {}", change.date, change.code)).collect();
-        guards.meet(Guard::PrunedRows, (count, all), format!("{count} of {all} rows would be removed"), examples);
-    }
+    let removed = changes.examples.iter().filter(|change| change.change == "removed").take(EXAMPLES);
+    let examples = || removed.map(|change| format!("{} {}", change.date, change.code)).collect();
+    guards.weigh(Guard::PrunedRows, (count, all, FEW), || format!("{count} of {all} rows would be removed"), examples);
 }
 
 /// Notes rows that are to go from dates on which rows were appended: who appended them may have meant these, too.

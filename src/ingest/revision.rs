@@ -294,9 +294,14 @@ impl<'a> Revision<'a> {
 
     /// The place in code order of the stock of the n-th row of `runs`.
     fn rank_of(&self, runs: &[Run], n: usize) -> Option<u32> {
+        self.ranks.get(self.stock_of(runs, n)? as usize).copied()
+    }
+
+    /// The number of the stock of the n-th row of `runs`, where that was read again.
+    pub(super) fn stock_of(&self, runs: &[Run], n: usize) -> Option<u32> {
         let run = within(runs, n..n + 1).pop()?;
         let Origin::Block(block) = run.origin else { return None };
-        self.ranks.get(self.sealer.gathering.stock(block, run.rows.start) as usize).copied()
+        Some(self.sealer.gathering.stock(block, run.rows.start))
     }
 
     /// Place of each stock in code order, by stock number.

@@ -10,9 +10,11 @@ use super::assemble::{Assembly, Target, assemble};
 use super::assignment::Assignment;
 use super::build_report::{known_file, source_entries};
 use super::changes::{Changes, Lost};
+use super::expected::{Codes, Expected};
 use super::guard::Guards;
 use super::intake::{codes_of, panel_of};
 use super::joining::check_new_columns;
+use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, rules, was_read};
 use super::reshape::{Reshaped, decided};
@@ -65,6 +67,7 @@ pub struct Update<'a> {
     reread: bool,
     prune: bool,
     changes: OptionChanges,
+    expected: Option<Expected>,
 }
 
 impl<'a> Update<'a> {
@@ -78,6 +81,7 @@ impl<'a> Update<'a> {
             reread: false,
             prune: false,
             changes: OptionChanges::default(),
+            expected: None,
         }
     }
 
@@ -120,6 +124,13 @@ impl<'a> Update<'a> {
         self
     }
 
+    /// Publishes only where the panel then has rows on `date`, and of at least so many stocks, or such a share of those
+    /// that have the date before: else [`Guard::ExpectedDate`](crate::Guard::ExpectedDate) is met.
+    pub fn expect(mut self, date: Date, least: Limit) -> Self {
+        self.expected = Some(Expected { date, least });
+        self
+    }
+
     setters!(memory, workers, keep, keep_for, allow, max_restated, max_skipped, dry_run, wait, access, observer, disk);
 
     /// Updates, and publishes if anything changed. Files that cannot be used are skipped, with reasons in the report;
@@ -136,17 +147,21 @@ impl<'a> Update<'a> {
         let places = self.places(writer.live()?)?;
         let command = if self.assignments.is_empty() { "update" } else { "source set" };
         let mut steps = Steps::new(writer, self.writing.dry_run, command)?;
+        let mut brought: HashMap<usize, Codes> = HashMap::new();
         for place in places {
             steps.before(stages)?;
             let whole = steps.writer().live()?;
             let names = whole.source_names()?;
             // A way out is for one of several sources, or an option of one that is set.
             let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
-            let step = self.update(stages, steps.writer(), place, self.reread);
+            let step = self.update(stages, steps.writer(), (place, self.reread), &mut brought);
             steps.take(match &name {
                 Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
                 None => step?,
             });
+        }
+        if let Some(expected) = self.expected {
+            steps.expect(expected, brought, &self.writing.allowed)?;
         }
         steps.finish(stages)
     }
@@ -205,8 +220,15 @@ impl<'a> Update<'a> {
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 
-    /// Updates the source at `place`, of which all files are read again if it `rereads`.
-    fn update(&self, stages: &Stages, writer: &StoreWriter, place: usize, rereads: bool) -> Result<Step> {
+    /// Updates the source at `place`, of which all files are read again if it `rereads`. Notes which codes it then has on
+    /// a date that is expected, unless it stays as it is.
+    fn update(
+        &self,
+        stages: &Stages,
+        writer: &StoreWriter,
+        (place, rereads): (usize, bool),
+        brought: &mut HashMap<usize, Codes>,
+    ) -> Result<Step> {
         let live = writer.live()?;
         let settings = Settings::of(&live.of_source(place))?;
         let mut settings_now = self.settings(live, place, &settings)?;
@@ -259,6 +281,7 @@ impl<'a> Update<'a> {
         let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
         // Which trading dates there are is not known before the calendar is read.
         if same_settings && is_as_it_was && options.calendar.is_none() && pruned.is_empty() && guards.met().is_empty() {
+            report.meet(guards);
             return Ok(Step { report, snapshot: None });
         }
 
@@ -288,7 +311,7 @@ impl<'a> Update<'a> {
         let rolled = settings.rolled.as_ref();
         let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
         if differs && trust != Trust::Nothing {
-            return self.update(stages, writer, place, true);
+            return self.update(stages, writer, (place, true), brought);
         }
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict).map_err(|error| {
@@ -349,6 +372,9 @@ impl<'a> Update<'a> {
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?.by_date(date_rules);
         let mut changes = revision.compare(stages)?;
         changes.stocks.add_all(&reshaped.stocks);
+        if let Some(Expected { date, .. }) = self.expected {
+            brought.insert(place, revision.codes_on(date, &snapshot)?);
+        }
         report.describe_files(&survey, &gathered, &read, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         reshaped.describe(&mut report);

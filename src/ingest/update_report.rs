@@ -1,13 +1,15 @@
 //! What an update tells, and what stops one.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
 use serde::Serialize;
 
 use super::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
-use super::guard::{GuardMet, Guards};
+use super::guard::{GuardMet, Guards, NearLimit};
 use super::intake::Gathered;
 use super::limit::Limit;
 use super::spelling::date_note;
@@ -18,7 +20,12 @@ use crate::panel::{DateForm, show};
 use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
-use crate::store::{Diff, DiffReport, FileEntry, Keep, SectionDiff, Snapshot, Store, StoreWriter, VersionEntry};
+use crate::store::{
+    Diff, DiffReport, FileEntry, Keep, Newest, SectionDiff, Snapshot, Store, StoreWriter, VersionEntry,
+};
+
+/// Stocks with restated rows that are named.
+const STOCKS: usize = 20;
 
 /// What an update did, or, where it was refused, would have done.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,6 +43,8 @@ pub struct UpdateReport {
     pub refused: Option<String>,
     /// The guards that were met. One that was not allowed stopped the change.
     pub guards: Vec<GuardMet>,
+    /// Guards and limits that were not met, with figures that are more than half of what would meet them.
+    pub near: Vec<NearLimit>,
     /// How many skipped files are usual, if somebody has said so.
     pub max_skipped: Option<Limit>,
     /// Rows that the version before does not have.
@@ -62,6 +71,10 @@ pub struct UpdateReport {
     pub last_dirty: Option<Date>,
     /// The columns with restated values.
     pub columns: Vec<RestatedColumn>,
+    /// How many stocks have restated rows.
+    pub restated_stocks: u64,
+    /// Those with most of them, at most 20.
+    pub stocks: Vec<RestatedStock>,
     /// The new columns with values in rows that the version before has.
     pub filled_columns: Vec<FilledColumn>,
     /// The first changes.
@@ -100,6 +113,8 @@ pub struct UpdateReport {
     pub rows: u64,
     /// Dates of the live version.
     pub dates: u64,
+    /// The newest date of the live version, and who lacks it.
+    pub newest: Option<Newest>,
     /// Bytes of the segments written.
     pub written_bytes: u64,
     /// Versions that were removed.
@@ -110,6 +125,9 @@ pub struct UpdateReport {
     pub seconds: f64,
     #[serde(skip)]
     dirty: BTreeSet<Date>,
+    /// By code, how many rows of a stock were restated.
+    #[serde(skip)]
+    restated_of: BTreeMap<String, u64>,
     #[serde(skip)]
     keep: Option<Keep>,
     /// Whether columns or dates are not as they were.
@@ -127,6 +145,16 @@ pub struct RestatedColumn {
     /// Its name.
     pub column: String,
     /// How many of its values differ from those of the version before.
+    pub restated: u64,
+}
+
+/// A stock with restated rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RestatedStock {
+    /// Its code.
+    pub stock: String,
+    /// How many of its rows differ from those of the version before.
     pub restated: u64,
 }
 
@@ -157,6 +185,7 @@ impl UpdateReport {
         self.more_skips_than_usual |= !self.skips_are_usual() || !other.skips_are_usual();
         self.refused = self.refused.take().or(other.refused);
         self.guards.extend(other.guards);
+        self.near.extend(other.near);
         self.added += other.added;
         self.restated += other.restated;
         self.filled += other.filled;
@@ -165,6 +194,7 @@ impl UpdateReport {
         self.kept += other.kept;
         self.kept_examples.extend(other.kept_examples);
         self.dirty.extend(other.dirty);
+        other.restated_of.into_iter().for_each(|(code, count)| *self.restated_of.entry(code).or_default() += count);
         self.dirty_dates = self.dirty.len() as u64;
         self.first_dirty = self.dirty.first().copied();
         self.last_dirty = self.dirty.last().copied();
@@ -195,6 +225,8 @@ impl UpdateReport {
         (self.added, self.removed) = (diff.added, diff.removed);
         (self.restated, self.filled) = (diff.restated, diff.filled);
         self.dirty = diff.dates.iter().map(|change| change.date).collect();
+        let restated = diff.stocks.iter().filter(|stock| stock.restated > 0);
+        self.restated_of = restated.map(|stock| (stock.stock.clone(), stock.restated)).collect();
         self.dirty_dates = self.dirty.len() as u64;
         self.first_dirty = self.dirty.first().copied();
         self.last_dirty = self.dirty.last().copied();
@@ -262,6 +294,7 @@ impl UpdateReport {
             let _ = writer.clear_unpublished();
         }
         let mut report = result?;
+        report.sum_up(writer);
         if let Some(keep) = report.keep.filter(|_| report.published) {
             // The new version is live: what is left of old ones is no failure of it, and the next change tries again.
             match writer.collect(keep) {
@@ -270,6 +303,24 @@ impl UpdateReport {
             }
         }
         Ok(report)
+    }
+
+    /// Adds what a person looks at first: who has the newest date, and whose rows were restated.
+    fn sum_up(&mut self, writer: &StoreWriter) {
+        let mut stocks: Vec<(String, u64)> = std::mem::take(&mut self.restated_of).into_iter().collect();
+        self.restated_stocks = stocks.len() as u64;
+        stocks.sort_by_key(|(_, restated)| Reverse(*restated));
+        stocks.truncate(STOCKS);
+        self.stocks = stocks.into_iter().map(|(stock, restated)| RestatedStock { stock, restated }).collect();
+        let newest = match self.published {
+            true => writer.published().and_then(|store| store.newest()),
+            false => writer.readers_version().map_or(Ok(None), Store::newest),
+        };
+        match newest {
+            Ok(newest) => self.newest = newest,
+            // What was published is: damage elsewhere is no failure of it.
+            Err(why) => self.notes.push(format!("the newest dates cannot be read: {why}")),
+        }
     }
 
     /// Adds what differs in the source's `columns`, code and date among them, from what it has in `before`.
@@ -302,6 +353,9 @@ impl UpdateReport {
                 None => self.filled_columns.push(FilledColumn { column, filled: count }),
             }
         }
+        let codes = snapshot.dictionaries[0].as_string::<i32>();
+        let restated = changes.restated_of.iter();
+        self.restated_of = restated.map(|&(stock, count)| (codes.value(stock as usize).to_owned(), count)).collect();
         self.examples = changes.examples.clone();
         self.kept = changes.stayed.count;
         self.kept_examples = changes.stayed.examples.clone();
@@ -368,7 +422,25 @@ impl UpdateReport {
         self.refused = most
             .filter(|most| !most.allows(count, rows))
             .map(|most| format!("{count} of {rows} rows would be restated or removed; at most {most} may be"));
-        self.guards = guards.into_met();
+        (self.guards, self.near) = guards.into_parts();
+        let skipped = (self.skipped.len() as u64, self.file_count());
+        let limits = [
+            ("max-restated", most, (count, rows), "rows are restated or removed"),
+            ("max-skipped", self.max_skipped, skipped, "files are skipped"),
+        ];
+        for (word, most, (count, of), what) in limits {
+            if let Some(most) = most.filter(|most| most.allows(count, of) && most.is_near(count, of)) {
+                let what = format!("{count} of {of} {what}; at most {most} may be");
+                self.near.push(NearLimit { word, count, of, what });
+            }
+        }
+    }
+
+    /// Adds a guard that was met, or was not allowed.
+    pub(super) fn meet(&mut self, guards: Guards) {
+        let (met, near) = guards.into_parts();
+        self.guards.extend(met);
+        self.near.extend(near);
     }
 
     /// Refuses a change that leaves no row, and names the files that could not be used.

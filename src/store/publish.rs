@@ -261,7 +261,7 @@ impl StoreWriter {
     /// # Errors
     /// When it cannot be opened.
     pub(crate) fn published(&self) -> Result<Store> {
-        Store::open_catalog(self.root(), self.commit, Access::Map)
+        Store::open_catalog(self.root(), self.commit, self.access)
     }
 
     /// Goes on from `snapshot`, as if it were live: a later one of this writer's is to be published, and then this goes.

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::Limit;
 use crate::quantity;
 use crate::source::{BadDates, Cast, Duplicates, Epoch, Ignore};
+use crate::{Date, Limit};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::super::groups::{Allowed, Io, Keeping, Limits, RUNNING, Running, Waiting};
-use super::super::words::{Names, one_of};
+use super::super::words::{Names, expected, one_of};
 use super::reading::Reading;
 
 /// Heading of options that decide how a store reads its files.
@@ -96,6 +96,7 @@ pub struct BuildArgs {
 Examples:
   transect update panel.store                         # every night
   transect update panel.store --max-restated 5%       # a tripwire
+  transect update panel.store --expect today --min-codes 95%
   transect update panel.store --refuse-restatement    # history must not move
   transect update panel.store --check-content         # whatever the times of files say")]
 pub struct UpdateArgs {
@@ -122,6 +123,18 @@ pub struct UpdateArgs {
     /// Without this they stay, and the files are named.
     #[arg(long)]
     pub prune: bool,
+
+    /// Publish nothing unless the store then has this date: a date, or today
+    ///
+    /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that of
+    /// this machine's clocks. See --min-codes.
+    #[arg(long, value_name = "DATE|today", value_parser = expected)]
+    pub expect: Option<Date>,
+
+    /// Of how many stocks the date that is expected has to have rows: a number, or a share of those that have the date
+    /// before
+    #[arg(long, value_name = "N|P%", default_value = "90%", requires = "expect")]
+    pub min_codes: Limit,
 
     /// How many skipped files are usual: a number, or a share of all files
     ///
