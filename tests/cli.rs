@@ -751,7 +751,7 @@ version  made                  command  rows  added  restated  removed  dirty da
 "
     );
     let report = place.run("log store --json").done().json();
-    assert_eq!((&report["command"], &report["live"], &report["keep"]), (&"log".into(), &3.into(), &5.into()));
+    assert_eq!((&report["command"], &report["live_version"], &report["keep"]), (&"log".into(), &3.into(), &5.into()));
     assert_eq!(report["versions"].as_array().unwrap().len(), 3);
     assert_eq!(report["versions"][1]["removed"], 2);
     assert!(report["versions"][1]["created"].as_str().unwrap().ends_with('Z'));
@@ -790,7 +790,7 @@ freed    {freed}
     let report = place.run("gc store --keep-for 0h --json").done().json();
     assert_eq!((&report["command"], &report["dry_run"]), (&"gc".into(), &false.into()));
     assert_eq!(
-        (&report["versions"], &report["held"], &report["files"]),
+        (&report["removed_versions"], &report["held_versions"], &report["files"]),
         (&vec![1].into(), &Value::Array(vec![]), &4.into())
     );
     let log = timeless(&place.run("log store").done().stdout);
@@ -955,8 +955,8 @@ name    Utf8     66.7 %       -                                       -"
     assert_eq!(json["stocks"][1]["months"], serde_json::json!([[0, 1, 1]]));
     assert_eq!(json["columns"][0]["years"][0]["least"], 0.0);
     assert_eq!(json["columns"][1]["months"], serde_json::json!([[1, 2]]));
-    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"name": "close", "restated": 1}));
-    assert_eq!(json["sources"][0]["skipped_files"], serde_json::json!([]));
+    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"column": "close", "restated": 1}));
+    assert_eq!(json["sources"][0]["skipped"], serde_json::json!([]));
     let first = place.run("coverage store --version 1 --json").done().json();
     assert_eq!((&first["rows"], &first["versions"][0]["untold"]), (&2.into(), &"first".into()));
 }
@@ -1092,8 +1092,8 @@ date      added  restated  removed
     );
     assert_eq!(listed("date --from 20240104"), "date,added,restated,filled,removed\n");
     assert_eq!(listed("date --to 2024-01-03 --from 20240103").lines().count(), 2);
-    place.run("diff store --by stock --stock C").failed(1, &["stock \"C\" in store not found"]);
-    place.run("diff store --column clsoe").failed(1, &["column \"clsoe\" not found", "did you mean close?"]);
+    place.run("diff store --by stock --stock C").failed(2, &["stock \"C\" in store not found"]);
+    place.run("diff store --column clsoe").failed(2, &["column \"clsoe\" not found", "did you mean close?"]);
     place.run("diff store --by stock --from 20240104 --format parquet").done();
     assert_eq!(
         place.run("diff store --by row").done().stdout,
@@ -1284,7 +1284,7 @@ fn an_update_says_what_it_changed_and_a_second_one_that_there_is_nothing() {
         [
             "store     store, version 2",
             "added     2 rows, of 1 new stock",
-            "restated  1 row in close (1)",
+            "restated  1 row in close (1), of A (1)",
             "dates     2 dirty, 20240103 to 20240104",
             "rows      6 on 3 dates",
             "files     2 read, 1 unchanged",
@@ -1292,8 +1292,22 @@ fn an_update_says_what_it_changed_and_a_second_one_that_there_is_nothing() {
             "such as   20240103 A close: 2.0 -> 2.5",
             "such as   20240104 A added",
             "such as   20240104 C added",
+            "newest    2 stocks have 20240104, 2 stocks have 20240103",
+            "stale     1 stock, with their last dates: B (20240103)",
         ]
     );
+    place.run("update store --expect 20240105").failed(
+        4,
+        &["expected-date: 20240105 is not there; 2 stocks have 20240104", "run it again with --allow expected-date"],
+    );
+    place.run("update store --expect 20240105 --allow expected-date").done();
+    place.run("update store --expect 2024-01-04 --min-codes 3 --dry-run").failed(
+        4,
+        &["expected-date: 2 stocks have 20240104, and 2 stocks have 20240103; at least 3 should have it, such as B"],
+    );
+    place.run("update store --expect 20240104 --min-codes 100%").done();
+    place.run("update store --expect yesterday").failed(2, &["or write today"]);
+    place.run("update store --min-codes 5").failed(2, &["--expect"]);
     let again = place.run("update store --json").done().json();
     assert_eq!((&again["published"], &again["version"]), (&Value::from(false), &Value::from(2)));
     assert_eq!(again["unchanged_files"], 3);
@@ -1317,7 +1331,12 @@ fn an_append_takes_back_what_transpose_wrote() {
     let told = place.run("append store out/20240102.parquet out/20240103.parquet").done().stdout;
     assert_eq!(
         untimed(&told),
-        ["store  store, version 1, nothing changed", "rows   4 on 2 dates", "files  2 read, 0 unchanged"]
+        [
+            "store   store, version 1, nothing changed",
+            "rows    4 on 2 dates",
+            "files   2 read, 0 unchanged",
+            "newest  2 stocks have 20240103, 2 stocks have 20240102"
+        ]
     );
     fs::copy(place.path("out/20240103.parquet"), place.path("20240109.parquet")).unwrap();
     place.run("append store 20240109.parquet").failed(3, &["its rows are of 20240103, its name says 20240109"]);

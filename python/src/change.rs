@@ -27,7 +27,7 @@ use super::watch::watched;
 /// Says of each input that was left out what helps, as Python has it; of those of each source, too.
 fn put_into_words(report: &mut Value) {
     report.get_mut("sources").and_then(Value::as_array_mut).into_iter().flatten().for_each(put_into_words);
-    for list in ["skipped", "skipped_before", "skipped_files"] {
+    for list in ["skipped", "skipped_before"] {
         let entries = report.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for entry in entries.filter_map(Value::as_object_mut) {
             let remedies = entry.remove("remedies").unwrap_or_default();

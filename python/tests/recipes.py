@@ -50,7 +50,9 @@ class World:
             transect.drop_source(self.path("daily.store"), "vwap")
 
     def night(self, rows):
-        """Tonight's rows come, in the store and in the files by date; those of yesterday are kept beside."""
+        """Tonight's rows come, in the store and in the files by date; those of yesterday are kept beside. An added
+        factor goes, since yesterday's files lack it."""
+        self.forget_factor()
         shutil.copytree(self.path("by_date"), self.path("yesterday"))
         transect.append(self.path("daily.store"), rows, source="daily")
         transect.transpose(self.path("daily.store"), self.path("by_date"))

@@ -110,7 +110,7 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
         transect.update(store, max_restated=0)
     assert not caught.value.report.published
     assert transect.open(store, version=1).matrix("close").values[0, 2] == 20.0
-    assert transect.open(store).verify() and transect.gc(store, keep=1).versions == [1]
+    assert transect.open(store).verify() and transect.gc(store, keep=1).removed_versions == [1]
 
 
 def test_a_night_without_the_date_that_is_expected_is_stopped(source, tmp_path):
@@ -146,6 +146,38 @@ def test_a_night_without_the_date_that_is_expected_is_stopped(source, tmp_path):
     report = transect.update(store, expect=20240108, min_codes=2)
     assert (report.published, report.newest.date, report.newest.stocks) == (True, datetime.date(2024, 1, 8), 2)
     assert [stale.stock for stale in report.newest.stale_stocks] == ["600000.SH"]
+
+
+def test_codes_that_are_expected_are_those_of_all_sources_and_no_rows(tmp_path):
+    """A panel of bars of two sources, each of which brings some stocks tonight."""
+    frame = pl.DataFrame({"code": ["A", "B", "C", "D"]}).join(pl.DataFrame({"time": ["09:31", "09:32"]}), how="cross")
+
+    def night(source, codes, dates, bars=("09:31", "09:32")):
+        (tmp_path / source).mkdir(exist_ok=True)
+        for code in codes:
+            rows = frame.filter(pl.col("code") == code, pl.col("time").is_in(bars)).drop("code")
+            days = pl.concat([rows.with_columns(date=pl.lit(date)) for date in dates])
+            days.with_columns(pl.lit(1.0).alias(source)).write_parquet(tmp_path / source / f"{code}.parquet")
+
+    store = tmp_path / "s"
+    night("prices", "ABCD", ["20240102"])
+    night("flows", "CD", ["20240102"])
+    transect.build(tmp_path / "prices", store, key=["time"])
+    transect.add_source(store, tmp_path / "flows")
+    # Two bars of half of the stocks are as many rows as one of all.
+    night("prices", "AB", ["20240102", "20240103"])
+    with pytest.raises(transect.Guarded, match="2 stocks have 20240103, and 4 stocks have 20240102") as caught:
+        transect.update(store, expect=20240103)
+    assert caught.value.report.guards[0].examples == ["C", "D"]
+    assert transect.open(store).version == 2
+    night("flows", "CD", ["20240102", "20240103"], ["09:31"])
+    assert transect.update(store, expect=20240103, min_codes="100%", dry_run=True).guards == []
+    with pytest.raises(transect.Guarded, match="2 stocks have 20240103"):
+        transect.update(store, sources="flows", expect=20240103)
+    report = transect.update(store, expect=20240103, min_codes="100%")
+    assert (report.published, report.newest.stocks, report.newest.stocks_before) == (True, 4, 4)
+    # It is there now, whatever the next night brings.
+    assert transect.update(store, expect=20240103, min_codes=4).guards == []
 
 
 def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source, tmp_path):
@@ -408,7 +440,7 @@ def test_a_store_is_compared_with_what_it_came_from_and_what_was_made_of_it(sour
     (tmp_path / "out" / "20240102.parquet").write_bytes(b"")
     report = store.verify(inputs=folder, output=tmp_path / "out")
     assert not report and not report.damages and report.inputs[0].difference_count == 1
-    assert report.inputs[0].differences[0].code == "BRK.B" and len(report.output.differences) == 1
+    assert report.inputs[0].differences[0].stock == "BRK.B" and len(report.output.differences) == 1
 
 
 def test_what_is_left_out_is_told_with_the_argument_that_helps(source, tmp_path):

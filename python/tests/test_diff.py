@@ -27,10 +27,10 @@ def panel(world, share):
 
 def restated(before, after):
     """A row for each value that differs."""
-    both = before.join(after, on=["date", "code"], suffix="_now")  # noqa: F841 - DuckDB finds it by its name
+    pairs = before.join(after, on=["date", "code"], suffix="_now")  # noqa: F841 - DuckDB finds it by its name
     parts = [
         f"select date, code, '{name}' as name, {name}::varchar as old, {name}_now::varchar as new, {size(name)} as size "
-        f"from both where {name} is distinct from {name}_now"
+        f"from pairs where {name} is distinct from {name}_now"
         for name in COLUMNS
     ]
     return duckdb.sql(" union all ".join(parts)).pl()

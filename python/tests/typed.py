@@ -61,7 +61,7 @@ assert_type(transect.update(store, max_restated="5%", allow=["missing-files"], p
 assert_type(transect.append(store, pl.DataFrame()), transect.UpdateReport)
 assert_type(transect.append("panel.store", ["20240105.parquet"], dry_run=True).added, int)
 assert_type(transect.transpose(store, "by_date", dates=[20240102], format="arrow").written, int)
-assert_type(transect.gc(store, older_than=datetime.timedelta(days=30)).versions, list[int])
+assert_type(transect.gc(store, older_than=datetime.timedelta(days=30)).removed_versions, list[int])
 
 try:
     store.series("600519.SZ")

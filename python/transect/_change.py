@@ -448,7 +448,7 @@ def gc(
 
     >>> changed = transect.append("panel.store", later)
     >>> store.close()
-    >>> transect.gc("panel.store", keep=1).kept
+    >>> transect.gc("panel.store", keep=1).kept_versions
     [2]
     """
     given = {"keep": keep, "older_than": older_than, "live": live, "dry_run": dry_run, "wait": wait, "io": io}

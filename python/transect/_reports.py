@@ -133,7 +133,7 @@ class UpdateReport(Report):
     dates: int
     newest: Any
     written_bytes: int
-    collected: list[int]
+    removed_versions: list[int]
     notes: list[str]
     seconds: float
 
@@ -163,13 +163,13 @@ class TransposeReport(Report):
 class CollectReport(Report):
     """What `gc` removed, or would remove.
 
-    >>> transect.gc("panel.store", keep=1).kept
+    >>> transect.gc("panel.store", keep=1).kept_versions
     [1]
     """
 
-    versions: list[int]
-    held: list[int]
-    kept: list[int]
+    removed_versions: list[int]
+    held_versions: list[int]
+    kept_versions: list[int]
     files: int
     bytes: int
 
@@ -259,7 +259,7 @@ class Source(Report):
     settings: dict[str, Any]
     read_files: int
     empty_files: list[str]
-    skipped_files: list[Any]
+    skipped: list[Any]
     merged_rows: int
     dropped_rows: int
 
@@ -296,7 +296,7 @@ class CoverageReport(Report):
     """What a version has and lacks: what `Store.coverage(by=None)` gives, as `transect coverage --json` prints it.
 
     >>> coverage = store.coverage(by=None)
-    >>> coverage.rows, [(stock.code, stock.state) for stock in coverage.stocks][-1]
+    >>> coverage.rows, [(stock.stock, stock.state) for stock in coverage.stocks][-1]
     (11, ('600519.SH', 'stale'))
     """
 

@@ -32,6 +32,11 @@ impl Speaker {
         Speaker { command, store: store.to_owned(), cli: Cli::command() }
     }
 
+    /// The command's name.
+    pub fn command(&self) -> &'static str {
+        self.command
+    }
+
     /// `what` is wrong, and the ways out that there are.
     pub fn sentence(&self, what: &str, remedies: &[Remedy]) -> String {
         match self.told(remedies) {

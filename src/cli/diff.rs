@@ -30,8 +30,7 @@ struct Json<'a> {
 
 pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
     let live = args.io.open(&args.store, quiet)?;
-    let newer = live.other_version(args.newer.unwrap_or(live.version()))?;
-    let diff = chosen(args, &newer)?;
+    let diff = chosen(args, &live)?;
     let watch = Watch::new(quiet)?;
     let workers = Workers::new(args.running.workers())?;
     if let Some(by) = args.by {
@@ -62,9 +61,10 @@ pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
 }
 
 /// The difference that is asked for.
-fn chosen(args: &DiffArgs, newer: &Store) -> crate::Result<Diff> {
+fn chosen(args: &DiffArgs, live: &Store) -> crate::Result<Diff> {
+    let newer = live.other_version(args.newer.unwrap_or(live.version()))?;
     let mut diff = match args.older {
-        Some(older) => newer.diff(&newer.other_version(older)?)?,
+        Some(older) => newer.diff(&live.other_version(older)?)?,
         None => newer.diff_from_before()?,
     };
     diff = diff.between(args.from, args.to);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::advice::Speaker;
 use super::exit::Exit;
-use super::output::{self, escape, say};
+use super::output::{self, SCHEMA_VERSION, escape, say};
 use super::skips;
 
 /// An error as scripts read it.
@@ -101,12 +101,20 @@ pub fn fail(error: &anyhow::Error, path: &str, json: bool, speaker: &Speaker) ->
     if json {
         #[derive(Serialize)]
         struct Failed<'a> {
-            error: &'a Failure,
+            schema_version: u32,
+            command: &'static str,
             exit_code: u8,
+            error: &'a Failure,
             #[serde(skip_serializing_if = "<[Skipped]>::is_empty")]
             skipped: &'a [Skipped],
         }
-        let failed = Failed { error: &failure, exit_code: exit as u8, skipped };
+        let failed = Failed {
+            schema_version: SCHEMA_VERSION,
+            command: speaker.command(),
+            exit_code: exit as u8,
+            error: &failure,
+            skipped,
+        };
         let mut failed = serde_json::to_value(failed).unwrap_or_default();
         speaker.put_into_words(&mut failed, &["skipped"]);
         // That stdout is gone must not hide the error itself, which is printed below.

@@ -53,7 +53,7 @@ const UNWRITABLE: &str = "cannot write the report as JSON";
 
 fn put_into_words(sources: &mut serde_json::Value, speaker: &Speaker) {
     let sources = sources.as_array_mut().into_iter().flatten();
-    sources.for_each(|source| speaker.put_into_words(source, &["skipped_files"]));
+    sources.for_each(|source| speaker.put_into_words(source, &["skipped"]));
 }
 
 fn lines(store: &str, info: &StoreInfo) -> Lines {

@@ -14,7 +14,7 @@ use super::table::{Align, Table};
 #[derive(Serialize)]
 struct Json {
     store: String,
-    live: u64,
+    live_version: u64,
     keep: u32,
     versions: Vec<Entry>,
 }
@@ -38,7 +38,8 @@ pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
     });
     let versions: Vec<Entry> = entries.collect();
     if args.json {
-        let json = Json { store: output::path(&args.store), live: store.version(), keep: store.keep(), versions };
+        let json =
+            Json { store: output::path(&args.store), live_version: store.version(), keep: store.keep(), versions };
         output::print_json("log", Exit::Done, &json)?;
     } else {
         output::print(&table(&versions, store.version()).to_string())?;

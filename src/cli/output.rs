@@ -93,9 +93,13 @@ pub fn terminal_width(stream: impl AsFd) -> usize {
     asked.or(told).filter(|&width| width > 0).unwrap_or(80)
 }
 
+/// The version of what `--json` prints, as formats/report.md has it: another where a name or a meaning changes.
+pub const SCHEMA_VERSION: u32 = 1;
+
 /// A report as scripts read it.
 #[derive(Serialize)]
 struct Envelope<'a, T> {
+    schema_version: u32,
     command: &'static str,
     exit_code: u8,
     #[serde(flatten)]
@@ -104,7 +108,7 @@ struct Envelope<'a, T> {
 
 /// Prints the one JSON object of a run.
 pub fn print_json(command: &'static str, exit: Exit, report: &impl Serialize) -> anyhow::Result<()> {
-    let envelope = Envelope { command, exit_code: exit as u8, report };
+    let envelope = Envelope { schema_version: SCHEMA_VERSION, command, exit_code: exit as u8, report };
     print(&(serde_json::to_string(&envelope).context("cannot write the report as JSON")? + "\n"))
 }
 

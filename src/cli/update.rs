@@ -195,7 +195,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         lines.add("note", note);
     }
     for near in &report.near {
-        lines.add("near", format!("{}: {}; twice as many would stop it", near.word, near.what));
+        lines.add("near", format!("{}: {}", near.word, near.what));
     }
     if let Some(newest) = &report.newest {
         add_newest(newest, &mut lines);

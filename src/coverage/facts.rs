@@ -82,6 +82,7 @@ pub enum StockState {
 #[non_exhaustive]
 pub struct StockCoverage {
     /// Its code.
+    #[serde(rename = "stock")]
     pub code: String,
     /// The first date on which it has a row.
     pub first: Date,

@@ -157,6 +157,7 @@ pub struct RowChange {
     /// The date.
     pub date: Date,
     /// The stock's code.
+    #[serde(rename = "stock")]
     pub code: String,
     /// The values of the further key columns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -166,8 +167,10 @@ pub struct RowChange {
     /// For a restated or filled value, its column.
     pub column: Option<String>,
     /// The value before.
+    #[serde(rename = "old")]
     pub before: Option<String>,
     /// The value now.
+    #[serde(rename = "new")]
     pub now: Option<String>,
 }
 

@@ -81,6 +81,7 @@ pub struct SourceDifference {
     /// What differs.
     pub what: Differs,
     /// The stock's code; `None` for a column's type.
+    #[serde(rename = "stock")]
     pub code: Option<String>,
     /// The date; `None` for a column's type.
     pub date: Option<Date>,
@@ -137,7 +138,7 @@ impl fmt::Display for SourceDifference {
 #[non_exhaustive]
 pub struct KeptRows {
     /// The stock's code.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "stock", skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// The date.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -118,6 +118,7 @@ pub struct UpdateReport {
     /// Bytes of the segments written.
     pub written_bytes: u64,
     /// Versions that were removed.
+    #[serde(rename = "removed_versions")]
     pub collected: Vec<u64>,
     /// What else a user should know.
     pub notes: Vec<String>,

@@ -126,7 +126,7 @@
       line("absent", facts.absent, css("--orange"), { dash: [6, 3] }),
       dots("unusual", facts.absent.map((absent, at) => unusual.has(at) ? absent : null), css("--text")),
     ]);
-    // Who is there on the first date was not listed on it, nor has anybody left whom the last date has.
+    // A row on the panel's first date is no stock's first one, nor one on its last date a last one.
     const months = facts.months.map(() => [0, 0]);
     facts.dates.forEach((_, at) => {
       if (at > 0) months[facts.month_of[at]][0] += facts.first_on[at];
@@ -134,7 +134,7 @@
     });
     const x = facts.months.map(middle);
     const bars = uPlot.paths.bars({ size: [0.8, 40] });
-    chart("stock-moves", "Stocks that came (up) and went (down) a month", "stocks", x, [
+    chart("stock-moves", "First rows (up) and last rows (down) of stocks, a month", "stocks", x, [
       line("first rows", months.map((one) => one[0] || null), css("--blue"), { paths: bars, fill: css("--blue") }),
       line("last rows", months.map((one) => one[1] || null), css("--orange"),
         { paths: bars, fill: css("--orange"), value: (_, at) => at === null ? "" : count(-at) }),

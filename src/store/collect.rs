@@ -41,10 +41,13 @@ pub struct Collect<'a> {
 #[non_exhaustive]
 pub struct CollectReport {
     /// The versions removed, ascending.
+    #[serde(rename = "removed_versions")]
     pub versions: Vec<u64>,
     /// Versions that had to go and stay, because a reader has them open.
+    #[serde(rename = "held_versions")]
     pub held: Vec<u64>,
     /// Versions that stay, held ones included, the live one last.
+    #[serde(rename = "kept_versions")]
     pub kept: Vec<u64>,
     /// Files removed.
     pub files: u64,

@@ -78,6 +78,7 @@ pub struct DiffReport {
 #[non_exhaustive]
 pub struct ColumnChange {
     /// Its name.
+    #[serde(rename = "column")]
     pub name: String,
     /// Its type in the older version; `None` where that lacks it.
     pub older_type: Option<String>,

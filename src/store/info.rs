@@ -78,6 +78,7 @@ pub struct SourceInfo {
     /// Files without rows.
     pub empty_files: Vec<String>,
     /// Files that could not be used, by an update those included whose earlier rows stay.
+    #[serde(rename = "skipped")]
     pub skipped_files: Vec<Skipped>,
     /// Rows left out because another row has the same key.
     pub merged_rows: u64,
@@ -99,6 +100,7 @@ pub struct ColumnInfo {
     /// Its name.
     pub name: String,
     /// Its logical type; dates with their spelling.
+    #[serde(rename = "type")]
     pub logical: String,
     /// Its stored type.
     pub stored: String,
