@@ -104,7 +104,8 @@ fn argument(setting: &Setting) -> String {
     let name = setting.name().replace('-', "_");
     match setting {
         Setting::Source(name) => format!("sources={name:?}"),
-        Setting::Pattern(text)
+        Setting::FilesBy(text)
+        | Setting::Pattern(text)
         | Setting::CodeTemplate(text)
         | Setting::Ignore(text)
         | Setting::DateFormat(text)
@@ -131,6 +132,8 @@ fn argument(setting: &Setting) -> String {
         Setting::NoDate => "date=False".to_owned(),
         Setting::CodeColumn | Setting::DateName => format!("{name}=NAME"),
         Setting::Zone | Setting::NaiveZone => format!("{name}=ZONE"),
+        Setting::Roll => format!("{name}=TIME"),
+        Setting::Calendar => format!("{name}=FILE"),
         Setting::Live(version) => format!("live={version}"),
         _ => format!("{name}=True"),
     }

@@ -1,6 +1,7 @@
 //! Rows and their columns, as other packages take them.
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, cast::AsArray};
+use arrow_cast::cast;
 use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -164,10 +165,14 @@ impl Column {
     /// Its texts.
     fn texts(&self) -> Option<Vec<Option<String>>> {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Some(match self.0.data_type() {
-            DataType::Utf8 => self.0.as_string::<i32>().iter().map(owned).collect(),
-            DataType::LargeUtf8 => self.0.as_string::<i64>().iter().map(owned).collect(),
-            DataType::Utf8View => self.0.as_string_view().iter().map(owned).collect(),
+        let plain = match self.0.data_type() {
+            DataType::Dictionary(_, values) => cast(&self.0, values).ok()?,
+            _ => self.0.clone(),
+        };
+        Some(match plain.data_type() {
+            DataType::Utf8 => plain.as_string::<i32>().iter().map(owned).collect(),
+            DataType::LargeUtf8 => plain.as_string::<i64>().iter().map(owned).collect(),
+            DataType::Utf8View => plain.as_string_view().iter().map(owned).collect(),
             _ => return None,
         })
     }

@@ -93,6 +93,7 @@ def test_a_night_is_updated_guarded_and_told(source, tmp_path):
     assert len(transect.open(store).diff(transect.open(store), by="row")) == 0
     first = transect.open(store, version=1)
     assert len(first.diff()) == 0 and first.diff(by=None).older is None
+    first.close()
     assert len(transect.open(store).diff(stocks=["600000.SH"])) == len(transect.open(store).diff(1, start=20240102)) == 0
     assert len(transect.open(store).diff(columns=["odd"], by="row")) == 0
     with pytest.raises(transect.NotFound, match="did you mean BRK.B"):
@@ -314,7 +315,7 @@ def test_files_by_date_make_a_store_and_say_what_they_are(tmp_path):
     report = transect.build(tmp_path / "days", tmp_path / "store", files_by="date")
     assert (report.rows, report.stocks, report.dates) == (4, 2, 2)
     assert transect.open(tmp_path / "store").section(20240103).to_arrow().to_pydict() == {
-        "symbol": ["A", "B"], "date": ["20240103"] * 2, "x": [None, 3.5],
+        "symbol": ["A", "B"], "date": [datetime.date(2024, 1, 3)] * 2, "x": [None, 3.5],
     }
     pq.write_table(pa.table({"symbol": ["A"], "x": [4.5]}), tmp_path / "days" / "20240104.parquet")
     assert transect.update(tmp_path / "store").added == 1

@@ -104,6 +104,7 @@ class UpdateReport(Report):
     removed: int
     kept: int
     kept_examples: list[str]
+    waiting_rows: int
     left_out: int
     dirty_dates: int
     first_dirty: datetime.date | None
@@ -127,7 +128,6 @@ class UpdateReport(Report):
     empty_files: list[str]
     merged_rows: int
     dropped_rows: int
-    waiting_rows: int
     skipped: list[Any]
     rows: int
     dates: int

@@ -411,7 +411,9 @@ class Store:
         if by not in (None, "date", "stock", "column", "row"):
             raise ValueError(f"by is 'date', 'stock', 'column', 'row' or None, not {by!r}")
         stocks, columns = _named("stocks", "codes", stocks), _named("columns", "names", columns)
-        raw = open(self.path)._raw.other_version(older) if isinstance(older, int) else older and older._raw
+        raw = older._raw if isinstance(older, Store) else None
+        if isinstance(older, int):
+            raw = open(self.path)._raw.other_version(older)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
         diff = self._raw.diff(raw, first, last, stocks, columns)
         with watcher(progress) as told:
