@@ -72,6 +72,30 @@ impl Date {
     }
 }
 
+/// Appends `code` to the name of a file as that can hold it: a slash, a control character, a percent sign, and at the
+/// beginning of a name what readers of folders take for hidden, are escaped as `%2F`.
+pub(crate) fn push_escaped(code: &str, is_first: bool, name: &mut String) {
+    for (at, c) in code.char_indices() {
+        let is_hidden = is_first && at == 0 && matches!(c, '.' | '_' | '~');
+        if is_hidden || matches!(c, '/' | '%') || c.is_ascii_control() {
+            name.push_str(&format!("%{:02X}", c as u32));
+        } else {
+            name.push(c);
+        }
+    }
+}
+
+/// Whether `text` is how [`push_escaped`] writes `code`, and not the code itself.
+pub(crate) fn is_escaped(text: &[u8], code: &[u8]) -> bool {
+    let Ok(code) = std::str::from_utf8(code) else { return false };
+    let is_written = |is_first: &bool| {
+        let mut name = String::new();
+        push_escaped(code, *is_first, &mut name);
+        name.as_bytes() == text
+    };
+    text != code.as_bytes() && [true, false].iter().any(is_written)
+}
+
 /// Days of a month, 1 to 12, of any year.
 pub(crate) const fn days_in_month(year: i32, month: u32) -> u32 {
     match month {

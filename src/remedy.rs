@@ -122,6 +122,10 @@ pub enum Setting {
     Force,
     /// For how long to wait for another writer.
     Wait,
+    /// Where the files of an output lie.
+    Name(String),
+    /// Whether names that are not there are passed over.
+    IgnoreUnknown,
     /// Whether outputs leave the date column out.
     NoDate,
     /// Whether files are compared by their bytes.
@@ -245,6 +249,8 @@ impl Setting {
                 | Setting::Memory(_)
                 | Setting::Force
                 | Setting::Wait
+                | Setting::Name(_)
+                | Setting::IgnoreUnknown
                 | Setting::NoDate
                 | Setting::CheckContent
                 | Setting::Live(_)
@@ -283,6 +289,8 @@ impl Setting {
             Setting::Memory(_) => "memory",
             Setting::Force => "force",
             Setting::Wait => "wait",
+            Setting::Name(_) => "name",
+            Setting::IgnoreUnknown => "ignore-unknown",
             Setting::NoDate => "no-date",
             Setting::CheckContent => "check-content",
             Setting::Live(_) => "live",
@@ -305,6 +313,7 @@ impl fmt::Display for Setting {
             | Setting::Duplicates(value)
             | Setting::BadDates(value)
             | Setting::Prefix(value)
+            | Setting::Name(value)
                 if !value.is_empty() =>
             {
                 write!(f, "{name} {value}")

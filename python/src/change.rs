@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transect::remedy::Remedy;
+use transect::sink::Partition;
 use transect::source::{Cast, Ignore, OptionChanges, Pattern, Rename, SourceOptions};
 use transect::storage::Access;
 use transect::store::Collect;
@@ -21,7 +22,7 @@ use transect::{
 
 use super::fault::way_out;
 use super::frames::rows;
-use super::store::Store;
+use super::store::{Store, members};
 use super::watch::watched;
 
 /// Says of each input that was left out what helps, as Python has it; of those of each source, too.
@@ -378,29 +379,37 @@ pub fn add_source(
 }
 
 #[pyfunction]
+#[pyo3(signature = (store, out, universe, options, progress))]
 pub fn transpose(
     py: Python<'_>,
     store: &Store,
     out: PathBuf,
+    universe: Option<&Bound<'_, PyAny>>,
     options: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let options = Options::parse(options)?;
     let given = |name: &str| options.0.get(name).filter(|names| !names.is_null()).map(|_| options.texts(name));
+    let matrix = given("matrix");
     let shape = Shape {
+        by: if matrix.is_some() { Partition::Matrix } else { options.read("by")?.unwrap_or_default() },
         format: options.read("format")?.unwrap_or_default(),
         compression: options.read("compression")?.unwrap_or_default(),
         name: options.read("name")?,
-        columns: given("columns"),
+        columns: matrix.or_else(|| given("columns")),
         exclude: options.texts("exclude"),
         date: options.0.get("date").and_then(Value::as_bool),
         stocks: given("stocks"),
+        ignore_unknown: options.flag("ignore_unknown"),
+        ..Shape::default()
     };
     let dates = given("dates").map(|dates| dates.iter().map(|date| date.parse()).collect::<Result<_, String>>());
     let selection = Selection {
         from: options.read("start")?,
         to: options.read("end")?,
         dates: dates.transpose().map_err(PyValueError::new_err)?,
+        last: options.number("last").map(|last| last as usize),
+        ignore_unknown: options.flag("ignore_unknown"),
     };
     let store = &store.0;
     let mut run = Transpose::new(store, out)
@@ -409,8 +418,14 @@ pub fn transpose(
         .force(options.flag("force"))
         .check_content(options.flag("check_content"))
         .wait(options.wait()?);
+    if let Some(universe) = universe {
+        run = run.universe(members(universe)?);
+    }
     if let Some(count) = options.number("threads") {
         run = run.workers(count as usize);
+    }
+    if let Some(bytes) = options.parsed("memory", quantity::byte_len)? {
+        run = run.memory(bytes);
     }
     Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?))
 }

@@ -68,7 +68,9 @@ struct InPython;
 
 impl Words for InPython {
     fn settings(&self, settings: &[Setting]) -> Option<String> {
-        Some(settings.iter().map(argument).collect::<Vec<_>>().join(", "))
+        // Only one function has it, and others name stocks, too.
+        let has_words = !settings.contains(&Setting::IgnoreUnknown);
+        has_words.then(|| settings.iter().map(argument).collect::<Vec<_>>().join(", "))
     }
 
     fn operation(&self, operation: &Operation) -> String {
@@ -112,7 +114,8 @@ fn argument(setting: &Setting) -> String {
         | Setting::Epoch(text)
         | Setting::Duplicates(text)
         | Setting::BadDates(text)
-        | Setting::Prefix(text) => {
+        | Setting::Prefix(text)
+        | Setting::Name(text) => {
             format!("{name}={text:?}")
         }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {

@@ -194,14 +194,15 @@ impl Store {
             _ => CodeType::Logical,
         };
         let dates = dates.map(|dates| dates.into_iter().map(day).collect::<PyResult<_>>()).transpose()?;
-        let dates = Selection { from: first.map(day).transpose()?, to: last.map(day).transpose()?, dates };
+        let dates = Selection {
+            from: first.map(day).transpose()?,
+            to: last.map(day).transpose()?,
+            dates,
+            ..Selection::default()
+        };
         let types = Types { code, date: DateType::Day, values: ValueTypes::Logical };
-        let universe = universe.map(|universe| match universe.extract::<String>() {
-            Ok(column) => Ok(Universe::Column(column)),
-            Err(_) => capsule::batches(universe).map(Universe::Rows),
-        });
-        let universe = universe.transpose()?;
-        let request = Request { columns, dates, stocks, at, universe, types };
+        let universe = universe.map(members).transpose()?;
+        let request = Request { columns, dates, stocks, at, universe, types, ..Request::default() };
         let answer = py.detach(|| self.0.answer(&request));
         answer.map(Answer).map_err(|error| raised(py, &error))
     }
@@ -210,6 +211,14 @@ impl Store {
     fn section(&self, py: Python<'_>, date: i32) -> PyResult<(u64, usize)> {
         let section = self.0.section(day(date)?).map_err(|error| raised(py, &error))?;
         Ok((section.changed(), section.row_count()))
+    }
+}
+
+/// A frame of dates and codes, or the name of a column.
+pub fn members(universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
+    match universe.extract::<String>() {
+        Ok(column) => Ok(Universe::Column(column)),
+        Err(_) => capsule::batches(universe).map(Universe::Rows),
     }
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from . import _dates, _transect
 from ._progress import watcher
 from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, parsed
-from ._store import Path, Progress, Store, open
+from ._store import Path, Progress, Store, Universe, open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def options_of(given: dict[str, Any]) -> str:
     for name in ("casts", "rename"):
         if pairs := options.get(name):
             options[name] = [f"{one}={other}" for one, other in pairs.items()]
-    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "sources", "allow"):
+    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "matrix", "sources", "allow"):
         if isinstance(options.get(name), str):
             options[name] = [options[name]]
         elif name in options:
@@ -373,6 +373,8 @@ def transpose(
     store: Path | Store,
     out: Path,
     *,
+    by: str | None = None,
+    matrix: Sequence[str] | None = None,
     name: str | None = None,
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
@@ -380,11 +382,15 @@ def transpose(
     start: _dates.DateLike | None = None,
     end: _dates.DateLike | None = None,
     dates: Sequence[_dates.DateLike] | None = None,
+    last: int | None = None,
     stocks: Sequence[str] | None = None,
+    universe: Universe | None = None,
+    ignore_unknown: bool = False,
     compression: str | None = None,
     format: str | None = None,  # noqa: A002
     check_content: bool = False,
     force: bool = False,
+    memory: str | int | None = None,
     threads: int | None = None,
     wait: str | None = None,
     progress: Progress = None,
@@ -392,22 +398,26 @@ def transpose(
     """Writes one file per date, as `20240102.parquet`, and none again that is current. Options are those of `transect
     transpose`.
 
-    `columns`, `exclude`, `start`, `end`, `dates` and `stocks` choose; `date=False` leaves the date column out; `name`
-    lays files out otherwise, as `trade_date={date}/data.parquet`; `format` is "parquet" or "arrow", `compression`
-    "snappy", "zstd", "zstd:3", "lz4" or "none". Raises Refused where the directory has files of another shape, unless
-    `force`.
+    `by` is "date", "month", "year", "all" or "stock": what each file is of; `matrix=["close"]` writes a file a column
+    instead, with a row a date and a column a stock. `columns`, `exclude`, `start`, `end`, `dates`, `last`, `stocks` and
+    `universe` (a column that is true, or a frame of dates and codes) choose; `ignore_unknown` passes over dates and
+    stocks that the store lacks; `date=False` leaves the date column out; `name` lays files out otherwise, as
+    `trade_date={date}/data.parquet` or `year={year}/{date:%Y-%m-%d}.parquet`; `format` is "parquet", "arrow" or "csv",
+    `compression` "snappy", "zstd", "zstd:3", "lz4" or "none". Raises Refused where the directory has files of another
+    shape, unless `force`.
 
     >>> transect.transpose("panel.store", "by_date", columns=["close"], end="2024-01-03").written
     2
     >>> transect.transpose("panel.store", "by_date", columns=["close"]).unchanged
     2
     """
-    given = {name: value for name, value in locals().items() if name not in ("store", "out", "progress")}
+    given = {name: value for name, value in locals().items() if name not in ("store", "out", "universe", "progress")}
     given["start"], given["end"] = _spelt(start), _spelt(end)
     given["dates"] = None if dates is None else [_spelt(one) for one in dates]
     opened = store if isinstance(store, Store) else open(store)
+    members = None if universe is None else opened._members(universe)
     with watcher(progress) as watch:
-        report = _transect.transpose(opened._raw, os.fspath(out), options_of(given), watch)
+        report = _transect.transpose(opened._raw, os.fspath(out), members, options_of(given), watch)
     return TransposeReport(parsed(report))
 
 

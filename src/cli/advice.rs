@@ -162,7 +162,8 @@ fn spelt(setting: &Setting) -> Option<String> {
         | Setting::Epoch(value)
         | Setting::Duplicates(value)
         | Setting::BadDates(value)
-        | Setting::Prefix(value) => with(value),
+        | Setting::Prefix(value)
+        | Setting::Name(value) => with(value),
         Setting::Rename(names) => {
             let names: Vec<String> = names.iter().map(|name| format!("{} {}", option(setting), quoted(name))).collect();
             Some(names.join(" "))

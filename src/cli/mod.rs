@@ -27,6 +27,7 @@ mod stop;
 mod synth;
 mod table;
 mod transpose;
+mod universe;
 mod update;
 mod verify;
 mod words;

@@ -1,21 +1,16 @@
 //! `transect transpose`
 
-use std::io::Read;
-use std::path::Path;
-
-use crate::sink::{Compression, Format};
+use crate::sink::{Compression, Format, Partition};
 use crate::{Selection, Shape, Store, Transpose, TransposeReport};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 
 use super::args::TransposeArgs;
 use super::bar::Watch;
 use super::exit::Exit;
 use super::output::{self, Lines};
-use super::words::{Names, StocksArg};
-
-/// The most bytes that a list of stocks may have: a code for each of a million.
-const LONGEST_LIST: u64 = 16 << 20;
+use super::universe::universe;
+use super::words::Names;
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -31,12 +26,16 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     {
         super::usage("transpose", format_args!("--from {from} is later than --to {to}"));
     }
-    if args.format == Format::Arrow && args.compression.is_some_and(|codec| codec != Compression::None) {
-        super::usage("transpose", "--compression is for Parquet; an Arrow file is not compressed");
+    if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
+        super::usage("transpose", "--compression is for Parquet; other files are not compressed");
     }
     let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;
-    let selection = Selection { from: args.from, to: args.to, dates: (!args.dates.is_empty()).then_some(args.dates) };
+    let universe = args.universe.as_deref().map(|text| universe(text, &store)).transpose()?;
+    let dates = args.dates.as_ref().map(|dates| dates.read("date")).transpose()?;
+    let ignore_unknown = args.ignore_unknown;
+    let shape_by = shape.by;
+    let selection = Selection { from: args.from, to: args.to, dates, last: args.last, ignore_unknown };
     check_range(&selection, &store)?;
 
     let report = {
@@ -46,8 +45,12 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
             .selection(selection)
             .force(args.force)
             .check_content(args.check_content)
+            .memory(args.memory)
             .wait(args.waiting.patience())
             .observer(&watch);
+        if let Some(universe) = universe {
+            transpose = transpose.universe(universe);
+        }
         if let Some(count) = args.running.workers() {
             transpose = transpose.workers(count);
         }
@@ -59,7 +62,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
         let json = Json { store: output::path(&args.store), out, report: &report };
         output::print_json("transpose", Exit::Done, &json)?;
     } else if !quiet {
-        output::print(&lines(&out, &report).to_string())?;
+        output::print(&lines(&out, shape_by, &report).to_string())?;
     }
     Ok(Exit::Done)
 }
@@ -68,14 +71,14 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let panel = store.schema()?;
     // Every file has the code and the date; to name them among the columns is no mistake.
     let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
-    let columns =
-        args.columns.as_deref().map(|names| Names::all(names).into_iter().filter(|name| !is_key(name)).collect());
-    let stocks = match &args.stocks {
-        None => None,
-        Some(StocksArg::List(codes)) => Some(codes.clone()),
-        Some(StocksArg::File(path)) => Some(read_codes(path)?),
-    };
+    let columns = args
+        .matrix
+        .as_deref()
+        .or(args.columns.as_deref())
+        .map(|names| Names::all(names).into_iter().filter(|name| !is_key(name)).collect());
+    let stocks = args.stocks.as_ref().map(|stocks| stocks.read("code")).transpose()?;
     Ok(Shape {
+        by: if args.matrix.is_some() { Partition::Matrix } else { args.by },
         format: args.format,
         compression: args.compression.unwrap_or_default(),
         name: args.name.clone(),
@@ -83,32 +86,13 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
         exclude: Names::all(&args.exclude),
         date: if args.no_date { Some(false) } else { args.keep_date.then_some(true) },
         stocks,
+        ignore_unknown: args.ignore_unknown,
+        ..Shape::default()
     })
 }
 
-/// One code per line; blank lines do not count.
-fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
-    let unreadable = || format!("cannot read {}", path.display());
-    // Before it is opened: some things that are no files wait for a writer, or never end.
-    if !std::fs::metadata(path).with_context(unreadable)?.is_file() {
-        bail!("{} is no regular file; name a file with one code per line", path.display());
-    }
-    let mut text = String::new();
-    let file = std::fs::File::open(path).with_context(unreadable)?;
-    file.take(LONGEST_LIST + 1).read_to_string(&mut text).with_context(unreadable)?;
-    if text.len() as u64 > LONGEST_LIST {
-        bail!("{} has more than {} MiB, which is no list of codes", path.display(), LONGEST_LIST >> 20);
-    }
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    let codes: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    if codes.is_empty() {
-        bail!("{} names no stock; write one code per line", path.display());
-    }
-    Ok(codes)
-}
-
 /// A range that holds no date of the store is a slip of the pen, and writing nothing would hide it.
-fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
+pub(super) fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
     let dates = store.dates()?;
     let is_in = |from: crate::Date, to: crate::Date| dates.iter().any(|&date| date >= from && date <= to);
     let (from, to) = (selection.from, selection.to);
@@ -129,7 +113,7 @@ fn check_range(selection: &Selection, store: &Store) -> anyhow::Result<()> {
     bail!("{} has no date {range}; {held}", store.path().display())
 }
 
-fn lines(out: &str, report: &TransposeReport) -> Lines {
+fn lines(out: &str, by: Partition, report: &TransposeReport) -> Lines {
     let mut lines = Lines::default();
     lines.add("output", format!("{out}, of version {}", report.version));
     lines.add("files", files(report));
@@ -149,12 +133,25 @@ fn lines(out: &str, report: &TransposeReport) -> Lines {
         format!("{count} files that are out of date, but that somebody has changed since transect wrote them")
     });
     lines.add_some("no rows", report.without_rows, |count| {
-        format!("{count} dates have none of these stocks, and no file")
+        let [one, several] = nouns(by);
+        match report.without_rows {
+            1 => format!("1 {one} has none of what was chosen, and no file"),
+            _ => format!("{count} {several} have none of what was chosen, and no file"),
+        }
     });
     for note in &report.notes {
         lines.add("note", note);
     }
     lines
+}
+
+/// What files are of.
+fn nouns(by: Partition) -> [&'static str; 2] {
+    match by {
+        Partition::Stock => ["stock", "stocks"],
+        Partition::Date => ["date", "dates"],
+        _ => ["file", "files"],
+    }
 }
 
 fn files(report: &TransposeReport) -> String {

@@ -1,28 +1,80 @@
 //! What single words of the command line mean: lists of stocks and columns, one of a few.
 
+use std::fmt::Display;
+use std::io::Read;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::{Assignment, Date, Guard};
+use anyhow::{Context, anyhow, bail};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
-/// Which stocks were named.
+/// Codes or dates that were named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StocksArg {
+pub enum Listed<T> {
     /// On the command line.
-    List(Vec<String>),
+    Here(Vec<T>),
     /// In a file.
     File(PathBuf),
 }
 
-impl std::str::FromStr for StocksArg {
+/// The most bytes that a list may have: a code for each of a million.
+const LONGEST_LIST: u64 = 16 << 20;
+
+impl<T: FromStr> FromStr for Listed<T>
+where
+    T::Err: Display,
+{
     type Err = String;
 
-    fn from_str(text: &str) -> Result<StocksArg, String> {
+    fn from_str(text: &str) -> Result<Listed<T>, String> {
         if let Some(path) = text.strip_prefix('@') {
             return if path.is_empty() { Err("no file follows the @".to_owned()) } else { Ok(Self::File(path.into())) };
         }
-        let codes: Vec<String> = text.split(',').map(str::to_owned).collect();
-        if codes.iter().any(String::is_empty) { Err("a code is empty".to_owned()) } else { Ok(Self::List(codes)) }
+        let parse = |name: &str| match name {
+            "" => Err("a name is empty".to_owned()),
+            name => name.parse().map_err(|why: T::Err| why.to_string()),
+        };
+        text.split(',').map(parse).collect::<Result<_, _>>().map(Listed::Here)
+    }
+}
+
+impl<T: FromStr + Clone> Listed<T>
+where
+    T::Err: Display,
+{
+    /// All of them, each `noun` of a file on a line of its own. Blank lines do not count, nor does what follows a # at the
+    /// beginning of a line or after a blank.
+    pub fn read(&self, noun: &str) -> anyhow::Result<Vec<T>> {
+        let path = match self {
+            Listed::Here(names) => return Ok(names.clone()),
+            Listed::File(path) => path,
+        };
+        let unreadable = || format!("cannot read {}", path.display());
+        // Before it is opened: some things that are no files wait for a writer, or never end.
+        if !std::fs::metadata(path).with_context(unreadable)?.is_file() {
+            bail!("{} is no regular file; name a file with one {noun} per line", path.display());
+        }
+        let mut text = String::new();
+        let file = std::fs::File::open(path).with_context(unreadable)?;
+        file.take(LONGEST_LIST + 1).read_to_string(&mut text).with_context(unreadable)?;
+        if text.len() as u64 > LONGEST_LIST {
+            bail!("{} has more than {} MiB, which is no list of {noun}s", path.display(), LONGEST_LIST >> 20);
+        }
+        let mut names = Vec::new();
+        for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let end = line.match_indices('#').map(|(at, _)| at);
+            let end = end.into_iter().find(|&at| line[..at].chars().next_back().is_none_or(char::is_whitespace));
+            let name = line[..end.unwrap_or(line.len())].trim();
+            if !name.is_empty() {
+                let at = at + 1;
+                names.push(name.parse().map_err(|why| anyhow!("line {at} of {}: {why}", path.display()))?);
+            }
+        }
+        if names.is_empty() {
+            bail!("{} names no {noun}; write one per line", path.display());
+        }
+        Ok(names)
     }
 }
 
@@ -143,11 +195,31 @@ mod tests {
     }
 
     #[test]
-    fn stocks_are_a_list_or_a_file() {
-        assert_eq!("A,B".parse(), Ok(StocksArg::List(vec!["A".into(), "B".into()])));
-        assert_eq!("@x/y.txt".parse(), Ok(StocksArg::File("x/y.txt".into())));
+    fn names_are_a_list_or_a_file() {
+        assert_eq!("A,B".parse(), Ok(Listed::Here(vec!["A".to_owned(), "B".to_owned()])));
+        assert_eq!("@x/y.txt".parse::<Listed<String>>(), Ok(Listed::File("x/y.txt".into())));
         for bad in ["", "A,,B", "@"] {
-            assert!(bad.parse::<StocksArg>().is_err(), "{bad}");
+            assert!(bad.parse::<Listed<String>>().is_err(), "{bad}");
         }
+        let dates = "20240102,2024-01-03".parse::<Listed<crate::Date>>();
+        assert!(matches!(dates, Ok(Listed::Here(dates)) if dates.len() == 2));
+        assert!("20240102,x".parse::<Listed<crate::Date>>().unwrap_err().contains("is no date"));
+    }
+
+    #[test]
+    fn a_list_in_a_file_may_have_comments() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = dir.path().join("list.txt");
+            std::fs::write(&path, text).unwrap();
+            Listed::<String>::File(path).read("code").map_err(|error| error.to_string())
+        };
+        let text = "\u{feff}# index members\n000001.SZ  # a bank\n\n C#1 \t# sharp\r\n\t#\n";
+        assert_eq!(read(text).unwrap(), ["000001.SZ", "C#1"]);
+        assert!(read("# none\n").unwrap_err().ends_with("list.txt names no code; write one per line"));
+        let path = dir.path().join("dates.txt");
+        std::fs::write(&path, "20240102\n20249999\n").unwrap();
+        let why = Listed::<crate::Date>::File(path).read("date").unwrap_err().to_string();
+        assert!(why.contains("line 2 of ") && why.contains("\"20249999\" is no date"), "{why}");
     }
 }

@@ -1,13 +1,18 @@
-//! One column of a section on its way out: still in its stored type where that saves work.
+//! One column of a row group on its way out: still in its stored type where that saves work.
 
-use arrow_array::{Array, ArrayRef, UInt64Array};
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, UInt64Array};
+use arrow_cast::cast;
 use arrow_schema::DataType;
+use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use crate::error::{Error, Result};
 use crate::panel::restore;
 
 /// One column of an output file.
+#[derive(Clone)]
 pub(crate) enum OutputColumn {
     /// Every row holds the one value of this array, which has its logical type.
     Constant(ArrayRef),
@@ -17,9 +22,12 @@ pub(crate) enum OutputColumn {
         array: ArrayRef,
         /// The type to write.
         logical: DataType,
-        /// Whether no value occurs twice.
+        /// Whether no value occurs twice, and they ascend.
         distinct: bool,
     },
+    /// The values of each part in turn, with the number of its rows. They are put together when it is written: then only
+    /// one column of a row group is copied at a time.
+    Joined(Vec<(OutputColumn, usize)>),
 }
 
 impl OutputColumn {
@@ -37,6 +45,100 @@ impl OutputColumn {
                 debug_assert_eq!(array.len(), row_count, "columns of a section have one length");
                 restore(array, logical)
             }
+            OutputColumn::Joined(parts) => joined(parts)?.logical(row_count),
         }
     }
+
+    /// The column in one part.
+    ///
+    /// # Errors
+    /// As [`logical`](OutputColumn::logical).
+    pub(super) fn whole(&self) -> Result<OutputColumn> {
+        match self {
+            OutputColumn::Joined(parts) => joined(parts),
+            other => Ok(other.clone()),
+        }
+    }
+
+    /// These of its rows.
+    pub(crate) fn slice(&self, start: usize, len: usize) -> OutputColumn {
+        match self {
+            OutputColumn::Stored { array, logical, distinct } => {
+                OutputColumn::Stored { array: array.slice(start, len), logical: logical.clone(), distinct: *distinct }
+            }
+            OutputColumn::Constant(_) => self.clone(),
+            OutputColumn::Joined(parts) => {
+                let (mut at, mut kept) = (0, Vec::new());
+                for (part, count) in parts {
+                    let (from, to) = (start.max(at), (start + len).min(at + count));
+                    if from < to {
+                        kept.push((part.slice(from - at, to - from), to - from));
+                    }
+                    at += count;
+                }
+                OutputColumn::Joined(kept)
+            }
+        }
+    }
+}
+
+/// Parts of one column as one.
+fn joined(parts: &[(OutputColumn, usize)]) -> Result<OutputColumn> {
+    if let [(only, _)] = parts {
+        return only.whole();
+    }
+    let constant = |(part, count): &(OutputColumn, usize)| match part {
+        OutputColumn::Constant(value) => Some((value.clone(), *count)),
+        _ => None,
+    };
+    if let Some(constants) = parts.iter().map(constant).collect::<Option<Vec<_>>>() {
+        return repeated(&constants);
+    }
+    let mut arrays = Vec::with_capacity(parts.len());
+    let mut logical = DataType::Null;
+    for (part, count) in parts {
+        let array = match part.whole()? {
+            OutputColumn::Stored { array, logical: own, .. } => {
+                logical = own;
+                array
+            }
+            constant => {
+                let array = constant.logical(*count)?;
+                logical = array.data_type().clone();
+                array
+            }
+        };
+        arrays.push(array);
+    }
+    // What was stored differently meets in the type that it stands for.
+    if arrays.iter().any(|array| array.data_type() != arrays[0].data_type()) {
+        arrays = arrays.iter().map(|array| restore(array, &logical)).collect::<Result<_>>()?;
+    }
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    let array = concat(&arrays).map_err(Error::failed("join parts of a column"))?;
+    Ok(OutputColumn::Stored { array, logical, distinct: false })
+}
+
+/// Values, each so many times over; texts as codes of them.
+fn repeated(constants: &[(ArrayRef, usize)]) -> Result<OutputColumn> {
+    let (first, _) = &constants[0];
+    // However a stock's rows were put together, its code is one.
+    if constants.iter().all(|(value, _)| value == first) {
+        return Ok(OutputColumn::Constant(first.clone()));
+    }
+    let failed = || Error::failed("repeat values");
+    let values: Vec<&dyn Array> = constants.iter().map(|(value, _)| value.as_ref()).collect();
+    let values = concat(&values).map_err(failed())?;
+    let logical = values.data_type().clone();
+    let counts = constants.iter().map(|&(_, count)| count);
+    let keys: Int32Array = counts.zip(0..).flat_map(|(count, key)| std::iter::repeat_n(key, count)).collect();
+    let is_text = logical.is_string() || matches!(logical, DataType::Dictionary(..));
+    let array: ArrayRef = match is_text {
+        true => {
+            let texts = cast(&values, &DataType::Utf8).map_err(failed())?;
+            Arc::new(DictionaryArray::try_new(keys, texts).map_err(failed())?)
+        }
+        false => take(&values, &keys, None).map_err(failed())?,
+    };
+    Ok(OutputColumn::Stored { array, logical, distinct: false })
 }

@@ -1,9 +1,10 @@
 //! Puts one output file in place: whole under its final name, or not at all.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::hash::Hasher;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use twox_hash::XxHash3_64;
 
@@ -86,6 +87,50 @@ impl Drop for NewFile {
             // What went wrong says more than an error about the leftover.
             let _ = self.dir.remove(&temporary_name(&self.name));
         }
+    }
+}
+
+/// A file that is there, compared with what would be written in its place, as that comes.
+pub(crate) struct OldFile {
+    file: File,
+    path: PathBuf,
+    block: Vec<u8>,
+    byte_len: u64,
+    hasher: XxHash3_64,
+    is_same: bool,
+}
+
+impl OldFile {
+    /// The open `file`, which is at `path`.
+    pub(crate) fn new(file: File, path: PathBuf) -> OldFile {
+        OldFile { file, path, block: Vec::new(), byte_len: 0, hasher: XxHash3_64::new(), is_same: true }
+    }
+
+    /// Compares the bytes that come next.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn compare(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_same {
+            self.block.clear();
+            let next = (&self.file).take(bytes.len() as u64).read_to_end(&mut self.block);
+            next.map_err(Error::io("read", &self.path))?;
+            self.is_same = self.block == bytes;
+            self.hasher.write(bytes);
+            self.byte_len += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// What was written, if it is all the same and the file ends here.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn finish(self) -> Result<Option<Written>> {
+        let metadata = self.file.metadata().map_err(Error::io("read", &self.path))?;
+        let is_same = self.is_same && metadata.len() == self.byte_len;
+        let (byte_len, checksum) = (self.byte_len, self.hasher.finish());
+        Ok(is_same.then(|| Written { byte_len, checksum, modified_ns: modified_ns(&metadata) }))
     }
 }
 

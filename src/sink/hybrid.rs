@@ -17,6 +17,10 @@ pub(super) fn put_bits(page: &mut Vec<u8>, bits: &[u8], len: usize) {
     let groups = len.div_ceil(GROUP);
     put_varint(page, (groups as u64) << 1 | 1);
     page.extend_from_slice(&bits[..groups]);
+    // What lies beyond the last row may be others'.
+    if let (Some(last), used @ 1..) = (page.last_mut(), len % GROUP) {
+        *last &= (1 << used) - 1;
+    }
 }
 
 /// Appends `len` times the same number of `width` bits.

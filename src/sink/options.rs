@@ -5,68 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The placeholder in a [`NamePattern`].
-const PLACEHOLDER: &str = "{date}";
-
-/// Where a date's file lies below the output directory, such as `trade_date={date}/data.parquet`.
-///
-/// Readers of folders take a directory `column=value` for a column. Where the date column's own name has `{date}` as its
-/// value, the date is spelt as the column spells it (`2024-01-02` where that has no digits alone), and files do without
-/// the column unless [`Shape::date`](crate::Shape::date) asks for it. Everywhere else it is `20240102`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct NamePattern {
-    before: String,
-    after: String,
-}
-
-impl NamePattern {
-    /// The path of a file whose date is spelt like this.
-    pub(crate) fn path(&self, date: &str) -> String {
-        format!("{}{date}{}", self.before, self.after)
-    }
-}
-
-impl FromStr for NamePattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<NamePattern, String> {
-        let wrong = |why: &str| Err(format!("{text:?}: {why}; write a relative path such as {{date}}.parquet"));
-        let Some((before, after)) = text.split_once(PLACEHOLDER) else {
-            return wrong("it does not contain {date}");
-        };
-        if after.contains(PLACEHOLDER) {
-            return wrong("it contains {date} twice");
-        }
-        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return wrong("it has an empty component, or . or ..");
-        }
-        if text.split('/').any(|part| part.starts_with(['.', '_'])) {
-            return wrong("a component starts with a dot or an underscore, and readers of folders skip such files");
-        }
-        Ok(NamePattern { before: before.to_owned(), after: after.to_owned() })
-    }
-}
-
-impl fmt::Display for NamePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{PLACEHOLDER}{}", self.before, self.after)
-    }
-}
-
-impl TryFrom<String> for NamePattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<NamePattern, String> {
-        text.parse()
-    }
-}
-
-impl From<NamePattern> for String {
-    fn from(pattern: NamePattern) -> String {
-        pattern.to_string()
-    }
-}
+use super::{NamePattern, Partition};
 
 /// File format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -77,6 +16,9 @@ pub enum Format {
     Parquet,
     /// Apache Arrow IPC file, which is Feather version 2; always uncompressed.
     Arrow,
+    /// Comma-separated values with a header, in UTF-8. Numbers are written so that they are read back the same; a null and
+    /// an empty text are both an empty field, and NaN has no payload.
+    Csv,
 }
 
 impl Format {
@@ -85,12 +27,13 @@ impl Format {
         match self {
             Format::Parquet => "parquet",
             Format::Arrow => "arrow",
+            Format::Csv => "csv",
         }
     }
 
-    /// `{date}` with the usual ending.
-    pub fn default_name(self) -> NamePattern {
-        NamePattern { before: String::new(), after: format!(".{}", self.extension()) }
+    /// `{date}` with the usual ending, or what else tells files of this kind apart.
+    pub fn default_name(self, by: Partition) -> NamePattern {
+        NamePattern::usual(by, self.extension())
     }
 }
 
@@ -101,7 +44,8 @@ impl FromStr for Format {
         match text {
             "parquet" => Ok(Format::Parquet),
             "arrow" => Ok(Format::Arrow),
-            _ => Err(format!("{text:?} is neither parquet nor arrow")),
+            "csv" => Ok(Format::Csv),
+            _ => Err(format!("{text:?} is none of parquet, arrow, csv")),
         }
     }
 }
@@ -174,27 +118,6 @@ impl From<Compression> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_leave_the_directory_are_refused() {
-        for bad in [
-            "x.parquet",
-            "{date}{date}",
-            "../{date}",
-            "/{date}",
-            "a//{date}",
-            "{date}/",
-            "./{date}",
-            ".{date}",
-            "_{date}",
-            "_d={date}/x.parquet",
-        ] {
-            assert!(bad.parse::<NamePattern>().is_err(), "{bad}");
-        }
-        let name: NamePattern = "trade_date={date}/data.parquet".parse().unwrap();
-        assert_eq!(name.path("20240102"), "trade_date=20240102/data.parquet");
-        assert_eq!(name.to_string().parse(), Ok(name));
-    }
 
     #[test]
     fn compressions_survive_the_round_trip() {

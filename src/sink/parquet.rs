@@ -63,6 +63,11 @@ impl ParquetEncoder {
         Ok(ParquetEncoder { compression, schema: schema.clone(), properties, common, columns })
     }
 
+    /// How its pages are compressed.
+    pub(super) fn compression(&self) -> Compression {
+        self.compression
+    }
+
     /// Begins a file.
     pub(super) fn begin<'e>(&'e self, scratch: &'e mut Scratch) -> ParquetFile<'e> {
         let mut file = std::mem::take(&mut scratch.file);
@@ -91,6 +96,8 @@ impl ParquetEncoder {
         output: &mut Output,
     ) -> Result<ColumnChunkMetaData, ParquetError> {
         let (column_of, compression) = (self.columns.column(index), self.compression);
+        let whole = column.whole().map_err(|error| ParquetError::External(Box::new(error)))?;
+        let column = &whole;
         let mut chunk = Chunk { column: column_of, compression, row_count, scratch, output };
         match column {
             OutputColumn::Constant(value) if value.null_count() == 0 => {
@@ -98,7 +105,7 @@ impl ParquetEncoder {
                     return Ok(written);
                 }
             }
-            OutputColumn::Constant(_) => {}
+            OutputColumn::Constant(_) | OutputColumn::Joined(_) => {}
             OutputColumn::Stored { array, logical, distinct } => {
                 if let (Some(bits), true) = (array.as_boolean_opt(), logical.is_integer() && array.null_count() == 0) {
                     return chunk.bits(&bits.values().sliced(), logical);

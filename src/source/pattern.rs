@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files_by::{DATE, FilesBy, YEAR};
 use super::naming::{is_hidden, percent_decoded};
+use crate::key::is_escaped;
 
 /// The placeholder of the code.
 pub(super) const CODE: &str = "code";
@@ -30,7 +31,7 @@ pub struct Pattern {
 pub(super) struct Step {
     parts: Vec<Part>,
     /// Whether the step is the value of a `key=value` directory. Those who write such directories escape what a name
-    /// cannot hold, as in `symbol=BTC%2FUSDT`; nobody does so in the names of files.
+    /// cannot hold, as in `symbol=BTC%2FUSDT`; few do so in the names of files.
     is_encoded: bool,
 }
 
@@ -65,9 +66,12 @@ impl Values {
 }
 
 impl Value {
-    /// What it means: decoded where the path escapes it.
+    /// What it means: decoded where the path escapes it. In the name of a file that is a code which has nothing escaped
+    /// but what a name cannot hold, as our own outputs by stock have it.
     pub(super) fn decoded(&self) -> Vec<u8> {
-        if self.is_encoded { percent_decoded(&self.text) } else { self.text.clone() }
+        let decoded = percent_decoded(&self.text);
+        let is_ours = || self.name == CODE && is_escaped(&self.text, &decoded);
+        if self.is_encoded || is_ours() { decoded } else { self.text.clone() }
     }
 
     pub(super) fn is_encoded(&self) -> bool {

@@ -111,11 +111,21 @@ pub(super) fn section_options(options: &SourceOptions, panel: &PanelSchema) -> S
 }
 
 /// The columns of a file, by their place in it.
-type Columns = HashMap<usize, ArrayRef>;
+pub(super) type Columns = HashMap<usize, ArrayRef>;
 
 fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allowance>) -> Result<Columns, Reason> {
     let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
     leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
+    read_leaves(content, schema, leaves, allowance)
+}
+
+/// These columns of a file.
+pub(super) fn read_leaves(
+    content: Content,
+    schema: &Arc<FileSchema>,
+    mut leaves: Vec<usize>,
+    allowance: &Arc<Allowance>,
+) -> Result<Columns, Reason> {
     leaves.sort_unstable();
     let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
     let rows =
@@ -192,7 +202,7 @@ pub fn take_frame(
 }
 
 /// The day of each row.
-fn days_of(date: &KeyColumn, columns: &Columns, options: &SourceOptions) -> Result<Vec<i32>, Reason> {
+pub(super) fn days_of(date: &KeyColumn, columns: &Columns, options: &SourceOptions) -> Result<Vec<i32>, Reason> {
     let rules = DateRules::new(options).map_err(|error| Reason::new(Kind::BadDate, error.to_string()))?;
     let mut dates = DateReader::new(&date.name, &date.raw, &rules);
     let column = columns.get(&date.leaf).ok_or_else(|| Reason::damaged("its date column is not there"))?;

@@ -6,7 +6,7 @@ mod disk;
 mod lock;
 mod map;
 
-pub(crate) use dir::Dir;
+pub(crate) use dir::{Dir, Found};
 pub(crate) use disk::{AlignedWriter, Syncs, open, open_below};
 pub use disk::{Disk, DiskFile, Operation};
 pub(crate) use lock::{FileLock, wait};

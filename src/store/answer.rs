@@ -1,5 +1,6 @@
 //! The answer to a request: its columns, dates and stocks found in one version, and its rows, section by section.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -11,7 +12,7 @@ use arrow_select::take::{take, take_record_batch};
 
 use super::at::At;
 use super::column::StoredColumn;
-use super::request::{CodeType, DateType, Request, Types, ValueTypes};
+use super::request::{CodeType, DateType, Request, Types, ValueTypes, unknown_names};
 use super::section::Section;
 use super::universe::Members;
 use super::version::Version;
@@ -69,7 +70,8 @@ impl Store {
             None => (0..panel.columns.len()).collect(),
         };
         let places: Vec<usize> = request.dates.resolve(self)?;
-        let stocks = request.stocks.as_ref().map(|codes| Stocks::find(self, codes)).transpose()?;
+        let stocks =
+            request.stocks.as_ref().map(|codes| Stocks::find(self, codes, request.ignore_unknown)).transpose()?;
         let at = request.at.iter().map(|(name, text)| At::find(self, name, text)).collect::<Result<_>>()?;
         let members = request.universe.as_ref().map(|universe| Members::find(self, universe)).transpose()?;
         let schema = schema(self, &columns, request.types)?;
@@ -190,8 +192,13 @@ impl Answer {
         }
     }
 
+    /// What says which stocks belong on `date`, as a checksum; `None` where the rows themselves say it, or all belong.
+    pub(crate) fn members_on(&self, date: Date) -> Option<u64> {
+        self.members.as_ref()?.checksum_on(date)
+    }
+
     /// Which rows of `section` are asked for; `None` where all are.
-    pub(super) fn rows(&self, section: &Section) -> Result<Option<BooleanBuffer>> {
+    pub(crate) fn rows(&self, section: &Section) -> Result<Option<BooleanBuffer>> {
         let mut chosen = self.stocks.as_ref().map(|stocks| stocks.rows(section)).transpose()?;
         let found = self.at.iter().map(|at| at.rows(section));
         for rows in found.chain(self.members.as_ref().map(|members| members.rows(section))) {
@@ -319,13 +326,19 @@ fn key_fields(store: &Store, types: Types) -> Result<Vec<FieldRef>> {
 }
 
 impl Stocks {
-    fn find(store: &Store, codes: &[String]) -> Result<Stocks> {
+    fn find(store: &Store, codes: &[String], ignore_unknown: bool) -> Result<Stocks> {
+        let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();
+        let unknown: Vec<&str> = codes.iter().map(String::as_str).filter(|code| !known.contains(code)).collect();
+        if let ([_, _, ..], false) = (unknown.as_slice(), ignore_unknown) {
+            let names: Vec<String> = unknown.iter().map(|code| format!("{code:?}")).collect();
+            return Err(unknown_names(Wanted::Stock, &format!("stocks {}", names.join(", ")), store));
+        }
         let ranks = store.ranks()?;
         let unknown = || store.version.catalog.structure("its stock order names unknown stocks");
         let mut columns = vec![u32::MAX; ranks.len()];
         let mut is_named = vec![false; ranks.len()];
         let mut named: Vec<String> = Vec::with_capacity(codes.len());
-        for code in codes {
+        for code in codes.iter().filter(|code| !ignore_unknown || known.contains(code.as_str())) {
             let stock = store.stock(code)?.0 as usize;
             let rank = ranks.get(stock).map(|&rank| rank as usize);
             let column = rank.and_then(|rank| columns.get_mut(rank)).ok_or_else(unknown)?;

@@ -50,6 +50,11 @@ impl StoredColumn {
         restore(&self.stored, &self.logical)
     }
 
+    /// These of its rows.
+    pub(crate) fn slice(&self, start: usize, len: usize) -> StoredColumn {
+        StoredColumn { stored: self.stored.slice(start, len), logical: self.logical.clone() }
+    }
+
     /// The rows at `places`, which must lie within it.
     pub(super) fn take(&self, places: &UInt32Array) -> Result<StoredColumn> {
         let stored = take(&self.stored, places, None).map_err(Error::failed("choose rows of a column"))?;

@@ -14,6 +14,7 @@ mod dictionary;
 mod diff;
 mod differences;
 mod entries;
+mod gather;
 mod info;
 mod keep;
 mod kept;
@@ -64,6 +65,7 @@ pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{differing_rows, first_difference};
+pub(crate) use gather::Survey;
 pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use part::present_column;
 pub(crate) use piece::Piece;

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::universe::Universe;
 use super::view::Store;
-use crate::error::Result;
+use crate::error::{Error, Result, Wanted};
 use crate::key::Date;
+use crate::remedy::{Remedy, Setting};
 
 /// Which columns, dates and stocks are asked for, and in which types. The default asks for everything, in the types
 /// that the input has.
@@ -17,6 +20,8 @@ pub struct Request {
     pub dates: Selection,
     /// The stocks; `None` asks for all.
     pub stocks: Option<Vec<String>>,
+    /// Whether stocks that the store lacks are passed over.
+    pub ignore_unknown: bool,
     /// Further key columns, each with the one value that rows are to have, as `show` prints it. A matrix needs one for
     /// each key column.
     pub at: Vec<(String, String)>,
@@ -34,14 +39,21 @@ impl Request {
 }
 
 /// Which dates are asked for. The default selects all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Selection {
     /// The first date.
     pub from: Option<Date>,
     /// The last date.
     pub to: Option<Date>,
-    /// Exactly these dates; the store must have each. `None` selects all from the first to the last.
+    /// Exactly these dates; the store must have each, unless those that it lacks are passed over. `None` selects all from
+    /// the first to the last.
     pub dates: Option<Vec<Date>>,
+    /// Of all these, only so many, the latest.
+    pub last: Option<usize>,
+    /// Whether dates that the store lacks are passed over.
+    #[serde(skip)]
+    pub ignore_unknown: bool,
 }
 
 /// In which types rows are handed out.
@@ -90,6 +102,12 @@ pub enum ValueTypes {
     Stored,
 }
 
+/// That a store lacks several of what was asked for, `names`.
+pub(super) fn unknown_names(wanted: Wanted, names: &str, store: &Store) -> Error {
+    let what = format!("{names} in {}", store.path().display());
+    Error::NotFound { wanted, what, hint: Remedy::set(Setting::IgnoreUnknown, "passes over them") }
+}
+
 impl Types {
     /// The types that the input has.
     pub const LOGICAL: Types = Types { code: CodeType::Logical, date: DateType::Logical, values: ValueTypes::Logical };
@@ -104,15 +122,28 @@ impl Selection {
     /// [`Error::NotFound`](crate::Error::NotFound) for a named date that the store lacks, with the nearest ones.
     pub fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
         let all = store.dates()?;
-        let named = self.dates.as_ref().map(|dates| {
-            dates.iter().map(|&date| store.place_of(date).map(|_| date)).collect::<Result<HashSet<Date>>>()
-        });
-        let named = named.transpose()?;
+        let named: Option<HashSet<Date>> = self.dates.as_ref().map(|dates| dates.iter().copied().collect());
+        let is_unknown = |date: &&Date| all.binary_search(date).is_err();
+        let mut unknown: Vec<Date> = named.iter().flatten().filter(is_unknown).copied().collect();
+        unknown.sort_unstable();
+        match unknown.as_slice() {
+            [] => {}
+            _ if self.ignore_unknown => {}
+            // Which are near says more of one.
+            &[only] => store.place_of(only).map(drop)?,
+            several => {
+                let names: Vec<String> = several.iter().map(Date::to_string).collect();
+                return Err(unknown_names(Wanted::Date, &format!("dates {}", names.join(", ")), store));
+            }
+        }
         let selected = |date: Date| {
             self.from.is_none_or(|from| date >= from)
                 && self.to.is_none_or(|to| date <= to)
                 && named.as_ref().is_none_or(|named| named.contains(&date))
         };
-        Ok((0..all.len()).filter(|&index| selected(all[index])).collect())
+        let mut places: Vec<usize> = (0..all.len()).filter(|&index| selected(all[index])).collect();
+        let left_out = self.last.map_or(0, |last| places.len().saturating_sub(last));
+        places.drain(..left_out);
+        Ok(places)
     }
 }

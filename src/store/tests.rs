@@ -204,7 +204,7 @@ fn a_matrix_of_some_dates_is_that_part_of_the_whole() {
     let store = publish(&dir.path().join("panel.store"), &model);
     let one = Workers::new(Some(1)).unwrap();
     let x = |from, to| {
-        let dates = Selection { from, to, dates: None };
+        let dates = Selection { from, to, ..Selection::default() };
         let matrix = store.answer(&Request { dates, ..Request::of(["x"]) }).unwrap();
         matrix.matrix(&Fill::of::<Int64Type>(0), &one, &Silent).unwrap()
     };

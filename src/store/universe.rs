@@ -12,6 +12,7 @@ use arrow_schema::DataType;
 use super::section::Section;
 use super::view::Store;
 use crate::error::{Error, Result};
+use crate::format::checksum;
 use crate::key::Date;
 
 /// Names of a date column, beside the store's own.
@@ -57,6 +58,14 @@ impl Members {
             }
             Universe::Rows(batches) => of_rows(store, batches),
         }
+    }
+
+    /// What says which stocks are members on `date`, as a checksum; `None` where the rows themselves say it.
+    pub(super) fn checksum_on(&self, date: Date) -> Option<u64> {
+        let Members::Stocks(dates) = self else { return None };
+        let mut numbers: Vec<i32> = dates.get(&date).into_iter().flatten().copied().collect();
+        numbers.sort_unstable();
+        Some(checksum(bytemuck::cast_slice(&numbers)))
     }
 
     /// Which rows of `section` are members.

@@ -376,6 +376,14 @@ impl Store {
         self.made_ns(self.version.catalog.record::<SectionRecord>(Table::Sections, index)?.changed)
     }
 
+    /// As [`changed_ns`](Store::changed_ns), of the rows of a stock.
+    ///
+    /// # Errors
+    /// When there is no such stock, or the catalog is damaged.
+    pub(crate) fn stock_changed_ns(&self, stock: StockId) -> Result<i64> {
+        self.made_ns(self.stock_changed(stock)?)
+    }
+
     /// When `version`, in which something last changed, was made.
     fn made_ns(&self, version: u64) -> Result<i64> {
         let history: &[HistoryRecord] = self.version.catalog.table(Table::History)?;

@@ -7,22 +7,28 @@ use std::path::Path;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
-use super::encode::use_columns;
+use super::encode::encode;
 use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
+use super::rows::{Rows, for_each_file};
+use super::shape::{COLUMN, ROWS};
+use super::unit::{Unit, units};
+use super::work::place_of;
 use crate::error::{Error, Result, Wanted};
-use crate::key::Date;
 use crate::progress::Observer;
 use crate::remedy::Remedy;
-use crate::sink::{Format, in_parquet};
+use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet};
 use crate::storage::{Dir, Disk};
-use crate::store::{Section, Store, first_difference};
+use crate::store::{Store, Universe, first_difference};
 use crate::workers::Workers;
+
+/// What is wrong with a file that has other bytes than the ledger says.
+const NOT_WRITTEN: &str = "it is not the file that was written; transpose again, comparing contents";
 
 /// What [`verify_output`] read and found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -32,13 +38,13 @@ pub struct OutputReport {
     pub files: u64,
     /// Rows in them.
     pub rows: u64,
-    /// Dates of the store of which the ledger knows nothing: they were never selected, or came later.
+    /// Dates of the store, or stocks, of which the ledger knows nothing: they were never selected, or came later.
     pub not_written: u64,
     /// Every file that is not as the store and the ledger say, one message each.
     pub differences: Vec<String>,
 }
 
-/// Reads every file that the ledger of `out` lists and compares it, bit for bit, with the section of `store`.
+/// Reads every file that the ledger of `out` lists and compares it, bit for bit, with the rows of `store`.
 ///
 /// # Errors
 /// When there is no ledger, it is another store's, or the observer cancels; what differs is in the report.
@@ -58,108 +64,160 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
         let what = format!("{out} was written from another store than {store}");
         return Err(Error::refused(what, "transpose again, or name that store"));
     }
-    let plan = Plan::new(store, &ledger.shape)?;
-    let files: Vec<(Date, String, &LedgerFile)> = ledger.files().collect();
-    observer.begin("verify output", "files", files.len() as u64);
-    let results = workers.try_map(files.len(), |at| {
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
+    let universe = ledger.shape.universe.as_ref().and_then(|universe| universe.strip_prefix(COLUMN));
+    let universe = universe.map(|name| Universe::Column(name.to_owned()));
+    let plan = Plan::new(store, &ledger.shape.passing_over(true), universe.as_ref())?;
+    let all = units(&plan)?;
+    let mut differences = Vec::new();
+    let (mut listed, mut there): (Vec<&LedgerFile>, Vec<&Unit>) = (Vec::new(), Vec::new());
+    for (key, path, file) in ledger.files() {
+        match place_of(&all, key) {
+            Some(place) => {
+                listed.push(file);
+                there.push(&all[place]);
+            }
+            None => differences.push(format!("{}: the store has no {} {key}", out.join(path).display(), noun(&plan))),
         }
-        let (date, path, file) = &files[at];
-        let difference = compare(store, &dir, path, *date, file, &plan, ledger.shape.format);
-        observer.advance(1);
-        Ok(difference.err().map(|why| format!("{}: {why}", out.join(path).display())))
+    }
+    let encoder = Encoder::new(plan.schema.clone(), ledger.shape.format, ledger.shape.compression)?;
+    observer.begin("verify output", "files", there.len() as u64);
+    let found = for_each_file(&plan, &there, workers, observer, Scratch::default, |scratch, at, rows| {
+        let path = &there[at].path;
+        let difference = match ledger.shape.format {
+            // Nobody remembers which rows belonged.
+            _ if ledger.shape.universe.as_deref() == Some(ROWS) => compare_checksum(&dir, path, listed[at]),
+            Format::Csv => compare_text(&dir, path, listed[at], rows, &encoder, scratch),
+            format => compare(&dir, path, listed[at], rows, format),
+        };
+        Ok(difference.err().map(|why| format!("{}: {why}", out.join(&there[at].path).display())))
     })?;
     observer.end();
-    let mut differences: Vec<String> = results.into_iter().flatten().collect();
+    differences.extend(found.into_iter().flatten());
+    differences.sort_unstable();
     if !ledger.pending.is_empty() {
         differences.push(format!("{}: a transpose into it did not complete; run it again", out.display()));
     }
     Ok(OutputReport {
-        files: files.len() as u64,
-        rows: files.iter().map(|(_, _, file)| file.rows).sum(),
-        not_written: store.dates()?.iter().filter(|date| !ledger.files.contains_key(date)).count() as u64,
+        files: ledger.files().count() as u64,
+        rows: ledger.files().map(|(_, _, file)| file.rows).sum(),
+        not_written: all.iter().filter(|unit| !ledger.files.contains_key(&unit.key)).count() as u64,
         differences,
     })
 }
 
-fn compare(
-    store: &Store,
-    out: &Dir,
-    path: &str,
-    date: Date,
-    file: &LedgerFile,
-    plan: &Plan,
-    format: Format,
-) -> Result<(), String> {
+fn noun(plan: &Plan) -> &'static str {
+    plan.by.nouns()[0]
+}
+
+fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Format) -> Result<(), String> {
     let failed = |error: Error| error.to_string();
     let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
-    let section = store.section(date).map_err(failed)?;
     let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
-    // One piece is held at a time, of the section and of the file.
-    let mut rows = Rows::new(found, format);
+    // One row group is held at a time, of the store and of the file.
+    let mut in_file = RowsOfFile::new(found, format);
     let (mut expected_rows, mut found_rows) = (0, 0);
-    for place in 0..section.piece_count() {
-        let Some(expected) = expected(&section.part(place..place + 1), plan, format).map_err(failed)? else { continue };
+    let mut difference = None;
+    let schema = rows.schema().map_err(failed)?;
+    let compared = rows.for_each_group(&mut |columns, row_count| {
+        if difference.is_some() {
+            return Ok(());
+        }
+        let expected = expected(columns, row_count, &schema, format)?;
         if expected_rows == 0 && !is_written {
-            return Err("it is not the file that was written; transpose again, comparing contents".to_owned());
+            difference = Some(NOT_WRITTEN.to_owned());
+            return Ok(());
         }
-        let found = rows.as_mut().map_err(|why| why.to_string())?.next(expected.num_rows());
-        let found = found.map_err(|error| error.to_string())?;
-        if found.num_rows() == expected.num_rows()
-            && let Some(difference) = first_difference(&expected, &found, expected_rows)
-        {
-            return Err(difference);
+        let found = match in_file.as_mut() {
+            Ok(rows) => rows.next(row_count).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match found {
+            Err(why) => difference = Some(why),
+            Ok(found) => {
+                if found.num_rows() == row_count {
+                    difference = first_difference(&expected, &found, expected_rows);
+                }
+                expected_rows += row_count;
+                found_rows += found.num_rows();
+            }
         }
-        expected_rows += expected.num_rows();
-        found_rows += found.num_rows();
+        Ok(())
+    });
+    let total = compared.map_err(failed)?;
+    if let Some(difference) = difference {
+        return Err(difference);
     }
-    if expected_rows == 0 {
+    if total == 0 {
         return Err("the store has no rows for it".to_owned());
     }
-    found_rows += rows.and_then(|mut rows| rows.count_rest()).map_err(|error| error.to_string())?;
+    found_rows += in_file.and_then(|mut rows| rows.count_rest()).map_err(|error| error.to_string())?;
     match found_rows == expected_rows {
         true => Ok(()),
         false => Err(format!("{found_rows} rows, should be {expected_rows}")),
     }
 }
 
-/// What a file should hold of a section of one piece; `None` where no row of it is selected.
-fn expected(part: &Section, plan: &Plan, format: Format) -> Result<Option<RecordBatch>> {
+/// As [`compare`], where it is not known which rows there should be.
+fn compare_checksum(out: &Dir, path: &str, file: &LedgerFile) -> Result<(), String> {
+    let failed = |error: Error| error.to_string();
+    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
+    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
+    is_written.then_some(()).ok_or_else(|| NOT_WRITTEN.to_owned())
+}
+
+/// As [`compare`], of a format that says of no value what type it has: by its bytes.
+fn compare_text(
+    out: &Dir,
+    path: &str,
+    file: &LedgerFile,
+    rows: &Rows<'_>,
+    encoder: &Encoder,
+    scratch: &mut Scratch,
+) -> Result<(), String> {
+    let failed = |error: Error| error.to_string();
+    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
+    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
+    let mut compared = OldFile::new(found, out.path().join(path));
+    let count = encode(rows, encoder, scratch, &mut |bytes| compared.compare(bytes)).map_err(failed)?;
+    match (count, is_written, compared.finish().map_err(failed)?) {
+        (0, ..) => Err("the store has no rows for it".to_owned()),
+        (_, false, _) => Err(NOT_WRITTEN.to_owned()),
+        (_, true, None) => Err("it has other rows or values than the store".to_owned()),
+        (_, true, Some(_)) => Ok(()),
+    }
+}
+
+/// What a file should hold where a row group has these columns.
+fn expected(columns: &[OutputColumn], row_count: usize, schema: &SchemaRef, format: Format) -> Result<RecordBatch> {
     let schema = match format {
-        Format::Parquet => in_parquet(&plan.schema),
-        Format::Arrow => plan.schema.clone(),
+        Format::Parquet => in_parquet(schema),
+        Format::Arrow | Format::Csv => schema.clone(),
     };
-    let Some(piece) = part.only_piece()? else { return Ok(None) };
-    use_columns(piece, plan, |columns, row_count| {
-        let arrays = columns.iter().zip(schema.fields()).map(|(column, field)| {
-            let array = column.logical(row_count)?;
-            match array.data_type() == field.data_type() {
-                true => Ok(array),
-                false => cast(&array, field.data_type()).map_err(Error::failed("turn seconds into milliseconds")),
-            }
-        });
-        let batch = RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_>>()?)
-            .map_err(Error::failed("make a record batch"))?;
-        piece.check_columns(&plan.columns).map(|()| batch)
-    })
+    let arrays = columns.iter().zip(schema.fields()).map(|(column, field)| {
+        let array = column.logical(row_count)?;
+        match array.data_type() == field.data_type() {
+            true => Ok(array),
+            false => cast(&array, field.data_type()).map_err(Error::failed("turn seconds into milliseconds")),
+        }
+    });
+    RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_>>()?).map_err(Error::failed("make a record batch"))
 }
 
 /// The rows of a file, as many at a time as are asked for.
-struct Rows {
+struct RowsOfFile {
     reader: Box<dyn RecordBatchReader>,
     /// What was read and not yet asked for.
     rest: RecordBatch,
 }
 
-impl Rows {
-    fn new(file: File, format: Format) -> Result<Rows, ArrowError> {
+impl RowsOfFile {
+    fn new(file: File, format: Format) -> Result<RowsOfFile, ArrowError> {
         let reader: Box<dyn RecordBatchReader> = match format {
             Format::Parquet => Box::new(ParquetRecordBatchReaderBuilder::try_new(file)?.build()?),
-            Format::Arrow => Box::new(FileReader::try_new(file, None)?),
+            Format::Arrow | Format::Csv => Box::new(FileReader::try_new(file, None)?),
         };
         let rest = RecordBatch::new_empty(reader.schema());
-        Ok(Rows { reader, rest })
+        Ok(RowsOfFile { reader, rest })
     }
 
     /// The next `count` rows, or as many as there are.

@@ -15,12 +15,13 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use super::key::Key;
 use super::names::{LEDGER_DIR, LEDGER_STEM, Names};
 use super::shape::Shape;
+use super::unit::Made;
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
-use crate::key::Date;
-use crate::sink::{Encoder, read_note, temporary_name};
+use crate::sink::{Encoder, Written, read_note, temporary_name};
 use crate::storage::Dir;
 
 /// Endings of a ledger beside the files of an output directory.
@@ -51,21 +52,23 @@ pub(super) struct Ledger {
     pub(super) dashes: bool,
     /// `Plan::fields` of every file whose `changed_ns` is not 0.
     pub(super) schema: Vec<(String, String)>,
-    /// What is known of each date.
-    #[serde(with = "by_date")]
-    pub(super) files: BTreeMap<Date, LedgerFile>,
+    /// What is known of each file, by what it is of, as [`Key`] spells it.
+    pub(super) files: BTreeMap<String, LedgerFile>,
     /// Paths that an unfinished run may have written; empty once it completed.
     pub(super) pending: BTreeSet<String>,
 }
 
-/// One output file, or that a date needs none.
+/// One output file, or that none is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LedgerFile {
     /// When the version was made in which the section last changed that it was made from, in nanoseconds since 1970; 0
     /// when the file must be written again whatever the store says. Not the version's number: copies of a store that
     /// went apart number their versions alike.
     pub(super) changed_ns: i64,
-    /// Its rows; 0 when there is no file, because the date has none of the chosen stocks.
+    /// Which sections it was made from, and when each changed: a checksum; 0 for a file of one date.
+    #[serde(with = "hexadecimal", default)]
+    pub(super) sections: u64,
+    /// Its rows; 0 when there is no file, because none of what was chosen is in it.
     pub(super) rows: u64,
     pub(super) bytes: u64,
     /// XXH3 of the file.
@@ -76,9 +79,27 @@ pub(super) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// That a section has none of the chosen stocks.
-    pub(super) fn without_rows(changed_ns: i64) -> LedgerFile {
-        LedgerFile { changed_ns, rows: 0, bytes: 0, checksum: 0, modified_ns: 0 }
+    /// That nothing of what was chosen is there.
+    pub(super) fn without_rows(made: Made) -> LedgerFile {
+        LedgerFile {
+            changed_ns: made.changed_ns,
+            sections: made.sections,
+            rows: 0,
+            bytes: 0,
+            checksum: 0,
+            modified_ns: 0,
+        }
+    }
+
+    /// A file of so many rows that was made from this.
+    pub(super) fn new(made: Made, rows: u64, Written { byte_len, checksum, modified_ns }: Written) -> LedgerFile {
+        let Made { changed_ns, sections } = made;
+        LedgerFile { changed_ns, sections, rows, bytes: byte_len, checksum, modified_ns }
+    }
+
+    /// What it was made from.
+    pub(super) fn made(&self) -> Made {
+        Made { changed_ns: self.changed_ns, sections: self.sections }
     }
 
     /// Whether the file at `path` below `out` is as it was written, by its size and modification time.
@@ -132,17 +153,6 @@ impl LedgerFile {
     }
 }
 
-/// The bytes of the file at `path` below `out`; `None` where there is none.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn read_file(out: &Dir, path: &str) -> Result<Option<Vec<u8>>> {
-    let Some(mut file) = out.open_file(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Error::io("read", &out.path().join(path)))?;
-    Ok(Some(bytes))
-}
-
 impl Ledger {
     /// A ledger without files.
     pub(super) fn new(
@@ -166,7 +176,7 @@ impl Ledger {
 
     /// Where its files lie.
     pub(super) fn names(&self) -> Names {
-        Names::new(self.shape.file_name(), self.dashes)
+        Names::new(self.shape.file_name(), self.shape.by, self.dashes)
     }
 
     /// The ledger in `out`; `None` where there is none.
@@ -193,6 +203,10 @@ impl Ledger {
         let ledger: Ledger = serde_json::from_str(&text).map_err(|error| Error::structure(&at, error.to_string()))?;
         if ledger.ledger != LEDGER_VERSION {
             return Err(Error::WrongVersion { path: at, found: ledger.ledger, supported: LEDGER_VERSION });
+        }
+        let is_key = |key: &&String| Key::parse(ledger.shape.by, key).is_some();
+        if let Some(other) = ledger.files.keys().find(|key| !is_key(key)) {
+            return Err(Error::structure(&at, format!("{other:?} is no {}", ledger.shape.by.nouns()[0])));
         }
         let is_below = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         // A path of the ledger may be removed, so it must not lead out of the directory.
@@ -221,51 +235,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// The files that stand in the directory as far as the ledger knows: dates, paths below it, and records.
-    pub(super) fn files(&self) -> impl Iterator<Item = (Date, String, &LedgerFile)> {
+    /// The files that stand in the directory as far as the ledger knows: their keys, paths below it, and records.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, String, &LedgerFile)> {
         let names = self.names();
         let files = self.files.iter().filter(|(_, file)| file.rows > 0);
-        files.map(move |(&date, file)| (date, names.path(date), file))
-    }
-}
-
-/// Maps with dates as keys.
-mod by_date {
-    use std::collections::BTreeMap;
-    use std::fmt;
-
-    use serde::de::{Error, MapAccess, Visitor};
-    use serde::{Deserializer, Serializer};
-
-    use super::LedgerFile;
-    use crate::key::Date;
-
-    type Files = BTreeMap<Date, LedgerFile>;
-
-    pub(super) fn serialize<S: Serializer>(files: &Files, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(files.iter().map(|(date, file)| (date.to_string(), file)))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Files, D::Error> {
-        struct Entries;
-
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Files;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("files by date")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Files, M::Error> {
-                let mut files = Files::new();
-                while let Some((date, file)) = map.next_entry::<&str, LedgerFile>()? {
-                    files.insert(date.parse().map_err(M::Error::custom)?, file);
-                }
-                Ok(files)
-            }
-        }
-
-        deserializer.deserialize_map(Entries)
+        files.filter_map(move |(key, file)| Some((key.as_str(), names.path_of(key)?, file)))
     }
 }
 

@@ -1,14 +1,18 @@
-//! Store to sink: brings one file per date up to date, and keeps the ledger of what was written.
+//! Store to sink: brings files up to date, each of a date, a period or a stock, and keeps the ledger of what was written.
 
 mod check;
 mod claim;
 mod encode;
+mod key;
 mod ledger;
 mod names;
 mod place;
 mod plan;
+mod rows;
 mod run;
+mod select;
 mod shape;
+mod unit;
 mod work;
 
 pub use check::{OutputReport, verify_output};

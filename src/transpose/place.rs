@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::names::Names;
 use crate::error::{Error, Result};
-use crate::key::Date;
 use crate::source::Pattern;
 use crate::storage::Access;
 use crate::store::Store;
@@ -31,7 +30,7 @@ struct OriginOptions {
 pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Result<()> {
     let refuse = |why: String| Err(Error::refused(format!("{} {why}", out.display()), "name a directory elsewhere"));
     let real_out = real(out)?;
-    let file = real_out.join(names.path(Date::EPOCH));
+    let file = real_out.join(names.some_path());
     if let Ok(root) = store.path().canonicalize()
         && (real_out.starts_with(&root) || file.starts_with(&root))
     {

@@ -1,77 +1,165 @@
 //! What a transpose writes, decided from the store's metadata alone.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
-use super::names::{Names, carries, columns};
+use super::names::Names;
 use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::remedy::{Remedy, Setting, excluding};
-use crate::store::Store;
+use crate::sink::{Carried, Format, Partition};
+use crate::store::{Answer, Request, Store, Universe};
 
 /// A shape, resolved against one store.
 pub(super) struct Plan {
+    /// What each file is of.
+    pub(super) by: Partition,
+    /// The rows and columns of all files.
+    pub(super) answer: Answer,
+    /// The codes that were asked for; `None` is all.
+    pub(super) stocks: Option<Arc<[String]>>,
+    /// The dates whose rows files have, as places among the store's.
+    pub(super) places: Vec<usize>,
+    /// Whether these were chosen.
+    pub(super) chooses_dates: bool,
     /// The panel columns to write, as indices, in panel order.
     pub(super) columns: Vec<usize>,
     /// Schema of every file.
     pub(super) schema: SchemaRef,
     /// Name and type of every column, as the ledger spells them; the date's with the spelling of its values.
     pub(super) fields: Vec<(String, String)>,
+    /// Whether files have the code column.
+    pub(super) code: bool,
     /// Whether files have the date column.
     pub(super) date: bool,
     /// How dates are spelt.
     pub(super) date_form: DateForm,
-    /// Whether no code stands in a file twice: the key has no further columns.
+    /// Whether no code stands on a date twice: the key has no further columns.
     pub(super) is_code_unique: bool,
-    /// The numbers of the stocks to write; `None` writes all.
-    pub(super) stocks: Option<HashSet<i32>>,
     /// Where each file lies.
     pub(super) names: Names,
+    /// The dates that were asked for, spelt.
+    spelt: OnceLock<ArrayRef>,
 }
 
 impl Plan {
-    /// Resolves `shape`.
+    /// Resolves `shape`, for the rows of `universe`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a column or a stock that the store lacks, and [`Error::Invalid`] where the code or the
-    /// date is to be excluded.
-    pub(super) fn new(store: &Store, shape: &Shape) -> Result<Plan> {
+    /// [`Error::NotFound`] for a column, a date or a stock that the store lacks, and [`Error::Invalid`] where the code or
+    /// the date is to be left out, or files cannot be called so.
+    pub(super) fn new(store: &Store, shape: &Shape, universe: Option<&Universe>) -> Result<Plan> {
         let panel = store.schema()?;
         refuse_without_key(shape, panel)?;
+        refuse_matrix(shape, panel)?;
         for name in shape.columns.iter().flatten().chain(&shape.exclude) {
             panel.find(name)?;
+        }
+        let name = shape.file_name();
+        if let Some((why, way_out)) = name.trouble(shape.by) {
+            return Err(Error::invalid(Setting::Name(name.to_string()), why, [Remedy::Do(way_out)]));
         }
         let keeps = |name: &String| {
             shape.columns.as_ref().is_none_or(|columns| columns.contains(name)) && !shape.exclude.contains(name)
         };
         let columns: Vec<usize> = (0..panel.columns.len()).filter(|&index| keeps(&panel.columns[index].name)).collect();
-        let all = panel.arrow();
-        let date = shape.has_date(panel);
-        let kept = [0].into_iter().chain(date.then_some(1)).chain(columns.iter().map(|index| index + 2));
+        let request = Request {
+            columns: Some(columns.iter().map(|&index| panel.columns[index].name.clone()).collect()),
+            dates: shape.dates.clone().unwrap_or_default(),
+            stocks: shape.stocks.clone(),
+            ignore_unknown: shape.ignore_unknown,
+            universe: universe.cloned(),
+            ..Request::default()
+        };
+        let answer = store.answer(&request)?;
+        let places = request.dates.resolve(store)?;
+        // Comma-separated values have no type for a day: it is spelt out.
+        let is_spelt = shape.format == Format::Csv && !panel.date_form.data_type.is_integer();
+        let date_form = match is_spelt {
+            true => panel.date_form.cast_to(&DataType::Utf8),
+            false => panel.date_form.clone(),
+        };
+        let all = PanelSchema { date_form: date_form.clone(), ..panel.clone() }.arrow();
+        let (code, date) = (shape.has_code(panel), shape.has_date(panel));
+        let kept = code.then_some(0).into_iter().chain(date.then_some(1)).chain(columns.iter().map(|index| index + 2));
         let schema = Schema::new(kept.map(|index| all.field(index).clone()).collect::<Vec<Field>>());
         refuse_twice(shape, panel, &schema)?;
         let spelt = |(place, field): (usize, &FieldRef)| {
-            let is_date = date && place == 1;
-            let kind = if is_date { panel.date_form.to_string() } else { field.data_type().to_string() };
+            let is_date = date && place == usize::from(code);
+            let kind = if is_date { date_form.to_string() } else { field.data_type().to_string() };
             (field.name().clone(), kind)
         };
         let fields = schema.fields().iter().enumerate().map(spelt).collect();
-        let stocks = shape.stocks.as_ref().map(|codes| {
-            codes.iter().map(|code| store.stock(code).map(|stock| stock.0 as i32)).collect::<Result<HashSet<i32>>>()
-        });
         Ok(Plan {
+            by: shape.by,
+            stocks: shape.stocks.as_ref().map(|_| answer.matrix_stocks()).transpose()?,
+            answer,
+            places,
+            chooses_dates: shape.dates.is_some(),
             columns,
             schema: Arc::new(schema),
             fields,
+            code,
             date,
-            date_form: panel.date_form.clone(),
+            date_form,
             is_code_unique: panel.key.is_empty(),
-            stocks: stocks.transpose()?,
-            names: Names::of(shape.file_name(), panel),
+            names: Names::of(name, shape.by, panel),
+            spelt: OnceLock::new(),
         })
+    }
+
+    /// The schema of the file of the column at `index` of the panel: the date, and a column a stock.
+    ///
+    /// # Errors
+    /// When a stock is called like the date, or the catalog is damaged.
+    pub(super) fn schema_across(&self, index: usize) -> Result<SchemaRef> {
+        let panel = self.answer.store().schema()?;
+        let stocks = self.answer.matrix_stocks()?;
+        if stocks.contains(&panel.date_name) {
+            let what = format!("stock {:?} is called like the date column", panel.date_name);
+            return Err(Error::refused(what, "leave it out"));
+        }
+        let date = Field::new(&panel.date_name, self.date_form.data_type.clone(), true);
+        let stock = |code: &String| Field::new(code, panel.columns[index].data_type.clone(), true);
+        Ok(Arc::new(Schema::new(std::iter::once(date).chain(stocks.iter().map(stock)).collect::<Vec<Field>>())))
+    }
+
+    /// The files' code column, of one row, for the stock of this number.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(super) fn code_of(&self, stock: u32) -> Result<ArrayRef> {
+        let store = self.answer.store();
+        let codes = store.dictionary(0)?.and_then(|codes| codes.as_string_opt::<i32>());
+        let code = codes.filter(|codes| (stock as usize) < codes.len()).map(|codes| codes.value(stock as usize));
+        let code: ArrayRef = Arc::new(StringArray::from(vec![code]));
+        cast(&code, &store.schema()?.code.data_type).map_err(Error::failed("repeat a code"))
+    }
+
+    /// The dates that were asked for, as the files spell them; texts as plain ones.
+    ///
+    /// # Errors
+    /// When their type cannot hold one.
+    pub(super) fn spelt_dates(&self) -> Result<&ArrayRef> {
+        if let Some(spelt) = self.spelt.get() {
+            return Ok(spelt);
+        }
+        let spelt = as_values(&self.date_form.array(&self.answer.dates()?)?)?;
+        Ok(self.spelt.get_or_init(|| spelt))
+    }
+}
+
+/// How dates are written that rows refer to by their places: texts as the codes of an output column need them.
+fn as_values(dates: &ArrayRef) -> Result<ArrayRef> {
+    match dates.data_type() {
+        text if text.is_string() || matches!(text, DataType::Dictionary(..)) => {
+            cast(dates, &DataType::Utf8).map_err(Error::failed("spell dates"))
+        }
+        _ => Ok(dates.clone()),
     }
 }
 
@@ -85,25 +173,44 @@ fn refuse_without_key(shape: &Shape, panel: &PanelSchema) -> Result<()> {
     }
     if shape.exclude.contains(&panel.date_name) {
         let why = format!("names the date column {:?}, which is no column of the panel", panel.date_name);
-        return refuse(why, vec![Remedy::set(Setting::NoDate, "leaves it out")]);
+        let way_out = match shape.by {
+            Partition::Date => vec![Remedy::set(Setting::NoDate, "leaves it out")],
+            _ => Vec::new(),
+        };
+        return refuse(why, way_out);
+    }
+    if shape.by != Partition::Date && shape.date == Some(false) {
+        let why = format!("leaves out what tells the rows of a {} apart", shape.by.nouns()[0]);
+        return Err(Error::invalid(Setting::NoDate, why, Vec::new()));
     }
     Ok(())
+}
+
+/// A matrix has one value for each date and stock.
+fn refuse_matrix(shape: &Shape, panel: &PanelSchema) -> Result<()> {
+    let Some(name) = panel.key_names().next().filter(|_| shape.by == Partition::Matrix) else { return Ok(()) };
+    let what = format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
+    Err(Error::refused(what, "write files of another kind"))
 }
 
 /// A column that is in the files and in their path would be two to some readers, and no two read the same.
 fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<()> {
     let pattern = shape.file_name();
-    let text = pattern.to_string();
     // That the path carries the date is no accident; whoever wants the column too has asked for it.
-    let is_asked = |name: &str| *name == panel.date_name && carries(&pattern, name);
+    let is_asked =
+        |name: &str| *name == panel.date_name && shape.by == Partition::Date && pattern.carries(name, Carried::Date);
     let names = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !is_asked(name));
-    let twice = |name: &&str| columns(&text).any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let twice = |name: &&str| pattern.columns().any(|(column, _)| column.eq_ignore_ascii_case(name));
     let Some(name) = names.into_iter().find(twice) else { return Ok(()) };
     let without = match name {
         code if *code == panel.code.name => None,
-        date if *date == panel.date_name => Some(Remedy::set(Setting::NoDate, "leaves the date column out")),
+        date if *date == panel.date_name => {
+            let is_of_one = shape.by == Partition::Date;
+            is_of_one.then(|| Remedy::set(Setting::NoDate, "leaves the date column out"))
+        }
         other => Some(excluding(&[other])),
     };
+    let text = pattern.to_string();
     let what =
         format!("readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too");
     let rename = Remedy::Do("give the directory another name".to_owned());

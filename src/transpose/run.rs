@@ -1,4 +1,4 @@
-//! Runs a transpose: each worker takes a section, encodes it and puts its file in place.
+//! Runs a transpose: each worker takes the rows of a file, encodes them and puts the file in place.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,28 +9,30 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use serde::Serialize;
 
 use super::claim::claims;
-use super::encode::encode_section;
+use super::encode::encode;
 use super::ledger::{Ledger, LedgerFile, Standing};
 use super::names::LEDGER_DIR;
 use super::place::refuse_collision;
 use super::plan::Plan;
-use super::shape::Shape;
+use super::rows::{Rows, for_each_file};
+use super::shape::{COLUMN, ROWS, Shape};
+use super::unit::{Unit, units};
 use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::hint::listed;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
-use crate::sink::{Encoder, Format, NewFile, Scratch, Written, in_parquet, temporary_name};
+use crate::sink::{Encoder, Format, NewFile, Partition, Scratch, in_parquet, temporary_name};
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
-use crate::store::{Selection, Store};
+use crate::store::{Selection, Store, Universe};
 use crate::workers::Workers;
 
-/// Writes one file per date from a store, and no file again that is current.
+/// Writes one file per date from a store, or per month, year or stock, or one of all, and no file again that is current.
 ///
-/// A file is current when the output directory's ledger says that it was made in this shape and schema from the section
-/// as it is now, and the file still has the size and modification time that the ledger gives.
+/// A file is current when the output directory's ledger says that it was made in this shape and schema from the sections
+/// as they are now, and the file still has the size and modification time that the ledger gives.
 ///
 /// ```no_run
 /// let store = transect::Store::open("panel.store")?;
@@ -41,13 +43,16 @@ use crate::workers::Workers;
 ///
 /// # Memory
 ///
-/// Each worker holds one encoded section. The sections themselves are mapped.
+/// Each worker holds one encoded row group: a section, or so many rows of several. The sections themselves are mapped. By
+/// stock, workers gather the rows of neighbouring stocks first, within [`memory`](Transpose::memory).
 pub struct Transpose<'a> {
     store: &'a Store,
     out: PathBuf,
     shape: Shape,
     selection: Selection,
+    universe: Option<Universe>,
     workers: Option<usize>,
+    memory: Option<u64>,
     force: bool,
     check_content: bool,
     wait: Duration,
@@ -63,15 +68,15 @@ pub struct TransposeReport {
     pub version: u64,
     /// Files written.
     pub written: u64,
-    /// Files of selected dates that were current, and so were left as they are.
+    /// Files that were current, and so were left as they are.
     pub unchanged: u64,
     /// Files that no ledger listed, but that are byte for byte what the store has, now or in a version that it keeps.
     pub taken_over: u64,
-    /// Files of earlier runs that were removed: their dates are gone, or they had another shape.
+    /// Files of earlier runs that were removed: their dates or stocks are gone, or they had another shape.
     pub removed: u64,
     /// Files that were to be removed too, but that somebody else has changed since; they are left and forgotten.
     pub left: u64,
-    /// Selected dates without a file, because none of the chosen stocks has a row.
+    /// What has no file, because it has none of the rows that were chosen: dates, mostly.
     pub without_rows: u64,
     /// Rows in the files written.
     pub rows: u64,
@@ -93,7 +98,9 @@ impl<'a> Transpose<'a> {
             out: out.into(),
             shape: Shape::default(),
             selection: Selection::default(),
+            universe: None,
             workers: None,
+            memory: None,
             force: false,
             check_content: false,
             wait: Duration::ZERO,
@@ -108,16 +115,30 @@ impl<'a> Transpose<'a> {
         self
     }
 
-    /// Which dates to write. Files of other dates stay as they are, unless the columns have changed since they were
-    /// written: all files of a directory have one schema.
+    /// Which dates to write. By date these are files, and those of other dates stay as they are, unless the columns have
+    /// changed since they were written: all files of a directory have one schema. Else they are the rows of files, and a
+    /// part of their shape.
     pub fn selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
+        self
+    }
+
+    /// Which rows belong to the files; without it all do. Where it is of rows and not of a column, only checksums tell
+    /// [`verify_output`](crate::verify_output) whether files are as they were written.
+    pub fn universe(mut self, universe: Universe) -> Self {
+        self.universe = Some(universe);
         self
     }
 
     /// Worker threads; one per core by default. One runs on the calling thread. The files' bytes do not depend on it.
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count);
+        self
+    }
+
+    /// Bytes of anonymous memory that workers may hold together; 512 MiB by default. Files do not depend on it.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
         self
     }
 
@@ -163,11 +184,28 @@ impl<'a> Transpose<'a> {
     /// cancels.
     pub fn run(mut self) -> Result<TransposeReport> {
         let started = Instant::now();
+        let selection = std::mem::take(&mut self.selection);
+        if self.shape.by != Partition::Date {
+            self.shape.dates = Some(selection.clone());
+        }
+        self.shape.universe = self.universe.as_ref().map(|universe| match universe {
+            Universe::Column(name) => format!("{COLUMN}{name}"),
+            Universe::Rows(_) => ROWS.to_owned(),
+        });
         self.shape = self.shape.canonical(self.store.schema()?);
         let workers = Workers::new(self.workers)?;
-        let plan = Plan::new(self.store, &self.shape)?;
+        let workers = match self.memory {
+            Some(memory) => workers.within(memory),
+            None => workers,
+        };
+        let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
+        self.shape = self.shape.passing_over(false);
         let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
-        let selected = self.selection.resolve(self.store)?;
+        let units = units(&plan)?;
+        let selected = match self.shape.by {
+            Partition::Date => selection.resolve(self.store)?,
+            _ => (0..units.len()).collect(),
+        };
 
         refuse_collision(self.store, &self.out, &plan.names)?;
         self.disk.create_dir(&self.out)?;
@@ -178,23 +216,17 @@ impl<'a> Transpose<'a> {
         let has_ledger = before.is_some();
         let (name, fields) = (self.store_name(), plan.fields.clone());
         let ledger = Ledger::new(name, self.store.version(), self.shape.clone(), &plan.names, fields);
-        let check = Check {
-            store: self.store,
-            out: &out,
-            plan: &plan,
-            content: self.check_content,
-            workers: &workers,
-            observer: self.observer,
-        };
+        let check =
+            Check { out: &out, units: &units, content: self.check_content, workers: &workers, observer: self.observer };
         let mut work = Work::new(&check, before, ledger, &selected)?;
-        // Without a ledger, files of other dates may be transect's too.
-        let places = if has_ledger { work.write.clone() } else { (0..self.store.dates()?.len()).collect() };
-        let claims = claims(&check, &self.shape, &encoder, &work, &places)?;
-        self.refuse_foreign_files(&claims, &work, &plan)?;
+        // Without a ledger, files that were not selected may be transect's too.
+        let places = if has_ledger { work.write.clone() } else { (0..units.len()).collect() };
+        let claims = claims(&check, &plan, (&self.shape, self.universe.as_ref()), &encoder, &work, &places)?;
+        self.refuse_foreign_files(&claims, &work, &units)?;
         if !self.force {
-            self.refuse_unforced(&claims, &plan, refusal)?;
+            self.refuse_unforced(&claims, &units, refusal)?;
         }
-        work.take_over(&claims, &plan, self.store.dates()?);
+        work.take_over(&claims, &units);
 
         let mut report = TransposeReport {
             version: self.store.version(),
@@ -207,7 +239,8 @@ impl<'a> Transpose<'a> {
         };
         let own = plan.names.ledger(self.shape.format);
         if !work.is_none() || !Standing::of(&out)?.strays(&out, &own).is_empty() {
-            self.work(work, &out, &plan, &encoder, &workers, &mut report)?;
+            self.work(work, &check, &plan, &encoder, &mut report)?;
+            report.notes.extend(encoder.loss());
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
@@ -216,38 +249,44 @@ impl<'a> Transpose<'a> {
     fn work(
         &self,
         work: Work,
-        out: &Dir,
+        check: &Check<'_>,
         plan: &Plan,
         encoder: &Encoder,
-        workers: &Workers,
         report: &mut TransposeReport,
     ) -> Result<()> {
-        let dates = self.store.dates()?;
+        let out = check.out;
         work.ledger.write(out, encoder)?;
 
-        self.observer.begin("transpose", "dates", work.write.len() as u64);
-        let written = workers.try_map_with(work.write.len(), Scratch::default, |scratch, at| {
-            if self.observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let file = self.write_section(out, plan, encoder, scratch, work.write[at])?;
-            self.observer.advance(1);
-            Ok(file)
-        })?;
+        let units: Vec<&Unit> = work.write.iter().map(|&place| &check.units[place]).collect();
+        self.observer.begin("transpose", plan.by.nouns()[1], units.len() as u64);
+        let write = |scratch: &mut Scratch, at: usize, rows: &Rows<'_>| {
+            let Unit { path, made, .. } = units[at];
+            let mut file: Option<NewFile> = None;
+            let rows = encode(rows, encoder, scratch, &mut |bytes| {
+                if file.is_none() {
+                    let (dir, name) = out.make_holder(path)?;
+                    file = Some(NewFile::create(dir, name)?);
+                }
+                file.as_mut().map_or(Ok(()), |file| file.write(bytes))
+            })?;
+            let Some(file) = file else { return Ok(LedgerFile::without_rows(*made)) };
+            Ok(LedgerFile::new(*made, rows, file.finish()?))
+        };
+        let written = for_each_file(plan, &units, check.workers, self.observer, Scratch::default, write)?;
         self.observer.end();
 
         let mut ledger = work.ledger.clone();
         let mut removable = work.stale.clone();
-        for (file, &index) in written.into_iter().zip(&work.write) {
+        for (file, unit) in written.into_iter().zip(units) {
             if file.rows == 0 {
                 report.without_rows += 1;
-                removable.insert(plan.names.path(dates[index]));
+                removable.insert(unit.path.clone());
             } else {
                 report.written += 1;
                 report.rows += file.rows;
                 report.bytes += file.bytes;
             }
-            ledger.files.insert(dates[index], file);
+            ledger.files.insert(unit.key.clone(), file);
         }
         for path in &removable {
             let Some((dir, name)) = out.holder(path)? else { continue };
@@ -301,10 +340,9 @@ impl<'a> Transpose<'a> {
     }
 
     /// No file that transect did not write is replaced, forced or not.
-    fn refuse_foreign_files(&self, claims: &Claims, work: &Work, plan: &Plan) -> Result<()> {
-        let dates = self.store.dates()?;
+    fn refuse_foreign_files(&self, claims: &Claims, work: &Work, units: &[Unit]) -> Result<()> {
         let foreign = claims.foreign.iter().filter(|index| work.write.binary_search(index).is_ok());
-        let mut paths = foreign.map(|&index| self.out.join(plan.names.path(dates[index])));
+        let mut paths = foreign.map(|&index| self.out.join(&units[index].path));
         let Some(first) = paths.next() else { return Ok(()) };
         let what = format!("{} was not written by transect and is in the way", first.display());
         let (what, it) = match paths.count() {
@@ -316,13 +354,12 @@ impl<'a> Transpose<'a> {
     }
 
     /// Refuses what has to be forced, where that will work.
-    fn refuse_unforced(&self, claims: &Claims, plan: &Plan, refusal: Option<Error>) -> Result<()> {
-        let dates = self.store.dates()?;
+    fn refuse_unforced(&self, claims: &Claims, units: &[Unit], refusal: Option<Error>) -> Result<()> {
         let mut own = claims.current.iter().chain(&claims.older);
         let Some(&(index, _)) = own.next() else {
             return refusal.map_or(Ok(()), Err);
         };
-        let path = self.out.join(plan.names.path(dates[index]));
+        let path = self.out.join(&units[index].path);
         let whose = match own.count() {
             0 => "is".to_owned(),
             1 => "and 1 more file are".to_owned(),
@@ -333,29 +370,6 @@ impl<'a> Transpose<'a> {
             path.display()
         );
         Err(Error::refused_unless(what, unless_forced("takes them over")))
-    }
-
-    fn write_section(
-        &self,
-        out: &Dir,
-        plan: &Plan,
-        encoder: &Encoder,
-        scratch: &mut Scratch,
-        index: usize,
-    ) -> Result<LedgerFile> {
-        let changed_ns = self.store.changed_ns(index)?;
-        let path = plan.names.path(self.store.dates()?[index]);
-        let mut file: Option<NewFile> = None;
-        let rows = encode_section(self.store, index, plan, encoder, scratch, &mut |bytes| {
-            if file.is_none() {
-                let (dir, name) = out.make_holder(&path)?;
-                file = Some(NewFile::create(dir, name)?);
-            }
-            file.as_mut().map_or(Ok(()), |file| file.write(bytes))
-        })?;
-        let Some(file) = file else { return Ok(LedgerFile::without_rows(changed_ns)) };
-        let Written { byte_len, checksum, modified_ns } = file.finish()?;
-        Ok(LedgerFile { changed_ns, rows, bytes: byte_len, checksum, modified_ns })
     }
 }
 

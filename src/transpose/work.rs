@@ -4,23 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::ledger::{Ledger, LedgerFile};
-use super::plan::Plan;
+use super::unit::Unit;
 use crate::error::{Error, Result};
-use crate::key::Date;
 use crate::progress::Observer;
 use crate::storage::Dir;
-use crate::store::Store;
 use crate::workers::Workers;
 
 /// What one run has to do.
 pub(super) struct Work {
-    /// The dates to write, as places among the store's, ascending.
+    /// The files to write, as places among all that the store has, ascending.
     pub(super) write: Vec<usize>,
-    /// Why dates that were not selected are among them; `None` where none is.
+    /// Why some that were not selected are among them; `None` where none is.
     pub(super) note: Option<String>,
-    /// Selected dates whose files are current.
+    /// Selected files that are current.
     pub(super) unchanged: u64,
-    /// Selected dates that are known to need no file.
+    /// Selected files that are known not to be needed.
     pub(super) without_rows: u64,
     /// Files that no ledger listed, and that are taken over as they are.
     pub(super) taken_over: u64,
@@ -33,7 +31,7 @@ pub(super) struct Work {
     before: BTreeMap<String, Option<LedgerFile>>,
 }
 
-/// The files that no ledger lists, each with the place of its date among the store's.
+/// The files that no ledger lists, each with its place among all that the store has.
 #[derive(Default)]
 pub(super) struct Claims {
     /// Files as they would be written.
@@ -46,9 +44,9 @@ pub(super) struct Claims {
 
 /// How to find out which files are current.
 pub(super) struct Check<'a> {
-    pub(super) store: &'a Store,
     pub(super) out: &'a Dir,
-    pub(super) plan: &'a Plan,
+    /// All that the store has.
+    pub(super) units: &'a [Unit],
     /// Whether to read files of the right size and time as well.
     pub(super) content: bool,
     pub(super) workers: &'a Workers,
@@ -57,7 +55,7 @@ pub(super) struct Check<'a> {
 
 impl Work {
     /// Compares the ledger `before`, if there is one, with the store and the directory; `ledger` is the new one, still
-    /// without files. Costs one look at the file of each `selected` date, a place among the store's.
+    /// without files. Costs one look at each `selected` file, a place among all that the store has.
     ///
     /// A reader of the directory must meet one schema, whatever was selected: files that have another one, or that an
     /// unfinished run may have left so, are written again too.
@@ -65,8 +63,7 @@ impl Work {
     /// # Errors
     /// When the store is damaged, a file cannot be examined, or the observer cancels.
     pub(super) fn new(check: &Check<'_>, before: Option<Ledger>, ledger: Ledger, selected: &[usize]) -> Result<Work> {
-        let dates = check.store.dates()?;
-        let path = |index: usize| check.plan.names.path(dates[index]);
+        let units = check.units;
         let mut work = Work {
             write: Vec::new(),
             note: None,
@@ -80,11 +77,12 @@ impl Work {
         let mut wanted: BTreeSet<usize> = selected.iter().copied().collect();
         if let Some(before) = before {
             let why = work.why_again(&before);
-            wanted.extend(work.take(before, dates));
+            let [one, several] = work.ledger.shape.by.nouns();
+            wanted.extend(work.take(before, units));
             work.note = match wanted.len() - selected.len() {
                 0 => None,
-                1 => Some(format!("{why}, so the file of one other date was written too")),
-                count => Some(format!("{why}, so the files of {count} other dates were written too")),
+                1 => Some(format!("{why}, so the file of one other {one} was written too")),
+                count => Some(format!("{why}, so the files of {count} other {several} were written too")),
             };
         }
         let wanted: Vec<usize> = wanted.into_iter().collect();
@@ -92,47 +90,49 @@ impl Work {
         for (&index, is_current) in wanted.iter().zip(current) {
             if !is_current {
                 work.write.push(index);
-            } else if work.ledger.files[&dates[index]].rows > 0 {
+            } else if work.ledger.files[&units[index].key].rows > 0 {
                 work.unchanged += 1;
             } else {
                 work.without_rows += 1;
             }
         }
         for &index in &work.write {
-            let path = path(index);
-            work.stale.remove(&path);
-            if let Some(&file) = work.ledger.files.get(&dates[index]).filter(|file| file.rows > 0) {
-                work.before.entry(path).or_insert(Some(file));
+            let Unit { key, path, .. } = &units[index];
+            work.stale.remove(path);
+            if let Some(&file) = work.ledger.files.get(key).filter(|file| file.rows > 0) {
+                work.before.entry(path.clone()).or_insert(Some(file));
             }
         }
-        work.ledger.pending = work.write.iter().map(|&index| path(index)).collect();
+        work.ledger.pending = work.write.iter().map(|&index| units[index].path.clone()).collect();
         work.ledger.pending.extend(work.stale.iter().cloned());
         Ok(work)
     }
 
-    /// Sorts what an earlier run left: what stays in the ledger, what must go, and the places of the dates that must be
+    /// Sorts what an earlier run left: what stays in the ledger, what must go, and the places of the files that must be
     /// written again.
-    fn take(&mut self, before: Ledger, dates: &[Date]) -> Vec<usize> {
+    fn take(&mut self, before: Ledger, units: &[Unit]) -> Vec<usize> {
         let same_store = before.store == self.ledger.store;
         let same_shape = self.has_shape_of(&before);
         let same_schema = before.schema == self.ledger.schema;
         let names = before.names();
         let mut again = Vec::new();
-        for (date, mut file) in before.files {
-            let place = dates.binary_search(&date).ok().filter(|_| same_store);
+        for (key, mut file) in before.files {
+            let place = place_of(units, &key).filter(|_| same_store);
+            // One that is no key was refused when the ledger was read.
+            let path = names.path_of(&key).unwrap_or_default();
             if let Some(place) = place
                 && same_shape
             {
-                if !same_schema || (!before.pending.is_empty() && before.pending.contains(&names.path(date))) {
+                if !same_schema || (!before.pending.is_empty() && before.pending.contains(&path)) {
                     file.changed_ns = 0;
                 }
                 if file.changed_ns == 0 {
                     again.push(place);
                 }
-                self.ledger.files.insert(date, file);
+                self.ledger.files.insert(key, file);
             } else if file.rows > 0 {
                 again.extend(place);
-                self.before.insert(names.path(date), Some(file));
+                self.before.insert(path, Some(file));
             }
         }
         self.before.extend(before.pending.into_iter().map(|path| (path, None)));
@@ -145,7 +145,7 @@ impl Work {
         other.shape == self.ledger.shape && other.dashes == self.ledger.dashes
     }
 
-    /// What makes files of dates that are not selected contradict the others.
+    /// What makes files that are not selected contradict the others.
     fn why_again(&self, before: &Ledger) -> String {
         if !self.has_shape_of(before) {
             return "all files in a directory have one shape".to_owned();
@@ -159,24 +159,24 @@ impl Work {
     }
 
     /// Takes over files that no ledger listed: as they are, or to be written again.
-    pub(super) fn take_over(&mut self, claims: &Claims, plan: &Plan, dates: &[Date]) {
+    pub(super) fn take_over(&mut self, claims: &Claims, units: &[Unit]) {
         for &(index, file) in &claims.current {
             let place = self.write.binary_search(&index);
             if let Ok(place) = place {
                 self.write.remove(place);
-                self.ledger.pending.remove(&plan.names.path(dates[index]));
+                self.ledger.pending.remove(&units[index].path);
                 self.unchanged += 1;
             }
-            self.ledger.files.insert(dates[index], file);
+            self.ledger.files.insert(units[index].key.clone(), file);
         }
         for &(index, file) in &claims.older {
-            let path = plan.names.path(dates[index]);
+            let Unit { key, path, .. } = &units[index];
             if let Err(place) = self.write.binary_search(&index) {
                 self.write.insert(place, index);
                 self.ledger.pending.insert(path.clone());
             }
-            self.ledger.files.insert(dates[index], file);
-            self.before.insert(path, Some(file));
+            self.ledger.files.insert(key.clone(), file);
+            self.before.insert(path.clone(), Some(file));
         }
         self.taken_over = (claims.current.len() + claims.older.len()) as u64;
     }
@@ -222,18 +222,21 @@ fn changes(before: &[(String, String)], after: &[(String, String)]) -> Vec<Strin
     changes
 }
 
+/// Where the file of `key` stands among `units`.
+pub(super) fn place_of(units: &[Unit], key: &str) -> Option<usize> {
+    units.binary_search_by(|unit| unit.key.as_str().cmp(key)).ok()
+}
+
 impl Check<'_> {
-    /// Which of the selected dates have, in the directory, what would be written for them.
+    /// Which of the selected files stand in the directory as they would be written.
     fn run(&self, ledger: &Ledger, selected: &[usize]) -> Result<Vec<bool>> {
-        let dates = self.store.dates()?;
         if self.content {
             self.observer.begin("compare", "files", selected.len() as u64);
         }
         let current = self.workers.try_map(selected.len(), |at| {
-            let index = selected[at];
-            let Some(file) = ledger.files.get(&dates[index]) else { return Ok(false) };
-            let path = self.plan.names.path(dates[index]);
-            let is_current = file.changed_ns == self.store.changed_ns(index)? && file.stands_at(self.out, &path)?;
+            let Unit { key, path, made, .. } = &self.units[selected[at]];
+            let Some(file) = ledger.files.get(key) else { return Ok(false) };
+            let is_current = file.made() == *made && file.stands_at(self.out, path)?;
             if !self.content {
                 return Ok(is_current);
             }
@@ -241,7 +244,7 @@ impl Check<'_> {
                 return Err(Error::Cancelled);
             }
             self.observer.advance(1);
-            Ok(is_current && (file.rows == 0 || file.holds_at(self.out, &path)?))
+            Ok(is_current && (file.rows == 0 || file.holds_at(self.out, path)?))
         })?;
         if self.content {
             self.observer.end();

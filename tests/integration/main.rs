@@ -28,6 +28,7 @@ mod nights;
 mod operations;
 mod outputs;
 mod panels;
+mod partitions;
 mod pieces;
 mod power;
 mod readers;

@@ -25,7 +25,7 @@ use proptest::sample::{Index, subsequence};
 use proptest::test_runner::FileFailurePersistence;
 use transect::panel::{DateForm, Spelling};
 use transect::progress::Silent;
-use transect::sink::Format;
+use transect::sink::{Format, Partition};
 use transect::source::{SourceOptions, survey};
 use transect::store::Fill;
 use transect::{Build, Date, Request, Shape, Store, Transpose, verify_output, verify_source};
@@ -523,20 +523,29 @@ impl Model {
         }
     }
 
-    fn check_output(&self, store: &Store, out: &Path, format: Format) {
-        let shape = Shape { format, ..Shape::default() };
+    fn check_output(&self, store: &Store, out: &Path, format: Format, by: Partition) {
+        let shape = Shape { by, format, ..Shape::default() };
         let report = Transpose::new(store, out).shape(shape).workers(2).run().unwrap();
-        assert_eq!((report.written, report.rows), (self.dates().len() as u64, self.rows.len() as u64));
-        for &date in &self.dates() {
-            let path = out.join(format!("{date}.{format}"));
+        assert_eq!(report.rows, self.rows.len() as u64);
+        // What each file should be of.
+        let name = |day: Date, code: &str| match by {
+            Partition::Date => day.to_string(),
+            Partition::Month => day.to_string()[..6].to_owned(),
+            Partition::Stock => code.to_owned(),
+            other => other.to_string(),
+        };
+        let names: BTreeSet<String> = self.rows.keys().map(|(day, code)| name(*day, code)).collect();
+        assert_eq!(report.written, names.len() as u64);
+        for of in names {
+            let path = out.join(format!("{of}.{format}"));
             let found = match format {
                 Format::Parquet => with_seconds(&read_parquet(&path), &self.columns),
-                Format::Arrow => {
+                _ => {
                     let mut reader = FileReader::try_new(fs::File::open(&path).unwrap(), None).unwrap();
                     reader.next().unwrap().unwrap()
                 }
             };
-            self.check(&found, |day, _| day == date, &format!("{}", path.display()));
+            self.check(&found, |day, code| name(day, code) == of, &format!("{}", path.display()));
         }
         assert_eq!(verify_output(store, out, &workers(2), &Silent).unwrap().differences, Vec::<String>::new());
     }
@@ -582,8 +591,10 @@ fn check(files: &Files) {
     let source = verify_source(&store, &place.source(), &workers(1).within(64 << 20), &Silent).unwrap();
     assert!(source.is_complete(), "{source:?}");
     assert_eq!(source.rows, model.rows.len() as u64);
-    model.check_output(&store, &place.path("parquet"), Format::Parquet);
-    model.check_output(&store, &place.path("arrow"), Format::Arrow);
+    for by in [Partition::Date, Partition::Month, Partition::All, Partition::Stock] {
+        model.check_output(&store, &place.path(&format!("parquet-{by}")), Format::Parquet, by);
+        model.check_output(&store, &place.path(&format!("arrow-{by}")), Format::Arrow, by);
+    }
 
     // Less memory and more workers make other blocks, and the same store.
     let other = place.path("other.store");

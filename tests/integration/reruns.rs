@@ -75,7 +75,7 @@ fn runs_over_other_dates_add_up() {
 fn a_range_selects_its_ends_and_a_missing_date_is_an_error() {
     let (place, store) = small_store();
     let out = place.path("out");
-    let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), dates: None };
+    let range = Selection { from: Some(date(20240102)), to: Some(date(20240103)), ..Selection::default() };
     assert_eq!(run(&store, &out, range).written, 2);
     match Transpose::new(&store, place.path("other")).selection(only(&[20240101])).run() {
         Err(Error::NotFound { what, hint, .. }) => {

@@ -260,3 +260,14 @@ def test_a_set_by_date_alone_goes_in_and_out_exactly(tmp_path):
     transect.transpose(again, tmp_path / "out again")
     for name, path in transect.sections(tmp_path / "out again").items():
         assert path.read_bytes() == transect.sections(tmp_path / "out")[name].read_bytes()
+
+
+def test_a_real_set_goes_to_stocks_and_back(real, tmp_path):
+    _, store, out, _, _ = real
+    transect.transpose(store, tmp_path / "stocks", "--by", "stock")
+    transect.verify(store, "--output", tmp_path / "stocks")
+    transect.build(tmp_path / "stocks", tmp_path / "again")
+    transect.transpose(tmp_path / "again", tmp_path / "dates")
+    first, second = transect.sections(out), transect.sections(tmp_path / "dates")
+    assert list(first) == list(second)
+    transect.assert_same(PyArrow().read(first.values()), PyArrow().read(second.values()))

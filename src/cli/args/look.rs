@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use crate::Date;
 use crate::quantity;
-use crate::sink::{Compression, Format, NamePattern};
+use crate::sink::{Compression, Format, NamePattern, Partition};
 use clap::{Args, ValueEnum};
 
 use super::super::groups::{At, Io, RUNNING, Running, Waiting};
-use super::super::words::{Names, StocksArg, one_of};
+use super::super::words::{Listed, Names, at_least_one, one_of};
 
-/// Write one file per date from a store
+/// Write one file per date from a store, or per month, year or stock
 ///
 /// Each file appears whole or not at all. OUT also gets a small hidden ledger, .transect.parquet mostly, which readers
 /// take for an empty file. It knows which files are transect's and what they were made from. Run again, transpose writes only files
@@ -21,6 +21,10 @@ use super::super::words::{Names, StocksArg, one_of};
 Examples:
   transect transpose panel.store by_date
   transect transpose panel.store by_date --from 20240101
+  transect transpose panel.store by_stock --by stock
+  transect transpose panel.store months --by month
+  transect transpose panel.store wide --matrix close,volume
+  transect transpose panel.store csv --format csv --columns close,volume --last 20
   transect transpose panel.store styles --columns size,beta,momentum --no-date
   transect transpose panel.store lake --name 'trade_date={date}/data.parquet'
   transect transpose panel.store hs300 --stocks @hs300.txt
@@ -37,11 +41,28 @@ pub struct TransposeArgs {
     #[command(flatten)]
     pub at: At,
 
-    /// Where a date's file lies below OUT, with {date} once
+    /// What each file is of: date, month, year, all or stock
     ///
-    /// By default {date}.parquet, or {date}.arrow. {date} is spelt YYYYMMDD; in a directory trade_date={date}, of the
-    /// date column's own name, as the column spells it: YYYY-MM-DD unless that is digits. Files in such a directory have
-    /// no date column of their own.
+    /// month, year and all put the rows of several dates into one file, by date and code; stock those of one stock, by
+    /// date. Such files always have the date column, and --from, --to, --dates and --last say which rows they have.
+    #[arg(long, value_name = "WHAT", default_value_t, hide_default_value = true)]
+    #[arg(value_parser = one_of::<Partition>(&["date", "month", "year", "all", "stock"]))]
+    pub by: Partition,
+
+    /// Write these columns as matrices: a file each, with a row a date and a column a stock
+    ///
+    /// close.parquet has the date column, then a column for each stock, in the type of close; null is where there is no
+    /// row, or a null.
+    #[arg(long, value_name = "COL,COL", conflicts_with_all = ["by", "columns", "exclude", "no_date", "keep_date"])]
+    pub matrix: Option<Vec<Names>>,
+
+    /// Where each file lies below OUT, with words in braces [default: {date}.parquet or what else tells files apart]
+    ///
+    /// {date} is 20240102, 202401 or 2024; {year}, {month} and {day} are its parts, and {date:%Y-%m-%d} spells it
+    /// otherwise: 'year={year}/month={month}/{date}.parquet'. In a directory trade_date={date}, of the date column's own
+    /// name, it is spelt as the column is: YYYY-MM-DD unless that is digits. Files in such a directory have no date column
+    /// of their own. By stock {code} is the code; what the name of a file cannot hold of it is percent-encoded, as
+    /// BTC%2FUSDT. {column} is the column of a matrix.
     #[arg(long, value_name = "PATTERN")]
     pub name: Option<NamePattern>,
 
@@ -72,13 +93,34 @@ pub struct TransposeArgs {
     #[arg(long, value_name = "DATE")]
     pub to: Option<Date>,
 
-    /// Write exactly these dates; the store must have each
-    #[arg(long, value_name = "DATE,DATE", value_delimiter = ',', conflicts_with_all = ["from", "to"])]
-    pub dates: Vec<Date>,
+    /// Write exactly these dates: DATE,DATE or @FILE with one per line
+    ///
+    /// The store must have each, unless --ignore-unknown is given. In a file, blank lines and what follows a # do not
+    /// count.
+    #[arg(long, value_name = "LIST|@FILE", conflicts_with_all = ["from", "to"])]
+    pub dates: Option<Listed<Date>>,
+
+    /// Of the dates, write only the last N
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>())]
+    pub last: Option<usize>,
 
     /// Write only these stocks: CODE,CODE or @FILE with one code per line
+    ///
+    /// The store must have each, unless --ignore-unknown is given. In a file, blank lines and what follows a # do not
+    /// count.
     #[arg(long, value_name = "LIST|@FILE")]
-    pub stocks: Option<StocksArg>,
+    pub stocks: Option<Listed<String>>,
+
+    /// Write only the rows of a universe: a Parquet file of dates and codes, or a column that is true
+    ///
+    /// Membership is by date: a row belongs if the file has its date and code, or if the column is true in it, or another
+    /// number than 0. COLUMN alone is one of STORE's.
+    #[arg(long, value_name = "FILE|STORE.COLUMN")]
+    pub universe: Option<String>,
+
+    /// Pass over dates and stocks that the store lacks
+    #[arg(long)]
+    pub ignore_unknown: bool,
 
     /// Compression of Parquet files: snappy, zstd, zstd:1 to zstd:22, lz4 or none [default: snappy]
     #[arg(long, value_name = "CODEC", hide_default_value = true)]
@@ -86,9 +128,14 @@ pub struct TransposeArgs {
 
     /// Format of the files
     ///
-    /// arrow is an uncompressed Arrow IPC file, also called Feather version 2.
-    #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow"]))]
+    /// arrow is an uncompressed Arrow IPC file, also called Feather version 2. csv has a header and is UTF-8; numbers are
+    /// read back as they were, dates are spelt as in the store, and a null is an empty field, as an empty text is.
+    #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow", "csv"]))]
     pub format: Format,
+
+    /// Anonymous memory to use at most for putting rows together by stock, such as 512MiB or 2GB
+    #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    pub memory: u64,
 
     #[command(flatten)]
     pub waiting: Waiting,
@@ -110,9 +157,9 @@ pub struct TransposeArgs {
     pub force: bool,
 }
 
-/// Look into a store: one date, one stock, or both
+/// Look into a store: dates, stocks, or both
 ///
-/// With neither --date nor --stock, shows the latest date. A table leaves out the middle of what does not fit and
+/// Without any of them, shows the latest date. A table leaves out the middle of what does not fit and
 /// rounds floats; the other formats are complete and exact.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -124,6 +171,7 @@ Examples:
   transect show panel.store
   transect show panel.store --date 20240102 --columns size,beta
   transect show panel.store --stock 000001.SZ --format json | head
+  transect show panel.store --stock 000001.SZ,600519.SH --last 5
   transect show panel.store --date 20240102 --format parquet > day.parquet")]
 pub struct ShowArgs {
     /// The store
@@ -134,12 +182,28 @@ pub struct ShowArgs {
     pub at: At,
 
     /// The date to show, as 20240102 or 2024-01-02
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to", "last"])]
     pub date: Option<Date>,
 
-    /// The stock to show, by its code
-    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
-    pub stock: Option<String>,
+    /// The stocks to show: CODE,CODE or @FILE with one code per line
+    #[arg(long, value_name = "LIST|@FILE", allow_hyphen_values = true, alias = "stocks")]
+    pub stock: Option<Listed<String>>,
+
+    /// The first date to show
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+
+    /// The last date to show
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<Date>,
+
+    /// Of the dates, show only the last N
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>())]
+    pub last: Option<usize>,
+
+    /// Pass over stocks that the store lacks
+    #[arg(long)]
+    pub ignore_unknown: bool,
 
     /// Show only these columns, in this order, after code and date
     #[arg(long, value_name = "COL,COL")]

@@ -93,12 +93,15 @@ fn keys_of_directories_are_decoded_and_names_of_files_are_not() {
     assert_eq!(skipped("T%25"), twin.replace("T%25/", "T%/"));
 
     let source = Source::new();
-    source.add("BTC%2FUSDT", &day());
+    // Names of files are decoded where they escape what a name cannot hold, and nothing else.
+    for name in ["BTC%2FUSDT", "A%20B", "%2E"] {
+        source.add(name, &day());
+    }
     let survey = source.survey();
-    assert_eq!(codes(&survey), ["BTC%2FUSDT"]);
+    assert_eq!(codes(&survey), [".", "A%20B", "BTC/USDT"]);
     assert_eq!(
         survey.notes,
-        ["1 code has a percent sign in it, which is decoded in key=value directories only: BTC%2FUSDT"]
+        ["1 code has a percent sign in it, which is decoded in key=value directories only: A%20B"]
     );
 }
 

@@ -1,0 +1,62 @@
+//! Reads dates and codes of a file, and nothing else of it: the members of a universe.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Date32Array, RecordBatch};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+
+use super::allowance::Allowance;
+use super::codes::no_codes;
+use super::content::{self, Content, WHOLE, guarded};
+use super::options::SourceOptions;
+use super::parquet::footer::{Footer, Interner, survey_footer};
+use super::parquet::settle::settle_instants;
+use super::section_file::{days_of, read_leaves};
+use crate::panel::PanelSchema;
+use crate::reason::Reason;
+
+/// What a date column is mostly called.
+const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
+
+/// What a code column is mostly called.
+const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
+
+/// The dates and codes of the rows of the Parquet file at `path`, under the names that `panel` gives them; its own are
+/// those, or usual ones. Holds no more than `memory` bytes of it.
+///
+/// # Errors
+/// The reason why the file cannot be used.
+pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Reason> {
+    let allowance = Allowance::new(memory, 1);
+    let (_, stamp) = content::open(path)?;
+    let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    content.hash()?;
+    let mut date_columns = vec![panel.date_name.clone()];
+    date_columns.extend(USUAL_DATES.map(str::to_owned).into_iter().filter(|name| *name != panel.date_name));
+    let options =
+        |code_column| SourceOptions { code_column, date_columns: date_columns.clone(), ..SourceOptions::by_date() };
+    // The panel's own name for the code, or else a usual one.
+    let names = [panel.code.name.as_str()].into_iter().chain(USUAL_CODES);
+    let mut found = None;
+    for options in names.map(|name| options(Some(name.to_owned()))) {
+        let interner = Interner::new(&options, &allowance);
+        let footer = guarded(|| survey_footer(&content, &interner));
+        let Footer { schema, .. } = footer.and_then(|footer| settle_instants(&content, footer, &interner))?;
+        if schema.code.is_some() {
+            found = Some((options.clone(), schema));
+            break;
+        }
+    }
+    let (options, schema) = found.ok_or_else(|| no_codes(&panel.code.name))?;
+    let (date, code) = (schema.date.clone()?, schema.code.clone().ok_or_else(|| no_codes(&panel.code.name))?);
+    let columns = guarded(|| read_leaves(content, &schema, vec![date.leaf, code.leaf], &allowance))?;
+    guarded(|| {
+        let days = Date32Array::from(days_of(&date, &columns, &options)?);
+        let codes = columns.get(&code.leaf).ok_or_else(|| no_codes(&panel.code.name))?;
+        let codes = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
+        let columns: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes)];
+        RecordBatch::try_from_iter(columns).map_err(Reason::undecodable)
+    })
+}

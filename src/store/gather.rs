@@ -1,0 +1,471 @@
+//! Rows of neighbouring stocks, taken from many sections and put together by stock and date: the gather of a build, the
+//! other way round.
+
+use std::ops::Range;
+
+use arrow_array::{Array, ArrayRef, cast::AsArray, new_null_array};
+use arrow_buffer::MutableBuffer;
+use arrow_buffer::bit_iterator::BitIndexIterator;
+use arrow_buffer::bit_util::{get_bit, set_bit, unset_bit};
+use arrow_schema::DataType;
+
+use super::answer::Answer;
+use super::column::StoredColumn;
+use super::piece::{Piece, RawColumn};
+use super::section::Section;
+use super::version::Version;
+use crate::codec::{fixed_bytes, natural_stored};
+use crate::compare::ColumnRows;
+use crate::error::{Error, Result};
+use crate::format::{SEGMENT_DIR, Stored};
+use crate::progress::Observer;
+use crate::segment::{SegmentColumn, stored_array};
+use crate::storage::Access;
+use crate::workers::Workers;
+
+/// Dates whose rows are put in place together, one column after the other: then a line of the processor's cache is filled
+/// while it is there, and the places of one column are few enough for its page tables.
+const DATES: usize = 16;
+
+/// Parts of the work of one worker.
+const SHARES: usize = 4;
+
+/// What is known of an answer's rows before any is gathered.
+pub(crate) struct Survey {
+    answer: Answer,
+    /// Where files are mapped, all sections, open.
+    sections: Option<Vec<Section>>,
+    /// Rows by stock number.
+    counts: Vec<u64>,
+    columns: Vec<Kind>,
+}
+
+/// How a column is stored, over all sections.
+#[derive(Debug, Clone, Default)]
+struct Kind {
+    /// The widest; `None` where no row has a value.
+    stored: Option<Stored>,
+    has_nulls: bool,
+    /// Whether a segment holds it in another type than the panel does now.
+    is_converted: bool,
+}
+
+/// Rows of some stocks, those of each by date and key.
+pub(crate) struct Gathered {
+    /// Where each stock's rows start, and the end of the last.
+    pub(crate) starts: Vec<usize>,
+    /// For each row, the place of its date among those asked for.
+    pub(crate) dates: Vec<i32>,
+    /// The columns asked for.
+    pub(crate) columns: Vec<StoredColumn>,
+}
+
+impl Answer {
+    /// Counts the rows of each stock, and looks how their columns are stored. Reads the codes of all sections.
+    ///
+    /// # Errors
+    /// When the store is damaged, or the observer cancels.
+    pub(crate) fn survey(&self, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+        let is_mapped = self.store.access() == Access::Map;
+        let share = self.places.len().div_ceil(workers.count() * SHARES).max(1);
+        let shares: Vec<&[usize]> = self.places.chunks(share).collect();
+        let none = || {
+            (
+                Vec::new(),
+                vec![0u64; self.store.ranks().map_or(0, <[u32]>::len)],
+                vec![Kind::default(); self.columns.len()],
+            )
+        };
+        let surveyed = workers.try_map(shares.len(), |at| {
+            let (mut sections, mut counts, mut kinds) = none();
+            for &place in shares[at] {
+                if observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let section = self.store.section_at(place)?;
+                self.count(&section, &mut counts)?;
+                for piece in section.pieces() {
+                    self.look(piece?, &mut kinds)?;
+                }
+                sections.extend(is_mapped.then_some(section));
+            }
+            Ok((sections, counts, kinds))
+        })?;
+        let (mut sections, mut counts, mut columns) = none();
+        for (of_share, rows, kinds) in surveyed {
+            sections.extend(of_share);
+            counts.iter_mut().zip(rows).for_each(|(all, rows)| *all += rows);
+            columns.iter_mut().zip(kinds).for_each(|(all, kind)| all.meet(&kind));
+        }
+        Ok(Survey { answer: self.clone(), sections: is_mapped.then_some(sections), counts, columns })
+    }
+
+    /// Adds the rows of a section to those of each stock.
+    fn count(&self, section: &Section, counts: &mut [u64]) -> Result<()> {
+        let chosen = self.rows(section)?;
+        let mut row = 0;
+        for piece in section.pieces() {
+            let piece = piece?;
+            piece.check_code_once()?;
+            for &number in piece.raw_stock_numbers()? {
+                let count = counts.get_mut(number as usize).ok_or_else(|| piece.unknown_stocks())?;
+                *count += u64::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
+                row += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self, piece: &Piece, kinds: &mut [Kind]) -> Result<()> {
+        for (&index, kind) in self.columns.iter().zip(kinds) {
+            kind.meet(&match piece.raw(index)?.and_then(RawColumn::filled) {
+                None => Kind { has_nulls: true, ..Kind::default() },
+                Some(raw) => Kind {
+                    stored: Some(raw.stored),
+                    has_nulls: raw.null_count > 0,
+                    is_converted: raw.logical != self.store.version.panel_type(index)?,
+                },
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// The column at `index` of the panel as a matrix, of these of the dates asked for: all dates of the first stock, then
+    /// those of the next. Null where there is no row.
+    ///
+    /// # Errors
+    /// When the store is damaged, or memory does not suffice.
+    pub(crate) fn across(&self, index: usize, dates: Range<usize>) -> Result<StoredColumn> {
+        let version = &self.store.version;
+        let (logical, ranks) = (version.panel_type(index)?, version.ranks()?);
+        let (height, width) = (dates.len(), self.matrix_stocks()?.len());
+        let columns = self.stocks.as_ref().map(|stocks| &*stocks.columns);
+        let stored = natural_stored(logical);
+        let mut fill = Fill::new(index, logical, Some(stored), true, height * width);
+        // Nothing is there that is not put there.
+        fill.validity = Some(MutableBuffer::from_len_zeroed((height * width).div_ceil(8)));
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (at, date) in dates.enumerate() {
+            let section = self.section(date)?;
+            let chosen = self.rows(&section)?;
+            let mut first_row = 0;
+            for piece in section.pieces() {
+                let piece = piece?;
+                rows.clear();
+                places.clear();
+                piece.check_code_once()?;
+                for (row, &number) in piece.raw_stock_numbers()?.iter().enumerate() {
+                    let rank = *ranks.get(number as usize).ok_or_else(|| piece.unknown_stocks())? as usize;
+                    if chosen.as_ref().is_some_and(|chosen| !chosen.value(first_row + row)) {
+                        continue;
+                    }
+                    let column = columns.map_or(rank, |columns| columns[rank] as usize);
+                    if column >= width {
+                        return Err(piece.unknown_stocks());
+                    }
+                    rows.push(row as u32);
+                    places.push((column * height + at) as u32);
+                }
+                first_row += piece.row_count();
+                if let (false, Some(validity)) = (rows.is_empty(), &mut fill.validity) {
+                    places.iter().for_each(|&place| set_bit(validity, place as usize));
+                    fill.add(piece, &rows, &places)?;
+                    piece.check_columns(&[index])?;
+                }
+            }
+        }
+        fill.finish(version)
+    }
+}
+
+impl Kind {
+    fn meet(&mut self, other: &Kind) {
+        self.stored = self.stored.max(other.stored);
+        self.has_nulls |= other.has_nulls;
+        self.is_converted |= other.is_converted;
+    }
+
+    /// How it is gathered: as wide as the widest, or as its type is where types differ.
+    fn gathered(&self, logical: &DataType) -> Option<Stored> {
+        match natural_stored(logical) {
+            natural if self.is_converted => self.stored.map(|_| natural),
+            _ => self.stored,
+        }
+    }
+}
+
+impl Survey {
+    /// How many rows the stock of this number has.
+    pub(crate) fn row_count(&self, stock: u32) -> u64 {
+        self.counts.get(stock as usize).copied().unwrap_or(0)
+    }
+
+    /// Bytes that a gathered row takes, about.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn row_len(&self) -> Result<usize> {
+        let mut bits = i32::BITS as usize;
+        for (kind, &index) in self.columns.iter().zip(&*self.answer.columns) {
+            let stored = kind.gathered(self.answer.store.version.panel_type(index)?);
+            bits += stored.map_or(0, |stored| stored.byte_len(8) as usize) + usize::from(kind.has_nulls);
+        }
+        Ok(bits.div_ceil(8))
+    }
+
+    /// How many dates were asked for.
+    pub(crate) fn date_count(&self) -> usize {
+        self.answer.places.len()
+    }
+
+    /// The rows of `stocks`, numbers in the order of their codes, on these of the dates.
+    ///
+    /// # Errors
+    /// When the store is damaged.
+    pub(crate) fn gather(&self, stocks: &[u32], dates: Range<usize>) -> Result<Gathered> {
+        let version = &self.answer.store.version;
+        let ranks = version.ranks()?;
+        let unknown = || version.catalog.structure("its stock order names unknown stocks");
+        let rank =
+            |stock: Option<&u32>| stock.map_or(Ok(0), |&stock| ranks.get(stock as usize).copied().ok_or_else(unknown));
+        let wanted = rank(stocks.first())?..rank(stocks.last())? + 1;
+        let mut local = vec![u32::MAX; ranks.len()];
+        for (place, &stock) in stocks.iter().enumerate() {
+            *local.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
+        }
+        let counts = match dates.len() == self.date_count() {
+            true => stocks.iter().map(|&stock| self.row_count(stock)).collect(),
+            false => self.counts_on(&local, stocks.len(), dates.clone())?,
+        };
+        let mut starts = vec![0usize];
+        for count in counts {
+            starts.push(starts[starts.len() - 1] + count as usize);
+        }
+        let row_count = starts[stocks.len()];
+        let fill = |(kind, &index): (&Kind, &usize)| {
+            let logical = version.panel_type(index)?;
+            Ok(Fill::new(index, logical, kind.gathered(logical), kind.has_nulls, row_count))
+        };
+        let mut fills = self.columns.iter().zip(&*self.answer.columns).map(fill).collect::<Result<Vec<_>>>()?;
+        let mut days = vec![0i32; row_count];
+        let mut next = starts.clone();
+        for dates in dates.clone().step_by(DATES).map(|first| first..dates.end.min(first + DATES)) {
+            let sections = dates.clone().map(|date| self.section(date)).collect::<Result<Vec<_>>>()?;
+            let mut picked = Vec::new();
+            for (section, date) in sections.iter().zip(dates) {
+                let chosen = self.answer.rows(section)?;
+                let mut first_row = 0;
+                for piece in section.pieces() {
+                    let piece = piece?;
+                    let (mut rows, mut places) = (Vec::new(), Vec::new());
+                    let numbers = piece.raw_stock_numbers()?;
+                    for row in piece.rows_between(wanted.clone())? {
+                        let number = numbers[row] as usize;
+                        let place = *local.get(number).ok_or_else(|| piece.unknown_stocks())?;
+                        if place == u32::MAX || chosen.as_ref().is_some_and(|chosen| !chosen.value(first_row + row)) {
+                            continue;
+                        }
+                        let at = &mut next[place as usize];
+                        if *at >= starts[place as usize + 1] {
+                            return Err(section.out_of_order());
+                        }
+                        days[*at] = date as i32;
+                        rows.push(row as u32);
+                        places.push(*at as u32);
+                        *at += 1;
+                    }
+                    first_row += piece.row_count();
+                    if !rows.is_empty() {
+                        picked.push((piece, rows, places));
+                    }
+                }
+            }
+            for fill in &mut fills {
+                for (piece, rows, places) in &picked {
+                    self.check(piece, fill.index)?;
+                    fill.add(piece, rows, places)?;
+                }
+            }
+        }
+        // Sections that are out of order hide rows.
+        if next[..stocks.len()] != starts[1..] {
+            return Err(version.catalog.structure("sections have other rows than their codes say"));
+        }
+        let columns = fills.into_iter().map(|fill| fill.finish(version)).collect::<Result<_>>()?;
+        Ok(Gathered { starts, dates: days, columns })
+    }
+
+    /// How many rows each stock has on these dates; `local` says where it stands among those asked for.
+    fn counts_on(&self, local: &[u32], stock_count: usize, dates: Range<usize>) -> Result<Vec<u64>> {
+        let mut all = vec![0; local.len()];
+        for date in dates {
+            self.answer.count(&*self.section(date)?, &mut all)?;
+        }
+        let mut counts = vec![0; stock_count];
+        for (&place, count) in local.iter().zip(all) {
+            if let Some(own) = counts.get_mut(place as usize) {
+                *own = count;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn section(&self, date: usize) -> Result<std::borrow::Cow<'_, Section>> {
+        match &self.sections {
+            Some(sections) => Ok(std::borrow::Cow::Borrowed(&sections[date])),
+            None => self.answer.section(date).map(std::borrow::Cow::Owned),
+        }
+    }
+
+    /// Compares the checksum of a column: once of a map, each time of what was read for the purpose.
+    fn check(&self, piece: &Piece, index: usize) -> Result<()> {
+        match self.sections {
+            Some(_) => piece.check_column_once(index),
+            None => piece.check_columns(&[index]),
+        }
+    }
+}
+
+/// A column that is being gathered.
+struct Fill<'a> {
+    index: usize,
+    logical: &'a DataType,
+    stored: Option<Stored>,
+    row_count: usize,
+    values: MutableBuffer,
+    /// `None` where every row has a value.
+    validity: Option<MutableBuffer>,
+}
+
+impl<'a> Fill<'a> {
+    fn new(index: usize, logical: &'a DataType, stored: Option<Stored>, has_nulls: bool, row_count: usize) -> Fill<'a> {
+        let byte_len = stored.map_or(0, |stored| match stored {
+            Stored::Bits => row_count.div_ceil(8),
+            stored => row_count * stored.byte_len(1) as usize,
+        });
+        let validity = has_nulls.then(|| MutableBuffer::from_iter(std::iter::repeat_n(0xff_u8, row_count.div_ceil(8))));
+        Fill { index, logical, stored, row_count, values: MutableBuffer::from_len_zeroed(byte_len), validity }
+    }
+
+    /// The column, whole.
+    fn finish(self, version: &Version) -> Result<StoredColumn> {
+        let Fill { index, logical, stored, row_count, values, validity } = self;
+        let Some(stored) = stored else {
+            return Ok(StoredColumn::new(new_null_array(logical, row_count), logical.clone()));
+        };
+        let column = SegmentColumn {
+            column: 0,
+            name: version.schema()?.columns[index].name.clone(),
+            logical: logical.clone(),
+            stored,
+            dictionary: version.dictionary(index + 2)?.filter(|_| stored == Stored::Codes).cloned(),
+        };
+        let array = stored_array(&column, row_count, validity.map(Into::into), values.into());
+        let array = array.map_err(|damage| Error::Corrupt { path: version.root.join(SEGMENT_DIR), damage })?;
+        Ok(StoredColumn::new(array, logical.clone()))
+    }
+
+    /// Puts the values of these rows of a piece where they belong.
+    fn add(&mut self, piece: &Piece, rows: &[u32], places: &[u32]) -> Result<()> {
+        let raw = piece.raw(self.index)?.and_then(RawColumn::filled);
+        let (Some(stored), Some(raw)) = (self.stored, raw) else {
+            self.unset(places.iter().copied());
+            return Ok(());
+        };
+        let span = rows[0] as usize..rows[rows.len() - 1] as usize + 1;
+        if raw.stored == stored && (raw.logical == self.logical || stored == Stored::Codes) {
+            if let Some(validity) = raw.validity.filter(|_| raw.null_count > 0) {
+                let nulls = rows.iter().zip(places).filter(|(row, _)| !get_bit(validity, **row as usize));
+                self.unset(nulls.map(|(_, place)| *place));
+            }
+            match stored {
+                Stored::Bits => self.put_bits(raw.values, rows, places, span),
+                Stored::Bytes1 => put::<1>(&mut self.values, raw.values, rows, places, span),
+                Stored::Bytes2 => put::<2>(&mut self.values, raw.values, rows, places, span),
+                Stored::Bytes4 | Stored::Codes => put::<4>(&mut self.values, raw.values, rows, places, span),
+                Stored::Bytes8 => put::<8>(&mut self.values, raw.values, rows, places, span),
+                Stored::Bytes16 => put::<16>(&mut self.values, raw.values, rows, places, span),
+            }
+            return Ok(());
+        }
+        if raw.logical == self.logical {
+            // Narrower integers.
+            let of = ColumnRows { stored: raw.stored, values: raw.values, validity: raw.validity, codes: None };
+            let integers = of.integers(span.clone(), self.logical.is_signed_integer());
+            let is_null = |row: usize| raw.null_count > 0 && !of.is_valid(row);
+            let nulls = rows.iter().zip(places).filter(|(row, _)| is_null(**row as usize));
+            self.unset(nulls.map(|(_, place)| *place));
+            let width = stored.byte_len(1) as usize;
+            for (&row, &place) in rows.iter().zip(places) {
+                let bytes = integers[row as usize - span.start].to_le_bytes();
+                self.values[place as usize * width..][..width].copy_from_slice(&bytes[..width]);
+            }
+            return Ok(());
+        }
+        let array = piece.column_as(self.index, self.logical, span.clone())?;
+        self.add_array(&array, stored, rows, places, span.start)
+    }
+
+    /// Puts values in the panel's type, of rows from `first` on, where they belong.
+    fn add_array(
+        &mut self,
+        array: &ArrayRef,
+        stored: Stored,
+        rows: &[u32],
+        places: &[u32],
+        first: usize,
+    ) -> Result<()> {
+        let nulls = rows.iter().zip(places).filter(|(row, _)| array.is_null(**row as usize - first));
+        self.unset(nulls.map(|(_, place)| *place));
+        let width = stored.byte_len(1) as usize;
+        match array.as_boolean_opt() {
+            Some(bits) => {
+                let set = rows.iter().zip(places).filter(|(row, _)| {
+                    let row = **row as usize - first;
+                    bits.is_valid(row) && bits.value(row)
+                });
+                set.for_each(|(_, place)| set_bit(&mut self.values, *place as usize));
+            }
+            None => {
+                let bytes = fixed_bytes(array)?;
+                for (&row, &place) in rows.iter().zip(places) {
+                    let row = row as usize - first;
+                    if array.is_valid(row) {
+                        let value = &bytes[row * width..(row + 1) * width];
+                        self.values[place as usize * width..][..width].copy_from_slice(value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put_bits(&mut self, from: &[u8], rows: &[u32], places: &[u32], span: Range<usize>) {
+        if rows.len() == span.len() {
+            let set = BitIndexIterator::new(from, span.start, span.len());
+            set.for_each(|at| set_bit(&mut self.values, places[at] as usize));
+            return;
+        }
+        let set = rows.iter().zip(places).filter(|(row, _)| get_bit(from, **row as usize));
+        set.for_each(|(_, place)| set_bit(&mut self.values, *place as usize));
+    }
+
+    /// Marks the rows at these places as null. The survey said that there may be some.
+    fn unset(&mut self, places: impl Iterator<Item = u32>) {
+        if let Some(validity) = &mut self.validity {
+            places.for_each(|place| unset_bit(validity, place as usize));
+        }
+    }
+}
+
+/// Copies the values of `rows` to `places`. Whole stretches go without a look at each row's number.
+fn put<const WIDTH: usize>(to: &mut [u8], from: &[u8], rows: &[u32], places: &[u32], span: Range<usize>) {
+    let (to, from) = (to.as_chunks_mut::<WIDTH>().0, &from.as_chunks::<WIDTH>().0[span.clone()]);
+    if rows.len() == span.len() {
+        from.iter().zip(places).for_each(|(value, &place)| to[place as usize] = *value);
+        return;
+    }
+    rows.iter().zip(places).for_each(|(&row, &place)| to[place as usize] = from[row as usize - span.start]);
+}

@@ -1,0 +1,321 @@
+//! The rows of each file, a row group at a time: sections as they lie in the map, or what was gathered of stocks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{DictionaryArray, Int32Array};
+use arrow_schema::{DataType, SchemaRef};
+use arrow_select::take::take;
+
+use super::plan::Plan;
+use super::select::{checked, select};
+use super::unit::{Of, Unit};
+use crate::error::{Error, Result};
+use crate::progress::Observer;
+use crate::sink::{OutputColumn, Partition};
+use crate::store::{Piece, StoredColumn, Survey};
+use crate::workers::Workers;
+
+/// The most rows of a row group of a file of several dates.
+const GROUP_ROWS: usize = 1 << 17;
+
+/// Bytes that a row group has at most, by the types of its columns; but never fewer rows than [`FEWEST_ROWS`].
+const GROUP_BYTES: usize = 64 << 20;
+const FEWEST_ROWS: usize = 1 << 10;
+
+/// Bytes that a value of no fixed width counts for.
+const TEXT_WIDTH: usize = 16;
+
+/// Files' shares of the work, so that workers end at about the same time.
+const SHARES: usize = 4;
+
+/// The rows of one file.
+pub(super) struct Rows<'a> {
+    plan: &'a Plan,
+    of: Source<'a>,
+}
+
+enum Source<'a> {
+    /// Sections, places among the store's.
+    Sections(&'a [usize]),
+    /// The rows of a stock.
+    Gathered(Vec<OutputColumn>, usize),
+    /// Those of a stock that has too many for the memory.
+    Long(&'a Survey, u32, usize),
+    /// A row a date, of the column at this place of the panel.
+    Matrix(usize),
+}
+
+/// Takes row groups: their columns, and how many rows they have.
+pub(super) type Take<'t> = dyn FnMut(&[OutputColumn], usize) -> Result<()> + 't;
+
+impl Rows<'_> {
+    /// Gives the rows to `take`, a group at a time; how many there are. The bytes of a section that went into a group were
+    /// compared with their checksums after `take` used them: what another program overwrites while it is mapped is found,
+    /// too. Nothing may get its final name before this returns.
+    ///
+    /// # Errors
+    /// When the store is damaged, or `take` fails.
+    pub(super) fn for_each_group(&self, take: &mut Take<'_>) -> Result<u64> {
+        let mut groups = Groups::new(self.plan, take);
+        match &self.of {
+            Source::Sections(places) => {
+                for &place in *places {
+                    let section = self.plan.answer.store().section_at(place)?;
+                    for place in 0..section.piece_count() {
+                        let part = section.part(place..place + 1);
+                        let Some(piece) = part.only_piece()? else { continue };
+                        let (columns, row_count) = checked(piece, self.plan, || select(&part, piece, self.plan))?;
+                        match row_count {
+                            0 => piece.check_columns(&[])?,
+                            count => groups.push(columns, count, Some(piece))?,
+                        }
+                    }
+                }
+            }
+            Source::Gathered(columns, row_count) => groups.push(columns.clone(), *row_count, None)?,
+            Source::Long(survey, stock, most) => {
+                for dates in date_runs(survey.date_count(), *most) {
+                    let gathered = survey.gather(&[*stock], dates)?;
+                    let columns = stock_columns(self.plan, *stock, &gathered.columns, &gathered.dates)?;
+                    groups.push(columns, gathered.dates.len(), None)?;
+                }
+            }
+            Source::Matrix(index) => {
+                let most = groups.rows.unwrap_or(1);
+                for dates in date_runs(self.plan.places.len(), most) {
+                    let cells = self.plan.answer.across(*index, dates.clone())?;
+                    groups.push(matrix_columns(self.plan, &cells, &dates)?, dates.len(), None)?;
+                }
+            }
+        }
+        groups.finish()
+    }
+
+    /// The schema of the file.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(super) fn schema(&self) -> Result<SchemaRef> {
+        match self.of {
+            Source::Matrix(index) => self.plan.schema_across(index),
+            _ => Ok(self.plan.schema.clone()),
+        }
+    }
+}
+
+/// Calls `work` with the place of each of `units` and its rows, each worker with a `T` of its own; what it returns, in
+/// their order.
+///
+/// # Errors
+/// The first that fails, or [`Error::Cancelled`].
+pub(super) fn for_each_file<T, R: Send>(
+    plan: &Plan,
+    units: &[&Unit],
+    workers: &Workers,
+    observer: &dyn Observer,
+    init: impl Fn() -> T + Send + Sync,
+    work: impl Fn(&mut T, usize, &Rows<'_>) -> Result<R> + Send + Sync,
+) -> Result<Vec<R>> {
+    let run = |own: &mut T, at: usize, of: Source<'_>| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let result = work(own, at, &Rows { plan, of })?;
+        observer.advance(1);
+        Ok(result)
+    };
+    if plan.by != Partition::Stock || units.is_empty() {
+        return workers.try_map_with(units.len(), init, |own, at| match &units[at].of {
+            Of::Dates(places) => run(own, at, Source::Sections(places)),
+            Of::Matrix(index) => run(own, at, Source::Matrix(*index)),
+            Of::Stock(_) => run(own, at, Source::Sections(&[])),
+        });
+    }
+    let number = |unit: &&Unit| match unit.of {
+        Of::Stock(number) => number,
+        Of::Dates(_) | Of::Matrix(_) => 0,
+    };
+    let stocks: Vec<u32> = units.iter().map(number).collect();
+    let survey = plan.answer.survey(workers, observer)?;
+    let most = most_rows(&survey, workers)?;
+    let bands = bands(&survey, &stocks, most);
+    let done = workers.try_map_with(bands.len(), init, |own, at| {
+        let band = &bands[at];
+        let of_band = &stocks[band.clone()];
+        if let ([stock], true) = (of_band, survey.row_count(of_band[0]) > most as u64) {
+            return Ok(vec![run(own, band.start, Source::Long(&survey, *stock, most))?]);
+        }
+        let gathered = survey.gather(of_band, 0..survey.date_count())?;
+        let file = |place: usize| {
+            let rows = gathered.starts[place]..gathered.starts[place + 1];
+            let columns: Vec<StoredColumn> =
+                gathered.columns.iter().map(|column| column.slice(rows.start, rows.len())).collect();
+            let columns = stock_columns(plan, of_band[place], &columns, &gathered.dates[rows.clone()])?;
+            run(own, band.start + place, Source::Gathered(columns, rows.len()))
+        };
+        (0..of_band.len()).map(file).collect::<Result<Vec<R>>>()
+    })?;
+    Ok(done.into_iter().flatten().collect())
+}
+
+/// How many rows a worker gathers at a time.
+fn most_rows(survey: &Survey, workers: &Workers) -> Result<usize> {
+    // The other half is for what is made of them.
+    let share = workers.memory() as usize / workers.count() / 2;
+    Ok((share / survey.row_len()?).clamp(1, u32::MAX as usize))
+}
+
+/// Runs of neighbouring stocks, each with so many rows at most unless it is of one stock.
+fn bands(survey: &Survey, stocks: &[u32], most: usize) -> Vec<Range<usize>> {
+    let total: u64 = stocks.iter().map(|&stock| survey.row_count(stock)).sum();
+    let most = (most as u64).min(total.div_ceil(SHARES as u64).max(1));
+    let (mut bands, mut start, mut rows) = (Vec::new(), 0, 0);
+    for (place, &stock) in stocks.iter().enumerate() {
+        let count = survey.row_count(stock);
+        if place > start && rows + count > most {
+            bands.push(start..place);
+            (start, rows) = (place, 0);
+        }
+        rows += count;
+    }
+    bands.push(start..stocks.len());
+    bands
+}
+
+/// Runs of dates, so many that each has about `most` rows of a stock that has one a date.
+fn date_runs(date_count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..date_count).step_by(most).map(move |first| first..date_count.min(first + most))
+}
+
+/// The columns of a stock's file, for rows on these of the dates asked for.
+fn stock_columns(plan: &Plan, stock: u32, columns: &[StoredColumn], dates: &[i32]) -> Result<Vec<OutputColumn>> {
+    let mut all = Vec::with_capacity(columns.len() + 2);
+    if plan.code {
+        all.push(OutputColumn::Constant(plan.code_of(stock)?));
+    }
+    all.push(date_column(plan, dates)?);
+    all.extend(columns.iter().map(|column| OutputColumn::Stored {
+        array: column.stored().clone(),
+        logical: column.logical_type().clone(),
+        distinct: false,
+    }));
+    Ok(all)
+}
+
+/// The columns of a matrix: its dates, and the cells of each stock.
+fn matrix_columns(plan: &Plan, cells: &StoredColumn, dates: &Range<usize>) -> Result<Vec<OutputColumn>> {
+    let places: Vec<i32> = dates.clone().map(|date| date as i32).collect();
+    let stocks = cells.stored().len() / dates.len();
+    let of_stock = |stock: usize| OutputColumn::Stored {
+        array: cells.stored().slice(stock * dates.len(), dates.len()),
+        logical: cells.logical_type().clone(),
+        distinct: false,
+    };
+    Ok(std::iter::once(date_column(plan, &places)?).chain((0..stocks).map(of_stock)).collect())
+}
+
+/// The date column of rows on these of the dates asked for, ascending; texts as codes of all of them.
+fn date_column(plan: &Plan, dates: &[i32]) -> Result<OutputColumn> {
+    let failed = || Error::failed("repeat dates");
+    let (values, logical) = (plan.spelt_dates()?, plan.date_form.data_type.clone());
+    let keys = Int32Array::from(dates.to_vec());
+    Ok(match values.data_type() {
+        DataType::Utf8 => {
+            let array = Arc::new(DictionaryArray::try_new(keys, values.clone()).map_err(failed())?);
+            OutputColumn::Stored { array, logical, distinct: false }
+        }
+        _ => {
+            let array = take(values, &keys, None).map_err(failed())?;
+            OutputColumn::Stored { array, logical, distinct: false }
+        }
+    })
+}
+
+/// Rows on their way into row groups.
+struct Groups<'g, 't> {
+    plan: &'g Plan,
+    /// Rows of each group but the last; `None` where each piece is one.
+    rows: Option<usize>,
+    held: Vec<Held>,
+    held_rows: usize,
+    total: u64,
+    take: &'g mut Take<'t>,
+}
+
+/// Rows that wait for more.
+struct Held {
+    columns: Vec<OutputColumn>,
+    row_count: usize,
+    /// Where they lie, if that is to be compared with its checksums.
+    piece: Option<Piece>,
+}
+
+impl<'g, 't> Groups<'g, 't> {
+    fn new(plan: &'g Plan, take: &'g mut Take<'t>) -> Groups<'g, 't> {
+        let rows = (plan.by != Partition::Date).then(|| group_rows(plan));
+        Groups { plan, rows, held: Vec::new(), held_rows: 0, total: 0, take }
+    }
+
+    fn push(&mut self, columns: Vec<OutputColumn>, row_count: usize, piece: Option<&Piece>) -> Result<()> {
+        let full = self.rows.unwrap_or(row_count);
+        let mut start = 0;
+        while start < row_count {
+            let len = (row_count - start).min(full - self.held_rows);
+            let columns = match len == row_count {
+                true => columns.clone(),
+                false => columns.iter().map(|column| column.slice(start, len)).collect(),
+            };
+            self.held.push(Held { columns, row_count: len, piece: piece.cloned() });
+            self.held_rows += len;
+            start += len;
+            if self.held_rows == full {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let (held, rows) = (std::mem::take(&mut self.held), std::mem::take(&mut self.held_rows));
+        self.total += rows as u64;
+        let taken = match held.as_slice() {
+            [] => Ok(()),
+            [only] => (self.take)(&only.columns, rows),
+            held => {
+                let parts = |at: usize| held.iter().map(move |held| (held.columns[at].clone(), held.row_count));
+                let column = |at: usize| OutputColumn::Joined(parts(at).collect());
+                let columns: Vec<OutputColumn> = (0..held[0].columns.len()).map(column).collect();
+                (self.take)(&columns, rows)
+            }
+        };
+        // Where bytes are damaged, that is the cause of whatever went wrong.
+        for piece in held.iter().filter_map(|held| held.piece.as_ref()) {
+            piece.check_columns(&self.plan.columns)?;
+        }
+        taken
+    }
+
+    fn finish(mut self) -> Result<u64> {
+        self.flush()?;
+        Ok(self.total)
+    }
+}
+
+/// Rows of a row group, by the types of its columns alone: files must not depend on memory or workers.
+///
+/// A matrix has a value of each stock in a row.
+fn group_rows(plan: &Plan) -> usize {
+    let width = |data_type: &DataType| {
+        data_type.primitive_width().unwrap_or(match data_type {
+            DataType::Boolean => 1,
+            _ => TEXT_WIDTH,
+        })
+    };
+    let row_len: usize = plan.schema.fields().iter().map(|field| width(field.data_type())).sum();
+    let (row_len, fewest) = match plan.by {
+        Partition::Matrix => (row_len.saturating_mul(plan.answer.matrix_stocks().map_or(1, |stocks| stocks.len())), 1),
+        _ => (row_len, FEWEST_ROWS),
+    };
+    (GROUP_BYTES / row_len.max(1)).clamp(fewest, GROUP_ROWS)
+}
