@@ -1098,6 +1098,7 @@ date      added  restated  removed
     );
     assert_eq!(listed("date --from 20240104"), "date,added,restated,filled,removed\n");
     assert_eq!(listed("date --to 2024-01-03 --from 20240103").lines().count(), 2);
+    place.run("diff store --from 20240104 --to 20240103").failed(2, &["--from 20240104 is later than --to 20240103"]);
     place.run("diff store --by stock --stock C").failed(2, &["stock \"C\" in store not found"]);
     place.run("diff store --column clsoe").failed(2, &["column \"clsoe\" not found", "did you mean close?"]);
     place.run("diff store --by stock --from 20240104 --format parquet").done();

@@ -29,6 +29,11 @@ struct Json<'a> {
 }
 
 pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        super::usage("diff", format_args!("--from {from} is later than --to {to}"));
+    }
     let live = args.io.open(&args.store, quiet)?;
     let diff = chosen(args, &live)?;
     let watch = Watch::new(quiet)?;

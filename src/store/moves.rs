@@ -12,6 +12,9 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::key::Date;
 
+/// The largest share that is told, so that it is a number in percent, too.
+const LARGEST: f64 = f64::MAX / 1000.0;
+
 /// A restated number. Of two, that moved further whose difference is the larger share of the smaller of its two values;
 /// to and from zero counts as a share of one. Infinities and NaNs have no place in that.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -125,7 +128,11 @@ fn size(old: f64, new: f64) -> Size {
     if !old.is_finite() || !new.is_finite() || old == new {
         return Size { size: 0.0, relative: None };
     }
-    let share = |of: f64| ((new - old) / of).clamp(-f64::MAX, f64::MAX);
+    // The difference of two numbers near the end of all may be none.
+    let share = |of: f64| {
+        let share = if (new - old).is_finite() { (new - old) / of } else { new / of - old / of };
+        share.clamp(-LARGEST, LARGEST)
+    };
     let smaller = old.abs().min(new.abs());
     let size = if smaller == 0.0 { 1.0 } else { share(smaller).abs() };
     Size { size, relative: (old != 0.0).then(|| share(old.abs())) }
@@ -144,7 +151,7 @@ mod tests {
         assert_eq!((moves(0.0, 5.0), moves(5.0, 0.0)), (1.0, 1.0));
         let none = [(0.0, -0.0), (f64::NAN, 1.0), (1.0, f64::INFINITY), (2.0, 2.0)];
         assert!(none.iter().all(|&(old, new)| moves(old, new) == 0.0));
-        assert_eq!(moves(1e-300, 1e300), f64::MAX);
+        assert_eq!((moves(1e-300, 1e300), moves(1e308, -1e308)), (LARGEST, 2.0));
     }
 
     #[test]
