@@ -80,6 +80,7 @@ pub mod format;
 pub mod hint;
 mod ingest;
 pub mod key;
+pub mod list;
 mod page;
 pub mod panel;
 pub mod progress;

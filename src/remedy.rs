@@ -74,6 +74,8 @@ pub enum Setting {
     Pattern(String),
     /// How codes are made of the pattern's placeholders.
     CodeTemplate(String),
+    /// The file that says which codes stand for which others.
+    CodeMap,
     /// What of the files is left out, as a glob.
     Ignore(String),
     /// Whether the rows of files that are gone go, too.
@@ -265,6 +267,7 @@ impl Setting {
             Setting::FilesBy(_) => "files-by",
             Setting::Pattern(_) => "pattern",
             Setting::CodeTemplate(_) => "code-template",
+            Setting::CodeMap => "code-map",
             Setting::Ignore(_) => "ignore",
             Setting::Prune => "prune",
             Setting::CodeColumn => "code-column",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transect::remedy::Remedy;
 use transect::sink::Partition;
-use transect::source::{Cast, Ignore, OptionChanges, Pattern, Rename, SourceOptions};
+use transect::source::{Cast, CodeMap, Ignore, OptionChanges, Pattern, Rename, SourceOptions};
 use transect::storage::Access;
 use transect::store::Collect;
 use transect::synth::{Preset, SynthOptions};
@@ -132,6 +132,7 @@ impl Options {
             duplicates: self.read("duplicates")?.unwrap_or_default(),
             bad_dates: self.read("bad_dates")?.unwrap_or_default(),
             code_template: self.read("code_template")?,
+            code_map: self.text("code_map")?.as_deref().map(CodeMap::at),
             ignore: self.ignore()?,
             code_column: self.text("code_column")?,
             date_name: self.text("date_name")?,
@@ -160,6 +161,7 @@ impl Options {
             naive_zone: self.text("naive_zone")?,
             drop_time: self.flag("drop_time"),
             calendar: self.text("calendar")?,
+            code_map: self.text("code_map")?.as_deref().map(CodeMap::at),
             duplicates: self.read("duplicates")?,
             bad_dates: self.read("bad_dates")?,
             exclude: self.texts("exclude"),

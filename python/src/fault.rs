@@ -136,7 +136,7 @@ fn argument(setting: &Setting) -> String {
         Setting::CodeColumn | Setting::DateName => format!("{name}=NAME"),
         Setting::Zone | Setting::NaiveZone => format!("{name}=ZONE"),
         Setting::Roll => format!("{name}=TIME"),
-        Setting::Calendar => format!("{name}=FILE"),
+        Setting::Calendar | Setting::CodeMap => format!("{name}=FILE"),
         Setting::Live(version) => format!("live={version}"),
         _ => format!("{name}=True"),
     }

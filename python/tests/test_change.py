@@ -336,6 +336,35 @@ def test_night_sessions_wait_for_their_trading_date(tmp_path):
     assert [str(date) for date in transect.open(tmp_path / "store").dates] == ["2024-01-05"]
 
 
+def test_a_code_map_gives_stocks_other_codes(tmp_path):
+    (tmp_path / "prices").mkdir()
+    for code in ("000001.XSHE", "FB"):
+        rows = {"date": ["20240105"], "x": [1]}
+        pq.write_table(pa.table(rows), tmp_path / "prices" / f"{code}.parquet")
+    mapped = tmp_path / "map.csv"
+    mapped.write_text("from,to\n000001.XSHE,000001.SZ\n")
+    transect.build(tmp_path / "prices", tmp_path / "store", code_map=mapped)
+    assert transect.open(tmp_path / "store").stocks == ["000001.SZ", "FB"]
+    other = tmp_path / "other.csv"
+    other.write_text("from,to\n000001.XSHE,000001.SZ\nFB,META\n")
+    report = transect.set_source(tmp_path / "store", "prices", code_map=other, allow=["pruned-rows"])
+    assert (report.added, report.removed, report.read_files) == (1, 1, 1)
+    with pytest.raises(transect.Refused, match="has no columns from and to"):
+        other.write_text("a,b\n1,2\n")
+        transect.update(tmp_path / "store")
+
+
+def test_lists_of_options_are_handed_over_whatever_their_names(tmp_path):
+    (tmp_path / "prices").mkdir()
+    names = ["a,b", "c\\", "d(e", "f"]
+    rows = {"date": ["20240105"], **{name: [1] for name in names}, "g": [1]}
+    pq.write_table(pa.table(rows), tmp_path / "prices" / "A.parquet")
+    transect.build(tmp_path / "prices", tmp_path / "store")
+    report = transect.set_source(tmp_path / "store", "prices", exclude=names, rename={"g": "h,i\\"})
+    assert (report.lost_columns, report.renamed_columns) == (names, ["g -> h,i\\"])
+    assert transect.set_source(tmp_path / "store", "prices", exclude=[]).new_columns == names
+
+
 def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path):
     folder = tmp_path / "features"
     shutil.copytree(source, folder)

@@ -30,8 +30,9 @@ def options_of(given: dict[str, Any]) -> str:
     for name in ("keep_for", "older_than"):
         if isinstance(age := options.get(name), datetime.timedelta):
             options[name] = int(age.total_seconds())
-    if "calendar" in options:
-        options["calendar"] = os.fspath(options["calendar"])
+    for name in ("calendar", "code_map"):
+        if name in options:
+            options[name] = os.fspath(options[name])
     for name in ("casts", "rename"):
         if pairs := options.get(name):
             options[name] = [f"{one}={other}" for one, other in pairs.items()]
@@ -73,6 +74,7 @@ def build(
     files_by: str | None = None,
     pattern: str | None = None,
     code_template: str | None = None,
+    code_map: Path | None = None,
     ignore: str | Sequence[str] = (),
     code_column: str | None = None,
     date_column: str | Sequence[str] | None = None,
@@ -144,6 +146,7 @@ def update(
     naive_zone: str | None = None,
     drop_time: bool = False,
     calendar: Path | None = None,
+    code_map: Path | None = None,
     exclude: Sequence[str] = (),
     casts: Mapping[str, str] | None = None,
     duplicates: str | None = None,
@@ -242,7 +245,7 @@ def _assigned(options: Mapping[str, Any], how: str) -> list[str]:
     """Options as `source set` takes them."""
 
     def one(value: Any) -> str:
-        return str(value).replace(",", "\\,")
+        return str(value).replace("\\", "\\\\").replace(",", "\\,")
 
     def text(name: str, value: Any) -> str:
         if isinstance(value, bool):
@@ -265,6 +268,7 @@ def set_source(
     path: Path | None = None,
     pattern: str | None = None,
     code_template: str | None = None,
+    code_map: Path | None = None,
     ignore: str | Sequence[str] | None = None,
     date_column: str | Sequence[str] | None = None,
     date_format: str | None = None,

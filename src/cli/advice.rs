@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Store;
 use crate::hint::quoted;
+use crate::list;
 use crate::remedy::{Operation, Remedy, Setting, Words, told};
 use crate::storage::Access;
 use clap::{Command, CommandFactory};
@@ -65,10 +66,9 @@ impl Speaker {
         }
     }
 
-    /// What a setting is called, without its value.
+    /// What a setting is called, without its value: an option only where the command has it.
     pub fn option(&self, setting: &Setting) -> String {
-        let is_assigned = self.command == SET && setting.is_of_source();
-        if is_assigned { setting.name().to_owned() } else { option(setting) }
+        if self.has(self.command, setting) { option(setting) } else { setting.name().to_owned() }
     }
 
     /// Whether a command has the option that a setting is.
@@ -174,12 +174,12 @@ fn spelt(setting: &Setting) -> Option<String> {
             with("NAME")
         }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
-            if names.iter().all(|name| is_clear(name)) { with(&joined(names)) } else { None }
+            if names.iter().all(|name| is_clear(name)) { with(&list::written(names)) } else { None }
         }
         Setting::CodeColumn | Setting::DateName => with("NAME"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
         Setting::Roll => with("HH:MM"),
-        Setting::Calendar => with("FILE"),
+        Setting::Calendar | Setting::CodeMap => with("FILE"),
         Setting::Cast(casts) => {
             let casts: Vec<String> =
                 casts.iter().map(|cast| format!("{} {}", option(setting), quoted(&cast.to_string()))).collect();
@@ -194,7 +194,7 @@ fn spelt(setting: &Setting) -> Option<String> {
 
 /// Whether a name can be told in a list.
 fn is_clear(name: &str) -> bool {
-    !name.contains("\\,") && !name.ends_with('\\') && !name.contains(char::is_control)
+    !name.contains(char::is_control)
 }
 
 /// A setting as `source set` takes it, behind the source's name; `None` where it does not.
@@ -204,7 +204,7 @@ fn assigned(setting: &Setting) -> Option<String> {
         let pair = |(column, value): (&str, &str)| {
             let is_plain = is_clear(column) && !column.contains('=');
             let colon = if column.contains(':') { '=' } else { ':' };
-            is_plain.then(|| format!("{}{colon}{value}", column.replace(',', "\\,")))
+            is_plain.then(|| format!("{}{colon}{value}", list::one(column)))
         };
         let pairs = pairs.into_iter().map(pair).collect::<Option<Vec<String>>>()?;
         Some(format!("{name}+={}", pairs.join(",")))
@@ -217,28 +217,23 @@ fn assigned(setting: &Setting) -> Option<String> {
         | Setting::Duplicates(value)
         | Setting::BadDates(value)
         | Setting::Prefix(value) => Some(format!("{name}={value}")),
-        Setting::Ignore(value) => Some(format!("{name}+={}", value.replace(',', "\\,"))),
+        Setting::Ignore(value) => Some(format!("{name}+={}", list::one(value))),
         Setting::DateColumn(names) | Setting::Columns(names) if names.is_empty() => Some(format!("{name}=NAME")),
         Setting::DateColumn(names) | Setting::Columns(names) if names.iter().all(|name| is_clear(name)) => {
-            Some(format!("{name}={}", joined(names)))
+            Some(format!("{name}={}", list::written(names)))
         }
         Setting::Exclude(names) if names.is_empty() => Some(format!("{name}+=NAME")),
         Setting::Exclude(names) if names.iter().all(|name| is_clear(name)) => {
-            Some(format!("{name}+={}", joined(names)))
+            Some(format!("{name}+={}", list::written(names)))
         }
         Setting::Zone | Setting::NaiveZone => Some(format!("{name}=ZONE")),
         Setting::DropTime => Some(format!("{name}=true")),
         Setting::Roll => Some(format!("{name}=HH:MM")),
-        Setting::Calendar => Some(format!("{name}=FILE")),
+        Setting::Calendar | Setting::CodeMap => Some(format!("{name}=FILE")),
         Setting::Cast(casts) => pairs(casts.iter().map(|cast| (&*cast.column, &*cast.to)).collect()),
         Setting::Rename(names) => pairs(names.iter().map(|name| name.split_once('=')).collect::<Option<Vec<_>>>()?),
         _ => None,
     }
-}
-
-/// Names as an option takes them: divided by commas, one in a name behind a backslash.
-pub fn joined(names: &[String]) -> String {
-    names.iter().map(|name| name.replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
 
 /// Bytes as `--memory` takes them, in the largest unit in which they are a whole number.
@@ -312,7 +307,7 @@ mod tests {
     fn a_comma_in_a_name_is_told_so_that_the_option_takes_it() {
         let names = |names: &[&str]| spelt(&Setting::Exclude(names.iter().map(|name| (*name).to_owned()).collect()));
         assert_eq!(names(&["a,b", "c"]).unwrap(), "--exclude 'a\\,b,c'");
-        assert_eq!(names(&["a\\"]), None);
+        assert_eq!(names(&["a\\"]).unwrap(), "--exclude 'a\\\\'");
         assert_eq!(names(&["a\nb"]), None);
     }
 

@@ -1,6 +1,6 @@
 //! `transect build`
 
-use crate::source::{Pattern, SourceOptions};
+use crate::source::{CodeMap, Pattern, SourceOptions};
 use crate::{Build, BuildReport};
 use anyhow::Context;
 use serde::Serialize;
@@ -86,6 +86,7 @@ pub fn options(args: &Reading) -> SourceOptions {
         files_by: args.files_by,
         pattern: args.pattern.clone().unwrap_or_else(|| Pattern::usual(args.files_by)),
         code_template: args.code_template.clone(),
+        code_map: args.code_map.as_deref().map(CodeMap::at),
         ignore: args.ignore.clone(),
         code_column: args.code_column.clone(),
         date_columns: Names::all(&args.date_column),

@@ -1,13 +1,14 @@
 //! `transect info`
 
 use crate::hint::listed;
+use crate::list;
 use crate::skipped::{Skipped, grouped};
 use crate::source::{FilesBy, Pattern, SourceOptions};
 use crate::store::{ColumnInfo, SourceInfo, StoreInfo};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::advice::{Speaker, joined};
+use super::advice::Speaker;
 use super::args::InfoArgs;
 use super::exit::Exit;
 use super::output::{self, Lines};
@@ -155,8 +156,9 @@ fn flags(options: &SourceOptions) -> String {
     };
     add("files-by", &files_by.to_string(), files_by != FilesBy::Stock);
     add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
+    add("code-map", options.code_map.as_ref().map_or("", |map| map.path()), options.code_map.is_some());
     add("code-column", options.code_name(), options.code_name() != defaults.code_name());
-    add("date-column", &joined(&options.date_columns), !options.date_columns.is_empty());
+    add("date-column", &list::written(&options.date_columns), !options.date_columns.is_empty());
     add("date-format", options.date_format.as_deref().unwrap_or_default(), options.date_format.is_some());
     add("date-name", options.date_name.as_deref().unwrap_or_default(), options.date_name.is_some());
     add("epoch", &options.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(), options.epoch.is_some());
@@ -166,9 +168,9 @@ fn flags(options: &SourceOptions) -> String {
     add("calendar", options.calendar.as_deref().unwrap_or_default(), options.calendar.is_some());
     add("duplicates", &options.duplicates.to_string(), options.duplicates != defaults.duplicates);
     add("bad-dates", &options.bad_dates.to_string(), options.bad_dates != defaults.bad_dates);
-    add("key", &joined(&options.key), !options.key.is_empty());
-    add("columns", &joined(options.columns.as_deref().unwrap_or_default()), options.columns.is_some());
-    add("exclude", &joined(&options.exclude), !options.exclude.is_empty());
+    add("key", &list::written(&options.key), !options.key.is_empty());
+    add("columns", &list::written(options.columns.as_deref().unwrap_or_default()), options.columns.is_some());
+    add("exclude", &list::written(&options.exclude), !options.exclude.is_empty());
     for cast in &options.casts {
         add("cast", &cast.to_string(), true);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::remedy::{Setting, Words};
-use crate::source::OptionChanges;
+use crate::source::{CodeMap, OptionChanges};
 use crate::store::Newest;
 use crate::{RowChange, Update, UpdateReport};
 use anyhow::Context;
@@ -81,6 +81,7 @@ fn changes(args: &UpdateArgs) -> OptionChanges {
         naive_zone: args.naive_zone.clone(),
         drop_time: args.drop_time,
         calendar: args.calendar.clone(),
+        code_map: args.code_map.as_deref().map(CodeMap::at),
         duplicates: args.duplicates,
         bad_dates: args.bad_dates,
         exclude: Names::all(&args.exclude),

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{Assignment, Date, Guard};
+use crate::{Assignment, Date, Guard, list};
 use anyhow::{Context, anyhow, bail};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// Names of columns, divided by commas; a comma in a name is written `\,`.
+/// Names of columns, as a [list](crate::list).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 
@@ -93,18 +93,7 @@ impl std::str::FromStr for Names {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Names, Self::Err> {
-        let mut names = vec![String::new()];
-        let mut rest = text.chars().peekable();
-        while let Some(c) = rest.next() {
-            let name = names.last_mut();
-            match (c, name) {
-                (',', _) => names.push(String::new()),
-                ('\\', Some(name)) if rest.next_if_eq(&',').is_some() => name.push(','),
-                (c, Some(name)) => name.push(c),
-                (_, None) => {}
-            }
-        }
-        Ok(Names(names))
+        Ok(Names(list::values(text)))
     }
 }
 
@@ -173,15 +162,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_comma_in_a_name_stands_behind_a_backslash() {
-        let names = |text: &str| text.parse::<Names>().unwrap().0;
-        assert_eq!(names("a,b"), ["a", "b"]);
-        assert_eq!(names("a\\,b,c"), ["a,b", "c"]);
-        assert_eq!(names("a\\b\\"), ["a\\b\\"]);
-        assert_eq!(names(""), [""]);
-    }
 
     #[test]
     fn an_option_of_a_source_stands_behind_its_name() {

@@ -187,7 +187,8 @@ impl<'a> AddSource<'a> {
         let place = names.len();
         let before = &whole.of_source(place);
         let panel = before.schema()?;
-        let options = options_of(&self.options, panel, name)?;
+        let mut options = options_of(&self.options, panel, name)?;
+        options.read_code_map(stages.workers.memory())?;
         let (workers, observer) = (&stages.workers, self.writing.observer);
         let known = Known { files: &HashMap::new(), goes: &|_| false, again: &|_| false, trust: Trust::Nothing };
         let mut scan = scan(directory, &options, &known, workers, observer)?;
@@ -208,6 +209,7 @@ impl<'a> AddSource<'a> {
             trading_days: &days_of(whole, &options, None)?,
             is_new: true,
             shares_options: self.directories.len() > 1,
+            renamed: &[],
             changes: None,
             has_value: &|name| has_value_in_store(whole, name),
         };

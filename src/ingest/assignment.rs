@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use super::limit::Limit;
 use super::settings::Settings;
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename, Roll, absolute};
+use crate::list;
+use crate::source::{
+    BadDates, Cast, CodeMap, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename, Roll, absolute,
+};
 
 /// A change of one thing about a source, which the store remembers: `NAME=VALUE`; for lists also `NAME+=VALUE,...` and
 /// `NAME-=VALUE,...`. A comma in a value is written `\,`, and without a value the thing is as it is by default. In a list
@@ -19,6 +22,7 @@ enum Change {
     Path(PathBuf),
     Pattern(Option<Pattern>),
     CodeTemplate(Option<CodeTemplate>),
+    CodeMap(Option<CodeMap>),
     DateFormat(Option<String>),
     Epoch(Option<Epoch>),
     Zone(Option<String>),
@@ -52,10 +56,11 @@ enum How {
 
 impl Assignment {
     /// What can be changed.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 21] = [
         "path",
         "pattern",
         "code-template",
+        "code-map",
         "ignore",
         "date-column",
         "date-format",
@@ -75,6 +80,11 @@ impl Assignment {
         "max-skipped",
     ];
 
+    /// Whether it is one of the code map.
+    pub(super) fn is_of_code_map(&self) -> bool {
+        matches!(self.0, Change::CodeMap(_))
+    }
+
     /// Makes the change.
     pub(super) fn apply(&self, settings: &mut Settings) {
         let options = &mut settings.options;
@@ -84,6 +94,7 @@ impl Assignment {
                 options.pattern = pattern.clone().unwrap_or_else(|| Pattern::usual(options.files_by));
             }
             Change::CodeTemplate(template) => options.code_template.clone_from(template),
+            Change::CodeMap(map) => options.code_map.clone_from(map),
             Change::DateFormat(format) => options.date_format.clone_from(format),
             Change::Epoch(epoch) => options.epoch = *epoch,
             Change::Zone(zone) => options.zone.clone_from(zone),
@@ -140,6 +151,7 @@ impl FromStr for Assignment {
             "path" => Change::Path(PathBuf::from(value)),
             "pattern" => Change::Pattern(one(value)?),
             "code-template" => Change::CodeTemplate(one(value)?),
+            "code-map" => Change::CodeMap((!value.is_empty()).then(|| CodeMap::at(value))),
             "date-format" => Change::DateFormat(one(value)?),
             "epoch" => Change::Epoch(one(value)?),
             "zone" => Change::Zone(one(value)?),
@@ -160,7 +172,9 @@ impl FromStr for Assignment {
             "columns" => Change::Columns(how, split(value)),
             "exclude" => Change::Exclude(how, split(value)),
             "cast" if how == How::Remove => Change::Cast(how, all(value, |column| pair(column, ANY_TYPE))?),
-            "cast" => Change::Cast(how, all(value, |cast| pair(cast, ""))?),
+            "cast" => {
+                Change::Cast(how, split_casts(value).iter().map(|cast| pair(cast, "")).collect::<Result<_, _>>()?)
+            }
             "rename" if how == How::Remove => Change::Rename(how, all(value, |column| pair(column, ANY_NAME))?),
             "rename" => Change::Rename(how, all(value, |rename| pair(rename, ""))?),
             _ => return Err(format!("{name:?} cannot be set; what can be are {}", Assignment::NAMES.join(", "))),
@@ -190,25 +204,20 @@ fn pair<T: FromStr<Err = String>>(text: &str, other: &str) -> Result<T, String> 
     format!("{column}={value}").parse()
 }
 
-/// The values of a list, divided by commas outside of brackets; one in a value stands behind a backslash.
-fn split(list: &str) -> Vec<String> {
-    let (mut values, mut value, mut depth) = (Vec::new(), String::new(), 0_u32);
-    let mut rest = list.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' if rest.next_if_eq(&',').is_some() => value.push(','),
-            ',' if depth == 0 => values.push(std::mem::take(&mut value)),
-            _ => {
-                depth = match c {
-                    '[' | '(' => depth + 1,
-                    ']' | ')' => depth.saturating_sub(1),
-                    _ => depth,
-                };
-                value.push(c);
-            }
-        }
-    }
-    values.push(value);
+/// The values of a list.
+fn split(text: &str) -> Vec<String> {
+    let mut values = list::values(text);
+    values.retain(|value| !value.is_empty());
+    values
+}
+
+/// The same, of types behind columns: a comma in a type's brackets divides nothing.
+fn split_casts(text: &str) -> Vec<String> {
+    let is_open = |value: &str| {
+        let data_type = value.split_once(['=', ':']).map_or("", |(_, data_type)| data_type);
+        data_type.matches(['(', '[']).count() > data_type.matches([')', ']']).count()
+    };
+    let mut values = list::divided(text, is_open);
     values.retain(|value| !value.is_empty());
     values
 }

@@ -122,7 +122,17 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
             dropped: 0,
         });
     }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    // A file that several stocks are in is one: as it was read, and skipped where no stock could be.
+    entries.sort_by(|a, b| (&a.path, a.status as u32).cmp(&(&b.path, b.status as u32)));
+    entries.dedup_by(|other, entry| {
+        let is_same = other.path == entry.path;
+        if is_same && other.status != FileStatus::Skipped {
+            entry.rows += other.rows;
+            entry.merged += other.merged;
+            entry.code = entry.code.take().filter(|code| other.code.as_ref() == Some(code));
+        }
+        is_same
+    });
     entries
 }
 

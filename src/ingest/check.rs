@@ -86,7 +86,9 @@ fn compare_in_batches(
     let is_empty = |entry: &&FileEntry| entry.status == FileStatus::Empty;
     let empty: HashSet<&str> = sources.iter().filter(is_empty).map(|entry| entry.path.as_str()).collect();
     let known = Known { files: &known, goes: &|path| empty.contains(path), again: &|_| false, trust: Trust::Nothing };
-    let mut scan = scan(source, &settings.options, &known, workers, observer)?;
+    let mut options = settings.options.clone();
+    options.read_code_map(workers.memory())?;
+    let mut scan = scan(source, &options, &known, workers, observer)?;
     let missing = std::mem::take(&mut scan.missing);
     let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
     let prior = Prior {
@@ -98,10 +100,11 @@ fn compare_in_batches(
         is_new: false,
         shares_options: false,
         exact: &exact,
+        renamed: &[],
         changes: None,
         has_value: &|name| has_value_in_store(store, name),
     };
-    let mut survey = survey_again(source, &mut scan, &prior, &settings.options, workers, observer)?;
+    let mut survey = survey_again(source, &mut scan, &prior, &options, workers, observer)?;
     survey.whole_file_limit(whole_len);
     leave_out(&mut survey, &sources);
     let mut report =

@@ -39,16 +39,17 @@ impl<'a> Origins<'a> {
         // Of the files of a unit the one that keeps it from being compared.
         let mut units: HashMap<String, (Option<Kept>, String)> = HashMap::new();
         for source in sources.iter().filter(|source| source.status != FileStatus::Skipped) {
-            let Some(unit) = settings.options.unit_of(source.path.as_ref()) else { continue };
-            let path = source.path.clone();
             let is_missing = missing.binary_search(&source.path).is_ok();
-            match units.entry(unit) {
-                Entry::Vacant(vacant) if !is_missing && skipped.contains(path.as_str()) => {
-                    _ = vacant.insert((Some(Kept::Skipped), path))
+            for unit in survey.options().units_of(source.path.as_ref()) {
+                let path = source.path.clone();
+                match units.entry(unit) {
+                    Entry::Vacant(vacant) if !is_missing && skipped.contains(path.as_str()) => {
+                        _ = vacant.insert((Some(Kept::Skipped), path))
+                    }
+                    Entry::Vacant(vacant) => _ = vacant.insert((Some(Kept::Missing), path)),
+                    Entry::Occupied(mut occupied) if is_missing => _ = occupied.insert((Some(Kept::Missing), path)),
+                    Entry::Occupied(_) => {}
                 }
-                Entry::Vacant(vacant) => _ = vacant.insert((Some(Kept::Missing), path)),
-                Entry::Occupied(mut occupied) if is_missing => _ = occupied.insert((Some(Kept::Missing), path)),
-                Entry::Occupied(_) => {}
             }
         }
         for Input { unit, files, .. } in &survey.inputs {

@@ -137,8 +137,8 @@ fn note_files(
 ) -> Result<()> {
     let Some(folder) = &settings.source else { return Ok(()) };
     let with_rows = files.iter().filter(|entry| entry.status == FileStatus::Read);
-    let unit_of = |entry: &FileEntry| settings.options.unit_of(entry.path.as_ref());
-    let given = with_rows.filter(|entry| unit_of(entry).is_some_and(|unit| is_given(&unit)));
+    let given =
+        with_rows.filter(|entry| settings.options.units_of(entry.path.as_ref()).iter().any(|unit| is_given(unit)));
     let files: Vec<(&str, KnownFile)> =
         given.filter_map(|entry| Some((entry.path.as_str(), known_file(entry)?))).collect();
     stages.observer.begin("look", "files", files.len() as u64);

@@ -1,45 +1,75 @@
 //! What becomes of the rows of units, stocks or dates, whose files were read again or are gone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::appended::Appended;
 use crate::compare::{Rule, Unread};
 use crate::error::Result;
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::source::{FilesBy, KnownFile, SourceOptions};
+use crate::source::{FilesBy, KnownFile, SourceOptions, Touched};
 use crate::store::{FileEntry, Store};
 
-/// The rule of each unit of which files were `read` again or are `pruned`.
+/// The rule of each unit of which files were `read` again or are `pruned`. Of a file's units, those that were not
+/// read, and those `left_out`, stay as they are.
 pub(super) fn rules(
     read: &[FileEntry],
     pruned: &[&FileEntry],
     known: &HashMap<String, KnownFile>,
     appended: &Appended,
     options: &SourceOptions,
+    (units_read, left_out): (&HashSet<&str>, &BTreeSet<String>),
 ) -> HashMap<String, Rule> {
     let mut rules: HashMap<String, Rule> = HashMap::new();
+    let units_of = |entry: &FileEntry| options.units_of(entry.path.as_ref()).into_iter();
     for entry in read.iter().filter(was_read) {
-        let Some(unit) = options.unit_of(entry.path.as_ref()) else { continue };
         let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
         let unchanged_since = appended.unchanged_since(&entry.path, entry.content_hash).or(is_known.then_some(1));
         let since = unchanged_since.unwrap_or(u64::MAX);
         let rule = Rule { appended_stands_since: since, unread: Unread::StaysIfAppended };
-        let rule = rules.entry(unit).or_insert(rule);
-        rule.appended_stands_since = rule.appended_stands_since.max(since);
+        for unit in units_of(entry).filter(|unit| units_read.contains(unit.as_str())) {
+            let rule = rules.entry(unit).or_insert(rule);
+            rule.appended_stands_since = rule.appended_stands_since.max(since);
+        }
     }
     // A file without rows leaves none behind; those of its unit were appended.
     for entry in pruned.iter().filter(|entry| entry.status == FileStatus::Read) {
-        let Some(unit) = options.unit_of(entry.path.as_ref()) else { continue };
         // Where other files of the unit are left, they were read again.
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
-        rules.entry(unit).or_insert(goes).appended_stands_since = u64::MAX;
+        for unit in units_of(entry).filter(|unit| !left_out.contains(unit)) {
+            rules.entry(unit).or_insert(goes).appended_stands_since = u64::MAX;
+        }
     }
     rules
 }
 
 pub(super) fn was_read(entry: &&FileEntry) -> bool {
     entry.status != FileStatus::Skipped
+}
+
+/// The codes that files which were read again, or are gone, `gave` by the first of these options, and do not by the second:
+/// nothing is left behind under them but what other files give.
+pub(super) fn given_up<'e>(
+    gave: impl Iterator<Item = &'e FileEntry>,
+    [then, now]: [&SourceOptions; 2],
+) -> impl Iterator<Item = String> {
+    gave.filter(|_| now.files_by == FilesBy::Stock).flat_map(|entry| {
+        let units = now.units_of(entry.path.as_ref());
+        then.units_of(entry.path.as_ref()).into_iter().filter(move |code| !units.contains(code))
+    })
+}
+
+/// What the file at `path` is of, by each of these options.
+pub(super) fn units_under(path: &str, options: [&SourceOptions; 2]) -> BTreeSet<String> {
+    options.into_iter().flat_map(|options| options.units_of(path.as_ref())).collect()
+}
+
+/// Whether rows of `unit` may get other codes.
+pub(super) fn touches(touched: &Touched, unit: &str, options: &SourceOptions) -> bool {
+    match options.period_of(unit) {
+        None => touched.has_code(unit),
+        Some(period) => touched.has_dates(period.first, period.last),
+    }
 }
 
 /// The rules of stocks, by code, and those of dates; only one of them is asked.

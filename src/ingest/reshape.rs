@@ -45,6 +45,17 @@ impl Reshaped {
         if then == now {
             return Ok(reshaped);
         }
+        let panel = whole.schema()?;
+        let check = |name: &str| {
+            let what = match name {
+                name if name == panel.date_name => "date",
+                name if name == panel.code.name => "code",
+                _ => return Ok(()),
+            };
+            Err(Error::refused(format!("{name} is the store's column of the {what}"), "choose another name"))
+        };
+        let renames = now.renames.iter().filter(|rename| !then.renames.contains(rename));
+        renames.into_iter().try_for_each(|rename| check(&rename.to))?;
         let mut snapshot = whole.snapshot(writer.version(), writer.commit())?;
         let id = snapshot.sources[place].id;
         let of_others = snapshot.columns.iter().filter(|column| column.source != id);
@@ -57,6 +68,7 @@ impl Reshaped {
             reshaped.rereads |= is_torn;
             match becomes {
                 Becomes::Named(name) if name == column.name => {}
+                Becomes::Named(name) if name == panel.date_name || name == panel.code.name => check(&name)?,
                 Becomes::Named(name) if taken.contains(&name) => {
                     let what = format!("{name} is a column of the store already, and not of this source");
                     return Err(Error::refused(what, "choose another name"));

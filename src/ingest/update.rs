@@ -1,6 +1,6 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use arrow_schema::DataType;
@@ -16,7 +16,7 @@ use super::intake::{codes_of, panel_of};
 use super::joining::check_new_columns;
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
-use super::rereads::{Rereads, rules, was_read};
+use super::rereads::{Rereads, given_up, rules, touches, units_under, was_read};
 use super::reshape::{Reshaped, decided};
 use super::revision::{Given, Revised, Revision};
 use super::rolled::{Rolled, days_of};
@@ -36,7 +36,9 @@ use crate::reason::Kind;
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::skipped::Skipped;
-use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Trust, check_values, scan, survey_again};
+use crate::source::{
+    FilesBy, Known, KnownFile, OptionChanges, Prior, Touched, Trust, check_values, scan, survey_again,
+};
 use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
 use crate::workers::Workers;
 
@@ -154,7 +156,8 @@ impl<'a> Update<'a> {
             let names = whole.source_names()?;
             // A way out is for one of several sources, or an option of one that is set.
             let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
-            let step = self.update(stages, steps.writer(), (place, self.reread), &mut brought);
+            let how = Pass { rereads: self.reread, keeps_map: false };
+            let step = self.update(stages, steps.writer(), (place, how), &mut brought);
             steps.take(match &name {
                 Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
                 None => step?,
@@ -202,6 +205,27 @@ impl<'a> Update<'a> {
         Ok(now)
     }
 
+    /// Updates the source at `place` without the code map that is there now: it cannot be followed for the file at `path`.
+    fn keep_map(
+        &self,
+        stages: &Stages,
+        writer: &StoreWriter,
+        (place, pass): (usize, Pass),
+        path: &str,
+        brought: &mut HashMap<usize, Codes>,
+    ) -> Result<Step> {
+        let what = format!(
+            "another code map cannot be followed while {path} cannot be used: some of its rows would be of two stocks"
+        );
+        let is_set = self.assignments.iter().any(|(_, assignment)| assignment.is_of_code_map());
+        if is_set || self.changes.code_map.is_some() {
+            return Err(Error::refused(what, "write the file anew, ignore it, or prune it"));
+        }
+        let mut step = self.update(stages, writer, (place, Pass { keeps_map: true, ..pass }), brought)?;
+        step.report.notes.push(what);
+        Ok(step)
+    }
+
     /// Leaves the source at `place` as it is: it has no files.
     fn leave(&self, writer: &StoreWriter, place: usize) -> Result<Step> {
         let whole = writer.live()?;
@@ -220,13 +244,12 @@ impl<'a> Update<'a> {
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 
-    /// Updates the source at `place`, of which all files are read again if it `rereads`. Notes which codes it then has on
-    /// a date that is expected, unless it stays as it is.
+    /// Updates the source at `place`. Notes which codes it then has on a date that is expected, unless it stays as it is.
     fn update(
         &self,
         stages: &Stages,
         writer: &StoreWriter,
-        (place, rereads): (usize, bool),
+        (place, pass): (usize, Pass),
         brought: &mut HashMap<usize, Codes>,
     ) -> Result<Step> {
         let live = writer.live()?;
@@ -235,7 +258,12 @@ impl<'a> Update<'a> {
         let Some(source) = settings_now.source.clone().map(PathBuf::from) else {
             return self.leave(writer, place);
         };
+        match pass.keeps_map {
+            false => settings_now.options.read_code_map(stages.workers.memory())?,
+            true => settings_now.options.code_map.clone_from(&settings.options.code_map),
+        }
         let options = settings_now.options.clone();
+        let touched = Touched::new(settings.options.code_map.as_ref(), options.code_map.as_ref());
         let reshaped = Reshaped::new(live, place, (&settings.options, &options), writer)?;
         let whole = reshaped.store(live);
         let target = Target { before: Some(whole), place, name: "" };
@@ -244,7 +272,7 @@ impl<'a> Update<'a> {
         let known = |entry: &FileEntry| Some((entry.path.clone(), known_file(entry)?));
         let known: HashMap<String, KnownFile> = sources.iter().filter_map(known).collect();
         let (workers, observer) = (&stages.workers, self.writing.observer);
-        let trust = match (rereads || reshaped.rereads, self.check_content) {
+        let trust = match (pass.rereads || reshaped.rereads, self.check_content) {
             (true, _) => Trust::Nothing,
             (false, true) => Trust::Content,
             (false, false) => Trust::Stamp,
@@ -254,7 +282,13 @@ impl<'a> Update<'a> {
         let goes = |path: &str| self.prune || empty.contains(path);
         // Rows that wait for a trading date may have one by now.
         let waits = |path: &str| settings.rolled.as_ref().is_some_and(|rolled| rolled.waiting.contains_key(path));
-        let scanned = Known { files: &known, goes: &goes, again: &waits, trust };
+        // A file that could not be used was not read since, whatever it was like then.
+        let was_left = |path: &str| settings.skipped.contains_key(path) || settings.missing.contains(path);
+        let of_path = |path: &str| units_under(path, [&settings.options, &options]);
+        let is_touched =
+            |path: &str| !touched.is_empty() && of_path(path).iter().any(|unit| touches(&touched, unit, &options));
+        let again = |path: &str| waits(path) || was_left(path) || is_touched(path);
+        let scanned = Known { files: &known, goes: &goes, again: &again, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(live, keep);
@@ -289,6 +323,14 @@ impl<'a> Update<'a> {
         let panel_then = live.of_source(place).schema()?.clone();
         let mut anew = decided(&settings.options, &options);
         anew.exclude.retain(|name| panel_then.index_of(&settings.options.name_of(name)).is_none());
+        let then = &settings.options;
+        let renamed: Vec<String> = options
+            .renames
+            .iter()
+            .filter(|rename| !then.renames.contains(rename) && options.wants(&rename.from))
+            .filter(|rename| panel_then.index_of(&then.name_of(&rename.from)).is_none())
+            .map(|rename| rename.from.clone())
+            .collect();
         let exact = |name: &str, to: &DataType| exact_in_store(before, name, to, workers, observer);
         let prior = Prior {
             code: &panel.code,
@@ -299,6 +341,7 @@ impl<'a> Update<'a> {
             is_new: false,
             shares_options: false,
             exact: &exact,
+            renamed: &renamed,
             changes: Some(&anew),
             has_value: &|name| has_value_in_store(before, name),
         };
@@ -311,7 +354,7 @@ impl<'a> Update<'a> {
         let rolled = settings.rolled.as_ref();
         let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
         if differs && trust != Trust::Nothing {
-            return self.update(stages, writer, (place, true), brought);
+            return self.update(stages, writer, (place, Pass { rereads: true, ..pass }), brought);
         }
         let spill = stages.spill(writer, survey.decoded_len())?;
         let gathered = stages.gather(&mut survey, &spill, options.strict).map_err(|error| {
@@ -345,15 +388,26 @@ impl<'a> Update<'a> {
         let read = source_entries(&survey, &gathered);
         let appended = &settings.appended;
         // A unit of which a file cannot be used stays whole, with the rows of a file that is gone.
-        let left_out: HashSet<String> =
-            with_status(&read, FileStatus::Skipped).filter_map(|entry| options.unit_of(entry.path.as_ref())).collect();
-        let is_whole = |path: &String| options.unit_of(path.as_ref()).is_none_or(|unit| !left_out.contains(&unit));
+        let left_out: BTreeSet<String> =
+            with_status(&read, FileStatus::Skipped).flat_map(|entry| options.units_of(entry.path.as_ref())).collect();
+        let is_whole = |path: &String| options.units_of(path.as_ref()).is_disjoint(&left_out);
+        // Rows that go from one stock to another would be of both where one of them stays as it is.
+        let stays = with_status(&read, FileStatus::Skipped).map(|entry| &entry.path).chain(&report.missing_files);
+        let stuck = stays.into_iter().find(|path| options.files_by == FilesBy::Stock && is_touched(path));
+        if let Some(path) = stuck.cloned() {
+            return self.keep_map(stages, writer, (place, pass), &path, brought);
+        }
         pruned.retain(|entry| is_whole(&entry.path));
         let stay = report.pruned_files.extract_if(.., |path| !is_whole(path));
         report.missing_files.extend(stay);
         report.missing_files.sort_unstable();
-        let mut rules = rules(&read, &pruned, &known, appended, &options);
-        for code in given_up(&sources, &read) {
+        let units_read: HashSet<&str> =
+            gathered.read.iter().map(|read| survey.inputs[read.input].unit.as_str()).collect();
+        let mut rules = rules(&read, &pruned, &known, appended, &options, (&units_read, &left_out));
+        let settled: HashSet<&str> =
+            read.iter().filter(was_read).chain(pruned.iter().copied()).map(|entry| entry.path.as_str()).collect();
+        let gave = with_status(&sources, FileStatus::Read).filter(|entry| settled.contains(entry.path.as_str()));
+        for code in given_up(gave, [&settings.options, &options]).filter(|code| !left_out.contains(code)) {
             rules.entry(code).or_insert(Rule { appended_stands_since: u64::MAX, unread: Unread::Goes });
         }
         let spilled = spill.map()?;
@@ -400,7 +454,9 @@ impl<'a> Update<'a> {
         let skipped = report.skipped.iter().filter(|skipped| has_rows(&skipped.path));
         settings_now.skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect();
         snapshot.settings = store_settings(if self.assignments.is_empty() { "update" } else { "source set" })?;
-        let files = sources_now(&sources, read, &scan.touched, &pruned);
+        let is_read_in_part =
+            |path: &str| options.units_of(path.as_ref()).iter().any(|unit| !units_read.contains(unit.as_str()));
+        let files = sources_now(&sources, read, &scan.touched, &pruned, is_read_in_part);
         report.judge(self.writing.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
         // What was allowed is remembered, so that it stops no other night.
@@ -416,17 +472,17 @@ impl<'a> Update<'a> {
     }
 }
 
-fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
-    entries.iter().filter(move |entry| entry.status == status)
+/// How a source is updated.
+#[derive(Clone, Copy)]
+struct Pass {
+    /// Whether all its files are read again.
+    rereads: bool,
+    /// Whether codes are mapped as they were, whatever the file of the code map has now.
+    keeps_map: bool,
 }
 
-/// The codes that files gave `before` and, as they were `read` again, give no longer: nothing is left behind under them
-/// but what other files give.
-fn given_up(before: &[FileEntry], read: &[FileEntry]) -> Vec<String> {
-    let now: HashMap<&str, &str> =
-        read.iter().filter(was_read).filter_map(|entry| Some((entry.path.as_str(), entry.code.as_deref()?))).collect();
-    let gave = with_status(before, FileStatus::Read).filter_map(|entry| Some((&*entry.path, entry.code.as_deref()?)));
-    gave.filter(|(path, code)| now.get(path).is_some_and(|now| now != code)).map(|(_, code)| code.to_owned()).collect()
+fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
+    entries.iter().filter(move |entry| entry.status == status)
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.
@@ -491,6 +547,7 @@ fn sources_now(
     read: Vec<FileEntry>,
     touched: &[(String, i64)],
     pruned: &[&FileEntry],
+    is_read_in_part: impl Fn(&str) -> bool,
 ) -> Vec<FileEntry> {
     let kept = before.iter().filter(|entry| entry.status != FileStatus::Skipped);
     let mut now: BTreeMap<String, FileEntry> = kept.map(|entry| (entry.path.clone(), entry.clone())).collect();
@@ -502,7 +559,12 @@ fn sources_now(
             entry.modified_ns = *modified_ns;
         }
     }
-    for entry in read {
+    for mut entry in read {
+        // A stock that was not read has its rows still.
+        let had_rows = now.get(&entry.path).is_some_and(|before| before.status == FileStatus::Read);
+        if had_rows && entry.status == FileStatus::Empty && is_read_in_part(&entry.path) {
+            entry.status = FileStatus::Read;
+        }
         if entry.status != FileStatus::Skipped || !now.contains_key(&entry.path) {
             now.insert(entry.path.clone(), entry);
         }

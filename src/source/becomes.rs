@@ -15,7 +15,7 @@ impl SourceOptions {
     /// What the column `name`, which these options gave it, becomes under `other` ones; and whether only its files can tell:
     /// some may call it as it was renamed, and are no longer to be taken together with the others.
     pub(crate) fn column_under(&self, other: &SourceOptions, name: &str) -> (Becomes, bool) {
-        let under = |own: &str| match other.keeps(own) && !other.excludes(own) {
+        let under = |own: &str| match other.wants(own) {
             true => Becomes::Named(other.name_of(own)),
             false => Becomes::Gone,
         };
@@ -29,7 +29,7 @@ impl SourceOptions {
         let renamed = self.renames.iter().find(|rename| rename.to == name)?;
         let own = name.strip_prefix(&self.prefix)?;
         let is_other = own != renamed.from && self.renames.iter().all(|rename| rename.from != own);
-        (is_other && self.keeps(own) && !self.excludes(own)).then(|| own.to_owned())
+        (is_other && self.wants(own)).then(|| own.to_owned())
     }
 
     /// What the files call the panel's column `name`.
@@ -57,6 +57,8 @@ impl SourceOptions {
             exclude: self.exclude.clone(),
             renames: self.renames.clone(),
             prefix: self.prefix.clone(),
+            // Files that another code map touches are looked for one by one.
+            code_map: self.code_map.clone(),
             // What another calendar says is known once that is read.
             calendar: if other.calendar.is_some() { self.calendar.clone() } else { None },
             ..other.clone()

@@ -57,7 +57,7 @@ fn pattern(files: &[&Candidate], options: &SourceOptions) -> Option<Pattern> {
         let text = options.pattern.to_string().replace(&format!("{{{CODE}}}"), &date);
         let by_date =
             SourceOptions { files_by: FilesBy::Date, pattern: text.parse().ok()?, ..SourceOptions::default() };
-        files.iter().all(|file| by_date.unit_of(&file.path).is_some()).then_some(by_date.pattern)
+        files.iter().all(|file| by_date.named_by(&file.path).is_some()).then_some(by_date.pattern)
     })
 }
 

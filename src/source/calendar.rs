@@ -3,21 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::{Array, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
-use parquet::file::metadata::ParquetStatisticsPolicy;
-use parquet::file::reader::Length;
+use csv::StringRecord;
 
 use super::allowance::Allowance;
-use super::content::{Content, guarded};
 use super::dates::{DateReader, DateRules};
 use super::options::SourceOptions;
 use super::order::NO_DAY;
-use super::parquet::decode::Parquet;
-use super::parquet::footer::{Interner, survey_footer};
+use super::table::{Table, Wanted};
 use crate::error::{Error, Result};
-use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 
@@ -26,9 +22,6 @@ const DATE_NAMES: [&str; 5] = ["trade_date", "cal_date", "date", "datetime", "da
 
 /// The column that says of each date whether it is a trading date, where a calendar has all dates.
 const IS_OPEN: &str = "is_open";
-
-/// The column of a calendar as it is read.
-type Named = (String, ArrayRef);
 
 /// The days since 1970 that the calendar at `path` has, in the order of its rows.
 ///
@@ -43,30 +36,20 @@ pub(super) fn trading_days(path: &Path, allowance: &Arc<Allowance>) -> Result<Ve
 }
 
 fn read(path: &Path, allowance: &Arc<Allowance>) -> Result<Vec<i32>, Reason> {
-    let (content, _) = Content::open(path)?;
-    let len = content.len();
-    // Its texts are there one by one, with what each takes.
-    if len.saturating_mul(8) > allowance.most() {
-        return Err(allowance.refusal("read, it", len.saturating_mul(8)));
-    }
-    let bytes = content.range(0, usize::try_from(len).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
-    let is_parquet = bytes.starts_with(b"PAR1") || bytes.ends_with(b"PAR1");
-    let columns = if is_parquet { guarded(|| of_parquet(content, allowance))? } else { of_csv(&bytes)? };
-    let named = |wanted: &str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    let date = DATE_NAMES.iter().find_map(|name| named(name)).or(match &columns[..] {
-        [only] => Some(only),
-        _ => None,
-    });
-    let Some((name, dates)) = date else {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let what = format!("has no column of dates; its columns are {}", listed(&names));
+    let is_wanted = |name: &str| DATE_NAMES.iter().chain([&IS_OPEN]).any(|wanted| name.eq_ignore_ascii_case(wanted));
+    // A file whose first line begins with a date has no names.
+    let is_date = |line: &StringRecord| line.get(0).is_some_and(|text| super::date_text::read(text).is_some());
+    let wanted = Wanted { column: &is_wanted, unnamed: &|line| is_date(line).then_some(DATE_NAMES[0]) };
+    let table = Table::read(path, allowance, &wanted)?;
+    let Some((name, dates)) = table.column(&DATE_NAMES).or(table.only()) else {
+        let what = format!("has no column of dates; its columns are {}", table.names());
         return Err(Reason::new(Kind::NoDateColumn, what));
     };
     let rules = DateRules::new(&SourceOptions::default()).map_err(Reason::undecodable)?;
     let mut reader = DateReader::new(name, dates.data_type(), &rules);
     reader.push(dates).map_err(Reason::alone)?;
     let mut days = reader.days;
-    if let Some((_, is_open)) = named(IS_OPEN) {
+    if let Some((_, is_open)) = table.column(&[IS_OPEN]) {
         let texts = cast(is_open, &DataType::Utf8).map_err(Reason::undecodable)?;
         let texts: Vec<Option<&str>> = texts.as_any().downcast_ref::<StringArray>().into_iter().flatten().collect();
         let is_closed = |text: &Option<&str>| text.is_none_or(|text| matches!(text, "0" | "false" | "False" | ""));
@@ -77,52 +60,6 @@ fn read(path: &Path, allowance: &Arc<Allowance>) -> Result<Vec<i32>, Reason> {
         return Err(Reason::new(Kind::NoRows, "has no trading date"));
     }
     Ok(days)
-}
-
-fn of_parquet(content: Content, allowance: &Arc<Allowance>) -> Result<Vec<Named>, Reason> {
-    let options = SourceOptions::default();
-    let interner = Interner::new(&options, allowance);
-    let footer = survey_footer(&content, &interner)?;
-    let parquet = Parquet::new(content, &footer.schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
-    let rows = usize::try_from(footer.row_count).map_err(Reason::undecodable)?;
-    let is_wanted = |name: &str| DATE_NAMES.iter().chain([&IS_OPEN]).any(|wanted| name.eq_ignore_ascii_case(wanted));
-    let columns = footer.schema.columns.iter().filter(|column| column.raw.is_ok());
-    let is_alone = footer.schema.columns.len() == 1;
-    let mut wanted: Vec<(usize, String)> = columns
-        .filter(|column| is_alone || is_wanted(&column.name))
-        .map(|column| (column.leaf, column.name.clone()))
-        .collect();
-    wanted.sort_unstable();
-    let leaves: Vec<usize> = wanted.iter().map(|(leaf, _)| *leaf).collect();
-    let arrays = parquet.columns(&leaves, rows)?;
-    Ok(wanted.into_iter().map(|(_, name)| name).zip(arrays).collect())
-}
-
-/// The columns of a csv file; a file whose first line begins with a date has no names, and one column that counts.
-fn of_csv(bytes: &[u8]) -> Result<Vec<Named>, Reason> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
-    let mut names: Option<Vec<String>> = None;
-    let mut columns: Vec<Vec<Option<String>>> = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| Reason::new(Kind::Other, format!("is no csv file: {error}")))?;
-        if names.is_none() {
-            let is_date = record.get(0).is_some_and(|text| super::date_text::read(text).is_some());
-            let found =
-                if is_date { vec![DATE_NAMES[0].to_owned()] } else { record.iter().map(str::to_owned).collect() };
-            columns = vec![Vec::new(); found.len()];
-            if is_date {
-                columns[0].push(record.get(0).map(str::to_owned));
-            }
-            names = Some(found);
-            continue;
-        }
-        for (n, column) in columns.iter_mut().enumerate() {
-            column.push(record.get(n).filter(|text| !text.is_empty()).map(str::to_owned));
-        }
-    }
-    let arrays = columns.into_iter().map(|texts| Arc::new(StringArray::from(texts)) as ArrayRef);
-    Ok(names.unwrap_or_default().into_iter().zip(arrays).collect())
 }
 
 #[cfg(test)]

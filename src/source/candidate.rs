@@ -15,7 +15,7 @@ use super::parquet::footer::{FileSchema, Footer};
 use crate::reason::Reason;
 
 pub(super) struct Candidate {
-    /// What it is of: see [`SourceOptions::unit_of`](super::options::SourceOptions::unit_of).
+    /// What it is of: see [`SourceOptions::units_of`](super::options::SourceOptions::units_of).
     pub(super) unit: String,
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,

@@ -9,8 +9,10 @@ use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
 use super::allowance::Meter;
+use super::code_map::CodeMap;
 use super::convert::shown_value;
 use super::files_by::FilesBy;
+use super::options::SourceOptions;
 use super::survey::{InputFile, Survey};
 use super::weight::written_out;
 use crate::reason::{Kind, Reason};
@@ -22,6 +24,9 @@ pub(super) struct CodeReader<'a> {
     name: &'a str,
     /// The code of each row, where the file's path says so.
     expected: Option<String>,
+    /// What the rows are of.
+    unit: &'a str,
+    options: &'a SourceOptions,
     /// The codes so far, where the rows of a unit have several.
     parts: Option<Vec<ArrayRef>>,
     row_count: usize,
@@ -34,15 +39,17 @@ impl<'a> CodeReader<'a> {
     ///
     /// # Errors
     /// When nothing says what its codes are.
-    pub(super) fn new(survey: &'a Survey, unit: &str, file: &InputFile) -> Result<CodeReader<'a>, Reason> {
+    pub(super) fn new(survey: &'a Survey, unit: &'a str, file: &InputFile) -> Result<CodeReader<'a>, Reason> {
         let name = survey.code.name.as_str();
-        let is_by_date = survey.options.files_by == FilesBy::Date;
-        let expected = if is_by_date { survey.options.code_in(&file.path) } else { Some(unit.to_owned()) };
+        let options = &survey.options;
+        let is_by_date = options.files_by == FilesBy::Date;
+        let expected = if is_by_date { options.code_in(&file.path) } else { options.named_by(&file.path) };
         if expected.is_none() && file.layout.schema.code.is_none() {
             return Err(no_codes(name));
         }
         let parts = is_by_date.then(Vec::new);
-        Ok(CodeReader { name, expected, parts, row_count: 0, meter: Meter::new(&survey.allowance) })
+        let meter = Meter::new(&survey.allowance);
+        Ok(CodeReader { name, expected, unit, options, parts, row_count: 0, meter })
     }
 
     /// Takes the codes of the next rows.
@@ -51,7 +58,11 @@ impl<'a> CodeReader<'a> {
     /// When one is not that of the file's path, or there is none.
     pub(super) fn push(&mut self, codes: &ArrayRef) -> Result<(), Reason> {
         if let Some(expected) = &self.expected {
-            check_codes(codes, expected, self.name, self.row_count)?;
+            let unit = if self.parts.is_some() { expected } else { self.unit };
+            let is_code = |code: Option<&str>| {
+                code == Some(expected) || code.is_some_and(|code| self.options.is_code(code, expected, unit))
+            };
+            check_codes(codes, expected, is_code, self.name, self.row_count)?;
         } else if let Some(parts) = &mut self.parts {
             take(&self.meter, written_out(codes, &DataType::Utf8))?;
             let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
@@ -81,6 +92,19 @@ impl<'a> CodeReader<'a> {
     }
 }
 
+/// `codes` of rows that are of these days, as the panel has them.
+///
+/// # Errors
+/// When they take too much memory.
+pub(super) fn mapped(codes: &ArrayRef, days: &[i32], map: &CodeMap, meter: &Meter) -> Result<ArrayRef, Reason> {
+    let texts = codes.as_string::<i32>();
+    let code = |(text, day): (Option<&'_ str>, &i32)| text.map(|text| map.code_on(text, *day).to_owned());
+    let len = |(text, day): (Option<&str>, &i32)| text.map_or(0, |text| map.code_on(text, *day).len());
+    let bytes: usize = texts.iter().zip(days).map(len).sum();
+    take(meter, (bytes + size_of_val(days)) as u64)?;
+    Ok(Arc::new(StringArray::from_iter(texts.iter().zip(days).map(code))))
+}
+
 fn take(meter: &Meter, bytes: u64) -> Result<(), Reason> {
     // They are there twice while they are put together.
     match meter.take(bytes, bytes) {
@@ -102,13 +126,19 @@ pub(super) fn no_code(row: usize) -> Reason {
 }
 
 /// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
-fn check_codes(codes: &ArrayRef, expected: &str, name: &str, before: usize) -> Result<(), Reason> {
+fn check_codes(
+    codes: &ArrayRef,
+    expected: &str,
+    is_code: impl Fn(Option<&str>) -> bool,
+    name: &str,
+    before: usize,
+) -> Result<(), Reason> {
     let differs = match codes.data_type() {
-        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| code != Some(expected)),
-        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| code != Some(expected)),
+        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| !is_code(code)),
+        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| !is_code(code)),
         _ => {
             let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
-            texts.as_string::<i32>().iter().position(|code| code != Some(expected))
+            texts.as_string::<i32>().iter().position(|code| !is_code(code))
         }
     };
     match differs {

@@ -171,7 +171,11 @@ impl<'a> DateAdvice<'a> {
         let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, self.allowance)?;
         let rank = |name: &str| {
             let usual = |known: &&str| known.eq_ignore_ascii_case(name);
-            self.names.iter().chain(&DATE_NAMES).position(usual).unwrap_or(usize::MAX)
+            let place = self.names.iter().chain(&DATE_NAMES).position(usual).unwrap_or(usize::MAX);
+            // What rows are about was not known on that day.
+            let is_about =
+                ["period", "end", "report", "fiscal", "quarter"].iter().any(|part| name.to_lowercase().contains(part));
+            (place, is_about)
         };
         let mut columns: Vec<&FileColumn> = schema.columns.iter().filter(|column| self.is_free(&column.name)).collect();
         columns.sort_by_key(|column| rank(&column.name));

@@ -86,9 +86,24 @@ pub(super) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     found.notes = beside.notes(pattern, options.files_by);
     if options.files_by == FilesBy::Stock {
         found.notes.extend(odd_codes(&found.files, pattern));
+        map_codes(&mut found, options);
     }
     found.skipped.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// Puts each file among those of the stocks that its code stands for.
+fn map_codes(found: &mut Found, options: &SourceOptions) {
+    let Some(map) = &options.code_map else { return };
+    if !found.files.iter().any(|(code, _)| map.names(code)) {
+        found.notes.push(format!("no file has a code that the code map {} names", map.path()));
+    }
+    let of = |(code, path): (String, PathBuf)| {
+        let codes = options.units_named(&code);
+        codes.into_iter().map(move |code| (code, path.clone()))
+    };
+    found.files = std::mem::take(&mut found.files).into_iter().flat_map(of).collect();
+    found.files.sort_unstable();
 }
 
 struct Walk<'a> {
@@ -163,7 +178,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: PathBuf, values: Values) {
-        match self.options.unit_of_values(&values) {
+        match self.options.named_by_values(&values) {
             Ok(unit) => self.files.push(Fitting { unit, path, values }),
             Err(why) => {
                 let (kind, what) = match self.options.files_by {
@@ -186,7 +201,10 @@ fn leave_out_overlapping(files: &mut Vec<Fitting>, skipped: &mut Vec<Skipped>) {
         .filter(|(unit, outer)| unit != outer && units.contains(outer))
         .map(|(unit, outer)| (unit.to_owned(), outer.to_owned()))
         .collect();
-    let first = |unit: &str| files.iter().find(|file| file.unit == unit).map(|file| shown(file.path.as_os_str()));
+    let first = |unit: &str| {
+        let file = files.get(files.partition_point(|file| file.unit.as_str() < unit))?;
+        Some(shown(file.path.as_os_str()))
+    };
     let mut others: HashMap<String, String> = HashMap::new();
     for (unit, outer) in &inner {
         others.extend(first(outer).map(|path| (unit.clone(), path)));

@@ -11,8 +11,9 @@ use arrow_schema::DataType;
 use arrow_select::take::take;
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
+use super::allowance::Meter;
 use super::apart::{Compared, Differing, differing};
-use super::codes::CodeReader;
+use super::codes::{CodeReader, mapped};
 use super::content::{Content, Stamp, changed, guarded};
 use super::convert::{convert, shown_value, widen};
 use super::dates::DateReader;
@@ -72,6 +73,7 @@ impl FileReader {
             let seconds = reader.seconds(survey, &dates, date, &key)?;
             reader.waiting = trading.roll(&mut dates.days, &seconds)?;
         }
+        let key = reader.map_codes(survey, (unit, file), &mut dates.days, key)?;
         if let Some(period) = survey.options.period_of(unit) {
             check_period(&dates.days, period, unit)?;
         }
@@ -138,6 +140,25 @@ impl FileReader {
         days.sort_unstable();
         days.dedup();
         Ok(days)
+    }
+
+    /// Gives rows of these days the codes that the panel has for theirs, in their `key`, or leaves out those of other stocks
+    /// than `unit`.
+    fn map_codes(
+        &mut self,
+        survey: &Survey,
+        (unit, file): (&str, &InputFile),
+        days: &mut [i32],
+        mut key: Vec<ArrayRef>,
+    ) -> Result<Vec<ArrayRef>, Reason> {
+        let Some(map) = &survey.options.code_map else { return Ok(key) };
+        if let Some(codes) = &mut self.codes {
+            *codes = mapped(codes, days, map, &Meter::new(&survey.allowance))?;
+            key[0] = Arc::clone(codes);
+        } else if let Some(code) = survey.options.named_by(&file.path) {
+            days.iter_mut().filter(|day| map.code_on(&code, **day) != unit).for_each(|day| *day = NO_DAY);
+        }
+        Ok(key)
     }
 
     /// At which second of its day each row is: by `dates`, which `date` has, or by a column of `key`.
@@ -398,7 +419,7 @@ struct Scanned<'s> {
 }
 
 impl<'s> Scanned<'s> {
-    fn new(survey: &'s Survey, unit: &str, file: &'s InputFile, content: Content) -> Result<Scanned<'s>, Reason> {
+    fn new(survey: &'s Survey, unit: &'s str, file: &'s InputFile, content: Content) -> Result<Scanned<'s>, Reason> {
         let schema = &file.layout.schema;
         let period = survey.options.period_of(unit);
         let (date, named) = match (&schema.date, period.and_then(Period::only)) {

@@ -23,7 +23,7 @@ use super::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_fo
 use super::parquet::settle::settle_instants;
 use super::prior::Prior;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
-use super::scan::Scan;
+use super::scan::{Scan, once};
 use super::settle::{Look, has_free_date_name, settle};
 use super::survey::{Input, InputFile, Layout, Survey, Target};
 use super::trading::trading;
@@ -47,6 +47,9 @@ const LOOKED_INTO: usize = 20;
 /// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
 /// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+    let mut options = options.clone();
+    options.read_code_map(workers.memory())?;
+    let options = &options;
     let found = discover(root, options)?;
     if let Some(meeting) = &found.meeting {
         return Err(meeting.refusal());
@@ -114,7 +117,7 @@ fn look_at(
         }
     }
     candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
-    let look = Look { root, rules: &dates, allowance: &allowance, workers, observer };
+    let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
     if prior.is_none() && options.files_by == FilesBy::Stock {
         refuse_by_date(&candidates, options, &look)?;
     }
@@ -186,7 +189,7 @@ fn look_at(
     let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
     trial.keep_what_works(&parties, &mut reasons)?;
     skipped.extend(reasons.into_iter().map(|(place, reason)| skip(&everyone[place].0.path, reason)));
-    skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    once(&mut skipped);
     if options.strict && !skipped.is_empty() {
         let count = counted(skipped.len(), "input", "inputs");
         return Err(Error::Inputs { what: format!("{count} cannot be used, and the run is strict"), skipped });

@@ -22,6 +22,11 @@ const NOTES_OF_OTHERS: [&str; 9] = [
 /// What Hive and Spark call the partition of rows that have no value for its key.
 pub(super) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// The absolute path of a file, which a store remembers.
+pub(crate) fn absolute(path: &str) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
+}
+
 /// Whether a file or a directory of this name is no data, by a convention that other readers of such folders keep, too:
 /// a leading dot, a checksum, the lock of an open document, another program's notes.
 pub(super) fn is_hidden(name: &OsStr) -> bool {

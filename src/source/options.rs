@@ -1,5 +1,6 @@
 //! What a user may decide about the input. Kept in the store as JSON, so that an update can repeat it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -7,9 +8,11 @@ use std::str::FromStr;
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
+use super::code_map::CodeMap;
 use super::code_template::{CodeTemplate, code_of};
 use super::files_by::{DATE, FilesBy, YEAR};
 use super::ignore::Ignore;
+use super::naming::absolute;
 use super::pattern::{CODE, Pattern, Values};
 use super::period::Period;
 use super::roll::Roll;
@@ -36,6 +39,9 @@ pub struct SourceOptions {
     /// How the code is made of the pattern's placeholders. `None`: it is what `{code}` stands for, and files that give one
     /// code in several places must be told apart by a time.
     pub code_template: Option<CodeTemplate>,
+    /// Which codes of the files stand for other codes of the panel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_map: Option<CodeMap>,
     /// What is left out of what the pattern finds.
     pub ignore: Vec<Ignore>,
     /// Name of the output column for the code; a file's column of this name must agree with the file's name. `None`: a
@@ -151,17 +157,37 @@ impl SourceOptions {
         Err(Error::invalid(Setting::Roll, why, [way_out]))
     }
 
-    /// What the file at `path`, relative to the source directory, is of: the code of its stock, or the date, month or year.
-    pub(crate) fn unit_of(&self, path: &Path) -> Option<String> {
-        self.unit_of_values(&self.pattern.values_of(path)?).ok()
+    /// What the path `path` of a file, relative to the source directory, names: the code of its stock, or the date, month
+    /// or year.
+    pub(super) fn named_by(&self, path: &Path) -> Option<String> {
+        self.named_by_values(&self.pattern.values_of(path)?).ok()
     }
 
     /// The same, of a path that gives `values`; the error says why there is none.
-    pub(super) fn unit_of_values(&self, values: &Values) -> Result<String, &'static str> {
+    pub(super) fn named_by_values(&self, values: &Values) -> Result<String, &'static str> {
         match self.files_by {
             FilesBy::Stock => code_of(self.code_template.as_ref(), values),
             FilesBy::Date => Period::text_of(values).ok_or("its name gives no date"),
         }
+    }
+
+    /// What the file at `path`, relative to the source directory, is of: the codes of its stocks, which are several where
+    /// its code stands for several, or the date, month or year.
+    pub(crate) fn units_of(&self, path: &Path) -> BTreeSet<String> {
+        self.named_by(path).map(|name| self.units_named(&name)).unwrap_or_default()
+    }
+
+    /// What files are of whose paths name `name`.
+    pub(super) fn units_named(&self, name: &str) -> BTreeSet<String> {
+        match self.code_map.as_ref().filter(|_| self.files_by == FilesBy::Stock) {
+            Some(map) => map.codes_of(name),
+            None => BTreeSet::from([name.to_owned()]),
+        }
+    }
+
+    /// Whether a row of the stock `unit` in a file whose path gives the code `named` may have the code `text`.
+    pub(super) fn is_code(&self, text: &str, named: &str, unit: &str) -> bool {
+        text == named || text == unit || self.code_map.as_ref().is_some_and(|map| map.codes_of(text).contains(unit))
     }
 
     /// The dates of a unit, where files are by date.
@@ -184,6 +210,11 @@ impl SourceOptions {
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))
             || self.key.iter().any(|column| *column == self.name_of(name))
+    }
+
+    /// Whether the files' column `name` becomes one of the panel's.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.keeps(name) && !self.excludes(name)
     }
 
     /// What the files' column `name` is called in the panel.
@@ -230,6 +261,8 @@ pub struct OptionChanges {
     pub drop_time: bool,
     /// As [`SourceOptions::calendar`].
     pub calendar: Option<String>,
+    /// As [`SourceOptions::code_map`].
+    pub code_map: Option<CodeMap>,
     /// As [`SourceOptions::duplicates`].
     pub duplicates: Option<Duplicates>,
     /// As [`SourceOptions::bad_dates`].
@@ -255,6 +288,7 @@ impl OptionChanges {
         options.naive_zone = self.naive_zone.clone().or(options.naive_zone);
         options.drop_time |= self.drop_time;
         options.calendar = self.calendar.as_deref().map(absolute).or(options.calendar);
+        options.code_map = self.code_map.clone().or(options.code_map);
         options.duplicates = self.duplicates.unwrap_or(options.duplicates);
         options.bad_dates = self.bad_dates.unwrap_or(options.bad_dates);
         let excluded: Vec<String> = self.exclude.iter().filter(|name| !options.excludes(name)).cloned().collect();
@@ -277,11 +311,6 @@ impl OptionChanges {
         }
         Ok(())
     }
-}
-
-/// The absolute path of a file, which a store remembers.
-pub(crate) fn absolute(path: &str) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
 /// What to do when a file has several rows of one key that are not identical. Identical rows are always merged.

@@ -24,6 +24,8 @@ pub struct Prior<'a> {
     pub shares_options: bool,
     /// The trading dates that the panel has, as days since 1970.
     pub trading_days: &'a [i32],
+    /// Columns as files call them that get other names from now on, and which the panel does not have.
+    pub renamed: &'a [String],
     /// What was decided anew for this survey.
     pub changes: Option<&'a OptionChanges>,
     /// Whether the column with that name has a value.

@@ -69,7 +69,9 @@ pub(super) fn check_changed_names(
     let is_known = |name: &str| name == prior.date_name || name == prior.code.name || prior.has(name);
     let excluded = exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
     let cast = casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
-    let unknown = excluded.chain(cast).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
+    let renamed = prior.renamed.iter().map(|name| (Setting::Rename(Vec::new()), name));
+    let unknown =
+        excluded.chain(cast).chain(renamed).filter(|(_, name)| !is_known(name) && !names.contains(name.as_str()));
     let mut unknown: Vec<(Setting, &String)> = unknown.collect();
     if some_are_unread {
         let told = |(setting, name)| {
@@ -111,9 +113,12 @@ pub(super) fn date_name(options: &SourceOptions, schemas: &[&FileSchema], notes:
 
 pub(super) fn code_column(options: &SourceOptions, prior: Option<&Prior>, schemas: &[&FileSchema]) -> Result<Column> {
     let types = schemas.iter().filter_map(|schema| Some(schema.code.as_ref()?.raw.clone()));
-    let types = prior.map(|prior| prior.code.data_type.clone()).into_iter().chain(types);
     let texts = types.filter(is_text).filter_map(|data_type| logical(&data_type));
-    let joined = texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) });
+    let joined = match prior {
+        // Each type of text holds all codes, and another one would have all outputs written anew.
+        Some(prior) => Some(prior.code.data_type.clone()),
+        None => texts.reduce(|a, b| if a == b { a } else { join_text(&a, &b) }),
+    };
     let data_type = match options.cast(options.code_name()) {
         Some(cast) if is_text(cast) => cast.clone(),
         Some(cast) => {

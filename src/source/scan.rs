@@ -11,7 +11,7 @@ use super::unit::{beside_missing, beside_unusable};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
 use crate::workers::Workers;
 
@@ -157,13 +157,14 @@ pub fn scan(
     // What cannot be looked at has not disappeared; it may be a directory.
     let unseen = |path: &str| scan.skipped.iter().find(|skipped| Path::new(path).starts_with(&skipped.path));
     let mut torn: HashMap<String, Reason> = HashMap::new();
-    let unit_of = |path: &str| options.unit_of(Path::new(path));
+    let units_of = |path: &str| options.units_of(Path::new(path)).into_iter();
+    let beside = |path: &str| beside_unusable(options.files_by, path);
     for skipped in &scan.skipped {
-        torn.extend(unit_of(&skipped.path).map(|unit| (unit, beside_unusable(options.files_by, &skipped.path))));
+        torn.extend(units_of(&skipped.path).map(|unit| (unit, beside(&skipped.path))));
     }
     gone.retain(|path| match unseen(path) {
         Some(skipped) => {
-            torn.extend(unit_of(path).map(|unit| (unit, beside_unusable(options.files_by, &skipped.path))));
+            torn.extend(units_of(path).map(|unit| (unit, beside(&skipped.path))));
             false
         }
         None => true,
@@ -173,27 +174,79 @@ pub fn scan(
     pruned.sort_unstable();
     missing.sort_unstable();
     for path in missing.iter().rev() {
-        torn.extend(unit_of(path).map(|unit| (unit, beside_missing(options.files_by, path))));
+        torn.extend(units_of(path).map(|unit| (unit, beside_missing(options.files_by, path))));
     }
-    let shrunk: HashSet<String> = pruned.iter().filter_map(|path| unit_of(path)).collect();
+    let shrunk: HashSet<String> = pruned.iter().flat_map(|path| units_of(path)).collect();
     let files: Vec<_> = found.files.into_iter().zip(looks).collect();
-    for unit in files.chunk_by(|a, b| a.0.0 == b.0.0) {
-        let name = &unit[0].0.0;
-        let is_news = shrunk.contains(name) || unit.iter().any(|(_, (_, look))| *look == Look::Changed);
+    let units = || files.chunk_by(|a, b| a.0.0 == b.0.0).map(|unit| (unit[0].0.0.as_str(), unit));
+    let has_news = |(name, unit): &(&str, &[LookedAt])| {
+        shrunk.contains(*name) || unit.iter().any(|(_, (_, look))| *look == Look::Changed)
+    };
+    let mut news: HashSet<&str> = units().filter(has_news).map(|(name, _)| name).collect();
+    if options.code_map.is_some() {
+        spread(&files, |unit| torn.contains_key(unit), &mut news);
+    }
+    let mut quiet: Vec<(&Path, &str, Look)> = Vec::new();
+    for (name, unit) in units() {
+        let is_news = news.contains(name);
         let reason = torn.get(name);
         for ((_, path), (shown, look)) in unit {
             match (reason, look) {
-                (None, _) if is_news => scan.changed.push((name.clone(), path.clone())),
+                (None, _) if is_news => scan.changed.push((name.to_owned(), path.clone())),
                 (Some(reason), Look::Changed) => scan.skipped.push(skip(path, reason.clone())),
-                (_, Look::Touched(modified_ns)) => scan.touched.push((shown.clone(), *modified_ns)),
-                (..) => scan.unchanged += 1,
+                (_, look) => quiet.push((path, shown, *look)),
             }
         }
     }
-    scan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+    // Where codes stand for several, a file is of several units, and told of once.
+    if options.code_map.is_some() {
+        let read: HashSet<&Path> = scan.changed.iter().map(|(_, path)| path.as_path()).collect();
+        quiet.retain(|(path, ..)| !read.contains(path));
+        quiet.sort_by_key(|(path, ..)| *path);
+        quiet.dedup_by_key(|(path, ..)| *path);
+    }
+    for (_, shown, look) in quiet {
+        match look {
+            Look::Touched(modified_ns) => scan.touched.push((shown.to_owned(), modified_ns)),
+            _ => scan.unchanged += 1,
+        }
+    }
+    once(&mut scan.skipped);
     scan.missing = missing.into_iter().map(str::to_owned).collect();
     scan.pruned = pruned.into_iter().map(str::to_owned).collect();
     Ok(scan)
+}
+
+/// A file with the unit that it is of, and what a look at it says.
+type LookedAt = ((String, PathBuf), (String, Look));
+
+/// Adds to the units that are `news` those that share a file with one of them that `is_torn` does not leave as it is: a file
+/// is read for all of its units, or for none.
+fn spread<'f>(files: &'f [LookedAt], is_torn: impl Fn(&str) -> bool, news: &mut HashSet<&'f str>) {
+    let mut files_of: HashMap<&str, Vec<&Path>> = HashMap::new();
+    let mut units_of: HashMap<&Path, Vec<&str>> = HashMap::new();
+    for ((unit, path), _) in files {
+        files_of.entry(unit).or_default().push(path);
+        units_of.entry(path).or_default().push(unit);
+    }
+    let mut open: Vec<&str> = news.iter().copied().collect();
+    while let Some(unit) = open.pop() {
+        let own = files_of.get(unit).into_iter().flatten().filter(|_| !is_torn(unit));
+        for other in own.flat_map(|path| &units_of[*path]) {
+            if news.insert(other) {
+                open.push(other);
+            }
+        }
+    }
+}
+
+/// Orders what is skipped by path, each file once: with what is wrong with itself, if there is something.
+pub(super) fn once(skipped: &mut Vec<Skipped>) {
+    skipped.sort_by(|a, b| {
+        let is_other = |skipped: &Skipped| skipped.reason.kind() == Kind::OtherFile;
+        a.path.cmp(&b.path).then_with(|| is_other(a).cmp(&is_other(b)))
+    });
+    skipped.dedup_by(|a, b| a.path == b.path);
 }
 
 /// What to tell of known files that are `gone` only because they are not looked at.

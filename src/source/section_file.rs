@@ -296,6 +296,15 @@ fn section(
         return Err(Reason::new(Kind::BadDate, what));
     }
 
+    if let Some(map) = &options.code_map {
+        let other = |row| map.other_code_of(codes.value(row), date.days()).map(|other| (row, other));
+        if let Some((row, other)) = (0..codes.len()).find_map(other) {
+            let what = format!("row {} has the code {:?}, which is {other:?} in the store", row + 1, codes.value(row));
+            let way_out = "write the file with the codes that the store has".to_owned();
+            return Err(Reason::new(Kind::OtherCode, what).or(Remedy::Do(way_out)));
+        }
+    }
+
     let places = panel.places();
     let others: Vec<&str> =
         schema.values.iter().map(|value| value.name.as_str()).filter(|name| !places.contains_key(name)).collect();

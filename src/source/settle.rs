@@ -42,6 +42,8 @@ pub(super) struct Look<'a> {
     pub(super) allowance: &'a Arc<Allowance>,
     pub(super) workers: &'a Workers,
     pub(super) observer: &'a dyn Observer,
+    /// Whether there was no panel before.
+    pub(super) is_first: bool,
 }
 
 /// `options` with nothing left open, for a new panel of `candidates`, whose columns play their parts under them
@@ -91,7 +93,13 @@ pub(super) fn settle(
             settled.key.retain(|name| !named.contains(&name));
         }
     }
-    settled.key.retain(|name| Some(name) != settled.code_column.as_ref());
+    // A list that also names code and date is understood, also by those words.
+    let has = |name: &str| schemas(candidates).iter().any(|schema| schema.columns.iter().any(|own| own.name == name));
+    let is_part = |name: &String| {
+        Some(name) == settled.code_column.as_ref()
+            || (look.is_first && ["code", "date"].contains(&name.as_str()) && !has(name))
+    };
+    settled.key = settled.key.iter().filter(|name| !is_part(name)).cloned().collect();
     if settled != *options {
         let mut known: HashMap<*const FileSchema, Arc<FileSchema>> = HashMap::new();
         for candidate in candidates {
@@ -121,7 +129,8 @@ impl Look<'_> {
         names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
         for name in names {
             // The first file rules most columns out.
-            if self.has_code(first, name)? && self.each(files, |file| self.has_code(file, name))? {
+            let has_code = |file: &Candidate| self.has_code(options, file, name);
+            if has_code(first)? && self.each(files, has_code)? {
                 return Ok(Some(name.to_owned()));
             }
         }
@@ -129,12 +138,13 @@ impl Look<'_> {
     }
 
     /// Whether each row of the column `name` has the code of `file`.
-    fn has_code(&self, file: &Candidate, name: &str) -> Result<bool> {
+    fn has_code(&self, options: &SourceOptions, file: &Candidate, name: &str) -> Result<bool> {
         let column = file.footer.schema.columns.iter().find(|column| column.name == name);
         let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return Ok(false) };
+        let of_path = options.named_by(&file.path).unwrap_or_default();
+        let is_code = |text: Option<&str>| text.is_some_and(|text| options.is_code(text, &of_path, &file.unit));
         let is_code = |texts: &ArrayRef| {
-            cast(texts, &DataType::LargeUtf8)
-                .is_ok_and(|texts| texts.as_string::<i64>().iter().all(|text| text == Some(&file.unit)))
+            cast(texts, &DataType::LargeUtf8).is_ok_and(|texts| texts.as_string::<i64>().iter().all(is_code))
         };
         Ok(self.all(file, column.leaf, is_code)?.unwrap_or(false))
     }

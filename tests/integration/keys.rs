@@ -285,3 +285,22 @@ fn a_row_without_a_value_in_a_key_column_refuses_its_file() {
         ]
     );
 }
+
+#[test]
+fn a_key_that_also_names_code_and_date_is_understood() {
+    let place = Place::new();
+    let text = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let rows = super::panels::batch(&[
+        ("trade_date", text(&["20240102", "20240102"])),
+        ("time", text(&["09:31", "09:32"])),
+        ("x", Arc::new(Int64Array::from(vec![1, 2]))),
+    ]);
+    place.add("A", &rows);
+    for key in [["ts_code", "trade_date", "time"], ["code", "date", "time"]] {
+        let options = SourceOptions { key: key.map(str::to_owned).to_vec(), ..SourceOptions::default() };
+        Build::new(place.source(), place.store()).options(options).force(true).workers(1).run().unwrap();
+        let schema = Store::open(place.store()).unwrap().schema().unwrap().clone();
+        assert_eq!(schema.key, [0], "{key:?}");
+        assert_eq!(schema.columns[0].name, "time");
+    }
+}

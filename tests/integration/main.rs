@@ -2,6 +2,7 @@
 
 mod advice;
 mod appends;
+mod code_maps;
 mod compared;
 mod coverage;
 mod crash;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray, TimestampSecondArray};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
@@ -413,6 +413,13 @@ fn what_cannot_be_set_is_refused_and_changes_nothing() {
         refused("rename+=a:b"),
         "b is a column of the store already, and not of this source; choose another name"
     );
+    assert_eq!(refused("rename+=a:trade_date"), "trade_date is the store's column of the date; choose another name");
+    assert_eq!(refused("rename+=c:ts_code"), "ts_code is the store's column of the code; choose another name");
+    assert!(
+        refused("rename+=typo:x").starts_with("rename names \"typo\", which neither the store nor a file has; "),
+        "{}",
+        refused("rename+=typo:x")
+    );
     assert!(refused("columns=c").contains("would have no column left"), "{}", refused("columns=c"));
     assert!(
         refused("exclude+=typo").contains("which neither the store nor a file has"),
@@ -465,6 +472,32 @@ fn rows_go_with_the_code_that_their_file_gives_no_longer() {
     let batch = section.batch().unwrap();
     let codes = arrow_cast::cast(batch.column(0), &arrow_schema::DataType::Utf8).unwrap();
     assert_eq!(codes.to_data(), StringArray::from(vec!["000001.SZ", "000002.SH"]).to_data());
+}
+
+#[test]
+fn a_file_that_was_gone_while_an_option_changed_is_read_by_it_once_it_is_back() {
+    let place = Place::new();
+    // Half past four in the afternoon of UTC is the next day in Shanghai.
+    let stamps: ArrayRef = Arc::new(TimestampSecondArray::from(vec![1_704_213_000]).with_timezone("UTC"));
+    for code in STOCKS {
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        place.add(code, &batch(&[("date", Arc::clone(&stamps)), ("x", values)]));
+    }
+    let options = transect::source::SourceOptions { drop_time: true, ..Default::default() };
+    Build::new(place.source(), place.store()).options(options).workers(1).run().unwrap();
+    let (file, away) = (place.source().join("B.parquet"), place.path("away"));
+    fs::rename(&file, &away).unwrap();
+    let set = Update::new(place.store()).set("source", parsed("zone=Asia/Shanghai")).allow(Guard::ALL);
+    set.workers(1).run().unwrap();
+    let rows = || {
+        let store = Store::open(place.store()).unwrap();
+        let count = |date: &str| store.section(date.parse().unwrap()).map_or(0, |section| section.row_count());
+        ["20240102", "20240103"].map(count)
+    };
+    assert_eq!(rows(), [1, 1]);
+    fs::rename(&away, &file).unwrap();
+    Update::new(place.store()).allow(Guard::ALL).workers(1).run().unwrap();
+    assert_eq!(rows(), [0, 2]);
 }
 
 #[test]

@@ -550,3 +550,17 @@ fn many_small_versions_are_merged_and_hold_what_they_held() {
     assert_eq!(most, 15);
     assert_eq!(open(&place).kept_versions().unwrap(), [29, 30, 31]);
 }
+
+#[test]
+fn the_codes_keep_their_type_whatever_type_of_text_a_new_file_has() {
+    let place = Place::new();
+    let text = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    place.add("A", &batch(&[("ts_code", text(&["A"])), ("date", text(&["20240102"])), ("x", Arc::clone(&values))]));
+    place.build();
+    let codes: ArrayRef = Arc::new(LargeStringArray::from(vec!["B"]));
+    place.add("B", &batch(&[("ts_code", codes), ("date", text(&["20240103"])), ("x", values)]));
+    let report = update(&place);
+    assert_eq!((report.added, report.dirty_dates, report.skipped.len()), (1, 1, 0));
+    assert_eq!(open(&place).schema().unwrap().code.data_type, DataType::Utf8);
+}

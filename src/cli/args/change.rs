@@ -181,6 +181,10 @@ pub struct UpdateArgs {
     #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
     pub calendar: Option<String>,
 
+    /// The file that says from now on which codes of the files stand for which others
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    pub code_map: Option<String>,
+
     /// What to do from now on where a file has two differing rows of one key
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
     pub duplicates: Option<Duplicates>,

@@ -36,6 +36,16 @@ pub struct Reading {
     #[arg(long, value_name = "TEMPLATE")]
     pub code_template: Option<CodeTemplate>,
 
+    /// Which codes of the files stand for which others, a csv or Parquet file
+    ///
+    /// With the columns from and to: 000001.XSHE for 000001.SZ, FB for META; and, if need be, valid_from and until, the
+    /// first and the last date on which it is so. Codes that it does not name stay. Rows of two codes that stand for one
+    /// are one stock's; where both have a row of one key, they are duplicates (see --duplicates). The store remembers the
+    /// file and reads it anew each time: where it has changed, the files that it touches are read again. Rows that `transect
+    /// append` brings have the codes of the store.
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
+    pub code_map: Option<String>,
+
     /// Leave out files that the pattern finds; may be repeated
     ///
     /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. The store remembers it.
@@ -141,7 +151,7 @@ pub struct Reading {
 
     /// Leave these columns out
     ///
-    /// A comma in a column's name is written \, here and wherever columns are named.
+    /// A comma in a column's name is written \, here and wherever columns are named, and a backslash before one \\.
     #[arg(long, value_name = "COL,COL")]
     pub exclude: Vec<Names>,
 

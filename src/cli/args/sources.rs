@@ -119,10 +119,10 @@ pub struct ListArgs {
 /// tried again, and all files of the source are read again where it matters. A column that is left out goes from the
 /// store, and one that is renamed keeps its values; older versions stay as they are.
 ///
-/// The options are path (of the directory), pattern, code-template, ignore, date-column, date-format, epoch, zone,
-/// naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE), rename
-/// (OLD:NEW), prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value is written `\\,`. All but
-/// path and prefix name columns as the files have them.
+/// The options are path (of the directory), pattern, code-template, code-map, ignore, date-column, date-format, epoch,
+/// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE),
+/// rename (OLD:NEW), prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value of a list
+/// is written `\\,`. All but path and prefix name columns as the files have them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

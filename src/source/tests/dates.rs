@@ -495,3 +495,17 @@ fn the_code_column_is_the_files_own_where_each_row_has_the_code() {
     source.options(|options| options.code_column = Some("code".into()));
     assert_eq!(source.survey().code.name, "code");
 }
+
+#[test]
+fn the_advice_names_the_date_on_which_rows_were_known_and_not_what_they_are_about() {
+    let source = Source::new();
+    source.add(
+        "a",
+        &[
+            ("period_end", texts(&["2023-12-31", "2023-12-31"])),
+            ("available_date", texts(&["2024-02-01", "2024-02-02"])),
+            ("x", ints(&[1, 2])),
+        ],
+    );
+    assert_mentions(&source.reason(), &["date column available_date reads it"]);
+}

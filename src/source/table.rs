@@ -1,0 +1,115 @@
+//! Reads columns of a small table that an option names, a csv or Parquet file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, StringArray};
+use csv::StringRecord;
+use parquet::file::metadata::ParquetStatisticsPolicy;
+use parquet::file::reader::Length;
+
+use super::allowance::Allowance;
+use super::content::{Content, guarded};
+use super::options::SourceOptions;
+use super::parquet::decode::Parquet;
+use super::parquet::footer::{Interner, survey_footer};
+use crate::hint::listed;
+use crate::reason::{Kind, Reason};
+
+/// Some columns of a table, by name.
+pub(super) struct Table(Vec<(String, ArrayRef)>);
+
+/// What to read of a table.
+pub(super) struct Wanted<'a> {
+    /// Which columns, by name; an only one is always read.
+    pub(super) column: &'a dyn Fn(&str) -> bool,
+    /// The name of the first column of a csv file whose first line has no names, where that is so.
+    pub(super) unnamed: &'a dyn Fn(&StringRecord) -> Option<&'static str>,
+}
+
+impl Table {
+    /// Reads what is `wanted` of the file at `path`.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub(super) fn read(path: &Path, allowance: &Arc<Allowance>, wanted: &Wanted) -> Result<Table, Reason> {
+        let (content, _) = Content::open(path)?;
+        let len = content.len();
+        // Its texts are there one by one, with what each takes.
+        if len.saturating_mul(8) > allowance.most() {
+            return Err(allowance.refusal("read, it", len.saturating_mul(8)));
+        }
+        let bytes = content.range(0, usize::try_from(len).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
+        let is_parquet = bytes.starts_with(b"PAR1") || bytes.ends_with(b"PAR1");
+        let columns =
+            if is_parquet { guarded(|| of_parquet(content, allowance, wanted))? } else { of_csv(&bytes, wanted)? };
+        Ok(Table(columns))
+    }
+
+    /// The first column that has one of these names, in any case.
+    pub(super) fn column(&self, names: &[&str]) -> Option<(&str, &ArrayRef)> {
+        let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+        let found = names.iter().find_map(|wanted| self.0.iter().find(|(name, _)| is(name, wanted)));
+        found.map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// The column, where there is one alone.
+    pub(super) fn only(&self) -> Option<(&str, &ArrayRef)> {
+        match &self.0[..] {
+            [(name, array)] => Some((name, array)),
+            _ => None,
+        }
+    }
+
+    /// Its names, for a message.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() { "none that can be read".to_owned() } else { listed(&names) }
+    }
+}
+
+type Columns = Vec<(String, ArrayRef)>;
+
+fn of_parquet(content: Content, allowance: &Arc<Allowance>, wanted: &Wanted) -> Result<Columns, Reason> {
+    let options = SourceOptions::default();
+    let interner = Interner::new(&options, allowance);
+    let footer = survey_footer(&content, &interner)?;
+    let parquet = Parquet::new(content, &footer.schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
+    let rows = usize::try_from(footer.row_count).map_err(Reason::undecodable)?;
+    let columns = footer.schema.columns.iter().filter(|column| column.raw.is_ok());
+    let is_alone = footer.schema.columns.len() == 1;
+    let mut chosen: Vec<(usize, String)> = columns
+        .filter(|column| is_alone || (wanted.column)(&column.name))
+        .map(|column| (column.leaf, column.name.clone()))
+        .collect();
+    chosen.sort_unstable();
+    let leaves: Vec<usize> = chosen.iter().map(|(leaf, _)| *leaf).collect();
+    let arrays = parquet.columns(&leaves, rows)?;
+    Ok(chosen.into_iter().map(|(_, name)| name).zip(arrays).collect())
+}
+
+/// The columns of a csv file; without names, the first one is all that counts.
+fn of_csv(bytes: &[u8], wanted: &Wanted) -> Result<Columns, Reason> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
+    let mut names: Option<Vec<String>> = None;
+    let mut columns: Vec<Vec<Option<String>>> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| Reason::new(Kind::Other, format!("is no csv file: {error}")))?;
+        let text = |n: usize| record.get(n).filter(|text| !text.is_empty()).map(str::to_owned);
+        if names.is_none() {
+            let unnamed = (wanted.unnamed)(&record);
+            columns = vec![Vec::new(); if unnamed.is_some() { 1 } else { record.len() }];
+            names = Some(match unnamed {
+                Some(name) => vec![name.to_owned()],
+                None => record.iter().map(str::to_owned).collect(),
+            });
+            if unnamed.is_none() {
+                continue;
+            }
+        }
+        columns.iter_mut().enumerate().for_each(|(n, column)| column.push(text(n)));
+    }
+    let arrays = columns.into_iter().map(|texts| Arc::new(StringArray::from(texts)) as ArrayRef);
+    Ok(names.unwrap_or_default().into_iter().zip(arrays).collect())
+}
