@@ -3,6 +3,9 @@
 /// From so many values on a column is judged by those so far.
 const SAMPLE: usize = 256;
 
+/// Slots of the table at first. It grows with the values, so that a column given up early has hardly cost a table.
+const FIRST_SLOTS: usize = 1024;
+
 /// Marks a slot of the table that holds nothing.
 const FREE: u32 = u32::MAX;
 
@@ -28,13 +31,9 @@ impl Distinct {
         self.values.clear();
         self.indices.clear();
         self.indices.reserve(count);
-        self.table.clear();
-        self.table.resize((2 * limit + 2).next_power_of_two(), FREE);
-        let mask = self.table.len() - 1;
-        let shift = self.table.len().leading_zeros() + 1;
+        self.spread(FIRST_SLOTS);
         for (row, value) in values.enumerate() {
-            // 2^64 by the golden ratio spreads values that differ in any of their bits over the upper ones.
-            let mut slot = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize;
+            let mut slot = self.slot(value);
             let index = loop {
                 match self.table[slot] {
                     FREE => {
@@ -44,15 +43,37 @@ impl Distinct {
                         }
                         self.table[slot] = found as u32;
                         self.values.push(value);
+                        if self.values.len() > self.table.len() / 2 {
+                            self.spread(self.table.len() * 4);
+                        }
                         break found as u32;
                     }
                     index if self.values[index as usize] == value => break index,
-                    _ => slot = (slot + 1) & mask,
+                    _ => slot = (slot + 1) & (self.table.len() - 1),
                 }
             };
             self.indices.push(index);
         }
         true
+    }
+
+    /// Makes a table of `slots` of the values so far.
+    fn spread(&mut self, slots: usize) {
+        self.table.clear();
+        self.table.resize(slots, FREE);
+        for index in 0..self.values.len() {
+            let mut slot = self.slot(self.values[index]);
+            while self.table[slot] != FREE {
+                slot = (slot + 1) & (slots - 1);
+            }
+            self.table[slot] = index as u32;
+        }
+    }
+
+    /// Where in the table to look for a value first.
+    fn slot(&self, value: u64) -> usize {
+        // 2^64 by the golden ratio spreads values that differ in any of their bits over the upper ones.
+        (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (self.table.len().leading_zeros() + 1)) as usize
     }
 
     /// Bits that an index takes, at least one.
@@ -93,6 +114,17 @@ mod tests {
         assert_eq!(distinct.indices.len(), SAMPLE);
         assert!(distinct.find(10_000, (0..10_000).map(|n| n % 128)));
         assert!(!distinct.find(1, [7].into_iter()) && !distinct.find(0, std::iter::empty()));
+    }
+
+    #[test]
+    fn the_table_grows_with_the_values() {
+        let values = || (0..9_000_u64).map(|n| (n / 3) << 32);
+        let mut distinct = Distinct::default();
+        for _ in 0..2 {
+            assert!(distinct.find(9_000, values()));
+            assert_eq!(distinct.values.len(), 3_000);
+            assert!(distinct.indices.iter().map(|&at| distinct.values[at as usize]).eq(values()));
+        }
     }
 
     #[test]

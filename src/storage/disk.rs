@@ -295,6 +295,11 @@ impl Write for AlignedWriter {
             self.offset += WRITE_LEN as u64;
             self.buffer.clear();
         }
+        if let (true, Some(whole)) = (self.buffer.is_empty(), bytes.get(..WRITE_LEN)) {
+            self.file.write_bytes(whole, self.offset)?;
+            self.offset += WRITE_LEN as u64;
+            return Ok(WRITE_LEN);
+        }
         let taken = bytes.len().min(WRITE_LEN - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..taken]);
         Ok(taken)
