@@ -73,15 +73,21 @@ impl<'a> Restore<'a> {
         guard_pruned(&changes, before.row_count(), &mut guards);
         guard_appended(&changes, before.row_count(), &mut guards);
         report.judge(self.writing.max_restated, before.row_count(), guards);
-        if !report.changes_anything() || report.is_stopped() || self.writing.dry_run {
+        let claimed = claimed(&diff, &found, before, &restored)?;
+        if !claimed.is_empty() {
+            report.notes.push("rows are the same, but another source has them".to_owned());
+        }
+        let is_same = !report.changes_anything() && claimed.is_empty();
+        if is_same || report.is_stopped() || self.writing.dry_run {
             return Ok(report);
         }
-        check(&restored, &found, stages)?;
+        let dates: Vec<Date> = found.dates.iter().map(|change| change.date).chain(claimed).collect();
+        check(&restored, &dates, stages)?;
 
         let mut snapshot = Snapshot { keep, ..restored.snapshot(writer.version(), writer.commit())? };
         keep_ids(&mut snapshot, before)?;
         sources.put(&restored, &mut snapshot)?;
-        keep_changed(&mut snapshot, before, &found)?;
+        keep_changed(&mut snapshot, before, &found, &dates)?;
         snapshot.settings = store_settings("restore")?;
         snapshot.history = writer.history()?;
         snapshot.history.push(report.history_entry(writer, &snapshot, &format!("restore {}", self.version)));
@@ -95,18 +101,40 @@ impl<'a> Restore<'a> {
 }
 
 /// Checks the sections that come back whole: damage must not become live.
-fn check(restored: &Store, found: &DiffReport, stages: &Stages) -> Result<()> {
+fn check(restored: &Store, changed: &[Date], stages: &Stages) -> Result<()> {
     let dates = restored.dates()?;
-    let checked = stages.workers.try_map(found.dates.len(), |n| {
+    let checked = stages.workers.try_map(changed.len(), |n| {
         if stages.observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        match dates.binary_search(&found.dates[n].date) {
+        match dates.binary_search(&changed[n]) {
             Ok(index) => restored.section_at(index)?.check(),
             Err(_) => Ok(()),
         }
     });
     checked.map(drop)
+}
+
+/// The dates on which both versions have the same rows, but not by the same sources: a row in which a source has nothing
+/// but nulls is seen once it is the last one that has it.
+fn claimed(diff: &Diff, found: &DiffReport, before: &Store, restored: &Store) -> Result<Vec<Date>> {
+    let live: HashMap<u32, usize> =
+        before.snapshot_sources()?.into_iter().enumerate().map(|(place, source)| (source.id, place)).collect();
+    let sources = restored.snapshot_sources()?.into_iter().enumerate();
+    let sources: Vec<(usize, usize)> =
+        sources.filter_map(|(then, source)| Some((then, *live.get(&source.id)?))).collect();
+    let dirty: BTreeSet<Date> = found.dates.iter().map(|change| change.date).collect();
+    let mut claimed = Vec::new();
+    for date in diff.dates().filter(|date| !dirty.contains(date)) {
+        let (then, now) = (restored.section(date)?, before.section(date)?);
+        for &(place_then, place_now) in &sources {
+            if then.rows_of(place_then)? != now.rows_of(place_now)? {
+                claimed.push(date);
+                break;
+            }
+        }
+    }
+    Ok(claimed)
 }
 
 /// What the guards look at.
@@ -159,10 +187,10 @@ fn keep_ids(snapshot: &mut Snapshot, before: &Store) -> Result<()> {
 }
 
 /// Sections that hold the same rows as before changed when those did, and so did stocks.
-fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport) -> Result<()> {
+fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport, dirty: &[Date]) -> Result<()> {
     let changed: HashMap<Date, u64> =
         before.snapshot_pieces()?.into_iter().map(|piece| (piece.date, piece.changed)).collect();
-    let dirty: BTreeSet<Date> = found.dates.iter().map(|change| change.date).collect();
+    let dirty: BTreeSet<&Date> = dirty.iter().collect();
     for piece in &mut snapshot.pieces {
         let same = changed.get(&piece.date).filter(|_| !dirty.contains(&piece.date));
         piece.changed = same.copied().unwrap_or(snapshot.version);
