@@ -78,7 +78,7 @@ where
     }
 }
 
-/// Names of columns, as a [list](crate::list).
+/// Names of columns, as a [list].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 

@@ -119,7 +119,7 @@ impl Selection {
     /// The places of the selected dates among the store's, ascending.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) for a named date that the store lacks, with the nearest ones.
+    /// [`Error::NotFound`] for a named date that the store lacks, with the nearest ones.
     pub fn resolve(&self, store: &Store) -> Result<Vec<usize>> {
         let all = store.dates()?;
         let named: Option<HashSet<Date>> = self.dates.as_ref().map(|dates| dates.iter().copied().collect());
