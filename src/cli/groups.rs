@@ -118,7 +118,8 @@ pub struct Io {
     /// map: pages of the files as they lie on the disk; read: copies of what is asked for
     ///
     /// A file that somebody cuts short while it is mapped ends the command by SIGBUS, and one that is written over may be
-    /// seen half changed. Where that can happen, such as on a network file system, read.
+    /// seen half changed. Where that can happen, such as on a network file system, read: each worker then holds copies of a
+    /// section or two, beside what --memory says.
     #[arg(long, value_name = "HOW", default_value = "map", value_enum, help_heading = RUNNING)]
     io: Way,
 }

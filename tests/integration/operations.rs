@@ -1,7 +1,7 @@
 //! Sequences of all that changes a store, on disks that fail, beside a map of what it must hold: sources come, change,
 //! get columns of other names and go, rows are appended, versions restored and collected. Bytes say what happens.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ struct Source {
 impl Source {
     fn new(place: usize, id: u64, files: &BTreeMap<usize, File>) -> Source {
         let mut source = Source { place, id, ..Source::default() };
-        source.update(files);
+        source.update(files, false);
         source
     }
 
@@ -100,16 +100,22 @@ impl Source {
         self.rows.iter().map(|(key, row)| (*key, row.value)).collect()
     }
 
-    /// Takes over what the files have that changed; whether it is another source then.
-    fn update(&mut self, files: &BTreeMap<usize, File>) -> bool {
+    /// Takes over what the files have that changed, or all of them, whose appended rows stand; whether it is another source
+    /// then.
+    fn update(&mut self, files: &BTreeMap<usize, File>, all: bool) -> bool {
         let mut next = self.clone();
         for code in self.known.keys().filter(|code| !files.contains_key(code)) {
             next.rows.retain(|key, _| key.1 != *code);
             next.known.remove(code);
             next.seen.remove(code);
         }
-        for (&code, file) in files.iter().filter(|(code, file)| self.known.get(code) != Some(*file)) {
-            let since = self.seen.get(&code).filter(|(_, seen)| seen == file).map_or(u64::MAX, |(since, _)| *since);
+        for (&code, file) in files {
+            let is_known = self.known.get(&code) == Some(file);
+            if is_known && !all {
+                continue;
+            }
+            let seen = self.seen.get(&code).filter(|(_, seen)| seen == file).map(|(since, _)| *since);
+            let since = seen.or(is_known.then_some(1)).unwrap_or(u64::MAX);
             for day in 0..DAYS.len() {
                 let before = self.rows.get(&(day, code));
                 let appended = before.map_or_else(|| self.replaced.get(&day).copied().unwrap_or(0), |row| row.appended);
@@ -238,6 +244,25 @@ struct World<'b> {
     versions: BTreeMap<u64, Vec<Source>>,
     /// Counts what was done.
     now: u64,
+    done: Log,
+}
+
+/// What was done, which a failure prints.
+#[derive(Default)]
+struct Log(RefCell<Vec<String>>);
+
+impl Log {
+    fn add(&self, what: String) {
+        self.0.borrow_mut().push(what);
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.0.borrow().join("\n"));
+        }
+    }
 }
 
 impl World<'_> {
@@ -254,6 +279,7 @@ impl World<'_> {
         let dates = Arc::new(file.keys().map(|day| Some(DAYS[*day])).collect::<StringArray>()) as ArrayRef;
         let rows = batch(vec![("trade_date".to_owned(), dates), (format!("v{source}"), values(&file))]);
         write(&self.path(SOURCES[source]).join(format!("{}.parquet", CODES[code])), &rows);
+        self.done.add(format!("file of {} in {}: {file:?}", CODES[code], SOURCES[source]));
         self.files[source].insert(code, file);
     }
 
@@ -269,7 +295,9 @@ impl World<'_> {
             true => Err(std::io::Error::from_raw_os_error(ERRORS[kind])),
             false => Ok(()),
         });
-        match run(disk) {
+        let result = run(disk);
+        self.done.add(format!("  operation {at} fails: {}", result.is_err()));
+        match result {
             Err(Error::Live { .. }) => Ok(None),
             Err(Error::Io { .. }) => {
                 if !self.versions.is_empty() {
@@ -306,11 +334,12 @@ impl World<'_> {
 
     fn update(&mut self) {
         let (store, access, count) = (self.store(), self.access(), self.workers());
+        self.done.add("update".to_owned());
         let run =
             |disk| Update::new(&store).prune(true).allow(Guard::ALL).access(access).workers(count).disk(disk).run();
         self.change(run).unwrap();
         for source in &mut self.sources {
-            source.update(&self.files[source.place]);
+            source.update(&self.files[source.place], false);
         }
     }
 
@@ -318,6 +347,7 @@ impl World<'_> {
         let at = self.one();
         let (day, rows, replace) =
             (self.bytes.below(DAYS.len()), self.bytes.rows(CODES.len()), self.bytes.below(4) == 0);
+        self.done.add(format!("append to {} on {day}: {rows:?}, replace: {replace}", SOURCES[self.sources[at].place]));
         let codes: ArrayRef = Arc::new(rows.keys().map(|code| Some(CODES[*code])).collect::<StringArray>());
         let path = self.path(&format!("{}.parquet", DAYS[day]));
         write(&path, &batch(vec![("ts_code".to_owned(), codes), (self.sources[at].column(), values(&rows))]));
@@ -336,6 +366,7 @@ impl World<'_> {
         let Some(place) = (0..3).find(|place| self.sources.iter().all(|source| source.place != *place)) else { return };
         let (store, access, count) = (self.store(), self.access(), self.workers());
         let folder = self.path(SOURCES[place]);
+        self.done.add(format!("add {}", SOURCES[place]));
         self.change(|disk| {
             let add = AddSource::new(&store, [&folder]).allow(Guard::ALL);
             add.access(access).workers(count).disk(disk).run()
@@ -351,6 +382,7 @@ impl World<'_> {
         let sign = if source.is_renamed { "-=" } else { "+=" };
         let value = if source.is_renamed { format!("v{}", source.place) } else { format!("v{0}:w{0}", source.place) };
         let name = SOURCES[source.place];
+        self.done.add(format!("set {name}.rename{sign}{value}"));
         self.change(|disk| {
             let set = Update::new(&store).set(name, format!("rename{sign}{value}").parse().unwrap()).prune(true);
             set.allow(Guard::ALL).access(access).workers(count).disk(disk).run()
@@ -358,7 +390,8 @@ impl World<'_> {
         .unwrap();
         let source = &mut self.sources[at];
         source.is_renamed = !source.is_renamed;
-        source.update(&self.files[source.place]);
+        // Without the name, files that have the one are told apart from files that have the other: all are read.
+        source.update(&self.files[source.place], !source.is_renamed);
     }
 
     fn drop_source(&mut self) {
@@ -368,6 +401,7 @@ impl World<'_> {
         let at = self.one();
         let (store, access, count) = (self.store(), self.access(), self.workers());
         let name = SOURCES[self.sources[at].place];
+        self.done.add(format!("drop {name}"));
         self.change(|disk| ChangeSource::drop(&store, name).access(access).workers(count).disk(disk).run()).unwrap();
         self.sources.remove(at);
     }
@@ -375,6 +409,7 @@ impl World<'_> {
     fn restore(&mut self) {
         let versions = Store::open(self.store()).unwrap().kept_versions().unwrap();
         let version = versions[self.bytes.below(versions.len())];
+        self.done.add(format!("restore {version} of {versions:?}"));
         let (store, access, count) = (self.store(), self.access(), self.workers());
         self.change(|disk| {
             Restore::new(&store, version).allow(Guard::ALL).access(access).workers(count).disk(disk).run()
@@ -438,6 +473,7 @@ impl World<'_> {
                 let (source, code) = (self.bytes.below(3), self.bytes.below(CODES.len()));
                 // A source without a row is none.
                 if self.files[source].len() > 1 && self.files[source].remove(&code).is_some() {
+                    self.done.add(format!("file of {} in {} is gone", CODES[code], SOURCES[source]));
                     fs::remove_file(self.path(SOURCES[source]).join(format!("{}.parquet", CODES[code]))).unwrap();
                 }
             }
@@ -462,6 +498,7 @@ impl World<'_> {
     /// Remembers what the live version is.
     fn remember(&mut self) {
         let version = Store::open(self.store()).unwrap().version();
+        self.done.add(format!("    version {version}"));
         self.versions.insert(version, self.sources.clone());
     }
 }
@@ -475,7 +512,9 @@ pub fn operations(bytes: &[u8]) {
         sources: Vec::new(),
         versions: BTreeMap::new(),
         now: 1,
+        done: Log::default(),
     };
+    world.done.add(format!("{bytes:?}"));
     for (source, name) in SOURCES.into_iter().enumerate() {
         fs::create_dir(world.path(name)).unwrap();
         let rows = world.bytes.rows(DAYS.len());
