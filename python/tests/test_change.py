@@ -397,6 +397,29 @@ def test_outputs_are_written_and_left_alone(own, tmp_path):
     assert pl.read_parquet(tmp_path / "out" / "20240102.parquet")["close"].to_list() == [21.0]
 
 
+def test_outputs_are_of_stocks_periods_and_matrices(own, tmp_path):
+    store = transect.open(own)
+    stocks = tmp_path / "stocks"
+    assert transect.transpose(own, stocks, by="stock").written == len(store.stocks)
+    for stock in store.stocks:
+        series = store.series(stock, ["close"]).to_polars()
+        assert pl.read_parquet(stocks / f"{stock}.parquet")["close"].equals(series["close"])
+    transect.transpose(own, tmp_path / "year", by="year", universe="halted", columns=["close"])
+    halted = store.scan(columns=["close", "halted"]).to_polars().filter(pl.col("halted"))
+    years = pl.concat([pl.read_parquet(path) for path in sorted((tmp_path / "year").glob("2*.parquet"))])
+    assert halted.height > 0
+    assert years["close"].equals(halted["close"])
+    transect.transpose(own, tmp_path / "wide", matrix=["close"], last=2)
+    wide = pl.read_parquet(tmp_path / "wide" / "close.parquet")
+    matrix = store.matrix("close", start=store.dates[-2])
+    assert wide.columns[1:] == list(store.stocks)
+    for place, stock in enumerate(store.stocks):
+        expected = [value if valid else None for value, valid in zip(matrix.values[:, place], matrix.valid[:, place])]
+        assert wide[stock].to_list() == expected
+    with pytest.raises(ValueError, match="week"):
+        transect.transpose(own, tmp_path / "week", by="week")
+
+
 def test_a_raising_callback_and_ctrl_c_leave_nothing_half_written(tmp_path):
     transect.synth(tmp_path / "f", stocks=150, dates=400)
 
