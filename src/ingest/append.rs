@@ -29,8 +29,9 @@ use crate::store::StoreWriter;
 ///
 /// Each file holds stocks of one date. Rows that the store has on that date and the file has not stay, unless the file is
 /// to [`replace`](Append::replace) the date. Rows that were appended stay as they are when their stocks are updated,
-/// until a stock's file changes and has the row itself. Each file is held in memory while it is read; one that would take
-/// more than a quarter of [`memory`](Append::memory) is skipped.
+/// until a stock's file changes and has the row itself; where every row is there already, nothing is published, and the
+/// rows go on as those of their files. Each file is held in memory while it is read; one that would take more than a
+/// quarter of [`memory`](Append::memory) is skipped.
 ///
 /// ```no_run
 /// let report = transect::Append::new("panel.store", ["20240103.parquet"]).run()?;
