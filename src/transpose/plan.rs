@@ -112,6 +112,17 @@ impl Plan {
         })
     }
 
+    /// Columns of each file.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(super) fn column_count(&self) -> Result<usize> {
+        match self.by {
+            Partition::Matrix => Ok(1 + self.answer.matrix_stocks()?.len()),
+            _ => Ok(self.schema.fields().len()),
+        }
+    }
+
     /// The schema of the file of the column at `index` of the panel: the date, and a column a stock.
     ///
     /// # Errors

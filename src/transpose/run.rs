@@ -233,7 +233,7 @@ impl<'a> Transpose<'a> {
             unchanged: work.unchanged,
             taken_over: work.taken_over,
             without_rows: work.without_rows,
-            columns: plan.schema.fields().len() as u64,
+            columns: plan.column_count()? as u64,
             notes: work.note.iter().cloned().chain(notes_of_types(&plan, self.shape.format)).collect(),
             ..TransposeReport::default()
         };

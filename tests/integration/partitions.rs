@@ -404,8 +404,8 @@ fn a_matrix_has_a_row_a_date_and_a_column_a_stock() {
     let out = place.path("wide");
     let names = ["size", "volume", "name", "halted", "price", "raw", "ind_bank"];
     let shape = || Shape { columns: Some(names.map(str::to_owned).to_vec()), ..by(Partition::Matrix) };
-    assert_eq!(counts(&run(&store, &out, shape())), (7, 0, 0));
-    let codes = store.stocks().unwrap();
+    let (report, codes) = (run(&store, &out, shape()), store.stocks().unwrap());
+    assert_eq!((counts(&report), report.columns), ((7, 0, 0), 1 + codes.len() as u64));
     for name in names {
         let found = read_parquet(&out.join(format!("{name}.parquet")));
         let header: Vec<&str> = found.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
