@@ -70,6 +70,7 @@
 //! No server and no query language; one machine with a local file system; 64-bit little-endian
 //! Linux and macOS.
 
+mod as_text;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod codec;

@@ -1,5 +1,6 @@
 //! How many of something there may be: so many, or such a share of all.
 
+use crate::as_text::as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -64,19 +65,7 @@ impl FromStr for Limit {
     }
 }
 
-impl TryFrom<String> for Limit {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Limit, String> {
-        text.parse()
-    }
-}
-
-impl From<Limit> for String {
-    fn from(limit: Limit) -> String {
-        limit.to_string()
-    }
-}
+as_text!(Limit);
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::Partition;
+use crate::as_text::as_text;
 use crate::key::{Date, push_escaped};
 
 /// Where each file lies below the output directory: a relative path with words in braces, such as
@@ -270,19 +271,7 @@ impl fmt::Display for NamePattern {
     }
 }
 
-impl TryFrom<String> for NamePattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<NamePattern, String> {
-        text.parse()
-    }
-}
-
-impl From<NamePattern> for String {
-    fn from(pattern: NamePattern) -> String {
-        pattern.text
-    }
-}
+as_text!(NamePattern);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! What a user may decide about output files.
 
+use crate::as_text::as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -101,19 +102,7 @@ impl fmt::Display for Compression {
     }
 }
 
-impl TryFrom<String> for Compression {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Compression, String> {
-        text.parse()
-    }
-}
-
-impl From<Compression> for String {
-    fn from(compression: Compression) -> String {
-        compression.to_string()
-    }
-}
+as_text!(Compression);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The code that the values in a file's path give.
 
+use crate::as_text::as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,16 +68,4 @@ impl FromStr for CodeTemplate {
     }
 }
 
-impl TryFrom<String> for CodeTemplate {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<CodeTemplate, String> {
-        text.parse()
-    }
-}
-
-impl From<CodeTemplate> for String {
-    fn from(template: CodeTemplate) -> String {
-        template.text
-    }
-}
+as_text!(CodeTemplate);

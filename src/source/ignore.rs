@@ -1,5 +1,6 @@
 //! Files that a user leaves out by their names.
 
+use crate::as_text::as_text;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -47,19 +48,7 @@ impl FromStr for Ignore {
     }
 }
 
-impl TryFrom<String> for Ignore {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Ignore, String> {
-        text.parse()
-    }
-}
-
-impl From<Ignore> for String {
-    fn from(ignore: Ignore) -> String {
-        ignore.glob.as_str().to_owned()
-    }
-}
+as_text!(Ignore);
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use super::pattern::{CODE, Pattern, Values};
 use super::period::Period;
 use super::roll::Roll;
 use super::types::{join, parse_type};
+use crate::as_text::as_text;
 use crate::error::{Error, Result};
 use crate::panel::PanelSchema;
 use crate::remedy::{Remedy, Setting};
@@ -484,19 +485,7 @@ impl FromStr for Rename {
     }
 }
 
-impl TryFrom<String> for Rename {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Rename, String> {
-        text.parse()
-    }
-}
-
-impl From<Rename> for String {
-    fn from(rename: Rename) -> String {
-        rename.to_string()
-    }
-}
+as_text!(Rename);
 
 impl fmt::Display for Cast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -516,16 +505,4 @@ impl FromStr for Cast {
     }
 }
 
-impl TryFrom<String> for Cast {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Cast, String> {
-        text.parse()
-    }
-}
-
-impl From<Cast> for String {
-    fn from(cast: Cast) -> String {
-        cast.to_string()
-    }
-}
+as_text!(Cast);

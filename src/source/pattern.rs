@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files_by::{DATE, FilesBy, YEAR};
 use super::naming::{is_hidden, percent_decoded};
+use crate::as_text::as_text;
 use crate::key::is_escaped;
 
 /// The placeholder of the code.
@@ -320,16 +321,4 @@ impl FromStr for Pattern {
     }
 }
 
-impl TryFrom<String> for Pattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Pattern, String> {
-        text.parse()
-    }
-}
-
-impl From<Pattern> for String {
-    fn from(pattern: Pattern) -> String {
-        pattern.text
-    }
-}
+as_text!(Pattern);

@@ -1,5 +1,6 @@
 //! The time of day from which on rows belong to the next trading date.
 
+use crate::as_text::as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,19 +52,7 @@ impl FromStr for Roll {
     }
 }
 
-impl TryFrom<String> for Roll {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Roll, String> {
-        text.parse()
-    }
-}
-
-impl From<Roll> for String {
-    fn from(roll: Roll) -> String {
-        roll.to_string()
-    }
-}
+as_text!(Roll);
 
 #[cfg(test)]
 mod tests {
