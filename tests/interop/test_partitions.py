@@ -188,6 +188,28 @@ def test_a_universe_is_point_in_time(panel, tmp_path):
     assert transect.transpose(panel.store, out, "--universe", tmp_path / "members.parquet")["written"] == 1
 
 
+def test_a_universe_may_be_a_column_of_this_store_or_of_another(panel, tmp_path):
+    whole = WHOLE.panel(panel.files, panel.date)
+    days, codes = transect.days(whole[panel.date]), transect.plain(whole[CODE])
+    # Null, false and no row at all mean the same.
+    belongs = [[True, False, None, True][row % 4] for row in range(len(whole))]
+    there = pa.array([row % 7 > 0 for row in range(len(whole))])
+    members = pa.table({"date": days, "code": codes, "belongs": belongs}).filter(there)
+    (tmp_path / "in").mkdir()
+    for code in set(members["code"].to_pylist()):
+        of_stock = members.filter(pc.equal(members["code"], code)).drop_columns(["code"])
+        pq.write_table(of_stock, tmp_path / "in" / f"{code}.parquet")
+    store = tmp_path / "members.store"
+    transect.build(tmp_path / "in", store)
+    transect.transpose(panel.store, tmp_path / "out", "--universe", f"{store}.belongs")
+    kept = pa.array([row % 7 > 0 and belongs[row] is True for row in range(len(whole))])
+    transect.assert_same(whole.filter(kept), WHOLE.read(files(tmp_path / "out")))
+    transect.transpose(store, tmp_path / "own", "--universe", "belongs", "--columns", "belongs")
+    own = pa.concat_tables(pq.read_table(path) for path in files(tmp_path / "own"))
+    assert own["belongs"].to_pylist() == [True] * pc.sum(kept).as_py()
+    transect.run("transpose", panel.store, tmp_path / "none", "--universe", f"{store}.nothing", expect=1)
+
+
 def test_show_chooses_dates_and_stocks(panel):
     whole = WHOLE.panel(panel.files, panel.date)
     days = sorted({day.strftime("%Y%m%d") for day in transect.days(whole[panel.date]).to_pylist()})
