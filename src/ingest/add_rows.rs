@@ -2,11 +2,11 @@
 //! replaced.
 
 use super::dated::{DatedChange, Others};
+use super::gather::parted::{Parted, Rows};
+use super::gather::stages::Stages;
 use super::guard::Guard;
 use super::joining::{check_columns, options_of};
-use super::parted::{Parted, Rows};
 use super::settings::Settings;
-use super::stages::Stages;
 use super::steps::Step;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatchReader;
 
 use super::dated::{DatedChange, Others};
-use super::parted::{Parted, Rows};
-use super::sections::{Sections, gather};
+use super::gather::parted::{Parted, Rows};
+use super::gather::sections::{Sections, gather};
+use super::gather::stages::Stages;
 use super::settings::Settings;
-use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};

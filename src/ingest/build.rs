@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::assemble::{Assembly, Target, assemble};
 use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
 use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
+use super::gather::intake::{codes_of, panel_of};
+use super::gather::stages::Stages;
 use super::guard::Guards;
-use super::intake::{codes_of, panel_of};
 use super::rolled::Rolled;
-use super::seal::Sealer;
+use super::seal::assemble::{Assembly, Target, assemble};
+use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
 use super::sparse::guard_sparse;
 use super::spelling::date_form;
-use super::stages::Stages;
 use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::key::Date;

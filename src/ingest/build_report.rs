@@ -3,8 +3,8 @@
 use arrow_array::Array;
 use serde::Serialize;
 
+use super::gather::intake::Gathered;
 use super::guard::{EXAMPLES, Guard, GuardMet, Guards, ONE, is_many};
-use super::intake::Gathered;
 use super::limit::Limit;
 use super::sparse::lone_note;
 use super::spelling::date_note;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::appended::Appended;
-use super::assemble::{Assembly, Target, assemble};
+use super::gather::stages::Stages;
 use super::guard::Guards;
-use super::revision::{Given, Revised, Revision};
-use super::seal::Sealer;
+use super::revise::revision::{Given, Revised, Revision};
+use super::seal::assemble::{Assembly, Target, assemble};
+use super::seal::sealer::Sealer;
 use super::settings::store_settings;
-use super::stages::Stages;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};

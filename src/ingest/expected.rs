@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 
 use super::guard::{EXAMPLES, Guard, Guards};
 use super::limit::Limit;
-use super::revision::{Aligned, Revision};
+use super::revise::revision::{Aligned, Revision};
 use crate::compare::Origin;
 use crate::error::Result;
 use crate::key::Date;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::build_report::BuildReport;
-use super::seal::Sealer;
-use super::stages::{PlannedBatch, SegmentPlace, Stages};
+use super::gather::stages::{PlannedBatch, SegmentPlace, Stages};
+use super::seal::sealer::Sealer;
 use crate::compare::within;
 use crate::error::Result;
 use crate::format::{BatchRecord, PartRecord, PieceRecord};

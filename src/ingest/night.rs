@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use super::changes::{Changes, Lost};
 use super::guard::{EXAMPLES, FEW, Guard, Guards, ONE, is_many, is_near};
+use super::revise::changes::{Changes, Lost};
 use super::settings::Settings;
 use crate::error::Result;
 use crate::format::FileStatus;

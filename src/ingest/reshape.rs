@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::changes::Numbers;
+use super::revise::changes::Numbers;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
 use crate::key::Date;

@@ -7,13 +7,13 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 
 use super::appended::Appended;
-use super::assemble::number_stocks;
 use super::build_report::known_file;
-use super::changes::{Changes, DirtyDate, EXAMPLES, Found};
+use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::night::{guard_appended, guard_nulls, guard_pruned};
+use super::revise::changes::{Changes, DirtyDate, EXAMPLES, Found};
+use super::seal::assemble::number_stocks;
 use super::settings::{Settings, store_settings};
-use super::stages::Stages;
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::appended::Appended;
-use super::intake::Gathered;
+use super::gather::intake::Gathered;
 use crate::error::Result;
 use crate::key::Date;
 use crate::source::{SourceOptions, Survey};

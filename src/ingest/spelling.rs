@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::intake::Read;
+use super::gather::intake::Read;
 use crate::key::Date;
 use crate::panel::{DateForm, Spelling};
 use crate::source::{FileOutcome, Survey};

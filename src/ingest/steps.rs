@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::expected::{Codes, Expected, guard_expected};
+use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
 use super::settings::store_settings;
-use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
 use crate::store::{Snapshot, StoreWriter};

@@ -8,10 +8,10 @@ use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use serde::Serialize;
 
-use super::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
+use super::gather::intake::Gathered;
 use super::guard::{GuardMet, Guards, NearLimit};
-use super::intake::Gathered;
 use super::limit::Limit;
+use super::revise::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
 use super::spelling::date_note;
 use crate::error::{Error, Result};
 use crate::format::FileStatus;

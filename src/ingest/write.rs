@@ -6,13 +6,13 @@ use std::time::Instant;
 use arrow_array::{Array, RecordBatchReader};
 
 use super::appended::{Appended, AppendedDate};
-use super::assemble::{Assembly, Target, assemble};
 use super::build_report::BuildReport;
 use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
-use super::parted::{Parted, Rows};
-use super::seal::Sealer;
+use super::gather::parted::{Parted, Rows};
+use super::gather::stages::Stages;
+use super::seal::assemble::{Assembly, Target, assemble};
+use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
-use super::stages::Stages;
 use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::shuffle::{self, Gathering};

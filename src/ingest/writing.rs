@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::gather::stages::Stages;
 use super::guard::Guard;
 use super::limit::Limit;
-use super::stages::Stages;
 use super::update_report::UpdateReport;
 use crate::error::Result;
 use crate::progress::{Observer, Silent};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::naming::absolute;
+use super::path::naming::absolute;
 use crate::key::Date;
 
 /// Which codes of the files stand for which codes of the panel, and on which dates. All others stand for themselves.

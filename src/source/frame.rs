@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 
-use super::codes::no_codes;
-use super::dates::{DateReader, DateRules};
+use super::date::column::{DateReader, DateRules};
+use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
+use super::look::settle::{free_date_name, usual_codes};
 use super::options::{BadDates, SourceOptions};
 use super::parquet::footer::{FileSchema, KeyColumn, Value};
-use super::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
+use super::read::codes::no_codes;
 use super::section_file::{roles, section_options};
-use super::settle::{free_date_name, usual_codes};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema};

@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use super::allowance::Allowance;
 use super::code_map::Entry;
 use super::convert::shown_value;
-use super::dates::{DateReader, DateRules};
+use super::date::column::{DateReader, DateRules};
 use super::options::{BadDates, SourceOptions};
 use super::order::NO_DAY;
 use super::table::{Table, Wanted};

@@ -8,11 +8,11 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
-use super::codes::no_codes;
 use super::content::{self, Content, WHOLE, guarded};
 use super::options::SourceOptions;
 use super::parquet::footer::{Footer, Interner, survey_footer};
 use super::parquet::settle::settle_instants;
+use super::read::codes::no_codes;
 use super::section_file::{days_of, read_leaves};
 use crate::panel::PanelSchema;
 use crate::reason::Reason;

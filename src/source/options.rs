@@ -9,12 +9,12 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::code_map::CodeMap;
-use super::code_template::{CodeTemplate, code_of};
-use super::files_by::{DATE, FilesBy, YEAR};
-use super::ignore::Ignore;
-use super::naming::absolute;
-use super::pattern::{CODE, Pattern, Values};
-use super::period::Period;
+use super::path::code_template::{CodeTemplate, code_of};
+use super::path::files_by::{DATE, FilesBy, YEAR};
+use super::path::ignore::Ignore;
+use super::path::naming::absolute;
+use super::path::pattern::{CODE, Pattern, Values};
+use super::path::period::Period;
 use super::roll::Roll;
 use super::types::{join, parse_type};
 use crate::as_text::as_text;

@@ -18,11 +18,9 @@ use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter, ROW_LEN};
 use super::arrow_file::{check_arrow, is_possible};
-use super::codes::{no_code, no_codes};
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
-use super::dates::{DateReader, DateRules};
-use super::file::no_key;
+use super::date::column::{DateReader, DateRules};
 use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::parquet::decode::Parquet;
@@ -31,6 +29,8 @@ use super::parquet::footer::{
 };
 use super::parquet::meaning::Leaves;
 use super::parquet::settle::settle_instants;
+use super::read::codes::{no_code, no_codes};
+use super::read::file::no_key;
 use super::types::shown_type;
 use super::weight::written_out;
 use crate::compare::KeyOrder;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
-use super::dates::DateRules;
+use super::date::column::DateRules;
+use super::date::trading::Trading;
 use super::options::SourceOptions;
 use super::parquet::footer::FileSchema;
-use super::trading_dates::Trading;
 use crate::panel::{Column, DateForm};
 use crate::skipped::Skipped;
 

@@ -27,8 +27,8 @@ use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::arrow_file::{is_of_known_version, is_possible};
 use crate::source::content::{Content, changed, unreadable};
-use crate::source::files_by::FilesBy;
 use crate::source::options::{DATE_NAMES, SourceOptions};
+use crate::source::path::files_by::FilesBy;
 use crate::source::types::{is_text, logical, shown_type};
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own

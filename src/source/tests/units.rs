@@ -29,7 +29,7 @@ fn units(survey: &Survey) -> Vec<String> {
 fn a_code_takes_what_it_can_and_every_other_placeholder_something() {
     let values = |pattern: &str, path: &str| {
         let values = pattern.parse::<Pattern>().unwrap().values_of(Path::new(path))?;
-        let text = |value: &crate::source::pattern::Value| String::from_utf8(value.decoded()).unwrap();
+        let text = |value: &crate::source::path::pattern::Value| String::from_utf8(value.decoded()).unwrap();
         Some(values.all().iter().map(text).collect::<Vec<_>>().join(" "))
     };
     let fits = |pattern: &str, path: &str, expected: &str| {

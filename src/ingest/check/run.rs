@@ -1,0 +1,599 @@
+//! Compares a store with the files it was built from, row by row.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow_schema::DataType;
+use arrow_select::concat::concat;
+use arrow_select::take::take;
+
+use super::origins::{Origins, leave_out};
+use super::report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
+use super::tasks::{Answered, Task};
+use super::units::{Series, Units};
+use crate::compare::KeyOrder;
+use crate::error::{Error, Result};
+use crate::format::FileStatus;
+use crate::hint::listed;
+use crate::ingest::build_report::known_file;
+use crate::ingest::gather::stages::{LEAST_MEMORY, too_little};
+use crate::ingest::rolled::days_of;
+use crate::ingest::settings::Settings;
+use crate::ingest::update::{exact_in_store, has_value_in_store};
+use crate::key::Date;
+use crate::panel::{Column, PanelSchema};
+use crate::progress::Observer;
+use crate::reason::Reason;
+use crate::shuffle::Frame;
+use crate::skipped::Skipped;
+use crate::source::{
+    BadFile, FilesBy, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
+    scan, survey_again,
+};
+use crate::store::{FileEntry, Section, Store, differing_rows};
+use crate::workers::Workers;
+
+/// What a run takes whatever its memory: the program, the list of files, the catalog.
+const FIXED_MEMORY: u64 = 16 << 20;
+
+/// Reads every file of `source`, which is the name of one or its directory, again, with the options that the store remembers and into the types of its columns, as
+/// an update does that reads all of them; and compares each row with `store`, bit for bit, in both directions. Keeps to
+/// about the memory of `workers`: of a file that is larger than its worker's share, some columns are compared at a time.
+///
+/// Rows that the store keeps although no file of the source has them are no differences; the report names their stocks.
+///
+/// # Errors
+/// When the source cannot be surveyed, the store cannot be read, the memory is too little, or the observer cancels; what
+/// differs is in the report.
+pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
+    let memory = workers.memory();
+    if memory < LEAST_MEMORY {
+        return Err(too_little(memory));
+    }
+    // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
+    let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
+    let whole_len = memory / 8 / workers.count() as u64;
+    let (place, directory) = source_of(store, source)?;
+    let names = store.source_names()?;
+    let name = (names.len() > 1).then(|| names[place]);
+    let compared = compare_in_batches(&store.of_source(place), &directory, workers, observer, (share, whole_len));
+    let mut report = compared.map_err(|error| match name {
+        Some(name) => error.of_source(name),
+        None => error,
+    })?;
+    if let Some(name) = name {
+        let skipped = report.skipped.iter_mut().chain(&mut report.skipped_before);
+        skipped.for_each(|input| input.reason.be_of_source(name));
+    }
+    Ok(report)
+}
+
+fn compare_in_batches(
+    store: &Store,
+    source: &Path,
+    workers: &Workers,
+    observer: &dyn Observer,
+    (share, whole_len): (u64, u64),
+) -> Result<SourceReport> {
+    let settings = Settings::of(store)?;
+    let panel = store.schema()?;
+    let sources = store.files()?;
+    let known = sources.iter().filter_map(|entry| Some((entry.path.clone(), known_file(entry)?)));
+    let known: HashMap<String, KnownFile> = known.collect();
+    let is_empty = |entry: &&FileEntry| entry.status == FileStatus::Empty;
+    let empty: HashSet<&str> = sources.iter().filter(is_empty).map(|entry| entry.path.as_str()).collect();
+    let known = Known { files: &known, goes: &|path| empty.contains(path), again: &|_| false, trust: Trust::Nothing };
+    let mut options = settings.options.clone();
+    options.read_code_map(workers.memory())?;
+    let mut scan = scan(source, &options, &known, workers, observer)?;
+    let missing = std::mem::take(&mut scan.missing);
+    let exact = |name: &str, to: &DataType| exact_in_store(store, name, to, workers, observer);
+    let prior = Prior {
+        code: &panel.code,
+        date_name: &panel.date_name,
+        date_form: &panel.date_form,
+        columns: &panel.columns,
+        trading_days: &days_of(store, &settings.options, None)?,
+        is_new: false,
+        shares_options: false,
+        exact: &exact,
+        renamed: &[],
+        changes: None,
+        has_value: &|name| has_value_in_store(store, name),
+    };
+    let mut survey = survey_again(source, &mut scan, &prior, &options, workers, observer)?;
+    survey.whole_file_limit(whole_len);
+    leave_out(&mut survey, &sources);
+    let mut report =
+        SourceReport { notes: survey.notes.clone(), max_skipped: settings.max_skipped, ..SourceReport::default() };
+    compare_types(panel, &survey, &mut report);
+
+    let origins = Origins::new(store, &survey, (&sources, &missing), &settings)?;
+    let tasks = Task::all(store, &survey, share)?;
+    observer.begin("verify source", "files", survey.files().count() as u64);
+    let parts = workers.try_map(tasks.len(), |task| {
+        let Task { inputs, answered } = &tasks[task];
+        let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
+        let largest = lens.max().unwrap_or(0).max(share);
+        let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
+        let comparison = Comparison { store, survey: &survey, origins: &origins, columns_at_once };
+        comparison.run(inputs.clone(), answered, observer)
+    })?;
+    observer.end();
+    report.join(parts);
+    let skipped_then: HashSet<&str> = sources
+        .iter()
+        .filter(|source| source.status == FileStatus::Skipped)
+        .map(|source| source.path.as_str())
+        .collect();
+    let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
+    (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
+    Ok(report)
+}
+
+/// The place of the source that `source` is, by its name or by its directory, and where its files are; the only one,
+/// wherever they are.
+fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)> {
+    let names = store.source_names()?;
+    let settings: Vec<Settings> =
+        (0..names.len()).map(|place| Settings::of(&store.of_source(place))).collect::<Result<_>>()?;
+    let folder = |place: usize| settings[place].source.as_ref().map(PathBuf::from);
+    let named = names.iter().position(|name| Path::new(name) == source);
+    if let Some((place, folder)) = named.filter(|_| !source.is_dir()).and_then(|place| Some((place, folder(place)?))) {
+        return Ok((place, folder));
+    }
+    let wanted = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+    if let Some(place) = (0..names.len()).find(|&place| folder(place).is_some_and(|folder| folder == wanted)) {
+        return Ok((place, wanted));
+    }
+    let other = named.or((names.len() == 1).then_some(0)).filter(|&place| folder(place).is_some());
+    if let Some(place) = other {
+        return Ok((place, source.to_owned()));
+    }
+    let of = |has: bool| -> Vec<&str> {
+        let places = (0..names.len()).filter(|&place| folder(place).is_some() == has);
+        places.map(|place| names[place]).collect()
+    };
+    let (known, without) = (of(true), of(false));
+    let (have, rows) = if without.len() == 1 { ("has", "its rows") } else { ("have", "their rows") };
+    let no_folder = format!("{} {have} no folder: {rows} are those that were appended", listed(&without));
+    if known.is_empty() {
+        let way_out = "verify the store without a folder, which compares its checksums";
+        return Err(Error::refused(no_folder, way_out));
+    }
+    let mut what = format!("{} is neither name nor directory of the sources {}", source.display(), listed(&known));
+    if !without.is_empty() {
+        what += &format!(", and {no_folder}");
+    }
+    Err(Error::refused(what, "give one of those names"))
+}
+
+/// Adds the columns whose types an update from these files would change, and those that it would bring.
+fn compare_types(panel: &PanelSchema, survey: &Survey, report: &mut SourceReport) {
+    let places = panel.places();
+    let ours = |name: &str| places.get(name).map(|&place| &panel.columns[place].data_type);
+    let columns = survey.columns.iter().map(|column| (column, ours(&column.name)));
+    for (column, ours) in columns.chain([(&survey.code, Some(&panel.code.data_type))]) {
+        if ours != Some(&column.data_type) {
+            report.add(|| SourceDifference {
+                what: Differs::Type,
+                code: None,
+                date: None,
+                key: Vec::new(),
+                column: Some(column.name.clone()),
+                store: ours.map(DataType::to_string),
+                source: Some(column.data_type.to_string()),
+            });
+        }
+    }
+}
+
+/// What a row is of that is not compared: a code or, where files are by date, a date.
+type Owner<'c> = (&'c str, Option<Date>);
+
+/// What is compared with what.
+struct Comparison<'a> {
+    store: &'a Store,
+    survey: &'a Survey,
+    origins: &'a Origins<'a>,
+    /// How many columns are in memory at once; fewer than all only where there is one input.
+    columns_at_once: usize,
+}
+
+/// Neighbouring rows of the source and of the store with the same keys.
+struct Matched {
+    /// Which of the store's dates.
+    date: usize,
+    ours: Range<usize>,
+    theirs: Range<usize>,
+    /// Whether an append gave the store these rows, so that they stay as they are.
+    is_appended: bool,
+}
+
+/// The rows of one task's files, in the order of dates and codes.
+struct Rows {
+    /// The number of each row's code.
+    stocks: Vec<u32>,
+    /// The codes by number.
+    codes: Vec<String>,
+    order: UInt32Array,
+    /// The further key columns.
+    key: Vec<ArrayRef>,
+    matched: Vec<Matched>,
+}
+
+impl Comparison<'_> {
+    /// Compares the files of `range` with the store's rows that are `answered` for.
+    fn run(&self, range: Range<usize>, answered: &Answered, observer: &dyn Observer) -> Result<Part> {
+        let count = self.survey.columns.len();
+        let group = |start: usize| start..(start + self.columns_at_once).min(count);
+        let mut part = Part::default();
+        let mut series = Vec::new();
+        let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(0).len()];
+        let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.survey.key.len()];
+        let mut readers = Vec::new();
+        for index in range.clone() {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let input = &self.survey.inputs[index];
+            let read = self.survey.open(input).and_then(|reader| Ok((reader.codes()?, reader)));
+            let read = read.map(|(codes, reader)| (self.read_with_key(&reader, group(0)), codes, reader));
+            observer.advance(input.files.len() as u64);
+            match read {
+                Ok((Err(_), _, reader)) if self.may_do_with_fewer(&reader) => {
+                    drop((reader, readers, arrays));
+                    return self.one_at_a_time().run(range, answered, observer);
+                }
+                Ok((Ok((found, key)), codes, reader)) => {
+                    keys.iter_mut().zip(key).for_each(|(all, array)| all.push(array));
+                    arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array));
+                    part.report.files += reader.files().len() as u64;
+                    part.report.rows += reader.dates().len() as u64;
+                    series.push(Series {
+                        input,
+                        dates: reader.dates().to_vec(),
+                        codes,
+                        stands_since: self.origins.stands_since(input, reader.files()),
+                    });
+                    if group(0).len() < count {
+                        readers.push(reader);
+                    }
+                }
+                Ok((Err(bad), ..)) | Err(bad) => part.report.skipped.extend(self.skipped(index, bad)?),
+            }
+        }
+        let rows = self.line_up(series, keys, answered, &mut part)?;
+        let mut restated = vec![false; rows.order.len()];
+        self.compare(group(0), arrays, &rows, &mut restated, &mut part)?;
+        for start in (group(0).end..count).step_by(self.columns_at_once) {
+            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::new(); group(start).len()];
+            for reader in &readers {
+                if observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                match self.read(reader, group(start)) {
+                    Ok(found) => arrays.iter_mut().zip(found).for_each(|(all, array)| all.push(array)),
+                    Err(_) if self.may_do_with_fewer(reader) => {
+                        drop((readers, arrays));
+                        return self.one_at_a_time().run(range, answered, observer);
+                    }
+                    Err(bad) => {
+                        // What its first columns said is not to be told either.
+                        let mut part = Part::default();
+                        part.report.skipped.extend(self.skipped(range.start, bad)?);
+                        self.line_up(Vec::new(), Vec::new(), answered, &mut part)?;
+                        return Ok(part);
+                    }
+                }
+            }
+            self.compare(group(start), arrays, &rows, &mut restated, &mut part)?;
+        }
+        let mut kept = BTreeMap::new();
+        for Matched { date, ours, is_appended, .. } in &rows.matched {
+            let of_date = ours.clone().filter(|row| *is_appended && restated[*row]);
+            for row in of_date {
+                let unit = self.unit(&rows.codes[rows.stocks[row] as usize], self.store.dates()?[*date]);
+                *kept.entry(unit).or_default() += 1;
+            }
+        }
+        for ((code, date), count) in kept {
+            part.add_kept(self.kept((code, date), Some(Kept::Appended), count));
+        }
+        Ok(part)
+    }
+
+    /// Whether a file could not be read because its columns were too many to be read at once, by more than one.
+    fn may_do_with_fewer(&self, reader: &SeriesReader) -> bool {
+        self.columns_at_once > 1 && reader.was_too_large()
+    }
+
+    fn one_at_a_time(&self) -> Comparison<'_> {
+        Comparison { columns_at_once: 1, ..*self }
+    }
+
+    /// The files of an input, which are left out because of one.
+    fn skipped(&self, index: usize, bad: BadFile) -> Result<Vec<Skipped>> {
+        let files = &self.survey.inputs[index].files;
+        let path = |file: &InputFile| file.path.display().to_string();
+        check_machine(&self.survey.root.join(&files[bad.file].path))?;
+        let other = beside_unusable(self.survey.options().files_by, &path(&files[bad.file]));
+        let skipped = files.iter().enumerate().map(|(n, file)| {
+            let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
+            Skipped { path: path(file), reason }
+        });
+        Ok(skipped.collect())
+    }
+
+    /// Columns of one input, and its further key columns.
+    fn read_with_key(
+        &self,
+        reader: &SeriesReader,
+        columns: Range<usize>,
+    ) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), BadFile> {
+        let found = self.read(reader, columns.clone())?;
+        let key = self.survey.key.iter().map(|&column| match columns.contains(&column) {
+            true => Ok(vec![found[column - columns.start].clone()]),
+            false => self.read(reader, column..column + 1),
+        });
+        let key = key.collect::<Result<Vec<_>, BadFile>>()?.concat();
+        Ok((found, key))
+    }
+
+    /// Columns of one input, of nulls where it has none.
+    fn read(&self, reader: &SeriesReader, columns: Range<usize>) -> Result<Vec<ArrayRef>, BadFile> {
+        let row_count = reader.dates().len();
+        let undecodable = |why| BadFile { file: 0, reason: Reason::undecodable(why) };
+        let found = reader.read(columns.clone())?.into_iter().zip(&self.survey.columns[columns]);
+        found
+            .map(|(values, column)| match values {
+                Some(values) => values.into_array(row_count).map_err(undecodable),
+                None => Ok(new_null_array(&column.data_type, row_count)),
+            })
+            .collect()
+    }
+
+    /// What a row that is not compared is of.
+    fn unit<'c>(&self, code: &'c str, date: Date) -> Owner<'c> {
+        match self.survey.options().files_by {
+            FilesBy::Stock => (code, None),
+            FilesBy::Date => ("", Some(date)),
+        }
+    }
+
+    /// Lays the rows of `series`, whose further key columns are `keys`, beside those of the store that are `answered` for.
+    /// Rows that only one side has are differences, unless they stay by rule.
+    fn line_up(
+        &self,
+        series: Vec<Series>,
+        keys: Vec<Vec<ArrayRef>>,
+        Answered { dates: our_dates, ranks }: &Answered,
+        part: &mut Part,
+    ) -> Result<Rows> {
+        let names = &self.origins.codes;
+        let (units, series) = Units::new(self.survey, self.origins, series)?;
+        let (places, frame) = (&units.places, Frame::new(series));
+        let (stocks, order) = (frame.inputs(), UInt32Array::from(frame.order()));
+        let (dates, row_starts) = frame.into_dates();
+        let key_columns: Vec<&Column> = self.survey.key.iter().map(|&column| &self.survey.columns[column]).collect();
+        let joined = keys.into_iter().zip(&key_columns).map(|(parts, column)| joined(&parts, column, &order));
+        let key: Vec<ArrayRef> = joined.collect::<Result<_>>()?;
+        let panel = self.store.schema()?;
+        let key_places: Vec<Option<usize>> = key_columns.iter().map(|column| panel.index_of(&column.name)).collect();
+        let mut kept: BTreeMap<(Owner<'_>, Option<Kept>), u64> = BTreeMap::new();
+        let mut matched = Vec::new();
+        let mut next = 0;
+        let code_of = |row: usize| units.codes[stocks[row] as usize].as_str();
+        let ours_at = |row: usize, date: Date| DifferingRow { code: code_of(row), date, key: &key, row };
+        for (index, &date) in self.store.dates()?.iter().enumerate().take(our_dates.end).skip(our_dates.start) {
+            while dates.get(next).is_some_and(|&ours| ours < date) {
+                let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
+                rows.for_each(|row| part.add_row(&ours_at(row, dates[next]), false));
+                next += 1;
+            }
+            let ours = if dates.get(next) == Some(&date) {
+                next += 1;
+                row_starts[next - 1] as usize..row_starts[next] as usize
+            } else {
+                0..0
+            };
+            let section = self.store.section_at(index)?;
+            let theirs = section.rows_between(ranks.clone())?;
+            let their_ranks = section.ranks_at(theirs.clone())?;
+            let marks = self.origins.appended.marks(date, section.row_count());
+            let their_key = key_places.iter().zip(&key_columns);
+            let their_key = their_key.map(|(place, c)| self.stored(&section, *place, &c.data_type, theirs.clone()));
+            let their_key: Vec<ArrayRef> = their_key.collect::<Result<_>>()?;
+            let (order, on_date) = (KeyOrder::new(&key, &their_key)?, units.on(date));
+            let place_of = |row: usize| places[stocks[row] as usize];
+            let stands =
+                |row: usize, version| on_date.stands_since(place_of(row)).is_some_and(|since| version >= since);
+            let (mut i, mut j) = (0, 0);
+            loop {
+                let our_place = (i < ours.len()).then(|| place_of(ours.start + i));
+                let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
+                let order = match (our_place, their_place) {
+                    (None, None) => break,
+                    (Some(a), Some(b)) => a.cmp(&b).then_with(|| order.compare(ours.start + i, j)),
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                };
+                match order {
+                    Ordering::Equal => {
+                        let (our_row, their_row) = (ours.start + i, theirs.start + j);
+                        (i, j) = (i + 1, j + 1);
+                        let stays = stands(our_row, marks.of_row(their_row));
+                        match matched.last_mut() {
+                            Some(Matched { date, ours, theirs, is_appended })
+                                if (*date, ours.end, theirs.end, *is_appended)
+                                    == (index, our_row, their_row, stays) =>
+                            {
+                                (ours.end, theirs.end) = (our_row + 1, their_row + 1);
+                            }
+                            _ => matched.push(Matched {
+                                date: index,
+                                ours: our_row..our_row + 1,
+                                theirs: their_row..their_row + 1,
+                                is_appended: stays,
+                            }),
+                        }
+                    }
+                    Ordering::Less => {
+                        let row = ours.start + i;
+                        i += 1;
+                        if stands(row, marks.replaced) {
+                            *kept.entry((self.unit(code_of(row), date), Some(Kept::Removed))).or_default() += 1;
+                        } else {
+                            part.add_row(&ours_at(row, date), false);
+                        }
+                    }
+                    Ordering::Greater => {
+                        let code = names[their_ranks[j] as usize];
+                        let row = DifferingRow { code, date, key: &their_key, row: j };
+                        let unit = self.unit(code, date);
+                        match on_date.stands_since(2 * u64::from(their_ranks[j]) + 1) {
+                            Some(_) if marks.of_row(theirs.start + j) == 0 => part.add_row(&row, true),
+                            Some(_) => *kept.entry((unit, Some(Kept::Appended))).or_default() += 1,
+                            None => *kept.entry((unit, None)).or_default() += 1,
+                        }
+                        j += 1;
+                    }
+                }
+            }
+        }
+        for date in next..dates.len() {
+            let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
+            rows.for_each(|row| part.add_row(&ours_at(row, dates[date]), false));
+        }
+        let kept = kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
+        part.report.kept.extend(kept);
+        Ok(Rows { stocks, codes: units.codes, order, key, matched })
+    }
+
+    /// So many rows of a stock or a date that were not compared; without a reason, because its files were not read.
+    fn kept(&self, (code, date): Owner<'_>, why: Option<Kept>, rows: u64) -> KeptRows {
+        let (why, path) = self.origins.kept(code, date, why);
+        KeptRows { code: Some(code.to_owned()).filter(|_| date.is_none()), date, path, why, rows }
+    }
+
+    /// Compares the values of `columns`, of which `arrays` has one part an input.
+    /// Marks the rows that append `restated` to other values.
+    fn compare(
+        &self,
+        columns: Range<usize>,
+        arrays: Vec<Vec<ArrayRef>>,
+        rows: &Rows,
+        restated: &mut [bool],
+        part: &mut Part,
+    ) -> Result<()> {
+        let mut found = Vec::with_capacity(arrays.len());
+        for (parts, column) in arrays.into_iter().zip(&self.survey.columns[columns.clone()]) {
+            found.push(joined(&parts, column, &rows.order)?);
+        }
+        let known = self.store.schema()?.places();
+        let places: Vec<Option<usize>> = self.survey.columns[columns.clone()]
+            .iter()
+            .map(|column| known.get(column.name.as_str()).copied())
+            .collect();
+        for Matched { date: index, ours, theirs, is_appended } in &rows.matched {
+            let section = self.store.section_at(*index)?;
+            part.report.values += (ours.len() * columns.len()) as u64;
+            for ((column, found), place) in self.survey.columns[columns.clone()].iter().zip(&found).zip(&places) {
+                let stored = self.stored(&section, *place, &column.data_type, theirs.clone())?;
+                let found = found.slice(ours.start, ours.len());
+                let failed = |why: String| Error::failed(format!("compare column {:?}", column.name))(why);
+                let differing = differing_rows(&stored, &found).map_err(failed)?;
+                let count = differing.count_set_bits();
+                if count == 0 {
+                    continue;
+                }
+                if !is_appended {
+                    *part.report.differing_columns.entry(column.name.clone()).or_default() += count as u64;
+                }
+                for row in differing.set_indices() {
+                    let (place, date) = (ours.start + row, section.date());
+                    let code = rows.codes[rows.stocks[place] as usize].as_str();
+                    let differing = DifferingRow { code, date, key: &rows.key, row: place };
+                    match is_appended {
+                        true => {
+                            restated[place] = true;
+                            part.add_restated(&differing, &column.name, row, [&stored, &found]);
+                        }
+                        false => part.add_value(&differing, &column.name, row, [&stored, &found]),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store has in these rows of a section, in the type that a column would have with the source's files.
+    fn stored(
+        &self,
+        section: &Section,
+        place: Option<usize>,
+        data_type: &DataType,
+        rows: Range<usize>,
+    ) -> Result<ArrayRef> {
+        match place {
+            Some(place) => section.checked_column_as(place, data_type, rows),
+            None => Ok(new_null_array(data_type, rows.len())),
+        }
+    }
+}
+
+/// The `parts` of a column one after the other, then in this order.
+fn joined(parts: &[ArrayRef], column: &Column, order: &UInt32Array) -> Result<ArrayRef> {
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    let failed = || Error::failed(format!("join column {:?}", column.name));
+    match parts.as_slice() {
+        [] => Ok(new_null_array(&column.data_type, 0)),
+        parts => take(&concat(parts).map_err(failed())?, order, None).map_err(failed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Build;
+    use crate::progress::Silent;
+    use crate::synth::{Preset, SynthOptions, synth};
+
+    #[test]
+    fn a_file_larger_than_a_share_is_compared_some_columns_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, path) = (dir.path().join("source"), dir.path().join("store"));
+        let one_worker = Workers::new(Some(1)).unwrap();
+        let make = |seed| {
+            let _ = std::fs::remove_dir_all(&source);
+            let options = SynthOptions { stocks: 1, dates: 60, seed, preset: Preset::Barra };
+            synth(&source, &options, &one_worker, &Silent).unwrap();
+        };
+        let compare = |share| {
+            let store = Store::open(&path).unwrap();
+            compare_in_batches(&store.of_source(0), &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
+        };
+        make(1);
+        Build::new(&source, &path).workers(1).run().unwrap();
+        for share in [1, 10_000, 1 << 30] {
+            let report = compare(share);
+            assert_eq!((report.files, report.rows, report.values), (1, 60, 2400), "{report:?}");
+            assert!(report.is_complete(), "{report:?}");
+        }
+
+        // Other measurements in the first columns, another industry in two of the last.
+        make(2);
+        let whole = compare(1 << 30);
+        assert_eq!((whole.differing_stocks, whole.differing_dates), (1, 60));
+        assert_eq!(whole.differing_values, whole.differing_columns.values().sum::<u64>());
+        for share in [1, 10_000] {
+            let apart = compare(share);
+            assert_eq!(apart.difference_count, whole.difference_count);
+            assert_eq!((apart.differing_columns, apart.differing_dates), (whole.differing_columns.clone(), 60));
+            assert_eq!(apart.differences.len(), whole.differences.len());
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The long stages that builds and updates have in common: gathering the input, and sealing segments.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::intake::{Gathered, Intake};
+use super::plan;
+use crate::error::{Error, Result};
+use crate::key::Date;
+use crate::progress::Observer;
+use crate::reason::Kind;
+use crate::remedy::{Remedy, Setting};
+use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
+use crate::shuffle::{Gathering, Spill, Walk};
+use crate::skipped::Skipped;
+use crate::source::{BadFile, Survey};
+use crate::storage::Syncs;
+use crate::store::StoreWriter;
+use crate::workers::{self, Workers, available};
+
+/// The least memory a run can work with.
+pub(in crate::ingest) const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
+const BANDS: usize = 8;
+
+/// How many workers have files of their own in the spill, one for each band; more share them, since a process may have
+/// some thousand files open.
+const SPILLING_WORKERS: usize = 16;
+
+/// What one worker needs, at least: a block of some use, and beside it a file, a section and what the allocator keeps.
+const WORKER_MEMORY: u64 = 16 << 20;
+
+/// What runs the stages.
+pub(in crate::ingest) struct Stages<'a> {
+    pub(in crate::ingest) workers: Workers,
+    pub(in crate::ingest) observer: &'a dyn Observer,
+}
+
+/// A batch that is to be written.
+pub(in crate::ingest) struct PlannedBatch<T> {
+    pub(in crate::ingest) date: Date,
+    pub(in crate::ingest) row_count: u32,
+    /// What it is made from.
+    pub(in crate::ingest) of: T,
+}
+
+/// Where sealed segments go, and how they are called.
+pub(in crate::ingest) struct SegmentPlace<'a> {
+    pub(in crate::ingest) writer: &'a StoreWriter,
+    /// The ordinal of the next segment.
+    pub(in crate::ingest) next: u32,
+    pub(in crate::ingest) syncs: &'a Syncs,
+}
+
+/// What one worker may hold, and where it puts what is more.
+#[derive(Clone, Copy)]
+pub(in crate::ingest) struct Scratch<'w> {
+    writer: &'w StoreWriter,
+    /// Bytes.
+    pub(in crate::ingest) share: usize,
+}
+
+impl Scratch<'_> {
+    /// Room for the worker that asks.
+    pub(in crate::ingest) fn room(&self) -> Room<'_> {
+        let name = self.writer.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
+        Room::Spill { limit: self.share, dir: self.writer.spill_dir(), name }
+    }
+}
+
+/// Refuses so little memory.
+pub(in crate::ingest) fn too_little(memory: u64) -> Error {
+    let why = format!("{} is too little", shown(memory));
+    let least = Remedy::Do(format!("give at least {}", shown(LEAST_MEMORY)));
+    Error::invalid(Setting::Memory(0), why, [least])
+}
+
+/// Bytes in the largest unit in which they are a whole number.
+fn shown(bytes: u64) -> String {
+    match bytes {
+        0 => "no memory".to_owned(),
+        bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} B"),
+    }
+}
+
+impl<'a> Stages<'a> {
+    /// Stages with at most so many workers, as far as so many bytes of memory allow.
+    ///
+    /// # Errors
+    /// When the memory is too little, or the system refuses a thread.
+    pub(in crate::ingest) fn new(
+        workers: Option<usize>,
+        memory: u64,
+        observer: &'a dyn Observer,
+    ) -> Result<Stages<'a>> {
+        if memory < LEAST_MEMORY {
+            return Err(too_little(memory));
+        }
+        let asked = workers.unwrap_or_else(available);
+        let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
+        Ok(Stages { workers, observer })
+    }
+
+    /// Bytes that what one worker reads or puts together at once may take.
+    pub(in crate::ingest) fn share(&self) -> usize {
+        self.workers.memory() as usize / 8 / self.workers.count()
+    }
+
+    /// Where workers put together what is beyond their shares.
+    pub(in crate::ingest) fn scratch<'w>(&self, writer: &'w StoreWriter) -> Scratch<'w> {
+        Scratch { writer, share: self.share() }
+    }
+
+    /// Intermediate files of `writer`'s, for rows that take about so many bytes.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub(in crate::ingest) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
+        // What fits the memory is not worth giving back by bands.
+        let band_count = if byte_len > self.workers.memory() { BANDS } else { 1 };
+        let worker_count = self.workers.count().min(SPILLING_WORKERS);
+        Spill::create(writer.spill_dir(), worker_count, band_count, |number| writer.spill_name(number))
+    }
+
+    /// Reads all inputs of `survey` and gathers them by blocks.
+    ///
+    /// # Errors
+    /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
+    pub(in crate::ingest) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
+        survey.whole_file_limit(self.share() as u64);
+        let survey = &*survey;
+        let inputs = &survey.inputs;
+        let intake = Intake::new(survey, spill, self.observer, self.workers.memory(), self.workers.count());
+        let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
+        // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
+        // what a block takes, and blocks of half a share serve as well as larger ones.
+        let task_count =
+            (self.workers.count() * 4).max((2 * (survey.decoded_len() / (3 * intake.share() as u64))) as usize);
+        let tasks = plan::tasks(&decoded_lens, task_count);
+        self.observer.begin("read", "files", survey.files().count() as u64);
+        let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
+        self.observer.end();
+        let mut all = Gathered::default();
+        for part in parts {
+            all.blocks.extend(part.blocks);
+            all.read.extend(part.read);
+            all.skipped.extend(part.skipped);
+        }
+        all.codes = intake.into_codes();
+        self.advise_keys(survey, &mut all.skipped)?;
+        if strict && !all.skipped.is_empty() {
+            let skipped = all.skipped.iter().map(|(input, bad)| Skipped {
+                path: inputs[*input].files[bad.file].path.display().to_string(),
+                reason: bad.reason.clone(),
+            });
+            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), survey.files().count());
+            return Err(Error::Inputs { what: format!("{count}, and the run is strict"), skipped: skipped.collect() });
+        }
+        Ok(all)
+    }
+
+    /// Adds a key column to the ways out of files whose rows one tells apart, where every file has it in every row.
+    fn advise_keys(&self, survey: &Survey, skipped: &mut [(usize, BadFile)]) -> Result<()> {
+        let mut may_be_key: HashMap<String, bool> = HashMap::new();
+        let reasons = skipped.iter_mut().map(|(_, bad)| &mut bad.reason);
+        for reason in reasons.filter(|reason| reason.kind() == Kind::DifferingRows) {
+            let Some(name) = reason.column().map(str::to_owned) else { continue };
+            let is_full = match may_be_key.get(&name) {
+                Some(&known) => known,
+                None => survey.is_full(&name, &self.workers, self.observer)?,
+            };
+            may_be_key.insert(name.clone(), is_full);
+            let key = survey.key.iter().map(|&place| survey.columns[place].name.clone()).chain([name.clone()]);
+            *reason = match is_full {
+                true => reason.clone().or(Remedy::set(Setting::Key(key.collect()), "tells them apart")),
+                false => {
+                    let why =
+                        format!("{name:?} tells them apart, and cannot be part of the key, since other rows lack it");
+                    reason.clone().but(&why).or(Remedy::Do("write every row of every file with it".to_owned()))
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Runs `work`, which seals, with syncs beside it.
+    ///
+    /// # Errors
+    /// Those of `work`, or of a sync.
+    pub(in crate::ingest) fn synced<R>(&self, work: impl FnOnce(&Syncs) -> Result<R>) -> Result<R> {
+        // One worker is one thread: it syncs its files itself.
+        Syncs::run(self.workers.count() - 1, work)
+    }
+
+    /// Writes segments with these columns of these batches, by date, each made by `make` with a walk that has come up to its
+    /// date and room for it, and hands them over to be synced. What blocks have of dates that are done is given back if it `releases` it.
+    ///
+    /// # Errors
+    /// When a file cannot be written, `make` fails, or the observer cancels.
+    pub(in crate::ingest) fn seal<T: Sync>(
+        &self,
+        to: &mut SegmentPlace,
+        columns: &Arc<[SegmentColumn]>,
+        gathering: &Gathering,
+        batches: &[PlannedBatch<T>],
+        releases: bool,
+        make: impl Fn(&mut Walk, &PlannedBatch<T>, &Room) -> Result<BatchBody> + Send + Sync,
+    ) -> Result<Vec<SealedSegment>> {
+        if let Some((what, way_out)) = plan::too_long(batches.len(), columns.len(), self.workers.memory()) {
+            return Err(Error::refused_unless(what, [way_out]));
+        }
+        let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
+        let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
+        self.observer.begin("seal", "sections", batches.len() as u64);
+        let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
+        let (writer, first) = (to.writer, to.next);
+        let seal = |number: usize| {
+            let ordinal = first + number as u32;
+            let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal };
+            let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
+            let own = &batches[segments[number].clone()];
+            let mut walk = gathering.walk(own[0].date);
+            let scratch = self.scratch(writer);
+            let room = scratch.room();
+            for batch in own {
+                if self.observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let body = make(&mut walk, batch, &room)?;
+                segment.write(batch.date, batch.row_count, body)?;
+                self.observer.advance(1);
+            }
+            let sealed = segment.finish(to.syncs)?;
+            // Where a lock is poisoned the run has failed.
+            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.remove(&number);
+            if releases && let Some(&first) = open.first() {
+                gathering.spill.release_before(batches[segments[first].start].date);
+            }
+            Ok(sealed)
+        };
+        let sealed = self.workers.try_map(segments.len(), seal)?;
+        to.next += segments.len() as u32;
+        self.observer.end();
+        Ok(sealed)
+    }
+}

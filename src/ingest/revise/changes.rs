@@ -1,0 +1,190 @@
+//! What differs between a version and the one before it.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::revision::Unit;
+use crate::ingest::appended::AppendedDate;
+use crate::key::Date;
+
+/// Changes told in full.
+pub(in crate::ingest) const EXAMPLES: usize = 10;
+
+/// What differs from the version before.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct Changes {
+    /// The dates whose sections differ, ascending.
+    pub(in crate::ingest) dirty: Vec<DirtyDate>,
+    /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
+    /// where the column was not.
+    pub(in crate::ingest) columns: Vec<u64>,
+    /// For each stock by number that has some, how many of its rows were restated.
+    pub(in crate::ingest) restated_of: Vec<(u32, u64)>,
+    /// For each panel column, what was lost of it.
+    pub(in crate::ingest) lost_values: Vec<Lost>,
+    /// Rows of the dates compared that were there before.
+    pub(in crate::ingest) rows_before: u64,
+    /// The stocks with rows of the source that differ, by number.
+    pub(in crate::ingest) stocks: Numbers,
+    /// The first changes.
+    pub(in crate::ingest) examples: Vec<RowChange>,
+    /// The appended rows of each date that has or had some.
+    pub(in crate::ingest) appended: Vec<(Date, AppendedDate)>,
+    /// Appended rows that stay although the files lack them.
+    pub(in crate::ingest) stayed: Found,
+    /// Rows that are gone from dates that had appended rows.
+    pub(in crate::ingest) lost: Found,
+    /// Rows that are left out, since the panel lacks them.
+    pub(in crate::ingest) left_out: u64,
+}
+
+/// What was lost of a column.
+#[derive(Debug, Default, Clone)]
+pub(in crate::ingest) struct Lost {
+    /// Values that turned null.
+    pub(in crate::ingest) turned_null: u64,
+    /// The stocks that had such a value, by number, or the dates compared where files are by date.
+    units: Numbers,
+}
+
+/// A set of numbers that are small: one bit each.
+#[derive(Debug, Default, Clone)]
+pub(in crate::ingest) struct Numbers(Vec<u64>);
+
+impl Numbers {
+    pub(in crate::ingest) fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|bits| bits >> (number % 64) & 1 == 1)
+    }
+
+    pub(in crate::ingest) fn add(&mut self, number: u32) {
+        let word = number as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    pub(in crate::ingest) fn add_all(&mut self, more: &Numbers) {
+        if self.0.len() < more.0.len() {
+            self.0.resize(more.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&more.0).for_each(|(bits, more)| *bits |= more);
+    }
+
+    /// All of them, ascending.
+    pub(in crate::ingest) fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.0.len() as u32 * 64).filter(|&number| self.has(number))
+    }
+}
+
+impl Lost {
+    /// Whether a value of the stock or the date turned null.
+    pub(in crate::ingest) fn is_of(&self, unit: u32) -> bool {
+        self.units.has(unit)
+    }
+
+    pub(in crate::ingest) fn note(&mut self, unit: u32) {
+        self.turned_null += 1;
+        self.units.add(unit);
+    }
+
+    pub(in crate::ingest) fn extend(&mut self, more: &Lost) {
+        self.turned_null += more.turned_null;
+        self.units.add_all(&more.units);
+    }
+}
+
+/// Some rows.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct Found {
+    pub(in crate::ingest) count: u64,
+    /// Date and code of the first.
+    pub(in crate::ingest) examples: Vec<String>,
+}
+
+/// A date whose section differs.
+#[derive(Debug, Clone)]
+pub(in crate::ingest) struct DirtyDate {
+    pub(in crate::ingest) date: Date,
+    /// What it consists of.
+    pub(in crate::ingest) units: Vec<NewUnit>,
+    pub(in crate::ingest) added: u64,
+    pub(in crate::ingest) restated: u64,
+    /// Rows that differ only in columns that the version before does not have.
+    pub(in crate::ingest) filled: u64,
+    pub(in crate::ingest) removed: u64,
+}
+
+impl DirtyDate {
+    /// How many rows are not as they were.
+    pub(super) fn change_count(&self) -> u64 {
+        self.added + self.restated + self.filled + self.removed
+    }
+}
+
+/// A unit of a date on which something differs.
+#[derive(Debug, Clone)]
+pub(in crate::ingest) struct NewUnit {
+    pub(in crate::ingest) unit: Unit,
+    /// What the source has of it now; `None` where that stays as it is.
+    pub(in crate::ingest) now: Option<UnitNow>,
+}
+
+/// What a source has of a unit that differs.
+#[derive(Debug, Clone)]
+pub(in crate::ingest) struct UnitNow {
+    pub(in crate::ingest) row_count: usize,
+    /// What the unit consists of where rows of one of several sources came or went.
+    pub(super) moved: Option<Vec<PieceNow>>,
+}
+
+/// A piece of a unit in which rows of one of several sources came or went.
+#[derive(Debug, Clone)]
+pub(super) struct PieceNow {
+    /// Its rows among the unit's; none where all are gone.
+    pub(in crate::ingest) rows: Range<usize>,
+    /// How many of them the source has.
+    pub(in crate::ingest) own: usize,
+    /// By place of the source, how many each other one has; `None` where the piece has the rows that it had.
+    pub(in crate::ingest) others: Option<Vec<(usize, usize)>>,
+}
+
+/// One change, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RowChange {
+    /// The date.
+    pub date: Date,
+    /// The stock's code.
+    #[serde(rename = "stock")]
+    pub code: String,
+    /// The values of the further key columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// `added`, `restated`, `filled` or `removed`.
+    pub change: &'static str,
+    /// For a restated or filled value, its column.
+    pub column: Option<String>,
+    /// The value before.
+    #[serde(rename = "old")]
+    pub before: Option<String>,
+    /// The value now.
+    #[serde(rename = "new")]
+    pub now: Option<String>,
+}
+
+impl Changes {
+    /// No change of so many columns.
+    pub(in crate::ingest) fn none(columns: usize) -> Changes {
+        Changes { columns: vec![0; columns], lost_values: vec![Lost::default(); columns], ..Changes::default() }
+    }
+}
+
+impl Found {
+    pub(in crate::ingest) fn extend(&mut self, more: Found) {
+        self.count += more.count;
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+}

@@ -1,0 +1,333 @@
+//! The first half of an update: compares what was gathered with the version before, date by date, and says what
+//! changed.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use arrow_array::{ArrayRef, RecordBatch};
+
+use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
+use super::merged::Merged;
+use super::revision::{Given, Revision, Unit};
+use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference, within};
+use crate::error::{Error, Result};
+use crate::ingest::appended::AppendedDate;
+use crate::ingest::gather::stages::Stages;
+use crate::ingest::seal::before::Before;
+use crate::key::Date;
+use crate::panel::{restore, show};
+use crate::progress::Observer;
+use crate::segment::{Room, chunk_array};
+use crate::source::Survey;
+
+/// Dates compared by one task: enough that a task is worth starting.
+const DATES_AT_ONCE: usize = 32;
+
+/// Adds to what is counted of a stock.
+fn add(counts: &[AtomicI64], stock: u32, count: i64) {
+    if let Some(of) = counts.get(stock as usize) {
+        of.fetch_add(count, Relaxed);
+    }
+}
+
+impl Revision<'_> {
+    /// Compares every date on which a row was read again or may be gone.
+    ///
+    /// # Errors
+    /// When the version before is damaged, or the observer cancels.
+    pub(in crate::ingest) fn compare(&self, stages: &Stages) -> Result<Changes> {
+        let observer = stages.observer;
+        observer.begin("compare", "dates", self.dates.len() as u64);
+        let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
+        let restated: Vec<AtomicI64> = self.ranks().iter().map(|_| AtomicI64::new(0)).collect();
+        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &restated, observer))?;
+        observer.end();
+        let mut all = Changes::none(self.sealer.columns.len() - 2);
+        for part in parts {
+            all.lost_values.iter_mut().zip(&part.lost_values).for_each(|(all, part)| all.extend(part));
+            all.rows_before += part.rows_before;
+            all.stocks.add_all(&part.stocks);
+            all.dirty.extend(part.dirty);
+            all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
+            all.examples.extend(part.examples);
+            all.appended.extend(part.appended);
+            all.stayed.extend(part.stayed);
+            all.lost.extend(part.lost);
+            all.left_out += part.left_out;
+        }
+        all.examples.truncate(EXAMPLES);
+        let restated = restated.into_iter().map(|count| count.into_inner().max(0) as u64);
+        all.restated_of = (0..).zip(restated).filter(|&(_, count)| count > 0).collect();
+        Ok(all)
+    }
+
+    /// Adds to `restated` how many rows of each stock were.
+    fn compare_dates(&self, dates: &[Date], restated: &[AtomicI64], observer: &dyn Observer) -> Result<Changes> {
+        let mut changes = Changes::none(self.sealer.columns.len() - 2);
+        let mut walk = self.sealer.gathering.walk(dates[0]);
+        for &date in dates {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let section = self.section_before(date)?;
+            let marks = self.marks(date, section.as_ref());
+            let mut dirty = DirtyDate { date, units: Vec::new(), added: 0, restated: 0, filled: 0, removed: 0 };
+            let mut versions = self.is_marked(&marks).then(Vec::new);
+            for unit in self.units(date, section.as_ref(), &mut walk)? {
+                let marks = self.marks_of(date, section.as_ref(), &unit);
+                let before = self.part(section.as_ref(), &unit)?;
+                let alignment = self.align(date, &unit, (before.as_ref(), &marks), &mut walk)?;
+                if let Some(versions) = &mut versions {
+                    versions.extend(self.versions(&marks, &alignment));
+                }
+                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, restated));
+                let now = self.compare_unit(&unit, before, &alignment, changed)?;
+                dirty.units.push(NewUnit { unit, now });
+            }
+            let appended = versions.map(|versions| AppendedDate::new(versions, self.replaced(&marks)));
+            changes.appended.extend(appended.map(|now| (date, now)));
+            if dirty.change_count() > 0 {
+                changes.dirty.push(dirty);
+            }
+            observer.advance(1);
+        }
+        Ok(changes)
+    }
+
+    /// Compares the rows of a unit of `dirty`'s date, and adds what differs; what the source has of it then.
+    fn compare_unit(
+        &self,
+        unit: &Unit,
+        (before, marks): (Option<&Before>, &Marks),
+        alignment: &Alignment,
+        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicI64]),
+    ) -> Result<Option<UnitNow>> {
+        let date = dirty.date;
+        changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
+        if !marks.is_empty() {
+            changes.lost.extend(self.found(date, before, &alignment.removed)?);
+        }
+        let columns_before = self.before.schema()?.columns.len();
+        let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
+        let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
+        let mut first_columns = Vec::new();
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        let place = self.place_by_date(date);
+        changes.rows_before += stocks.len() as u64;
+        for (column, count) in changes.columns.iter_mut().enumerate() {
+            let lost = &mut changes.lost_values[column];
+            let differing = if column < columns_before { &mut restated } else { &mut filled };
+            let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
+            let of_before = before.and_then(|before| before.column(column));
+            let of_block = |block| self.sealer.gathering.column(block, column);
+            for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, row_before, has_value| {
+                if !has_value {
+                    lost.note(place.unwrap_or_else(|| stocks[row_before]));
+                }
+                differing[row] = true;
+                changes.stocks.add(stocks[row_before]);
+                *count += 1;
+                if first_columns.len() < EXAMPLES {
+                    first_columns.push((row, column));
+                }
+            });
+        }
+        alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
+        let count_before = dirty.change_count();
+        let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
+        let (mut row_count, mut moved) = (alignment.row_count(), None);
+        // Those that are told as examples: rows that are new to the panel, or gone from it.
+        let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
+        let mut left_out = HashSet::new();
+        if is_moved && self.source_count > 1 {
+            let section = self.whole_section(date)?;
+            let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
+            let joined = (alignment.added.len() - merged.new.len() - merged.left_out.len()) as u64;
+            let parted = (alignment.removed.len() - merged.gone.len()) as u64;
+            dirty.added += merged.new.len() as u64;
+            dirty.removed += merged.gone.len() as u64;
+            // What a row has of a source that it had nothing of is new in it; else its values have turned from null or to it.
+            match self.has_columns_before()? {
+                true => {
+                    dirty.restated += joined + parted;
+                    self.count_moved((before, alignment), &merged, restated_of);
+                }
+                false => dirty.filled += joined,
+            }
+            changes.left_out += merged.left_out.len() as u64;
+            left_out.extend(merged.left_out.iter().filter_map(|&row| block_row(&alignment.runs, row)));
+            row_count -= merged.left_out.len();
+            if parted > 0 {
+                removed.clear();
+            }
+            moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
+            added = merged.new;
+        } else {
+            dirty.added += alignment.added.len() as u64;
+            dirty.removed += alignment.removed.len() as u64;
+        }
+        for (block, row) in alignment.added.iter().filter(|row| !left_out.contains(row)) {
+            changes.stocks.add(self.sealer.gathering.stock(*block, *row));
+        }
+        dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
+        let rows_before = alignment.pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
+        let rows_before = rows_before.zip(&restated).filter(|(_, differs)| **differs);
+        rows_before.for_each(|(row, _)| add(restated_of, stocks[row], 1));
+        let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
+        dirty.filled += only_filled.count() as u64;
+        let is_dirty = dirty.change_count() > count_before;
+        if is_dirty && changes.examples.len() < EXAMPLES {
+            changes.examples.extend(self.examples(
+                date,
+                before,
+                (&alignment.pairs, &added, &removed),
+                &first_columns,
+            )?);
+        }
+        Ok(is_dirty.then_some(UnitNow { row_count, moved }))
+    }
+
+    /// Counts, by stock, the rows that the source got or lost and that other sources have.
+    fn count_moved(
+        &self,
+        (before, alignment): (Option<&Before>, &Alignment),
+        merged: &Merged,
+        restated_of: &[AtomicI64],
+    ) {
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        let of_block = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
+        let came = alignment.added.iter().map(of_block).chain(alignment.removed.iter().map(|&row| stocks[row]));
+        came.for_each(|stock| add(restated_of, stock, 1));
+        let left_out = merged.left_out.iter().filter_map(|&n| self.stock_of(&alignment.runs, n));
+        let others = merged.new.iter().map(of_block).chain(merged.gone.iter().copied()).chain(left_out);
+        others.for_each(|stock| add(restated_of, stock, -1));
+    }
+
+    /// Whether something that was `lost` is of an input of `survey`, whose rows were read again.
+    pub(in crate::ingest) fn has_lost(&self, lost: &Lost, input: usize, survey: &Survey) -> bool {
+        match survey.options().period_of(&survey.inputs[input].unit) {
+            None => self.sealer.gathering.stocks.get(input).is_some_and(|stock| lost.is_of(*stock)),
+            Some(period) => {
+                let start = self.dates.partition_point(|date| *date < period.first);
+                let own = self.dates[start..].iter().take_while(|date| period.has(**date));
+                (start..).zip(own).any(|(place, _)| lost.is_of(place as u32))
+            }
+        }
+    }
+
+    /// Whether the source had columns of its own in the version before.
+    fn has_columns_before(&self) -> Result<bool> {
+        Ok(self.before.schema()?.columns.len() > self.key.len())
+    }
+
+    /// Whether a date with these marks has, or may have now, rows that were appended.
+    fn is_marked(&self, marks: &Marks) -> bool {
+        self.given != Given::ByStock || !marks.is_empty()
+    }
+
+    /// For each row of a unit, given the marks of those before, the version that appended it, or 0.
+    fn versions(&self, marks: &Marks, alignment: &Alignment) -> Vec<u64> {
+        let now = match self.given {
+            Given::ByStock => 0,
+            Given::ByDate { version, .. } => version,
+        };
+        let versions = alignment.runs.iter().flat_map(|Run { origin, rows }| {
+            rows.clone().map(|row| match origin {
+                Origin::Before => marks.of_row(row),
+                Origin::Block(_) => now,
+            })
+        });
+        versions.collect()
+    }
+
+    /// The last version that took away the rows that were not given.
+    fn replaced(&self, marks: &Marks) -> u64 {
+        match self.given {
+            Given::ByDate { version, replaces: true } => version,
+            _ => marks.replaced,
+        }
+    }
+
+    /// These rows of the section before.
+    fn found(&self, date: Date, before: Option<&Before>, rows: &[usize]) -> Result<Found> {
+        let example = |&row: &usize| {
+            let row = self.row(date, Origin::Before, row, before)?;
+            Ok([date.to_string(), show(row.column(0), 0)]
+                .into_iter()
+                .chain(self.key_of(&row))
+                .collect::<Vec<_>>()
+                .join(" "))
+        };
+        let examples = rows.iter().take(EXAMPLES).map(example).collect::<Result<_>>()?;
+        Ok(Found { count: rows.len() as u64, examples })
+    }
+
+    /// The further key columns of a row in words.
+    fn key_of(&self, row: &RecordBatch) -> Vec<String> {
+        self.key.iter().map(|&column| show(row.column(column + 2), 0)).collect()
+    }
+
+    /// The first changes of one date, restated and filled values before rows that are new or gone.
+    fn examples(
+        &self,
+        date: Date,
+        before: Option<&Before>,
+        (pairs, added, removed): (&[Pair], &[(usize, usize)], &[usize]),
+        differing: &[(usize, usize)],
+    ) -> Result<Vec<RowChange>> {
+        let change = |row: &RecordBatch, change| {
+            let (code, key) = (show(row.column(0), 0), self.key_of(row));
+            RowChange { date, code, key, change, column: None, before: None, now: None }
+        };
+        let columns_before = self.before.schema()?.columns.len();
+        let mut examples = Vec::new();
+        for &(at, column) in differing {
+            let mut start = 0;
+            let holds = |pair: &&Pair| {
+                start += pair.len;
+                at < start
+            };
+            let (Some(pair), Some(before)) = (pairs.iter().find(holds).copied(), before) else { continue };
+            let within = at - (start - pair.len);
+            let now = self.row(date, Origin::Block(pair.block), pair.row + within, None)?;
+            let was = self.row(date, Origin::Before, pair.before + within, Some(before))?;
+            examples.push(RowChange {
+                column: Some(self.sealer.columns[column + 2].name.clone()),
+                before: Some(show(was.column(column + 2), 0)),
+                now: Some(show(now.column(column + 2), 0)),
+                ..change(&now, if column < columns_before { "restated" } else { "filled" })
+            });
+        }
+        for &(block, row) in added.iter().take(EXAMPLES) {
+            let row = self.row(date, Origin::Block(block), row, None)?;
+            examples.push(change(&row, "added"));
+        }
+        for &row in removed.iter().take(EXAMPLES) {
+            let row = self.row(date, Origin::Before, row, before)?;
+            examples.push(change(&row, "removed"));
+        }
+        examples.truncate(EXAMPLES);
+        Ok(examples)
+    }
+
+    /// One row in logical types.
+    fn row(&self, date: Date, origin: Origin, row: usize, before: Option<&Before>) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..self.sealer.columns.len()).collect();
+        let runs = [Run { origin, rows: row..row + 1 }];
+        let body = self.sealer.batch(date, &runs, before, &all, &Room::Heap)?;
+        let columns = self.sealer.columns.iter().zip(body.into_chunks());
+        let arrays = columns.map(|(column, (chunk, null_count))| {
+            let damaged = |damage| Error::Corrupt { path: self.before.path().to_owned(), damage };
+            let array = chunk_array(column, 1, null_count, &chunk).map_err(damaged)?;
+            Ok((column.name.as_str(), restore(&array, &column.logical)?, true))
+        });
+        let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
+        RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::failed("show a row"))
+    }
+}
+
+/// The block and row in which the n-th row of `runs` lies, if it was read.
+fn block_row(runs: &[Run], n: usize) -> Option<(usize, usize)> {
+    let Run { origin: Origin::Block(block), rows } = within(runs, n..n + 1).pop()? else { return None };
+    Some((block, rows.start))
+}

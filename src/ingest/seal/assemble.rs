@@ -1,0 +1,219 @@
+//! Decides, once all blocks are gathered, what depends on all of them: stock numbers, dictionaries, stored types.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+use super::before::stored_as;
+use crate::codec::{DictionaryBuilder, natural_stored};
+use crate::error::Result;
+use crate::format::{NONE, Stored};
+use crate::panel::{Column, PanelSchema};
+use crate::segment::SegmentColumn;
+use crate::shuffle::Block;
+use crate::store::{
+    ChunkFile, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
+    SourceContents, StockChanges, Store, StoreWriter,
+};
+
+/// What was decided.
+pub(in crate::ingest) struct Assembly {
+    /// The version to be, without sections and history, and the source's tables still empty.
+    pub(in crate::ingest) snapshot: Snapshot,
+    /// Code, date and the source's columns, key columns among them, as new segments hold them.
+    pub(in crate::ingest) columns: Arc<[SegmentColumn]>,
+    /// For each input, the number of its stock.
+    pub(in crate::ingest) stocks: Vec<u32>,
+    /// For each block and column, the store's code for each of the block's codes.
+    pub(in crate::ingest) codes: Vec<Vec<Arc<[u32]>>>,
+}
+
+/// The source whose rows are read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::ingest) struct Target<'a> {
+    /// The version before; `None` where there is none, or nothing of it stays.
+    pub(in crate::ingest) before: Option<&'a Store>,
+    /// The source's place among those of the version; one more than there are for a new one.
+    pub(in crate::ingest) place: usize,
+    pub(in crate::ingest) name: &'a str,
+}
+
+/// Decides everything that depends on all blocks of a source: stock numbers, dictionaries, stored types. `panel` has the
+/// source's columns, and `inputs` are the code of each input, `None` for one without rows. Numbers and codes of the
+/// version before stay, and columns become no narrower.
+pub(in crate::ingest) fn assemble(
+    panel: PanelSchema,
+    inputs: &[Option<&str>],
+    blocks: &[Block],
+    writer: &StoreWriter,
+    keep: Keep,
+    target: Target,
+) -> Result<Assembly> {
+    let before = target.before;
+    // No id is used again, not by a store that is built anew either.
+    let (next_column, next_source) = writer.before().map_or((2, 0), Store::next_ids);
+    let mut snapshot = match before {
+        Some(before) => Snapshot {
+            keep,
+            key_segments: SegmentList::default(),
+            pieces: Vec::new(),
+            ..before.snapshot(writer.version(), writer.commit())?
+        },
+        None => Snapshot {
+            version: writer.version(),
+            commit: writer.commit(),
+            store_id: writer.store_id(),
+            keep,
+            settings: String::new(),
+            columns: Vec::new(),
+            date_spelling: panel.date_form.spelling.clone(),
+            dictionaries: Vec::new(),
+            key_segments: SegmentList::default(),
+            pieces: Vec::new(),
+            sources: Vec::new(),
+            chunks: ChunkFile::new(writer.commit()),
+            stock_changes: StockChanges::default(),
+            history: Vec::new(),
+            next_column,
+            next_source,
+        },
+    };
+    snapshot.date_spelling = panel.date_form.spelling.clone();
+    if target.place == snapshot.sources.len() {
+        let tables = SnapshotTables::New(SourceContents::default());
+        snapshot.sources.push(SnapshotSource { id: snapshot.next_source, name: target.name.to_owned(), tables });
+        snapshot.next_source += 1;
+    }
+    let stocks = number_stocks(inputs, &mut snapshot)?;
+    let code = |stored, dictionary| SegmentColumn {
+        column: 0,
+        name: panel.code.name.clone(),
+        logical: DataType::Utf8,
+        stored,
+        dictionary,
+    };
+    let mut columns = vec![
+        code(Stored::Codes, Some(snapshot.dictionaries[0].clone())),
+        SegmentColumn {
+            column: 1,
+            name: panel.date_name.clone(),
+            logical: DataType::Date32,
+            stored: Stored::Bytes4,
+            dictionary: None,
+        },
+    ];
+    let first = [
+        SnapshotColumn {
+            id: 0,
+            // Files of another source may call it otherwise.
+            name: snapshot.columns.first().map_or_else(|| panel.code.name.clone(), |code| code.name.clone()),
+            logical: panel.code.data_type.clone(),
+            dictionary: Some(0),
+            key: 0,
+            source: NONE,
+        },
+        SnapshotColumn {
+            id: 1,
+            name: panel.date_name.clone(),
+            logical: panel.date_form.data_type.clone(),
+            dictionary: None,
+            key: 0,
+            source: NONE,
+        },
+    ];
+    snapshot.columns.splice(..snapshot.columns.len().min(2), first);
+
+    // Those of the source, and those of keys, which the first source and segments of their own have.
+    let mut segments_before: Vec<SnapshotSegment> = Vec::new();
+    let places: Vec<usize> = match before {
+        Some(before) => {
+            let of_source = (target.place < before.source_names()?.len()).then_some(target.place);
+            for home in [None, Some(0)].into_iter().chain((of_source != Some(0)).then_some(of_source)) {
+                segments_before.extend(before.snapshot_segments(home)?);
+            }
+            before.of_source(target.place).column_places()?.to_vec()
+        }
+        None => Vec::new(),
+    };
+    let mut stored_before: HashMap<u32, Vec<(Stored, &DataType)>> = HashMap::new();
+    for (id, stored, logical) in segments_before.iter().flat_map(|segment| &segment.columns) {
+        stored_before.entry(*id).or_default().push((*stored, logical));
+    }
+    let source = snapshot.sources[target.place].id;
+    let mut block_codes: Vec<Vec<Arc<[u32]>>> = blocks.iter().map(|_| Vec::new()).collect();
+    for (index, Column { name, data_type }) in panel.columns.iter().enumerate() {
+        let key = panel.key.iter().position(|&key| key == index).map_or(0, |place| place as u8 + 1);
+        let place = match places.get(index) {
+            Some(place) => place + 2,
+            None => {
+                let source = if key > 0 { NONE } else { source };
+                let (id, name, logical) = (snapshot.next_column, name.clone(), data_type.clone());
+                snapshot.columns.push(SnapshotColumn { id, name, logical, dictionary: None, key, source });
+                snapshot.next_column += 1;
+                snapshot.columns.len() - 1
+            }
+        };
+        let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
+        let id = snapshot.columns[place].id;
+        let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
+            let known = snapshot.columns[place].dictionary.map(|number| number as usize);
+            let mut builder = DictionaryBuilder::of(known.map(|number| &snapshot.dictionaries[number]));
+            let mut codes: Arc<[u32]> = Arc::default();
+            let mut last: Option<&Arc<[Box<[u8]>]>> = None;
+            for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
+                let dictionary = column.map(|column| &column.dictionary);
+                // Blocks of the same stocks share their dictionary and come one after the other.
+                if !last.zip(dictionary).is_some_and(|(last, dictionary)| Arc::ptr_eq(last, dictionary)) {
+                    codes = dictionary
+                        .into_iter()
+                        .flat_map(|values| values.iter())
+                        .map(|value| builder.add(value))
+                        .collect();
+                }
+                last = dictionary;
+                block.push(Arc::clone(&codes));
+            }
+            let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+            let values = builder.finish(is_bytes)?;
+            match known {
+                Some(number) => snapshot.dictionaries[number] = values.clone(),
+                None => {
+                    snapshot.columns[place].dictionary = Some(snapshot.dictionaries.len() as u32);
+                    snapshot.dictionaries.push(values.clone());
+                }
+            }
+            (Stored::Codes, Some(values))
+        } else {
+            block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
+            let before = stored_before.get(&id).into_iter().flatten();
+            let widest_before = before.filter_map(|&(stored, logical)| stored_as(logical, stored, data_type));
+            let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
+            // Without any value, the narrowest that the type allows.
+            let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
+            (widest.unwrap_or(narrowest), None)
+        };
+        snapshot.columns[place].logical = data_type.clone();
+        columns.push(SegmentColumn { column: id, name: name.clone(), logical: data_type.clone(), stored, dictionary });
+    }
+    Ok(Assembly { snapshot, columns: columns.into(), stocks, codes: block_codes })
+}
+
+/// For each input the number of its stock, which `snapshot` knows from now on.
+pub(in crate::ingest) fn number_stocks(inputs: &[Option<&str>], snapshot: &mut Snapshot) -> Result<Vec<u32>> {
+    let mut stocks = vec![0; inputs.len()];
+    let mut codes = DictionaryBuilder::of(snapshot.dictionaries.first());
+    let mut with_rows: Vec<(&str, usize)> =
+        inputs.iter().enumerate().filter_map(|(input, code)| Some(((*code)?, input))).collect();
+    // New stocks are numbered in the order of their codes, whichever was read first.
+    with_rows.sort_unstable();
+    for (code, input) in with_rows {
+        stocks[input] = codes.add(code.as_bytes());
+    }
+    let codes = codes.finish(false)?;
+    match snapshot.dictionaries.first_mut() {
+        Some(first) => *first = codes,
+        None => snapshot.dictionaries.push(codes),
+    }
+    Ok(stocks)
+}

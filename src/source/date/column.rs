@@ -1,0 +1,583 @@
+//! Reads a file's date column into days and remembers how the dates were spelt.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::DataType;
+
+use super::clock::{Clocks, Moment, Reading};
+use super::format::Format;
+use super::text;
+use crate::error::Result;
+use crate::key::{Date, days_in_month};
+use crate::panel::{DateForm, Spelling, ticks_per_day};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
+use crate::source::convert::shown_value;
+use crate::source::options::{BadDates, Epoch, SourceOptions};
+use crate::source::order::NO_DAY;
+use crate::source::types::{is_text, logical};
+
+/// Formats that are tried where dates in text are of no spelling that is read without one.
+pub(in crate::source) const OTHER_SPELLINGS: [&str; 13] = [
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%b %d %Y",
+    "%d.%m.%Y",
+    "%Y.%m.%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d %A",
+    "%Y-%m-%d %A",
+    "%Y年%m月%d日",
+];
+
+/// How dates are read under the options of a user.
+#[derive(Debug, Clone)]
+pub(in crate::source) struct DateRules {
+    format: Option<Format>,
+    clocks: Clocks,
+    epoch: Option<Epoch>,
+    times: Times,
+    /// Whether the date columns of all files have one name and one type, so that the key can keep their times.
+    are_alike: bool,
+    bad: BadDates,
+    /// Whether the seconds of days are wanted, too.
+    rolls: bool,
+}
+
+/// What becomes of a time of day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Times {
+    /// It is left out.
+    Dropped,
+    /// It refuses the file, unless it is in one of these columns, which are part of the key and keep it.
+    Refused { key: Vec<String> },
+}
+
+impl DateRules {
+    /// The rules of `options`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) where one of them is no format or no zone.
+    pub(in crate::source) fn new(options: &SourceOptions) -> Result<DateRules> {
+        Ok(DateRules {
+            format: options.date_format.as_deref().map(Format::new).transpose()?,
+            clocks: Clocks::new(options)?,
+            epoch: options.epoch,
+            times: match options.drop_time {
+                true => Times::Dropped,
+                false => Times::Refused { key: options.key.clone() },
+            },
+            are_alike: true,
+            bad: options.bad_dates,
+            rolls: options.roll.is_some(),
+        })
+    }
+
+    /// These rules, where the date columns of all files are alike or not.
+    pub(in crate::source) fn of_columns(self, are_alike: bool) -> DateRules {
+        DateRules { are_alike, ..self }
+    }
+
+    /// On whose clocks instants are dates.
+    pub(in crate::source) fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    /// These rules where rows without a date are left out.
+    fn lenient(&self) -> DateRules {
+        DateRules { bad: BadDates::Drop, ..self.clone() }
+    }
+
+    /// These rules where a time of day is left out.
+    pub(in crate::source) fn without_times(&self) -> DateRules {
+        DateRules { times: Times::Dropped, ..self.clone() }
+    }
+
+    /// These rules where dates in text are spelt as `text` says.
+    pub(in crate::source) fn with_format(&self, text: &str) -> DateRules {
+        DateRules { format: Format::new(text).ok(), ..self.clone() }
+    }
+
+    /// These rules where numbers count since 1970.
+    pub(in crate::source) fn with_epoch(&self, epoch: Epoch) -> DateRules {
+        DateRules { epoch: Some(epoch), ..self.clone() }
+    }
+
+    /// Whether a time of day in the date column `name` is left out, or kept by the key.
+    fn allows_time(&self, name: &str) -> bool {
+        match &self.times {
+            Times::Dropped => true,
+            Times::Refused { key } => key.iter().any(|column| column == name),
+        }
+    }
+}
+
+impl DateRules {
+    /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
+    pub(in crate::source) fn count(&self, array: &ArrayRef) -> Option<Epoch> {
+        let counts = (self.epoch.is_none() && array.data_type().is_integer()).then(|| lenient(array, &DataType::Int64));
+        let counts = counts?.ok()?;
+        let counts = counts.as_primitive::<Int64Type>();
+        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
+        Epoch::ALL.into_iter().find(|epoch| {
+            let is_of_this_age = |count: i64| {
+                let moment = self.clocks.since_1970(count, *epoch);
+                moment.is_some_and(|moment| (first.days().into()..last.days().into()).contains(&moment.day))
+            };
+            counts.null_count() < counts.len() && counts.iter().flatten().all(is_of_this_age)
+        })
+    }
+}
+
+/// How the dates of one file are spelt, as far as they have been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Day,
+    Digits,
+    Dashes,
+    Slashes,
+    Custom,
+    /// In a way that says more than a day.
+    Instant,
+    /// Several ways, or one that writing would not give back.
+    Mixed,
+}
+
+/// Collects the days of one file's date column, batch by batch.
+pub(in crate::source) struct DateReader<'a> {
+    name: &'a str,
+    raw: &'a DataType,
+    rules: &'a DateRules,
+    /// One day for each row of the file, [`NO_DAY`] where there is none.
+    pub(in crate::source) days: Vec<i32>,
+    /// At which second of its day each row is, if that is wanted.
+    pub(in crate::source) seconds: Vec<u32>,
+    pub(in crate::source) dropped: u64,
+    /// Whether a row has a time of day, which is left out.
+    pub(in crate::source) has_time: bool,
+    /// The times of UTC at which instants lie, as [`Moment::second_of_utc`] has them; no more than three.
+    times: Vec<Option<i64>>,
+    seen: Seen,
+    /// What follows each date in text, while there is a time but midnight.
+    tail: String,
+    month: Month,
+}
+
+impl<'a> DateReader<'a> {
+    pub(in crate::source) fn new(name: &'a str, raw: &'a DataType, rules: &'a DateRules) -> DateReader<'a> {
+        DateReader {
+            name,
+            raw,
+            rules,
+            days: Vec::new(),
+            seconds: Vec::new(),
+            dropped: 0,
+            has_time: false,
+            times: Vec::new(),
+            seen: Seen::Nothing,
+            tail: String::new(),
+            month: Month::default(),
+        }
+    }
+
+    /// Takes the next rows.
+    ///
+    /// # Errors
+    /// A reason to refuse the file, with row and value.
+    pub(in crate::source) fn push(&mut self, array: &ArrayRef) -> Result<(), Reason> {
+        let rules = self.rules;
+        let wall = |ticks: i64, per_second: i64| {
+            let (seconds, has_fraction) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second) != 0);
+            rules.clocks.read(Reading { seconds, has_fraction, offset: None })
+        };
+        match (array.data_type(), rules.epoch) {
+            (DataType::Utf8, _) => {
+                let texts = array.as_string::<i32>();
+                self.push_texts(array, texts.iter())
+            }
+            (DataType::LargeUtf8, _) => {
+                let texts = array.as_string::<i64>();
+                self.push_texts(array, texts.iter())
+            }
+            (DataType::Utf8View, _) => {
+                let texts = array.as_string_view();
+                self.push_texts(array, texts.iter())
+            }
+            (DataType::Dictionary(_, value), _) => self.push(&lenient(array, value)?),
+            (DataType::Null, _) => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
+            (DataType::Date32, _) => {
+                let days = lenient(array, &DataType::Int32)?;
+                self.push_numbers(array, &days, |day| Some(Moment::midnight(day)))
+            }
+            (DataType::Date64, _) => self.push_numbers(array, array, |millis| wall(millis, 1_000)),
+            (DataType::Timestamp(unit, None), _) => {
+                let per_second = ticks_per_day(*unit) / 86_400;
+                self.push_numbers(array, array, |ticks| wall(ticks, per_second))
+            }
+            (DataType::Timestamp(unit, Some(name)), _) => {
+                let zone = rules.clocks.zone_of(name).ok_or_else(|| {
+                    let what = format!("{:?} is in the time zone {name}, which is unknown", self.name);
+                    let effect = "says on whose clocks its instants are dates, such as Asia/Shanghai or +08:00";
+                    Reason::new(Kind::UnknownZone, what).or(Remedy::set(Setting::Zone, effect))
+                })?;
+                let per_second = ticks_per_day(*unit) / 86_400;
+                let date = |ticks: i64| {
+                    let (seconds, left) = (ticks.div_euclid(per_second), ticks.rem_euclid(per_second));
+                    rules.clocks.on(&zone, seconds, left != 0)
+                };
+                self.push_numbers(array, array, date)
+            }
+            (count, Some(epoch)) if count.is_integer() => {
+                self.push_numbers(array, array, |count| rules.clocks.since_1970(count, epoch))
+            }
+            (count, Some(epoch)) if count.is_floating() => self.push_floats(array, epoch),
+            (integer, None) if integer.is_integer() => self.push_numbers(array, array, digits),
+            (other, _) => {
+                let what = format!("its date column {:?} is {other}, which is no date", self.name);
+                Err(Reason::new(Kind::DateType, what).of_column(self.name))
+            }
+        }
+    }
+
+    /// Adds the dates that `moment` makes of the numbers of `array`, which `numbers` has as integers.
+    fn push_numbers(
+        &mut self,
+        array: &ArrayRef,
+        numbers: &ArrayRef,
+        moment: impl Fn(i64) -> Option<Moment>,
+    ) -> Result<(), Reason> {
+        let numbers = lenient(numbers, &DataType::Int64)?;
+        let numbers = numbers.as_primitive::<Int64Type>();
+        self.days.reserve(array.len());
+        for row in 0..array.len() {
+            let found = numbers.is_valid(row).then(|| moment(numbers.value(row))).flatten();
+            let seen = match array.data_type() {
+                integer if integer.is_integer() => Seen::Digits,
+                _ => Seen::Day,
+            };
+            self.push_moment(array, row, found.map(|found| (found, seen)))?;
+        }
+        Ok(())
+    }
+
+    fn push_floats(&mut self, array: &ArrayRef, epoch: Epoch) -> Result<(), Reason> {
+        let numbers = lenient(array, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        for row in 0..array.len() {
+            let count = if numbers.is_valid(row) { numbers.value(row) } else { f64::NAN };
+            // What is left of one is a time of day, whatever it counts.
+            let whole = (count.abs() < i64::MAX as f64).then(|| count.floor() as i64);
+            let found = whole.and_then(|whole| self.rules.clocks.since_1970(whole, epoch));
+            let found = found.map(|found| match count.fract() == 0.0 {
+                true => found,
+                false => {
+                    Moment { second: second_of(count, epoch, found), has_time: true, second_of_utc: None, ..found }
+                }
+            });
+            self.push_moment(array, row, found.map(|found| (found, Seen::Instant)))?;
+        }
+        Ok(())
+    }
+
+    fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), Reason> {
+        self.days.reserve(array.len());
+        for (row, text) in texts.enumerate() {
+            // The path of nearly all files.
+            let digits = text.and_then(|text| <&[u8; 8]>::try_from(text.as_bytes()).ok());
+            if let (Some(digits), true) = (digits, self.tail.is_empty() && self.reads_usual_first())
+                && let Some(date) = self.month.date(*digits)
+            {
+                self.push_day(date, 0, Seen::Digits);
+                continue;
+            }
+            let found = text.and_then(|text| self.read(text));
+            self.push_moment(array, row, found)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the usual spellings come before the user's format, which may read digits its own way.
+    fn reads_usual_first(&self) -> bool {
+        self.rules.format.as_ref().is_none_or(|format| format.usual.is_some())
+    }
+
+    fn read(&mut self, text: &str) -> Option<(Moment, Seen)> {
+        let format = self.rules.format.as_ref();
+        let clocks = &self.rules.clocks;
+        let by_format = || format.and_then(|format| custom(format, clocks, text));
+        match self.reads_usual_first() {
+            true => self.usual(text).or_else(by_format),
+            false => by_format().or_else(|| self.usual(text)),
+        }
+    }
+
+    fn usual(&mut self, text: &str) -> Option<(Moment, Seen)> {
+        let found = text::read(text)?;
+        let moment = self.rules.clocks.read(found.reading)?;
+        let seen = match found.spelling {
+            Some(Spelling::Digits) => Seen::Digits,
+            Some(Spelling::Dashes) => Seen::Dashes,
+            Some(Spelling::Slashes) => Seen::Slashes,
+            _ => Seen::Mixed,
+        };
+        if moment.is_midnight_as_written && self.tail != found.tail {
+            if self.seen != Seen::Nothing {
+                return Some((moment, Seen::Mixed));
+            }
+            self.tail = found.tail.to_owned();
+        }
+        Some((moment, seen))
+    }
+
+    /// Adds the date of a row, spelt as it was `seen`; `None` for one that has none.
+    fn push_moment(&mut self, array: &ArrayRef, row: usize, found: Option<(Moment, Seen)>) -> Result<(), Reason> {
+        let date = found.and_then(|(moment, _)| i32::try_from(moment.day).ok()).and_then(Date::from_days);
+        let Some((date, (moment, seen))) = date.zip(found) else { return self.push_bad(array, row) };
+        if moment.has_time && !self.rules.allows_time(self.name) {
+            let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
+            let what = format!("row {row_number} of {:?}: {value} has a time of day", self.name);
+            let reason = Reason::new(Kind::TimeOfDay, what).of_column(self.name);
+            let other_column = Remedy::set(Setting::DateColumn(Vec::new()), "names another column of dates");
+            if self.may_be_midnights(array) {
+                // To leave out the time, or to keep it, would put each row on the date before or after its own.
+                let effect = "says on whose clocks that is midnight, such as Asia/Shanghai or +08:00, or is UTC if on \
+                              nobody's";
+                return Err(reason.or(Remedy::set(Setting::Zone, effect)).or(other_column));
+            }
+            let key = self.rules.are_alike.then(|| Setting::Key(vec![self.name.to_owned()]));
+            return Err(reason
+                .or(Remedy::set(Setting::DropTime, "leaves it out"))
+                .or(key.map(|key| Remedy::set(key, "keeps it in the key")))
+                .or(other_column));
+        }
+        if (moment.has_time || moment.second_of_utc.is_some())
+            && self.times.len() < 3
+            && !self.times.contains(&moment.second_of_utc)
+        {
+            self.times.push(moment.second_of_utc);
+        }
+        self.has_time |= moment.has_time;
+        self.push_day(date, moment.second, if moment.is_midnight_as_written { seen } else { Seen::Instant });
+        Ok(())
+    }
+
+    /// Whether the instants of `array` may be midnights on clocks that nobody has named: all lie at one time of UTC, or at
+    /// two an hour apart, as summer time moves them. Clocks are set to quarters of an hour.
+    fn may_be_midnights(&self, array: &ArrayRef) -> bool {
+        let rules = self.rules.lenient().without_times();
+        let mut others = DateReader::new(self.name, self.raw, &rules);
+        others.push(array).is_ok() && others.are_maybe_midnights()
+    }
+
+    /// Whether the instants so far may be such midnights.
+    pub(in crate::source) fn are_maybe_midnights(&self) -> bool {
+        let apart = |one: i64, other: i64| (one - other).rem_euclid(86_400);
+        match *self.times {
+            [Some(time)] => time % 900 == 0,
+            [Some(one), Some(other)] => one % 900 == 0 && [apart(one, other), apart(other, one)].contains(&3_600),
+            _ => false,
+        }
+    }
+
+    fn push_day(&mut self, date: Date, second: i64, seen: Seen) {
+        self.days.push(date.days());
+        if self.rules.rolls {
+            self.seconds.push(second as u32);
+        }
+        if self.seen != seen {
+            self.seen = if self.seen == Seen::Nothing { seen } else { Seen::Mixed };
+        }
+    }
+
+    fn push_bad(&mut self, array: &ArrayRef, row: usize) -> Result<(), Reason> {
+        if self.rules.bad == BadDates::Drop {
+            self.dropped += 1;
+            self.days.push(NO_DAY);
+            if self.rules.rolls {
+                self.seconds.push(0);
+            }
+            return Ok(());
+        }
+        let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
+        let hint = match (array.data_type(), self.rules.epoch) {
+            _ if is_null => "a row needs one",
+            (text, _) if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read",
+            (integer, None) if integer.is_integer() => "integers are read as YYYYMMDD",
+            _ => "the years 0000 to 9999 are read",
+        };
+        let has_dates = self.has_dates(array);
+        let others = if has_dates { "" } else { ", nor has another row one" };
+        let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
+        let what = format!("row {row_number} of {:?}: {value} is no date{others}; {hint}", self.name);
+        let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
+        let spelt = self.spelling(array).map(|format| Remedy::set(Setting::DateFormat(format), "reads them"));
+        let counts = self
+            .rules
+            .count(array)
+            .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
+        Err(Reason::new(Kind::BadDate, what).or(spelt).or(counts).or(has_dates.then_some(drops)))
+    }
+
+    /// The one usual format that reads every date of `array` beside the usual spellings; `None` if there are two, since
+    /// days and months may be swapped.
+    fn spelling(&self, array: &ArrayRef) -> Option<String> {
+        let reads = |text: &&&str| {
+            let rules = self.rules.lenient().with_format(text);
+            let mut others = DateReader::new(self.name, self.raw, &rules);
+            others.push(array).is_ok() && others.dropped == 0
+        };
+        let mut found = OTHER_SPELLINGS.iter().filter(reads);
+        let one = is_text(array.data_type()).then(|| found.next()).flatten();
+        one.filter(|_| found.next().is_none()).map(|text| (*text).to_owned())
+    }
+
+    /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
+    /// leave no row.
+    fn has_dates(&self, array: &ArrayRef) -> bool {
+        let rules = self.rules.lenient();
+        let mut others = DateReader::new(self.name, self.raw, &rules);
+        !self.days.is_empty() || (others.push(array).is_ok() && others.days.iter().any(|&day| day != NO_DAY))
+    }
+
+    /// The one form of all dates seen; `None` if there are several or none.
+    pub(in crate::source) fn form(&self) -> Option<DateForm> {
+        let spelling = match (self.seen, self.tail.as_str()) {
+            (Seen::Nothing | Seen::Mixed, _) => return None,
+            (Seen::Instant, _) => return Some(DateForm::COMMON),
+            (Seen::Day, _) => Spelling::Day,
+            (Seen::Custom, _) => Spelling::Custom(self.rules.format.as_ref()?.text.clone()),
+            (Seen::Digits, "") => Spelling::Digits,
+            (Seen::Dashes, "") => Spelling::Dashes,
+            (Seen::Slashes, "") => Spelling::Slashes,
+            (Seen::Digits, tail) => Spelling::Custom(format!("%Y%m%d{tail}")),
+            (Seen::Dashes, tail) => Spelling::Custom(format!("%Y-%m-%d{tail}")),
+            (Seen::Slashes, tail) => Spelling::Custom(format!("%Y/%m/%d{tail}")),
+        };
+        Some(DateForm { data_type: logical(self.raw)?, spelling })
+    }
+
+    /// Whether all dates seen say no more than a day, so that [`form`](Self::form) gives them back.
+    pub(in crate::source) fn is_plain(&self) -> bool {
+        !self.has_time && !matches!(self.seen, Seen::Instant | Seen::Mixed)
+    }
+
+    /// Whether the column is of a kind that says a time of day with each date.
+    pub(in crate::source) fn tells_times(&self) -> bool {
+        let is_of_instants = matches!(self.raw, DataType::Timestamp(..) | DataType::Date64);
+        is_of_instants || self.rules.epoch.is_some() || self.seen == Seen::Instant || !self.tail.is_empty()
+    }
+
+    /// Whether the dates seen are spelt in several ways.
+    pub(in crate::source) fn is_mixed(&self) -> bool {
+        self.seen == Seen::Mixed
+    }
+}
+
+/// Whether dates can be cast to this type: to any text, to integers with room for eight digits, to days.
+pub(in crate::source) fn can_be_date(data_type: &DataType) -> bool {
+    use DataType::{Date32, Date64, Int32, Int64, Timestamp, UInt32, UInt64};
+    is_text(data_type) || matches!(data_type, Int32 | Int64 | UInt32 | UInt64 | Date32 | Date64 | Timestamp(_, None))
+}
+
+/// `array` as `to`, with nulls for what it cannot hold.
+fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
+    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).map_err(Reason::undecodable)
+}
+
+/// The month of the text read last. A series has some twenty dates of a month one after the other, in which but two
+/// digits differ; reading each as if nothing were known took a tenth of all decoding.
+#[derive(Default)]
+struct Month {
+    /// Its six digits.
+    digits: [u8; 6],
+    /// The day before its first, since 1970.
+    before: i32,
+    day_count: u8,
+}
+
+impl Month {
+    /// The date that eight digits spell.
+    fn date(&mut self, text: [u8; 8]) -> Option<Date> {
+        let [a, b, c, d, e, f, tens, ones] = text;
+        let digits = [a, b, c, d, e, f];
+        if digits != self.digits {
+            let first: Date = std::str::from_utf8(&[a, b, c, d, e, f, b'0', b'1']).ok()?.parse().ok()?;
+            let (year, month, _) = first.ymd();
+            *self = Month { digits, before: first.days() - 1, day_count: days_in_month(year, month) as u8 };
+        }
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
+        let day = digit(tens)? * 10 + digit(ones)?;
+        if day == 0 || day > self.day_count { None } else { Date::from_days(self.before + i32::from(day)) }
+    }
+}
+
+/// The second of the day at which `count`, whose whole part `found` is, lies.
+fn second_of(count: f64, epoch: Epoch, found: Moment) -> i64 {
+    match epoch {
+        Epoch::Days => ((count - count.floor()) * 86_400.0) as i64,
+        _ => found.second,
+    }
+}
+
+fn custom(format: &Format, clocks: &Clocks, text: &str) -> Option<(Moment, Seen)> {
+    let (date, reading) = format.read(text)?;
+    // `2 Jan 2024` reads as `%d %b %Y`, but would be written `02 Jan 2024`.
+    let same = format.usual.is_none() && format.write(date).as_deref() == Some(text);
+    Some((clocks.read(reading)?, if same { Seen::Custom } else { Seen::Mixed }))
+}
+
+/// The date of an integer such as 20240102, and of one with a time of day behind it.
+fn digits(number: i64) -> Option<Moment> {
+    // Fewer digits mean something else, such as YYMMDD; they would be days of the first centuries.
+    if let Some(date) = Date::from_yyyymmdd(number).filter(|_| number >= 10_000_101) {
+        return Some(Moment::midnight(date.days().into()));
+    }
+    let text = number.to_string();
+    let found = text::read(&text).filter(|_| number > 0)?;
+    let second = found.reading.seconds.rem_euclid(86_400);
+    let has_time = found.reading.has_fraction || second != 0;
+    Some(Moment {
+        day: found.date.days().into(),
+        second,
+        has_time,
+        is_midnight_as_written: false,
+        ..Moment::midnight(0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Eight bytes that are mostly digits, and often those of a date near others.
+    fn eight() -> impl Strategy<Value = [u8; 8]> {
+        let near = (2023..2025_u32, 0..14_u32, 0..33_u32)
+            .prop_map(|(year, month, day)| format!("{year:04}{month:02}{day:02}").as_bytes().try_into().unwrap());
+        (near, prop::option::weighted(0.2, (0..8_usize, any::<u8>()))).prop_map(|(mut text, flaw): ([u8; 8], _)| {
+            if let Some((at, byte)) = flaw {
+                text[at] = byte;
+            }
+            text
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_date_does_not_depend_on_the_dates_before_it(texts in prop::collection::vec(eight(), 1..50)) {
+            let mut month = Month::default();
+            for text in texts {
+                let alone = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<Date>().ok());
+                prop_assert_eq!(month.date(text), alone, "{:?}", text);
+            }
+        }
+    }
+}

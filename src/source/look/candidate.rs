@@ -1,0 +1,72 @@
+//! A file whose footer has been read, while the survey decides on the panel.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use parquet::file::metadata::ParquetStatisticsPolicy;
+
+use crate::reason::Reason;
+use crate::source::agreement::exact::Small;
+use crate::source::allowance::Allowance;
+use crate::source::content::{Content, Stamp, guarded};
+use crate::source::parquet::decode::Parquet;
+use crate::source::parquet::footer::{FileSchema, Footer};
+
+pub(in crate::source) struct Candidate {
+    /// What it is of: see [`SourceOptions::units_of`](crate::source::options::SourceOptions::units_of).
+    pub(in crate::source) unit: String,
+    pub(in crate::source) path: PathBuf,
+    pub(in crate::source) stamp: Stamp,
+    pub(in crate::source) footer: Footer,
+    /// The columns whose integers are small by the footer's statistics, once asked for.
+    pub(in crate::source) small: Small,
+}
+
+impl Candidate {
+    /// Why the file cannot take part, by its own schema.
+    pub(in crate::source) fn refusal(&self) -> Option<&Reason> {
+        self.footer.schema.refusal_of(self.has_rows())
+    }
+
+    /// Its unit and its path.
+    pub(in crate::source) fn name(&self) -> (String, PathBuf) {
+        (self.unit.clone(), self.path.clone())
+    }
+
+    pub(in crate::source) fn has_rows(&self) -> bool {
+        self.footer.row_count > 0
+    }
+
+    /// Whether `holds` of each batch of the column at `leaf`; decodes no further than to the first that it does not hold
+    /// of.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    pub(in crate::source) fn all(
+        &self,
+        root: &Path,
+        leaf: usize,
+        allowance: &Arc<Allowance>,
+        mut holds: impl FnMut(&ArrayRef) -> bool,
+    ) -> Result<bool, Reason> {
+        let content = Content::load(&root.join(&self.path), self.stamp, 0)?;
+        guarded(|| {
+            let parquet = Parquet::new(content, &self.footer.schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
+            for batch in parquet.batches(&[leaf])? {
+                if !holds(&batch?[0]) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+}
+
+/// The schemas among `candidates`, each once, in first-seen order.
+pub(in crate::source) fn schemas(candidates: &[Candidate]) -> Vec<&FileSchema> {
+    let mut known = HashSet::new();
+    let schemas = candidates.iter().map(|candidate| candidate.footer.schema.as_ref());
+    schemas.filter(|schema| known.insert(std::ptr::from_ref::<FileSchema>(schema))).collect()
+}

@@ -1,0 +1,335 @@
+//! Looks at every input once, by its footer, and agrees on what the panel will be.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+
+use super::by_date::refuse_by_date;
+use super::candidate::{Candidate, schemas};
+use super::date_advice::{Advised, DateAdvice};
+use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
+use super::settle::{Look, has_free_date_name, settle};
+use super::trading::trading;
+use super::trial::{Party, Trial};
+use crate::error::{Error, Result};
+use crate::panel::{Column, DateForm};
+use crate::progress::Observer;
+use crate::reason::Reason;
+use crate::skipped::Skipped;
+use crate::source::agreement::agree::Agreement;
+use crate::source::agreement::exact::Small;
+use crate::source::agreement::prior::Prior;
+use crate::source::allowance::Allowance;
+use crate::source::content::{Content, Stamp, WHOLE, guarded};
+use crate::source::date::column::DateRules;
+use crate::source::folder::discover::{Found, counted, discover, skip};
+use crate::source::folder::scan::{Scan, once};
+use crate::source::losses::Losses;
+use crate::source::options::SourceOptions;
+use crate::source::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
+use crate::source::parquet::settle::settle_instants;
+use crate::source::path::files_by::FilesBy;
+use crate::source::path::naming::shown;
+use crate::source::path::unit::beside_unusable;
+use crate::source::survey::{Input, InputFile, Layout, Survey, Target};
+use crate::source::trouble::check_machine;
+use crate::workers::Workers;
+
+/// Schemas without a date of which one file each is looked into for an advice.
+const LOOKED_INTO: usize = 20;
+
+/// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
+/// of each file, and more only where integers meet floats and each value has to be looked at.
+///
+/// # Errors
+/// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
+/// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
+pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+    let mut options = options.clone();
+    options.read_code_map(workers.memory())?;
+    let options = &options;
+    let found = discover(root, options)?;
+    if let Some(meeting) = &found.meeting {
+        return Err(meeting.refusal());
+    }
+    look_at(root, found, None, options, workers, observer)
+}
+
+/// As [`survey`], of the changed files of a [`Scan`] only, which join the panel that was there before.
+///
+/// # Errors
+/// As [`survey`].
+pub fn survey_again(
+    root: &Path,
+    scan: &mut Scan,
+    prior: &Prior,
+    options: &SourceOptions,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Survey> {
+    let found = Found {
+        files: std::mem::take(&mut scan.changed),
+        skipped: std::mem::take(&mut scan.skipped),
+        notes: std::mem::take(&mut scan.notes),
+        ..Found::default()
+    };
+    look_at(root, found, Some(prior), options, workers, observer)
+}
+
+fn look_at(
+    root: &Path,
+    found: Found,
+    prior: Option<&Prior>,
+    options: &SourceOptions,
+    workers: &Workers,
+    observer: &dyn Observer,
+) -> Result<Survey> {
+    let dates = DateRules::new(options)?;
+    let Found { files, mut skipped, mut notes, .. } = found;
+    let allowance = Allowance::new(workers.memory(), workers.count());
+    let interner = Interner::new(options, &allowance);
+    observer.begin("survey", "files", files.len() as u64);
+    let looked = workers.try_map(files.len(), |n| {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let path = root.join(&files[n].1);
+        let result = look(&path, &interner);
+        if result.is_err() {
+            check_machine(&path)?;
+        }
+        observer.advance(1);
+        Ok(result)
+    })?;
+    observer.end();
+
+    let mut candidates = Vec::new();
+    let mut bad: Vec<(String, PathBuf)> = Vec::new();
+    for ((unit, path), looked) in files.into_iter().zip(looked) {
+        match looked {
+            Ok((stamp, footer)) => candidates.push(Candidate { unit, path, stamp, footer, small: Small::default() }),
+            Err(reason) => {
+                skipped.push(skip(&path, reason));
+                bad.push((unit, path));
+            }
+        }
+    }
+    candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
+    let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
+    if prior.is_none() && options.files_by == FilesBy::Stock {
+        refuse_by_date(&candidates, options, &look)?;
+    }
+    let options = &match prior {
+        Some(prior) if !prior.is_new => options.clone(),
+        _ => settle(options, &mut candidates, &look, &mut notes)?,
+    };
+    // Of names in the options, those that no changed file has may stand in the others.
+    match prior {
+        Some(prior) if !prior.is_new => {
+            check_changed_names(prior, &schemas(&candidates), !skipped.is_empty(), &mut notes)?
+        }
+        _ => {
+            let may_be_elsewhere = !skipped.is_empty() || prior.is_some_and(|prior| prior.shares_options);
+            check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;
+        }
+    }
+    let is_free = has_free_date_name(options, &schemas(&candidates));
+    let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
+        candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
+    let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
+    candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
+    let before = prior.map(|prior| prior.date_name);
+    let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), is_free, &allowance);
+    let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
+    let mut reasons = Vec::with_capacity(refused.len());
+    for candidate in &refused {
+        let Some(reason) = candidate.refusal() else { continue };
+        let Candidate { path, stamp, footer, .. } = candidate;
+        let is_own = footer.schema.refusal.is_some();
+        // Of files with one schema the first is looked into, and not each where all differ.
+        let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
+        if is_first && !is_own {
+            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(path), *stamp, &footer.schema));
+        }
+        let advised = advices.get(&Arc::as_ptr(&footer.schema)).filter(|_| !is_own);
+        reasons.push(advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason)));
+    }
+
+    let trial = Trial { root, options, prior, allowance: &allowance, workers, observer };
+    let columns = loop {
+        let Agreement { columns, refused: disputed } =
+            trial.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
+        let mut kept = Vec::with_capacity(candidates.len());
+        let mut bad: Vec<(String, PathBuf)> = Vec::new();
+        for (candidate, reason) in candidates.into_iter().zip(disputed) {
+            match reason {
+                Some(reason) => {
+                    bad.push(candidate.name());
+                    refused.push(candidate);
+                    reasons.push(reason);
+                }
+                None => kept.push(candidate),
+            }
+        }
+        let kept_count = kept.len();
+        candidates = leave_out(kept, &bad, options.files_by, &mut skipped);
+        // The other files of a stock that is left out have no say in the types.
+        if candidates.len() == kept_count {
+            break columns;
+        }
+    };
+    // In the order of their units, as they would be looked at.
+    let mut everyone: Vec<(&Candidate, Option<usize>)> = candidates.iter().map(|candidate| (candidate, None)).collect();
+    everyone.extend(refused.iter().zip(0..).map(|(candidate, n)| (candidate, Some(n))));
+    everyone.sort_by(|a, b| (&a.0.unit, &a.0.path).cmp(&(&b.0.unit, &b.0.path)));
+    let places = everyone.iter().enumerate().filter_map(|(place, (_, n))| Some((place, reasons[(*n)?].clone())));
+    let mut reasons: Vec<(usize, Reason)> = places.collect();
+    let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
+    trial.keep_what_works(&parties, &mut reasons)?;
+    skipped.extend(reasons.into_iter().map(|(place, reason)| skip(&everyone[place].0.path, reason)));
+    once(&mut skipped);
+    if options.strict && !skipped.is_empty() {
+        let count = counted(skipped.len(), "input", "inputs");
+        return Err(Error::Inputs { what: format!("{count} cannot be used, and the run is strict"), skipped });
+    }
+
+    let date_name = match prior {
+        Some(prior) => prior.date_name.to_owned(),
+        None => date_name(options, &schemas(&candidates), &mut notes),
+    };
+    let code = code_column(options, prior, &schemas(&candidates))?;
+    let date_cast = date_cast(options, prior, &date_name, &schemas(&candidates))?;
+    let date_form = match (prior.map(|prior| prior.date_form), &date_cast) {
+        (Some(form), Some(cast)) if form.data_type != *cast => Some(form.cast_to(cast)),
+        (Some(form), _) => Some(form.clone()),
+        (None, Some(cast)) => Some(DateForm::COMMON.cast_to(cast)),
+        (None, None) => None,
+    };
+    check_unique(&code.name, &date_name, &columns)?;
+    let key = key_columns(options, &code.name, &date_name, &columns)?;
+    notes.extend(losses(&candidates, options).notes());
+    let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
+    if dropping > 0 {
+        let files = counted(dropping, "file", "files");
+        notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
+    }
+    let of_schemas = schemas(&candidates);
+    let mut kinds =
+        of_schemas.iter().filter_map(|schema| schema.date.as_ref().ok()).map(|date| (&date.name, &date.raw));
+    let first = kinds.next();
+    let dates = dates.clone().of_columns(kinds.all(|kind| Some(kind) == first));
+    let inputs = inputs(candidates, &columns, &key, options);
+    let mut survey = Survey {
+        root: root.to_owned(),
+        code,
+        date_name,
+        columns,
+        key,
+        inputs,
+        skipped,
+        notes,
+        options: options.clone(),
+        dates,
+        date_cast,
+        date_form,
+        whole_len: WHOLE,
+        trading: None,
+        allowance,
+    };
+    survey.trading = trading(&survey, prior.map_or(&[], |prior| prior.trading_days), workers, observer)?;
+    Ok(survey)
+}
+
+fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
+    let (content, stamp) = Content::open(path)?;
+    let footer = guarded(|| survey_footer(&content, interner))?;
+    let footer = settle_instants(&content, footer, interner)?;
+    Ok((stamp, footer))
+}
+
+fn party(candidate: &Candidate) -> Party<'_> {
+    let Candidate { path, stamp, footer, small, .. } = candidate;
+    Party { path, stamp: *stamp, schema: Arc::clone(&footer.schema), row_count: footer.row_count, small }
+}
+
+/// What `candidates` say of themselves that outputs do not carry.
+fn losses(candidates: &[Candidate], options: &SourceOptions) -> Losses {
+    let mut losses = Losses::default();
+    schemas(candidates).into_iter().for_each(|schema| losses.join(Losses::of(schema, options)));
+    losses.count_attrs(candidates.iter().filter(|candidate| candidate.footer.has_attrs).count());
+    losses
+}
+
+fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {
+    let decided: HashSet<String> = options.casts.iter().map(|cast| options.name_of(&cast.column)).collect();
+    let target = |column: &Column| Target {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        is_decided: decided.contains(&column.name),
+    };
+    let targets: Arc<[Target]> = columns.iter().map(target).collect();
+    let mut layouts: HashMap<*const FileSchema, (Arc<Layout>, u64)> = HashMap::new();
+    let mut inputs: Vec<Input> = Vec::with_capacity(candidates.len());
+    for Candidate { unit, path, stamp, footer, .. } in candidates {
+        let (layout, row_bits) = layouts.entry(Arc::as_ptr(&footer.schema)).or_insert_with(|| {
+            let values = &footer.schema.values;
+            let by_name: HashMap<&str, usize> =
+                values.iter().enumerate().map(|(slot, value)| (value.name.as_str(), slot)).collect();
+            let slots: Vec<Option<usize>> =
+                columns.iter().map(|column| by_name.get(column.name.as_str()).copied()).collect();
+            let taken = columns.iter().zip(&slots).filter_map(|(column, slot)| Some((column, &values[(*slot)?])));
+            let row_bits = taken.map(|(column, value)| 1 + bits(&column.data_type).max(bits(&value.raw))).sum();
+            let layout =
+                Layout { schema: Arc::clone(&footer.schema), slots, targets: Arc::clone(&targets), key: key.into() };
+            (Arc::new(layout), row_bits)
+        });
+        let Stamp { byte_len, modified_ns } = stamp;
+        let row_count = footer.row_count;
+        let decoded_len = row_count.saturating_mul(*row_bits).div_ceil(8).saturating_add(footer.text_len);
+        let file = InputFile { path, byte_len, modified_ns, row_count, layout: Arc::clone(layout) };
+        match inputs.last_mut().filter(|input| input.unit == unit) {
+            Some(input) => {
+                input.row_count = input.row_count.saturating_add(row_count);
+                input.decoded_len = input.decoded_len.saturating_add(decoded_len);
+                input.files.push(file);
+            }
+            None => inputs.push(Input { unit, files: vec![file], row_count, decoded_len }),
+        }
+    }
+    inputs
+}
+
+/// `candidates` without those of units that have a file among `bad`, which are told of among `skipped`.
+fn leave_out(
+    candidates: Vec<Candidate>,
+    bad: &[(String, PathBuf)],
+    files_by: FilesBy,
+    skipped: &mut Vec<Skipped>,
+) -> Vec<Candidate> {
+    let mut others: HashMap<&str, &Path> = HashMap::new();
+    for (unit, path) in bad {
+        others.entry(unit).or_insert(path);
+    }
+    let (whole, torn): (Vec<Candidate>, Vec<Candidate>) =
+        candidates.into_iter().partition(|candidate| !others.contains_key(candidate.unit.as_str()));
+    for candidate in torn {
+        let other = others.get(candidate.unit.as_str()).map_or_else(String::new, |path| shown(path.as_os_str()));
+        skipped.push(skip(&candidate.path, beside_unusable(files_by, &other)));
+    }
+    whole
+}
+
+/// Bits of one value, validity and the bytes of texts aside.
+fn bits(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::Null => 0,
+        DataType::Boolean => 1,
+        DataType::Utf8 | DataType::Binary => 32,
+        DataType::LargeUtf8 | DataType::LargeBinary => 64,
+        DataType::Utf8View | DataType::BinaryView => 128,
+        DataType::Dictionary(..) => 64,
+        other => other.primitive_width().unwrap_or(16) as u64 * 8,
+    }
+}

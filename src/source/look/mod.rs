@@ -1,0 +1,10 @@
+//! A look at every input: the parts that its columns play, what the options leave open, and ways out that were tried.
+
+pub(in crate::source) mod by_date;
+pub(in crate::source) mod candidate;
+pub(in crate::source) mod date_advice;
+pub(in crate::source) mod inputs;
+pub(in crate::source) mod roles;
+pub(in crate::source) mod settle;
+pub(in crate::source) mod trading;
+pub(in crate::source) mod trial;

@@ -1,0 +1,252 @@
+//! Settles what the options of a new panel leave open, by a look into the files: which column holds the codes, and
+//! whether a date column that the key names says more than the date.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_cast::cast;
+use arrow_schema::DataType;
+
+use super::candidate::{Candidate, schemas};
+use crate::error::{Error, Result};
+use crate::hint::listed;
+use crate::progress::Observer;
+use crate::remedy::{Remedy, Setting};
+use crate::source::allowance::Allowance;
+use crate::source::date::column::{DateReader, DateRules};
+use crate::source::options::{CODE_NAME, SourceOptions};
+use crate::source::parquet::footer::{FileColumn, FileSchema, cast_parts};
+use crate::source::path::files_by::FilesBy;
+use crate::source::path::pattern::CODE;
+use crate::source::trouble::check_machine;
+use crate::source::types::is_text;
+use crate::workers::Workers;
+
+/// Names for a date beside a date column that stays.
+const DATE_NAMES: [&str; 2] = ["date", "trade_date"];
+
+/// Names of code columns, the likelier ones first.
+const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_code", "instrument", "secid", "name"];
+
+/// More of them, which are no other column of a file of one stock.
+const SECTION_CODE_NAMES: [&str; 8] =
+    ["stock_id", "order_book_id", "s_info_windcode", "wind_code", "asset", "sid", "permno", "isin"];
+
+/// What looks into files.
+pub(in crate::source) struct Look<'a> {
+    pub(in crate::source) root: &'a Path,
+    pub(in crate::source) rules: &'a DateRules,
+    pub(in crate::source) allowance: &'a Arc<Allowance>,
+    pub(in crate::source) workers: &'a Workers,
+    pub(in crate::source) observer: &'a dyn Observer,
+    /// Whether there was no panel before.
+    pub(in crate::source) is_first: bool,
+}
+
+/// `options` with nothing left open, for a new panel of `candidates`, whose columns play their parts under them
+/// afterwards; what was chosen is noted.
+///
+/// # Errors
+/// [`Error::Cancelled`], [`Error::Io`] where the machine fails, and [`Error::Refused`] where no name is left for the
+/// date.
+pub(in crate::source) fn settle(
+    options: &SourceOptions,
+    candidates: &mut [Candidate],
+    look: &Look,
+    notes: &mut Vec<String>,
+) -> Result<SourceOptions> {
+    let mut settled = options.clone();
+    let usable: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| candidate.has_rows() && candidate.refusal().is_none()).collect();
+    if options.code_column.is_none() {
+        let has_usual = candidates.iter().any(|candidate| candidate.footer.schema.has(CODE_NAME));
+        let own = match options.files_by {
+            FilesBy::Date if options.pattern.has(CODE) => None,
+            FilesBy::Date => Some(named_codes(options, &usable)?),
+            FilesBy::Stock if has_usual => None,
+            FilesBy::Stock => look.code_column(options, &usable)?,
+        };
+        let says = match options.files_by {
+            FilesBy::Stock => "which has the code of each file",
+            FilesBy::Date => "by its name",
+        };
+        let told = own.iter().filter(|name| *name != CODE_NAME);
+        notes.extend(told.map(|name| format!("the code column is {name}, {says}")));
+        settled.code_column = Some(own.unwrap_or_else(|| CODE_NAME.to_owned()));
+    }
+    let dates: HashSet<&str> =
+        usable.iter().filter_map(|candidate| Some(candidate.footer.schema.date.as_ref().ok()?.name.as_str())).collect();
+    let named: Vec<&String> = options.key.iter().filter(|name| dates.contains(name.as_str())).collect();
+    if options.roll.is_some() {
+        check_kept(options, &dates)?;
+    }
+    if !named.is_empty() {
+        if options.roll.is_some() || look.any_says_more(&usable, &named)? {
+            settled.date_name = Some(match &options.date_name {
+                Some(name) => name.clone(),
+                None => free_date_name(&settled, &schemas(candidates))?,
+            });
+        } else {
+            settled.key.retain(|name| !named.contains(&name));
+        }
+    }
+    // A list that also names code and date is understood, also by those words.
+    let has = |name: &str| schemas(candidates).iter().any(|schema| schema.columns.iter().any(|own| own.name == name));
+    let is_part = |name: &String| {
+        Some(name) == settled.code_column.as_ref()
+            || (look.is_first && ["code", "date"].contains(&name.as_str()) && !has(name))
+    };
+    settled.key = settled.key.iter().filter(|name| !is_part(name)).cloned().collect();
+    if settled != *options {
+        let mut known: HashMap<*const FileSchema, Arc<FileSchema>> = HashMap::new();
+        for candidate in candidates {
+            let before = &candidate.footer.schema;
+            let now = known
+                .entry(Arc::as_ptr(before))
+                .or_insert_with(|| Arc::new(cast_parts(Arc::clone(&before.leaves), before.columns.clone(), &settled)));
+            candidate.footer.schema = Arc::clone(now);
+        }
+    }
+    Ok(settled)
+}
+
+impl Look<'_> {
+    /// The column of text that in each of `files` has its code in every row; the likeliest by its name, else the first.
+    fn code_column(&self, options: &SourceOptions, files: &[&Candidate]) -> Result<Option<String>> {
+        let Some(first) = files.first() else { return Ok(None) };
+        let date = first.footer.schema.date.as_ref().ok();
+        let mut names: Vec<&str> = Vec::new();
+        for column in &first.footer.schema.columns {
+            let is_date = date.is_some_and(|date| date.name == column.name);
+            if column.raw.as_ref().is_ok_and(is_text) && !is_date && !options.excludes(&column.name) {
+                names.push(&column.name);
+            }
+        }
+        let rank = |name: &&str| CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
+        names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
+        for name in names {
+            // The first file rules most columns out.
+            let has_code = |file: &Candidate| self.has_code(options, file, name);
+            if has_code(first)? && self.each(files, has_code)? {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether each row of the column `name` has the code of `file`.
+    fn has_code(&self, options: &SourceOptions, file: &Candidate, name: &str) -> Result<bool> {
+        let column = file.footer.schema.columns.iter().find(|column| column.name == name);
+        let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return Ok(false) };
+        let of_path = options.named_by(&file.path).unwrap_or_default();
+        let is_code = |text: Option<&str>| text.is_some_and(|text| options.is_code(text, &of_path, &file.unit));
+        let is_code = |texts: &ArrayRef| {
+            cast(texts, &DataType::LargeUtf8).is_ok_and(|texts| texts.as_string::<i64>().iter().all(is_code))
+        };
+        Ok(self.all(file, column.leaf, is_code)?.unwrap_or(false))
+    }
+
+    /// Whether a date column that is one of `named` says more than a day in one of `files`.
+    fn any_says_more(&self, files: &[&Candidate], named: &[&String]) -> Result<bool> {
+        let rules = self.rules.without_times();
+        let is_plain = |file: &Candidate| {
+            let Ok(date) = &file.footer.schema.date else { return Ok(true) };
+            if !named.contains(&&date.name) {
+                return Ok(true);
+            }
+            let mut reader = DateReader::new(&date.name, &date.raw, &rules);
+            let plain = |array: &ArrayRef| reader.push(array).is_err() || reader.is_plain();
+            // What cannot be read is refused when the file is.
+            Ok(self.all(file, date.leaf, plain)?.unwrap_or(true))
+        };
+        // The first often tells.
+        Ok(!self.each(&files[..files.len().min(1)], is_plain)? || !self.each(files, is_plain)?)
+    }
+
+    /// Whether `holds` of each batch of a column of `file`; `None` where it cannot be read.
+    fn all(&self, file: &Candidate, leaf: usize, holds: impl FnMut(&ArrayRef) -> bool) -> Result<Option<bool>> {
+        let answer = file.all(self.root, leaf, self.allowance, holds);
+        if answer.is_err() {
+            check_machine(&self.root.join(&file.path))?;
+        }
+        Ok(answer.ok())
+    }
+
+    /// Whether `holds` of each of `files`.
+    fn each(&self, files: &[&Candidate], holds: impl Fn(&Candidate) -> Result<bool> + Sync) -> Result<bool> {
+        let answers = self.workers.try_map(files.len(), |n| match self.observer.cancelled() {
+            true => Err(Error::Cancelled),
+            false => holds(files[n]),
+        })?;
+        Ok(answers.into_iter().all(|holds| holds))
+    }
+}
+
+/// The column that holds the codes of files by date, by its name; the likeliest, where several have such a name.
+fn named_codes(options: &SourceOptions, files: &[&Candidate]) -> Result<String> {
+    match files.first() {
+        Some(first) => usual_codes(options, &first.footer.schema.columns, &first.path.display().to_string()),
+        None => Ok(CODE_NAME.to_owned()),
+    }
+}
+
+/// The column of codes among `columns`, which are those of `whose`, by its name.
+///
+/// # Errors
+/// Where none has a usual one.
+pub(in crate::source) fn usual_codes(options: &SourceOptions, columns: &[FileColumn], whose: &str) -> Result<String> {
+    let is_free = |name: &str| !options.excludes(name) && !options.key.iter().any(|key| key == name);
+    // Of numbers the reason of each file says how they are read as codes.
+    let holds = |column: &&FileColumn, numbers: bool| {
+        is_free(&column.name) && column.raw.as_ref().is_ok_and(|raw| is_text(raw) || (numbers && raw.is_integer()))
+    };
+    let usual = [CODE_NAME].into_iter().chain(CODE_NAMES).chain(SECTION_CODE_NAMES).filter(|name| *name != "name");
+    let find = |numbers: bool| {
+        let mut usual = usual.clone();
+        usual.find_map(|usual| {
+            columns.iter().find(|column| column.name.eq_ignore_ascii_case(usual) && holds(column, numbers))
+        })
+    };
+    if let Some(column) = find(false).or_else(|| find(true)) {
+        return Ok(column.name.clone());
+    }
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let what = format!(
+        "no column of {whose} has a usual name of codes (ts_code, code, symbol, ticker); its columns are {}",
+        listed(&names)
+    );
+    Err(Error::refused_unless(what, [Remedy::set(Setting::CodeColumn, "says which one holds them")]))
+}
+
+/// Refuses date columns of which nothing would be left where rows are of other dates than they say.
+fn check_kept(options: &SourceOptions, dates: &HashSet<&str>) -> Result<()> {
+    let is_kept = |name: &&&str| options.key.iter().any(|key| key == **name);
+    let Some(name) = dates.iter().filter(|name| !is_kept(name)).min() else { return Ok(()) };
+    let key = [(*name).to_owned()].into_iter().chain(options.key.iter().cloned()).collect();
+    let roll = options.roll.map(|roll| roll.to_string()).unwrap_or_default();
+    let why = format!("{roll}: the dates in {name:?} would be lost, as trading dates take their place");
+    Err(Error::invalid(Setting::Roll, why, [Remedy::set(Setting::Key(key), "keeps them")]))
+}
+
+/// Whether there is a name for the date beside any date column that stays.
+pub(super) fn has_free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> bool {
+    let has = |schema: &&FileSchema, name: &str| schema.columns.iter().any(|column| column.name == name);
+    options.date_name.is_some() || DATE_NAMES.iter().any(|name| !schemas.iter().any(|schema| has(schema, name)))
+}
+
+/// A name for the date beside a date column that stays: one that no column has.
+pub(in crate::source) fn free_date_name(options: &SourceOptions, schemas: &[&FileSchema]) -> Result<String> {
+    let is_free = |name: &&str| {
+        options.code_column.as_deref() != Some(*name) && schemas.iter().all(|schema| !schema.has_value(name))
+    };
+    let free = DATE_NAMES.into_iter().find(is_free);
+    free.map(str::to_owned).ok_or_else(|| {
+        Error::refused_unless(
+            "the date needs a column of its own, and the files have a date and a trade_date".to_owned(),
+            [Remedy::set(Setting::DateName, "gives it another name")],
+        )
+    })
+}

@@ -1,0 +1,157 @@
+//! Which column tells rows of one key apart: a panel with such rows lacks it in its key, and leaving rows out would lose
+//! what they say.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+use crate::compare::KeyOrder;
+use crate::error::{Error, Result};
+use crate::hint::listed;
+use crate::key::Date;
+use crate::panel::{can_be_key, show};
+use crate::progress::Observer;
+use crate::reason::{Kind, Reason};
+use crate::source::agreement::exact::{Small, answer};
+use crate::source::agreement::question::Question;
+use crate::source::content::Stamp;
+use crate::source::convert::{identity, shown_value};
+use crate::source::survey::{InputFile, Survey};
+use crate::workers::Workers;
+
+/// A column of rows that are compared.
+#[derive(Clone, Copy)]
+pub(in crate::source) struct Compared<'a> {
+    pub(in crate::source) name: &'a str,
+    pub(in crate::source) logical: &'a DataType,
+    pub(in crate::source) array: &'a ArrayRef,
+}
+
+/// Two rows of one key that differ.
+pub(in crate::source) struct Differing<'a> {
+    pub(in crate::source) claim: (usize, usize),
+    pub(in crate::source) what: Difference<'a>,
+    /// The column that tells all such rows apart, if one does: then no row is one too many.
+    pub(in crate::source) telling: Option<&'a str>,
+}
+
+/// In what they differ.
+pub(in crate::source) struct Difference<'a> {
+    first: Compared<'a>,
+    others: Vec<&'a str>,
+}
+
+/// The first pair of `claims` whose rows are not the same in all of `columns`.
+pub(in crate::source) fn differing<'a>(
+    columns: &[Compared<'a>],
+    claims: &[(u32, u32)],
+) -> Result<Option<Differing<'a>>, Reason> {
+    let mut found: Vec<(usize, Compared)> = Vec::new();
+    for column in columns {
+        let same = identity(column.array, column.array).map_err(Reason::undecodable)?;
+        if let Some(at) = claims.iter().position(|&(a, b)| !same(a as usize, b as usize)) {
+            found.push((at, *column));
+        }
+    }
+    let Some(&(at, first)) = found.iter().min_by_key(|(at, _)| *at) else { return Ok(None) };
+    let others = found.iter().map(|(_, column)| column.name).filter(|name| *name != first.name).collect();
+    let claim = (claims[at].0 as usize, claims[at].1 as usize);
+    Ok(Some(Differing { claim, what: Difference { first, others }, telling: telling(columns, claims)? }))
+}
+
+impl Difference<'_> {
+    /// Why the file is left out: its rows of this date and `key` differ, `this` row of the key and the column and another
+    /// that is at `that` place.
+    pub(in crate::source) fn told(
+        &self,
+        date: Option<&Date>,
+        key: &[ArrayRef],
+        (this, at): (usize, &str),
+        (that, there): (usize, &str),
+    ) -> Reason {
+        let Difference { first: Compared { name, array, .. }, others } = self;
+        let key: String = key.iter().map(|column| format!(" {}", show(column, this))).collect();
+        let date = date.map_or_else(|| "one date".to_owned(), Date::to_string);
+        let (ours, theirs) = (shown_value(array, this), shown_value(array, that));
+        let mut what =
+            format!("has differing rows for {date}{key}: {name:?} is {ours} in {at} and {theirs} in {there}");
+        if !others.is_empty() {
+            let others: Vec<String> = others.iter().map(|name| format!("{name:?}")).collect();
+            let verb = if others.len() == 1 { "differs" } else { "differ" };
+            what += &format!("; {} {verb}, too", listed(&others));
+        }
+        Reason::new(Kind::DifferingRows, what)
+    }
+}
+
+/// The column of `columns` that tells apart all rows of one key that are not identical, which `claims` names in pairs;
+/// one of text or time rather than of numbers, since numbers differ by chance.
+fn telling<'a>(columns: &[Compared<'a>], claims: &[(u32, u32)]) -> Result<Option<&'a str>, Reason> {
+    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for &(first, other) in claims {
+        groups.entry(first).or_insert_with(|| vec![first as usize]).push(other as usize);
+    }
+    let is_number =
+        |column: &Compared| column.logical.is_integer() || matches!(column.logical, DataType::Decimal128(..));
+    let mut candidates: Vec<&Compared> = columns
+        .iter()
+        .filter(|Compared { logical, array, .. }| {
+            can_be_key(logical) && **logical != DataType::Boolean && array.logical_null_count() == 0
+        })
+        .collect();
+    candidates.sort_by_key(|column| is_number(column));
+    for column in candidates {
+        let arrays = std::slice::from_ref(column.array);
+        let order = KeyOrder::new(arrays, arrays).map_err(Reason::undecodable)?;
+        if tells(columns, &order, &groups)? && (!is_number(column) || repeats(&order, &groups)) {
+            return Ok(Some(column.name));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether rows of one of `groups` that are equal by `order` are identical.
+fn tells(columns: &[Compared], order: &KeyOrder, groups: &BTreeMap<u32, Vec<usize>>) -> Result<bool, Reason> {
+    let same = columns.iter().map(|column| identity(column.array, column.array)).collect::<Result<Vec<_>, _>>();
+    let same = same.map_err(Reason::undecodable)?;
+    Ok(groups.values().all(|rows| {
+        let mut rows = rows.clone();
+        rows.sort_by(|&a, &b| order.compare(a, b));
+        rows.windows(2).all(|pair| {
+            order.compare(pair[0], pair[1]) != Ordering::Equal || same.iter().all(|same| same(pair[0], pair[1]))
+        })
+    }))
+}
+
+/// Whether most values come again in another of `groups`, as those of a key do and those of a measurement do not.
+fn repeats(order: &KeyOrder, groups: &BTreeMap<u32, Vec<usize>>) -> bool {
+    let mut rows: Vec<usize> = groups.values().flatten().copied().collect();
+    rows.sort_by(|&a, &b| order.compare(a, b));
+    let count = rows.len();
+    rows.dedup_by(|a, b| order.compare(*a, *b) == Ordering::Equal);
+    groups.len() > 1 && rows.len() * 2 <= count
+}
+
+impl Survey {
+    /// Whether each row of each file has a value in the column `name`. Costs reading that column.
+    ///
+    /// # Errors
+    /// When the observer cancels.
+    pub(crate) fn is_full(&self, name: &str, workers: &Workers, observer: &dyn Observer) -> Result<bool> {
+        let files: Vec<&InputFile> = self.files().collect();
+        let full = workers.try_map(files.len(), |n| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let file = files[n];
+            let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
+            let (path, schema) = (self.root.join(&file.path), &file.layout.schema);
+            let is_there = file.row_count == 0 || schema.values.iter().any(|value| value.name == name);
+            let asked = || answer(&path, stamp, schema, &Small::default(), name, &Question::Full, &self.allowance);
+            Ok(is_there && asked().is_ok())
+        })?;
+        Ok(full.into_iter().all(|full| full))
+    }
+}

@@ -1,0 +1,163 @@
+//! The codes of a file's rows: that of its path, which a column of codes must have, too, or those of a column.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use arrow_select::concat::concat;
+
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
+use crate::source::allowance::Meter;
+use crate::source::code_map::CodeMap;
+use crate::source::convert::shown_value;
+use crate::source::options::SourceOptions;
+use crate::source::path::files_by::FilesBy;
+use crate::source::survey::{InputFile, Survey};
+use crate::source::weight::written_out;
+
+/// Reads the codes of one file, batch by batch.
+pub(super) struct CodeReader<'a> {
+    /// The name of the column of codes.
+    name: &'a str,
+    /// The code of each row, where the file's path says so.
+    expected: Option<String>,
+    /// What the rows are of.
+    unit: &'a str,
+    options: &'a SourceOptions,
+    /// The codes so far, where the rows of a unit have several.
+    parts: Option<Vec<ArrayRef>>,
+    row_count: usize,
+    /// What they take.
+    meter: Arc<Meter>,
+}
+
+impl<'a> CodeReader<'a> {
+    /// Of `file`, which is of `unit`.
+    ///
+    /// # Errors
+    /// When nothing says what its codes are.
+    pub(in crate::source) fn new(
+        survey: &'a Survey,
+        unit: &'a str,
+        file: &InputFile,
+    ) -> Result<CodeReader<'a>, Reason> {
+        let name = survey.code.name.as_str();
+        let options = &survey.options;
+        let is_by_date = options.files_by == FilesBy::Date;
+        let expected = if is_by_date { options.code_in(&file.path) } else { options.named_by(&file.path) };
+        if expected.is_none() && file.layout.schema.code.is_none() {
+            return Err(no_codes(name));
+        }
+        let parts = is_by_date.then(Vec::new);
+        let meter = Meter::new(&survey.allowance);
+        Ok(CodeReader { name, expected, unit, options, parts, row_count: 0, meter })
+    }
+
+    /// Takes the codes of the next rows.
+    ///
+    /// # Errors
+    /// When one is not that of the file's path, or there is none.
+    pub(in crate::source) fn push(&mut self, codes: &ArrayRef) -> Result<(), Reason> {
+        if let Some(expected) = &self.expected {
+            let unit = if self.parts.is_some() { expected } else { self.unit };
+            let is_code = |code: Option<&str>| {
+                code == Some(expected) || code.is_some_and(|code| self.options.is_code(code, expected, unit))
+            };
+            check_codes(codes, expected, is_code, self.name, self.row_count)?;
+        } else if let Some(parts) = &mut self.parts {
+            take(&self.meter, written_out(codes, &DataType::Utf8))?;
+            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
+            let texts = texts.as_string::<i32>();
+            let is_missing = |row: &usize| texts.is_null(*row) || texts.value(*row).is_empty();
+            if let Some(row) = (0..texts.len()).find(is_missing) {
+                return Err(no_code(self.row_count + row));
+            }
+            parts.push(Arc::new(texts.clone()));
+        }
+        self.row_count += codes.len();
+        Ok(())
+    }
+
+    /// The codes of so many rows, where a unit has several.
+    ///
+    /// # Errors
+    /// When they take too much memory.
+    pub(in crate::source) fn finish(self, row_count: usize) -> Result<Option<ArrayRef>, Reason> {
+        let Some(parts) = self.parts else { return Ok(None) };
+        if let Some(code) = self.expected {
+            take(&self.meter, (row_count * (code.len() + size_of::<i32>())) as u64)?;
+            return Ok(Some(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(code, row_count)))));
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        concat(&parts).map(Some).map_err(Reason::undecodable)
+    }
+}
+
+/// `codes` of rows that are of these days, as the panel has them.
+///
+/// # Errors
+/// When they take too much memory.
+pub(in crate::source) fn mapped(
+    codes: &ArrayRef,
+    days: &[i32],
+    map: &CodeMap,
+    meter: &Meter,
+) -> Result<ArrayRef, Reason> {
+    let texts = codes.as_string::<i32>();
+    let code = |(text, day): (Option<&'_ str>, &i32)| text.map(|text| map.code_on(text, *day).to_owned());
+    let len = |(text, day): (Option<&str>, &i32)| text.map_or(0, |text| map.code_on(text, *day).len());
+    let bytes: usize = texts.iter().zip(days).map(len).sum();
+    take(meter, (bytes + size_of_val(days)) as u64)?;
+    Ok(Arc::new(StringArray::from_iter(texts.iter().zip(days).map(code))))
+}
+
+fn take(meter: &Meter, bytes: u64) -> Result<(), Reason> {
+    // They are there twice while they are put together.
+    match meter.take(bytes, bytes) {
+        true => Ok(()),
+        false => Err(meter.allowance.refusal("its column of codes", meter.used().saturating_add(bytes))),
+    }
+}
+
+/// Why a file is refused that lacks the column of codes.
+pub(in crate::source) fn no_codes(name: &str) -> Reason {
+    let way_out = format!("write the file with the codes of its rows in a column {name:?}");
+    Reason::new(Kind::NoCode, format!("has no column {name:?}, which holds the codes")).or(Remedy::Do(way_out))
+}
+
+/// Why a file is refused for a row without a code.
+pub(in crate::source) fn no_code(row: usize) -> Reason {
+    let without = Remedy::Do("write the file without such rows".to_owned());
+    Reason::new(Kind::NoCode, format!("row {} has no code", row + 1)).or(without)
+}
+
+/// Refuses a file whose own code column names another stock than its path. `before` rows came earlier.
+fn check_codes(
+    codes: &ArrayRef,
+    expected: &str,
+    is_code: impl Fn(Option<&str>) -> bool,
+    name: &str,
+    before: usize,
+) -> Result<(), Reason> {
+    let differs = match codes.data_type() {
+        DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| !is_code(code)),
+        DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| !is_code(code)),
+        _ => {
+            let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
+            texts.as_string::<i32>().iter().position(|code| !is_code(code))
+        }
+    };
+    match differs {
+        None => Ok(()),
+        Some(row) => {
+            let (row_number, value) = (before + row + 1, shown_value(codes, row));
+            let what =
+                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
+            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
+        }
+    }
+}
