@@ -6,10 +6,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Schema};
 
 use super::date::column::{DateReader, DateRules};
+use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::look::settle::{free_date_name, usual_codes};
 use super::options::{BadDates, SourceOptions};
-use super::parquet::footer::{FileSchema, KeyColumn, Value};
 use super::read::codes::no_codes;
 use super::section_file::{roles, section_options};
 use crate::error::{Error, Result};
@@ -47,10 +47,10 @@ impl FrameSchema {
     pub(crate) fn new(schema: &Schema, options: &SourceOptions) -> Result<FrameSchema> {
         let mut options = SourceOptions { bad_dates: BadDates::Error, ..options.clone() };
         if options.code_column.is_none() {
-            let roles = roles(schema, &options).map_err(|reason| of_frame(&reason, "the frame"))?;
+            let roles = roles(schema, &options);
             options.code_column = Some(usual_codes(&options, &roles.columns, "the frame")?);
         }
-        let schema = roles(schema, &options).map_err(|reason| of_frame(&reason, "the frame"))?;
+        let schema = roles(schema, &options);
         if let Some(refusal) = &schema.refusal {
             return Err(of_frame(refusal, "the frame"));
         }

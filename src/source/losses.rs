@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::input::schema::FileSchema;
 use super::options::SourceOptions;
-use super::parquet::footer::FileSchema;
 use crate::hint::{counted, listed};
 
 /// What files and frames say of themselves that outputs do not carry.

@@ -9,9 +9,10 @@ use arrow_schema::DataType;
 
 use super::allowance::Allowance;
 use super::content::{self, Content, WHOLE, guarded};
+use super::input::formats::survey_file;
+use super::input::interner::Interner;
+use super::input::schema::Footer;
 use super::options::SourceOptions;
-use super::parquet::footer::{Footer, Interner, survey_footer};
-use super::parquet::settle::settle_instants;
 use super::read::codes::no_codes;
 use super::section_file::{days_of, read_leaves};
 use crate::panel::PanelSchema;
@@ -42,8 +43,7 @@ pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> Result<Rec
     let mut found = None;
     for options in names.map(|name| options(Some(name.to_owned()))) {
         let interner = Interner::new(&options, &allowance);
-        let footer = guarded(|| survey_footer(&content, &interner));
-        let Footer { schema, .. } = footer.and_then(|footer| settle_instants(&content, footer, &interner))?;
+        let Footer { schema, .. } = survey_file(&content, &interner)?;
         if schema.code.is_some() {
             found = Some((options.clone(), schema));
             break;

@@ -13,6 +13,7 @@ mod convert;
 mod date;
 mod folder;
 mod frame;
+mod input;
 mod look;
 mod losses;
 mod map_file;

@@ -13,7 +13,6 @@ use arrow_ipc::reader::FileReader;
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter, ROW_LEN};
@@ -21,14 +20,12 @@ use super::arrow_file::{check_arrow, is_possible};
 use super::content::{self, Content, WHOLE, guarded};
 use super::convert::widen;
 use super::date::column::{DateReader, DateRules};
+use super::input::formats::survey_file;
+use super::input::interner::Interner;
+use super::input::parts::{cast_parts, lost_of_field};
+use super::input::schema::{FileColumn, FileSchema, Footer, KeyColumn, Value};
 use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
-use super::parquet::decode::Parquet;
-use super::parquet::footer::{
-    FileColumn, FileSchema, Footer, Interner, KeyColumn, Value, cast_parts, lost_of_field, survey_footer,
-};
-use super::parquet::meaning::Leaves;
-use super::parquet::settle::settle_instants;
 use super::read::codes::{no_code, no_codes};
 use super::read::file::no_key;
 use super::types::shown_type;
@@ -85,9 +82,7 @@ pub fn read_section(
         guarded(|| read_arrow(content, options, &meter)).map(|(schema, columns)| (schema, false, columns))?
     } else {
         let interner = Interner::new(options, allowance);
-        let footer = guarded(|| survey_footer(&content, &interner));
-        let footer = footer.and_then(|footer| settle_instants(&content, footer, &interner));
-        let footer = footer.map_err(|reason| match reason.kind() {
+        let footer = survey_file(&content, &interner).map_err(|reason| match reason.kind() {
             Kind::NotParquet => Reason::new(Kind::NotParquet, "is neither a Parquet nor an Arrow file"),
             _ => reason,
         })?;
@@ -127,14 +122,13 @@ pub(super) fn read_leaves(
     allowance: &Arc<Allowance>,
 ) -> Result<Columns, Reason> {
     leaves.sort_unstable();
-    let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
-    let rows =
-        usize::try_from(parquet.row_count()).map_err(|_| Reason::damaged("it has more rows than there can be"))?;
+    let file = schema.open(content, allowance)?;
+    let rows = usize::try_from(file.row_count()).map_err(|_| Reason::damaged("it has more rows than there can be"))?;
     if rows == 0 {
         return Err(no_rows());
     }
-    let columns = parquet.columns(&leaves, rows)?;
-    parquet.check_unchanged()?;
+    let columns = file.columns(&leaves, rows)?;
+    file.check_unchanged()?;
     Ok(leaves.iter().copied().zip(columns).collect())
 }
 
@@ -154,11 +148,11 @@ fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Resul
     }
     let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
     let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
-    Ok((roles(&schema, options)?, columns_of(&batch)))
+    Ok((roles(&schema, options), columns_of(&batch)))
 }
 
 /// Which columns are code, date and values.
-pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Result<Arc<FileSchema>, Reason> {
+pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Arc<FileSchema> {
     let column = |(leaf, field): (usize, &Arc<Field>)| FileColumn {
         name: field.name().clone(),
         leaf,
@@ -172,8 +166,7 @@ pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Result<Arc<File
         loss: lost_of_field(field),
     };
     let columns = schema.fields().iter().enumerate().map(column).collect();
-    let leaves = Leaves::new(Vec::new(), 0).map_err(Reason::undecodable)?;
-    Ok(Arc::new(cast_parts(Arc::new(leaves), columns, options)))
+    Arc::new(cast_parts(None, columns, options))
 }
 
 fn columns_of(batch: &RecordBatch) -> Columns {
@@ -196,9 +189,8 @@ pub fn take_frame(
         return Ok(Err(reason));
     }
     let batch = batch()?;
-    let taken = roles(&batch.schema(), options)
-        .and_then(|schema| guarded(|| section(Path::new(""), &schema, columns_of(&batch), options, panel, meter)));
-    Ok(taken)
+    let schema = roles(&batch.schema(), options);
+    Ok(guarded(|| section(Path::new(""), &schema, columns_of(&batch), options, panel, meter)))
 }
 
 /// The day of each row.

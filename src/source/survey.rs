@@ -10,8 +10,8 @@ use arrow_schema::DataType;
 use super::allowance::Allowance;
 use super::date::column::DateRules;
 use super::date::trading::Trading;
+use super::input::schema::FileSchema;
 use super::options::SourceOptions;
-use super::parquet::footer::FileSchema;
 use crate::panel::{Column, DateForm};
 use crate::skipped::Skipped;
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use csv::StringRecord;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::reader::Length;
 
 use super::allowance::Allowance;
 use super::content::{Content, guarded};
+use super::input::formats::survey_file;
+use super::input::interner::Interner;
 use super::options::SourceOptions;
-use super::parquet::decode::Parquet;
-use super::parquet::footer::{Interner, survey_footer};
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 
@@ -73,8 +72,8 @@ type Columns = Vec<(String, ArrayRef)>;
 fn of_parquet(content: Content, allowance: &Arc<Allowance>, wanted: &Wanted) -> Result<Columns, Reason> {
     let options = SourceOptions::default();
     let interner = Interner::new(&options, allowance);
-    let footer = survey_footer(&content, &interner)?;
-    let parquet = Parquet::new(content, &footer.schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
+    let footer = survey_file(&content, &interner)?;
+    let file = footer.schema.open(content, allowance)?;
     let rows = usize::try_from(footer.row_count).map_err(Reason::undecodable)?;
     let columns = footer.schema.columns.iter().filter(|column| column.raw.is_ok());
     let is_alone = footer.schema.columns.len() == 1;
@@ -84,7 +83,7 @@ fn of_parquet(content: Content, allowance: &Arc<Allowance>, wanted: &Wanted) -> 
         .collect();
     chosen.sort_unstable();
     let leaves: Vec<usize> = chosen.iter().map(|(leaf, _)| *leaf).collect();
-    let arrays = parquet.columns(&leaves, rows)?;
+    let arrays = file.columns(&leaves, rows)?;
     Ok(chosen.into_iter().map(|(_, name)| name).zip(arrays).collect())
 }
 

@@ -14,7 +14,7 @@ use crate::panel::Column;
 use crate::reason::Reason;
 use crate::source::convert::surely_exact;
 use crate::source::folder::discover::counted;
-use crate::source::parquet::footer::{FileSchema, Value};
+use crate::source::input::schema::{FileSchema, Value};
 use crate::source::types::{Joined, join};
 
 /// One file as far as the agreement goes.

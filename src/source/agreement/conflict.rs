@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::panel::parse_zone;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting};
-use crate::source::parquet::footer::Value;
+use crate::source::input::schema::Value;
 use crate::source::types::{is_text, join, meets_beyond_nanoseconds};
 
 /// Columns that a reason names.

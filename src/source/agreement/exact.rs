@@ -6,8 +6,6 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::can_cast_types;
 use arrow_schema::DataType;
-use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
-use parquet::file::statistics::Statistics;
 
 use super::question::Question;
 use crate::compare::KeyOrder;
@@ -16,8 +14,7 @@ use crate::reason::{Kind, Reason};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
 use crate::source::convert::{convert, identity, shown_value, widen};
-use crate::source::parquet::decode::Parquet;
-use crate::source::parquet::footer::{FileSchema, Value};
+use crate::source::input::schema::{FileSchema, Value};
 use crate::source::types::shown_type;
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
@@ -60,18 +57,17 @@ fn look(
     // Not read whole: the footer and one column are little of a file.
     let content = Content::load(path, stamp, 0)?;
     guarded(|| {
-        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::KeepAll, allowance)?;
-        let small = small.get_or_init(|| small_leaves(parquet.metadata.metadata()));
-        if is_by_statistics(value, question) && small.contains(&value.leaf) {
+        let file = schema.open(content, allowance)?;
+        if is_by_statistics(value, question) && small.get_or_init(|| file.small_leaves()).contains(&value.leaf) {
             return Ok(());
         }
         let inexact = |why: String| Reason::new(Kind::InexactValue, why);
         if let Question::Apart(to) = question {
-            let columns = parquet.columns(&[value.leaf], parquet.row_count() as usize)?;
+            let columns = file.columns(&[value.leaf], file.row_count() as usize)?;
             return columns.iter().try_for_each(|array| stay_apart(array, to).map_err(inexact));
         }
         let mut row_count = 0;
-        for batch in parquet.batches(&[value.leaf])? {
+        for batch in file.batches(&[value.leaf])? {
             let array = &batch?[0];
             check(array, question, row_count).map_err(inexact)?;
             row_count += array.len();
@@ -112,18 +108,4 @@ fn stay_apart(array: &ArrayRef, to: &DataType) -> Result<(), String> {
         let [first, second] = [a, b].map(|row| shown_value(array, row));
         Err(format!("rows {} and {}: {first} and {second} are the same key as {to}", a + 1, b + 1))
     })
-}
-
-fn small_leaves(metadata: &ParquetMetaData) -> Vec<usize> {
-    const LIMIT: u64 = 1 << 53;
-    let within = |number: Option<&i64>| number.is_some_and(|number| number.unsigned_abs() <= LIMIT);
-    let is_small = |leaf: &usize| {
-        metadata.row_groups().iter().all(|group| {
-            match group.columns().get(*leaf).and_then(|chunk| chunk.statistics()) {
-                Some(Statistics::Int64(statistics)) => within(statistics.min_opt()) && within(statistics.max_opt()),
-                _ => false,
-            }
-        })
-    };
-    (0..metadata.file_metadata().schema_descr().num_columns()).filter(is_small).collect()
 }

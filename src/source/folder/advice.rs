@@ -12,9 +12,10 @@ use crate::hint::{counted, listed};
 use crate::reason::Reason;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
-use crate::source::content::{Content, guarded};
+use crate::source::content::Content;
+use crate::source::input::formats::survey_file;
+use crate::source::input::interner::Interner;
 use crate::source::options::SourceOptions;
-use crate::source::parquet::footer::{Interner, survey_footer};
 use crate::source::path::code_template::code_of;
 use crate::source::path::files_by::{DATE, FilesBy};
 use crate::source::path::naming::{is_date, is_part, is_time, names_in, parquet_ending, shown};
@@ -285,5 +286,5 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
 fn footer(path: &Path, options: &SourceOptions) -> Result<(), Reason> {
     let (content, _) = Content::open(path)?;
     let allowance = Allowance::new(DEFAULT_MEMORY, 1);
-    guarded(|| survey_footer(&content, &Interner::new(options, &allowance))).map(drop)
+    survey_file(&content, &Interner::new(options, &allowance)).map(drop)
 }

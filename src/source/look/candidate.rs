@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use crate::reason::Reason;
 use crate::source::agreement::exact::Small;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
-use crate::source::parquet::decode::Parquet;
-use crate::source::parquet::footer::{FileSchema, Footer};
+use crate::source::input::schema::{FileSchema, Footer};
 
 pub(in crate::source) struct Candidate {
     /// What it is of: see [`SourceOptions::units_of`](crate::source::options::SourceOptions::units_of).
@@ -53,8 +51,8 @@ impl Candidate {
     ) -> Result<bool, Reason> {
         let content = Content::load(&root.join(&self.path), self.stamp, 0)?;
         guarded(|| {
-            let parquet = Parquet::new(content, &self.footer.schema, ParquetStatisticsPolicy::SkipAll, allowance)?;
-            for batch in parquet.batches(&[leaf])? {
+            let file = self.footer.schema.open(content, allowance)?;
+            for batch in file.batches(&[leaf])? {
                 if !holds(&batch?[0]) {
                     return Ok(false);
                 }

@@ -4,17 +4,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::file::metadata::ParquetStatisticsPolicy;
-
 use crate::reason::Reason;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
 use crate::source::date::column::{DateReader, DateRules, OTHER_SPELLINGS};
+use crate::source::input::schema::{FileColumn, FileSchema};
 use crate::source::options::{DATE_NAMES, SourceOptions};
 use crate::source::order::NO_DAY;
-use crate::source::parquet::decode::Parquet;
-use crate::source::parquet::footer::{FileColumn, FileSchema};
 use crate::source::types::is_text;
 
 /// Columns that are tried.
@@ -168,7 +165,7 @@ impl<'a> DateAdvice<'a> {
     /// those that are read as they are before those that need a word.
     fn dates_of(&self, path: &Path, stamp: Stamp, schema: &Arc<FileSchema>) -> Result<Vec<Dates>, Reason> {
         let content = Content::load(path, stamp, 0)?;
-        let parquet = Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, self.allowance)?;
+        let file = schema.open(content, self.allowance)?;
         let rank = |name: &str| {
             let usual = |known: &&str| known.eq_ignore_ascii_case(name);
             let place = self.names.iter().chain(&DATE_NAMES).position(usual).unwrap_or(usize::MAX);
@@ -186,7 +183,7 @@ impl<'a> DateAdvice<'a> {
             let read = |rules: &DateRules| {
                 let rules = rules.without_times();
                 let mut dates = DateReader::new(name, raw, &rules);
-                parquet.batches(&[*leaf])?.try_for_each(|batch| dates.push(&batch?[0]))?;
+                file.batches(&[*leaf])?.try_for_each(|batch| dates.push(&batch?[0]))?;
                 let times = match dates.has_time {
                     false => Times::None,
                     true if dates.are_maybe_midnights() => Times::Midnights,
@@ -196,7 +193,7 @@ impl<'a> DateAdvice<'a> {
             };
             let counts = || {
                 let is_told = ["date", "time", "ts", "stamp"].iter().any(|part| name.to_lowercase().contains(part));
-                let first = parquet.batches(&[*leaf]).ok()?.next()?.ok()?;
+                let first = file.batches(&[*leaf]).ok()?.next()?.ok()?;
                 self.rules.count(&first[0]).filter(|_| is_told)
             };
             let as_it_is = |times| Dates { column: name.clone(), spelt: None, times };

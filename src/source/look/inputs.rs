@@ -22,14 +22,16 @@ use crate::source::agreement::agree::Agreement;
 use crate::source::agreement::exact::Small;
 use crate::source::agreement::prior::Prior;
 use crate::source::allowance::Allowance;
-use crate::source::content::{Content, Stamp, WHOLE, guarded};
+use crate::source::content::{Content, Stamp, WHOLE};
 use crate::source::date::column::DateRules;
 use crate::source::folder::discover::{Found, counted, discover, skip};
 use crate::source::folder::scan::{Scan, once};
+use crate::source::input::formats::survey_file;
+use crate::source::input::interner::Interner;
+use crate::source::input::parts::INDEX_NAME;
+use crate::source::input::schema::{FileSchema, Footer};
 use crate::source::losses::Losses;
 use crate::source::options::SourceOptions;
-use crate::source::parquet::footer::{FileSchema, Footer, INDEX_NAME, Interner, survey_footer};
-use crate::source::parquet::settle::settle_instants;
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::naming::shown;
 use crate::source::path::unit::beside_unusable;
@@ -244,9 +246,7 @@ fn look_at(
 
 fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
     let (content, stamp) = Content::open(path)?;
-    let footer = guarded(|| survey_footer(&content, interner))?;
-    let footer = settle_instants(&content, footer, interner)?;
-    Ok((stamp, footer))
+    Ok((stamp, survey_file(&content, interner)?))
 }
 
 fn party(candidate: &Candidate) -> Party<'_> {

@@ -11,8 +11,9 @@ use crate::panel::{Column, can_be_key};
 use crate::remedy::{Operation, Remedy, Setting, excluding};
 use crate::source::agreement::prior::Prior;
 use crate::source::date::column::can_be_date;
+use crate::source::input::parts::INDEX_NAME;
+use crate::source::input::schema::FileSchema;
 use crate::source::options::{DATE_NAMES, OptionChanges, SourceOptions};
-use crate::source::parquet::footer::{FileSchema, INDEX_NAME};
 use crate::source::types::{is_text, join_text, logical};
 
 /// Further columns that a key may have.

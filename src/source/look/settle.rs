@@ -17,8 +17,9 @@ use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::date::column::{DateReader, DateRules};
+use crate::source::input::parts::cast_parts;
+use crate::source::input::schema::{FileColumn, FileSchema};
 use crate::source::options::{CODE_NAME, SourceOptions};
-use crate::source::parquet::footer::{FileColumn, FileSchema, cast_parts};
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::pattern::CODE;
 use crate::source::trouble::check_machine;
@@ -106,7 +107,7 @@ pub(in crate::source) fn settle(
             let before = &candidate.footer.schema;
             let now = known
                 .entry(Arc::as_ptr(before))
-                .or_insert_with(|| Arc::new(cast_parts(Arc::clone(&before.leaves), before.columns.clone(), &settled)));
+                .or_insert_with(|| Arc::new(cast_parts(before.format.clone(), before.columns.clone(), &settled)));
             candidate.footer.schema = Arc::clone(now);
         }
     }

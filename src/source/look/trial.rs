@@ -15,8 +15,9 @@ use crate::source::agreement::prior::Prior;
 use crate::source::agreement::question::Question;
 use crate::source::allowance::Allowance;
 use crate::source::content::Stamp;
+use crate::source::input::parts::cast_parts;
+use crate::source::input::schema::{FileColumn, FileSchema};
 use crate::source::options::SourceOptions;
-use crate::source::parquet::footer::{FileColumn, FileSchema, cast_parts};
 use crate::source::trouble::check_machine;
 use crate::source::types::join;
 use crate::workers::Workers;
@@ -161,7 +162,7 @@ impl Trial<'_> {
             let schema = schemas.entry(Arc::as_ptr(&party.schema)).or_insert_with(|| {
                 let mut columns: Vec<FileColumn> = party.schema.columns.clone();
                 columns.iter_mut().for_each(|column| column.may_round = options.cast(&column.name).is_some());
-                Arc::new(cast_parts(Arc::clone(&party.schema.leaves), columns, &options))
+                Arc::new(cast_parts(party.schema.format.clone(), columns, &options))
             });
             let party = Party { schema: Arc::clone(schema), ..*party };
             refused[place] = party.refusal().cloned();

@@ -1,108 +1,73 @@
 //! The Parquet decoder over one file: columns as the file has them, in the order of the file.
-//!
-//! Everything here may panic on damaged bytes and is to be called under [`guarded`](crate::source::content::guarded).
 
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
-use arrow_select::concat::concat;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::file::metadata::ParquetStatisticsPolicy;
+use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
+use parquet::file::statistics::Statistics;
 
 use super::chunks::Chunks;
 use super::constant::constant;
 use super::encrypted::encrypted_leaf;
-use super::footer::{FileColumn, FileSchema, Value, read_footer};
-use super::meaning::take_as;
+use super::footer::read_footer;
+use super::meaning::{Leaves, take_as};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::Content;
+use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format, Value};
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
 const BATCH_ROWS: usize = 65_536;
 
 /// The decoder over one file, its footer parsed once.
-pub(in crate::source) struct Parquet {
+pub(super) struct Parquet {
     content: Content,
     schema: Arc<FileSchema>,
-    pub(in crate::source) metadata: ArrowReaderMetadata,
+    metadata: ArrowReaderMetadata,
+    leaves: Arc<Leaves>,
     meter: Arc<Meter>,
 }
 
-impl Parquet {
-    /// A decoder over `content`, whose footer was surveyed as `schema`.
-    pub(in crate::source) fn new(
+impl Format for Leaves {
+    fn open(
+        self: Arc<Leaves>,
         content: Content,
         schema: &Arc<FileSchema>,
-        statistics: ParquetStatisticsPolicy,
+        allowance: &Arc<Allowance>,
+    ) -> Result<Box<dyn Decoder>, Reason> {
+        Ok(Box::new(Parquet::new(content, schema, &self, allowance)?))
+    }
+}
+
+impl Parquet {
+    /// A decoder over `content`, whose footer was surveyed as `schema` with these leaves.
+    pub(super) fn new(
+        content: Content,
+        schema: &Arc<FileSchema>,
+        leaves: &Arc<Leaves>,
         allowance: &Arc<Allowance>,
     ) -> Result<Parquet, Reason> {
-        let metadata = read_footer(&content, &schema.leaves, statistics)?;
+        let metadata = read_footer(&content, leaves, ParquetStatisticsPolicy::SkipAll)?;
         let types = schema.columns.iter().filter_map(|column| Some((column.leaf, column.raw.as_ref().ok()?)));
-        let options = ArrowReaderOptions::new().with_schema(schema.leaves.decoded(types));
+        let options = ArrowReaderOptions::new().with_schema(leaves.decoded(types));
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(Reason::undecodable)?;
-        Ok(Parquet { content, schema: Arc::clone(schema), metadata, meter: Meter::new(allowance) })
-    }
-
-    /// Whether all that was read so far is of one state of the file.
-    ///
-    /// # Errors
-    /// A reason to skip the file.
-    pub(in crate::source) fn check_unchanged(&self) -> Result<(), Reason> {
-        self.content.check_unchanged()
-    }
-
-    /// Whether something that was read took more memory than the file may.
-    pub(in crate::source) fn was_too_large(&self) -> bool {
-        self.meter.was_exceeded()
-    }
-
-    pub(in crate::source) fn row_count(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
-    }
-
-    /// Reads the columns at `leaves` (ascending) batch by batch, each in its own type.
-    pub(in crate::source) fn batches(
-        &self,
-        leaves: &[usize],
-    ) -> Result<impl Iterator<Item = Result<Vec<ArrayRef>, Reason>> + use<'_>, Reason> {
-        let columns: Vec<&FileColumn> =
-            self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
-        let mut before = 0;
-        Ok(self.stored(leaves)?.map(move |batch| {
-            let batch = batch?;
-            if batch.num_columns() != columns.len() {
-                return Err(Reason::damaged("it does not have all of its columns"));
-            }
-            let turn = |(column, array): (&&FileColumn, &ArrayRef)| {
-                let FileColumn { name, raw, is_instant, .. } = column;
-                let raw =
-                    raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
-                take_as(array, raw, before, column.may_round).map_err(|reason| {
-                    // No type of a panel holds all instants that such a column may have.
-                    let cut = match raw {
-                        DataType::Timestamp(TimeUnit::Microsecond, None) if *is_instant => {
-                            let cast = CastTo { column: name.clone(), to: "timestamp[us]".to_owned() };
-                            Some(Remedy::set(Setting::Cast(vec![cast]), "cuts what is finer"))
-                        }
-                        _ => None,
-                    };
-                    reason.within(format_args!("its column {name:?}, ")).of_column(name).or(cut)
-                })
-            };
-            let arrays = columns.iter().zip(batch.columns()).map(turn).collect();
-            before += batch.num_rows();
-            arrays
-        }))
+        Ok(Parquet {
+            content,
+            schema: Arc::clone(schema),
+            metadata,
+            leaves: Arc::clone(leaves),
+            meter: Meter::new(allowance),
+        })
     }
 
     /// As [`batches`](Self::batches), but the bare numbers and bytes that the pages hold.
-    pub(in crate::source) fn stored(
+    pub(super) fn stored(
         &self,
         leaves: &[usize],
     ) -> Result<impl Iterator<Item = Result<RecordBatch, Reason>> + use<'_>, Reason> {
@@ -165,39 +130,75 @@ impl Parquet {
         let column = self.metadata.parquet_schema().column(leaf);
         Reason::undecodable(format_args!("its column {:?}: {error}", column.name())).of_column(column.name())
     }
+}
 
-    /// The one value of `column` as an array of one row, if the pages show without decoding that all rows hold it.
-    pub(in crate::source) fn constant(&self, column: &Value, row_count: usize) -> Option<ArrayRef> {
+impl Decoder for Parquet {
+    fn row_count(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+        let columns: Vec<&FileColumn> =
+            self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
+        let mut before = 0;
+        Ok(Box::new(self.stored(leaves)?.map(move |batch| {
+            let batch = batch?;
+            if batch.num_columns() != columns.len() {
+                return Err(Reason::damaged("it does not have all of its columns"));
+            }
+            let turn = |(column, array): (&&FileColumn, &ArrayRef)| {
+                let FileColumn { name, raw, is_instant, .. } = column;
+                let raw =
+                    raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
+                take_as(array, raw, before, column.may_round).map_err(|reason| {
+                    // No type of a panel holds all instants that such a column may have.
+                    let cut = match raw {
+                        DataType::Timestamp(TimeUnit::Microsecond, None) if *is_instant => {
+                            let cast = CastTo { column: name.clone(), to: "timestamp[us]".to_owned() };
+                            Some(Remedy::set(Setting::Cast(vec![cast]), "cuts what is finer"))
+                        }
+                        _ => None,
+                    };
+                    reason.within(format_args!("its column {name:?}, ")).of_column(name).or(cut)
+                })
+            };
+            let arrays = columns.iter().zip(batch.columns()).map(turn).collect();
+            before += batch.num_rows();
+            arrays
+        })))
+    }
+
+    fn check_unchanged(&self) -> Result<(), Reason> {
+        self.content.check_unchanged()
+    }
+
+    fn was_too_large(&self) -> bool {
+        self.meter.was_exceeded()
+    }
+
+    fn constant(&self, column: &Value, row_count: usize) -> Option<ArrayRef> {
         constant(&self.content, self.metadata.metadata(), column.leaf, &column.raw, row_count)
     }
 
-    /// The columns at `leaves` (ascending) whole, each `row_count` long.
-    pub(in crate::source) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
-        if leaves.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut batches: Vec<Vec<ArrayRef>> = Vec::new();
-        let mut found = 0;
-        for batch in self.batches(leaves)? {
-            let batch = batch?;
-            found += batch[0].len();
-            if found > row_count {
-                break;
-            }
-            batches.push(batch);
-        }
-        if found != row_count {
-            return Err(Reason::damaged(format_args!("its columns have {found} and {row_count} rows")));
-        }
-        if let [batch] = &mut batches[..] {
-            return Ok(std::mem::take(batch));
-        }
-        let whole = |n: usize| {
-            let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
-            concat(&parts).map_err(Reason::undecodable)
-        };
-        (0..leaves.len()).map(whole).collect()
+    fn small_leaves(&self) -> Vec<usize> {
+        read_footer(&self.content, &self.leaves, ParquetStatisticsPolicy::KeepAll)
+            .map_or_else(|_| Vec::new(), |metadata| small_leaves(&metadata))
     }
+}
+
+/// The leaves whose signed integers all lie within 53 bits by the statistics of `metadata`.
+fn small_leaves(metadata: &ParquetMetaData) -> Vec<usize> {
+    const LIMIT: u64 = 1 << 53;
+    let within = |number: Option<&i64>| number.is_some_and(|number| number.unsigned_abs() <= LIMIT);
+    let is_small = |leaf: &usize| {
+        metadata.row_groups().iter().all(|group| {
+            match group.columns().get(*leaf).and_then(|chunk| chunk.statistics()) {
+                Some(Statistics::Int64(statistics)) => within(statistics.min_opt()) && within(statistics.max_opt()),
+                _ => false,
+            }
+        })
+    };
+    (0..metadata.file_metadata().schema_descr().num_columns()).filter(is_small).collect()
 }
 
 /// Whether a text begins amid a character. Of texts that lie one after the other (DELTA_LENGTH_BYTE_ARRAY) the decoder

@@ -1,16 +1,14 @@
-//! Reads footers: what a file holds by its own account, and which of its columns play which part. Equal schemas are
-//! kept once, since thousands of files share one.
+//! Reads Parquet footers: what a file holds by its own account.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow_cast::can_cast_types;
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, PARQUET_FIELD_ID_META_KEY};
+use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
@@ -20,179 +18,36 @@ use super::chunks::check_places;
 use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
-use super::refusals::{cast_that_keeps, tell_alike, tell_unheld};
-use crate::hint::listed;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{CastTo, Remedy, Setting, excluding};
-use crate::source::allowance::{Allowance, Meter, ROW_LEN};
+use crate::source::allowance::{Meter, ROW_LEN};
 use crate::source::arrow_file::{is_of_known_version, is_possible};
 use crate::source::content::{Content, changed, unreadable};
-use crate::source::options::{DATE_NAMES, SourceOptions};
-use crate::source::path::files_by::FilesBy;
-use crate::source::types::{is_text, logical, shown_type};
+use crate::source::input::interner::Interner;
+use crate::source::input::parts::lost_of_field;
+use crate::source::input::schema::{FileColumn, FileSchema, Footer};
+use crate::source::options::SourceOptions;
 
 /// Bytes read from the end of a file in the hope that they hold the footer; that of 41 columns with pandas' own
 /// notes has 10 KiB.
 const TAIL: u64 = 32 << 10;
 
-/// Where pandas puts an index without a name.
-pub(in crate::source) const INDEX_NAME: &str = "__index_level_0__";
-
-/// A column of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::source) struct FileColumn {
-    pub(in crate::source) name: String,
-    /// The leaf that holds it, or the first of them.
-    pub(in crate::source) leaf: usize,
-    /// The type of its values; `Err` says what it is if they cannot be read.
-    pub(in crate::source) raw: Result<DataType, String>,
-    /// Whether it holds instants of 96 bits, whose unit is not in the footer.
-    pub(in crate::source) is_instant: bool,
-    /// Whether a user decided its type in the panel, so that it may lose precision.
-    pub(in crate::source) may_round: bool,
-    /// What the writer said of it that a panel does not keep.
-    pub(in crate::source) loss: Option<String>,
-}
-
-/// A column that takes part in the panel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::source) struct Value {
-    pub(in crate::source) name: String,
-    /// What the file calls it, as settings do.
-    pub(in crate::source) own_name: String,
-    /// The leaf that holds it.
-    pub(in crate::source) leaf: usize,
-    pub(in crate::source) raw: DataType,
-    /// Its type before files are compared: the logical type of `raw`, or the type of a cast.
-    pub(in crate::source) logical: DataType,
-}
-
-/// The date column of a file, or the one of its codes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::source) struct KeyColumn {
-    pub(in crate::source) name: String,
-    /// The leaf that holds it.
-    pub(in crate::source) leaf: usize,
-    pub(in crate::source) raw: DataType,
-}
-
-/// What many files have in common: their columns, and the parts these play under the options.
-#[derive(Debug)]
-pub(in crate::source) struct FileSchema {
-    /// All columns, excluded ones too.
-    pub(in crate::source) columns: Vec<FileColumn>,
-    /// `Err` says why files with rows cannot do with this schema.
-    pub(in crate::source) date: Result<KeyColumn, Reason>,
-    /// Whether a file without a date column has the date that its name gives.
-    pub(in crate::source) has_named_date: bool,
-    pub(in crate::source) code: Option<KeyColumn>,
-    pub(in crate::source) values: Vec<Value>,
-    /// Whether an index of integers is left out.
-    pub(in crate::source) drops_index: bool,
-    /// Why every file of this schema is refused, if it is.
-    pub(in crate::source) refusal: Option<Reason>,
-    /// How a Parquet file is decoded.
-    pub(in crate::source) leaves: Arc<Leaves>,
-}
-
-impl FileSchema {
-    /// Why files of this schema cannot take part, those with rows or those without.
-    pub(in crate::source) fn refusal_of(&self, has_rows: bool) -> Option<&Reason> {
-        let no_date = self.date.as_ref().err().filter(|_| has_rows);
-        let is_named = |reason: &&Reason| self.has_named_date && reason.kind() == Kind::NoDateColumn;
-        self.refusal.as_ref().or(no_date.filter(|reason| !is_named(reason)))
-    }
-
-    /// Whether a file has a column of this name.
-    pub(in crate::source) fn has(&self, name: &str) -> bool {
-        self.columns.iter().any(|column| column.name == name)
-    }
-
-    /// Whether a column of this name becomes one of the panel's.
-    pub(in crate::source) fn has_value(&self, name: &str) -> bool {
-        self.values.iter().any(|value| value.name == name)
-    }
-
-    /// The leaves of columns that take part and hold instants of 96 bits, ascending.
-    pub(in crate::source) fn instants(&self) -> impl Iterator<Item = usize> + use<'_> {
-        let date = self.date.iter().map(|date| date.leaf);
-        let taken: HashSet<usize> = self.values.iter().map(|value| value.leaf).chain(date).collect();
-        let instants = self.columns.iter().filter(|column| column.is_instant).map(|column| column.leaf);
-        instants.filter(move |leaf| self.refusal.is_none() && taken.contains(leaf))
-    }
-}
-
-/// What a footer says.
-pub(in crate::source) struct Footer {
-    pub(in crate::source) schema: Arc<FileSchema>,
-    pub(in crate::source) row_count: u64,
-    /// Upper estimate of the bytes that the texts and binaries take once decoded.
-    pub(in crate::source) text_len: u64,
-    /// Whether pandas' own attributes of the whole table stand among the notes.
-    pub(in crate::source) has_attrs: bool,
-}
-
-/// Keeps each schema once.
-pub(in crate::source) struct Interner<'a> {
-    options: &'a SourceOptions,
-    pub(in crate::source) allowance: Arc<Allowance>,
-    leaves: Mutex<HashMap<Vec<Declared>, Arc<Leaves>>>,
-    schemas: Mutex<HashMap<Columns, Arc<FileSchema>>>,
-}
-
-/// All that the parts of columns depend on: the leaves, by their address, since they are kept once themselves, and what
-/// the columns hold. Not the writer's notes beside them, since pandas puts the length of the index there and so differs
-/// in every file.
-type Columns = (usize, Vec<FileColumn>);
-
-impl<'a> Interner<'a> {
-    pub(in crate::source) fn new(options: &'a SourceOptions, allowance: &Arc<Allowance>) -> Interner<'a> {
-        Interner { options, allowance: Arc::clone(allowance), leaves: Mutex::default(), schemas: Mutex::default() }
-    }
-
-    /// The leaves of a footer of these bytes.
-    fn leaves(&self, footer: &[u8]) -> Result<Arc<Leaves>, Reason> {
-        let (declared, count) = declared(footer)?;
-        // A panic under the lock leaves the map as it was.
-        let mut known = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(leaves) = known.get(&declared) {
-            return Ok(Arc::clone(leaves));
+/// The columns of a file, of the types that its footer and the Arrow schema among its notes give them.
+fn columns(leaves: &Leaves, hints: Option<&Schema>, options: &SourceOptions) -> Vec<FileColumn> {
+    let hints: HashMap<&str, &Field> = hints.map_or_else(HashMap::new, |hints| {
+        hints.fields().iter().map(|field| (field.name().as_str(), field.as_ref())).collect()
+    });
+    let column = |declared: &Declared| {
+        let hint = hints.get(declared.name.as_str()).copied();
+        FileColumn {
+            name: declared.name.clone(),
+            leaf: declared.leaf,
+            raw: meaning(&declared.shape, hint.map(Field::data_type)),
+            is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
+            may_round: options.cast(&declared.name).is_some(),
+            loss: loss(&declared.shape, hint),
         }
-        let leaves = Arc::new(Leaves::new(declared.clone(), count).map_err(damaged)?);
-        known.insert(declared, Arc::clone(&leaves));
-        Ok(leaves)
-    }
-
-    /// The columns of a file, of the types that its footer and the Arrow schema among its notes give them.
-    fn columns(&self, leaves: &Leaves, hints: Option<&Schema>) -> Vec<FileColumn> {
-        let hints: HashMap<&str, &Field> = hints.map_or_else(HashMap::new, |hints| {
-            hints.fields().iter().map(|field| (field.name().as_str(), field.as_ref())).collect()
-        });
-        let column = |declared: &Declared| {
-            let hint = hints.get(declared.name.as_str()).copied();
-            FileColumn {
-                name: declared.name.clone(),
-                leaf: declared.leaf,
-                raw: meaning(&declared.shape, hint.map(Field::data_type)),
-                is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
-                may_round: self.options.cast(&declared.name).is_some(),
-                loss: loss(&declared.shape, hint),
-            }
-        };
-        leaves.declared.iter().map(column).collect()
-    }
-
-    /// The parts that the columns of a file play.
-    pub(in crate::source) fn intern(&self, leaves: &Arc<Leaves>, columns: Vec<FileColumn>) -> Arc<FileSchema> {
-        let key = (Arc::as_ptr(leaves) as usize, columns);
-        let mut known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(schema) = known.get(&key) {
-            return Arc::clone(schema);
-        }
-        let schema = Arc::new(cast_parts(Arc::clone(leaves), key.1.clone(), self.options));
-        known.insert(key, Arc::clone(&schema));
-        schema
-    }
+    };
+    leaves.declared.iter().map(column).collect()
 }
 
 /// What a writer says of a column that a panel does not keep: an output has its values, and not this.
@@ -210,187 +65,9 @@ fn loss(shape: &Shape, hint: Option<&Field>) -> Option<String> {
     mark.filter(|_| !is_extension).map(str::to_owned).or_else(|| hint.and_then(lost_of_field))
 }
 
-/// What an Arrow field says beside its type that a panel does not keep.
-pub(in crate::source) fn lost_of_field(field: &Field) -> Option<String> {
-    let extension = || field.extension_type_name().map(|name| format!("its extension type {name}"));
-    let is_ordered = matches!(field.data_type(), DataType::Dictionary(..)) && field.dict_is_ordered() == Some(true);
-    let order = || is_ordered.then(|| "the order of its categories".to_owned());
-    let own = || {
-        let mut keys: Vec<&str> = field.metadata().keys().map(String::as_str).collect();
-        keys.retain(|key| !key.starts_with("ARROW:extension:") && *key != PARQUET_FIELD_ID_META_KEY);
-        keys.sort_unstable();
-        (!keys.is_empty()).then(|| format!("its metadata ({})", listed(&keys)))
-    };
-    extension().or_else(order).or_else(own)
-}
-
-/// Says which part each column plays.
-pub(in crate::source) fn cast_parts(
-    leaves: Arc<Leaves>,
-    columns: Vec<FileColumn>,
-    options: &SourceOptions,
-) -> FileSchema {
-    let present: Vec<usize> = (0..columns.len()).filter(|&at| !options.excludes(&columns[at].name)).collect();
-    let mut known = HashSet::new();
-    let twice = present.iter().find(|&&at| !known.insert(columns[at].name.as_str()));
-    let mut refusal = twice.map(|&at| {
-        let name = &columns[at].name;
-        let reason = Reason::new(Kind::TwinColumns, format!("has two columns named {name:?}")).of_column(name);
-        let renamed = Remedy::Do("write the file with another name for one of them".to_owned());
-        reason.or(Remedy::set(Setting::Exclude(vec![name.clone()]), "leaves both out")).or(renamed)
-    });
-
-    let code = present.iter().copied().find(|&at| options.code_column.as_ref() == Some(&columns[at].name));
-    let is_code = |name: &str, raw: &DataType| {
-        is_text(raw) || *raw == DataType::Null || (raw.is_integer() && options.cast(name).is_some_and(is_text))
-    };
-    if let Some(FileColumn { name, raw, .. }) = code.map(|at| &columns[at])
-        && !raw.as_ref().is_ok_and(|raw| is_code(name, raw))
-    {
-        refusal.get_or_insert_with(|| {
-            let what = format!("its column {name:?} is {}, but a code is text", shown_raw(raw));
-            let cast = || Setting::Cast(vec![CastTo { column: name.clone(), to: "Utf8".to_owned() }]);
-            let is_number = raw.as_ref().is_ok_and(DataType::is_integer);
-            let numbers = is_number.then(|| Remedy::set(cast(), "takes its numbers for codes"));
-            let without = (options.files_by == FilesBy::Stock).then(|| excluding(&[name]));
-            Reason::new(Kind::CodeType, what).of_column(name).or(numbers).or(without)
-        });
-    }
-    let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
-    let (chosen, apart) = choose_date(&columns, &candidates, options);
-    let key = |column: &FileColumn, raw: &DataType| KeyColumn {
-        name: column.name.clone(),
-        leaf: column.leaf,
-        raw: raw.clone(),
-    };
-    let date = chosen.and_then(|at| {
-        let FileColumn { name, raw, .. } = &columns[at];
-        let fits = |raw: &DataType| {
-            let value = match raw {
-                DataType::Dictionary(_, value) => value.as_ref(),
-                plain => plain,
-            };
-            let is_day =
-                matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
-            let is_count = options.epoch.is_some() && value.is_floating();
-            is_text(raw) || value.is_integer() || is_count || is_day
-        };
-        match raw {
-            Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),
-            _ => {
-                let what = format!("its date column {name:?} is {}, which is no date", shown_raw(raw));
-                Err(Reason::new(Kind::DateType, what).of_column(name))
-            }
-        }
-    });
-    let code = code.and_then(|at| Some(key(&columns[at], columns[at].raw.as_ref().ok()?)));
-
-    let mut drops_index = false;
-    let mut values = Vec::new();
-    let mut unheld: Vec<(&str, String, Option<Remedy>)> = Vec::new();
-    for at in candidates {
-        let FileColumn { name, leaf, raw, .. } = &columns[at];
-        // A date column that is part of the key stays a column, too.
-        if apart.contains(&at) && !options.key.contains(&options.name_of(name)) {
-            continue;
-        }
-        if name == INDEX_NAME && raw.as_ref().is_ok_and(DataType::is_integer) {
-            drops_index = true;
-            continue;
-        }
-        if !options.keeps(name) {
-            continue;
-        }
-        let type_in_panel = match (raw, options.cast(name)) {
-            (Ok(raw), Some(to)) if !raw.is_nested() && can_cast_types(raw, to) => Ok((raw, to.clone())),
-            (Ok(raw), None) => match logical(raw) {
-                Some(to) => Ok((raw, to)),
-                None => {
-                    unheld.push((name.as_str(), shown_type(raw), cast_that_keeps(name, raw)));
-                    continue;
-                }
-            },
-            (Err(kind), None) => {
-                unheld.push((name.as_str(), kind.clone(), None));
-                continue;
-            }
-            (_, Some(to)) => {
-                let what = format!("its column {name:?} is {}, which cannot be cast to {to}", shown_raw(raw));
-                Err(Reason::new(Kind::ColumnType, what).of_column(name).or(excluding(&[name])))
-            }
-        };
-        match type_in_panel {
-            Ok((raw, logical)) => {
-                let (name, own_name) = (options.name_of(name), name.clone());
-                values.push(Value { name, own_name, leaf: *leaf, raw: raw.clone(), logical });
-            }
-            Err(reason) => {
-                refusal.get_or_insert(reason);
-            }
-        }
-    }
-    let refusal = refusal.or_else(|| tell_unheld(&unheld)).or_else(|| {
-        let names = values.iter().map(|value| (value.name.as_str(), value.own_name.as_str()));
-        tell_alike(names)
-    });
-    let has_named_date = options.files_by == FilesBy::Date;
-    FileSchema { columns, date, has_named_date, code, values, drops_index, refusal, leaves }
-}
-
-/// A column's type for a message.
-fn shown_raw(raw: &Result<DataType, String>) -> String {
-    match raw {
-        Ok(raw) => shown_type(raw),
-        Err(kind) => kind.clone(),
-    }
-}
-
-/// The date column among `candidates`, and the columns that no panel column comes from because they are or may be it.
-fn choose_date(
-    columns: &[FileColumn],
-    candidates: &[usize],
-    options: &SourceOptions,
-) -> (Result<usize, Reason>, Vec<usize>) {
-    let columns_are = || {
-        let names: Vec<String> = columns.iter().map(|column| format!("{:?}", column.name)).collect();
-        if names.is_empty() { "it has no columns".to_owned() } else { format!("its columns are {}", listed(&names)) }
-    };
-    let position = |wanted: &String| candidates.iter().copied().find(|&root| columns[root].name == *wanted);
-    if !options.date_columns.is_empty() {
-        return match options.date_columns.iter().find_map(position) {
-            Some(root) => (Ok(root), vec![root]),
-            None => {
-                let wanted = options.date_columns.join(", ");
-                let what = format!("has none of the date columns {wanted}; {}", columns_are());
-                (Err(Reason::new(Kind::NoDateColumn, what)), Vec::new())
-            }
-        };
-    }
-    let is_date = |name: &str| DATE_NAMES.iter().any(|date| name.eq_ignore_ascii_case(date));
-    let dates: Vec<usize> = candidates.iter().copied().filter(|&root| is_date(&columns[root].name)).collect();
-    match dates[..] {
-        [root] => (Ok(root), dates),
-        // An index of integers counts rows: it would be refused for its values, and hide that there is no date.
-        [] => match position(&INDEX_NAME.to_owned())
-            .filter(|&root| !columns[root].raw.as_ref().is_ok_and(DataType::is_integer))
-        {
-            Some(root) => (Ok(root), vec![root]),
-            None => {
-                let dates = DATE_NAMES.join(", ");
-                let what = format!("has no date column ({dates}); {}", columns_are());
-                (Err(Reason::new(Kind::NoDateColumn, what)), Vec::new())
-            }
-        },
-        _ => {
-            let names: Vec<String> = dates.iter().map(|&root| format!("{:?}", columns[root].name)).collect();
-            let what = format!("has several date columns, {}", listed(&names));
-            (Err(Reason::new(Kind::SeveralDateColumns, what)), dates)
-        }
-    }
-}
-
-/// The footer of a file on disk. Reads the end of the file, and nothing else unless the footer is long.
-pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -> Result<Footer, Reason> {
+/// The footer of a file on disk, and how the file is decoded. Reads the end of the file, and nothing else unless the
+/// footer is long.
+pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(Footer, Arc<Leaves>), Reason> {
     let meter = Meter::new(&interner.allowance);
     let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
         true => Ok(()),
@@ -402,10 +79,11 @@ pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -
         let needed = meter.used().saturating_add(decoded_len);
         return Err(interner.allowance.refusal("its footer, decoded,", needed));
     }
-    let leaves = interner.leaves(&footer)?;
+    let (declared, count) = declared(&footer)?;
+    let leaves = interner.leaves(declared, count).map_err(damaged)?;
     let metadata = parse(&footer, &leaves, ParquetStatisticsPolicy::SkipAll)?;
     let hints = arrow_schema(&metadata)?;
-    let schema = interner.intern(&leaves, interner.columns(&leaves, hints.as_ref()));
+    let schema = interner.intern(leaves.clone(), columns(&leaves, hints.as_ref(), interner.options));
     let row_count = row_count(&metadata)?;
     // Now, not when it is read: rows that a few bytes claim must not weigh in any decision on all files.
     let rows_len = row_count.saturating_mul(ROW_LEN);
@@ -417,7 +95,7 @@ pub(in crate::source) fn survey_footer(content: &Content, interner: &Interner) -
     }
     let text_len = text_len(&metadata, &schema, row_count);
     let has_attrs = has_attrs(&metadata);
-    Ok(Footer { schema, row_count, text_len, has_attrs })
+    Ok((Footer { schema, row_count, text_len, has_attrs }, leaves))
 }
 
 /// The footer of a file that was surveyed, with or without the statistics of its chunks.

@@ -13,7 +13,6 @@ pub(in crate::source) mod instants;
 pub(in crate::source) mod meaning;
 pub(in crate::source) mod outline;
 pub(in crate::source) mod pages;
-mod refusals;
 pub(in crate::source) mod runs;
 pub(in crate::source) mod settle;
 pub(in crate::source) mod thrift;

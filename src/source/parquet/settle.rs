@@ -4,13 +4,14 @@
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, TimeUnit};
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::decode::Parquet;
-use super::footer::{Footer, Interner};
+use super::footer::survey_footer;
 use super::instants::{nanoseconds, ticks};
 use crate::reason::Reason;
 use crate::source::content::{Content, guarded};
+use crate::source::input::interner::Interner;
+use crate::source::input::schema::Footer;
 use crate::source::types::per_tick;
 
 /// The units, in the order in which they are tried.
@@ -43,22 +44,18 @@ impl Fit {
     }
 }
 
-/// The footer with the units of its columns of instants settled by their values.
+/// What a Parquet file says of itself. Reads its footer; and its columns of instants of 96 bits, if it has some.
 ///
 /// # Errors
 /// The reason to skip the file.
-pub(in crate::source) fn settle_instants(
-    content: &Content,
-    footer: Footer,
-    interner: &Interner,
-) -> Result<Footer, Reason> {
+pub(in crate::source) fn survey_parquet(content: &Content, interner: &Interner) -> Result<Footer, Reason> {
+    let (footer, format) = guarded(|| survey_footer(content, interner))?;
     let leaves: Vec<usize> = footer.schema.instants().collect();
     if leaves.is_empty() || footer.row_count == 0 {
         return Ok(footer);
     }
     guarded(|| {
-        let parquet =
-            Parquet::new(content.clone(), &footer.schema, ParquetStatisticsPolicy::SkipAll, &interner.allowance)?;
+        let parquet = Parquet::new(content.clone(), &footer.schema, &format, &interner.allowance)?;
         let mut fits: Vec<Fit> = leaves.iter().map(|_| Fit { in_range: [true; 4], whole: [true; 4] }).collect();
         for batch in parquet.stored(&leaves)? {
             let batch = batch?;
@@ -74,7 +71,7 @@ pub(in crate::source) fn settle_instants(
                 *unit = fit.unit(*unit);
             }
         }
-        let schema = interner.intern(&footer.schema.leaves, columns);
+        let schema = interner.intern(format, columns);
         Ok(Footer { schema, ..footer })
     })
 }

@@ -9,7 +9,6 @@ use arrow_array::types::Date64Type;
 use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_schema::DataType;
 use arrow_select::take::take;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::apart::{Compared, Differing, differing};
 use super::codes::{CodeReader, mapped};
@@ -24,11 +23,11 @@ use crate::source::convert::{convert, shown_value, widen};
 use crate::source::date::column::DateReader;
 use crate::source::date::times::seconds_of;
 use crate::source::date::trading::Trading;
+use crate::source::input::schema::Decoder;
+use crate::source::input::schema::{KeyColumn, Value};
 use crate::source::options::Duplicates;
 use crate::source::order::{NO_DAY, Order, order};
 use crate::source::outcome::FileOutcome;
-use crate::source::parquet::decode::Parquet;
-use crate::source::parquet::footer::{KeyColumn, Value};
 use crate::source::path::period::Period;
 use crate::source::survey::{InputFile, Layout, Survey, Target};
 
@@ -36,7 +35,7 @@ use crate::source::survey::{InputFile, Layout, Survey, Target};
 pub(in crate::source) struct FileReader {
     layout: Arc<Layout>,
     /// `None` for a file without rows.
-    parquet: Option<Parquet>,
+    decoder: Option<Box<dyn Decoder>>,
     order: Order,
     date_form: Option<DateForm>,
     is_mixed: bool,
@@ -69,10 +68,10 @@ impl FileReader {
         if file.row_count == 0 {
             return Ok(reader);
         }
-        let Scanned { parquet, mut dates, codes, date, is_named } = Scanned::new(survey, unit, file, content)?;
+        let Scanned { decoder, mut dates, codes, date, is_named } = Scanned::new(survey, unit, file, content)?;
         reader.file_rows = dates.days.len();
         reader.codes = codes.finish(reader.file_rows)?;
-        reader.parquet = Some(parquet);
+        reader.decoder = Some(decoder);
         let key = guarded(|| reader.key(&dates.days))?;
         if let Some(trading) = survey.trading().filter(|_| !is_named) {
             let seconds = reader.seconds(survey, &dates, date, &key)?;
@@ -102,7 +101,7 @@ impl FileReader {
     fn new(file: &InputFile, content_hash: u128) -> FileReader {
         FileReader {
             layout: Arc::clone(&file.layout),
-            parquet: None,
+            decoder: None,
             order: Order::default(),
             date_form: None,
             is_mixed: false,
@@ -133,10 +132,10 @@ impl FileReader {
         }
         let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
         let content = Content::load(&survey.root.join(&file.path), stamp, 0)?;
-        let Scanned { parquet, dates, date, .. } = Scanned::new(survey, unit, file, content)?;
+        let Scanned { decoder, dates, date, .. } = Scanned::new(survey, unit, file, content)?;
         let mut reader = FileReader::new(file, 0);
         reader.file_rows = dates.days.len();
-        reader.parquet = Some(parquet);
+        reader.decoder = Some(decoder);
         let key = guarded(|| reader.key(&dates.days))?;
         let seconds = reader.seconds(survey, &dates, date, &key)?;
         let rows = dates.days.iter().zip(seconds);
@@ -281,8 +280,8 @@ impl FileReader {
         guarded(|| {
             let present: Vec<&Value> = wanted.iter().filter_map(|(_, value)| *value).collect();
             let decoded = self.decode(&present)?;
-            if let Some(parquet) = &self.parquet {
-                parquet.check_unchanged()?;
+            if let Some(decoder) = &self.decoder {
+                decoder.check_unchanged()?;
             }
             self.check_claims(&present, &decoded)?;
             let mut decoded = decoded.into_iter();
@@ -297,7 +296,7 @@ impl FileReader {
     /// Whether [`read`](Self::read) failed because the columns together take more memory than one file may; fewer of
     /// them may do.
     pub(in crate::source) fn was_too_large(&self) -> bool {
-        self.parquet.as_ref().is_some_and(Parquet::was_too_large)
+        self.decoder.as_ref().is_some_and(|decoder| decoder.was_too_large())
     }
 
     /// One decoded column in its panel type and in the order of the dates.
@@ -318,13 +317,13 @@ impl FileReader {
 
     /// These columns as the file has them, whole; `None` in files without rows.
     fn decode(&self, values: &[&Value]) -> Result<Vec<Option<SeriesColumn>>, Reason> {
-        let Some(parquet) = &self.parquet else { return Ok(vec![None; values.len()]) };
+        let Some(decoder) = &self.decoder else { return Ok(vec![None; values.len()]) };
         let mut columns: Vec<Option<SeriesColumn>> =
-            values.iter().map(|value| parquet.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
+            values.iter().map(|value| decoder.constant(value, self.file_rows).map(SeriesColumn::Constant)).collect();
         let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
         let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
         leaves.sort_unstable();
-        let arrays = parquet.columns(&leaves, self.file_rows)?;
+        let arrays = decoder.columns(&leaves, self.file_rows)?;
         for (value, column) in values.iter().zip(&mut columns) {
             if let Ok(place) = leaves.binary_search(&value.leaf) {
                 *column = Some(SeriesColumn::Rows(arrays[place].clone()));
@@ -364,8 +363,8 @@ impl FileReader {
 impl FileReader {
     /// The key that keeps the times which were dropped, where these tell all rows of one date apart.
     fn keeping_times(&self) -> Result<Option<Remedy>, Reason> {
-        let (Some(date), Some(parquet)) = (&self.timed, &self.parquet) else { return Ok(None) };
-        let times = parquet.columns(&[date.leaf], self.file_rows)?;
+        let (Some(date), Some(decoder)) = (&self.timed, &self.decoder) else { return Ok(None) };
+        let times = decoder.columns(&[date.leaf], self.file_rows)?;
         let order = KeyOrder::new(&times, &times).map_err(Reason::undecodable)?;
         let rows: BTreeSet<u32> = self.order.claims.iter().flat_map(|&(first, other)| [first, other]).collect();
         let mut rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
@@ -414,7 +413,7 @@ fn check_midnight(array: &ArrayRef, turned: ArrayRef, name: &str) -> Result<Arra
 
 /// The rows of one file, as far as their dates and codes are concerned.
 struct Scanned<'s> {
-    parquet: Parquet,
+    decoder: Box<dyn Decoder>,
     dates: DateReader<'s>,
     codes: CodeReader<'s>,
     /// The date column, if there is one.
@@ -433,8 +432,8 @@ impl<'s> Scanned<'s> {
             (Err(reason), _) => return Err(reason.clone()),
         };
         let mut codes = CodeReader::new(survey, unit, file)?;
-        let parquet = guarded(|| Parquet::new(content, schema, ParquetStatisticsPolicy::SkipAll, &survey.allowance))?;
-        if parquet.row_count() != file.row_count {
+        let decoder = guarded(|| schema.open(content, &survey.allowance))?;
+        if decoder.row_count() != file.row_count {
             return Err(changed());
         }
         let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));
@@ -443,7 +442,7 @@ impl<'s> Scanned<'s> {
             let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
             leaves.sort_unstable();
             let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
-            for batch in parquet.batches(&leaves)? {
+            for batch in decoder.batches(&leaves)? {
                 let batch = batch?;
                 if let Some(column) = &schema.code {
                     codes.push(&batch[place(column.leaf)])?;
@@ -465,7 +464,7 @@ impl<'s> Scanned<'s> {
             let (found, stated) = (dates.days.len(), file.row_count);
             return Err(Reason::damaged(format_args!("it has {found} rows where its footer says {stated}")));
         }
-        Ok(Scanned { parquet, dates, codes, date, is_named: named.is_some() })
+        Ok(Scanned { decoder, dates, codes, date, is_named: named.is_some() })
     }
 }
 

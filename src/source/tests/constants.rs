@@ -8,14 +8,13 @@ use arrow_array::{
 };
 use arrow_schema::DataType;
 use parquet::basic::Compression;
-use parquet::file::metadata::ParquetStatisticsPolicy;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use super::*;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, guarded};
-use crate::source::parquet::decode::Parquet;
-use crate::source::parquet::footer::{Interner, survey_footer};
+use crate::source::input::formats::survey_file;
+use crate::source::input::interner::Interner;
 
 const ROWS: usize = 1000;
 
@@ -35,11 +34,11 @@ fn found(bytes: Vec<u8>, data_type: &DataType) -> Result<(Option<ArrayRef>, Resu
     let content = Content::Memory(bytes.into());
     let allowance = Allowance::new(512 << 20, 1);
     let options = SourceOptions { date_columns: vec!["none".to_owned()], ..SourceOptions::default() };
-    let schema = guarded(|| survey_footer(&content, &Interner::new(&options, &allowance)))?.schema;
+    let schema = survey_file(&content, &Interner::new(&options, &allowance))?.schema;
     if schema.values.first().is_none_or(|value| value.raw != *data_type) {
         return Err(Reason::damaged("of another type"));
     }
-    let parquet = guarded(|| Parquet::new(content, &schema, ParquetStatisticsPolicy::SkipAll, &allowance))?;
+    let parquet = guarded(|| schema.open(content, &allowance))?;
     let rows = parquet.row_count() as usize;
     let decoded = guarded(|| Ok(parquet.columns(&[0], rows)?.remove(0)));
     Ok((guarded(|| Ok(parquet.constant(&schema.values[0], rows)))?, decoded))
