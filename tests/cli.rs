@@ -188,14 +188,23 @@ fn the_help_lists_commands_and_exit_codes() {
         "gc",
         "synth",
         "demo",
+        "generate",
         "Exit codes:",
         "130",
         "skipped",
     ] {
         assert!(short.stdout.contains(word), "{word}");
     }
-    assert!(!short.stdout.contains("generate"), "it is for packagers only");
-    assert!(place.run("build --help").done().stdout.len() > place.run("build -h").done().stdout.len());
+    for (command, common, rare) in [
+        ("build", "--date-column", "--naive-zone"),
+        ("update", "--max-restated", "--date-column"),
+        ("transpose", "--columns", "--keep-date"),
+    ] {
+        let (short, long) = (place.run(&format!("{command} -h")).done(), place.run(&format!("{command} --help")).done());
+        assert!(short.stdout.contains(common) && long.stdout.contains(common), "{command} {common}");
+        assert!(!short.stdout.contains(rare) && long.stdout.contains(rare), "{command} {rare}");
+        assert!(long.stdout.contains("\nRunning:\n"), "{command}");
+    }
     let codes = |command: &str| {
         let help = place.run(&format!("{command} --help")).done().stdout;
         let codes = help.split_once("Exit codes:\n").unwrap().1.lines();
@@ -1440,10 +1449,17 @@ fn completions_and_man_pages_come_from_the_binary() {
         let script = place.run(&format!("generate completions {shell}")).done().stdout;
         assert!(script.contains("transect") && script.contains("transpose"), "{shell}");
     }
+    let zsh = place.run("generate completions zsh").done().stdout;
+    assert!(zsh.contains(":FILE:_files' \\\n") && zsh.contains(":GLOB:' \\\n"), "names of files only where one is taken");
+    assert!(zsh.contains("(parquet arrow csv)"), "{zsh}");
+
     place.run("generate man pages").done();
-    for page in ["transect.1", "transect-build.1", "transect-show.1"] {
-        assert!(fs::read_to_string(place.path("pages").join(page)).unwrap().contains("transect"), "{page}");
-    }
+    let page = |name: &str| fs::read_to_string(place.path("pages").join(name)).unwrap();
+    assert!(page("transect.1").contains("transect\\-build(1)"));
+    assert!(page("transect-source-set.1").contains("transect source set\\fR [OPTIONS] <STORE>"));
+    let build = page("transect-build.1");
+    assert!(build.contains(".SH EXAMPLES\n.nf\n  transect build features panel.store\n  transect build lake"), "{build}");
+    assert!(build.contains(".SH \"EXIT CODES\"\n.nf\n    0  done\n    1  failed\n"), "{build}");
 }
 
 #[test]

@@ -11,6 +11,19 @@ use clap::{Args, ValueEnum};
 use super::output;
 use super::words::guard;
 
+/// Headings of `--help`: which files, how they are named and found.
+pub const FILES: &str = "Files";
+/// How dates are read.
+pub const DATES: &str = "Dates";
+/// Which columns and rows, and what tells rows apart.
+pub const COLUMNS: &str = "Columns and rows";
+/// What ends a command before it publishes.
+pub const STOPS: &str = "What stops it";
+/// Which version is read, and which are kept.
+pub const VERSIONS: &str = "Versions";
+/// How to run, not what.
+pub const RUNNING: &str = "Running";
+
 /// What may look broken and goes through all the same.
 #[derive(Debug, Clone, Args)]
 pub struct Allowed {
@@ -18,7 +31,7 @@ pub struct Allowed {
     ///
     /// What looks like a broken night is stopped, and the report says by which guards: nothing is published, and the
     /// exit code is 4. Once it is right, allow it by those words. What was accepted once does not stop the next night.
-    #[arg(long, value_name = "WORD,WORD", value_delimiter = ',', value_parser = guard())]
+    #[arg(long, value_name = "WORD,WORD", value_delimiter = ',', value_parser = guard(), help_heading = STOPS)]
     pub allow: Vec<Guard>,
 }
 
@@ -45,13 +58,13 @@ pub struct Limits {
     /// Publish nothing if a row would be restated or removed
     ///
     /// The report says what would change, and the exit code is 4.
-    #[arg(long, conflicts_with = "max_restated")]
+    #[arg(long, conflicts_with = "max_restated", help_heading = STOPS, hide_short_help = true)]
     refuse_restatement: bool,
 
     /// Publish nothing if more rows than this would be restated or removed: a number, or a share of all rows
     ///
     /// A tripwire against a broken upstream job. The report says what would change, and the exit code is 4.
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, value_name = "N|P%", help_heading = STOPS)]
     max_restated: Option<Limit>,
 
     /// Publish nothing; report what would change, with the exit code that it would have
@@ -67,13 +80,14 @@ pub struct Limits {
 pub struct Keeping {
     /// How many versions the store keeps from now on, the live one among them [default for a new store: 7]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = VERSIONS, hide_short_help = true)]
     pub keep: Option<u32>,
 
     /// For how long the store keeps a version after another has replaced it, such as 30d, 2w or 12h
     ///
     /// From now on, until another age is given; 0d ends it. Of this and --keep, whichever keeps more counts. The store can
     /// be read --as-of any instant since.
-    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
+    #[arg(long, value_name = "AGE", value_parser = quantity::age, help_heading = VERSIONS, hide_short_help = true)]
     pub keep_for: Option<Duration>,
 }
 
@@ -83,9 +97,6 @@ impl Limits {
         self.max_restated.or(self.refuse_restatement.then_some(Limit::Count(0)))
     }
 }
-
-/// Heading of options that decide how to run, not what.
-pub const RUNNING: &str = "Running";
 
 /// How a long command runs and reports.
 #[derive(Debug, Clone, Copy, Args)]
@@ -121,6 +132,7 @@ pub struct Io {
     /// seen half changed. Where that can happen, such as on a network file system, read: each worker then holds copies of a
     /// section or two, beside what --memory says.
     #[arg(long, value_name = "HOW", default_value = "map", value_enum, help_heading = RUNNING)]
+    #[arg(hide_short_help = true)]
     io: Way,
 }
 
@@ -158,14 +170,14 @@ impl Io {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct At {
     /// Read this version instead of the live one; `transect log` lists them
-    #[arg(long, value_name = "N", conflicts_with = "as_of")]
+    #[arg(long, value_name = "N", conflicts_with = "as_of", help_heading = VERSIONS)]
     pub version: Option<u64>,
 
     /// Read the version that was live at this time, as 2024-01-02, 2024-01-02T15:04 or 2024-01-02T15:04:05+08:00
     ///
     /// On this machine's clocks unless it ends in an offset; a date alone is the end of that day. What was published
     /// later is not seen. Which version that is goes to stderr.
-    #[arg(long, value_name = "DATETIME", value_parser = quantity::instant)]
+    #[arg(long, value_name = "DATETIME", value_parser = quantity::instant, help_heading = VERSIONS)]
     pub as_of: Option<i64>,
 
     #[command(flatten)]

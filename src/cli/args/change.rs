@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use crate::quantity;
 use crate::source::{BadDates, Cast, Duplicates, Epoch, Ignore};
 use crate::{Date, Limit};
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueHint};
 
-use super::super::groups::{Allowed, Io, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::groups::{Allowed, FILES, Io, Keeping, Limits, RUNNING, Running, STOPS, Waiting};
 use super::super::words::{Names, expected, one_of};
 use super::reading::Reading;
 
@@ -43,6 +43,7 @@ pub struct BuildArgs {
     ///
     /// A store may have several sources, each with files and columns of its own (see `transect source add`).
     #[arg(long = "source", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = FILES, hide_short_help = true)]
     pub name: Option<String>,
 
     #[command(flatten)]
@@ -52,7 +53,7 @@ pub struct BuildArgs {
     ///
     /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
     /// files are named all the same. The store remembers it for its updates.
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, value_name = "N|P%", help_heading = STOPS)]
     pub max_skipped: Option<Limit>,
 
     #[command(flatten)]
@@ -85,12 +86,12 @@ pub struct BuildArgs {
 
 /// Bring a store up to date with the files it was built from
 ///
-/// All of its sources become part of one version. Files with the size and time that the store remembers are not read. The others are compared with the store, row by
-/// row and bit by bit, and what differs becomes a new version: rows added, restated, and removed (a row that a changed
-/// file no longer has; one that `transect append` brought stays until its stock's file changes and has it). Older
-/// versions stay as they are, as many as the store keeps. Nothing is published if nothing differs, the files that are
-/// skipped included (a file that was only touched is hashed again each time until something does), and an update that
-/// fails or is interrupted changes nothing.
+/// All of its sources become part of one version. Files with the size and time that the store remembers are not read.
+/// The others are compared with the store, row by row and bit by bit, and what differs becomes a new version: rows
+/// added, restated, and removed (a row that a changed file no longer has; one that `transect append` brought stays
+/// until its stock's file changes and has it). Older versions stay as they are, as many as the store keeps. Nothing is
+/// published if nothing differs, the files that are skipped included (a file that was only touched is hashed again each
+/// time until something does), and an update that fails or is interrupted changes nothing.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -128,79 +129,88 @@ pub struct UpdateArgs {
     ///
     /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that of
     /// this machine's clocks. See --min-codes.
-    #[arg(long, value_name = "DATE|today", value_parser = expected)]
+    #[arg(long, value_name = "DATE|today", value_parser = expected, help_heading = STOPS)]
     pub expect: Option<Date>,
 
     /// Of how many stocks the date that is expected has to have rows: a number, or a share of those that have the date
     /// before
-    #[arg(long, value_name = "N|P%", default_value = "90%", requires = "expect")]
+    #[arg(long, value_name = "N|P%", default_value = "90%", requires = "expect", help_heading = STOPS)]
     pub min_codes: Limit,
 
     /// How many skipped files are usual: a number, or a share of all files
     ///
     /// Up to so many, the exit code is 0, so that what follows in a script goes on, and skipped-files stops nothing. The
     /// files are named all the same. The store remembers it from now on.
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, value_name = "N|P%", help_heading = STOPS)]
     pub max_skipped: Option<Limit>,
 
     /// Leave out files that the pattern finds, from now on; may be repeated
     ///
     /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. Rows that the store has of such
     /// files stay, unless --prune removes them.
-    #[arg(long, value_name = "GLOB", help_heading = READING)]
+    #[arg(long, value_name = "GLOB", help_heading = READING, hide_short_help = true)]
     pub ignore: Vec<Ignore>,
 
     /// The date column from now on, or alternatives for it
     ///
     /// The first one present in a file is its date column; the output's column keeps its name. As with all options under
     /// this heading, the store remembers it, and every file is read again with it.
-    #[arg(long, value_name = "A,B,...", help_heading = READING)]
+    #[arg(long, value_name = "A,B,...", help_heading = READING, hide_short_help = true)]
     pub date_column: Vec<Names>,
 
     /// How dates in text are spelt from now on, if not in a usual way
-    #[arg(long, value_name = "FORMAT", help_heading = READING)]
+    #[arg(long, value_name = "FORMAT", help_heading = READING, hide_short_help = true)]
     pub date_format: Option<String>,
 
     /// What numbers in the date column count since 1970
     #[arg(long, value_name = "UNIT", value_parser = one_of::<Epoch>(&["s", "ms", "us", "ns", "days"]), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub epoch: Option<Epoch>,
 
     /// On whose clocks an instant is a date from now on
     #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub zone: Option<String>,
 
     /// The zone of stamps that name none, from now on
     #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub naive_zone: Option<String>,
 
     /// Leave out the time of day in the date column from now on
-    #[arg(long, help_heading = READING)]
+    #[arg(long, help_heading = READING, hide_short_help = true)]
     pub drop_time: bool,
 
     /// The file with the trading dates from now on, of a store whose rows are of those
-    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub calendar: Option<String>,
 
     /// The file that says from now on which codes of the files stand for which others
-    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_parser = NonEmptyStringValueParser::new(), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub code_map: Option<String>,
 
     /// What to do from now on where a file has two differing rows of one key
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Duplicates>(&["error", "first", "last"]), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub duplicates: Option<Duplicates>,
 
     /// What to do from now on with a row whose date is null or unreadable
     #[arg(long, value_name = "WHAT", value_parser = one_of::<BadDates>(&["error", "drop"]), help_heading = READING)]
+    #[arg(hide_short_help = true)]
     pub bad_dates: Option<BadDates>,
 
     /// Leave these columns out, too, which the store does not have
-    #[arg(long, value_name = "COL,COL", help_heading = READING)]
+    #[arg(long, value_name = "COL,COL", help_heading = READING, hide_short_help = true)]
     pub exclude: Vec<Names>,
 
     /// Decide on a column's type from now on; may be repeated
     ///
     /// A column that the store has may only become wider. The type of the dates may be any that holds them.
-    #[arg(long, value_name = "COL=TYPE", help_heading = READING)]
+    #[arg(long, value_name = "COL=TYPE", help_heading = READING, hide_short_help = true)]
     pub cast: Vec<Cast>,
 
     #[command(flatten)]
@@ -281,9 +291,10 @@ pub struct AppendArgs {
 
 /// Make the rows of an older version those of the next one
 ///
-/// The next version has the rows, columns and sources of version N, and shares its bytes; `transect log` says so. Dates on
-/// which nothing differs stay as they are, and `transect transpose` writes only the others. Files that were read since
-/// count as they were read: a restored row stands until its file changes, or `transect update --reread` reads all again.
+/// The next version has the rows, columns and sources of version N, and shares its bytes; `transect log` says so. Dates
+/// on which nothing differs stay as they are, and `transect transpose` writes only the others. Files that were read
+/// since count as they were read: a restored row stands until its file changes, or `transect update --reread` reads all
+/// again.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use crate::Date;
 use crate::quantity;
 use crate::sink::{Compression, Format, NamePattern, Partition};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::super::groups::{At, Io, RUNNING, Running, Waiting};
+use super::super::groups::{At, COLUMNS, FILES, Io, RUNNING, Running, Waiting};
 use super::super::words::{Listed, Names, at_least_one, one_of};
 
 /// Write one file per date from a store, or per month, year or stock
 ///
 /// Each file appears whole or not at all. OUT also gets a small hidden ledger, .transect.parquet mostly, which readers
-/// take for an empty file. It knows which files are transect's and what they were made from. Run again, transpose writes only files
-/// whose date or columns changed in the store, or that somebody changed or removed, and removes those whose dates are
-/// gone. Files under other names are never touched.
+/// take for an empty file. It knows which files are transect's and what they were made from. Run again, transpose
+/// writes only files whose date or columns changed in the store, or that somebody changed or removed, and removes those
+/// whose dates are gone. Files under other names are never touched.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -38,15 +38,12 @@ pub struct TransposeArgs {
     #[arg(value_name = "OUT")]
     pub out: PathBuf,
 
-    #[command(flatten)]
-    pub at: At,
-
     /// What each file is of: date, month, year, all or stock
     ///
     /// month, year and all put the rows of several dates into one file, by date and code; stock those of one stock, by
     /// date. Such files always have the date column, and --from, --to, --dates and --last say which rows they have.
     #[arg(long, value_name = "WHAT", default_value_t, hide_default_value = true)]
-    #[arg(value_parser = one_of::<Partition>(&["date", "month", "year", "all", "stock"]))]
+    #[arg(value_parser = one_of::<Partition>(&["date", "month", "year", "all", "stock"]), help_heading = FILES)]
     pub by: Partition,
 
     /// Write these columns as matrices: a file each, with a row a date and a column a stock
@@ -54,6 +51,7 @@ pub struct TransposeArgs {
     /// close.parquet has the date column, then a column for each stock, in the type of close; null is where there is no
     /// row, or a null.
     #[arg(long, value_name = "COL,COL", conflicts_with_all = ["by", "columns", "exclude", "no_date", "keep_date"])]
+    #[arg(help_heading = FILES)]
     pub matrix: Option<Vec<Names>>,
 
     /// Where each file lies below OUT, with words in braces [default: {date}.parquet or what else tells files apart]
@@ -63,34 +61,34 @@ pub struct TransposeArgs {
     /// name, it is spelt as the column is: YYYY-MM-DD unless that is digits. Files in such a directory have no date column
     /// of their own. By stock {code} is the code; what the name of a file cannot hold of it is percent-encoded, as
     /// BTC%2FUSDT. {column} is the column of a matrix.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", help_heading = FILES)]
     pub name: Option<NamePattern>,
 
     /// Write only these columns, besides code and date
-    #[arg(long, value_name = "COL,COL")]
+    #[arg(long, value_name = "COL,COL", help_heading = COLUMNS)]
     pub columns: Option<Vec<Names>>,
 
     /// Leave these columns out
-    #[arg(long, value_name = "COL,COL")]
+    #[arg(long, value_name = "COL,COL", help_heading = COLUMNS)]
     pub exclude: Vec<Names>,
 
     /// Leave the date column out
-    #[arg(long)]
+    #[arg(long, help_heading = COLUMNS, hide_short_help = true)]
     pub no_date: bool,
 
     /// Keep the date column in files whose path carries it as column={date}
     ///
     /// Such files do without it otherwise: most readers of the directory take it from the path, and some refuse to have
     /// it twice.
-    #[arg(long, conflicts_with = "no_date")]
+    #[arg(long, conflicts_with = "no_date", help_heading = COLUMNS, hide_short_help = true)]
     pub keep_date: bool,
 
     /// The first date to write, as 20240102 or 2024-01-02
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", help_heading = COLUMNS)]
     pub from: Option<Date>,
 
     /// The last date to write
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", help_heading = COLUMNS)]
     pub to: Option<Date>,
 
     /// Write exactly these dates: DATE,DATE or @FILE with one per line
@@ -98,32 +96,33 @@ pub struct TransposeArgs {
     /// The store must have each, unless --ignore-unknown is given. In a file, blank lines and what follows a # do not
     /// count.
     #[arg(long, value_name = "LIST|@FILE", conflicts_with_all = ["from", "to"])]
+    #[arg(help_heading = COLUMNS, hide_short_help = true)]
     pub dates: Option<Listed<Date>>,
 
     /// Of the dates, write only the last N
-    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>())]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<usize>(), help_heading = COLUMNS)]
     pub last: Option<usize>,
 
     /// Write only these stocks: CODE,CODE or @FILE with one code per line
     ///
     /// The store must have each, unless --ignore-unknown is given. In a file, blank lines and what follows a # do not
     /// count.
-    #[arg(long, value_name = "LIST|@FILE")]
+    #[arg(long, value_name = "LIST|@FILE", help_heading = COLUMNS)]
     pub stocks: Option<Listed<String>>,
 
     /// Write only the rows of a universe: a Parquet file of dates and codes, or a column that is true
     ///
     /// Membership is by date: a row belongs if the file has its date and code, or if the column is true in it, or another
     /// number than 0. COLUMN alone is one of STORE's.
-    #[arg(long, value_name = "FILE|STORE.COLUMN")]
+    #[arg(long, value_name = "FILE|STORE.COLUMN", value_hint = ValueHint::FilePath, help_heading = COLUMNS)]
     pub universe: Option<String>,
 
     /// Pass over dates and stocks that the store lacks
-    #[arg(long)]
+    #[arg(long, help_heading = COLUMNS, hide_short_help = true)]
     pub ignore_unknown: bool,
 
     /// Compression of Parquet files: snappy, zstd, zstd:1 to zstd:22, lz4 or none [default: snappy]
-    #[arg(long, value_name = "CODEC", hide_default_value = true)]
+    #[arg(long, value_name = "CODEC", hide_default_value = true, help_heading = FILES)]
     pub compression: Option<Compression>,
 
     /// Format of the files
@@ -131,10 +130,15 @@ pub struct TransposeArgs {
     /// arrow is an uncompressed Arrow IPC file, also called Feather version 2. csv has a header and is UTF-8; numbers are
     /// read back as they were, dates are spelt as in the store, and a null is an empty field, as an empty text is.
     #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<Format>(&["parquet", "arrow", "csv"]))]
+    #[arg(help_heading = FILES)]
     pub format: Format,
+
+    #[command(flatten)]
+    pub at: At,
 
     /// Anonymous memory to use at most for putting rows together by stock, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
+    #[arg(hide_short_help = true)]
     pub memory: u64,
 
     #[command(flatten)]
@@ -146,7 +150,7 @@ pub struct TransposeArgs {
     /// Also read the files that seem current, and write again those that are not as they were written
     ///
     /// Otherwise a file that still has the size and the time at which it was written is taken for that file.
-    #[arg(long, help_heading = RUNNING)]
+    #[arg(long, help_heading = RUNNING, hide_short_help = true)]
     pub check_content: bool,
 
     /// Write into a directory with other files, or with files of ours in another shape

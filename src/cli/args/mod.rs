@@ -66,7 +66,6 @@ pub enum Command {
     Gc(GcArgs),
     Synth(SynthArgs),
     Demo(DemoArgs),
-    #[command(hide = true)]
     Generate(GenerateArgs),
 }
 

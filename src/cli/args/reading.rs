@@ -1,9 +1,10 @@
 //! What can be typed to say how files are found and read.
 
 use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, Pattern, Rename, Roll};
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueHint};
 
+use super::super::groups::{COLUMNS, DATES, FILES, STOPS};
 use super::super::words::{Names, one_of};
 
 /// How the files of a source are found and read.
@@ -15,6 +16,7 @@ pub struct Reading {
     /// says which date: 20240102 or 2024-01-02, or a month or a year, of whose dates its rows are then. A date column
     /// must agree with the name; a file of one date needs none.
     #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<FilesBy>(&["stock", "date"]))]
+    #[arg(help_heading = FILES)]
     pub files_by: FilesBy,
 
     /// Where the files lie below SRC, with {code} in it [default: {code}.parquet, or {date}.parquet]
@@ -26,14 +28,14 @@ pub struct Reading {
     /// --duplicates). The value of a key=value directory is percent-decoded: symbol=BTC%2FUSDT is BTC/USDT. For files by
     /// date {date} stands for the date, or {year}, {month} and {day} do: '{date}/{*}.parquet',
     /// 'year={year}/month={month}/{*}.parquet'.
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", help_heading = FILES)]
     pub pattern: Option<Pattern>,
 
     /// How the code is made of the names in the pattern, such as '{code}.{exchange}'
     ///
     /// For stocks of one name in two folders, which are refused without this unless only a time tells them apart.
     /// '{code}' takes them for files of one stock.
-    #[arg(long, value_name = "TEMPLATE")]
+    #[arg(long, value_name = "TEMPLATE", help_heading = FILES, hide_short_help = true)]
     pub code_template: Option<CodeTemplate>,
 
     /// Which codes of the files stand for which others, a csv or Parquet file
@@ -43,13 +45,15 @@ pub struct Reading {
     /// are one stock's; where both have a row of one key, they are duplicates (see --duplicates). The store remembers the
     /// file and reads it anew each time: where it has changed, the files that it touches are read again. Rows that `transect
     /// append` brings have the codes of the store.
-    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = FILES, hide_short_help = true)]
     pub code_map: Option<String>,
 
     /// Leave out files that the pattern finds; may be repeated
     ///
     /// A glob of names such as '_*' or 'index.parquet', or with a slash of paths below SRC. The store remembers it.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = FILES, hide_short_help = true)]
     pub ignore: Vec<Ignore>,
 
     /// Name of the output's column for the code
@@ -58,13 +62,14 @@ pub struct Reading {
     /// column where one of text has it in every row of every file, else ts_code. Of files by date it is the column that
     /// holds the codes; without this, ts_code, code, symbol, ticker or another usual name.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = FILES, hide_short_help = true)]
     pub code_column: Option<String>,
 
     /// The date column, or alternatives for it
     ///
     /// The first one present in a file is its date column; the first of the list names the output's column. Without
     /// this, the date is trade_date, date or datetime in any case, or a pandas index of dates.
-    #[arg(long, value_name = "A,B,...")]
+    #[arg(long, value_name = "A,B,...", help_heading = DATES)]
     pub date_column: Vec<Names>,
 
     /// Name of the output's date column
@@ -72,6 +77,7 @@ pub struct Reading {
     /// By default that of the files. A date column that --key names stays as it is, and the date gets a column of its
     /// own: date, or trade_date where the files have a date.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub date_name: Option<String>,
 
     /// How dates in text are spelt, if not in a usual way
@@ -81,11 +87,12 @@ pub struct Reading {
     /// integers as 20240102 or 20240102093000, dates and timestamps are read without it. The output spells dates as most
     /// files do, as date32 where two ways are as usual or the files say more than a date; --cast COL=TYPE decides on
     /// another type, and text is then spelt as in the files that have text, else 2024-01-02.
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", help_heading = DATES, hide_short_help = true)]
     pub date_format: Option<String>,
 
     /// What numbers in the date column count since 1970, in UTC
     #[arg(long, value_name = "UNIT", value_parser = one_of::<Epoch>(&["s", "ms", "us", "ns", "days"]))]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub epoch: Option<Epoch>,
 
     /// On whose clocks an instant is a date, such as Asia/Shanghai or +08:00
@@ -93,17 +100,19 @@ pub struct Reading {
     /// For stamps with a zone, text with an offset, and counts since 1970. By default they are read on their own clocks,
     /// counts on those of UTC. Stamps that name no zone are what clocks showed, and stay as they are (see --naive-zone).
     #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub zone: Option<String>,
 
     /// The zone of stamps that name none, so that --zone shifts them, too
     #[arg(long, value_name = "ZONE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub naive_zone: Option<String>,
 
     /// Leave out the time of day in the date column
     ///
     /// For daily bars stamped at their open. A time of day refuses its file otherwise, unless --key names the column. Two
     /// rows of one date are duplicates then, whatever their times.
-    #[arg(long)]
+    #[arg(long, help_heading = DATES, hide_short_help = true)]
     pub drop_time: bool,
 
     /// From which time of the day on rows belong to the next trading date, such as 20:30
@@ -113,14 +122,16 @@ pub struct Reading {
     /// The panel's dates are trading dates then: those of --calendar, else those on which some file has a row before that
     /// time. A session that goes on after midnight needs a calendar. Rows whose trading date is not known yet are counted,
     /// and wait for an update that knows it.
-    #[arg(long, value_name = "HH:MM")]
+    #[arg(long, value_name = "HH:MM", help_heading = DATES, hide_short_help = true)]
     pub roll: Option<Roll>,
 
     /// The trading dates, a csv or Parquet file with a column of dates
     ///
     /// The column is trade_date, cal_date, date or the only one; where there is a column is_open, its rows with 0 are no
     /// trading dates. The store remembers the file and reads it anew each time.
-    #[arg(long, value_name = "FILE", requires = "roll", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "roll")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub calendar: Option<String>,
 
     /// Further columns of a row's key, beside code and date
@@ -129,7 +140,7 @@ pub struct Reading {
     /// decimals, dates, times and text; the first column counts most. Such columns stay where they are in outputs, and
     /// rows of one stock and date are ordered by them. A date column with a time of day may be one of them (see
     /// --date-name).
-    #[arg(long, value_name = "COL,...")]
+    #[arg(long, value_name = "COL,...", help_heading = COLUMNS)]
     pub key: Vec<Names>,
 
     /// What to do where a stock has two differing rows of one key
@@ -137,22 +148,24 @@ pub struct Reading {
     /// error skips the file; first and last keep that row in file order, of several files in the order of their paths.
     /// Identical rows are always merged and counted.
     #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<Duplicates>(&["error", "first", "last"]))]
+    #[arg(help_heading = COLUMNS)]
     pub duplicates: Duplicates,
 
     /// What to do with a row whose date is null or unreadable
     ///
     /// error skips the file; drop leaves the row out and counts it.
     #[arg(long, value_name = "WHAT", default_value_t, value_parser = one_of::<BadDates>(&["error", "drop"]))]
+    #[arg(help_heading = DATES, hide_short_help = true)]
     pub bad_dates: BadDates,
 
     /// Keep only these columns, besides code and date
-    #[arg(long, value_name = "COL,COL")]
+    #[arg(long, value_name = "COL,COL", help_heading = COLUMNS)]
     pub columns: Option<Vec<Names>>,
 
     /// Leave these columns out
     ///
     /// A comma in a column's name is written \, here and wherever columns are named, and a backslash before one \\.
-    #[arg(long, value_name = "COL,COL")]
+    #[arg(long, value_name = "COL,COL", help_heading = COLUMNS)]
     pub exclude: Vec<Names>,
 
     /// Decide on a column's type by hand; may be repeated
@@ -164,16 +177,16 @@ pub struct Reading {
     /// a clock time that a zone skips or shows twice. Without a zone, times are those of UTC; integers as dates and times
     /// count days or units since 1970.
     #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows a type's brackets as they are typed")]
-    #[arg(long, value_name = "COL=TYPE")]
+    #[arg(long, value_name = "COL=TYPE", help_heading = COLUMNS)]
     pub cast: Vec<Cast>,
 
     /// Give a column another name; may be repeated
     ///
     /// All other options name columns as the files have them.
-    #[arg(long, value_name = "OLD=NEW")]
+    #[arg(long, value_name = "OLD=NEW", help_heading = COLUMNS, hide_short_help = true)]
     pub rename: Vec<Rename>,
 
     /// Change nothing if any input would be skipped
-    #[arg(long)]
+    #[arg(long, help_heading = STOPS, hide_short_help = true)]
     pub strict: bool,
 }

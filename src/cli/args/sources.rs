@@ -7,7 +7,7 @@ use crate::quantity;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::super::groups::{Allowed, Io, Keeping, Limits, RUNNING, Running, Waiting};
+use super::super::groups::{Allowed, FILES, Io, Keeping, Limits, RUNNING, Running, STOPS, Waiting};
 use super::super::words::{Assigned, one_of};
 use super::reading::Reading;
 use crate::Join;
@@ -51,6 +51,7 @@ pub struct AddArgs {
 
     /// Name of the one source [default: that of its directory]
     #[arg(long = "source", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help_heading = FILES)]
     pub name: Option<String>,
 
     /// What the names of the columns begin with; {source} stands for the source's name
@@ -70,7 +71,7 @@ pub struct AddArgs {
     /// How many skipped files of each source are usual: a number, or a share of all files
     ///
     /// The store remembers it for its updates.
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, value_name = "N|P%", help_heading = STOPS)]
     pub max_skipped: Option<Limit>,
 
     #[command(flatten)]
