@@ -200,7 +200,8 @@ fn the_help_lists_commands_and_exit_codes() {
         ("update", "--max-restated", "--date-column"),
         ("transpose", "--columns", "--keep-date"),
     ] {
-        let (short, long) = (place.run(&format!("{command} -h")).done(), place.run(&format!("{command} --help")).done());
+        let (short, long) =
+            (place.run(&format!("{command} -h")).done(), place.run(&format!("{command} --help")).done());
         assert!(short.stdout.contains(common) && long.stdout.contains(common), "{command} {common}");
         assert!(!short.stdout.contains(rare) && long.stdout.contains(rare), "{command} {rare}");
         assert!(long.stdout.contains("\nRunning:\n"), "{command}");
@@ -1450,7 +1451,10 @@ fn completions_and_man_pages_come_from_the_binary() {
         assert!(script.contains("transect") && script.contains("transpose"), "{shell}");
     }
     let zsh = place.run("generate completions zsh").done().stdout;
-    assert!(zsh.contains(":FILE:_files' \\\n") && zsh.contains(":GLOB:' \\\n"), "names of files only where one is taken");
+    assert!(
+        zsh.contains(":FILE:_files' \\\n") && zsh.contains(":GLOB:' \\\n"),
+        "names of files only where one is taken"
+    );
     assert!(zsh.contains("(parquet arrow csv)"), "{zsh}");
 
     place.run("generate man pages").done();
@@ -1458,7 +1462,10 @@ fn completions_and_man_pages_come_from_the_binary() {
     assert!(page("transect.1").contains("transect\\-build(1)"));
     assert!(page("transect-source-set.1").contains("transect source set\\fR [OPTIONS] <STORE>"));
     let build = page("transect-build.1");
-    assert!(build.contains(".SH EXAMPLES\n.nf\n  transect build features panel.store\n  transect build lake"), "{build}");
+    assert!(
+        build.contains(".SH EXAMPLES\n.nf\n  transect build features panel.store\n  transect build lake"),
+        "{build}"
+    );
     assert!(build.contains(".SH \"EXIT CODES\"\n.nf\n    0  done\n    1  failed\n"), "{build}");
 }
 
