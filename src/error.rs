@@ -28,7 +28,9 @@ pub enum Error {
         /// What was asked for.
         what: String,
         /// The nearest thing that is there, or where all are listed.
-        hint: Remedy,
+        hint: Box<Remedy>,
+        /// Where it was looked for, if that is not what the request is about.
+        path: Option<Box<Path>>,
     },
     /// There is no store at a path.
     NotAStore {
@@ -54,6 +56,8 @@ pub enum Error {
         what: String,
         /// The ways out.
         remedies: Vec<Remedy>,
+        /// The file or directory that is in the way, if that is not what the request is about.
+        path: Option<Box<Path>>,
     },
     /// Inputs cannot be used, and nothing can be done without them.
     Inputs {
@@ -61,6 +65,8 @@ pub enum Error {
         what: String,
         /// The inputs, with reasons.
         skipped: Vec<Skipped>,
+        /// The directory that they are in.
+        path: Option<Box<Path>>,
     },
     /// A file of a newer (or unknown) format version.
     WrongVersion {
@@ -150,11 +156,29 @@ pub enum Wanted {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Each reason has its own.
-            Error::Inputs { .. } => f.write_str(&self.what(Setting::to_string)),
+            // Each reason has its own, and the system's word comes before a way out.
+            Error::Inputs { .. } | Error::Io { .. } => f.write_str(&self.what(Setting::to_string)),
             _ => sentence(f, &self.what(Setting::to_string), &self.remedies()),
         }
     }
+}
+
+/// What helps where the system said no to `action`.
+fn against(action: &str, error: &io::Error) -> Option<&'static str> {
+    Some(match (error.kind(), Errno::from_io_error(error)) {
+        (io::ErrorKind::NotFound, _) => "name one that is there",
+        (io::ErrorKind::PermissionDenied, _) => "give it the permission, or name another one",
+        (io::ErrorKind::NotADirectory, _) => "name a directory",
+        (io::ErrorKind::AlreadyExists, _) => "name another one, or move it away",
+        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => "make room there, and try again",
+        (io::ErrorKind::ReadOnlyFilesystem, _) => "name a place that can be written to",
+        (io::ErrorKind::InvalidFilename, _) => "choose a shorter name",
+        (io::ErrorKind::FileTooLarge, _) => "raise `ulimit -f`, or write smaller files",
+        (_, Some(Errno::MFILE)) => "raise `ulimit -n`, or take fewer threads",
+        (_, Some(Errno::IO)) if action == "read" => "try again, and move the file away if it is the only one",
+        _ if action == "read" => "try again",
+        _ => return None,
+    })
 }
 
 /// A damaged place and what was expected there.
@@ -216,7 +240,7 @@ impl Error {
             Error::NotAStore { path, instead, .. } => format!("{} is not a store: {instead}", path.display()),
             Error::Invalid { setting, why, .. } => format!("{} {why}", spell(setting)),
             Error::Refused { what, .. } => what.clone(),
-            Error::Inputs { what, skipped } => format!("{what}: {}", usual(skipped, |group| group.to_string())),
+            Error::Inputs { what, skipped, .. } => format!("{what}: {}", usual(skipped, |group| group.to_string())),
             Error::WrongVersion { path, found, supported } => {
                 format!("{} has format version {found}, this transect reads version {supported}", path.display())
             }
@@ -274,7 +298,8 @@ impl Error {
             Error::Invalid { remedies, .. } | Error::Refused { remedies, .. } => remedies.clone(),
             // The usual reason's.
             Error::Inputs { skipped, .. } => grouped(skipped).into_iter().next().map_or_else(Vec::new, |g| g.remedies),
-            Error::NotFound { hint: way_out, .. } | Error::NotAStore { way_out, .. } => vec![way_out.clone()],
+            Error::NotFound { hint, .. } => vec![hint.as_ref().clone()],
+            Error::NotAStore { way_out, .. } => vec![way_out.clone()],
             Error::WrongVersion { .. } => {
                 only("use the transect that wrote it, or make it again with this one".to_owned())
             }
@@ -287,7 +312,10 @@ impl Error {
             Error::Locked { .. } => {
                 vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]
             }
-            Error::Live { .. } | Error::Io { .. } | Error::Failed { .. } | Error::Cancelled => Vec::new(),
+            Error::Io { action, source, .. } => {
+                against(action, source).map_or_else(Vec::new, |text| only(text.to_owned()))
+            }
+            Error::Live { .. } | Error::Failed { .. } | Error::Cancelled => Vec::new(),
         }
     }
 
@@ -302,18 +330,22 @@ impl Error {
             | Error::Locked { path, .. }
             | Error::Live { path, .. }
             | Error::Io { path, .. } => Some(path),
-            Error::NotFound { .. }
-            | Error::Invalid { .. }
-            | Error::Refused { .. }
-            | Error::Inputs { .. }
-            | Error::Failed { .. }
-            | Error::Cancelled => None,
+            Error::NotFound { path, .. } | Error::Refused { path, .. } | Error::Inputs { path, .. } => path.as_deref(),
+            Error::Invalid { .. } | Error::Failed { .. } | Error::Cancelled => None,
         }
+    }
+
+    /// The same, where it is about `path`, unless it says what it is about.
+    pub(crate) fn about(mut self, about: &Path) -> Error {
+        if let Error::NotFound { path, .. } | Error::Refused { path, .. } | Error::Inputs { path, .. } = &mut self {
+            path.get_or_insert_with(|| about.into());
+        }
+        self
     }
 
     /// An [`Error::NotFound`] with what to say instead.
     pub(crate) fn not_found(wanted: Wanted, what: impl Into<String>, hint: impl Into<String>) -> Error {
-        Error::NotFound { wanted, what: what.into(), hint: Remedy::Do(hint.into()) }
+        Error::NotFound { wanted, what: what.into(), hint: Box::new(Remedy::Do(hint.into())), path: None }
     }
 
     /// An [`Error::Refused`] whose way out no setting is.
@@ -323,7 +355,7 @@ impl Error {
 
     /// An [`Error::Refused`] with these ways out.
     pub(crate) fn refused_unless(what: impl Into<String>, remedies: impl Into<Vec<Remedy>>) -> Error {
-        Error::Refused { what: what.into(), remedies: remedies.into() }
+        Error::Refused { what: what.into(), remedies: remedies.into(), path: None }
     }
 
     /// An [`Error::Invalid`] with these ways out.

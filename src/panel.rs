@@ -79,8 +79,8 @@ impl PanelSchema {
     pub fn find(&self, name: &str) -> Result<usize> {
         self.index_of(name).ok_or_else(|| {
             let known: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-            let hint = instead(name, &known, "columns", Some(Operation::Info));
-            Error::NotFound { wanted: Wanted::Column, what: format!("column {name:?}"), hint }
+            let hint = Box::new(instead(name, &known, "columns", Some(Operation::Info)));
+            Error::NotFound { wanted: Wanted::Column, what: format!("column {name:?}"), hint, path: None }
         })
     }
 }

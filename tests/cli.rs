@@ -231,6 +231,11 @@ fn the_help_lists_commands_and_exit_codes() {
     ] {
         assert_eq!(codes(command), expected, "{command}");
     }
+    let verify = place.run("verify --help").done().stdout;
+    let kept = "3  the source lacks rows that the store keeps, or more was skipped than is usual";
+    assert!(verify.contains(kept), "{verify}");
+    let list = place.run("source set --help").done().stdout;
+    assert!(list.contains(" is written `\\,`."), "{list}");
     assert!(place.run("--version").done().stdout.starts_with("transect "));
 }
 
@@ -270,7 +275,6 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         "coverage store --version 1 --as-of 2024-01-02",
         "report store",
         "diff store --format csv",
-        "diff store --by row --json",
         "gc store --keep 0",
         "gc store --keep-for 30",
         "build panel s2 --keep 0",
@@ -287,6 +291,110 @@ fn wrong_usage_ends_with_2_and_prints_nothing_on_stdout() {
         assert!(!ran.stderr.is_empty(), "{line}");
     }
     assert!(!place.path("s2").exists() && !place.path("out").exists() && !place.path("p2").exists());
+}
+
+#[test]
+fn what_is_not_understood_is_an_object_where_scripts_read() {
+    let place = Place::with_store();
+    for (line, command, message, hint) in [
+        ("--json", "", "unexpected argument '--json' found", "it is used like `transect [OPTIONS] <COMMAND>`"),
+        ("bild a b --json", "", "unrecognized subcommand 'bild'", "a similar subcommand exists: 'build'"),
+        (
+            "build panel --json",
+            "build",
+            "the following required arguments were not provided: <STORE>",
+            "it is used like `transect build --json <SRC> <STORE>`",
+        ),
+        (
+            "-q source add store --json",
+            "source add",
+            "the following required arguments were not provided: <DIR>...",
+            "it is used like `transect source add --json <STORE> <DIR>...`",
+        ),
+        (
+            "update store --json --wait soon",
+            "update",
+            "invalid value 'soon' for '--wait <DURATION>': \"soon\" is no duration; write it as 30s, 10m or 2h",
+            "write it as 30s, 10m or 2h",
+        ),
+        (
+            "transpose store out --format xlsx --json",
+            "transpose",
+            "invalid value 'xlsx' for '--format <FORMAT>' [possible values: parquet, arrow, csv]",
+            "`transect transpose --help` says what it takes",
+        ),
+        (
+            "verify store --nonsense --json",
+            "verify",
+            "unexpected argument '--nonsense' found",
+            "it is used like `transect verify <STORE>`",
+        ),
+        (
+            "diff store --by row --json",
+            "diff",
+            "the argument '--by <WHAT>' cannot be used with '--json'",
+            "it is used like `transect diff --by <WHAT> <STORE> [A] [B]`",
+        ),
+        // What only the command itself knows.
+        (
+            "transpose store out --compression zstd --format csv --json",
+            "transpose",
+            "--compression is for Parquet; other files are not compressed",
+            "other files are not compressed",
+        ),
+    ] {
+        let ran = place.run(line).failed(2, &["error: "]);
+        let expected = serde_json::json!({
+            "schema_version": 1,
+            "command": command,
+            "exit_code": 2,
+            "error": {"kind": "usage", "path": null, "message": message, "hint": hint},
+        });
+        assert_eq!(ran.json(), expected, "{line}");
+    }
+    let ran = place.run("show store -- --json").failed(2, &["unexpected argument '--json' found"]);
+    assert_eq!(ran.stdout, "", "a name is no option");
+    assert!(!ran.stderr.contains("as a value"), "{}", ran.stderr);
+}
+
+#[test]
+fn errors_name_the_directory_that_they_are_about_and_a_way_out() {
+    let place = Place::with_panel();
+    place.run("build panel store -q").done();
+    place.run("source add store panel --source two --prefix two_ -q").done();
+    fs::create_dir(place.path("empty")).unwrap();
+    fs::create_dir(place.path("full")).unwrap();
+    fs::write(place.path("full/x"), "x").unwrap();
+    for (line, kind, path, hint) in [
+        ("build nowhere s2", "io", "nowhere", "name one that is there"),
+        (
+            "build empty s2",
+            "refused",
+            "empty",
+            "put one Parquet file per stock there, or give the directory that has them",
+        ),
+        (
+            "build full s2",
+            "refused",
+            "full",
+            "give the directory with one Parquet file per stock, or the pattern of their paths",
+        ),
+        ("build panel full/x", "io", "full/x", "name a directory"),
+        ("transpose store full", "refused", "full", "name another directory, or --force writes beside what is there"),
+        ("transpose store panel", "refused", "panel", "name a directory elsewhere"),
+        ("transpose store full/x", "io", "full/x", "name another one, or move it away"),
+        ("verify store --output empty", "not-found", "empty", "a directory that a store was transposed into has one"),
+        ("append store panel/x", "refused", "store", "--source NAME says whose rows these are"),
+        ("report store empty", "refused", "empty", "name another"),
+        ("synth full", "refused", "full", "name a new directory, or empty this one first"),
+    ] {
+        let error = &place.run(&format!("{line} --json")).failed(1, &["transect: error: ", hint]).json()["error"];
+        let told = [&error["kind"], &error["path"], &error["hint"]].map(|field| field.as_str().unwrap_or_default());
+        assert_eq!(told, [kind, path, hint], "{line}");
+    }
+    // Whose files are of stocks are never of dates.
+    let set = place.run("source set store two.path=full --json").failed(1, &["no file in "]);
+    assert!(set.json()["error"]["path"].as_str().unwrap().ends_with("/full"), "{set:?}");
 }
 
 #[test]

@@ -105,6 +105,8 @@ impl Words for InPython {
 fn argument(setting: &Setting) -> String {
     let name = setting.name().replace('-', "_");
     match setting {
+        // Rows are of one source.
+        Setting::Source(name) if name.is_empty() => "source=NAME".to_owned(),
         Setting::Source(name) => format!("sources={name:?}"),
         Setting::FilesBy(text)
         | Setting::Pattern(text)

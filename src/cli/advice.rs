@@ -124,6 +124,8 @@ impl Words for Speaker {
         }
         match self.assignments(settings).filter(|_| is_of_source) {
             Some(words) => Some(format!("`transect {SET} {store} {words}`")),
+            // Of one of several sources another store would not help.
+            None if settings.iter().any(|setting| matches!(setting, Setting::Source(_))) => None,
             None if has_all("build") => Some(format!("`transect build SRC STORE {}`", options()?)),
             None => None,
         }
@@ -153,6 +155,7 @@ fn option(setting: &Setting) -> String {
 fn spelt(setting: &Setting) -> Option<String> {
     let with = |value: &str| Some(format!("{} {}", option(setting), quoted(value)));
     match setting {
+        Setting::Source(value) if value.is_empty() => with("NAME"),
         Setting::Source(value)
         | Setting::FilesBy(value)
         | Setting::Pattern(value)

@@ -32,14 +32,14 @@ pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
-        super::usage("diff", format_args!("--from {from} is later than --to {to}"));
+        return Err(super::usage("diff", format_args!("--from {from} is later than --to {to}")));
     }
     let live = args.io.open(&args.store, quiet)?;
     let diff = chosen(args, &live)?;
     let watch = Watch::new(quiet)?;
     let workers = Workers::new(args.running.workers())?;
     if let Some(by) = args.by {
-        let format = RowFormat::for_stdout("diff", args.format);
+        let format = RowFormat::for_stdout("diff", args.format)?;
         let mut out = Out::new();
         let report = || diff.report(&workers, &watch);
         let rows = match by {

@@ -48,8 +48,12 @@ impl Exit {
         }
     }
 
-    fn meaning(self) -> &'static str {
+    /// What it says of a run of the sub-command of this name; of no name, of all of them.
+    fn meaning(self, command: &str) -> &'static str {
         match self {
+            Exit::Skipped if command == "verify" => {
+                "the source lacks rows that the store keeps, or more was skipped than is usual"
+            }
             Exit::Done => "done",
             Exit::Failed => "failed",
             Exit::Usage => "wrong usage",
@@ -62,11 +66,11 @@ impl Exit {
     }
 }
 
-/// These exit codes, for the end of the help.
-pub fn help(exits: &[Exit]) -> String {
+/// These exit codes of the sub-command of this name, for the end of the help.
+pub fn help(exits: &[Exit], command: &str) -> String {
     let mut text = "Exit codes:".to_owned();
     for &exit in exits {
-        let _ = write!(text, "\n  {:>3}  {}", exit as u8, exit.meaning());
+        let _ = write!(text, "\n  {:>3}  {}", exit as u8, exit.meaning(command));
     }
     text
 }
@@ -92,5 +96,5 @@ pub fn explained(command: Command) -> Command {
 fn with_exits(command: Command, name: &str) -> Command {
     let exits: Vec<Exit> = Exit::ALL.into_iter().filter(|exit| exit.is_of(name)).collect();
     let before = command.get_after_long_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
-    command.after_long_help(before + &help(&exits))
+    command.after_long_help(before + &help(&exits, name))
 }

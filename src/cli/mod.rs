@@ -43,11 +43,16 @@ use advice::Speaker;
 use args::{Cli, Command, SourceCommand};
 
 /// Runs the command that the arguments name, as the binary does; the first of them is the program's name. Gives the exit
-/// code, and ends the process itself where there is nothing to run: for wrong usage, `--help` and `--version`.
+/// code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // A file beyond the limit of `ulimit -f` is an error to tell of, not a reason to die.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let cli = Cli::from_arg_matches(&command().get_matches_from(arguments)).unwrap_or_else(|error| error.exit());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return failure::not_understood(error, &arguments),
+    };
     let quiet = cli.quiet;
     let (name, subject, json) = match &cli.command {
         Command::Build(args) => ("build", args.store.clone(), args.running.json),
@@ -102,9 +107,9 @@ fn command() -> clap::Command {
     exit::explained(Cli::command())
 }
 
-/// Ends the process as clap does for arguments of `command` that cannot be right.
-fn usage(command: &str, message: impl std::fmt::Display) -> ! {
+/// What clap says of arguments of `command` that cannot be right.
+fn usage(command: &str, message: impl std::fmt::Display) -> anyhow::Error {
     let mut cli = self::command();
     cli.build();
-    cli.find_subcommand(command).cloned().unwrap_or(cli).error(ErrorKind::ValueValidation, message).exit()
+    cli.find_subcommand(command).cloned().unwrap_or(cli).error(ErrorKind::ValueValidation, message).into()
 }

@@ -22,17 +22,18 @@ const ROWS: usize = 40;
 const KEYS: usize = 2;
 
 impl RowFormat {
-    /// `asked`, or what stdout is made for. Ends the process where `command`'s output would garble a terminal.
-    pub fn for_stdout(command: &str, asked: Option<RowFormat>) -> RowFormat {
+    /// `asked`, or what stdout is made for.
+    ///
+    /// # Errors
+    /// Where `command`'s output would garble a terminal.
+    pub fn for_stdout(command: &str, asked: Option<RowFormat>) -> anyhow::Result<RowFormat> {
         let is_terminal = io::stdout().is_terminal();
         let format = asked.unwrap_or(if is_terminal { RowFormat::Table } else { RowFormat::Csv });
         if is_terminal && matches!(format, RowFormat::Parquet | RowFormat::Arrow) {
-            super::usage(
-                command,
-                "this format is not for a terminal; send the output to a file with > or to a program with |",
-            );
+            let what = "this format is not for a terminal; send the output to a file with > or to a program with |";
+            return Err(super::usage(command, what));
         }
-        format
+        Ok(format)
     }
 }
 

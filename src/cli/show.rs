@@ -17,9 +17,9 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
-        super::usage("show", format_args!("--from {from} is later than --to {to}"));
+        return Err(super::usage("show", format_args!("--from {from} is later than --to {to}")));
     }
-    let format = RowFormat::for_stdout("show", args.format);
+    let format = RowFormat::for_stdout("show", args.format)?;
     let store = args.at.open(&args.store, quiet)?;
     let stocks = args.stock.as_ref().map(|stocks| stocks.read("code")).transpose()?;
     let columns = args.columns.as_deref().map(Names::all);

@@ -24,10 +24,10 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
-        super::usage("transpose", format_args!("--from {from} is later than --to {to}"));
+        return Err(super::usage("transpose", format_args!("--from {from} is later than --to {to}")));
     }
     if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
-        super::usage("transpose", "--compression is for Parquet; other files are not compressed");
+        return Err(super::usage("transpose", "--compression is for Parquet; other files are not compressed"));
     }
     let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;

@@ -42,5 +42,5 @@ pub fn universe(text: &str, store: &Store) -> anyhow::Result<Universe> {
         };
         return Ok(Universe::Rows(members.batches().map(as_here).collect::<anyhow::Result<_>>()?));
     }
-    bail!("{text} is no file, no column of {}, and no STORE.COLUMN", store.path().display())
+    bail!("{text} is no file, no column of {}, and no STORE.COLUMN; name one of these", store.path().display())
 }

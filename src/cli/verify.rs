@@ -36,10 +36,9 @@ struct Json<'a> {
 
 pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     if args.source.is_some() && args.at.is_given() {
-        super::usage(
-            "verify",
-            "--source compares with the files as they are now, which an older version cannot match; leave out one of them",
-        );
+        let why = "--source compares with the files as they are now, which an older version cannot match; leave out one \
+                   of them";
+        return Err(super::usage("verify", why));
     }
     let store = args.at.open(&args.store, quiet)?;
     let verified = {

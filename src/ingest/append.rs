@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::PanelSchema;
 use crate::reason::{Kind, Reason};
-use crate::remedy::Remedy;
+use crate::remedy::{Remedy, Setting};
 use crate::shuffle::Spill;
 use crate::skipped::Skipped;
 use crate::source::{Allowance, FrameSchema, SourceOptions, check_machine, read_section};
@@ -113,7 +113,8 @@ impl<'a> Append<'a> {
             None if names.len() == 1 => 0,
             None => {
                 let what = format!("{} has the sources {}", whole.path().display(), listed(&names));
-                return Err(Error::refused(what, "say whose rows these are"));
+                let named = Remedy::set(Setting::Source(String::new()), "says whose rows these are");
+                return Err(Error::refused_unless(what, [named]));
             }
         };
         let before = &whole.of_source(place);

@@ -153,7 +153,8 @@ pub(super) fn nothing_to_store(survey: &Survey, files: &[FileEntry]) -> Error {
         Skipped { path: file.path.clone(), reason: Reason::new(Kind::NoRows, what) }
     };
     let skipped = files.iter().map(|file| file.skipped().unwrap_or_else(|| without_rows(file)));
-    Error::Inputs { what: format!("no row in {} can be stored", survey.root.display()), skipped: skipped.collect() }
+    let what = format!("no row in {} can be stored", survey.root.display());
+    Error::Inputs { what, skipped: skipped.collect(), path: Some(survey.root.as_path().into()) }
 }
 
 /// Notes where too many of a build's files were skipped.

@@ -452,7 +452,7 @@ impl UpdateReport {
         let what = "no row of the store would be left";
         match self.skipped.as_slice() {
             [] => Err(Error::refused(what, "look whether the source is what it should be")),
-            skipped => Err(Error::Inputs { what: what.to_owned(), skipped: skipped.to_vec() }),
+            skipped => Err(Error::Inputs { what: what.to_owned(), skipped: skipped.to_vec(), path: None }),
         }
     }
 

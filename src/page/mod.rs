@@ -144,7 +144,7 @@ impl<'a> Page<'a> {
         let name = self.path.file_name().and_then(|name| name.to_str()).filter(|_| !ends_in_slash(&self.path));
         let Some(name) = name else {
             let what = format!("{} is no name for a page", self.path.display());
-            return Err(Error::refused(what, "name a file, such as report.html"));
+            return Err(Error::refused(what, "name a file, such as report.html").about(&self.path));
         };
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok((Dir::open(&self.disk, parent)?, name.to_owned()))
@@ -155,7 +155,7 @@ impl<'a> Page<'a> {
         let Some(found) = dir.look(name)? else { return Ok(()) };
         let shown = self.path.display();
         if !found.is_file() {
-            return Err(Error::refused(format!("{shown} is no regular file"), "name another"));
+            return Err(Error::refused(format!("{shown} is no regular file"), "name another").about(&self.path));
         }
         if self.force {
             return Ok(());
@@ -169,7 +169,8 @@ impl<'a> Page<'a> {
             false => Err(Error::refused_unless(
                 format!("{shown} is there, and transect did not write it"),
                 [Remedy::set(Setting::Force, "replaces it"), Remedy::Do("name another file".to_owned())],
-            )),
+            )
+            .about(&self.path)),
         }
     }
 }

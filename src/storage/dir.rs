@@ -180,7 +180,7 @@ impl Dir {
         };
         match file.metadata().map_err(Error::io("examine", &at))?.is_file() {
             true => Ok(Some(file)),
-            false => Err(Error::refused(format!("{} is not a regular file", at.display()), "remove it")),
+            false => Err(Error::refused(format!("{} is not a regular file", at.display()), "remove it").about(&at)),
         }
     }
 

@@ -34,7 +34,8 @@ impl At {
             return Err(Error::NotFound {
                 wanted: Wanted::Column,
                 what: format!("key column {name:?}"),
-                hint: instead(name, &keys, "key columns", Some(Operation::Info)),
+                hint: Box::new(instead(name, &keys, "key columns", Some(Operation::Info))),
+                path: None,
             });
         };
         let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));

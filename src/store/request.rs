@@ -105,7 +105,12 @@ pub enum ValueTypes {
 /// That a store lacks several of what was asked for, `names`.
 pub(super) fn unknown_names(wanted: Wanted, names: &str, store: &Store) -> Error {
     let what = format!("{names} in {}", store.path().display());
-    Error::NotFound { wanted, what, hint: Remedy::set(Setting::IgnoreUnknown, "passes over them") }
+    Error::NotFound {
+        wanted,
+        what,
+        hint: Box::new(Remedy::set(Setting::IgnoreUnknown, "passes over them")),
+        path: None,
+    }
 }
 
 impl Types {

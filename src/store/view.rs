@@ -239,7 +239,8 @@ impl Store {
         names.iter().position(|known| *known == name).ok_or_else(|| Error::NotFound {
             wanted: Wanted::Source,
             what: format!("source {name:?} in {}", self.path().display()),
-            hint: instead(name, &names, "sources", Some(Operation::Info)),
+            hint: Box::new(instead(name, &names, "sources", Some(Operation::Info))),
+            path: None,
         })
     }
 

@@ -98,7 +98,7 @@ pub struct SynthReport {
 /// when `observer` says so, in which case the files already whole stay.
 pub fn synth(dir: &Path, options: &SynthOptions, workers: &Workers, observer: &dyn Observer) -> Result<SynthReport> {
     if options.stocks == 0 || options.dates == 0 {
-        return Err(Error::refused_unless("a panel needs at least one stock and one date", []));
+        return Err(Error::refused("a panel needs at least one stock and one date", "ask for more"));
     }
     let codes = codes::codes(options.stocks)?;
     let days = calendar::trading_days(options.dates)?;

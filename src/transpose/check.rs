@@ -52,7 +52,8 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     let no_ledger = || Error::NotFound {
         wanted: Wanted::Ledger,
         what: format!("transect's ledger in {}", out.display()),
-        hint: Remedy::Do("a directory that a store was transposed into has one".to_owned()),
+        hint: Box::new(Remedy::Do("a directory that a store was transposed into has one".to_owned())),
+        path: Some(out.into()),
     };
     let dir = match Dir::open(&Disk::default(), out) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(no_ledger()),
@@ -60,9 +61,8 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     };
     let ledger = Ledger::read(&dir)?.ok_or_else(no_ledger)?;
     if ledger.store != format!("{:032x}", store.id()) {
-        let (out, store) = (out.display(), store.path().display());
-        let what = format!("{out} was written from another store than {store}");
-        return Err(Error::refused(what, "transpose again, or name that store"));
+        let what = format!("{} was written from another store than {}", out.display(), store.path().display());
+        return Err(Error::refused(what, "transpose again, or name that store").about(out));
     }
     let universe = ledger.shape.universe.as_ref().and_then(|universe| universe.strip_prefix(COLUMN));
     let universe = universe.map(|name| Universe::Column(name.to_owned()));

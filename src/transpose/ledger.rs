@@ -190,7 +190,8 @@ impl Ledger {
             Error::Corrupt { path, damage } => Error::refused(
                 format!("{} is damaged: {damage}; it says which files in there are transect's", path.display()),
                 format!("remove {} and transpose again", out.path().display()),
-            ),
+            )
+            .about(&path),
             other => other,
         })
     }

@@ -28,7 +28,8 @@ struct OriginOptions {
 /// # Errors
 /// [`Error::Refused`] where they would meet.
 pub(super) fn refuse_collision(store: &Store, out: &Path, names: &Names) -> Result<()> {
-    let refuse = |why: String| Err(Error::refused(format!("{} {why}", out.display()), "name a directory elsewhere"));
+    let refuse =
+        |why: String| Err(Error::refused(format!("{} {why}", out.display()), "name a directory elsewhere").about(out));
     let real_out = real(out)?;
     let file = real_out.join(names.some_path());
     if let Ok(root) = store.path().canonicalize()

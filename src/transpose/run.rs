@@ -316,7 +316,8 @@ impl<'a> Transpose<'a> {
     /// Why a run that is not forced must not write to the output directory; `None` where it may.
     fn refusal(&self, ledger: Option<&Ledger>, out: &Dir) -> Result<Option<Error>> {
         let name = self.out.display();
-        let refuse = |what: String, forced: &str| Some(Error::refused_unless(what, unless_forced(forced)));
+        let refuse =
+            |what: String, forced: &str| Some(Error::refused_unless(what, unless_forced(forced)).about(&self.out));
         Ok(match ledger {
             Some(ledger) if ledger.store != self.store_name() => {
                 refuse(format!("{name} holds files of another store"), "replaces them")
@@ -350,7 +351,7 @@ impl<'a> Transpose<'a> {
             1 => (format!("{what}, as 1 more file is"), "them"),
             more => (format!("{what}, as {more} more files are"), "them"),
         };
-        Err(Error::refused(what, format!("move {it}, or name another directory")))
+        Err(Error::refused(what, format!("move {it}, or name another directory")).about(&first))
     }
 
     /// Refuses what has to be forced, where that will work.
@@ -369,7 +370,7 @@ impl<'a> Transpose<'a> {
             "{} {whose} byte for byte what transect writes, but no ledger says that transect wrote them",
             path.display()
         );
-        Err(Error::refused_unless(what, unless_forced("takes them over")))
+        Err(Error::refused_unless(what, unless_forced("takes them over")).about(&path))
     }
 }
 

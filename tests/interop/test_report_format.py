@@ -108,6 +108,8 @@ def test_reports_are_what_the_document_says(home):
     told("demo", home / "demo")
     told("build", src, store, expect=3)
     told("build", src, store, expect=1)
+    told("build", src, expect=2)
+    told("build", src, store, "--nonsense", expect=2)
     told("info", store)
     told("log", store)
     told("diff", store)

@@ -35,7 +35,7 @@ pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceComman
     version,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = format!("Start with `transect demo`.\n\n{}", exit::help(&Exit::ALL)),
+    after_help = format!("Start with `transect demo`.\n\n{}", exit::help(&Exit::ALL, "")),
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -123,7 +123,7 @@ pub struct ListArgs {
 /// The options are path (of the directory), pattern, code-template, code-map, ignore, date-column, date-format, epoch,
 /// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE),
 /// rename (OLD:NEW), prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value of a list
-/// is written `\\,`. All but path and prefix name columns as the files have them.
+/// is written `\,`. All but path and prefix name columns as the files have them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

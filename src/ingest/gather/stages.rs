@@ -157,7 +157,8 @@ impl<'a> Stages<'a> {
                 reason: bad.reason.clone(),
             });
             let count = format!("{} of {} inputs cannot be used", all.skipped.len(), survey.files().count());
-            return Err(Error::Inputs { what: format!("{count}, and the run is strict"), skipped: skipped.collect() });
+            let what = format!("{count}, and the run is strict");
+            return Err(Error::Inputs { what, skipped: skipped.collect(), path: Some(survey.root.as_path().into()) });
         }
         Ok(all)
     }

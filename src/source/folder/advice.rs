@@ -38,7 +38,9 @@ pub(in crate::source) fn nothing(root: &Path, options: &SourceOptions) -> Result
     let names = names_in(root).map_err(Error::io("read", root))?;
     let message = format!("no file in {} matches the pattern {}", root.display(), options.pattern);
     if names.is_empty() {
-        return Ok(Error::refused_unless(message + "; the directory is empty", []));
+        let way_out =
+            format!("put one Parquet file per {} there, or give the directory that has them", options.files_by);
+        return Ok(Error::refused(message + "; the directory is empty", way_out));
     }
     if root.join("CURRENT").is_file() && root.join("segment").is_dir() {
         let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
@@ -52,7 +54,11 @@ pub(in crate::source) fn nothing(root: &Path, options: &SourceOptions) -> Result
     let mut left = LOOKED_AT;
     collect(root, Path::new(""), DEPTH, &mut left, &mut files);
     let advice = advice(root, &files, &names.iter().map(PathBuf::from).collect::<Vec<_>>(), options);
-    Ok(Error::refused_unless(message, [advice]))
+    let is_of_dates = matches!(&advice, Remedy::Set { settings, .. }
+        if settings.iter().any(|setting| matches!(setting, Setting::FilesBy(_))));
+    // What files are of is decided once for a store.
+    let elsewhere = || Remedy::Do(format!("give the directory with one Parquet file per {}", options.files_by));
+    Ok(Error::refused_unless(message, [advice].into_iter().chain(is_of_dates.then(elsewhere)).collect::<Vec<_>>()))
 }
 
 /// Collects the Parquet files below `root`, by their names.

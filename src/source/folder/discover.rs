@@ -45,7 +45,7 @@ pub(in crate::source) struct Found {
 pub(in crate::source) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
         let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
-        return Err(Error::refused(format!("{} is a file", root.display()), &way_out));
+        return Err(Error::refused(format!("{} is a file", root.display()), &way_out).about(root));
     }
     options.check_paths()?;
     let pattern = &options.pattern;
@@ -81,7 +81,7 @@ pub(in crate::source) fn discover(root: &Path, options: &SourceOptions) -> Resul
     }
     let is_file = |(_, path): &(String, PathBuf)| !root.join(path).is_dir();
     if found.skipped.is_empty() && !found.files.iter().any(is_file) {
-        return Err(nothing(root, options)?);
+        return Err(nothing(root, options)?.about(root));
     }
     found.notes = beside.notes(pattern, options.files_by);
     if options.files_by == FilesBy::Stock {

@@ -54,9 +54,9 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
     let options = &options;
     let found = discover(root, options)?;
     if let Some(meeting) = &found.meeting {
-        return Err(meeting.refusal());
+        return Err(meeting.refusal().about(root));
     }
-    look_at(root, found, None, options, workers, observer)
+    look_at(root, found, None, options, workers, observer).map_err(|error| error.about(root))
 }
 
 /// As [`survey`], of the changed files of a [`Scan`] only, which join the panel that was there before.
@@ -77,7 +77,7 @@ pub fn survey_again(
         notes: std::mem::take(&mut scan.notes),
         ..Found::default()
     };
-    look_at(root, found, Some(prior), options, workers, observer)
+    look_at(root, found, Some(prior), options, workers, observer).map_err(|error| error.about(root))
 }
 
 fn look_at(
@@ -194,7 +194,8 @@ fn look_at(
     once(&mut skipped);
     if options.strict && !skipped.is_empty() {
         let count = counted(skipped.len(), "input", "inputs");
-        return Err(Error::Inputs { what: format!("{count} cannot be used, and the run is strict"), skipped });
+        let what = format!("{count} cannot be used, and the run is strict");
+        return Err(Error::Inputs { what, skipped, path: Some(root.into()) });
     }
 
     let date_name = match prior {
