@@ -9,12 +9,13 @@ use std::sync::Arc;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::sink::Format;
 use transect::{Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
 
 use super::model::{Files, days};
-use super::panels::{Place, assert_no_leftovers, assert_whole, batch, named, sections, small_panel, write_parquet};
+use super::panels::{
+    Place, assert_no_leftovers, assert_whole, batch, cases, named, sections, small_panel, write_parquet,
+};
 use super::updates::rows_of;
 
 fn append(place: &Place, files: &[PathBuf]) -> UpdateReport {
@@ -36,11 +37,7 @@ fn outputs(out: &Path) -> Vec<PathBuf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 24,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn what_transpose_wrote_append_takes_back(

@@ -13,7 +13,7 @@ use transect::progress::Silent;
 use transect::source::{CodeMap, Duplicates, SourceOptions};
 use transect::{Append, Assignment, Build, Date, Error, Guard, Store, Update, UpdateReport, verify_source};
 
-use super::panels::{Place, batch, verify, workers, write_parquet};
+use super::panels::{Place, batch, cases, verify, workers, write_parquet};
 
 const RAW: [&str; 3] = ["A", "B", "C"];
 const CODES: [&str; 4] = ["A", "B", "X", "Y"];
@@ -109,7 +109,7 @@ fn night() -> impl Strategy<Value = (Changes, Option<Map>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn rows_have_the_codes_that_the_map_gives_them_each_night(

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array, StringArray};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::{Append, Build, Guard, Kept, SourceReport, Store, Update, verify_source};
 
-use super::panels::{Place, batch, verify, workers, write_parquet};
+use super::panels::{Place, batch, cases, verify, workers, write_parquet};
 
 const MEMORY: u64 = 64 << 20;
 
@@ -387,11 +386,7 @@ fn expected(before: &Model, after: &Model, unreadable: &BTreeSet<String>) -> Pla
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: super::scene::rounds() as u32 * 10,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(super::scene::rounds() as u32 * 10))]
 
     #[test]
     fn exactly_the_edits_of_a_source_are_found(

@@ -15,7 +15,7 @@ use transect::progress::Silent;
 use transect::source::{Duplicates, FilesBy, SourceOptions};
 use transect::{Append, Build, Guard, Kept, Store, Update, UpdateReport, verify_source};
 
-use super::panels::{Place, assert_whole, batch, sections, workers, write_parquet};
+use super::panels::{Place, assert_whole, batch, cases, sections, workers, write_parquet};
 
 const DAYS: [i64; 3] = [20240102, 20240103, 20240104];
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
@@ -118,7 +118,7 @@ fn options() -> SourceOptions {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn a_date_is_the_rows_of_all_its_files_or_stays_as_it_was(

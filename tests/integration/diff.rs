@@ -12,12 +12,11 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Strin
 use arrow_schema::DataType;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::{Observer, Silent};
 use transect::store::{Diff, DiffColumn, DiffReport};
 use transect::{Build, Date, Error, Guard, Store, Update};
 
-use super::panels::{Cell, Place, SMALL_DATES, batch, cell, date, small_panel, workers};
+use super::panels::{Cell, Place, SMALL_DATES, batch, cases, cell, date, small_panel, workers};
 use super::versions::publish_versions;
 
 const CODES: [&str; 6] = ["000001.SZ", "BRK.B", "abr", "ABR", "平安", "zz"];
@@ -264,11 +263,7 @@ fn diff_report(newer: &Store, older: &Store, count: usize) -> DiffReport {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 60,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(60))]
 
     /// After a rebuild the versions share no segment, and stocks have other numbers.
     #[test]

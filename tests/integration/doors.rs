@@ -12,15 +12,7 @@ use arrow_ipc::reader::FileReader;
 use transect::storage::Access;
 use transect::{Date, Store};
 
-use super::panels::{Place, cell, named, segment_path, small_panel};
-
-fn small_store() -> (Place, Store) {
-    let place = Place::new();
-    small_panel(&place, 0);
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    (place, store)
-}
+use super::panels::{cell, named, segment_path, small_store};
 
 #[test]
 fn the_footer_and_the_catalog_lead_to_the_same_rows() {

@@ -9,13 +9,12 @@ use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBat
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::source::{Duplicates, SourceOptions};
 use transect::workers::Workers;
 use transect::{Append, Build, Date, Store, Transpose, Update, verify_output, verify_source};
 
-use super::panels::{Cell, Place, cell, verify, workers, write_parquet};
+use super::panels::{Cell, Place, cases, cell, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 const TEXTS: [&str; 5] = ["", "10:00", "9:30", "z", "é"];
@@ -133,11 +132,7 @@ fn narrowed(model: Model, kinds: &[usize]) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 24,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn every_version_is_what_a_map_by_whole_key_says(

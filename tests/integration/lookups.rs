@@ -10,15 +10,7 @@ use transect::progress::{Observer, Silent};
 use transect::store::Fill;
 use transect::{Build, Error, Request, Selection, Store};
 
-use super::panels::{Place, SMALL_DATES, date, header, rows, small_panel, workers};
-
-fn small_store() -> (Place, Store) {
-    let place = Place::new();
-    small_panel(&place, 0);
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    (place, store)
-}
+use super::panels::{Place, SMALL_DATES, date, header, rows, small_panel, small_store, workers};
 
 fn hint<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {

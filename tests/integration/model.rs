@@ -22,7 +22,6 @@ use arrow_schema::{DataType, TimeUnit};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
-use proptest::test_runner::FileFailurePersistence;
 use transect::panel::{DateForm, Spelling};
 use transect::progress::Silent;
 use transect::sink::{Format, Partition};
@@ -30,7 +29,7 @@ use transect::source::{SourceOptions, survey};
 use transect::store::Fill;
 use transect::{Build, Date, Request, Shape, Store, Transpose, verify_output, verify_source};
 
-use super::panels::{Cell, Place, assert_whole, batch, cell, header, read_parquet, rows, segment_path, workers};
+use super::panels::{Cell, Place, assert_whole, batch, cases, cell, header, read_parquet, rows, segment_path, workers};
 
 /// Codes that have been trouble: differing in case only, CJK, dots, spaces, a leading dot's neighbour, long ones.
 const CODES: [&str; 9] =
@@ -604,12 +603,7 @@ fn check(files: &Files) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 64,
-        max_shrink_iters: 300,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 300, ..cases(64) })]
 
     #[test]
     fn a_store_of_random_files_holds_what_the_model_holds(files in files()) {

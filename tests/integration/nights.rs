@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::FileFailurePersistence;
 use transect::storage::Disk;
 use transect::{Append, Build, Error, Guard, Store, Update, UpdateReport};
 
 use super::appends::noted;
 use super::model::Rows;
-use super::panels::{Cell, Place, assert_no_leftovers, assert_whole, batch, date, setting, write_parquet};
+use super::panels::{Cell, Place, assert_no_leftovers, assert_whole, batch, cases, date, setting, write_parquet};
 use super::updates::{Difference, rows_of};
 
 const CODES: [&str; 4] = ["B", "A", "平安", "a b"];
@@ -392,12 +391,7 @@ fn live(first: BTreeMap<usize, File>, steps: Vec<Step>, workers: usize, faults: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: setting("TRANSECT_NIGHTS", 60) as u32,
-        max_shrink_iters: 2000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..cases(setting("TRANSECT_NIGHTS", 60) as u32) })]
 
     #[test]
     fn each_row_is_what_the_last_who_had_a_say_said(

@@ -7,23 +7,14 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use transect::progress::Silent;
 use transect::sink::Format;
 use transect::storage::{Disk, Operation};
-use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
+use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport};
 
 use super::panels::{
-    Place, SMALL_DATES, assert_no_leftovers, bare_ledger, copy_dir, date, entries, read_parquet, segment_path,
-    small_panel, workers,
+    Place, SMALL_DATES, assert_clean, bare_ledger, copy_dir, date, entries, read_parquet, segment_path, small_panel,
+    small_store,
 };
-
-fn small_store() -> (Place, Store) {
-    let place = Place::new();
-    small_panel(&place, 0);
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    (place, store)
-}
 
 /// The second version of a store.
 fn second(place: &Place) -> Store {
@@ -53,12 +44,6 @@ fn counts(report: &TransposeReport) -> (u64, u64, u64, u64) {
 
 fn columns(batch: &RecordBatch) -> Vec<String> {
     batch.schema().fields().iter().map(|field| field.name().clone()).collect()
-}
-
-fn assert_clean(store: &Store, out: &Path) {
-    let report = verify_output(store, out, &workers(1), &Silent).unwrap();
-    assert_eq!(report.differences, Vec::<String>::new());
-    assert_no_leftovers(out);
 }
 
 #[test]

@@ -16,12 +16,13 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaDataReader;
+use proptest::prelude::ProptestConfig;
 use tempfile::TempDir;
 use transect::format::{Header, parse_catalog_name};
 use transect::progress::Silent;
 use transect::store::VerifyReport;
 use transect::workers::Workers;
-use transect::{Build, BuildReport, Date, Store};
+use transect::{Build, BuildReport, Date, Store, TransposeReport, verify_output};
 
 /// One value. Floats are their bits, so that NaN payloads and the sign of zero count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,6 +205,15 @@ fn add_small(place: &Place, code: &str, dates: &[i64], sizes: &[Option<f64>], sa
     place.add(code, &batch(&columns));
 }
 
+/// The store of the small panel.
+pub fn small_store() -> (Place, Store) {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    (place, store)
+}
+
 /// Verifies all of `store`.
 pub fn verify(store: &Store) -> VerifyReport {
     store.verify(&workers(1), &Silent).unwrap()
@@ -285,6 +295,18 @@ pub fn bare_ledger(out: &Path) -> PathBuf {
     path
 }
 
+/// Fails unless `out` has what transpose writes of `store`, and nothing half-written.
+pub fn assert_clean(store: &Store, out: &Path) {
+    let report = verify_output(store, out, &workers(1), &Silent).unwrap();
+    assert_eq!(report.differences, Vec::<String>::new());
+    assert_no_leftovers(out);
+}
+
+/// How many files a run wrote, left and removed.
+pub fn counts(report: &TransposeReport) -> (u64, u64, u64) {
+    (report.written, report.unchanged, report.removed)
+}
+
 /// Asserts that nothing temporary is left below `root`.
 pub fn assert_no_leftovers(root: &Path) {
     let left: Vec<String> = entries(root)
@@ -292,6 +314,11 @@ pub fn assert_no_leftovers(root: &Path) {
         .filter(|path| path.rsplit('/').next().unwrap().starts_with(".transect-") || path.contains("spill"))
         .collect();
     assert_eq!(left, Vec::<String>::new(), "in {}", root.display());
+}
+
+/// So many random cases, without a file of those that failed.
+pub fn cases(count: u32) -> ProptestConfig {
+    ProptestConfig { cases: count, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// A number from the environment, for runs that try more than usual.

@@ -20,17 +20,9 @@ use transect::{
 };
 
 use super::panels::{
-    Cell, Place, SMALL_DATES, assert_no_leftovers, batch, cell, contents, date, entries, read_parquet, sections,
-    small_panel, workers, write_parquet,
+    Cell, Place, SMALL_DATES, assert_clean, batch, cell, contents, counts, date, entries, read_parquet, sections,
+    small_panel, small_store, workers, write_parquet,
 };
-
-fn small_store() -> (Place, Store) {
-    let place = Place::new();
-    small_panel(&place, 0);
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    (place, store)
-}
 
 fn by(by: Partition) -> Shape {
     Shape { by, ..Shape::default() }
@@ -42,16 +34,6 @@ fn named(by: Partition, pattern: &str) -> Shape {
 
 fn run(store: &Store, out: &Path, shape: Shape) -> TransposeReport {
     Transpose::new(store, out).shape(shape).workers(1).run().unwrap()
-}
-
-fn counts(report: &TransposeReport) -> (u64, u64, u64) {
-    (report.written, report.unchanged, report.removed)
-}
-
-fn assert_clean(store: &Store, out: &Path) {
-    let report = verify_output(store, out, &workers(1), &Silent).unwrap();
-    assert_eq!(report.differences, Vec::<String>::new());
-    assert_no_leftovers(out);
 }
 
 /// The files of an output, without its ledger.

@@ -17,17 +17,9 @@ use transect::storage::{Disk, Operation};
 use transect::{Build, Error, Guard, Selection, Shape, Store, Transpose, TransposeReport, Update, verify_output};
 
 use super::panels::{
-    Place, SMALL_DATES, assert_no_leftovers, bare_ledger, batch, copy_dir, date, entries, read_parquet, small_panel,
-    workers,
+    Place, SMALL_DATES, assert_clean, bare_ledger, batch, copy_dir, counts, date, entries, read_parquet, small_panel,
+    small_store, workers,
 };
-
-fn small_store() -> (Place, Store) {
-    let place = Place::new();
-    small_panel(&place, 0);
-    place.build();
-    let store = Store::open(place.store()).unwrap();
-    (place, store)
-}
 
 fn only(dates: &[i64]) -> Selection {
     Selection { dates: Some(dates.iter().copied().map(date).collect()), ..Selection::default() }
@@ -35,17 +27,6 @@ fn only(dates: &[i64]) -> Selection {
 
 fn run(store: &Store, out: &Path, selection: Selection) -> TransposeReport {
     Transpose::new(store, out).selection(selection).workers(1).run().unwrap()
-}
-
-/// How many files a run wrote, left and removed.
-fn counts(report: &TransposeReport) -> (u64, u64, u64) {
-    (report.written, report.unchanged, report.removed)
-}
-
-fn assert_clean(store: &Store, out: &Path) {
-    let report = verify_output(store, out, &workers(1), &Silent).unwrap();
-    assert_eq!(report.differences, Vec::<String>::new());
-    assert_no_leftovers(out);
 }
 
 fn message(result: Result<TransposeReport, Error>) -> String {

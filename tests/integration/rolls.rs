@@ -13,7 +13,7 @@ use transect::progress::Silent;
 use transect::source::{OptionChanges, SourceOptions};
 use transect::{Assignment, Build, Date, Guard, Store, Update, verify_source};
 
-use super::panels::{Place, batch, verify, workers, write_parquet};
+use super::panels::{Place, batch, cases, verify, workers, write_parquet};
 
 const CODES: [&str; 2] = ["A", "B"];
 const TIMES: [&str; 3] = ["09:00:00", "15:00", "21:00:00"];
@@ -97,7 +97,7 @@ fn night() -> impl Strategy<Value = Night> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn rows_are_of_the_trading_dates_that_are_known_each_night(

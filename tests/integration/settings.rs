@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray, TimestampSecondArray};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::{
     AddSource, Assignment, Build, Error, Guard, Restore, Store, Transpose, Update, UpdateReport, verify_output,
@@ -17,7 +16,7 @@ use transect::{
 };
 
 use super::panels::{
-    Place, assert_whole, batch, read_parquet, segment_path, small_panel, verify, workers, write_parquet,
+    Place, assert_whole, batch, cases, read_parquet, segment_path, small_panel, verify, workers, write_parquet,
 };
 
 const DAYS: [&str; 2] = ["20240102", "20240103"];
@@ -170,11 +169,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 24,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_store_has_the_columns_and_names_that_its_sources_are_set_to(steps in prop::collection::vec(step(), 1..9)) {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::source::SourceOptions;
 use transect::{
@@ -18,7 +17,7 @@ use transect::{
     verify_output, verify_source,
 };
 
-use super::panels::{Cell, Place, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
+use super::panels::{Cell, Place, cases, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 const NAMES: [&str; 3] = ["prices", "value", "flows"];
@@ -291,11 +290,7 @@ fn narrowed(model: Model, is_keyed: bool) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 16,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn every_version_is_the_join_of_what_its_sources_say(

@@ -14,7 +14,7 @@ use transect::progress::Silent;
 use transect::source::{Duplicates, SourceOptions};
 use transect::{Build, Guard, Store, Update, verify_source};
 
-use super::panels::{Place, assert_whole, batch, workers, write_parquet};
+use super::panels::{Place, assert_whole, batch, cases, workers, write_parquet};
 
 const CODES: [&str; 3] = ["A", "B", "C"];
 const YEARS: [i64; 3] = [2022, 2023, 2024];
@@ -100,7 +100,7 @@ fn held(store: &Store) -> BTreeMap<String, Rows> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn a_stock_is_the_rows_of_all_its_files_or_stays_as_it_was(

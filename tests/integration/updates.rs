@@ -13,7 +13,6 @@ use arrow_array::{
 };
 use arrow_schema::DataType;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::panel::Column;
 use transect::progress::Silent;
 use transect::source::SourceOptions;
@@ -21,7 +20,8 @@ use transect::{Build, Date, Guard, Limit, Store, Transpose, Update, UpdateReport
 
 use super::model::{Files, Rows, days};
 use super::panels::{
-    Cell, Place, assert_no_leftovers, assert_whole, batch, cell, entries, sections, small_panel, workers, write_parquet,
+    Cell, Place, assert_no_leftovers, assert_whole, batch, cases, cell, entries, sections, small_panel, workers,
+    write_parquet,
 };
 
 fn update(place: &Place) -> UpdateReport {
@@ -102,11 +102,7 @@ fn assert_turned(store: &Store, place: &Place) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn a_store_that_is_updated_day_by_day_holds_what_the_model_holds(
