@@ -245,6 +245,25 @@ def test_a_store_keeps_versions_by_age_from_the_update_on_that_says_so(source, t
         transect.update(store, keep_for="soon")
 
 
+def test_a_source_joins_left_until_it_is_set_to_join_outer(tmp_path):
+    for name, days in (("prices", ["20240102", "20240103"]), ("value", ["20240103", "20240104"])):
+        (tmp_path / name).mkdir()
+        frame = pl.DataFrame({"trade_date": days, name: [1.5, 2.5]})
+        frame.write_parquet(tmp_path / name / "A.parquet")
+    store = tmp_path / "s"
+    transect.build(tmp_path / "prices", store)
+    report = transect.add_source(store, tmp_path / "value", join="left")
+    assert (report.added, report.filled, report.left_out) == (0, 1, 1)
+    assert not transect.update(store, reread=True).published
+    report = transect.set_source(store, "value", join="outer")
+    assert (report.added, transect.open(store).series("A").to_polars()["value"].to_list()) == (1, [None, 1.5, 2.5])
+    assert transect.set_source(store, "value", join="left", allow=["pruned-rows"]).removed == 1
+    with pytest.raises(transect.Refused, match="no source would join outer"):
+        transect.set_source(store, "prices", join="left")
+    with pytest.raises(ValueError, match='"inner" is neither outer nor left'):
+        transect.set_source(store, "value", join="inner")
+
+
 def test_options_of_a_source_are_set_and_a_source_goes(source, tmp_path):
     folders = [tmp_path / name for name in ("features", "value")]
     for folder in folders:

@@ -286,6 +286,7 @@ def set_source(
     rename: Mapping[str, str] | None = None,
     prefix: str | None = None,
     max_skipped: int | str | None = None,
+    join: Literal["outer", "left"] | None = None,
     add: Mapping[str, Any] | None = None,
     remove: Mapping[str, Any] | None = None,
     dry_run: bool = False,
@@ -302,8 +303,9 @@ def set_source(
     """Changes how a source is found and read, from now on, and brings it up to date.
 
     What is given takes the place of what was set before; `""` or an empty list is the default. `add` and `remove` change
-    lists, as `add={"exclude": ["memo"]}`. `path` is where its files are. Files that were left out are tried again, and
-    all are read again where it matters. A column that is excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
+    lists, as `add={"exclude": ["memo"]}`. `path` is where its files are, `join` how it joins the others, as for
+    `add_source`. Files that were left out are tried again, and all are read again where it matters. A column that is
+    excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
     name columns as the files have them. Raises Guarded where the outcome looks broken; then nothing is published.
 
     >>> report = transect.set_source("panel.store", "features", exclude=["industry"], rename={"close": "price"})

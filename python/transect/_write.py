@@ -116,10 +116,10 @@ def add_source(
     """Adds columns to a store: those of the files in a folder, or of a frame that was computed here (as `write` takes
     it). They join the rows on date, code and key; a row that the source lacks has nulls in its columns.
 
-    `rename` and `prefix` give its columns other names; `join="left"` leaves rows out this once that the store
-    does not have: an update that reads their files brings them. The options of a folder are those of `build`. A frame
-    needs a `name`, by which `append(source=...)` brings it further rows next night; it has no folder, and `update` leaves it alone. With the name of a source that was made of a frame,
-    the rows take the place of all that it has.
+    `rename` and `prefix` give its columns other names; `join="left"` leaves rows out, from now on, whose key no other
+    source has that joins outer. The options of a folder are those of `build`. A frame needs a `name`, by which
+    `append(source=...)` brings it further rows next night; it has no folder, and `update` leaves it alone. With the name
+    of a source that was made of a frame, the rows take the place of all that it has.
 
     Raises Refused where a column is there already, or a row of a frame cannot be used, and Guarded where the outcome
     looks broken.

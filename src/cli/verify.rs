@@ -215,6 +215,9 @@ fn source_line(report: Option<&SourceReport>) -> String {
             line.push_str(&format!("; {} {what}", output::counted(rows, "row", "rows")));
         }
     }
+    if report.left_out > 0 {
+        line.push_str(&format!("; {} left out, as it joins left", output::counted(report.left_out, "row", "rows")));
+    }
     if !report.skipped_before.is_empty() {
         let files = output::counted(report.skipped_before.len() as u64, "file", "files");
         line.push_str(&format!("; {files} skipped, as before"));

@@ -2,7 +2,10 @@
 //! what the section is put together from. Pure.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+use arrow_buffer::BooleanBuffer;
 
 use super::rows::{Origin, Run};
 
@@ -94,6 +97,10 @@ pub(crate) struct Alignment {
     pub(crate) removed: Vec<usize>,
     /// Appended rows of the section before that stay, although they were not read again.
     pub(crate) stayed: Vec<usize>,
+    /// Rows that were read and may not be in the new section: block and row.
+    pub(crate) left_out: Vec<(usize, usize)>,
+    /// Those of `removed` that may not be in the new section, whatever was read.
+    pub(crate) parted: Vec<usize>,
 }
 
 /// Neighbouring rows of the section before, and the rows of a block that take their place.
@@ -190,6 +197,40 @@ impl Alignment {
         Alignment { added: runs.iter().filter_map(added).flatten().collect(), runs, ..Alignment::default() }
     }
 
+    /// The same without the rows of the new section that may not be in it: `may_be` has one bit for each of them.
+    pub(crate) fn only(self, may_be: &BooleanBuffer) -> Alignment {
+        if may_be.count_set_bits() == may_be.len() {
+            return self;
+        }
+        let mut only = Alignment::default();
+        let (mut parted, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        let mut n = 0;
+        for Run { origin, rows } in self.runs {
+            for row in rows {
+                match (may_be.value(n), origin) {
+                    (true, _) => only.take(origin, row..row + 1),
+                    (false, Origin::Before) => _ = parted.insert(row),
+                    (false, Origin::Block(block)) => _ = left_out.insert((block, row)),
+                }
+                n += 1;
+            }
+        }
+        for Pair { before, block, row, len } in self.pairs {
+            for n in 0..len {
+                match left_out.contains(&(block, row + n)) {
+                    true => _ = parted.insert(before + n),
+                    false => only.pair(before + n, block, row + n),
+                }
+            }
+        }
+        only.added = self.added.into_iter().filter(|row| !left_out.contains(row)).collect();
+        only.stayed = self.stayed.into_iter().filter(|row| !parted.contains(row)).collect();
+        only.removed = [self.removed, parted.iter().copied().collect()].concat();
+        only.removed.sort_unstable();
+        (only.left_out, only.parted) = (left_out.into_iter().collect(), parted.into_iter().collect());
+        only
+    }
+
     /// How many rows the new section has.
     pub(crate) fn row_count(&self) -> usize {
         self.runs.iter().map(|run| run.rows.len()).sum()
@@ -228,7 +269,7 @@ fn gallop<T>(sorted: &[T], is_less: impl Fn(&T) -> bool) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -250,6 +291,7 @@ mod tests {
             replaced in 0u64..4,
             is_marked in any::<bool>(),
             blocks in 1usize..4,
+            may_be in prop::collection::vec(any::<bool>(), 100),
         ) {
             let (appended, replaced) = if is_marked { (appended, replaced) } else { (vec![0; 100], 0) };
             let ranks: Vec<u32> = (0..100).map(|stock| 99 - stock).collect();
@@ -298,14 +340,42 @@ mod tests {
                 }
                 model.insert(place, (Origin::Block(block), row));
             }
-            let each = |run: &Run| { let origin = run.origin; run.rows.clone().map(move |row| (origin, row)) };
-            prop_assert_eq!(found.runs.iter().flat_map(each).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
+            let each_row = |run: &Run| { let origin = run.origin; run.rows.clone().map(move |row| (origin, row)) };
+            prop_assert_eq!(found.runs.iter().flat_map(each_row).collect::<Vec<_>>(), model.into_values().collect::<Vec<_>>());
             let each = |pair: &Pair| { let p = *pair; (0..p.len).map(move |n| (p.before + n, p.block, p.row + n)) };
-            prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
+            prop_assert_eq!(found.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs.clone());
             prop_assert_eq!(&found.added, &added);
             prop_assert_eq!(&found.removed, &removed);
             prop_assert_eq!(&found.stayed, &stayed);
             prop_assert!(found.runs.iter().all(|run| !run.rows.is_empty()));
+
+            // What may not be in the section is as if it had never been read, and is gone if it was there.
+            let all: Vec<(Origin, usize)> = found.runs.iter().flat_map(each_row).collect();
+            let count = all.len();
+            let bits: BooleanBuffer = may_be.iter().copied().cycle().take(count).collect();
+            let out: BTreeSet<(Origin, usize)> = (0..count).filter(|n| !bits.value(*n)).map(|n| all[n]).collect();
+            let is_out = |block: usize, row: usize| out.contains(&(Origin::Block(block), row));
+            let only = found.only(&bits);
+            let left: Vec<(Origin, usize)> = all.into_iter().filter(|row| !out.contains(row)).collect();
+            prop_assert_eq!(only.runs.iter().flat_map(each_row).collect::<Vec<_>>(), left);
+            let (gone, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|&(_, block, row)| is_out(block, row));
+            prop_assert_eq!(only.pairs.iter().flat_map(each).collect::<Vec<_>>(), pairs);
+            added.retain(|&(block, row)| !is_out(block, row));
+            prop_assert_eq!(&only.added, &added);
+            let mut parted: Vec<usize> = gone.into_iter().map(|(before, ..)| before).collect();
+            parted.extend(out.iter().filter(|(origin, _)| *origin == Origin::Before).map(|(_, row)| *row));
+            parted.sort_unstable();
+            prop_assert_eq!(&only.parted, &parted);
+            removed.extend(&parted);
+            removed.sort_unstable();
+            prop_assert_eq!(&only.removed, &removed);
+            stayed.retain(|row| !parted.contains(row));
+            prop_assert_eq!(&only.stayed, &stayed);
+            let read: Vec<(usize, usize)> = out.iter().filter_map(|(origin, row)| match origin {
+                Origin::Block(block) => Some((*block, *row)),
+                Origin::Before => None,
+            }).collect();
+            prop_assert_eq!(&only.left_out, &read);
         }
     }
 }

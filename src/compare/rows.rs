@@ -15,7 +15,7 @@ pub(crate) struct Run {
 }
 
 /// Where a run's rows lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
     /// In the block of this number.
     Block(usize),

@@ -1,9 +1,7 @@
 //! Runs `source add`: the columns of other folders join the panel, row by row on its key.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use arrow_array::RecordBatchReader;
 use arrow_schema::DataType;
@@ -15,7 +13,9 @@ use super::gather::intake::{codes_of, panel_of};
 use super::gather::parted::Rows;
 use super::gather::stages::Stages;
 use super::guard::Guards;
+use super::join::{Join, LeftOut};
 use super::joining::{check_columns, options_of};
+use super::left::{guarded, outer_sources, settle};
 use super::night::guard_codes_of;
 use super::revise::revision::{Given, Revised, Revision};
 use super::rolled::{Rolled, days_of};
@@ -34,37 +34,6 @@ use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
 use crate::store::{SourceContents, StoreWriter};
-
-/// What becomes of rows of a new source whose key the panel lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Join {
-    /// They become rows of the panel.
-    #[default]
-    Outer,
-    /// They are counted and left out this once: an update that reads their files brings them.
-    Left,
-}
-
-impl fmt::Display for Join {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Join::Outer => "outer",
-            Join::Left => "left",
-        })
-    }
-}
-
-impl FromStr for Join {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Join, String> {
-        match text {
-            "outer" => Ok(Join::Outer),
-            "left" => Ok(Join::Left),
-            _ => Err(format!("{text:?} is neither outer nor left")),
-        }
-    }
-}
 
 /// Adds sources to a store: the columns of their files join its rows on date, code and key columns.
 ///
@@ -128,7 +97,7 @@ impl<'a> AddSource<'a> {
         self
     }
 
-    /// What becomes of rows whose key the panel lacks.
+    /// What becomes of rows whose key the panel lacks, from now on.
     pub fn join(mut self, join: Join) -> Self {
         self.join = join;
         self
@@ -158,7 +127,7 @@ impl<'a> AddSource<'a> {
                 rows,
                 name,
                 options: &self.options,
-                joins_left: self.join == Join::Left,
+                join: self.join,
                 keep: self.writing.keep,
                 allowed: &self.writing.allowed,
                 dry_run: self.writing.dry_run,
@@ -173,6 +142,7 @@ impl<'a> AddSource<'a> {
             let key: Vec<String> = steps.writer().live()?.schema()?.key_names().map(str::to_owned).collect();
             steps.take(step.map_err(|error| with_key(error, &key))?);
         }
+        settle(&mut steps, stages, &self.writing, guarded)?;
         steps.finish(stages)
     }
 
@@ -235,8 +205,8 @@ impl<'a> AddSource<'a> {
         let rule = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
         let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
-        let (joins_left, scratch) = (self.join == Join::Left, stages.scratch(writer));
-        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
+        let (outer, scratch) = (outer_sources(whole, place, self.join)?, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let sealer = Sealer { gathering, columns };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
@@ -249,8 +219,11 @@ impl<'a> AddSource<'a> {
             return Ok(Step { report, snapshot: None });
         }
         snapshot.settings = store_settings("source add")?;
-        let max_skipped = self.writing.max_skipped;
-        let settings = Settings { max_skipped, rolled, ..Settings::new(directory, survey.options()) };
+        let options = survey.options();
+        let units = files.iter().flat_map(|file| options.units_of(file.path.as_ref()));
+        let left_out = LeftOut::new(revision.left_out(&changes, &snapshot, units, options), writer.version());
+        let (max_skipped, join) = (self.writing.max_skipped, self.join);
+        let settings = Settings { max_skipped, join, left_out, rolled, ..Settings::new(directory, options) };
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })

@@ -5,6 +5,7 @@ use super::dated::{DatedChange, Others};
 use super::gather::parted::{Parted, Rows};
 use super::gather::stages::Stages;
 use super::guard::Guard;
+use super::join::Join;
 use super::joining::{check_columns, options_of};
 use super::settings::Settings;
 use super::steps::Step;
@@ -20,7 +21,8 @@ pub(super) struct NewRows<'a> {
     pub(super) name: &'a str,
     /// How they are read, where the source is new.
     pub(super) options: &'a SourceOptions,
-    pub(super) joins_left: bool,
+    /// Likewise.
+    pub(super) join: Join,
     pub(super) keep: KeepChange,
     pub(super) allowed: &'a [Guard],
     pub(super) dry_run: bool,
@@ -42,7 +44,7 @@ impl NewRows<'_> {
         let schema = self.rows.schema();
         let (settings, frame) = if is_new {
             let frame = FrameSchema::beside(&schema, &options_of(self.options, known, name)?, known)?;
-            (Settings::without_folder(frame.options()), frame)
+            (Settings { join: self.join, ..Settings::without_folder(frame.options()) }, frame)
         } else {
             let settings = Settings::of(before)?;
             if settings.source.is_some() {
@@ -76,7 +78,6 @@ impl NewRows<'_> {
             panel,
             settings,
             others: if is_new { Others::Stay } else { Others::Go },
-            joins_left: self.joins_left && is_new,
             max_restated: None,
             keep,
             allowed: self.allowed,

@@ -10,6 +10,7 @@ use super::dated::{DatedChange, Others};
 use super::gather::parted::{Parted, Rows};
 use super::gather::sections::{Sections, gather};
 use super::gather::stages::Stages;
+use super::left::{guarded, settle};
 use super::settings::Settings;
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
@@ -102,6 +103,7 @@ impl<'a> Append<'a> {
         let mut steps = Steps::new(writer, self.writing.dry_run, "append")?;
         let step = self.append(stages, steps.writer(), rows)?;
         steps.take(step);
+        settle(&mut steps, stages, &self.writing, guarded)?;
         steps.finish(stages)
     }
 
@@ -146,7 +148,6 @@ impl<'a> Append<'a> {
             panel,
             settings,
             others: if self.replace { Others::GoOnTheseDates } else { Others::Stay },
-            joins_left: false,
             max_restated: self.writing.max_restated,
             keep,
             allowed: &self.writing.allowed,

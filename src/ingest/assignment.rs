@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::join::Join;
 use super::limit::Limit;
 use super::settings::Settings;
 use crate::list;
@@ -34,6 +35,7 @@ enum Change {
     BadDates(BadDates),
     Prefix(String),
     MaxSkipped(Option<Limit>),
+    Join(Join),
     Ignore(How, Vec<Ignore>),
     DateColumn(How, Vec<String>),
     Columns(How, Vec<String>),
@@ -56,7 +58,7 @@ enum How {
 
 impl Assignment {
     /// What can be changed.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 22] = [
         "path",
         "pattern",
         "code-template",
@@ -78,6 +80,7 @@ impl Assignment {
         "rename",
         "prefix",
         "max-skipped",
+        "join",
     ];
 
     /// Whether it is one of the code map.
@@ -106,6 +109,7 @@ impl Assignment {
             Change::BadDates(bad_dates) => options.bad_dates = *bad_dates,
             Change::Prefix(prefix) => options.prefix.clone_from(prefix),
             Change::MaxSkipped(most) => settings.max_skipped = *most,
+            Change::Join(join) => settings.join = *join,
             Change::Ignore(how, globs) => how.change(&mut options.ignore, globs, |a, b| a == b),
             Change::DateColumn(how, names) => how.change(&mut options.date_columns, names, |a, b| a == b),
             Change::Columns(how, names) => {
@@ -167,6 +171,7 @@ impl FromStr for Assignment {
             "bad-dates" => Change::BadDates(one(value)?.unwrap_or_default()),
             "prefix" => Change::Prefix(value.to_owned()),
             "max-skipped" => Change::MaxSkipped(one(value)?),
+            "join" => Change::Join(one(value)?.unwrap_or_default()),
             "ignore" => Change::Ignore(how, all(value, |glob| glob.parse::<Ignore>().map_err(|why| why.to_string()))?),
             "date-column" => Change::DateColumn(how, split(value)),
             "columns" => Change::Columns(how, split(value)),
@@ -261,6 +266,7 @@ mod tests {
         assert!(settings.options.drop_time);
         let settings = after(&["epoch=ms", "epoch=", "max-skipped=3", "max-skipped=", "pattern=", "prefix=v_"]);
         assert_eq!((settings.max_skipped, &settings.options.epoch), (None, &None));
+        assert_eq!((after(&["join=left"]).join, after(&["join=left", "join="]).join), (Join::Left, Join::Outer));
         let plain = SourceOptions { prefix: "v_".to_owned(), ..SourceOptions::default() };
         assert_eq!(settings.options, plain);
     }
@@ -274,6 +280,7 @@ mod tests {
         assert_eq!(why("rename+=volume"), "\"volume\" is not COLUMN:VALUE, such as volume:vol");
         assert_eq!(why("drop-time=yes"), "\"yes\" is neither true nor false");
         assert_eq!(why("path="), "the path is empty");
+        assert_eq!(why("join=nonsense"), "\"nonsense\" is neither outer nor left");
         assert!(why("max-skipped=few").contains("neither a number"));
     }
 }

@@ -9,6 +9,7 @@ use super::build_report::known_file;
 use super::gather::sections::Sections;
 use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
+use super::left::outer_sources;
 use super::limit::Limit;
 use super::night::{guard_codes_of, guard_nulls, guard_pruned};
 use super::revise::revision::{Given, Revised, Revision};
@@ -46,8 +47,6 @@ pub(super) struct DatedChange<'a> {
     pub(super) panel: PanelSchema,
     pub(super) settings: Settings,
     pub(super) others: Others,
-    /// Whether rows that the panel lacks are left out.
-    pub(super) joins_left: bool,
     pub(super) max_restated: Option<Limit>,
     pub(super) keep: Keep,
     pub(super) allowed: &'a [Guard],
@@ -92,8 +91,8 @@ impl DatedChange<'_> {
         let gathering = Gathering { blocks: &sections.blocks, spill: &spilled, stocks, codes };
         let sealer = Sealer { gathering, columns };
         let appended = &self.settings.appended;
-        let (joins_left, scratch) = (self.joins_left, stages.scratch(writer));
-        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
+        let (outer, scratch) = (outer_sources(whole, place, self.settings.join)?, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
@@ -120,7 +119,11 @@ impl DatedChange<'_> {
         note_files(&mut appended, (&self.settings, &files), writer.version(), stages, is_given)?;
         appended.follow(changes.appended.iter().cloned());
         snapshot.settings = store_settings(self.command)?;
-        let settings = Settings { appended, ..self.settings }.encode()?;
+        let options = &self.settings.options;
+        let units = files.iter().flat_map(|file| options.units_of(file.path.as_ref()));
+        let left_out = revision.left_out(&changes, &snapshot, units, options);
+        let left_out = self.settings.left_out.clone().and(left_out, writer.version());
+        let settings = Settings { appended, left_out, ..self.settings }.encode()?;
         let contents = SourceContents { settings, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::appended::Appended;
 use super::gather::stages::Stages;
 use super::guard::Guards;
+use super::left::{check_outer, settle};
 use super::revise::revision::{Given, Revised, Revision};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
@@ -70,6 +71,8 @@ impl<'a> ChangeSource<'a> {
             Change::Rename(other) => self.rename_it(steps.writer(), other)?,
         };
         steps.take(step);
+        // Who drops a source is asking for it.
+        settle(&mut steps, stages, &self.writing, |_, _, _| {})?;
         steps.finish(stages)
     }
 
@@ -95,6 +98,7 @@ impl<'a> ChangeSource<'a> {
             let what = format!("{:?} is the only source of {}", self.name, whole.path().display());
             return Err(Error::refused(what, "add another before it is dropped"));
         }
+        check_outer(whole, place)?;
         let before = &whole.of_source(place);
         let panel = before.schema()?.clone();
         let (key, dates) = (panel.key.clone(), before.dates()?.to_vec());
@@ -112,8 +116,8 @@ impl<'a> ChangeSource<'a> {
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
         let reread: HashMap<&str, Rule> = whole.stocks()?.into_iter().map(|code| (code, goes)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
-        let (joins_left, scratch) = (false, stages.scratch(writer));
-        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
+        let scratch = stages.scratch(writer);
+        let revised = Revised { whole, before, place, appended, given, outer: None, scratch };
         let sealer = Sealer { gathering, columns: Arc::clone(&columns) };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;

@@ -38,7 +38,7 @@ impl Revision<'_> {
     /// # Errors
     /// When the version before is damaged.
     pub(super) fn codes_on(&self, date: Date, snapshot: &Snapshot) -> Result<Codes> {
-        if self.joins_left {
+        if self.outer.is_some() {
             return Ok(Codes::new());
         }
         if self.dates.binary_search(&date).is_err() {

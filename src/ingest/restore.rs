@@ -282,7 +282,8 @@ fn known(
     files_then: &[FileEntry],
     version: u64,
 ) -> (Settings, Vec<FileEntry>) {
-    let mut settings = Settings { options: then.options, appended: then.appended, ..now };
+    let left_out = now.left_out.restored(&then.left_out, version);
+    let mut settings = Settings { options: then.options, appended: then.appended, join: then.join, left_out, ..now };
     let mut known: BTreeMap<String, FileEntry> = files.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     for entry in files_then.iter().filter(|entry| entry.status == FileStatus::Read) {
         match known.get(&entry.path).map(|now| (now.status, now.reason.clone())) {

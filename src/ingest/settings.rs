@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::appended::Appended;
+use super::join::{Join, LeftOut};
 use super::limit::Limit;
 use super::rolled::Rolled;
 use crate::error::{Error, Result};
@@ -48,6 +49,12 @@ pub(super) struct Settings {
     /// Where its rows are of trading dates, what is known of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rolled: Option<Rolled>,
+    /// How it joins the other sources.
+    #[serde(default, skip_serializing_if = "Join::is_outer")]
+    pub(super) join: Join,
+    /// What it left out where it joins left.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub(super) left_out: LeftOut,
 }
 
 impl Settings {
@@ -69,6 +76,8 @@ impl Settings {
             skipped: BTreeMap::new(),
             max_skipped: None,
             rolled: None,
+            join: Join::Outer,
+            left_out: LeftOut::default(),
         }
     }
 

@@ -55,6 +55,16 @@ impl<'w> Steps<'w> {
         self.writer
     }
 
+    /// Whether the changes so far make a version.
+    pub(super) fn is_changed(&self) -> bool {
+        self.pending.is_some() || self.is_staged
+    }
+
+    /// What the changes so far tell, if there was any.
+    pub(super) fn report(&self) -> Option<&UpdateReport> {
+        self.report.as_ref()
+    }
+
     /// Makes what the changes so far have made what the next one goes on from.
     ///
     /// # Errors

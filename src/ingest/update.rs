@@ -1,6 +1,6 @@
 //! Runs an update: scan, read what changed, compare, seal what differs, publish.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use arrow_schema::DataType;
@@ -9,10 +9,13 @@ use super::appended::Appended;
 use super::assignment::Assignment;
 use super::build_report::{known_file, source_entries};
 use super::expected::{Codes, Expected};
+use super::file_list::{same_files, same_skips, skips_of, sources_now, with_status};
 use super::gather::intake::{codes_of, panel_of};
 use super::gather::stages::Stages;
 use super::guard::Guards;
+use super::join::{Join, LeftOut};
 use super::joining::check_new_columns;
+use super::left::{check_outer, guarded, outer_sources, settle};
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, given_up, rules, touches, units_under, was_read};
@@ -32,10 +35,8 @@ use crate::format::{FileStatus, Stored};
 use crate::key::Date;
 use crate::panel::Column;
 use crate::progress::Observer;
-use crate::reason::Kind;
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::skipped::Skipped;
 use crate::source::{
     FilesBy, Known, KnownFile, OptionChanges, Prior, Touched, Trust, check_values, scan, survey_again,
 };
@@ -156,13 +157,14 @@ impl<'a> Update<'a> {
             let names = whole.source_names()?;
             // A way out is for one of several sources, or an option of one that is set.
             let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
-            let how = Pass { rereads: self.reread, keeps_map: false };
+            let how = Pass { rereads: self.reread, keeps_map: false, is_changed: steps.is_changed() };
             let step = self.update(stages, steps.writer(), (place, how), &mut brought);
             steps.take(match &name {
                 Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
                 None => step?,
             });
         }
+        settle(&mut steps, stages, &self.writing, guarded)?;
         if let Some(expected) = self.expected {
             steps.expect(expected, brought, &self.writing.allowed)?;
         }
@@ -179,7 +181,19 @@ impl<'a> Update<'a> {
                 places.push(place);
             }
         }
-        Ok(if wanted.is_empty() { (0..whole.source_names()?.len()).collect() } else { places })
+        let names = whole.source_names()?;
+        if wanted.is_empty() {
+            places = (0..names.len()).collect();
+        }
+        // Those that join left follow the others, whose keys theirs are.
+        let mut left = HashSet::new();
+        for &place in places.iter().filter(|_| names.len() > 1) {
+            let mut settings = Settings::of(&whole.of_source(place))?;
+            self.assign(names[place], &mut settings);
+            left.extend((settings.join == Join::Left).then_some(place));
+        }
+        places.sort_by_key(|place| left.contains(place));
+        Ok(places)
     }
 
     /// How the source at `place` of `whole`, which was read so, is read from now on.
@@ -195,7 +209,11 @@ impl<'a> Update<'a> {
             let way_out = Remedy::run(excluding_from(whole, name, vec![column.clone()]), "does");
             return Err(Error::invalid(Setting::Exclude(Vec::new()), why, [way_out]));
         }
-        self.assignments.iter().filter(|(of, _)| of == name).for_each(|(_, assignment)| assignment.apply(&mut now));
+        (now.join, now.left_out) = (then.join, LeftOut::default());
+        self.assign(name, &mut now);
+        if now.join == Join::Left && then.join == Join::Outer {
+            check_outer(whole, place)?;
+        }
         if now.source.is_none() && self.assignments.iter().any(|(of, _)| of == name) {
             let what = format!("the source {name:?} has no folder: its rows are those that were appended");
             return Err(Error::refused(what, "give it the path of one"));
@@ -224,6 +242,20 @@ impl<'a> Update<'a> {
         let mut step = self.update(stages, writer, (place, Pass { keeps_map: true, ..pass }), brought)?;
         step.report.notes.push(what);
         Ok(step)
+    }
+
+    /// Changes what is to be changed of the source `name`.
+    fn assign(&self, name: &str, settings: &mut Settings) {
+        self.assignments.iter().filter(|(of, _)| of == name).for_each(|(_, assignment)| assignment.apply(settings));
+    }
+
+    /// The units that are read again although nothing tells that they are not as they were: those of which rows were left
+    /// out that may come in now.
+    fn gained(&self, live: &Store, (then, now): (&Settings, &Settings)) -> Result<BTreeSet<String>> {
+        match now.join {
+            Join::Left => then.left_out.gained(live, &then.options),
+            Join::Outer => Ok(then.left_out.units().clone()),
+        }
     }
 
     /// Leaves the source at `place` as it is: it has no files.
@@ -280,14 +312,16 @@ impl<'a> Update<'a> {
         let empty: HashSet<&str> = with_status(&sources, FileStatus::Empty).map(|entry| entry.path.as_str()).collect();
         // An empty file that is gone leaves nothing behind.
         let goes = |path: &str| self.prune || empty.contains(path);
-        // Rows that wait for a trading date may have one by now.
+        // Rows that wait for a trading date may have one by now, and those that were left out the key of another source.
         let waits = |path: &str| settings.rolled.as_ref().is_some_and(|rolled| rolled.waiting.contains_key(path));
+        let gained = self.gained(live, (&settings, &settings_now))?;
+        let gains = |path: &str| options.units_of(path.as_ref()).iter().any(|unit| gained.contains(unit));
         // A file that could not be used was not read since, whatever it was like then.
         let was_left = |path: &str| settings.skipped.contains_key(path) || settings.missing.contains(path);
         let of_path = |path: &str| units_under(path, [&settings.options, &options]);
         let is_touched =
             |path: &str| !touched.is_empty() && of_path(path).iter().any(|unit| touches(&touched, unit, &options));
-        let again = |path: &str| waits(path) || was_left(path) || is_touched(path);
+        let again = |path: &str| waits(path) || gains(path) || was_left(path) || is_touched(path);
         let scanned = Known { files: &known, goes: &goes, again: &again, trust };
         let mut scan = scan(&source, &options, &scanned, workers, observer)?;
         let keep = self.writing.keep.of(before.kept());
@@ -310,6 +344,7 @@ impl<'a> Update<'a> {
         let same_settings = !is_moved
             && options == settings.options
             && settings_now.max_skipped == settings.max_skipped
+            && settings_now.join == settings.join
             && keep == before.kept();
         let skips_before = skips_of(&sources, &settings);
         let is_as_it_was = scan.changed.is_empty() && same_skips(&skips_before, &scan.skipped);
@@ -421,8 +456,8 @@ impl<'a> Update<'a> {
         };
         let sealer = Sealer { gathering, columns };
         let (place, given) = (target.place, Given::ByStock);
-        let (joins_left, scratch) = (false, stages.scratch(writer));
-        let revised = Revised { whole, before, place, appended, given, joins_left, scratch };
+        let (outer, scratch) = (outer_sources(whole, place, settings_now.join)?, stages.scratch(writer));
+        let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?.by_date(date_rules);
         let mut changes = revision.compare(stages)?;
         changes.stocks.add_all(&reshaped.stocks);
@@ -433,6 +468,7 @@ impl<'a> Update<'a> {
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         reshaped.describe(&mut report);
         settings_now.appended = appended_now(appended, &changes, read.iter().filter(was_read).chain(pruned.clone()));
+        report.joins_left = settings_now.join != settings.join;
         if !report.skips_are_usual() {
             night.guard_skipped(&report.skipped, &mut guards);
         }
@@ -447,7 +483,9 @@ impl<'a> Update<'a> {
         guard_appended(&changes, before.row_count(), &mut guards);
         settings_now.rolled = Rolled::new(&survey, &gathered, rolled, &report.pruned_files);
         let waiting = |rolled: Option<&Rolled>| rolled.map(|rolled| rolled.waiting.clone()).unwrap_or_default();
-        let same_settings = same_settings && waiting(rolled) == waiting(settings_now.rolled.as_ref());
+        let same_settings = same_settings
+            && settings_now.appended == *appended
+            && waiting(rolled) == waiting(settings_now.rolled.as_ref());
         report.waiting_rows = settings_now.rolled.as_ref().map_or(0, Rolled::waiting_rows);
         settings_now.missing = report.missing_files.iter().cloned().collect();
         let has_rows = |path: &str| known.contains_key(path) && report.pruned_files.iter().all(|pruned| pruned != path);
@@ -457,10 +495,20 @@ impl<'a> Update<'a> {
         let is_read_in_part =
             |path: &str| options.units_of(path.as_ref()).iter().any(|unit| !units_read.contains(unit.as_str()));
         let files = sources_now(&sources, read, &scan.touched, &pruned, is_read_in_part);
+        if settings_now.join == Join::Left {
+            let mut units: BTreeSet<String> = settings.left_out.units().clone();
+            units.retain(|unit| !rules.contains_key(unit));
+            let all = files.iter().flat_map(|file| options.units_of(file.path.as_ref()));
+            units.extend(revision.left_out(&changes, &snapshot, all, &options));
+            let all_read = gained.iter().all(|unit| rules.contains_key(unit));
+            let since = if all_read { writer.version() } else { settings.left_out.since() };
+            settings_now.left_out = LeftOut::new(units, since);
+        }
         report.judge(self.writing.max_restated, before.row_count(), guards);
         let same_rows = !report.changes_anything();
         // What was allowed is remembered, so that it stops no other night.
-        let is_known = same_rows && same_settings && report.guards.is_empty();
+        let laid_anew = pass.is_changed && !gained.is_empty();
+        let is_known = same_rows && same_settings && !laid_anew && report.guards.is_empty();
         let is_news = !(is_known && same_files(&sources, &files) && same_skips(&skips_before, &report.skipped));
         report.refuse_empty()?;
         if is_news && !report.is_stopped() && !self.writing.dry_run {
@@ -479,10 +527,8 @@ struct Pass {
     rereads: bool,
     /// Whether codes are mapped as they were, whatever the file of the code map has now.
     keeps_map: bool,
-}
-
-fn with_status(entries: &[FileEntry], status: FileStatus) -> impl Iterator<Item = &FileEntry> {
-    entries.iter().filter(move |entry| entry.status == status)
+    /// Whether there is a new version in any case.
+    is_changed: bool,
 }
 
 /// The appended rows of the new version, which remembers the files `settled` as they are now.
@@ -538,58 +584,4 @@ pub(super) fn has_value_in_store(store: &Store, name: &str) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// The files of the new version. A file that can no longer be used keeps its entry as its rows stay, and will be read
-/// again.
-fn sources_now(
-    before: &[FileEntry],
-    read: Vec<FileEntry>,
-    touched: &[(String, i64)],
-    pruned: &[&FileEntry],
-    is_read_in_part: impl Fn(&str) -> bool,
-) -> Vec<FileEntry> {
-    let kept = before.iter().filter(|entry| entry.status != FileStatus::Skipped);
-    let mut now: BTreeMap<String, FileEntry> = kept.map(|entry| (entry.path.clone(), entry.clone())).collect();
-    for entry in pruned {
-        now.remove(&entry.path);
-    }
-    for (path, modified_ns) in touched {
-        if let Some(entry) = now.get_mut(path) {
-            entry.modified_ns = *modified_ns;
-        }
-    }
-    for mut entry in read {
-        // A stock that was not read has its rows still.
-        let had_rows = now.get(&entry.path).is_some_and(|before| before.status == FileStatus::Read);
-        if had_rows && entry.status == FileStatus::Empty && is_read_in_part(&entry.path) {
-            entry.status = FileStatus::Read;
-        }
-        if entry.status != FileStatus::Skipped || !now.contains_key(&entry.path) {
-            now.insert(entry.path.clone(), entry);
-        }
-    }
-    now.into_values().collect()
-}
-
-/// The files that the version with these files and settings skipped, and the kind of reason.
-fn skips_of(sources: &[FileEntry], settings: &Settings) -> BTreeMap<String, Kind> {
-    let without_rows = sources.iter().filter_map(FileEntry::skipped).map(|skipped| (skipped.path, skipped.reason));
-    let with_rows = settings.skipped.iter().map(|(path, reason)| (path.clone(), reason.clone()));
-    without_rows.chain(with_rows).map(|(path, reason)| (path, reason.kind())).collect()
-}
-
-/// Whether the same files are skipped for the same kinds of reasons: a version says what its update skipped. Other words
-/// are no news; they count other files.
-fn same_skips(before: &BTreeMap<String, Kind>, now: &[Skipped]) -> bool {
-    let now = now.iter().map(|skipped| (skipped.path.clone(), skipped.reason.kind()));
-    *before == now.collect::<BTreeMap<String, Kind>>()
-}
-
-/// Whether both lists hold the same files as far as they were read. Other times and bytes of files that hold the same
-/// rows are no news: the next version remembers them, and until then those files are looked at again.
-fn same_files(before: &[FileEntry], now: &[FileEntry]) -> bool {
-    let read = |entry: &&FileEntry| entry.status != FileStatus::Skipped;
-    let (before, now) = (before.iter().filter(read), now.iter().filter(read));
-    before.map(|entry| (&entry.path, entry.status)).eq(now.map(|entry| (&entry.path, entry.status)))
 }

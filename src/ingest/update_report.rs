@@ -61,7 +61,7 @@ pub struct UpdateReport {
     pub kept_examples: Vec<String>,
     /// Rows that wait until their trading date is known.
     pub waiting_rows: u64,
-    /// Rows of a new source that are left out, since the panel lacks them.
+    /// Rows read that are left out, since their source joins left and no other has their key.
     pub left_out: u64,
     /// Dates whose sections differ.
     pub dirty_dates: u64,
@@ -131,6 +131,12 @@ pub struct UpdateReport {
     restated_of: BTreeMap<String, u64>,
     #[serde(skip)]
     keep: Option<Keep>,
+    /// Whether a source lost rows that others still have.
+    #[serde(skip)]
+    pub(super) is_parted: bool,
+    /// Whether a source joins left from now on.
+    #[serde(skip)]
+    pub(super) joins_left: bool,
     /// Whether columns or dates are not as they were.
     #[serde(skip)]
     schema_changed: bool,
@@ -192,6 +198,8 @@ impl UpdateReport {
         self.filled += other.filled;
         self.removed += other.removed;
         self.left_out += other.left_out;
+        self.is_parted |= other.is_parted;
+        self.joins_left |= other.joins_left;
         self.kept += other.kept;
         self.kept_examples.extend(other.kept_examples);
         self.dirty.extend(other.dirty);
@@ -341,6 +349,7 @@ impl UpdateReport {
         self.filled = sum(|dirty| dirty.filled);
         self.removed = sum(|dirty| dirty.removed);
         self.left_out = changes.left_out;
+        self.is_parted = changes.parted > 0;
         self.dirty = changes.dirty.iter().map(|dirty| dirty.date).collect();
         self.dirty_dates = changes.dirty.len() as u64;
         self.first_dirty = changes.dirty.first().map(|dirty| dirty.date);

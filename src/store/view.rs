@@ -393,6 +393,31 @@ impl Store {
         Ok(history[at].created_ns)
     }
 
+    /// The codes of stocks of which rows changed after `version`.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn stocks_changed_since(&self, version: u64) -> Result<HashSet<&str>> {
+        let (codes, changes) = (self.version.codes()?, self.version.stock_changes()?);
+        Ok(codes
+            .iter()
+            .flatten()
+            .zip(changes)
+            .filter(|(_, changed)| **changed > version)
+            .map(|(code, _)| code)
+            .collect())
+    }
+
+    /// The dates of which rows changed after `version`, and that have rows, ascending.
+    ///
+    /// # Errors
+    /// When the catalog is damaged.
+    pub(crate) fn dates_changed_since(&self, version: u64) -> Result<Vec<Date>> {
+        let sections: &[SectionRecord] = self.version.catalog.table(Table::Sections)?;
+        let dates = self.dates()?.iter().zip(sections);
+        Ok(dates.filter(|(_, section)| section.changed > version).map(|(date, _)| *date).collect())
+    }
+
     /// The section of the `index`-th date.
     ///
     /// # Errors

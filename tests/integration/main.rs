@@ -15,6 +15,7 @@ mod doors;
 mod faults;
 mod frames;
 mod golden;
+mod joins;
 mod keys;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;

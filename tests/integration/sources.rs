@@ -20,8 +20,8 @@ use transect::{
 use super::panels::{Cell, Place, cases, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
-const NAMES: [&str; 3] = ["prices", "value", "flows"];
-const ALL: [Guard; 8] = [
+pub(super) const NAMES: [&str; 3] = ["prices", "value", "flows"];
+pub(super) const ALL: [Guard; 8] = [
     Guard::MissingFiles,
     Guard::ColumnsGone,
     Guard::TurnedNull,
@@ -33,42 +33,45 @@ const ALL: [Guard; 8] = [
 ];
 
 /// Date, code and the value of a further key column.
-type Key = (i32, usize, i64);
+pub(super) type Key = (i32, usize, i64);
 /// Rows by day: code, key column, and each source's value and text.
 type Rows = BTreeMap<i32, Vec<Vec<Cell>>>;
 /// What one source says of a key: the bits of a value, or null.
-type Model = BTreeMap<Key, Option<u64>>;
+pub(super) type Model = BTreeMap<Key, Option<u64>>;
 
-struct World {
-    place: Place,
+pub(super) struct World {
+    pub(super) place: Place,
     is_keyed: bool,
     /// For each source, whether its files are by date, up to two a date.
-    by_date: [bool; 3],
-    models: Vec<Model>,
+    pub(super) by_date: [bool; 3],
+    pub(super) models: Vec<Model>,
     /// The source that was dropped.
-    gone: Option<usize>,
+    pub(super) gone: Option<usize>,
+    /// Which sources join left.
+    pub(super) left: [bool; 3],
     /// What each version had of each stock.
     seen: RefCell<BTreeMap<u64, [Vec<Model>; 4]>>,
 }
 
 impl World {
-    fn new(is_keyed: bool) -> World {
+    pub(super) fn new(is_keyed: bool) -> World {
         World {
             place: Place::in_memory(),
             is_keyed,
             by_date: [false; 3],
             models: Vec::new(),
             gone: None,
+            left: [false; 3],
             seen: RefCell::default(),
         }
     }
 
-    fn directory(&self, source: usize) -> PathBuf {
+    pub(super) fn directory(&self, source: usize) -> PathBuf {
         self.place.path(NAMES[source])
     }
 
     /// The rows of one stock or one date of a source, in no order.
-    fn batch(&self, source: usize, rows: &[(Key, Option<u64>)], with_code: bool) -> RecordBatch {
+    pub(super) fn batch(&self, source: usize, rows: &[(Key, Option<u64>)], with_code: bool) -> RecordBatch {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|((day, code, k), _)| (*day as usize * 7 + code * 5 + *k as usize * 3) % 11);
         let dates = rows.iter().map(|((day, ..), _)| date(*day).to_string());
@@ -94,7 +97,7 @@ impl World {
     }
 
     /// Writes the files of a source, which has `model` from now on.
-    fn put(&mut self, source: usize, model: Model) {
+    pub(super) fn put(&mut self, source: usize, model: Model) {
         fs::create_dir_all(self.directory(source)).unwrap();
         let write = |path: String, is_in: &dyn Fn(&Key) -> bool| {
             let rows: Vec<_> = model.iter().filter(|(key, _)| is_in(key)).map(|(k, v)| (*k, *v)).collect();
@@ -129,37 +132,35 @@ impl World {
         }
     }
 
-    fn build(&self) {
+    pub(super) fn build(&self) {
         Build::new(self.directory(0), self.place.store()).options(self.options(0)).workers(1).run().unwrap();
     }
 
-    fn add(&self, sources: std::ops::Range<usize>, join: Join) -> UpdateReport {
+    pub(super) fn add(&self, sources: std::ops::Range<usize>, join: Join) -> UpdateReport {
         let options = SourceOptions { key: Vec::new(), ..self.options(sources.start) };
         let add = AddSource::new(self.place.store(), sources.map(|source| self.directory(source)));
         let add = add.options(options).join(join);
         add.allow(ALL).workers(1).run().unwrap()
     }
 
-    fn update(&self, count: usize) -> UpdateReport {
+    pub(super) fn update(&self, count: usize) -> UpdateReport {
         Update::new(self.place.store()).prune(true).allow(ALL).workers(count).run().unwrap()
     }
 
-    fn live(&self) -> Store {
+    pub(super) fn live(&self) -> Store {
         Store::open(self.place.store()).unwrap()
     }
 
     /// Makes the rows of an older version, which had these models, those of the next one, and asserts what follows.
     fn restore(&mut self, version: u64, models: Vec<Model>, context: &str) {
-        let of_all =
-            |world: &World| -> Vec<(usize, Model)> { world.there().map(|(n, rows)| (n, rows.clone())).collect() };
-        let (store, before) = (self.place.store(), of_all(self));
+        let (store, before) = (self.place.store(), self.there());
         let segments = entries(&store.join("segment"));
         let restore = || Restore::new(&store, version).allow(ALL).workers(1);
         let told = restore().dry_run(true).run().unwrap();
         let report = restore().run().unwrap();
         (self.models, self.gone) = (models, None);
         self.assert_holds(&self.live(), context);
-        let differs = before != of_all(self);
+        let differs = before != self.there();
         assert_eq!((report.published, told.published), (differs, false), "{context}: {report:?}");
         let counts = |report: &UpdateReport| (report.added, report.restated, report.removed, report.dirty_dates);
         assert_eq!(counts(&told), counts(&report), "{context}");
@@ -175,24 +176,32 @@ impl World {
         assert!(!update.published, "{context}: {update:?}");
     }
 
-    /// The sources that there are, with their models.
-    fn there(&self) -> impl Iterator<Item = (usize, &Model)> {
-        self.models.iter().enumerate().filter(|(source, _)| Some(*source) != self.gone)
+    /// The sources that there are, with what they have: those that join left only what others have a key of.
+    pub(super) fn there(&self) -> Vec<(usize, Model)> {
+        let there = || self.models.iter().enumerate().filter(|(source, _)| Some(*source) != self.gone);
+        let outer = there().filter(|(source, _)| !self.left[*source]);
+        let outer: BTreeSet<Key> = outer.flat_map(|(_, model)| model.keys().copied()).collect();
+        let has = |source: usize, key: &Key| !self.left[source] || outer.contains(key);
+        let held = |(source, model): (usize, &Model)| {
+            (source, model.iter().filter(|(key, _)| has(source, key)).map(|(key, bits)| (*key, *bits)).collect())
+        };
+        there().map(held).collect()
     }
 
     fn keys(&self) -> BTreeSet<Key> {
-        self.there().flat_map(|(_, model)| model.keys().copied()).collect()
+        self.there().into_iter().flat_map(|(_, model)| model.into_keys()).collect()
     }
 
     /// All rows in key order.
     fn expected(&self) -> Rows {
         let mut days = Rows::new();
+        let there = self.there();
         for key in self.keys() {
             let mut row = vec![Cell::Text(CODES[key.1].to_owned())];
             if self.is_keyed {
                 row.push(Cell::Bits(u128::from(key.2 as u64)));
             }
-            for (_, model) in self.there() {
+            for (_, model) in &there {
                 let bits = model.get(&key).copied().flatten();
                 row.push(bits.map_or(Cell::Null, |bits| Cell::Bits(bits.into())));
                 row.push(bits.map_or(Cell::Null, |bits| Cell::Text(format!("{} {}", key.1, bits % 3))));
@@ -208,7 +217,7 @@ impl World {
             |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
         let mut names = vec!["ts_code"];
         names.extend(self.is_keyed.then_some("k"));
-        names.extend(self.there().flat_map(|(source, _)| [["p", "pt"], ["v", "vt"], ["f", "ft"]][source]));
+        names.extend(self.there().into_iter().flat_map(|(source, _)| [["p", "pt"], ["v", "vt"], ["f", "ft"]][source]));
         let columns: Vec<ArrayRef> = names.into_iter().map(|name| column(name).clone()).collect();
         (0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect()
     }
@@ -216,8 +225,8 @@ impl World {
     /// What each source says of the stock with this number, nothing where there is no such source.
     fn of_stock(&self, code: usize) -> Vec<Model> {
         let of_source = |source: usize| -> Model {
-            let model = self.there().find(|(there, _)| *there == source).into_iter().flat_map(|(_, model)| model);
-            model.filter(|(key, _)| key.1 == code).map(|(key, bits)| (*key, *bits)).collect()
+            let model = self.there().into_iter().find(|(there, _)| *there == source);
+            model.into_iter().flat_map(|(_, model)| model).filter(|(key, _)| key.1 == code).collect()
         };
         (0..NAMES.len()).map(of_source).collect()
     }
@@ -235,7 +244,8 @@ impl World {
         for (code, name) in CODES.iter().enumerate() {
             let Ok(stock) = store.stock(name) else { continue };
             let (changed, now) = (store.stock_changed(stock).unwrap(), self.of_stock(code));
-            let mut is_as_it_was = true;
+            // A stock that is new counts as changed, although all its rows are left out.
+            let mut is_as_it_was = now.iter().any(|model| !model.is_empty());
             for (&version, then) in seen.iter().rev() {
                 let differs = rows(&then[code]) != rows(&now);
                 assert!(changed > version || !differs, "{context}: {name} changed in {changed}, not since {version}");
@@ -246,7 +256,7 @@ impl World {
     }
 
     /// Asserts that `store` is whole and holds the join of all models, as sections, as series and as files.
-    fn assert_holds(&self, store: &Store, context: &str) {
+    pub(super) fn assert_holds(&self, store: &Store, context: &str) {
         self.assert_changes(store, context);
         assert_eq!(verify(store).damages, Vec::<String>::new(), "{context}");
         let expected = self.expected();
@@ -274,17 +284,17 @@ impl World {
     }
 }
 
-fn date(day: i32) -> Date {
+pub(super) fn date(day: i32) -> Date {
     Date::from_days(19_700 + day).unwrap()
 }
 
-fn model() -> impl Strategy<Value = Model> {
+pub(super) fn model() -> impl Strategy<Value = Model> {
     let key = (0..4_i32, 0..CODES.len(), 0..3_i64);
     let bits = prop_oneof![Just(None), any::<u64>().prop_map(Some)];
     prop::collection::btree_map(key, bits, 1..30)
 }
 
-fn narrowed(model: Model, is_keyed: bool) -> Model {
+pub(super) fn narrowed(model: Model, is_keyed: bool) -> Model {
     let key = |(day, code, k)| if is_keyed { (day, code, k) } else { (day, code, 0) };
     model.into_iter().map(|(at, bits)| (key(at), bits)).collect()
 }
@@ -513,8 +523,13 @@ fn rows_that_the_panel_lacks_are_left_out_and_counted_if_so_joined() {
     world.put(1, more);
     let report = world.add(1..2, Join::Left);
     assert_eq!((report.added, report.filled, report.left_out), (0, 3, 3));
-    world.models[1].retain(|key, _| plain(0).contains_key(key));
-    world.assert_holds(&Store::open(world.place.store()).unwrap(), "joined");
+    world.left[1] = true;
+    world.assert_holds(&world.live(), "joined");
+    // Every night, and whoever asks.
+    let again = || Update::new(world.place.store()).reread(true).workers(1).run().unwrap();
+    assert_eq!((again().published, again().left_out), (false, 3));
+    let checked = verify_source(&world.live(), &world.directory(1), &workers(1), &Silent).unwrap();
+    assert_eq!((checked.difference_count, checked.left_out, checked.is_complete()), (0, 3, true));
 }
 
 #[test]

@@ -60,8 +60,8 @@ pub struct AddArgs {
 
     /// What becomes of rows that the store lacks
     ///
-    /// outer makes them rows of the store; left counts them and leaves them out this once: an update that reads their
-    /// files brings them.
+    /// outer makes them rows of the store; left counts them and leaves them out, in every update, until another source
+    /// that joins outer has their key. The store remembers it.
     #[arg(long, value_name = "HOW", default_value_t, value_parser = one_of::<Join>(&["outer", "left"]))]
     pub join: Join,
 
@@ -122,8 +122,9 @@ pub struct ListArgs {
 ///
 /// The options are path (of the directory), pattern, code-template, code-map, ignore, date-column, date-format, epoch,
 /// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE),
-/// rename (OLD:NEW), prefix and max-skipped; see `transect build --help` for what they mean. A comma in a value of a list
-/// is written `\,`. All but path and prefix name columns as the files have them.
+/// rename (OLD:NEW), prefix, max-skipped and join (outer or left); see `transect build --help` and `transect source add
+/// --help` for what they mean. A comma in a value of a list is written `\,`. All but path and prefix name columns as the
+/// files have them.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

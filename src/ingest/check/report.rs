@@ -50,6 +50,9 @@ pub struct SourceReport {
     /// Values of rows that `append` restated, as the store and the file have them, the first of them. They are no
     /// differences: the store keeps its own until the file changes.
     pub restated: Vec<SourceDifference>,
+    /// Rows that the store leaves out by rule, since the source joins left and no other has their key. They are no
+    /// differences.
+    pub left_out: u64,
     /// Rows that are not as the source has them, by stock or date, because the store keeps to what it has whatever the
     /// source says.
     pub kept: Vec<KeptRows>,
@@ -261,6 +264,7 @@ impl SourceReport {
             self.differing_values += part.differing_values;
             self.only_in_store += part.only_in_store;
             self.only_in_source += part.only_in_source;
+            self.left_out += part.left_out;
             for (column, count) in part.differing_columns {
                 *self.differing_columns.entry(column).or_default() += count;
             }

@@ -3,21 +3,22 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
+use super::join::Brought;
 use super::origins::{Origins, leave_out};
+use super::place::source_of;
 use super::report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::tasks::{Answered, Task};
 use super::units::{Series, Units};
 use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
-use crate::hint::listed;
 use crate::ingest::build_report::known_file;
 use crate::ingest::gather::stages::{LEAST_MEMORY, too_little};
 use crate::ingest::rolled::days_of;
@@ -59,7 +60,7 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
     let (place, directory) = source_of(store, source)?;
     let names = store.source_names()?;
     let name = (names.len() > 1).then(|| names[place]);
-    let compared = compare_in_batches(&store.of_source(place), &directory, workers, observer, (share, whole_len));
+    let compared = compare_in_batches((store, place), &directory, workers, observer, (share, whole_len));
     let mut report = compared.map_err(|error| match name {
         Some(name) => error.of_source(name),
         None => error,
@@ -72,13 +73,15 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
 }
 
 fn compare_in_batches(
-    store: &Store,
+    (whole, place): (&Store, usize),
     source: &Path,
     workers: &Workers,
     observer: &dyn Observer,
     (share, whole_len): (u64, u64),
 ) -> Result<SourceReport> {
+    let store = &whole.of_source(place);
     let settings = Settings::of(store)?;
+    let brought = Brought::new(whole, place, &settings)?;
     let panel = store.schema()?;
     let sources = store.files()?;
     let known = sources.iter().filter_map(|entry| Some((entry.path.clone(), known_file(entry)?)));
@@ -119,7 +122,8 @@ fn compare_in_batches(
         let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
         let largest = lens.max().unwrap_or(0).max(share);
         let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
-        let comparison = Comparison { store, survey: &survey, origins: &origins, columns_at_once };
+        let comparison =
+            Comparison { store, survey: &survey, origins: &origins, brought: brought.as_ref(), columns_at_once };
         comparison.run(inputs.clone(), answered, observer)
     })?;
     observer.end();
@@ -132,43 +136,6 @@ fn compare_in_batches(
     let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
     (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
     Ok(report)
-}
-
-/// The place of the source that `source` is, by its name or by its directory, and where its files are; the only one,
-/// wherever they are.
-fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)> {
-    let names = store.source_names()?;
-    let settings: Vec<Settings> =
-        (0..names.len()).map(|place| Settings::of(&store.of_source(place))).collect::<Result<_>>()?;
-    let folder = |place: usize| settings[place].source.as_ref().map(PathBuf::from);
-    let named = names.iter().position(|name| Path::new(name) == source);
-    if let Some((place, folder)) = named.filter(|_| !source.is_dir()).and_then(|place| Some((place, folder(place)?))) {
-        return Ok((place, folder));
-    }
-    let wanted = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
-    if let Some(place) = (0..names.len()).find(|&place| folder(place).is_some_and(|folder| folder == wanted)) {
-        return Ok((place, wanted));
-    }
-    let other = named.or((names.len() == 1).then_some(0)).filter(|&place| folder(place).is_some());
-    if let Some(place) = other {
-        return Ok((place, source.to_owned()));
-    }
-    let of = |has: bool| -> Vec<&str> {
-        let places = (0..names.len()).filter(|&place| folder(place).is_some() == has);
-        places.map(|place| names[place]).collect()
-    };
-    let (known, without) = (of(true), of(false));
-    let (have, rows) = if without.len() == 1 { ("has", "its rows") } else { ("have", "their rows") };
-    let no_folder = format!("{} {have} no folder: {rows} are those that were appended", listed(&without));
-    if known.is_empty() {
-        let way_out = "verify the store without a folder, which compares its checksums";
-        return Err(Error::refused(no_folder, way_out));
-    }
-    let mut what = format!("{} is neither name nor directory of the sources {}", source.display(), listed(&known));
-    if !without.is_empty() {
-        what += &format!(", and {no_folder}");
-    }
-    Err(Error::refused(what, "give one of those names"))
 }
 
 /// Adds the columns whose types an update from these files would change, and those that it would bring.
@@ -199,6 +166,8 @@ struct Comparison<'a> {
     store: &'a Store,
     survey: &'a Survey,
     origins: &'a Origins<'a>,
+    /// What rows may be of, where the source joins left.
+    brought: Option<&'a Brought<'a>>,
     /// How many columns are in memory at once; fewer than all only where there is one input.
     columns_at_once: usize,
 }
@@ -387,11 +356,21 @@ impl Comparison<'_> {
         let mut matched = Vec::new();
         let mut next = 0;
         let code_of = |row: usize| units.codes[stocks[row] as usize].as_str();
-        let ours_at = |row: usize, date: Date| DifferingRow { code: code_of(row), date, key: &key, row };
+        let only_ours = |date: Date, rows: Vec<usize>, part: &mut Part| -> Result<()> {
+            let named: Vec<(&str, usize)> = rows.into_iter().map(|row| (code_of(row), row)).collect();
+            let may_be = self.brought.map(|brought| brought.have(date, &named, (&key, &key_columns))).transpose()?;
+            for (n, (code, row)) in named.into_iter().enumerate() {
+                match may_be.as_ref().is_none_or(|may_be| may_be[n]) {
+                    true => part.add_row(&DifferingRow { code, date, key: &key, row }, false),
+                    false => part.report.left_out += 1,
+                }
+            }
+            Ok(())
+        };
         for (index, &date) in self.store.dates()?.iter().enumerate().take(our_dates.end).skip(our_dates.start) {
             while dates.get(next).is_some_and(|&ours| ours < date) {
                 let rows = row_starts[next] as usize..row_starts[next + 1] as usize;
-                rows.for_each(|row| part.add_row(&ours_at(row, dates[next]), false));
+                only_ours(dates[next], rows.collect(), part)?;
                 next += 1;
             }
             let ours = if dates.get(next) == Some(&date) {
@@ -412,6 +391,7 @@ impl Comparison<'_> {
             let stands =
                 |row: usize, version| on_date.stands_since(place_of(row)).is_some_and(|since| version >= since);
             let (mut i, mut j) = (0, 0);
+            let mut alone = Vec::new();
             loop {
                 let our_place = (i < ours.len()).then(|| place_of(ours.start + i));
                 let their_place = their_ranks.get(j).map(|&rank| 2 * u64::from(rank) + 1);
@@ -447,7 +427,7 @@ impl Comparison<'_> {
                         if stands(row, marks.replaced) {
                             *kept.entry((self.unit(code_of(row), date), Some(Kept::Removed))).or_default() += 1;
                         } else {
-                            part.add_row(&ours_at(row, date), false);
+                            alone.push(row);
                         }
                     }
                     Ordering::Greater => {
@@ -463,10 +443,11 @@ impl Comparison<'_> {
                     }
                 }
             }
+            only_ours(date, alone, part)?;
         }
         for date in next..dates.len() {
             let rows = row_starts[date] as usize..row_starts[date + 1] as usize;
-            rows.for_each(|row| part.add_row(&ours_at(row, dates[date]), false));
+            only_ours(dates[date], rows.collect(), part)?;
         }
         let kept = kept.into_iter().map(|((unit, why), rows)| self.kept(unit, why, rows));
         part.report.kept.extend(kept);
@@ -574,7 +555,7 @@ mod tests {
         };
         let compare = |share| {
             let store = Store::open(&path).unwrap();
-            compare_in_batches(&store.of_source(0), &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
+            compare_in_batches((&store, 0), &source, &one_worker, &Silent, (share, 1 << 20)).unwrap()
         };
         make(1);
         Build::new(&source, &path).workers(1).run().unwrap();

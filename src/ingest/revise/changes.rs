@@ -1,5 +1,6 @@
 //! What differs between a version and the one before it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -35,8 +36,13 @@ pub(in crate::ingest) struct Changes {
     pub(in crate::ingest) stayed: Found,
     /// Rows that are gone from dates that had appended rows.
     pub(in crate::ingest) lost: Found,
-    /// Rows that are left out, since the panel lacks them.
+    /// Rows that were read and left out, since no source has their key that joins outer.
     pub(in crate::ingest) left_out: u64,
+    /// The stocks and the dates with rows that are left out, or gone for the same reason.
+    pub(in crate::ingest) left_stocks: Numbers,
+    pub(in crate::ingest) left_dates: BTreeSet<Date>,
+    /// Rows that the source lost and other sources still have.
+    pub(in crate::ingest) parted: u64,
 }
 
 /// What was lost of a column.

@@ -1,7 +1,6 @@
 //! The first half of an update: compares what was gathered with the version before, date by date, and says what
 //! changed.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -9,7 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
 use super::merged::Merged;
 use super::revision::{Given, Revision, Unit};
-use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference, within};
+use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
 use crate::ingest::appended::AppendedDate;
 use crate::ingest::gather::stages::Stages;
@@ -54,6 +53,9 @@ impl Revision<'_> {
             all.stayed.extend(part.stayed);
             all.lost.extend(part.lost);
             all.left_out += part.left_out;
+            all.left_stocks.add_all(&part.left_stocks);
+            all.left_dates.extend(part.left_dates);
+            all.parted += part.parted;
         }
         all.examples.truncate(EXAMPLES);
         let restated = restated.into_iter().map(|count| count.into_inner().max(0) as u64);
@@ -135,14 +137,13 @@ impl Revision<'_> {
         alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
         let count_before = dirty.change_count();
         let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
-        let (mut row_count, mut moved) = (alignment.row_count(), None);
+        let (row_count, mut moved) = (alignment.row_count(), None);
         // Those that are told as examples: rows that are new to the panel, or gone from it.
         let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
-        let mut left_out = HashSet::new();
         if is_moved && self.source_count > 1 {
             let section = self.whole_section(date)?;
             let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
-            let joined = (alignment.added.len() - merged.new.len() - merged.left_out.len()) as u64;
+            let joined = (alignment.added.len() - merged.new.len()) as u64;
             let parted = (alignment.removed.len() - merged.gone.len()) as u64;
             dirty.added += merged.new.len() as u64;
             dirty.removed += merged.gone.len() as u64;
@@ -154,9 +155,7 @@ impl Revision<'_> {
                 }
                 false => dirty.filled += joined,
             }
-            changes.left_out += merged.left_out.len() as u64;
-            left_out.extend(merged.left_out.iter().filter_map(|&row| block_row(&alignment.runs, row)));
-            row_count -= merged.left_out.len();
+            changes.parted += parted;
             if parted > 0 {
                 removed.clear();
             }
@@ -166,8 +165,13 @@ impl Revision<'_> {
             dirty.added += alignment.added.len() as u64;
             dirty.removed += alignment.removed.len() as u64;
         }
-        for (block, row) in alignment.added.iter().filter(|row| !left_out.contains(row)) {
-            changes.stocks.add(self.sealer.gathering.stock(*block, *row));
+        let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
+        alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
+        changes.left_out += alignment.left_out.len() as u64;
+        alignment.left_out.iter().for_each(|row| changes.left_stocks.add(stock(row)));
+        alignment.parted.iter().for_each(|&row| changes.left_stocks.add(stocks[row]));
+        if !(alignment.left_out.is_empty() && alignment.parted.is_empty()) {
+            changes.left_dates.insert(date);
         }
         dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
         let rows_before = alignment.pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
@@ -198,8 +202,7 @@ impl Revision<'_> {
         let of_block = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
         let came = alignment.added.iter().map(of_block).chain(alignment.removed.iter().map(|&row| stocks[row]));
         came.for_each(|stock| add(restated_of, stock, 1));
-        let left_out = merged.left_out.iter().filter_map(|&n| self.stock_of(&alignment.runs, n));
-        let others = merged.new.iter().map(of_block).chain(merged.gone.iter().copied()).chain(left_out);
+        let others = merged.new.iter().map(of_block).chain(merged.gone.iter().copied());
         others.for_each(|stock| add(restated_of, stock, -1));
     }
 
@@ -324,10 +327,4 @@ impl Revision<'_> {
         let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
         RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::failed("show a row"))
     }
-}
-
-/// The block and row in which the n-th row of `runs` lies, if it was read.
-fn block_row(runs: &[Run], n: usize) -> Option<(usize, usize)> {
-    let Run { origin: Origin::Block(block), rows } = within(runs, n..n + 1).pop()? else { return None };
-    Some((block, rows.start))
 }

@@ -20,8 +20,6 @@ pub(in crate::ingest) struct Merged {
     pub(in crate::ingest) runs: Vec<Run>,
     /// Which of them the source has now.
     pub(in crate::ingest) own: BooleanBuffer,
-    /// Which of the source's rows are none of the panel's, since it is to bring none that the panel lacks.
-    pub(in crate::ingest) left_out: Vec<usize>,
     /// Rows that the whole section lacked: block and row.
     pub(in crate::ingest) new: Vec<(usize, usize)>,
     /// For each row of the whole section that is gone, the number of its stock.
@@ -85,7 +83,6 @@ impl Revision<'_> {
         let mut merged = Merged {
             runs: Vec::new(),
             own: BooleanBuffer::new_unset(0),
-            left_out: Vec::new(),
             new: Vec::new(),
             gone: Vec::new(),
             pieces: Vec::new(),
@@ -103,14 +100,10 @@ impl Revision<'_> {
         merged.is_moved = vec![false; ends.len().max(1)];
         // A damaged section may name any stock.
         let rank = |stock: u32| self.ranks().get(stock as usize).copied().unwrap_or(u32::MAX);
-        let mut now: Vec<(u32, Origin, usize)> = Vec::with_capacity(alignment.row_count());
-        for run in &alignment.runs {
-            let stocks: Vec<u32> = match run.origin {
-                Origin::Block(block) => self.sealer.gathering.stocks(block, run.rows.clone()).collect(),
-                Origin::Before => before.map_or(&[][..], Before::stock_numbers)[run.rows.clone()].to_vec(),
-            };
-            now.extend(stocks.into_iter().zip(run.rows.clone()).map(|(stock, row)| (stock, run.origin, row)));
-        }
+        let places = alignment.runs.iter().flat_map(|run| run.rows.clone().map(|row| (run.origin, row)));
+        let stocks = self.stocks_of(&alignment.runs, before).into_iter();
+        let now: Vec<(u32, Origin, usize)> =
+            stocks.zip(places).map(|(stock, (origin, row))| (stock, origin, row)).collect();
         let (mut row, mut n, mut piece) = (0, 0, 0);
         loop {
             // Mostly the source has what the panel has.
@@ -153,7 +146,6 @@ impl Revision<'_> {
                     merged.gone.extend(whole_stocks.get(row));
                     moved(&mut merged);
                 }
-                (Ordering::Greater, Some(_)) if self.joins_left => merged.left_out.push(n),
                 (Ordering::Greater, Some((_, origin, at))) => {
                     merged.take(origin, at..at + 1);
                     own.append(true);

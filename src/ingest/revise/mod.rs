@@ -2,6 +2,7 @@
 
 pub(in crate::ingest) mod changes;
 pub(in crate::ingest) mod comparison;
+pub(in crate::ingest) mod joined;
 pub(in crate::ingest) mod merge;
 pub(in crate::ingest) mod merged;
 pub(in crate::ingest) mod replan;

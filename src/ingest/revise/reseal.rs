@@ -11,12 +11,11 @@ use arrow_buffer::BooleanBuffer;
 use super::changes::Changes;
 use super::replan::{BatchOf, Plan, ValuesOf, What};
 use super::revision::{Aligned, Revision, Unit};
-use crate::compare::{Alignment, Origin, Run, within};
+use crate::compare::{Origin, Run, within};
 use crate::error::Result;
 use crate::format::{BatchRecord, ChunkLayout};
 use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace, Stages};
 use crate::ingest::seal::before::Before;
-use crate::key::Date;
 use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, filled_chunk};
 use crate::shuffle::Walk;
 use crate::store::{Section, Snapshot, SnapshotTables, SourceContents, StoreWriter, present_column};
@@ -166,33 +165,11 @@ impl Revision<'_> {
             }
             What::Rows { unit, rows } => {
                 let Aligned { before, alignment } = self.aligned(batch.date, unit, walk)?;
-                let runs = self.joined_runs(batch.date, unit, (before.as_ref(), &alignment))?;
-                (before, within(&runs, rows.clone()))
+                (before, within(&alignment.runs, rows.clone()))
             }
         };
         check_taken(&runs, before.as_ref(), Section::check)?;
         self.sealer.batch(batch.date, &runs, before.as_ref(), layout, room)
-    }
-
-    /// What the source has of a unit now: the aligned rows, without those that are left out.
-    fn joined_runs(
-        &self,
-        date: Date,
-        unit: &Unit,
-        (before, alignment): (Option<&Before>, &Alignment),
-    ) -> Result<Vec<Run>> {
-        if !self.joins_left {
-            return Ok(alignment.runs.clone());
-        }
-        let section = self.whole_section(date)?;
-        let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
-        let mut start = 0;
-        let mut runs = Vec::new();
-        for &left_out in merged.left_out.iter().chain([&alignment.row_count()]) {
-            runs.extend(within(&alignment.runs, start..left_out));
-            start = left_out + 1;
-        }
-        Ok(runs)
     }
 }
 

@@ -30,8 +30,8 @@ pub(in crate::ingest) struct Revision<'a> {
     pub(in crate::ingest) place: usize,
     /// How many sources there are.
     pub(super) source_count: usize,
-    /// Whether rows that the whole version before lacks are left out.
-    pub(in crate::ingest) joins_left: bool,
+    /// Where the source joins left, the places of those that join outer: rows whose key none of them has are left out.
+    pub(in crate::ingest) outer: Option<Vec<usize>>,
     /// The stocks that were read again or are to go, by code.
     reread: Vec<Reread>,
     /// Where files are by date, the rule of each date, which is that of all stocks then.
@@ -62,8 +62,8 @@ pub(in crate::ingest) struct Revised<'a> {
     /// Its rows that were appended.
     pub(in crate::ingest) appended: &'a Appended,
     pub(in crate::ingest) given: Given,
-    /// Whether rows that the whole version before lacks are left out.
-    pub(in crate::ingest) joins_left: bool,
+    /// Where it joins left, the places of those that join outer.
+    pub(in crate::ingest) outer: Option<Vec<usize>>,
     /// What sections before may take of the memory.
     pub(in crate::ingest) scratch: Scratch<'a>,
 }
@@ -95,7 +95,7 @@ impl<'a> Revision<'a> {
         reread: &HashMap<&str, Rule>,
         mut dates: Vec<Date>,
     ) -> Result<Revision<'a>> {
-        let Revised { whole, before, place, appended, given, joins_left, scratch } = revised;
+        let Revised { whole, before, place, appended, given, outer, scratch } = revised;
         let (order, ranks) = snapshot.stock_order();
         let codes = snapshot.dictionaries[0].as_string::<i32>();
         let reread = order.into_iter().filter_map(|stock| {
@@ -112,7 +112,7 @@ impl<'a> Revision<'a> {
             whole,
             place,
             source_count,
-            joins_left,
+            outer,
             reread,
             date_rules: None,
             ranks,
@@ -228,7 +228,7 @@ impl<'a> Revision<'a> {
     ) -> Result<Alignment> {
         let runs = self.within(walk.runs(date), &unit.ranks);
         if before.is_none() && marks.is_none() {
-            return Ok(Alignment::of_new(runs));
+            return self.joined(date, unit, None, Alignment::of_new(runs));
         }
         let all = |before: &Before| Run { origin: Origin::Before, rows: 0..before.stock_numbers().len() };
         let keys_before = self.keys(before.map(all).as_slice(), before)?;
@@ -252,7 +252,7 @@ impl<'a> Revision<'a> {
             }
             None => reread,
         };
-        Ok(Alignment::new(reread, stocks, marks, &rows, &self.ranks, compare))
+        self.joined(date, unit, before, Alignment::new(reread, stocks, marks, &rows, &self.ranks, compare))
     }
 
     /// The pieces that the rows of a unit make once it is aligned.
@@ -260,14 +260,22 @@ impl<'a> Revision<'a> {
         if alignment.row_count() <= PIECE_ROWS {
             return std::iter::once(0..alignment.row_count()).filter(|rows| !rows.is_empty()).collect();
         }
-        let stocks = alignment.runs.iter().flat_map(|run| -> Vec<u32> {
-            match run.origin {
-                Origin::Block(block) => self.sealer.gathering.stocks(block, run.rows.clone()).collect(),
-                Origin::Before => before.map_or(&[][..], Before::stock_numbers)[run.rows.clone()].to_vec(),
-            }
-        });
-        let stocks: Vec<u32> = stocks.collect();
+        let stocks = self.stocks_of(&alignment.runs, before);
         cut(stocks.chunk_by(|a, b| a == b).map(<[u32]>::len))
+    }
+
+    /// The stock of each row of `runs`.
+    pub(super) fn stocks_of(&self, runs: &[Run], before: Option<&Before>) -> Vec<u32> {
+        let mut stocks = Vec::with_capacity(runs.iter().map(|run| run.rows.len()).sum());
+        for run in runs {
+            match run.origin {
+                Origin::Block(block) => stocks.extend(self.sealer.gathering.stocks(block, run.rows.clone())),
+                Origin::Before => {
+                    stocks.extend_from_slice(&before.map_or(&[][..], Before::stock_numbers)[run.rows.clone()]);
+                }
+            }
+        }
+        stocks
     }
 
     /// Those of the rows of blocks in `runs` whose stocks have places in `ranks`.

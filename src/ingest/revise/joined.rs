@@ -1,0 +1,77 @@
+//! Which rows a source that joins left may have: those whose key another source has that joins outer.
+
+use std::collections::{BTreeSet, HashSet};
+
+use arrow_array::cast::AsArray;
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+
+use super::changes::Changes;
+use super::revision::{Revision, Unit};
+use crate::compare::{Alignment, KeyOrder, Origin, Run};
+use crate::error::Result;
+use crate::ingest::join::units_of;
+use crate::ingest::seal::before::Before;
+use crate::key::Date;
+use crate::source::SourceOptions;
+use crate::store::Snapshot;
+
+impl Revision<'_> {
+    /// `alignment` without the rows that the source may not have, where it joins left: those whose key no source has that
+    /// joins outer. `before` is what the source had of the unit.
+    ///
+    /// # Errors
+    /// When the section before is damaged.
+    pub(super) fn joined(
+        &self,
+        date: Date,
+        unit: &Unit,
+        before: Option<&Before>,
+        alignment: Alignment,
+    ) -> Result<Alignment> {
+        let Some(outer) = &self.outer else { return Ok(alignment) };
+        let section = self.whole_section(date)?;
+        let whole = self.whole_keys(section.as_ref(), unit)?;
+        let numbers = whole.as_ref().map_or(&[][..], Before::stock_numbers);
+        let mut brought = BooleanBuffer::new_unset(numbers.len());
+        for &place in outer {
+            brought = &brought | &self.rows_of(place, section.as_ref(), unit)?;
+        }
+        let all = whole.as_ref().map(|_| Run { origin: Origin::Before, rows: 0..numbers.len() });
+        let keys = self.keys(all.as_slice(), whole.as_ref())?;
+        let order = KeyOrder::new(&keys, &self.keys(&alignment.runs, before)?)?;
+        let rank = |stock: u32| self.ranks().get(stock as usize).copied();
+        let mut may_be = BooleanBufferBuilder::new(alignment.row_count());
+        let mut row = 0;
+        for (n, stock) in self.stocks_of(&alignment.runs, before).into_iter().enumerate() {
+            // A damaged section may name any stock; what it has is not taken away for that.
+            let Some(own) = rank(stock) else {
+                may_be.append(true);
+                continue;
+            };
+            let place = |row: usize| numbers.get(row).map(|&other| rank(other).cmp(&Some(own)));
+            while place(row).is_some_and(|place| place.then_with(|| order.compare(row, n)).is_lt()) {
+                row += 1;
+            }
+            let is_there = place(row).is_some_and(|place| place.then_with(|| order.compare(row, n)).is_eq());
+            may_be.append(is_there && brought.value(row));
+        }
+        Ok(alignment.only(&may_be.finish()))
+    }
+
+    /// Those of `units` of which rows are left out, by the names of `options`.
+    pub(in crate::ingest) fn left_out(
+        &self,
+        changes: &Changes,
+        snapshot: &Snapshot,
+        units: impl IntoIterator<Item = String>,
+        options: &SourceOptions,
+    ) -> BTreeSet<String> {
+        if self.outer.is_none() {
+            return BTreeSet::new();
+        }
+        let codes = snapshot.dictionaries[0].as_string::<i32>();
+        let codes: HashSet<&str> = changes.left_stocks.iter().map(|stock| codes.value(stock as usize)).collect();
+        let dates: Vec<Date> = changes.left_dates.iter().copied().collect();
+        units_of(units, options, (&codes, &dates))
+    }
+}
