@@ -111,6 +111,11 @@ impl Appended {
         }
     }
 
+    /// Whether the same rows are marked.
+    pub(super) fn marks_as(&self, other: &Appended) -> bool {
+        self.dates == other.dates
+    }
+
     /// The dates on which there are other such rows than `then`.
     pub(super) fn dates_beyond(&self, then: &Appended) -> impl Iterator<Item = Date> {
         self.dates.iter().filter(|(date, marks)| then.dates.get(date) != Some(marks)).map(|(date, _)| *date)

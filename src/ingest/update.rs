@@ -484,7 +484,7 @@ impl<'a> Update<'a> {
         settings_now.rolled = Rolled::new(&survey, &gathered, rolled, &report.pruned_files);
         let waiting = |rolled: Option<&Rolled>| rolled.map(|rolled| rolled.waiting.clone()).unwrap_or_default();
         let same_settings = same_settings
-            && settings_now.appended == *appended
+            && settings_now.appended.marks_as(appended)
             && waiting(rolled) == waiting(settings_now.rolled.as_ref());
         report.waiting_rows = settings_now.rolled.as_ref().map_or(0, Rolled::waiting_rows);
         settings_now.missing = report.missing_files.iter().cloned().collect();

@@ -245,6 +245,19 @@ fn a_file_that_was_written_anew_before_an_append_has_not_changed_since() {
     expected(11.0);
 }
 
+/// The file had the row once, so it is no longer one that an append alone brought.
+#[test]
+fn a_row_goes_with_its_file_once_the_file_had_just_what_was_appended() {
+    let place = two_by_two();
+    append_date(&place, "20240104", &["A"], &[3.0]);
+    stock(&place, "A", &[("20240102", 1.0), ("20240103", 11.0), ("20240104", 3.0)], "");
+    let report = Update::new(place.store()).run().unwrap();
+    assert_eq!((report.added + report.restated + report.removed, report.dirty_dates), (0, 0));
+    stock(&place, "A", &[("20240102", 1.0), ("20240103", 11.0)], "once more");
+    let report = Update::new(place.store()).allow([Guard::PrunedRows]).run().unwrap();
+    assert_eq!((report.removed, report.kept), (1, 0));
+}
+
 /// The row that was appended last is the newest, whatever the file became before.
 #[test]
 fn a_file_that_changed_between_two_appends_is_newer_than_the_first_only() {
