@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import random
 
 import numpy as np
 import polars as pl
@@ -97,6 +98,49 @@ def test_key_columns_rule_out_dates_before_the_others_are_read(tmp_path, monkeyp
 )
 def test_what_looks_at_other_rows_is_answered_as_of_the_whole(store, expression):
     assert store.lazy().filter(expression).collect().equals(store.scan().to_polars().filter(expression))
+
+
+def test_a_limit_counts_rows_before_a_filter_that_follows_it(store, asked):
+    query = store.lazy().head(4).filter(CODE == "000001.SZ").select("close")
+    assert query.collect()["close"].to_list() == [0.0, 1.0]
+    assert asked == [(["close"], ["2023-12-29"], None), (["close"], ["2024-01-02", "2024-01-03"], None)]
+    assert store.lazy().head(2).filter(CODE == "BRK.B").collect().height == 0
+
+
+STEPS = [
+    lambda frame, draw: frame.head(draw.randrange(12)),
+    lambda frame, draw: frame.tail(draw.randrange(12)),
+    lambda frame, draw: frame.slice(draw.randrange(-9, 9), draw.choice([None, 0, 1, 5])),
+    lambda frame, draw: frame.filter(draw.choice([CODE == "BRK.B", CODE.is_in(["BRK.B", "600000.SH"]), CODE > "1"])),
+    lambda frame, draw: frame.filter(draw.choice([DATE == JAN2, DATE > JAN2, DATE.is_between(JAN2, JAN3)])),
+    lambda frame, draw: frame.filter(draw.choice([pl.col("close") > 1, pl.col("volume").is_null(), pl.col("halted")])),
+    lambda frame, draw: frame.filter((DATE != JAN3) & (CODE != "BRK.B") | (pl.col("close") > 20)),
+    lambda frame, draw: frame.select(pl.col("volume", "halted", "close"), CODE, DATE),
+    lambda frame, draw: frame.with_columns(close=pl.col("close") * 2, day=DATE),
+    lambda frame, draw: frame.with_row_index(f"at {draw.random()}"),
+    lambda frame, draw: frame.sort(CODE, DATE, descending=draw.random() < 0.5),
+    lambda frame, draw: frame.reverse(),
+    lambda frame, draw: frame.unique([CODE], keep="first", maintain_order=True),
+    lambda frame, draw: frame.group_by(CODE, maintain_order=True).agg(pl.all().last()).select(
+        CODE, DATE, "close", "volume", "halted"),
+]
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_steps_in_any_order_answer_as_over_memory(store, engine):
+    for seed in range(400):
+        draw = random.Random(seed)
+        steps = [draw.choice(STEPS) for _ in range(draw.randrange(1, 5))]
+        answers = []
+        for frame in store.lazy(), store.scan().to_polars().lazy():
+            again = random.Random(seed)
+            for step in steps:
+                frame = step(frame, again)
+            answers.append(frame)
+        lazy = answers[0].collect(engine=engine)
+        # As each step says, whatever the order in which Polars would like to do them.
+        whole = answers[1].collect(optimizations=pl.QueryOptFlags.none())
+        assert lazy.equals(whole), answers[0].explain()
 
 
 def test_a_dataset_reads_only_what_is_asked_for(store, path, asked):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ._store import Store
 
-# Dates that are read at a time: under a limit one first, since it may ask for few rows, then more.
+# Dates that are read at a time.
 _MOST_DATES = 64
 
 
@@ -30,24 +30,38 @@ def scan(store: Store) -> pl.LazyFrame:
         names = list(schema) if with_columns is None else with_columns
         needed = {*names, *(predicate.meta.root_names() if predicate is not None else [])}
         columns = [name for name in store.columns if name in needed]
-        left = n_rows
-        for rows in _read(store, columns, _conjuncts(predicate), 1 if left is not None else _MOST_DATES):
+        # A limit counts rows before the predicate looks at them: then it rules none of them out.
+        read = _read(store, columns, _conjuncts(predicate)) if n_rows is None else _first(store, columns, n_rows)
+        for rows in read:
             # The predicate itself decides about what is read.
-            frame = rows if predicate is None else rows.filter(predicate)
-            frame = frame.select(names)
-            if left is not None:
-                frame = frame.head(left)
-                left -= len(frame)
-            yield frame
-            if left is not None and left <= 0:
-                return
+            yield (rows if predicate is None else rows.filter(predicate)).select(names)
 
     return register_io_source(source, schema=schema, validate_schema=False, is_pure=True)
 
 
-def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) -> Iterator[pl.DataFrame]:
-    """The rows that the parts of a conjunction may leave, so far as those that concern the key alone tell; of `count`
-    dates at first."""
+def _first(store: Store, columns: list[str], left: int) -> Iterator[pl.DataFrame]:
+    """The first `left` rows; of one date first, since they may be few, then of more."""
+    import polars as pl
+
+    dates = _all_dates(store)
+    start, count = 0, 1
+    while start < len(dates) and left > 0:
+        rows = pl.DataFrame(store.scan(dates=dates[start : start + count], columns=columns)).head(left)
+        yield rows
+        left -= len(rows)
+        start, count = start + count, min(2 * count, _MOST_DATES)
+
+
+def _all_dates(store: Store) -> Any:
+    import polars as pl
+
+    # Polars alone is enough: these are no arrays of numpy.
+    days = list(memoryview(store._raw.dates()).cast("i"))
+    return pl.Series(store.date_column, days, pl.Int32).cast(pl.Date)
+
+
+def _read(store: Store, columns: list[str], parts: list[pl.Expr]) -> Iterator[pl.DataFrame]:
+    """The rows that the parts of a conjunction may leave, so far as those that concern the key alone tell."""
     import polars as pl
 
     code, date = store.code_column, store.date_column
@@ -55,9 +69,7 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) ->
     of_code = [part for part in parts if set(part.meta.root_names()) == {code}]
     key = {code, date, *store.key}
     of_key = [part for part in parts if set(part.meta.root_names()) - {code, date} and not _beside(part, key)]
-    # Polars alone is enough: these are no arrays of numpy.
-    days = list(memoryview(store._raw.dates()).cast("i"))
-    dates: Any = pl.Series(date, days, pl.Int32).cast(pl.Date)
+    dates = _all_dates(store)
     if of_date:
         dates = pl.DataFrame(dates).filter(of_date)[date]
     stocks = None
@@ -67,10 +79,8 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr], count: int) ->
             answer = store._answer(columns, dates=dates)
             yield pl.DataFrame(store._series(stocks[0], answer))
             return
-    start = 0
-    while start < len(dates) and stocks != []:
-        some = dates[start : start + count]
-        start, count = start + count, min(2 * count, _MOST_DATES)
+    for start in range(0, 0 if stocks == [] else len(dates), _MOST_DATES):
+        some = dates[start : start + _MOST_DATES]
         if of_key:
             keys = pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=store.key)).filter(of_key)
             some = keys[date].unique().sort()
