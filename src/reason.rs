@@ -88,6 +88,13 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Whether it may be so only because of what other files make of a column.
+    pub(crate) fn is_of_types(self) -> bool {
+        matches!(self, Kind::InexactValue | Kind::TypesDiffer | Kind::TooLarge)
+    }
+}
+
 impl Reason {
     /// A reason of this kind; `what` is wrong, in words that follow the file's name.
     pub fn new(kind: Kind, what: impl AsRef<str>) -> Reason {

@@ -14,7 +14,7 @@ use super::gather::parted::Rows;
 use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::join::{Join, LeftOut};
-use super::joining::{check_columns, options_of};
+use super::joining::{check_before_reading, check_columns, options_of};
 use super::left::{guarded, outer_sources, settle};
 use super::night::guard_codes_of;
 use super::revise::revision::{Given, Revised, Revision};
@@ -32,7 +32,7 @@ use crate::key::Date;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::source::{FilesBy, Known, Prior, SourceOptions, Trust, scan, survey_again};
+use crate::source::{FilesBy, Known, Prior, SourceOptions, Surveyor, Trust, scan};
 use crate::store::{SourceContents, StoreWriter};
 
 /// Adds sources to a store: the columns of their files join its rows on date, code and key columns.
@@ -183,10 +183,15 @@ impl<'a> AddSource<'a> {
             changes: None,
             has_value: &|name| has_value_in_store(whole, name),
         };
-        let mut survey = survey_again(directory, &mut scan, &prior, &options, workers, observer)?;
+        let surveyor = Surveyor::again(directory, &mut scan, &prior, &options, workers, observer);
+        let survey = surveyor.survey()?;
+        check_before_reading(whole, &survey, panel.columns.len(), name)?;
+        let (survey, spill, gathered) = stages.read(surveyor, survey, writer, options.strict)?;
+        let files = source_entries(&survey, &gathered);
+        if gathered.read.iter().all(|read| read.rows == 0) {
+            return Err(nothing_to_store(&survey, &files));
+        }
         check_columns(whole, &survey.columns[panel.columns.len()..], name)?;
-        let spill = stages.spill(writer, survey.decoded_len())?;
-        let gathered = stages.gather(&mut survey, &spill, options.strict)?;
         let panel = panel_of(&survey);
         let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
         let target = Target { before: Some(whole), place, name };
@@ -194,14 +199,10 @@ impl<'a> AddSource<'a> {
             assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
         let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
         guard_codes_of(whole, "the folder", found, &mut guards)?;
-        let files = source_entries(&survey, &gathered);
         guard_skipped(&files, self.writing.max_skipped, &mut guards);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
-        if dates.is_empty() {
-            return Err(nothing_to_store(&survey, &files));
-        }
         let rule = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
         let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);

@@ -18,7 +18,7 @@ use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::shuffle::{self, Gathering};
-use crate::source::{SourceOptions, Survey, survey};
+use crate::source::{SourceOptions, Survey, Surveyor};
 use crate::store::{Opening, SnapshotTables, SourceContents, Store, StoreWriter};
 
 /// Builds a store from per-stock Parquet files.
@@ -83,15 +83,22 @@ impl<'a> Build<'a> {
     pub fn run(self) -> Result<BuildReport> {
         let started = Instant::now();
         let stages = self.writing.stages()?;
-        let mut survey = survey(&self.source, &self.options, &stages.workers, self.writing.observer)?;
+        let surveyor = Surveyor::new(&self.source, &self.options, &stages.workers, self.writing.observer)?;
+        // Before anything is touched.
+        let survey = surveyor.survey()?;
         let writer = self.writing.begin(if self.force { Opening::Replace } else { Opening::Create })?;
-        let result = self.write(&stages, &mut survey, &writer);
+        let result = self.write(&stages, (surveyor, survey), &writer);
         ended(result, writer, &self.writing.store, started)
     }
 
-    fn write(&self, stages: &Stages, survey: &mut Survey, writer: &StoreWriter) -> Result<BuildReport> {
-        let spill = stages.spill(writer, survey.decoded_len())?;
-        let gathered = stages.gather(survey, &spill, self.options.strict)?;
+    fn write(
+        &self,
+        stages: &Stages,
+        (surveyor, survey): (Surveyor, Survey),
+        writer: &StoreWriter,
+    ) -> Result<BuildReport> {
+        let (survey, spill, gathered) = stages.read(surveyor, survey, writer, self.options.strict)?;
+        let survey = &survey;
         let keep = self.writing.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
         // How dates are spelt is decided when all are known.
         let panel = panel_of(survey);

@@ -1,5 +1,7 @@
 //! What a build tells: the report to its caller, and the store's memory of each source file.
 
+use std::collections::HashMap;
+
 use arrow_array::Array;
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ use crate::format::FileStatus;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::skipped::Skipped;
-use crate::source::{FilesBy, Input, InputFile, KnownFile, Survey, beside_unusable};
+use crate::source::{FilesBy, Input, InputFile, KnownFile, Survey, shown};
 use crate::store::{FileEntry, Snapshot};
 
 /// What a build did.
@@ -100,27 +102,24 @@ pub(super) fn source_entries(survey: &Survey, gathered: &Gathered) -> Vec<FileEn
             });
         }
     }
-    for (input, bad) in &gathered.skipped {
-        let input = &survey.inputs[*input];
-        let other = beside_unusable(survey.options().files_by, &input.files[bad.file].path.display().to_string());
-        for (n, file) in input.files.iter().enumerate() {
-            let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
-            entries.push(FileEntry { reason: Some(reason), ..entry(input, file, FileStatus::Skipped) });
-        }
-    }
+    let unread = survey.unread.iter().flat_map(|input| input.files.iter().map(move |file| (input, file)));
+    let unread: HashMap<String, FileEntry> =
+        unread.map(|(input, file)| (shown(file.path.as_os_str()), entry(input, file, FileStatus::Skipped))).collect();
     for skipped in &survey.skipped {
-        entries.push(FileEntry {
+        let unlooked = || FileEntry {
             path: skipped.path.clone(),
             status: FileStatus::Skipped,
             code: None,
-            reason: Some(skipped.reason.clone()),
+            reason: None,
             bytes: 0,
             modified_ns: 0,
             content_hash: 0,
             rows: 0,
             merged: 0,
             dropped: 0,
-        });
+        };
+        let known = unread.get(&skipped.path).cloned().unwrap_or_else(unlooked);
+        entries.push(FileEntry { reason: Some(skipped.reason.clone()), ..known });
     }
     // A file that several stocks are in is one: as it was read, and skipped where no stock could be.
     entries.sort_by(|a, b| (&a.path, a.status as u32).cmp(&(&b.path, b.status as u32)));

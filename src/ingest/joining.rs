@@ -1,10 +1,12 @@
 //! What a source must be to join a store: of the same key, with columns of its own.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::panel::{Column, PanelSchema};
 use crate::remedy::{Remedy, Setting};
-use crate::source::{Rename, SourceOptions};
+use crate::source::{Input, Rename, SourceOptions, Survey};
 use crate::store::Store;
 
 /// How the inputs of the source `name` are read; `panel` has the key of the store.
@@ -54,14 +56,23 @@ pub(super) fn check_columns(whole: &Store, columns: &[Column], name: &str) -> Re
     check_new_columns(whole, columns, name)
 }
 
+/// As [`check_new_columns`], of what `survey` says before files are read, beside so many columns that the source has
+/// already: but where the first file with such a column can be read, so that it has its say.
+pub(super) fn check_before_reading(whole: &Store, survey: &Survey, own_count: usize, name: &str) -> Result<()> {
+    let new = &survey.columns[own_count..];
+    let taken: HashSet<&str> = taken(whole, new)?.into_iter().collect();
+    let places = (own_count..).zip(new).filter(|(_, column)| taken.contains(column.name.as_str()));
+    let places: Vec<usize> = places.map(|(place, _)| place).collect();
+    let has_one = |input: &&Input| places.iter().any(|&place| input.has_column(place));
+    match survey.inputs.iter().find(has_one) {
+        Some(input) if survey.can_read(input) => check_new_columns(whole, new, name),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses columns that the panel has already: no two sources own one.
 pub(super) fn check_new_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
-    let panel = whole.schema()?;
-    let places = panel.places();
-    let is_taken = |column: &&Column| {
-        places.contains_key(column.name.as_str()) || column.name == panel.code.name || column.name == panel.date_name
-    };
-    let taken: Vec<&str> = columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect();
+    let taken = taken(whole, columns)?;
     let Some(first) = taken.first() else { return Ok(()) };
     let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
     let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
@@ -74,4 +85,14 @@ pub(super) fn check_new_columns(whole: &Store, columns: &[Column], name: &str) -
             Remedy::set(Setting::Exclude(taken.iter().map(|&name| name.to_owned()).collect()), "leaves them out"),
         ],
     ))
+}
+
+/// The names of those of `columns` that the panel has already.
+fn taken<'c>(whole: &Store, columns: &'c [Column]) -> Result<Vec<&'c str>> {
+    let panel = whole.schema()?;
+    let places = panel.places();
+    let is_taken = |column: &&Column| {
+        places.contains_key(column.name.as_str()) || column.name == panel.code.name || column.name == panel.date_name
+    };
+    Ok(columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect())
 }

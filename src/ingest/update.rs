@@ -14,7 +14,7 @@ use super::gather::intake::{codes_of, panel_of};
 use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::join::{Join, LeftOut};
-use super::joining::check_new_columns;
+use super::joining::{check_before_reading, check_new_columns};
 use super::left::{check_outer, guarded, outer_sources, settle};
 use super::limit::Limit;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
@@ -33,13 +33,10 @@ use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
-use crate::panel::Column;
 use crate::progress::Observer;
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::source::{
-    FilesBy, Known, KnownFile, OptionChanges, Prior, Touched, Trust, check_values, scan, survey_again,
-};
+use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Surveyor, Touched, Trust, check_values, scan};
 use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
 use crate::workers::Workers;
 
@@ -380,19 +377,13 @@ impl<'a> Update<'a> {
             changes: Some(&anew),
             has_value: &|name| has_value_in_store(before, name),
         };
-        let mut survey = survey_again(&source, &mut scan, &prior, &options, workers, observer)?;
         let own = panel.places();
-        let is_new = |column: &&Column| !own.contains_key(column.name.as_str());
-        let new: Vec<Column> = survey.columns.iter().filter(is_new).cloned().collect();
         let source_name = whole.source_names()?[place];
-        check_new_columns(whole, &new, source_name)?;
-        let rolled = settings.rolled.as_ref();
-        let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
-        if differs && trust != Trust::Nothing {
-            return self.update(stages, writer, (place, Pass { rereads: true, ..pass }), brought);
-        }
-        let spill = stages.spill(writer, survey.decoded_len())?;
-        let gathered = stages.gather(&mut survey, &spill, options.strict).map_err(|error| {
+        let surveyor = Surveyor::again(&source, &mut scan, &prior, &options, workers, observer);
+        let survey = surveyor.survey()?;
+        check_before_reading(whole, &survey, panel.columns.len(), source_name)?;
+        let read = stages.read(surveyor, survey, writer, options.strict);
+        let (survey, spill, gathered) = read.map_err(|error| {
             error.with_ways(|way| match way {
                 // An update leaves out no column that the store has.
                 Remedy::Set { settings, effect } => match &settings[..] {
@@ -406,6 +397,12 @@ impl<'a> Update<'a> {
                 way => way,
             })
         })?;
+        check_new_columns(whole, &survey.columns[panel.columns.len()..], source_name)?;
+        let rolled = settings.rolled.as_ref();
+        let differs = survey.trading().zip(rolled).is_some_and(|(trading, then)| trading.differs(&then.days));
+        if differs && trust != Trust::Nothing {
+            return self.update(stages, writer, (place, Pass { rereads: true, ..pass }), brought);
+        }
         let panel = panel_of(&survey);
         if let Some(date) = before.dates()?.iter().find(|date| !panel.date_form.holds(**date)) {
             let form = &panel.date_form;

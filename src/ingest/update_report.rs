@@ -412,7 +412,7 @@ impl UpdateReport {
     ) {
         let is_absent = |index: usize| survey.inputs.iter().all(|input| !input.has_column(index));
         let absent = survey.columns.iter().enumerate().filter(|(index, _)| is_absent(*index));
-        if !survey.inputs.is_empty() {
+        if survey.files().next().is_some() {
             self.absent_columns = absent.map(|(_, column)| column.name.clone()).collect();
         }
         let with = |status| read.iter().filter(move |entry| entry.status == status);

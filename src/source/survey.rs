@@ -1,8 +1,9 @@
 //! What a look at every input finds: the files that take part, where the panel's columns stand in them, and what is left
 //! out.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::mem::take;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -30,6 +31,8 @@ pub struct Survey {
     pub key: Vec<usize>,
     /// The files to read, by unit: a stock, by code in the byte order of UTF-8, or a date, ascending.
     pub inputs: Vec<Input>,
+    /// Inputs that turned out to be unusable when they were read; what is wrong is among `skipped`.
+    pub unread: Vec<Input>,
     /// The files left out.
     pub skipped: Vec<Skipped>,
     /// What else a user should know.
@@ -50,7 +53,7 @@ pub struct Survey {
 pub struct Input {
     /// What their paths say they are of: the code of a stock, or a date, month or year.
     pub unit: String,
-    /// In the order of their paths; at least one.
+    /// In the order of their paths; at least one, unless the input is left out.
     pub files: Vec<InputFile>,
     /// Rows by the footers' account; 0 makes an empty series.
     pub row_count: u64,
@@ -105,6 +108,12 @@ impl Survey {
 }
 
 impl Input {
+    /// Of what it is, and which files it has.
+    fn names(&self) -> (&str, Vec<(&Path, u64, i64)>) {
+        let files = self.files.iter().map(|file| (file.path.as_path(), file.byte_len, file.modified_ns));
+        (&self.unit, files.collect())
+    }
+
     /// Whether a file has the survey's column of this number.
     pub fn has_column(&self, column: usize) -> bool {
         self.files.iter().any(|file| file.has_column(column))
@@ -127,6 +136,27 @@ impl Survey {
     /// The trading dates, where rows are of those.
     pub(crate) fn trading(&self) -> Option<&Trading> {
         self.trading.as_ref()
+    }
+
+    /// Whether the inputs of `again` are those of this survey but those at the places `left_out`, and are read the same
+    /// way.
+    pub(super) fn is_read_as(&self, again: &Survey, left_out: &HashSet<usize>) -> bool {
+        let Survey { code, date_name, columns, key, options, date_cast, date_form, trading, .. } = self;
+        let agreed = (code, date_name, columns, key, options, date_cast, date_form, trading);
+        let Survey { code, date_name, columns, key, options, date_cast, date_form, trading, .. } = again;
+        let kept = self.inputs.iter().enumerate().filter(|(place, _)| !left_out.contains(place));
+        agreed == (code, date_name, columns, key, options, date_cast, date_form, trading)
+            && kept.map(|(_, input)| input.names()).eq(again.inputs.iter().map(Input::names))
+    }
+
+    /// Takes out the inputs at these places, so that the places of the others stay.
+    pub(super) fn take_out(&mut self, places: &HashSet<usize>) -> Vec<Input> {
+        let taken = |&place: &usize| {
+            let Input { unit, files, row_count, decoded_len } = &mut self.inputs[place];
+            let (files, row_count, decoded_len) = (take(files), take(row_count), take(decoded_len));
+            Input { unit: unit.clone(), files, row_count, decoded_len }
+        };
+        places.iter().map(taken).collect()
     }
 
     /// Sets the size up to which a file is read whole, 64 MiB unless set; longer ones are read piece by piece, which

@@ -19,6 +19,7 @@ mod joins;
 mod keys;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod kill;
+mod left_out;
 mod links;
 #[cfg(feature = "cli")]
 mod live;

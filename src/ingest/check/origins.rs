@@ -11,8 +11,7 @@ use crate::ingest::appended::Appended;
 use crate::ingest::settings::Settings;
 use crate::key::Date;
 use crate::reason::Kind;
-use crate::skipped::Skipped;
-use crate::source::{FileOutcome, Input, InputFile, Survey, beside_unusable};
+use crate::source::{BadFile, FileOutcome, Input, InputFile, Survey};
 use crate::store::{FileEntry, Store};
 
 /// Where the rows of a store came from, and come from now.
@@ -93,29 +92,21 @@ impl<'a> Origins<'a> {
     }
 }
 
-/// Leaves out the inputs that the store has nothing of because they were too large for the memory then, and have not
-/// changed since: with more memory they could be read, and nothing would be found in the store to compare them with.
-pub(super) fn leave_out(survey: &mut Survey, sources: &[FileEntry]) {
+/// The inputs that the store has nothing of because they were too large for the memory then, and have not changed since:
+/// with more memory they could be read, and nothing would be found in the store to compare them with.
+pub(super) fn refused_then(survey: &Survey, sources: &[FileEntry]) -> Vec<(usize, BadFile)> {
     let is_refused = |entry: &&FileEntry| {
         entry.status == FileStatus::Skipped && entry.reason.as_ref().is_some_and(|why| why.kind() == Kind::TooLarge)
     };
     let refused: HashMap<&Path, &FileEntry> =
         sources.iter().filter(is_refused).map(|entry| (Path::new(&entry.path), entry)).collect();
-    let entry_of = |file: &InputFile| {
-        let same = |entry: &&&FileEntry| (entry.bytes, entry.modified_ns) == (file.byte_len, file.modified_ns);
-        refused.get(file.path.as_path()).filter(same)
+    let bad = |(place, input): (usize, &Input)| {
+        let found = input.files.iter().enumerate().find_map(|(n, file)| {
+            let entry = refused.get(file.path.as_path())?;
+            let is_same = (entry.bytes, entry.modified_ns) == (file.byte_len, file.modified_ns);
+            Some(BadFile { file: n, reason: entry.reason.clone().filter(|_| is_same)? })
+        });
+        found.map(|bad| (place, bad))
     };
-    let (left_out, inputs) = std::mem::take(&mut survey.inputs)
-        .into_iter()
-        .partition::<Vec<_>, _>(|input| input.files.iter().any(|file| entry_of(file).is_some()));
-    survey.inputs = inputs;
-    let files_by = survey.options().files_by;
-    for input in left_out {
-        let bad = input.files.iter().find_map(entry_of).map_or("", |entry| entry.path.as_str());
-        survey.skipped.extend(input.files.iter().map(|file| {
-            let reason = entry_of(file).and_then(|entry| entry.reason.clone());
-            let reason = reason.unwrap_or_else(|| beside_unusable(files_by, bad));
-            Skipped { path: file.path.display().to_string(), reason }
-        }));
-    }
+    survey.inputs.iter().enumerate().filter_map(bad).collect()
 }

@@ -12,6 +12,7 @@ use crate::ingest::limit::Limit;
 use crate::key::Date;
 use crate::panel::show;
 use crate::skipped::Skipped;
+use crate::source::BadFile;
 
 /// Differences told one by one; more are only counted.
 const TOLD: usize = 1000;
@@ -173,6 +174,8 @@ pub enum Kept {
 #[derive(Default)]
 pub(in crate::ingest) struct Part {
     pub(in crate::ingest) report: SourceReport,
+    /// Inputs that could not be used.
+    pub(in crate::ingest) bad: Vec<(usize, BadFile)>,
     pub(in crate::ingest) dates: BTreeSet<Date>,
     /// Codes that differ.
     stocks: HashSet<String>,
@@ -251,10 +254,12 @@ impl SourceReport {
         }
     }
 
-    /// Adds what the parts found.
-    pub(in crate::ingest) fn join(&mut self, parts: Vec<Part>) {
+    /// Adds what the parts found; the inputs that could not be used.
+    pub(in crate::ingest) fn join(&mut self, parts: Vec<Part>) -> Vec<(usize, BadFile)> {
         let (mut dates, mut stocks) = (BTreeSet::new(), HashSet::new());
-        for Part { report: mut part, dates: differing, stocks: differing_stocks } in parts {
+        let mut all_bad = Vec::new();
+        for Part { report: mut part, bad, dates: differing, stocks: differing_stocks } in parts {
+            all_bad.extend(bad);
             dates.extend(differing);
             stocks.extend(differing_stocks);
             self.files += part.files;
@@ -275,10 +280,10 @@ impl SourceReport {
             let room = TOLD - self.restated.len();
             self.restated.extend(part.restated.into_iter().take(room));
             self.kept.extend(part.kept);
-            self.skipped.extend(part.skipped);
         }
         (self.differing_dates, self.differing_stocks) = (dates.len() as u64, stocks.len() as u64);
         self.not_listed = self.difference_count - self.differences.len() as u64;
+        all_bad
     }
 }
 

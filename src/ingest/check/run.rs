@@ -11,7 +11,7 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use super::join::Brought;
-use super::origins::{Origins, leave_out};
+use super::origins::{Origins, refused_then};
 use super::place::source_of;
 use super::report::{DifferingRow, Differs, Kept, KeptRows, Part, SourceDifference, SourceReport};
 use super::tasks::{Answered, Task};
@@ -29,10 +29,8 @@ use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
 use crate::reason::Reason;
 use crate::shuffle::Frame;
-use crate::skipped::Skipped;
 use crate::source::{
-    BadFile, FilesBy, InputFile, Known, KnownFile, Prior, SeriesReader, Survey, Trust, beside_unusable, check_machine,
-    scan, survey_again,
+    BadFile, FilesBy, Known, KnownFile, Prior, SeriesReader, Survey, Surveyor, Trust, check_machine, scan,
 };
 use crate::store::{FileEntry, Section, Store, differing_rows};
 use crate::workers::Workers;
@@ -107,34 +105,41 @@ fn compare_in_batches(
         changes: None,
         has_value: &|name| has_value_in_store(store, name),
     };
-    let mut survey = survey_again(source, &mut scan, &prior, &options, workers, observer)?;
-    survey.whole_file_limit(whole_len);
-    leave_out(&mut survey, &sources);
-    let mut report =
-        SourceReport { notes: survey.notes.clone(), max_skipped: settings.max_skipped, ..SourceReport::default() };
-    compare_types(panel, &survey, &mut report);
-
-    let origins = Origins::new(store, &survey, (&sources, &missing), &settings)?;
-    let tasks = Task::all(store, &survey, share)?;
-    observer.begin("verify source", "files", survey.files().count() as u64);
-    let parts = workers.try_map(tasks.len(), |task| {
-        let Task { inputs, answered } = &tasks[task];
-        let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
-        let largest = lens.max().unwrap_or(0).max(share);
-        let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
-        let comparison =
-            Comparison { store, survey: &survey, origins: &origins, brought: brought.as_ref(), columns_at_once };
-        comparison.run(inputs.clone(), answered, observer)
+    let mut surveyor = Surveyor::again(source, &mut scan, &prior, &options, workers, observer);
+    let mut survey = surveyor.survey()?;
+    let refused = refused_then(&survey, &sources);
+    if !refused.is_empty() {
+        survey = surveyor.without(&survey, refused)?;
+    }
+    let (survey, mut report) = surveyor.read(survey, |survey| {
+        survey.whole_file_limit(whole_len);
+        let survey = &*survey;
+        let mut report = SourceReport { max_skipped: settings.max_skipped, ..SourceReport::default() };
+        compare_types(panel, survey, &mut report);
+        let origins = Origins::new(store, survey, (&sources, &missing), &settings)?;
+        let tasks = Task::all(store, survey, share)?;
+        observer.begin("verify source", "files", survey.files().count() as u64);
+        let parts = workers.try_map(tasks.len(), |task| {
+            let Task { inputs, answered } = &tasks[task];
+            let lens = survey.inputs[inputs.clone()].iter().map(|input| input.decoded_len);
+            let largest = lens.max().unwrap_or(0).max(share);
+            let columns_at_once = ((survey.columns.len() as u64).saturating_mul(share) / largest).max(1) as usize;
+            let brought = brought.as_ref();
+            let comparison = Comparison { store, survey, origins: &origins, brought, columns_at_once };
+            comparison.run(inputs.clone(), answered, observer)
+        })?;
+        observer.end();
+        let bad = report.join(parts);
+        Ok((report, bad))
     })?;
-    observer.end();
-    report.join(parts);
     let skipped_then: HashSet<&str> = sources
         .iter()
         .filter(|source| source.status == FileStatus::Skipped)
         .map(|source| source.path.as_str())
         .collect();
-    let skipped = survey.skipped.into_iter().chain(std::mem::take(&mut report.skipped));
-    (report.skipped_before, report.skipped) = skipped.partition(|skipped| skipped_then.contains(skipped.path.as_str()));
+    report.notes = survey.notes;
+    (report.skipped_before, report.skipped) =
+        survey.skipped.into_iter().partition(|skipped| skipped_then.contains(skipped.path.as_str()));
     Ok(report)
 }
 
@@ -232,7 +237,7 @@ impl Comparison<'_> {
                         readers.push(reader);
                     }
                 }
-                Ok((Err(bad), ..)) | Err(bad) => part.report.skipped.extend(self.skipped(index, bad)?),
+                Ok((Err(bad), ..)) | Err(bad) => part.bad.push((index, self.of_file(index, bad)?)),
             }
         }
         let rows = self.line_up(series, keys, answered, &mut part)?;
@@ -253,7 +258,7 @@ impl Comparison<'_> {
                     Err(bad) => {
                         // What its first columns said is not to be told either.
                         let mut part = Part::default();
-                        part.report.skipped.extend(self.skipped(range.start, bad)?);
+                        part.bad.push((range.start, self.of_file(range.start, bad)?));
                         self.line_up(Vec::new(), Vec::new(), answered, &mut part)?;
                         return Ok(part);
                     }
@@ -284,17 +289,10 @@ impl Comparison<'_> {
         Comparison { columns_at_once: 1, ..*self }
     }
 
-    /// The files of an input, which are left out because of one.
-    fn skipped(&self, index: usize, bad: BadFile) -> Result<Vec<Skipped>> {
-        let files = &self.survey.inputs[index].files;
-        let path = |file: &InputFile| file.path.display().to_string();
-        check_machine(&self.survey.root.join(&files[bad.file].path))?;
-        let other = beside_unusable(self.survey.options().files_by, &path(&files[bad.file]));
-        let skipped = files.iter().enumerate().map(|(n, file)| {
-            let reason = if n == bad.file { bad.reason.clone() } else { other.clone() };
-            Skipped { path: path(file), reason }
-        });
-        Ok(skipped.collect())
+    /// `bad`, which is a file of the input at this place, unless the machine is to blame.
+    fn of_file(&self, index: usize, bad: BadFile) -> Result<BadFile> {
+        check_machine(&self.survey.root.join(&self.survey.inputs[index].files[bad.file].path))?;
+        Ok(bad)
     }
 
     /// Columns of one input, and its further key columns.

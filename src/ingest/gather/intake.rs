@@ -25,12 +25,11 @@ const FIXED_MEMORY: u64 = 16 << 20;
 /// The largest block: its rows are counted in 32 bits, and each takes 16 bytes at least.
 const MOST_SHARE: usize = (u32::MAX as usize) << 4;
 
-/// What one task found: blocks in the order of inputs, and what became of each input.
+/// What was read: blocks in the order of inputs, and what became of each input.
 #[derive(Default)]
 pub(in crate::ingest) struct Gathered {
     pub(in crate::ingest) blocks: Vec<Block>,
     pub(in crate::ingest) read: Vec<Read>,
-    pub(in crate::ingest) skipped: Vec<(usize, BadFile)>,
     /// Where inputs are by date, the codes of rows by number, once all are there.
     pub(in crate::ingest) codes: Vec<Option<String>>,
 }
@@ -86,12 +85,12 @@ impl<'a> Intake<'a> {
         self.codes.into_kept()
     }
 
-    /// Reads the inputs of `range` into blocks, in their order.
+    /// Reads the inputs of `range` into blocks, in their order; those that cannot be used.
     ///
     /// # Errors
     /// When the spill cannot be written, the texts are too many, or the observer cancels.
-    pub(in crate::ingest) fn gather(&self, range: Range<usize>) -> Result<Gathered> {
-        let mut gathered = Gathered::default();
+    pub(in crate::ingest) fn gather(&self, range: Range<usize>) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
+        let (mut gathered, mut skipped) = (Gathered::default(), Vec::new());
         let mut builder = BlockBuilder::new(&self.survey.columns);
         for index in range {
             if self.observer.cancelled() {
@@ -114,13 +113,13 @@ impl<'a> Intake<'a> {
                 Ok(read) => gathered.read.push(read),
                 Err(bad) => {
                     check_machine(&self.survey.root.join(&self.survey.inputs[index].files[bad.file].path))?;
-                    gathered.skipped.push((index, bad));
+                    skipped.push((index, bad));
                 }
             }
             self.observer.advance(self.survey.inputs[index].files.len() as u64);
         }
         self.flush(builder, &mut gathered.blocks)?;
-        Ok(gathered)
+        Ok((gathered, skipped))
     }
 
     /// Gathers what `builder` collected; a new builder.

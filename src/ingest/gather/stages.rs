@@ -13,7 +13,7 @@ use crate::remedy::{Remedy, Setting};
 use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
-use crate::source::{BadFile, Survey};
+use crate::source::{BadFile, Survey, Surveyor};
 use crate::storage::Syncs;
 use crate::store::StoreWriter;
 use crate::workers::{self, Workers, available};
@@ -125,11 +125,29 @@ impl<'a> Stages<'a> {
         Spill::create(writer.spill_dir(), worker_count, band_count, |number| writer.spill_name(number))
     }
 
-    /// Reads all inputs of `survey` and gathers them by blocks.
+    /// Reads all inputs that `surveyor` found and that can be used, and gathers them by blocks; `survey` is what it says
+    /// before any is read.
     ///
     /// # Errors
-    /// When the spill cannot be written, the observer cancels, or `strict` and an input is skipped.
-    pub(in crate::ingest) fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<Gathered> {
+    /// When the intermediate files of `writer` cannot be written, the observer cancels, `strict` and an input is skipped,
+    /// or the files that are left do not make a panel.
+    pub(in crate::ingest) fn read(
+        &self,
+        surveyor: Surveyor,
+        survey: Survey,
+        writer: &StoreWriter,
+        strict: bool,
+    ) -> Result<(Survey, Spill, Gathered)> {
+        let (survey, (spill, gathered)) = surveyor.read(survey, |survey| {
+            let spill = self.spill(writer, survey.decoded_len())?;
+            let (gathered, bad) = self.gather(survey, &spill, strict)?;
+            Ok(((spill, gathered), bad))
+        })?;
+        Ok((survey, spill, gathered))
+    }
+
+    /// Reads all inputs of `survey` and gathers them by blocks; those that cannot be used.
+    fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
         survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
@@ -143,24 +161,24 @@ impl<'a> Stages<'a> {
         self.observer.begin("read", "files", survey.files().count() as u64);
         let parts = self.workers.try_map(tasks.len(), |task| intake.gather(tasks[task].clone()))?;
         self.observer.end();
-        let mut all = Gathered::default();
-        for part in parts {
+        let (mut all, mut skipped) = (Gathered::default(), Vec::new());
+        for (part, bad) in parts {
             all.blocks.extend(part.blocks);
             all.read.extend(part.read);
-            all.skipped.extend(part.skipped);
+            skipped.extend(bad);
         }
         all.codes = intake.into_codes();
-        self.advise_keys(survey, &mut all.skipped)?;
-        if strict && !all.skipped.is_empty() {
-            let skipped = all.skipped.iter().map(|(input, bad)| Skipped {
+        self.advise_keys(survey, &mut skipped)?;
+        if strict && !skipped.is_empty() {
+            let count = format!("{} of {} inputs cannot be used", skipped.len(), survey.files().count());
+            let skipped = skipped.iter().map(|(input, bad)| Skipped {
                 path: inputs[*input].files[bad.file].path.display().to_string(),
                 reason: bad.reason.clone(),
             });
-            let count = format!("{} of {} inputs cannot be used", all.skipped.len(), survey.files().count());
             let what = format!("{count}, and the run is strict");
             return Err(Error::Inputs { what, skipped: skipped.collect(), path: Some(survey.root.as_path().into()) });
         }
-        Ok(all)
+        Ok((all, skipped))
     }
 
     /// Adds a key column to the ways out of files whose rows one tells apart, where every file has it in every row.

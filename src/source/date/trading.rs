@@ -7,7 +7,7 @@ use crate::source::order::NO_DAY;
 use crate::source::roll::Roll;
 
 /// The trading dates, and from which time on rows belong to the next one.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Trading {
     roll: Roll,
     /// As days since 1970, ascending.

@@ -24,8 +24,8 @@ use crate::source::agreement::prior::Prior;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, WHOLE};
 use crate::source::date::column::DateRules;
-use crate::source::folder::discover::{Found, counted, discover, skip};
-use crate::source::folder::scan::{Scan, once};
+use crate::source::folder::discover::{Found, counted, skip};
+use crate::source::folder::scan::once;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::INDEX_NAME;
@@ -42,54 +42,25 @@ use crate::workers::Workers;
 /// Schemas without a date of which one file each is looked into for an advice.
 const LOOKED_INTO: usize = 20;
 
-/// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
-/// of each file, and more only where integers meet floats and each value has to be looked at.
+/// Why files that have a footer cannot be used all the same, by unit and path.
+pub(super) type LeftOut = HashMap<(String, PathBuf), Reason>;
+
+/// Reads the footers of the files that were `found`, on all workers; then agrees on one schema, in which those that are
+/// `left_out` have no say.
 ///
 /// # Errors
-/// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`]; [`Error::Refused`] when nothing matches,
-/// an option names what is not there, two columns would have one name, or `options.strict` and something is skipped.
-pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
-    let mut options = options.clone();
-    options.read_code_map(workers.memory())?;
-    let options = &options;
-    let found = discover(root, options)?;
-    if let Some(meeting) = &found.meeting {
-        return Err(meeting.refusal().about(root));
-    }
-    look_at(root, found, None, options, workers, observer).map_err(|error| error.about(root))
-}
-
-/// As [`survey`], of the changed files of a [`Scan`] only, which join the panel that was there before.
-///
-/// # Errors
-/// As [`survey`].
-pub fn survey_again(
+/// As [`survey`](super::surveyor::survey).
+pub(super) fn look_at(
     root: &Path,
-    scan: &mut Scan,
-    prior: &Prior,
-    options: &SourceOptions,
-    workers: &Workers,
-    observer: &dyn Observer,
-) -> Result<Survey> {
-    let found = Found {
-        files: std::mem::take(&mut scan.changed),
-        skipped: std::mem::take(&mut scan.skipped),
-        notes: std::mem::take(&mut scan.notes),
-        ..Found::default()
-    };
-    look_at(root, found, Some(prior), options, workers, observer).map_err(|error| error.about(root))
-}
-
-fn look_at(
-    root: &Path,
-    found: Found,
+    (found, left_out): (&Found, &LeftOut),
     prior: Option<&Prior>,
     options: &SourceOptions,
     workers: &Workers,
     observer: &dyn Observer,
 ) -> Result<Survey> {
     let dates = DateRules::new(options)?;
-    let Found { files, mut skipped, mut notes, .. } = found;
+    let Found { files, .. } = found;
+    let (mut skipped, mut notes) = (found.skipped.clone(), found.notes.clone());
     let allowance = Allowance::new(workers.memory(), workers.count());
     let interner = Interner::new(options, &allowance);
     observer.begin("survey", "files", files.len() as u64);
@@ -97,19 +68,19 @@ fn look_at(
         if observer.cancelled() {
             return Err(Error::Cancelled);
         }
+        observer.advance(1);
         let path = root.join(&files[n].1);
         let result = look(&path, &interner);
         if result.is_err() {
             check_machine(&path)?;
         }
-        observer.advance(1);
         Ok(result)
     })?;
     observer.end();
 
     let mut candidates = Vec::new();
     let mut bad: Vec<(String, PathBuf)> = Vec::new();
-    for ((unit, path), looked) in files.into_iter().zip(looked) {
+    for ((unit, path), looked) in files.iter().cloned().zip(looked) {
         match looked {
             Ok((stamp, footer)) => candidates.push(Candidate { unit, path, stamp, footer, small: Small::default() }),
             Err(reason) => {
@@ -118,7 +89,12 @@ fn look_at(
             }
         }
     }
-    candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
+    // Those that were left out are looked at for the sake of the advice alone.
+    let (usable, set_aside): (Vec<Candidate>, Vec<Candidate>) =
+        candidates.into_iter().partition(|candidate| !left_out.contains_key(&candidate.name()));
+    bad.extend(set_aside.iter().map(Candidate::name));
+    candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
+    let are_all_read = skipped.is_empty() && set_aside.is_empty();
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
     if prior.is_none() && options.files_by == FilesBy::Stock {
         refuse_by_date(&candidates, options, &look)?;
@@ -129,15 +105,17 @@ fn look_at(
     };
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
-        Some(prior) if !prior.is_new => {
-            check_changed_names(prior, &schemas(&candidates), !skipped.is_empty(), &mut notes)?
-        }
+        Some(prior) if !prior.is_new => check_changed_names(prior, &schemas(&candidates), !are_all_read, &mut notes)?,
         _ => {
-            let may_be_elsewhere = !skipped.is_empty() || prior.is_some_and(|prior| prior.shares_options);
+            let may_be_elsewhere = !are_all_read || prior.is_some_and(|prior| prior.shares_options);
             check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;
         }
     }
-    let is_free = has_free_date_name(options, &schemas(&candidates));
+    // What is advised must hold where they are read.
+    let aside: Vec<Arc<FileSchema>> = set_aside.iter().map(|candidate| Arc::clone(&candidate.footer.schema)).collect();
+    let of_aside = || aside.iter().map(AsRef::as_ref);
+    let all: Vec<&FileSchema> = schemas(&candidates).into_iter().chain(of_aside()).collect();
+    let is_free = has_free_date_name(options, &all);
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
         candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
     let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
@@ -157,6 +135,10 @@ fn look_at(
         }
         let advised = advices.get(&Arc::as_ptr(&footer.schema)).filter(|_| !is_own);
         reasons.push(advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason)));
+    }
+    for candidate in set_aside {
+        reasons.extend(left_out.get(&candidate.name()).cloned());
+        refused.push(candidate);
     }
 
     let trial = Trial { root, options, prior, allowance: &allowance, workers, observer };
@@ -211,16 +193,19 @@ fn look_at(
         (None, None) => None,
     };
     check_unique(&code.name, &date_name, &columns)?;
-    let key = key_columns(options, &code.name, &date_name, &columns)?;
+    let key = match prior {
+        // Where no file can be used, that is what is told.
+        None if candidates.is_empty() => Vec::new(),
+        _ => key_columns(options, &code.name, &date_name, &columns)?,
+    };
     notes.extend(losses(&candidates, options).notes());
     let dropping = candidates.iter().filter(|candidate| candidate.footer.schema.drops_index).count();
     if dropping > 0 {
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
-    let of_schemas = schemas(&candidates);
-    let mut kinds =
-        of_schemas.iter().filter_map(|schema| schema.date.as_ref().ok()).map(|date| (&date.name, &date.raw));
+    let all = schemas(&candidates).into_iter().chain(of_aside());
+    let mut kinds = all.filter_map(|schema| schema.date.as_ref().ok()).map(|date| (&date.name, &date.raw));
     let first = kinds.next();
     let dates = dates.clone().of_columns(kinds.all(|kind| Some(kind) == first));
     let inputs = inputs(candidates, &columns, &key, options);
@@ -231,6 +216,7 @@ fn look_at(
         columns,
         key,
         inputs,
+        unread: Vec::new(),
         skipped,
         notes,
         options: options.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::progress::Observer;
-use crate::reason::Reason;
+use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::source::agreement::agree::{Agreement, Member, agree};
 use crate::source::agreement::exact::{Small, answer};
@@ -92,9 +92,12 @@ impl Trial<'_> {
         for (place, reason) in reasons {
             let mut kept = Vec::new();
             for remedy in reason.remedies() {
-                let Remedy::Set { settings, .. } = remedy else {
-                    kept.push(remedy.clone());
-                    continue;
+                let settings = match remedy {
+                    Remedy::Set { settings, .. } if !settings.iter().any(is_open) => settings,
+                    _ => {
+                        kept.push(remedy.clone());
+                        continue;
+                    }
                 };
                 match self.that_work(settings, *place, parties, &mut tried)? {
                     Some(all) if all == *settings => kept.push(remedy.clone()),
@@ -121,12 +124,14 @@ impl Trial<'_> {
     ) -> Result<Option<Vec<Setting>>> {
         let mut settings = settings.to_vec();
         for _ in 0..STEPS {
-            if !tried.iter().any(|(known, _)| *known == settings) {
+            // How much memory there is does not matter here, and each file names its own.
+            let those = without_memory(&settings);
+            if !tried.iter().any(|(known, _)| *known == those) {
                 let is_much = tried.len() >= TRIED || !self.may_be_set(&settings);
                 let refused = if is_much { None } else { self.refused(&settings, parties)? };
-                tried.push((settings.clone(), refused));
+                tried.push((those.clone(), refused));
             }
-            let known = tried.iter().find(|(known, _)| *known == settings);
+            let known = tried.iter().find(|(known, _)| *known == those);
             let Some(refused) = known.and_then(|(_, refused)| refused.as_ref()) else { return Ok(None) };
             let Some(still) = &refused[place] else { return Ok(Some(settings)) };
             let Some(Remedy::Set { settings: more, .. }) = still.remedies().first() else { return Ok(None) };
@@ -152,6 +157,25 @@ impl Trial<'_> {
         })
     }
 
+    /// Whether each of `parties` has a value of the column `name` in every row.
+    fn are_full(&self, parties: &[Party], name: &str) -> Result<Vec<bool>> {
+        self.workers.try_map(parties.len(), |n| {
+            if self.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let Party { path, stamp, schema, small, row_count } = &parties[n];
+            if *row_count == 0 || !schema.has_value(name) {
+                return Ok(*row_count == 0);
+            }
+            let path = self.root.join(path);
+            let answer = answer(&path, *stamp, schema, small, name, &Question::Full, self.allowance);
+            if answer.is_err() {
+                check_machine(&path)?;
+            }
+            Ok(answer.is_ok())
+        })
+    }
+
     /// Why each of `parties` is refused under `settings`, if it is; `None` where one of those that are read is lost.
     fn refused(&self, settings: &[Setting], parties: &[(Party, bool)]) -> Result<Option<Refusals>> {
         let options = self.options.with(settings);
@@ -171,12 +195,31 @@ impl Trial<'_> {
                 places.push(place);
             }
         }
-        for (place, why) in places.into_iter().zip(self.agree(&joining)?.refused) {
+        let agreement = Trial { options: &options, ..*self }.agree(&joining)?;
+        for (&place, why) in places.iter().zip(agreement.refused) {
             refused[place] = why;
+        }
+        for name in options.key.iter().filter(|name| !self.options.key.contains(name)) {
+            for (place, is_full) in places.iter().zip(self.are_full(&joining, name)?) {
+                if !is_full {
+                    let what = format!("{name:?} cannot be part of the key");
+                    refused[*place].get_or_insert_with(|| Reason::new(Kind::NoKey, what));
+                }
+            }
         }
         let loses = parties.iter().zip(&refused).any(|((_, is_read), why)| *is_read && why.is_some());
         Ok((!loses).then_some(refused))
     }
+}
+
+/// Whether a user has still to say which column it is.
+fn is_open(setting: &Setting) -> bool {
+    matches!(setting, Setting::DateColumn(names) | Setting::Key(names) if names.is_empty())
+}
+
+/// `settings` but how much memory there is.
+fn without_memory(settings: &[Setting]) -> Vec<Setting> {
+    settings.iter().filter(|setting| !matches!(setting, Setting::Memory(_))).cloned().collect()
 }
 
 /// For each file why it is refused, if it is.

@@ -100,7 +100,7 @@ pub(in crate::source) fn is_part(code: &str) -> bool {
 }
 
 /// `text` with everything escaped that a terminal might take for a command or cannot show.
-pub(in crate::source) fn shown(text: &OsStr) -> String {
+pub(crate) fn shown(text: &OsStr) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {

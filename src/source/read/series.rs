@@ -75,6 +75,15 @@ impl Survey {
     pub fn open<'s>(&'s self, input: &'s Input) -> Result<SeriesReader<'s>, BadFile> {
         SeriesReader::open(self, input)
     }
+
+    /// Whether all files of one stock, or of one date, can be used; reads them for that.
+    pub(crate) fn can_read(&self, input: &Input) -> bool {
+        let read = |reader: SeriesReader| {
+            reader.codes()?;
+            (0..self.columns.len()).try_for_each(|column| reader.read(column..column + 1).map(drop))
+        };
+        self.open(input).and_then(read).is_ok()
+    }
 }
 
 /// What is wrong with the file `file`.

@@ -1,0 +1,177 @@
+//! Surveys a source, and again without the inputs that turn out to be unusable when they are read: a file that is left out
+//! has no say in what the panel is.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use super::inputs::{LeftOut, look_at};
+use crate::error::Result;
+use crate::progress::Observer;
+use crate::reason::Reason;
+use crate::source::agreement::prior::Prior;
+use crate::source::folder::discover::{Found, discover};
+use crate::source::folder::scan::Scan;
+use crate::source::options::SourceOptions;
+use crate::source::path::naming::shown;
+use crate::source::read::series::BadFile;
+use crate::source::survey::{Input, Survey};
+use crate::workers::Workers;
+
+/// Rounds in which files may come in that others kept out. After these the files that were refused stay so, as a folder
+/// in which each bad file hides the next would be read once for every one of them.
+const FREE_ROUNDS: usize = 8;
+
+/// Finds the files below `root` and reads their footers, on all workers; then agrees on one schema. Reads some 32 KiB
+/// of each file, and more only where integers meet floats and each value has to be looked at.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) for a directory that cannot be read; [`Error::Cancelled`](crate::Error::Cancelled);
+/// [`Error::Refused`](crate::Error::Refused) when nothing matches, an option names what is not there, two columns would
+/// have one name, or `options.strict` and something is skipped.
+pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
+    Surveyor::new(root, options, workers, observer)?.survey()
+}
+
+/// Surveys one source, as often as is needed.
+pub(crate) struct Surveyor<'a> {
+    root: &'a Path,
+    found: Found,
+    prior: Option<&'a Prior<'a>>,
+    options: SourceOptions,
+    workers: &'a Workers,
+    observer: &'a dyn Observer,
+    /// By unit and path, why a file that has a footer cannot be used.
+    left_out: LeftOut,
+    /// The inputs that such files are of.
+    unread: Vec<Input>,
+    round: usize,
+}
+
+impl<'a> Surveyor<'a> {
+    /// A surveyor of a new panel.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub(crate) fn new(
+        root: &'a Path,
+        options: &SourceOptions,
+        workers: &'a Workers,
+        observer: &'a dyn Observer,
+    ) -> Result<Surveyor<'a>> {
+        let mut options = options.clone();
+        options.read_code_map(workers.memory())?;
+        let found = discover(root, &options)?;
+        if let Some(meeting) = &found.meeting {
+            return Err(meeting.refusal().about(root));
+        }
+        Ok(Surveyor::of(root, found, None, options, (workers, observer)))
+    }
+
+    /// A surveyor of the changed files of a [`Scan`] only, which join the panel that was there before.
+    pub(crate) fn again(
+        root: &'a Path,
+        scan: &mut Scan,
+        prior: &'a Prior<'a>,
+        options: &SourceOptions,
+        workers: &'a Workers,
+        observer: &'a dyn Observer,
+    ) -> Surveyor<'a> {
+        let found = Found {
+            files: std::mem::take(&mut scan.changed),
+            skipped: std::mem::take(&mut scan.skipped),
+            notes: std::mem::take(&mut scan.notes),
+            ..Found::default()
+        };
+        Surveyor::of(root, found, Some(prior), options.clone(), (workers, observer))
+    }
+
+    fn of(
+        root: &'a Path,
+        found: Found,
+        prior: Option<&'a Prior<'a>>,
+        options: SourceOptions,
+        (workers, observer): (&'a Workers, &'a dyn Observer),
+    ) -> Surveyor<'a> {
+        let (left_out, unread) = (LeftOut::new(), Vec::new());
+        Surveyor { root, found, prior, options, workers, observer, left_out, unread, round: 0 }
+    }
+
+    /// What the files say that were not left out.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub(crate) fn survey(&self) -> Result<Survey> {
+        look_at(self.root, (&self.found, &self.left_out), self.prior, &self.options, self.workers, self.observer)
+            .map_err(|error| error.about(self.root))
+    }
+
+    /// What `read` makes of the inputs of `survey`, but of those of which it says that they cannot be used; and what the
+    /// survey says without these. Where they had a say in what the others are read as, all is read again.
+    ///
+    /// # Errors
+    /// As [`survey`], and those of `read`.
+    pub(crate) fn read<R>(
+        mut self,
+        mut survey: Survey,
+        mut read: impl FnMut(&mut Survey) -> Result<(R, Vec<(usize, BadFile)>)>,
+    ) -> Result<(Survey, R)> {
+        loop {
+            let (found, bad) = read(&mut survey)?;
+            if self.leave_out(&mut survey, bad)? {
+                return Ok((survey, found));
+            }
+        }
+    }
+
+    /// Leaves out inputs of `survey`, each for a file that cannot be used. Says whether the others are read as before; else
+    /// `survey` is another one now.
+    fn leave_out(&mut self, survey: &mut Survey, bad: Vec<(usize, BadFile)>) -> Result<bool> {
+        if bad.is_empty() {
+            survey.unread = std::mem::take(&mut self.unread);
+            return Ok(true);
+        }
+        self.round += 1;
+        if self.round > FREE_ROUNDS {
+            self.keep_out_refused(survey);
+        }
+        // What is wrong with a file may be what others made of its column: it is tried again without those.
+        let (others, own): (Vec<_>, Vec<_>) = bad.into_iter().partition(|(_, bad)| bad.reason.kind().is_of_types());
+        let mut places = HashSet::new();
+        for some in [own, others].into_iter().filter(|some| !some.is_empty()) {
+            places.extend(some.iter().map(|(place, _)| *place));
+            let again = self.without(survey, some)?;
+            if !survey.is_read_as(&again, &places) {
+                self.unread.extend(survey.take_out(&places));
+                *survey = again;
+                return Ok(false);
+            }
+            (survey.notes, survey.skipped) = (again.notes, again.skipped);
+        }
+        self.unread.extend(survey.take_out(&places));
+        survey.unread = std::mem::take(&mut self.unread);
+        Ok(true)
+    }
+
+    /// Another survey, without the inputs at these places of `survey`.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub(crate) fn without(&mut self, survey: &Survey, bad: Vec<(usize, BadFile)>) -> Result<Survey> {
+        for (place, bad) in bad {
+            let Input { unit, files, .. } = &survey.inputs[place];
+            self.left_out.insert((unit.clone(), files[bad.file].path.clone()), bad.reason);
+        }
+        self.survey()
+    }
+
+    /// Keeps out what `survey` refused.
+    fn keep_out_refused(&mut self, survey: &Survey) {
+        let reasons: HashMap<&str, &Reason> =
+            survey.skipped.iter().map(|skipped| (skipped.path.as_str(), &skipped.reason)).collect();
+        for (unit, path) in &self.found.files {
+            if let Some(reason) = reasons.get(shown(path.as_os_str()).as_str()) {
+                self.left_out.entry((unit.clone(), path.clone())).or_insert_with(|| (*reason).clone());
+            }
+        }
+    }
+}
