@@ -149,6 +149,8 @@ pub enum Wanted {
     Version,
     /// A source of a store, by its name.
     Source,
+    /// A value of a key column.
+    Value,
     /// What transect notes of an output directory.
     Ledger,
 }

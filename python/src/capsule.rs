@@ -7,12 +7,14 @@ use std::ptr::{NonNull, null_mut};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StructArray};
-use arrow_schema::{Field, Schema};
-use pyo3::exceptions::{PyBufferError, PyValueError};
+use arrow_schema::{DataType, Field, Schema};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use transect::storage::Memory;
+
+use super::fault::refused;
 
 const SCHEMA: &std::ffi::CStr = c"arrow_schema";
 const ARRAY: &std::ffi::CStr = c"arrow_array";
@@ -49,22 +51,43 @@ pub fn stream<'py>(py: Python<'py>, reader: Box<dyn RecordBatchReader + Send>) -
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
-/// The batches of an object of another package, by its `__arrow_c_stream__`, each made when it is asked for.
+/// The batches of a frame of another package, by its `__arrow_c_stream__`, each made when it is asked for.
 #[allow(unsafe_code, reason = "a capsule is a pointer whose contract Arrow's C interface gives")]
-pub fn reader(object: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
-    let object = object.py().import("transect._change")?.call_method1("exported", (object,))?;
-    let capsule = object.call_method0("__arrow_c_stream__")?;
+pub fn reader(frame: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
+    let capsule = frame.call_method0("__arrow_c_stream__")?;
     let capsule = capsule.cast::<PyCapsule>()?;
     let pointer = capsule.pointer_checked(Some(STREAM))?;
     // SAFETY: a capsule of this name points to an ArrowArrayStream, as Arrow's PyCapsule interface says, and lives for
     // as long as `capsule`. `from_raw` moves the stream out of it and leaves a released one, so that it is released
     // once.
-    unsafe { RecordBatchStreamReader::from_raw(pointer.cast().as_ptr()) }.map_err(wrong)
+    let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.cast().as_ptr()) };
+    let mut schema = FFI_ArrowSchema::empty();
+    if let Some(get_schema) = stream.get_schema() {
+        // SAFETY: the function is that of this stream, which may be asked for its schema more than once; where it
+        // fails, it leaves the schema as it is.
+        if unsafe { get_schema(&mut stream, &mut schema) } == 0 {
+            check(frame, &schema)?;
+        }
+    }
+    RecordBatchStreamReader::try_new(stream).map_err(wrong)
 }
 
-/// All batches of such an object.
-pub fn batches(object: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
-    reader(object)?.collect::<Result<_, _>>().map_err(wrong)
+/// Refuses what is no frame, and columns that Arrow's readers do not know.
+fn check(frame: &Bound<'_, PyAny>, schema: &FFI_ArrowSchema) -> PyResult<()> {
+    if schema.format() != "+s" {
+        let kind = frame.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "{kind} is one column; give a frame, with columns of codes and of dates"
+        )));
+    }
+    let unknown = schema.children().find(|child| DataType::try_from(*child).is_err());
+    let refuse = |child: &FFI_ArrowSchema| {
+        let (name, kind) = (child.name().unwrap_or_default(), child.format());
+        format!(
+            "the frame: its column {name:?} has a type that Arrow has not ({kind:?}); give it another, or leave it out"
+        )
+    };
+    unknown.map_or(Ok(()), |child| Err(refused(frame.py(), refuse(child))))
 }
 
 /// Bytes that numpy and others look at in place.

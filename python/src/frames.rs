@@ -3,45 +3,129 @@
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::RecordBatchStreamReader;
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, new_null_array};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader, new_null_array};
 use arrow_cast::cast;
-use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
+use transect::Error;
 
 use super::capsule::reader;
 use super::fault::refused;
+use super::watch::watched;
 
 /// The batches of a frame, or of each of several; another one is asked for when those before it have been read.
 pub fn rows(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn RecordBatchReader + Send>> {
     if object.hasattr("__arrow_c_stream__")? {
-        return Ok(Box::new(reader(object)?));
+        return Ok(Box::new(Frame::of(object)?));
     }
-    let not_rows = || {
-        let kind = object.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string());
-        PyTypeError::new_err(format!(
-            "{kind} has no rows; give a frame of Arrow, pandas, Polars or DuckDB, or such frames one after the other"
-        ))
-    };
-    let mut frames = object.try_iter().map_err(|_| not_rows())?;
+    let mut frames = object.try_iter().map_err(|_| no_rows(object))?;
     let Some(first) = frames.next() else {
         return Err(PyValueError::new_err("there is no frame to take rows from"));
     };
     // What is no sequence but can be asked for an item, such as a lazy frame, refuses.
-    let first =
-        first.map_err(|error| if error.is_instance_of::<PyTypeError>(object.py()) { not_rows() } else { error })?;
+    let first = first
+        .map_err(|error| if error.is_instance_of::<PyTypeError>(object.py()) { no_rows(object) } else { error })?;
     if !first.hasattr("__arrow_c_stream__")? {
-        return Err(not_rows());
+        return Err(no_rows(object));
     }
-    let first = reader(&first)?;
+    let first = Frame::of(&first)?;
     Ok(Box::new(Frames { schema: first.schema(), current: Some(first), frames: frames.unbind(), number: 1 }))
+}
+
+/// All batches of a frame.
+pub fn batches(frame: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
+    if !frame.hasattr("__arrow_c_stream__")? {
+        return Err(no_rows(frame));
+    }
+    let rows = Frame::of(frame)?;
+    watched(frame.py(), None, |observer| {
+        let mut batches = Vec::new();
+        for batch in rows {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            batches.push(
+                batch
+                    .map_err(|error| Error::Failed { action: "read the frame".to_owned(), source: Box::new(error) })?,
+            );
+        }
+        Ok(batches)
+    })
+}
+
+fn no_rows(object: &Bound<'_, PyAny>) -> PyErr {
+    let kind = object.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!(
+        "{kind} has no rows; give a frame of Arrow, pandas, Polars or DuckDB, or such frames one after the other"
+    ))
+}
+
+/// The batches of one frame, in the types in which a store takes them.
+struct Frame {
+    schema: SchemaRef,
+    batches: RecordBatchStreamReader,
+}
+
+impl Frame {
+    fn of(frame: &Bound<'_, PyAny>) -> PyResult<Frame> {
+        let exported = frame.py().import("transect._change")?.call_method1("exported", (frame,))?;
+        let (frame, untyped): (Bound<'_, PyAny>, Vec<String>) = exported.extract()?;
+        let batches = reader(&frame)?;
+        let known = batches.schema();
+        let field = |field: &Arc<Field>| {
+            let is_untyped = untyped.contains(field.name());
+            let data_type = if is_untyped { DataType::Null } else { taken(field.data_type()) };
+            Arc::new(field.as_ref().clone().with_data_type(data_type))
+        };
+        let fields: Vec<_> = known.fields().iter().map(field).collect();
+        let schema = Arc::new(Schema::new_with_metadata(fields, known.metadata().clone()));
+        Ok(Frame { schema, batches })
+    }
+}
+
+/// The type in which a column is taken. Polars has texts as views, unasked, which pyarrow and pandas can neither sort nor
+/// compare; large texts are what it writes to files.
+fn taken(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View => DataType::LargeUtf8,
+        DataType::BinaryView => DataType::LargeBinary,
+        other => other.clone(),
+    }
+}
+
+impl Iterator for Frame {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let cast = |batch: RecordBatch| {
+            let column = |(array, field): (&ArrayRef, &Arc<Field>)| match field.data_type() {
+                own if own == array.data_type() => Ok(array.clone()),
+                DataType::Null => Ok(new_null_array(&DataType::Null, array.len())),
+                taken => cast(array, taken),
+            };
+            let columns = batch.columns().iter().zip(self.schema.fields()).map(column).collect::<Result<_, _>>()?;
+            RecordBatch::try_new_with_options(
+                Arc::clone(&self.schema),
+                columns,
+                &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+            )
+        };
+        self.batches.next().map(|batch| batch.and_then(cast))
+    }
+}
+
+impl RecordBatchReader for Frame {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
 }
 
 /// Frames one after the other.
 struct Frames {
     schema: SchemaRef,
-    current: Option<RecordBatchStreamReader>,
+    current: Option<Frame>,
     frames: Py<PyIterator>,
     /// Which one is the current, from 1.
     number: usize,
@@ -59,11 +143,11 @@ fn outside(error: PyErr) -> ArrowError {
 
 impl Frames {
     /// The batches of the next frame.
-    fn advance(&mut self) -> PyResult<Option<RecordBatchStreamReader>> {
+    fn advance(&mut self) -> PyResult<Option<Frame>> {
         self.number += 1;
         Python::attach(|py| {
             let next = self.frames.bind(py).clone().next().transpose()?;
-            next.map(|frame| reader(&frame)).transpose()
+            next.map(|frame| Frame::of(&frame)).transpose()
         })
     }
 

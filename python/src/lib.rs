@@ -49,6 +49,7 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::gc, module)?)?;
     module.add_function(wrap_pyfunction!(change::synth, module)?)?;
     module.add_function(wrap_pyfunction!(change::instant, module)?)?;
+    module.add_function(wrap_pyfunction!(watch::look, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! A version of a store, and answers to what is asked of it.
 
 use std::path::PathBuf;
+use std::thread;
 
 use arrow_array::types::*;
 use arrow_array::{Array, RecordBatchIterator, new_empty_array};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use arrow_select::concat::concat;
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde_json::json;
@@ -21,6 +22,7 @@ use super::change::told;
 use super::coverage::Coverage;
 use super::diff::Diff;
 use super::fault::raised;
+use super::frames::batches;
 use super::rows::{Batch, Column, numpy_type};
 use super::watch::watched;
 
@@ -214,11 +216,24 @@ impl Store {
     }
 }
 
+/// An error where Ctrl-C was pressed. Of that the reader of a stream makes an error of its own, so that Python is told
+/// again.
+fn interrupted(py: Python<'_>) -> Result<(), ArrowError> {
+    let outside = |error| ArrowError::ExternalError(Box::new(error));
+    let Err(error) = py.check_signals() else { return Ok(()) };
+    if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Err(outside(error));
+    }
+    py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main")).map_err(outside)?;
+    // Spelling the exception would run Python, which would raise it there and then.
+    Err(ArrowError::ExternalError("interrupted".into()))
+}
+
 /// A frame of dates and codes, or the name of a column.
 pub fn members(universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
     match universe.extract::<String>() {
         Ok(column) => Ok(Universe::Column(column)),
-        Err(_) => capsule::batches(universe).map(Universe::Rows),
+        Err(_) => batches(universe).map(Universe::Rows),
     }
 }
 
@@ -282,8 +297,15 @@ impl Answer {
         let answer = self.0.clone();
         let count = answer.dates().map_err(|error| raised(py, &error))?.len();
         let schema = answer.schema().clone();
-        let outside = |error| arrow_schema::ArrowError::ExternalError(Box::new(error));
-        let batches = (0..count).map(move |index| answer.batch(index).map_err(outside));
+        let asker = thread::current().id();
+        let batches = (0..count).map(move |index| {
+            // Whoever reads the whole stream in the thread that runs Python leaves no other moment for Ctrl-C. Another
+            // thread is not to wait for Python: the reader may hold it until the stream has ended.
+            if thread::current().id() == asker {
+                Python::attach(interrupted)?;
+            }
+            answer.batch(index).map_err(|error| ArrowError::ExternalError(Box::new(error)))
+        });
         capsule::stream(py, Box::new(RecordBatchIterator::new(batches, schema)))
     }
 
@@ -313,17 +335,45 @@ fn fill_of(own: &DataType, fill: Option<&Bound<'_, PyAny>>) -> PyResult<(Fill, &
     if is_nan && (own.is_integer() || *own == DataType::Boolean) {
         return Ok((Fill::of::<Float64Type>(f64::NAN), "<f8"));
     }
+    let given = |fill: &Bound<'_, PyAny>| fill.repr().map(|text| text.to_string());
     macro_rules! integers {
         ($type:ty) => {{
-            let fill = fill.ok_or_else(|| {
-                PyValueError::new_err(format!(
-                    "a matrix of {own} has no NaN for cells without a value; give fill=-1, say, or fill=math.nan for doubles"
-                ))
-            })?;
-            Fill::of::<$type>(fill.extract()?)
+            type Native = <$type as ArrowPrimitiveType>::Native;
+            let (least, most) = (Native::MIN, Native::MAX);
+            let Some(fill) = fill else {
+                let any = if least == 0 { most.to_string() } else { "-1".to_owned() };
+                let what = format!("a matrix of {own} has no NaN for cells without a value");
+                return Err(PyValueError::new_err(format!(
+                    "{what}; give fill={any}, say, or fill=math.nan for doubles"
+                )));
+            };
+            let Ok(value) = fill.extract::<Native>() else {
+                let what = format!("a matrix of {own} cannot have fill={}", given(fill)?);
+                let helps = format!("give an integer from {least} to {most}, or fill=math.nan for doubles");
+                return Err(PyValueError::new_err(format!("{what}; {helps}")));
+            };
+            Fill::of::<$type>(value)
         }};
     }
-    let float = || fill.map_or(Ok(f64::NAN), |fill| fill.extract::<f64>());
+    macro_rules! times {
+        ($type:ty) => {{
+            if let Some(fill) = fill.filter(|_| !is_nan) {
+                let what = format!(
+                    "a matrix of {own} has NaT for cells without a value, and cannot have fill={}",
+                    given(fill)?
+                );
+                return Err(PyValueError::new_err(format!("{what}; leave it out")));
+            }
+            Fill::of::<$type>(i64::MIN)
+        }};
+    }
+    let float = || match fill {
+        None => Ok(f64::NAN),
+        Some(fill) => match fill.extract::<f64>() {
+            Ok(value) => Ok(value),
+            Err(_) => Err(PyValueError::new_err(format!("fill={} is no number; give one", given(fill)?))),
+        },
+    };
     let numpy = numpy_type(own).unwrap_or("<f8");
     Ok(match own {
         DataType::Int8 => (integers!(Int8Type), numpy),
@@ -336,11 +386,11 @@ fn fill_of(own: &DataType, fill: Option<&Bound<'_, PyAny>>) -> PyResult<(Fill, &
         DataType::UInt64 => (integers!(UInt64Type), numpy),
         DataType::Boolean => (integers!(UInt8Type), "<u1"),
         DataType::Float32 => (Fill::of::<Float32Type>(float()? as f32), numpy),
-        DataType::Timestamp(TimeUnit::Second, _) => (Fill::of::<TimestampSecondType>(i64::MIN), numpy),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => (Fill::of::<TimestampMillisecondType>(i64::MIN), numpy),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => (Fill::of::<TimestampMicrosecondType>(i64::MIN), numpy),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => (Fill::of::<TimestampNanosecondType>(i64::MIN), numpy),
-        DataType::Date32 => (Fill::of::<TimestampSecondType>(i64::MIN), "<M8[s]"),
+        DataType::Timestamp(TimeUnit::Second, _) => (times!(TimestampSecondType), numpy),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => (times!(TimestampMillisecondType), numpy),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => (times!(TimestampMicrosecondType), numpy),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => (times!(TimestampNanosecondType), numpy),
+        DataType::Date32 => (times!(TimestampSecondType), "<M8[s]"),
         _ => (Fill::of::<Float64Type>(float()?), "<f8"),
     })
 }

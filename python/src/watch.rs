@@ -88,3 +88,9 @@ pub fn watched<T: Send>(
         (Err(error), None) => Err(raised(py, &error)),
     }
 }
+
+/// Raises what a signal's handler raises that was not called yet.
+#[pyfunction]
+pub fn look(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
+}

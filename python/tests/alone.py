@@ -51,7 +51,9 @@ match engine:
         assert found.select("close").collect()["close"].to_list() == [11.0, 21.0, 2.0, 12.0]
         assert store.lazy().filter(pl.col("ts_code") == "BRK.B").collect()["close"].to_list() == [20.0, 21.0]
         assert store.scan(dates=section.to_polars()["trade_date"].unique()).to_polars().height == 3
-        assert transect.write(path + ".polars", section.to_polars()).rows == 3
+        frame = section.to_polars().with_columns(nothing=None)
+        assert transect.write(path + ".polars", frame).rows == 3
+        assert transect.open(path + ".polars").schema["nothing"] == "Null"
     case "pyarrow":
         assert section.to_arrow()["close"].to_pylist() == [1.0, 11.0, 21.0] and len(store.scan().to_arrow()) == 9
         assert transect.write(path + ".pyarrow", section.to_arrow()).rows == 3

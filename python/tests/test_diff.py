@@ -3,6 +3,7 @@
 import random
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 
@@ -88,3 +89,29 @@ def moved(move):
     small = min(abs(old), abs(new))
     assert move.relative == (None if old == 0 else (new - old) / abs(old))
     return abs(new - old) / small if small else 1.0
+
+
+def test_what_is_older_is_a_store_its_path_or_a_version(own):
+    transect.append(own, transect.open(own).section(20240102).to_polars().with_columns(lots=9))
+    transect.append(own, transect.open(own).section(20240103).to_polars().with_columns(lots=9))
+    store, first = transect.open(own), transect.open(own, version=1)
+    for older in (1, np.int64(1), first, np.array(1)):
+        assert store.diff(older).to_polars()["restated"].to_list() == [3, 2], older
+    for older in (None, 2, transect.open(own, version=2)):
+        assert store.diff(older).to_polars()["restated"].to_list() == [2], older
+    for older in (own, str(own)):
+        assert store.diff(older).to_polars().height == 0
+    for older in (True, 1.0, b"1", [1], np.bool_(True)):
+        with pytest.raises(TypeError, match="^older is a store, its path or the number of a version, not "):
+            store.diff(older)
+    for older in (-1, 7, 2**70):
+        with pytest.raises(transect.NotFound, match=f"^version {older} of .* not found") as caught:
+            store.diff(older)
+        assert caught.value.kind == "version"
+    with pytest.raises(transect.NotFound, match="^1 is not a store: nothing of that name is there"):
+        store.diff("1")
+    for version in (-1, 2**70):
+        with pytest.raises(transect.NotFound, match=f"^version {version} of .* not found"):
+            transect.open(own, version=version)
+        with pytest.raises(transect.NotFound, match=f"^version {version} of .* not found"):
+            transect.restore(own, version)

@@ -5,6 +5,7 @@ import gc
 import pathlib
 import pickle
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_frames_outlive_the_store_and_its_files(own):
     assert values.tolist() == [2.0, 12.0] and matrix.values[0, 0] == 0.0
 
 
+def test_frames_are_whole_after_the_store_is_closed(own):
+    with transect.open(own) as store:
+        section, scan = store.section(20240102), store.scan(columns=["close"])
+        universe = store.scan(universe="halted")
+        right = [section.to_polars(codes="categorical"), scan.to_pandas(), scan["close"].null_count, len(universe)]
+    assert section.to_polars(codes="categorical").equals(right[0]) and scan.to_pandas().equals(right[1])
+    assert scan["close"].null_count == right[2] and section.changed == 1
+    assert [len(one.to_pandas(codes="categorical")) for _, one in scan] == [3, 3, 2, 1]
+    assert universe["halted"].null_count == 0 and universe.to_pandas().shape[0] == right[3]
+    with pytest.raises(ValueError, match="is closed; open it again"):
+        store.section(20240102)
+
+
 def test_a_series_is_one_stock_over_time(store):
     series = store.series("600000.SH", ["close", "volume"], start=20240102, end="2024-01-03")
     assert series.columns == ["ts_code", "trade_date", "close", "volume"]
@@ -204,18 +218,70 @@ def test_dates_come_in_every_usual_way(store, date):
     assert store.section(date).date == datetime.date(2024, 1, 2)
 
 
-@pytest.mark.parametrize("date", ["20240230", "today", 5, 3.5, None, pd.Timestamp("2024-01-02 09:30"), True])
+@pytest.mark.parametrize(
+    "date",
+    ["20240230", "today", 5, 3.5, None, pd.Timestamp("2024-01-02 09:30"), True, "202-401-02", "2024-1-002", "2024-01/02",
+     "2024０1０2", "-0240102", pd.Timestamp(1, unit="ns"), -20240102, np.bool_(True), b"20240102"],
+)
 def test_what_is_no_date_is_refused(store, date):
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((ValueError, TypeError), match="is no date; |has a time of day; give a date"):
         store.section(date)
+    with pytest.raises((ValueError, TypeError), match="is no date; |has a time of day; give a date"):
+        store.scan(dates=[20240102, date])
 
 
-def test_a_store_is_pickled_as_its_path_and_version(store):
+@pytest.mark.parametrize("date", [np.datetime64("NaT"), pd.NaT, np.datetime64("NaT", "D"), np.datetime64("NaT", "ns")])
+def test_no_time_is_refused_in_words(store, date):
+    days = np.array(["2024-01-02", date if isinstance(date, np.datetime64) else "NaT"], "M8[D]")
+    for asked in ({"dates": days}, {"dates": [date]}, {"dates": pd.DatetimeIndex(days)}, {"start": date}, {"end": date}):
+        with pytest.raises(ValueError, match="^NaT is no date; leave it out$"):
+            store.scan(**asked)
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W"])
+def test_months_and_years_have_no_day(store, unit):
+    month = np.datetime64("2024-01-04", unit)
+    for asked in ({"start": month}, {"end": month}, {"dates": [month]}, {"dates": np.array([month])}):
+        with pytest.raises(ValueError, match=r"^np.datetime64\(.* has no day; give a date$"):
+            store.scan(**asked)
+
+
+@pytest.mark.parametrize("days", [-(2**40), -719163, 2932897, 2**40])
+def test_dates_before_and_after_all_years_are_refused(store, days):
+    date = np.datetime64(days, "D")
+    for asked in ({"start": date}, {"dates": [date]}, {"dates": np.array([date, "2024-01-02"], "M8[D]")}):
+        with pytest.raises(ValueError, match="lies outside the years 1 to 9999$"):
+            store.scan(**asked)
+
+
+def test_a_store_is_pickled_as_its_path_and_version(store, tmp_path, monkeypatch):
     other = pickle.loads(pickle.dumps(store))
     assert (other.path, other.version, len(other)) == (store.path, store.version, 9)
+    monkeypatch.chdir(pathlib.Path(store.path).parent)
+    copies = pickle.dumps(transect.open("panel.store", io="read"))
+    monkeypatch.chdir(tmp_path)
+    other = pickle.loads(copies)
+    assert len(other.section(20240102)) == 3 and len(other.reload().section(20240102)) == 3
+    assert len(other.diff(other.version).to_polars()) == 0
     with pytest.raises(transect.NotFound) as caught:
         transect.open(store.path + ".gone")
     assert caught.value.kind == "store"
+
+
+def test_copies_are_read_also_by_what_is_made_of_a_store(own):
+    code = """
+import pathlib, pickle, sys, transect
+store = transect.open(sys.argv[1], io="read")
+transect.append(store, store.section(20240102).to_polars().with_columns(lots=1))
+other = pickle.loads(pickle.dumps(store))
+for one in (other, other.reload()):
+    one.section(20240102).to_polars()
+    one.diff(1, by="row").to_polars()
+    one.diff(sys.argv[1], by="row").to_polars()
+print(sys.argv[1] in pathlib.Path("/proc/self/maps").read_text())
+"""
+    run = subprocess.run([sys.executable, "-c", code, own], capture_output=True, text=True)
+    assert run.stdout == "False\n", run.stderr
 
 
 def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
@@ -228,6 +294,38 @@ def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
     assert store.matrix("close", at={"time": "14:55"}).values.tolist() == [[2.0]]
     with pytest.raises(transect.Refused):
         store.matrix("close")
+    with pytest.raises(transect.NotFound, match=r'^value "15:00" of the key column "time" not found; the values of 20240102 are 09:31 and 14:55$'):
+        store.matrix("close", at={"time": "15:00"})
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_a_key_are_asked_for_as_they_are_written(tmp_path, unit):
+    kind = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    clocks = pa.array([datetime.time(9, 31), datetime.time(14, 55)] * 2).cast(kind)
+    rows = {"code": ["A"] * 4, "date": ["20240102"] * 2 + ["20240103"] * 2, "time": clocks, "close": [1.0, 2.0, 3.0, 4.0]}
+    transect.write(tmp_path / "s", pa.table(rows), key="time")
+    store = transect.open(tmp_path / "s")
+    for at in ("14:55:00", "14:55", "145500", "1455", datetime.time(14, 55)):
+        assert store.matrix("close", at={"time": at}).values.tolist() == [[2.0], [4.0]], at
+    for at in ("145501", "000000", "14:55:01"):
+        with pytest.raises(transect.NotFound, match='of the key column "time" not found; ') as caught:
+            store.matrix("close", at={"time": at}, end=20240102)
+        assert caught.value.kind == "value"
+    for at in (53700, "53700000000", "256000", "1", "", "late"):
+        with pytest.raises(transect.Refused, match='is no value of the key column "time"'):
+            store.matrix("close", at={"time": at})
+    for at in (None, float("nan"), pd.NaT):
+        with pytest.raises(ValueError, match="give a value that rows have in 'time'"):
+            store.matrix("close", at={"time": at})
+
+
+def test_no_row_of_the_stocks_is_no_reason_to_refuse_a_value(tmp_path):
+    rows = {"code": ["A", "B"], "date": ["20240102"] * 2, "minute": [931, 932], "close": [1.0, 2.0]}
+    transect.write(tmp_path / "s", pa.table(rows), key="minute")
+    store = transect.open(tmp_path / "s")
+    assert np.isnan(store.matrix("close", at={"minute": 932}, stocks=["A"]).values).all()
+    with pytest.raises(transect.NotFound, match='value "933" of the key column "minute" not found; did you mean 931 or 932'):
+        store.matrix("close", at={"minute": 933})
 
 
 def test_scans_have_the_values_of_their_sections_bit_for_bit(store):
@@ -248,6 +346,51 @@ def test_the_schema_is_what_the_input_has(store):
     for name in ("close", "volume", "price", "seen", "trade_date"):
         assert schema.field(name).type == source.field(name).type
     assert store.schema["close"] == "Float64" and pl.Schema(store.schema)["lots"] == pl.Int32
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "uint32", "uint64", "bool_"])
+def test_a_fill_is_a_value_of_the_matrix(tmp_path, kind):
+    value = getattr(pa, kind)()
+    transect.write(tmp_path / "s", pa.table({"code": ["A", "B"], "date": ["20240102"] * 2, "x": pa.array([1, None]).cast(value)}))
+    store = transect.open(tmp_path / "s")
+    with pytest.raises(ValueError, match=r"has no NaN .*; give fill=(-?\d+), say, or fill=math.nan") as caught:
+        store.matrix("x")
+    said = int(re.search(r"fill=(-?\d+)", str(caught.value))[1])
+    assert store.matrix("x", fill=said).values.tolist() == [[1, said]]
+    for fill in (2**70, -(2**70), 1.5, "a", float("inf")):
+        with pytest.raises(ValueError, match=rf"cannot have fill={fill!r}; give an integer from -?\d+ to \d+, or fill=math.nan"):
+            store.matrix("x", fill=fill)
+    assert np.isnan(store.matrix("x", fill=float("nan")).values).tolist() == [[False, True]]
+
+
+def test_a_fill_of_doubles_is_a_number_and_times_have_none(store):
+    with pytest.raises(ValueError, match="^fill='a' is no number; give one$"):
+        store.matrix("close", fill="a")
+    assert np.isnat(store.matrix("seen", fill=float("nan")).values).sum() == 3
+    with pytest.raises(ValueError, match="has NaT for cells without a value, and cannot have fill=0; leave it out$"):
+        store.matrix("seen", fill=0)
+
+
+def test_what_doubles_cannot_hold_is_said_with_what_does(tmp_path):
+    rows = {"code": ["A"], "date": ["20240102"], "x": [2**53 + 1]}
+    transect.write(tmp_path / "s", pa.table(rows))
+    with pytest.raises(transect.Refused, match="; a matrix of Int64 holds it, and so do the rows themselves$"):
+        transect.open(tmp_path / "s").matrix("x", fill=float("nan"))
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_wherever_a_frame_is_being_read(store):
+    scan = store.scan()
+    for after in range(1, 60, 3):
+        for take in (scan.to_polars, scan.to_arrow, scan.to_pandas):
+            signal.setitimer(signal.ITIMER_REAL, after / 1000)
+            before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            try:
+                with pytest.raises(KeyboardInterrupt):
+                    while True:
+                        take()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
 
 
 def test_a_matrix_of_integers_becomes_doubles_on_request(store):

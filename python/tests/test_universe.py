@@ -1,6 +1,9 @@
 """A universe leaves out rows that are no members on their date, and no other."""
 
 import datetime
+import os
+import signal
+import time
 
 import numpy as np
 import pandas as pd
@@ -58,6 +61,21 @@ def test_what_is_no_universe_is_refused(store):
         store.scan(universe="name")
     with pytest.raises(transect.NotFound, match="neither a column of .* nor a file"):
         store.scan(universe="csi300")
+    for other in (["000001.SZ"], 5, pl.LazyFrame(ROWS)):
+        with pytest.raises(TypeError, match=f"^{type(other).__name__} has no rows; give a frame"):
+            store.scan(universe=other)
+
+
+def test_ctrl_c_is_answered_while_the_rows_of_a_universe_are_made(store):
+    def batches():
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(0.01)
+            yield pa.record_batch({name: values[:1] for name, values in ROWS.items()})
+
+    schema = pa.schema([("date", pa.string()), ("code", pa.string())])
+    with pytest.raises(KeyboardInterrupt):
+        store.scan(universe=pa.RecordBatchReader.from_batches(schema, batches()))
     with pytest.raises(transect.Refused, match='the universe has no column "trade_date"; call it that, or date'):
         store.scan(universe=pa.table({"day": ["20240102"], "code": ["BRK.B"]}))
     with pytest.raises(transect.Refused, match="names no date and code that the store has"):

@@ -237,7 +237,7 @@ def test_what_a_generator_raises_is_raised_and_nothing_is_published(tmp_path):
         transect.write(tmp_path / "s", failing())
     with pytest.raises(transect.Refused, match='frame 2: lacks the column "close", which the first frame has'):
         transect.write(tmp_path / "s", frames(prices().drop("close")))
-    with pytest.raises(transect.Refused, match='frame 2: has "close" as Utf8View, the first frame as Float64'):
+    with pytest.raises(transect.Refused, match='frame 2: has "close" as LargeUtf8, the first frame as Float64'):
         transect.write(tmp_path / "s", frames(prices(close=["a", "b"])))
     assert not (tmp_path / "s").exists()
     later = prices(date=["2024-01-03"] * 2, close=[None, None])
@@ -294,3 +294,62 @@ def test_types_of_a_frame_meet_those_of_the_store_exactly_or_not_at_all(tmp_path
     with pytest.raises(transect.Refused, match='on 20240104: its column "count" is Float64, Int64 in the store'):
         transect.append(path, prices(date=["2024-01-04"] * 2, count=[3.5, 4.0]))
     assert transect.open(path).scan(columns=["count"]).to_polars()["count"].to_list() == [1, 2, 3, 4]
+
+
+def test_texts_of_views_are_kept_as_kernels_take_them(tmp_path):
+    rows = {"code": ["B", "A"], "date": ["2024-01-02"] * 2, "text": ["y", None], "bytes": [b"2", b"1"]}
+    transect.write(tmp_path / "s", pl.DataFrame(rows))
+    schema = transect.open(tmp_path / "s").schema.to_arrow()
+    assert [str(schema.field(name).type) for name in rows] == ["large_string", "large_string", "large_string", "large_binary"]
+    transect.transpose(tmp_path / "s", tmp_path / "out")
+    read = pd.read_parquet(tmp_path / "out" / "20240102.parquet", filters=[("code", "==", "A")], dtype_backend="pyarrow")
+    assert read["bytes"].tolist() == [b"1"] and read.sort_values("code")["text"].isna().all()
+
+
+def test_views_of_a_file_stay_and_are_handed_out_as_kernels_take_them(tmp_path):
+    (tmp_path / "src").mkdir()
+    views = {"text": pa.array(["y", "x"], pa.string_view()), "bytes": pa.array([b"2", None], pa.binary_view())}
+    pq.write_table(pa.table({"date": ["20240102", "20240103"], **views}), tmp_path / "src" / "A.parquet")
+    transect.build(tmp_path / "src", tmp_path / "s")
+    store = transect.open(tmp_path / "s")
+    assert pa.table(store.scan()).schema.types[2:] == [pa.string_view(), pa.binary_view()]
+    found = store.scan().to_arrow().sort_by("text")
+    assert found.schema.types == [pa.string(), pa.date32(), pa.large_string(), pa.large_binary()]
+    assert found["bytes"].to_pylist() == [None, b"2"] and found["text"].to_pylist() == ["x", "y"]
+    assert store.scan().to_pandas(types="pyarrow")["text"].isin(["x"]).tolist() == [False, True]
+    more = pl.DataFrame({"ts_code": ["A"], "date": ["20240104"], "text": ["z"], "bytes": [b"3"]})
+    assert transect.append(tmp_path / "s", more).added == 1
+    later = transect.open(tmp_path / "s").series("A").to_polars()
+    assert later["text"].to_list() == ["y", "x", "z"] and later["bytes"].to_list() == [b"2", None, b"3"]
+
+
+@pytest.mark.parametrize("column", [pd.Series(["A"]), pl.Series(["A"]), pa.chunked_array([["A"]])], ids=["pandas", "polars", "pyarrow"])
+def test_one_column_is_no_frame(tmp_path, own, column):
+    kind = type(column).__name__
+    for call in (
+        lambda: transect.write(tmp_path / "s", column),
+        lambda: transect.write(tmp_path / "s", iter([column])),
+        lambda: transect.append(own, column),
+        lambda: transect.add_source(own, column, name="one"),
+        lambda: transect.open(own).scan(universe=column),
+    ):
+        with pytest.raises(TypeError, match=f"^{kind} is one column; give a frame, with columns of codes and of dates$"):
+            call()
+
+
+def test_a_type_that_only_its_engine_has_is_named_with_its_column(tmp_path):
+    wide = pl.DataFrame({"code": ["A"], "date": ["2024-01-02"], "wide": pl.Series([1], dtype=pl.Int128)})
+    with pytest.raises(transect.Refused, match='its column "wide" has a type that Arrow has not .*; give it another'):
+        transect.write(tmp_path / "s", wide)
+
+
+def test_files_that_are_all_missing_are_an_error_and_some_a_warning(own, tmp_path):
+    missing = tmp_path / "typo.parquet"
+    for rows in (missing, str(missing), [missing, tmp_path / "other.parquet"]):
+        with pytest.raises(FileNotFoundError) as caught:
+            transect.append(own, rows)
+        assert caught.value.filename == str(missing)
+    transect.transpose(own, tmp_path / "out")
+    with pytest.warns(transect.SkippedInputs):
+        report = transect.append(own, [missing, tmp_path / "out" / "20240102.parquet"], allow=["skipped-files"])
+    assert report.skipped[0].path == str(missing) and report.added == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 from collections.abc import Mapping, Sequence
 
 from . import _dates, _transect
 from ._progress import watcher
 from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, parsed
-from ._store import Path, Progress, Store, Universe, open
+from ._store import Path, Progress, Store, Universe, number_of, open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,11 +47,16 @@ def options_of(given: dict[str, Any]) -> str:
     return json.dumps(options)
 
 
-def exported(frame: Any) -> Any:
-    """`frame`, or what hands its rows over as Arrow wants them: Polars has its own way with columns of no type."""
-    if type(frame).__module__.startswith("polars") and "Null" in map(str, getattr(frame, "dtypes", ())):
-        return frame.to_arrow()
-    return frame
+def exported(frame: Any) -> tuple[Any, list[str]]:
+    """`frame`, and the names of its columns of no type: Polars hands those over in a way of its own, so that booleans
+    stand for them."""
+    if type(frame).__module__.startswith("polars") and type(frame).__name__ == "DataFrame":
+        untyped = [name for name, kind in frame.schema.items() if str(kind) == "Null"]
+        if untyped:
+            import polars as pl
+
+            return frame.with_columns(pl.col(untyped).cast(pl.Boolean)), untyped
+    return frame, []
 
 
 def parted(rows: Any) -> tuple[list[str], Any]:
@@ -218,7 +224,8 @@ def append(
 
     They are rows of `source`, which must be named where there are several. What the frame lacks stays, unless
     `replace` removes it from its dates. Appended rows stay until their stock's file
-    changes and has them itself. Files that cannot be used are left out; of a frame all rows are used, or none: raises
+    changes and has them itself. Files that cannot be used are left out, with a warning, and FileNotFoundError is raised
+    where none of them is there; of a frame all rows are used, or none: raises
     Refused where one cannot be, and Guarded where the outcome looks broken. NaN is null where pandas hands it over so.
 
     >>> import polars as pl
@@ -232,6 +239,8 @@ def append(
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "rows", "progress")}
     files, frame = parted(rows)
+    if files and not any(map(os.path.lexists, files)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), files[0])
     with watcher(progress) as watch:
         done = _transect.append(path_of(store), files, frame, options_of(given), watch)
     report = UpdateReport(parsed(done))
@@ -371,7 +380,7 @@ def restore(
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "version", "progress")}
     with watcher(progress) as watch:
-        report = _transect.restore(path_of(store), version, options_of(given), watch)
+        report = _transect.restore(path_of(store), number_of(path_of(store), version), options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "restore")
 
 

@@ -16,26 +16,32 @@ DateLike: TypeAlias = "str | int | datetime.date | np.datetime64"
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
+# The first and the last date that a store can have.
+_FIRST, _LAST = (datetime.date(year, month, day).toordinal() - _EPOCH for year, month, day in [(1, 1, 1), (9999, 12, 31)])
+
+
 def day(value: Any) -> int:
     """Days since 1970 of 20240102, "2024-01-02", "20240102", a date, a numpy.datetime64 or a pandas.Timestamp."""
     if isinstance(value, datetime.datetime):
-        if (value.hour, value.minute, value.second, value.microsecond) != (0, 0, 0, 0):
+        if value != value:
+            raise ValueError("NaT is no date; leave it out")
+        times = (value.hour, value.minute, value.second, value.microsecond, getattr(value, "nanosecond", 0))
+        if any(times):
             raise ValueError(f"{value} has a time of day; give a date")
         return value.date().toordinal() - _EPOCH
     if isinstance(value, datetime.date):
         return value.toordinal() - _EPOCH
     if type(value).__module__ == "numpy" and hasattr(value, "astype"):
         if type(value).__name__ == "datetime64":
-            whole = value.astype("M8[D]")
-            if whole != value:
-                raise ValueError(f"{value} has a time of day, or is no date; give a date")
-            return int(whole.astype("i8"))
+            return _day_of_numpy(value)
         value = value.item()
     if isinstance(value, int) and not isinstance(value, bool):
         value = f"{value:08d}"
     if isinstance(value, str):
-        digits = value.replace("-", "").replace("/", "") if len(value) == 10 else value
-        if len(digits) == 8 and digits.isdigit():
+        digits = value
+        if len(value) == 10 and value[4] == value[7] and value[4] in "-/":
+            digits = value[:4] + value[5:7] + value[8:]
+        if len(digits) == 8 and digits.isascii() and digits.isdigit():
             try:
                 return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).toordinal() - _EPOCH
             except ValueError:
@@ -44,11 +50,31 @@ def day(value: Any) -> int:
     raise TypeError(f"{value!r} is no date; give 20240102, '2024-01-02', a date, a numpy.datetime64 or a Timestamp")
 
 
+def _day_of_numpy(value: Any) -> int:
+    if value != value:
+        raise ValueError("NaT is no date; leave it out")
+    # As numpy writes its unit: datetime64[M].
+    if str(value.dtype)[11:-1] in ("Y", "M", "W"):
+        raise ValueError(f"{value!r} has no day; give a date")
+    whole = value.astype("M8[D]")
+    if whole != value:
+        raise ValueError(f"{value} has a time of day; give a date")
+    return _within(int(whole.astype("i8")), value)
+
+
+def _within(days: int, value: Any) -> int:
+    if not _FIRST <= days <= _LAST:
+        raise ValueError(f"{value} lies outside the years 1 to 9999")
+    return days
+
+
 def days(values: Iterable[Any]) -> list[int]:
     """As `day`, of each."""
     of: Any = values
     match str(getattr(of, "dtype", "")):
-        case "datetime64[D]":
+        case "datetime64[D]" if len(of) and of.min() == of.min():
+            _within(int(of.min().astype("i8")), of.min())
+            _within(int(of.max().astype("i8")), of.max())
             return of.astype("i8").tolist()  # type: ignore[no-any-return]
         case "Date" if not of.null_count():
             # A series of Polars.

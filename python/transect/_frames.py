@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from . import _dates, _transect
 from ._column import Column
@@ -71,17 +71,32 @@ class Frame:
     def _index(self) -> list[str]:
         return []
 
+    def _by(self, take: Callable[[Frame], Any]) -> Any:
+        """What another package makes of it. Of Ctrl-C it makes an error of its own."""
+        try:
+            return take(self)
+        except Exception:
+            _transect.look()
+            raise
+
     def to_arrow(self) -> pa.Table:
-        """As a `pyarrow.Table`. Numbers are not copied; codes are `string`, dates `date32`.
+        """As a `pyarrow.Table`. Numbers are not copied; codes are `string`, dates `date32`. Texts of an input that has
+        them as `string_view` are `large_string`, bytes `large_binary`: pyarrow can neither sort nor compare views.
 
         >>> store.section("2024-01-02").to_arrow().column_names
         ['ts_code', 'trade_date', 'close', 'volume', 'is_member', 'industry']
         """
         import pyarrow as pa
 
-        table = pa.table(self)
-        codes = table.column(0)
-        return table.set_column(0, self.columns[0], codes.cast(pa.string())) if codes.type == "string_view" else table
+        table: pa.Table = self._by(pa.table)
+        for at, field in enumerate(table.schema):
+            if field.type == pa.string_view():
+                text = pa.large_string() if at else pa.string()
+                table = table.set_column(at, field.with_type(text), table.column(at).cast(text))
+            elif field.type == pa.binary_view():
+                binary = pa.large_binary()
+                table = table.set_column(at, field.with_type(binary), table.column(at).cast(binary))
+        return table
 
     def to_polars(self, *, codes: Codes = "text") -> pl.DataFrame:
         """As a `polars.DataFrame`. Numbers are not copied; dates are `Date`, codes `String` or `Categorical`.
@@ -91,7 +106,8 @@ class Frame:
         """
         import polars as pl
 
-        return pl.DataFrame(self._coded(codes))
+        frame: pl.DataFrame = self._coded(codes)._by(pl.DataFrame)
+        return frame
 
     def to_pandas(
         self,
@@ -139,7 +155,7 @@ class Frame:
         except ImportError:
             names = [name for name in self.columns if name != without]
             return pd.DataFrame({name: self[name]._to_pandas() for name in names}, copy=False)
-        table = pa.table(self)
+        table = self._by(pa.table)
         if without is not None:
             table = table.drop_columns([without])
         own = {}

@@ -16,7 +16,7 @@ from ._schema import Schema
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
-    from typing import Any, Literal, TypeAlias, overload
+    from typing import Any, Literal, SupportsIndex, TypeAlias, overload
 
     import numpy as np
     import polars as pl
@@ -56,7 +56,8 @@ def open(  # noqa: A001
     if io not in ("map", "read"):
         raise ValueError(f"io is 'map' or 'read', not {io!r}")
     instant = None if as_of is None else _dates.instant(as_of)
-    return Store(_transect.Store.open(os.fspath(path), version, instant, io == "read"))
+    number = None if version is None else number_of(os.fspath(path), version)
+    return Store(_transect.Store.open(os.fspath(path), number, instant, io == "read"), io)
 
 
 class Store:
@@ -87,9 +88,13 @@ class Store:
     columns: list[str]
     """The columns but code and date."""
 
-    def __init__(self, raw: _transect.Store) -> None:
+    def __init__(self, raw: _transect.Store, io: Literal["map", "read"]) -> None:
         self._handle: _transect.Store | None = raw
+        self._io = io
+        self._kept: Store | None = None
         self.path = str(raw.path)
+        # A process that gets it pickled may be in another directory.
+        self._full_path = os.path.abspath(self.path)
         self.version = raw.version
         self.id = raw.id
         self.row_count = raw.row_count
@@ -114,11 +119,17 @@ class Store:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self.path, self.version)
+        return _reopened, (self._full_path, self.version, self._io)
 
     def close(self) -> None:
         """Lets go of the version. Frames that were handed out stay as they are."""
-        self._handle = None
+        self._handle = self._kept = None
+
+    def _for_frames(self) -> Store:
+        """The same version, for frames that outlive this one."""
+        if self._kept is None:
+            self._kept = Store(self._raw, self._io)
+        return self._kept
 
     @property
     def dates(self) -> np.ndarray:
@@ -169,7 +180,7 @@ class Store:
         columns, stocks = _named("columns", "names", columns), _named("stocks", "codes", stocks)
         days = None if dates is None else _dates.days(dates)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
-        values = [(name, str(value)) for name, value in (at or {}).items()]
+        values = [(name, _spelt(name, value)) for name, value in (at or {}).items()]
         members = None if universe is None else self._members(universe)
         return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
 
@@ -211,7 +222,7 @@ class Store:
         # Says which dates are near, where there is no such date.
         self._raw.section(day)
         asked = {"columns": columns}
-        return Section(self, day, asked, self._answer(columns, dates=[_dates.date(day)]).batch(0))
+        return Section(self._for_frames(), day, asked, self._answer(columns, dates=[_dates.date(day)]).batch(0))
 
     def series(
         self,
@@ -257,7 +268,7 @@ class Store:
         """
         asked: dict[str, Any] = {"columns": columns, "stocks": stocks, "universe": universe}
         chosen: dict[str, Any] = {"start": start, "end": end, "dates": dates}
-        return Scan(self, self._answer(**asked, **chosen), asked, chosen)
+        return Scan(self._for_frames(), self._answer(**asked, **chosen), asked, chosen)
 
     def matrix(
         self,
@@ -275,8 +286,8 @@ class Store:
         Of the column's type, which has no NaN for integers and booleans: they need a `fill`, an integer to stay what
         they are, or NaN to become doubles. Takes 8 bytes a cell for doubles, and reads nothing but the column and the
         codes. A panel with further key columns needs one value of each: `at={"time": "14:55:00"}`. `universe` is that
-        of `scan`; cells of no members are as those without a row. Raises NotFound for a column, and Refused for a
-        column of texts.
+        of `scan`; cells of no members are as those without a row. Raises NotFound for a column, and for a value that no
+        row of the dates has, and Refused for a column of texts.
 
         >>> store.matrix("close", stocks=["600519.SH", "000001.SZ"]).values
         array([[1685.01,    9.21],
@@ -359,7 +370,7 @@ class Store:
         @overload
         def diff(
             self,
-            older: Store | int | None = None,
+            older: Store | Path | SupportsIndex | None = None,
             *,
             by: None,
             stocks: Sequence[str] | None = None,
@@ -371,7 +382,7 @@ class Store:
         @overload
         def diff(
             self,
-            older: Store | int | None = None,
+            older: Store | Path | SupportsIndex | None = None,
             *,
             by: Literal["date", "stock", "column", "row"] = "date",
             stocks: Sequence[str] | None = None,
@@ -383,7 +394,7 @@ class Store:
 
     def diff(
         self,
-        older: Store | int | None = None,
+        older: Store | Path | SupportsIndex | None = None,
         *,
         by: Literal["date", "stock", "column", "row"] | None = "date",
         stocks: Sequence[str] | None = None,
@@ -392,8 +403,8 @@ class Store:
         end: DateLike | None = None,
         progress: Progress = None,
     ) -> DiffReport | Frame:
-        """What changed from `older` to this version; from the version before this one, unless given. Where no version
-        before is kept, nothing.
+        """What changed from `older` (a store, its path, or the number of a version of this one) to this version; from the
+        version before this one, unless given. Where no version before is kept, nothing.
 
         As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated or
         filled, and for each row that was added or removed, with texts of both values; in numbers with `by=None`, the
@@ -411,15 +422,23 @@ class Store:
         if by not in (None, "date", "stock", "column", "row"):
             raise ValueError(f"by is 'date', 'stock', 'column', 'row' or None, not {by!r}")
         stocks, columns = _named("stocks", "codes", stocks), _named("columns", "names", columns)
-        raw = older._raw if isinstance(older, Store) else None
-        if isinstance(older, int):
-            raw = open(self.path)._raw.other_version(older)
+        raw = None if older is None else self._older(older)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
         diff = self._raw.diff(raw, first, last, stocks, columns)
         with watcher(progress) as told:
             if by is None:
                 return DiffReport(parsed(diff.numbers(told)))
             return Rows(getattr(diff, f"by_{by}")(told))
+
+    def _older(self, older: Store | Path | SupportsIndex) -> _transect.Store:
+        """The store, the one of a path, or the version of a number."""
+        if isinstance(older, Store):
+            return older._raw
+        if isinstance(older, (str, os.PathLike)):
+            return open(older, io=self._io)._raw
+        if isinstance(older, bool) or not hasattr(older, "__index__"):
+            raise TypeError(f"older is a store, its path or the number of a version, not {older!r}")
+        return open(self.path, io=self._io)._raw.other_version(number_of(self.path, older))
 
     def verify(
         self,
@@ -460,8 +479,27 @@ class Store:
 
     def reload(self) -> Store:
         """The live version, if it is another by now; else this one."""
-        live = open(self.path)
+        live = open(self.path, io=self._io)
         return self if (live.version, live.id) == (self.version, self.id) else live
+
+
+def number_of(path: str, version: SupportsIndex) -> int:
+    """The number of a version of the store there."""
+    if isinstance(version, bool) or not hasattr(version, "__index__"):
+        raise TypeError(f"a version is a number, not {version!r}")
+    number = version.__index__()
+    if 0 <= number < 2**64:
+        return number
+    error = NotFound(f"version {number} of {path} not found")
+    error.kind = "version"
+    raise error
+
+
+def _spelt(name: str, value: object) -> str:
+    """A value of a key column, as text."""
+    if value is None or value != value:
+        raise ValueError(f"at[{name!r}] is {value!r}; give a value that rows have in {name!r}")
+    return str(value)
 
 
 def _named(argument: str, of: str, names: Sequence[str] | None) -> list[str] | None:
@@ -471,5 +509,5 @@ def _named(argument: str, of: str, names: Sequence[str] | None) -> list[str] | N
     return None if names is None else list(names)
 
 
-def _reopened(path: str, version: int) -> Store:
-    return open(path, version=version)
+def _reopened(path: str, version: int, io: Literal["map", "read"]) -> Store:
+    return open(path, version=version, io=io)

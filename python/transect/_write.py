@@ -48,7 +48,8 @@ def write(
     `code` and `date` name the columns of codes and of dates, where their names are not usual ones; `key` names further
     columns that tell rows of one stock and date apart. Rows may come in any order, and may be more than the memory
     holds: `memory` bounds what is held at once, of which those of one date may take a quarter. Types, nulls and NaN come
-    out as they went in; NaN is null where pandas hands it over so.
+    out as they went in; NaN is null where pandas hands it over so. Texts and bytes of views, as Polars has them, are
+    kept as `large_string` and `large_binary`, as Polars writes them to files.
 
     The rows are those of a source without a folder, called `name` ("frame"): `update` leaves it alone, `append` brings it
     further rows. `mode="overwrite"` replaces a store. Raises Refused where a row cannot be used; then nothing is

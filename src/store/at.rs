@@ -5,12 +5,14 @@ use arrow_buffer::BooleanBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_ord::cmp::eq;
 use arrow_schema::DataType;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::section::Section;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
+use crate::panel::show;
 use crate::remedy::Operation;
 
 /// A key column, and the value that its rows are to have.
@@ -18,6 +20,9 @@ use crate::remedy::Operation;
 pub(super) struct At {
     /// Its place among the panel's columns.
     pub(super) column: usize,
+    name: String,
+    /// The value as it was written.
+    text: String,
     /// Of one row, in a type in which values can be compared.
     value: ArrayRef,
 }
@@ -38,15 +43,34 @@ impl At {
                 path: None,
             });
         };
-        let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         let wanted = comparable(&panel.columns[column].data_type);
-        let value = cast_with_options(&texts, &wanted, &strict);
-        let value = value.map_err(|_| {
+        let value = spelt(text, &wanted).and_then(|text| {
+            let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
+            cast_with_options(&texts, &wanted, &strict).ok()
+        });
+        let value = value.ok_or_else(|| {
             let what = format!("{text:?} is no value of the key column {name:?}, which is {wanted}");
             Error::refused(what, "write it as the rows of the store show it")
         })?;
-        Ok(At { column, value })
+        Ok(At { column, name: name.to_owned(), text: text.to_owned(), value })
+    }
+
+    /// What is said where no row has the value, with those that the rows of `section` have.
+    ///
+    /// # Errors
+    /// When the section is damaged.
+    pub(super) fn nowhere(&self, section: &Section) -> Result<Error> {
+        let column = section.checked_column_as(self.column, self.value.data_type(), 0..section.row_count())?;
+        let values: BTreeSet<String> = (0..column.len()).map(|row| show(&column, row)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let of = format!("values of {}", section.date());
+        Ok(Error::NotFound {
+            wanted: Wanted::Value,
+            what: format!("value {:?} of the key column {:?}", self.text, self.name),
+            hint: Box::new(instead(&self.text, &values, &of, None)),
+            path: None,
+        })
     }
 
     /// Which rows of `section` have the value.
@@ -68,6 +92,17 @@ impl At {
         let found: BooleanArray = eq(&column, &Scalar::new(&self.value)).map_err(failed())?;
         Ok(found.values()
             & &found.nulls().map_or_else(|| BooleanBuffer::new_set(found.len()), |nulls| nulls.inner().clone()))
+    }
+}
+
+/// `text` as a value of the type is read. Digits alone are a time of day as `145500` or `1455`, never a count.
+fn spelt(text: &str, data_type: &DataType) -> Option<String> {
+    let is_time = matches!(data_type, DataType::Time32(_) | DataType::Time64(_));
+    match text.len() {
+        _ if !is_time || text.contains(':') => Some(text.to_owned()),
+        4 => Some(format!("{}:{}", text.get(..2)?, text.get(2..)?)),
+        6 => Some(format!("{}:{}:{}", text.get(..2)?, text.get(2..4)?, text.get(4..)?)),
+        _ => None,
     }
 }
 

@@ -175,7 +175,8 @@ impl Answer {
     ///
     /// # Errors
     /// [`Error::Refused`] for more or fewer columns than one, for a type that does not hold its values, and when memory
-    /// does not suffice; [`Error::Corrupt`] when a checksum does not match; [`Error::Cancelled`].
+    /// does not suffice; [`Error::NotFound`] where no row of the dates has the value of a key column that was named;
+    /// [`Error::Corrupt`] when a checksum does not match; [`Error::Cancelled`].
     pub fn matrix(&self, fill: &Fill, workers: &Workers, observer: &dyn Observer) -> Result<Matrix> {
         let mut values = Memory::zeroed(self.matrix_len(fill)?).ok_or_else(|| self.too_large())?;
         let cells = self.matrix_into(values.as_mut(), fill, workers, observer)?;
@@ -296,8 +297,23 @@ impl Answer {
         drop(blocks);
         let bits = |bytes: MutableBuffer| BooleanBuffer::new(bytes.into(), 0, cells);
         let (rows, nulls) = (bits(rows), bits(nulls));
+        if rows.count_set_bits() == 0 {
+            self.check_values()?;
+        }
         let valid = &rows & &!&nulls;
         Ok(Cells { rows, valid })
+    }
+
+    /// Refuses values of key columns that no row of the dates has, whatever its stock.
+    fn check_values(&self) -> Result<()> {
+        let Some(&last) = self.places.last() else { return Ok(()) };
+        for at in self.at.iter() {
+            let has = |&place: &usize| Ok(at.rows(&self.store.section_at(place)?)?.count_set_bits() > 0);
+            if !self.places.iter().map(has).collect::<Result<Vec<_>>>()?.contains(&true) {
+                return Err(at.nowhere(&self.store.section_at(last)?)?);
+            }
+        }
+        Ok(())
     }
 
     /// Place and type of the one column.
@@ -406,7 +422,7 @@ impl<const WIDTH: usize> Wanted<'_, WIDTH> {
             Some(row) => {
                 let (wanted, value, date) = (self.data_type, show(&array, row), section.date());
                 let what = format!("a matrix of {wanted} cannot hold {value} of {date} exactly");
-                Err(Error::refused(what, format!("ask for {}", self.own)))
+                Err(Error::refused(what, format!("a matrix of {} holds it, and so do the rows themselves", self.own)))
             }
         }
     }
