@@ -59,7 +59,7 @@
 //! single rows of many chunks, the first time. [`Store::verify`] compares them all. Damage is an [`Error`], never a
 //! panic and never an older version in silence.
 //!
-//! A panic of the Parquet decoder on a damaged input is caught and becomes the reason for skipping that file. For this
+//! A panic of a decoder on a damaged input is caught and becomes the reason for skipping that file. For this
 //! the library needs panics that unwind, and puts a hook before the process's own which keeps such panics quiet.
 //!
 //! Where the system limits the size of files (`ulimit -f`), a write beyond it ends the process by SIGXFSZ, unless the

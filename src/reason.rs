@@ -31,8 +31,9 @@ pub enum Kind {
     Encrypted,
     /// It is cut off.
     Truncated,
-    /// It is no Parquet file.
-    NotParquet,
+    /// It is not of the format that its source has.
+    #[serde(alias = "not-parquet")]
+    OtherFormat,
     /// It is a directory.
     Directory,
     /// It is a device, a pipe or a socket.

@@ -68,6 +68,8 @@ pub trait Words {
 pub enum Setting {
     /// The source whose settings those beside it are.
     Source(String),
+    /// The format of the files.
+    Input(String),
     /// What each file is of.
     FilesBy(String),
     /// Which files are inputs: where the code stands in their paths.
@@ -264,6 +266,7 @@ impl Setting {
     pub fn name(&self) -> &'static str {
         match self {
             Setting::Source(_) => "source",
+            Setting::Input(_) => "input",
             Setting::FilesBy(_) => "files-by",
             Setting::Pattern(_) => "pattern",
             Setting::CodeTemplate(_) => "code-template",
@@ -307,6 +310,7 @@ impl fmt::Display for Setting {
         let name = self.name().replace('-', " ");
         match self {
             Setting::Source(value)
+            | Setting::Input(value)
             | Setting::FilesBy(value)
             | Setting::Pattern(value)
             | Setting::CodeTemplate(value)

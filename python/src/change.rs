@@ -146,8 +146,9 @@ impl Options {
             calendar: self.text("calendar")?,
             ..SourceOptions::default()
         };
+        options.input = self.read("input")?.unwrap_or_default();
         options.files_by = self.read("files_by")?.unwrap_or_default();
-        options.pattern = self.read("pattern")?.unwrap_or_else(|| Pattern::usual(options.files_by));
+        options.pattern = self.read("pattern")?.unwrap_or_else(|| Pattern::usual(options.files_by, options.input));
         Ok(options)
     }
 

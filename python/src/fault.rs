@@ -108,7 +108,8 @@ fn argument(setting: &Setting) -> String {
         // Rows are of one source.
         Setting::Source(name) if name.is_empty() => "source=NAME".to_owned(),
         Setting::Source(name) => format!("sources={name:?}"),
-        Setting::FilesBy(text)
+        Setting::Input(text)
+        | Setting::FilesBy(text)
         | Setting::Pattern(text)
         | Setting::CodeTemplate(text)
         | Setting::Ignore(text)

@@ -525,3 +525,15 @@ def test_what_is_left_out_is_told_with_the_argument_that_helps(source, tmp_path)
         transect.build(folder, tmp_path / "s", allow=["skipped-files"])
     assert "--" not in str(warned[0].message)
     assert transect.build(folder, tmp_path / "s", force=True, exclude=["list"]).skipped == []
+
+
+def test_csv_and_arrow_files_are_read_by_name(tmp_path):
+    folder = tmp_path / "src"
+    folder.mkdir()
+    (folder / "000001.csv").write_text("date,close,memo\n20240102,1,000001\n20240103,1.5,\n")
+    with pytest.raises(transect.Refused, match='input="csv" reads the csv files there'):
+        transect.build(folder, tmp_path / "store")
+    transect.build(folder, tmp_path / "store", input="csv")
+    assert transect.open(tmp_path / "store").series("000001").to_pandas()["memo"].tolist()[0] == "000001"
+    with pytest.raises(ValueError, match="input: \"xml\" is none of parquet, arrow, csv"):
+        transect.build(folder, tmp_path / "other", input="xml")

@@ -77,6 +77,7 @@ def build(
     store: Path,
     *,
     name: str | None = None,
+    input: Literal["parquet", "arrow", "csv"] | None = None,
     files_by: str | None = None,
     pattern: str | None = None,
     code_template: str | None = None,
@@ -110,8 +111,8 @@ def build(
     wait: str | None = None,
     progress: Progress = None,
 ) -> BuildReport:
-    """Makes a store of a folder of per-stock Parquet files, or of per-date ones (`files_by="date"`), each read once.
-    Options are those of `transect build`.
+    """Makes a store of a folder of per-stock Parquet files, or of per-date ones (`files_by="date"`), each read once; of
+    files of Arrow or csv with `input=`. Options are those of `transect build`.
 
     `pattern` says where the code stands in paths, as `{code}.parquet`. `date_column` and `key` name columns; `casts`
     gives columns types, as `{"volume": "float64"}`, `rename` other names; `columns` and `exclude` choose some. `name` is

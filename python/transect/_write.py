@@ -83,6 +83,7 @@ def add_source(
     rename: Mapping[str, str] | None = None,
     prefix: str | None = None,
     join: Literal["outer", "left"] = "outer",
+    input: Literal["parquet", "arrow", "csv"] | None = None,
     files_by: str | None = None,
     pattern: str | None = None,
     code_template: str | None = None,

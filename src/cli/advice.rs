@@ -157,6 +157,7 @@ fn spelt(setting: &Setting) -> Option<String> {
     match setting {
         Setting::Source(value) if value.is_empty() => with("NAME"),
         Setting::Source(value)
+        | Setting::Input(value)
         | Setting::FilesBy(value)
         | Setting::Pattern(value)
         | Setting::CodeTemplate(value)
@@ -213,7 +214,8 @@ fn assigned(setting: &Setting) -> Option<String> {
         Some(format!("{name}+={}", pairs.join(",")))
     };
     match setting {
-        Setting::Pattern(value)
+        Setting::Input(value)
+        | Setting::Pattern(value)
         | Setting::CodeTemplate(value)
         | Setting::DateFormat(value)
         | Setting::Epoch(value)

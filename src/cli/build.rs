@@ -83,8 +83,9 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
 /// How files are found and read.
 pub fn options(args: &Reading) -> SourceOptions {
     SourceOptions {
+        input: args.input,
         files_by: args.files_by,
-        pattern: args.pattern.clone().unwrap_or_else(|| Pattern::usual(args.files_by)),
+        pattern: args.pattern.clone().unwrap_or_else(|| Pattern::usual(args.files_by, args.input)),
         code_template: args.code_template.clone(),
         code_map: args.code_map.as_deref().map(CodeMap::at),
         ignore: args.ignore.clone(),

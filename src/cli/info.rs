@@ -3,7 +3,7 @@
 use crate::hint::listed;
 use crate::list;
 use crate::skipped::{Skipped, grouped};
-use crate::source::{FilesBy, Pattern, SourceOptions};
+use crate::source::{FilesBy, InputFormat, Pattern, SourceOptions};
 use crate::store::{ColumnInfo, SourceInfo, StoreInfo};
 use anyhow::Context;
 use serde::Serialize;
@@ -147,13 +147,15 @@ fn add_source(source: &SourceInfo, is_one_of_many: bool, lines: &mut Lines) {
 /// The options of `build` that differ from the defaults, as they would be typed.
 fn flags(options: &SourceOptions) -> String {
     let files_by = options.files_by;
-    let defaults = SourceOptions { files_by, pattern: Pattern::usual(files_by), ..SourceOptions::default() };
+    let (input, pattern) = (options.input, Pattern::usual(files_by, options.input));
+    let defaults = SourceOptions { files_by, input, pattern, ..SourceOptions::default() };
     let mut flags: Vec<String> = Vec::new();
     let mut add = |flag: &str, value: &str, differs: bool| {
         if differs {
             flags.push(format!("--{flag} {}", output::quoted(value)));
         }
     };
+    add("input", &input.to_string(), input != InputFormat::default());
     add("files-by", &files_by.to_string(), files_by != FilesBy::Stock);
     add("pattern", &options.pattern.to_string(), options.pattern != defaults.pattern);
     add("code-map", options.code_map.as_ref().map_or("", |map| map.path()), options.code_map.is_some());

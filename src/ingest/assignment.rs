@@ -9,7 +9,7 @@ use super::limit::Limit;
 use super::settings::Settings;
 use crate::list;
 use crate::source::{
-    BadDates, Cast, CodeMap, CodeTemplate, Duplicates, Epoch, Ignore, Pattern, Rename, Roll, absolute,
+    BadDates, Cast, CodeMap, CodeTemplate, Duplicates, Epoch, Ignore, InputFormat, Pattern, Rename, Roll, absolute,
 };
 
 /// A change of one thing about a source, which the store remembers: `NAME=VALUE`; for lists also `NAME+=VALUE,...` and
@@ -21,6 +21,7 @@ pub struct Assignment(Change);
 #[derive(Debug, Clone, PartialEq)]
 enum Change {
     Path(PathBuf),
+    Input(InputFormat),
     Pattern(Option<Pattern>),
     CodeTemplate(Option<CodeTemplate>),
     CodeMap(Option<CodeMap>),
@@ -58,8 +59,9 @@ enum How {
 
 impl Assignment {
     /// What can be changed.
-    pub const NAMES: [&'static str; 22] = [
+    pub const NAMES: [&'static str; 23] = [
         "path",
+        "input",
         "pattern",
         "code-template",
         "code-map",
@@ -94,7 +96,14 @@ impl Assignment {
         match &self.0 {
             Change::Path(path) => settings.set_directory(path),
             Change::Pattern(pattern) => {
-                options.pattern = pattern.clone().unwrap_or_else(|| Pattern::usual(options.files_by));
+                options.pattern = pattern.clone().unwrap_or_else(|| Pattern::usual(options.files_by, options.input));
+            }
+            Change::Input(input) => {
+                let was_usual = options.pattern == Pattern::usual(options.files_by, options.input);
+                options.input = *input;
+                if was_usual {
+                    options.pattern = Pattern::usual(options.files_by, options.input);
+                }
             }
             Change::CodeTemplate(template) => options.code_template.clone_from(template),
             Change::CodeMap(map) => options.code_map.clone_from(map),
@@ -153,6 +162,7 @@ impl FromStr for Assignment {
         let change = match name {
             "path" if value.is_empty() => return Err("the path is empty".to_owned()),
             "path" => Change::Path(PathBuf::from(value)),
+            "input" => Change::Input(one(value)?.unwrap_or_default()),
             "pattern" => Change::Pattern(one(value)?),
             "code-template" => Change::CodeTemplate(one(value)?),
             "code-map" => Change::CodeMap((!value.is_empty()).then(|| CodeMap::at(value))),
@@ -276,7 +286,7 @@ mod tests {
         let why = |text: &str| text.parse::<Assignment>().unwrap_err();
         assert_eq!(why("exclude"), "\"exclude\" is not NAME=VALUE");
         assert_eq!(why("epoch+=ms"), "\"epoch\" is no list: it takes a value after \"=\" alone");
-        assert!(why("key=time").starts_with("\"key\" cannot be set; what can be are path, pattern, "));
+        assert!(why("key=time").starts_with("\"key\" cannot be set; what can be are path, input, pattern, "));
         assert_eq!(why("rename+=volume"), "\"volume\" is not COLUMN:VALUE, such as volume:vol");
         assert_eq!(why("drop-time=yes"), "\"yes\" is neither true nor false");
         assert_eq!(why("path="), "the path is empty");

@@ -8,7 +8,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 
 /// What one file may take of the memory: a quarter. What it is turned into, and blocks of other files, take the rest.
-const QUARTER: u64 = 4;
+pub(super) const QUARTER: u64 = 4;
 
 /// Bytes that a row takes beside its columns while a file is read: its date, its place, and the place it comes from.
 pub(super) const ROW_LEN: u64 = 16;

@@ -251,12 +251,16 @@ pub(super) fn identity(a: &ArrayRef, b: &ArrayRef) -> Result<impl Fn(usize, usiz
 
 /// A value for a message: text in quotes and escaped, long ones cut.
 pub(super) fn shown_value(array: &dyn Array, row: usize) -> String {
-    const LONGEST: usize = 80;
-    let text = show(array, row);
     let is_null = array.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) || *array.data_type() == DataType::Null;
-    let cut = match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}...", &text[..at]),
-        None => text,
-    };
+    let cut = cut(&show(array, row));
     if is_text(array.data_type()) && !is_null { format!("{cut:?}") } else { cut }
+}
+
+/// `text` without what a message has no room for.
+pub(super) fn cut(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_owned(),
+    }
 }

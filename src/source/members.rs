@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 
 use super::allowance::Allowance;
 use super::content::{self, Content, WHOLE, guarded};
-use super::input::formats::survey_file;
+use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
 use super::input::schema::Footer;
 use super::options::SourceOptions;
@@ -24,7 +24,7 @@ const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
 /// What a code column is mostly called.
 const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
 
-/// The dates and codes of the rows of the Parquet file at `path`, under the names that `panel` gives them; its own are
+/// The dates and codes of the rows of the Parquet, Arrow or csv file at `path`, under the names that `panel` gives them; its own are
 /// those, or usual ones. Holds no more than `memory` bytes of it.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> Result<Rec
     let mut found = None;
     for options in names.map(|name| options(Some(name.to_owned()))) {
         let interner = Interner::new(&options, &allowance);
-        let Footer { schema, .. } = survey_file(&content, &interner)?;
+        let Footer { schema, .. } = survey_by_hand(path, &content, &interner)?;
         if schema.code.is_some() {
             found = Some((options.clone(), schema));
             break;

@@ -5,11 +5,12 @@
 
 mod agreement;
 mod allowance;
-mod arrow_file;
+mod arrow;
 mod becomes;
 mod code_map;
 mod content;
 mod convert;
+mod csv;
 mod date;
 mod folder;
 mod frame;
@@ -49,6 +50,7 @@ pub use outcome::FileOutcome;
 pub use path::code_template::CodeTemplate;
 pub use path::files_by::FilesBy;
 pub use path::ignore::Ignore;
+pub use path::input_format::InputFormat;
 pub(crate) use path::naming::{absolute, shown};
 pub use path::pattern::Pattern;
 pub(crate) use path::period::Period;

@@ -12,6 +12,7 @@ use super::code_map::CodeMap;
 use super::path::code_template::{CodeTemplate, code_of};
 use super::path::files_by::{DATE, FilesBy, YEAR};
 use super::path::ignore::Ignore;
+use super::path::input_format::InputFormat;
 use super::path::naming::absolute;
 use super::path::pattern::{CODE, Pattern, Values};
 use super::path::period::Period;
@@ -32,10 +33,13 @@ pub(super) const DATE_NAMES: [&str; 3] = ["trade_date", "date", "datetime"];
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceOptions {
+    /// The format of its files.
+    #[serde(skip_serializing_if = "InputFormat::is_usual")]
+    pub input: InputFormat,
     /// What each file is of.
     #[serde(skip_serializing_if = "FilesBy::is_usual")]
     pub files_by: FilesBy,
-    /// Where the files lie below the source directory: `{code}.parquet`, unless they are by date.
+    /// Where the files lie below the source directory: `{code}.parquet`, unless they are by date or of another format.
     pub pattern: Pattern,
     /// How the code is made of the pattern's placeholders. `None`: it is what `{code}` stands for, and files that give one
     /// code in several places must be told apart by a time.
@@ -97,7 +101,8 @@ pub struct SourceOptions {
 impl SourceOptions {
     /// The options of files by date, `{date}.parquet`.
     pub fn by_date() -> SourceOptions {
-        SourceOptions { files_by: FilesBy::Date, pattern: Pattern::usual(FilesBy::Date), ..SourceOptions::default() }
+        let pattern = Pattern::usual(FilesBy::Date, InputFormat::Parquet);
+        SourceOptions { files_by: FilesBy::Date, pattern, ..SourceOptions::default() }
     }
 
     /// These options with `settings` beside them, as they would be typed; what is no option of a source is passed over.
@@ -134,7 +139,8 @@ impl SourceOptions {
             }
             FilesBy::Date if !is_by_date => {
                 let why = "it does not say where the date stands, as {date} would, or {year}, {month} and {day}";
-                return invalid(why, vec![Remedy::Do("write it like {date}.parquet".to_owned())]);
+                let usual = Pattern::usual(FilesBy::Date, self.input);
+                return invalid(why, vec![Remedy::Do(format!("write it like {usual}"))]);
             }
             _ => {}
         }

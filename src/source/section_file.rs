@@ -2,33 +2,28 @@
 //! a panel that is there already.
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_cast::cast;
-use arrow_ipc::reader::FileReader;
 use arrow_schema::{DataType, Field, Schema};
-use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
-use parquet::file::reader::Length;
 
 use super::allowance::{Allowance, Meter, ROW_LEN};
-use super::arrow_file::{check_arrow, is_possible};
 use super::content::{self, Content, WHOLE, guarded};
-use super::convert::widen;
+use super::convert::{convert, widen};
 use super::date::column::{DateReader, DateRules};
-use super::input::formats::survey_file;
+use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
 use super::input::parts::{cast_parts, lost_of_field};
 use super::input::schema::{FileColumn, FileSchema, Footer, KeyColumn, Value};
 use super::losses::Losses;
-use super::options::{BadDates, SourceOptions};
+use super::options::{BadDates, Cast, SourceOptions};
 use super::read::codes::{no_code, no_codes};
 use super::read::file::no_key;
-use super::types::shown_type;
+use super::types::{is_text, shown_type};
 use super::weight::written_out;
 use crate::compare::KeyOrder;
 use crate::error::Error;
@@ -58,7 +53,7 @@ pub struct SectionFile {
     _meter: Arc<Meter>,
 }
 
-/// Reads the Parquet or Arrow file at `path` as a section of `panel`, which was made with `options`. The date comes
+/// Reads the Parquet, Arrow or csv file at `path` as a section of `panel`, which was made with `options`. The date comes
 /// from the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both
 /// say it, they must agree. The file must have every column of the panel and no other. Holds its columns in memory, and
 /// the file, as far as `allowance` lets it.
@@ -77,18 +72,15 @@ pub fn read_section(
     // What is read piece by piece is compared with this afterwards.
     content.hash()?;
     let meter = Meter::new(allowance);
-    let is_arrow = guarded(|| Ok(content.range(0, 6).is_ok_and(|head| head[..] == *b"ARROW1")))?;
-    let (schema, has_attrs, columns) = if is_arrow {
-        guarded(|| read_arrow(content, options, &meter)).map(|(schema, columns)| (schema, false, columns))?
-    } else {
-        let interner = Interner::new(options, allowance);
-        let footer = survey_file(&content, &interner).map_err(|reason| match reason.kind() {
-            Kind::NotParquet => Reason::new(Kind::NotParquet, "is neither a Parquet nor an Arrow file"),
-            _ => reason,
-        })?;
-        let Footer { schema, has_attrs, .. } = footer;
-        guarded(|| read_parquet(content, &schema, allowance)).map(|columns| (schema, has_attrs, columns))?
-    };
+    let interner = Interner::new(options, allowance);
+    let Footer { schema, has_attrs, row_count, .. } = survey_by_hand(path, &content, &interner)?;
+    let schema = in_types_of(panel, schema, options);
+    if row_count == 0 {
+        return Err(no_rows());
+    }
+    let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
+    leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
+    let columns = guarded(|| read_leaves(content, &schema, leaves, allowance))?;
     let mut section = guarded(|| section(path, &schema, columns, options, panel, meter))?;
     section.losses.count_attrs(usize::from(has_attrs));
     Ok(section)
@@ -105,14 +97,24 @@ pub(super) fn section_options(options: &SourceOptions, panel: &PanelSchema) -> S
     SourceOptions { date_columns, epoch: None, roll: None, bad_dates: BadDates::Error, ..options.clone() }
 }
 
+/// `schema` of a file of text with its columns cast to those of `panel`; any other as it is.
+fn in_types_of(panel: &PanelSchema, schema: Arc<FileSchema>, options: &SourceOptions) -> Arc<FileSchema> {
+    if schema.columns.iter().all(|column| column.fields.is_none()) {
+        return schema;
+    }
+    let mut options = options.clone();
+    options.casts = Vec::new();
+    for column in &schema.columns {
+        if let Some(place) = panel.index_of(&options.name_of(&column.name)) {
+            let to = panel.columns[place].data_type.clone();
+            options.casts.push(Cast { column: column.name.clone(), to });
+        }
+    }
+    Arc::new(cast_parts(schema.format.clone(), schema.columns.clone(), &options))
+}
+
 /// The columns of a file, by their place in it.
 pub(super) type Columns = HashMap<usize, ArrayRef>;
-
-fn read_parquet(content: Content, schema: &Arc<FileSchema>, allowance: &Arc<Allowance>) -> Result<Columns, Reason> {
-    let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
-    leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
-    read_leaves(content, schema, leaves, allowance)
-}
 
 /// These columns of a file.
 pub(super) fn read_leaves(
@@ -122,33 +124,12 @@ pub(super) fn read_leaves(
     allowance: &Arc<Allowance>,
 ) -> Result<Columns, Reason> {
     leaves.sort_unstable();
+    leaves.dedup();
     let file = schema.open(content, allowance)?;
-    let rows = usize::try_from(file.row_count()).map_err(|_| Reason::damaged("it has more rows than there can be"))?;
-    if rows == 0 {
-        return Err(no_rows());
-    }
+    let rows = file.row_count().and_then(|rows| usize::try_from(rows).ok());
     let columns = file.columns(&leaves, rows)?;
     file.check_unchanged()?;
     Ok(leaves.iter().copied().zip(columns).collect())
-}
-
-/// Copies of an Arrow file that are held at once: its bytes, its batches, and these joined.
-const ARROW_COPIES: u64 = 3;
-
-fn read_arrow(content: Content, options: &SourceOptions, meter: &Meter) -> Result<(Arc<FileSchema>, Columns), Reason> {
-    hold(meter, "read, it", content.len(), content.len().saturating_mul(ARROW_COPIES - 1))?;
-    let bytes = content.range(0, usize::try_from(content.len()).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
-    content.check_unchanged()?;
-    drop(content);
-    check_arrow(&bytes)?;
-    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(Reason::undecodable)?;
-    let schema = reader.schema();
-    if !schema.fields().iter().all(|field| is_possible(field.data_type())) {
-        return Err(Reason::damaged("its schema has a decimal of no digits, or of too many"));
-    }
-    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(Reason::undecodable)?;
-    let batch = concat_batches(&schema, &batches).map_err(Reason::undecodable)?;
-    Ok((roles(&schema, options), columns_of(&batch)))
 }
 
 /// Which columns are code, date and values.
@@ -161,6 +142,7 @@ pub(super) fn roles(schema: &Schema, options: &SourceOptions) -> Arc<FileSchema>
         } else {
             Ok(field.data_type().clone())
         },
+        fields: None,
         is_instant: false,
         may_round: false,
         loss: lost_of_field(field),
@@ -316,6 +298,7 @@ fn section(
         let value = values.get(column.name.as_str()).copied();
         value.ok_or_else(|| Reason::new(Kind::OtherColumns, format!("lacks the column {:?}", column.name)))
     };
+    let is_of_text = schema.columns.iter().any(|column| column.fields.is_some());
     let widened = |value: &Value, column: &Column, array: Option<&ArrayRef>| match array {
         Some(array) => {
             let (raw, panels) = (&value.raw, &column.data_type);
@@ -323,6 +306,7 @@ fn section(
             let lack_unit = (raw.is_temporal() && panels.is_numeric()) || (raw.is_numeric() && panels.is_temporal());
             let widened = match lack_unit && array.logical_null_count() < array.len() {
                 true => Err("a bare number does not say what it counts".to_owned()),
+                false if is_of_text && !is_text(panels) => convert(array, panels),
                 false => widen(array, panels, 0),
             };
             widened.map_err(|why| {

@@ -1,4 +1,4 @@
-//! Reads columns of a small table that an option names, a csv or Parquet file.
+//! Reads columns of a small table that an option names, a csv, Parquet or Arrow file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use parquet::file::reader::Length;
 
 use super::allowance::Allowance;
 use super::content::{Content, guarded};
-use super::input::formats::survey_file;
+use super::input::formats::{format_of, survey_file};
 use super::input::interner::Interner;
 use super::options::SourceOptions;
+use super::path::input_format::InputFormat;
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
 
@@ -39,9 +40,12 @@ impl Table {
             return Err(allowance.refusal("read, it", len.saturating_mul(8)));
         }
         let bytes = content.range(0, usize::try_from(len).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
-        let is_parquet = bytes.starts_with(b"PAR1") || bytes.ends_with(b"PAR1");
-        let columns =
-            if is_parquet { guarded(|| of_parquet(content, allowance, wanted))? } else { of_csv(&bytes, wanted)? };
+        let columns = match format_of(&content) {
+            Some(input @ (InputFormat::Parquet | InputFormat::Arrow)) => {
+                guarded(|| of_file(content, input, allowance, wanted))?
+            }
+            _ => of_csv(&bytes, wanted)?,
+        };
         Ok(Table(columns))
     }
 
@@ -69,8 +73,13 @@ impl Table {
 
 type Columns = Vec<(String, ArrayRef)>;
 
-fn of_parquet(content: Content, allowance: &Arc<Allowance>, wanted: &Wanted) -> Result<Columns, Reason> {
-    let options = SourceOptions::default();
+fn of_file(
+    content: Content,
+    input: InputFormat,
+    allowance: &Arc<Allowance>,
+    wanted: &Wanted,
+) -> Result<Columns, Reason> {
+    let options = SourceOptions { input, ..SourceOptions::default() };
     let interner = Interner::new(&options, allowance);
     let footer = survey_file(&content, &interner)?;
     let file = footer.schema.open(content, allowance)?;
@@ -83,7 +92,7 @@ fn of_parquet(content: Content, allowance: &Arc<Allowance>, wanted: &Wanted) -> 
         .collect();
     chosen.sort_unstable();
     let leaves: Vec<usize> = chosen.iter().map(|(leaf, _)| *leaf).collect();
-    let arrays = file.columns(&leaves, rows)?;
+    let arrays = file.columns(&leaves, Some(rows))?;
     Ok(chosen.into_iter().map(|(_, name)| name).zip(arrays).collect())
 }
 

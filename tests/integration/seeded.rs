@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use transect::sink::Format;
+use transect::source::InputFormat;
 use transect::{Shape, Store, Transpose};
 
 use super::operations::operations;
@@ -139,9 +140,28 @@ fn inputs_are_read_or_skipped_and_stop_no_other() {
     for round in 0..rounds() {
         let mut random = Random::new(round as u64);
         let mut drawn = |corpus: &[Vec<u8>]| (0..50).map(|_| mutant(&mut random, corpus)).collect::<Vec<_>>();
-        read += targets::inputs(&drawn(&by_stock), &drawn(&by_date));
+        read += targets::inputs(InputFormat::Parquet, &drawn(&by_stock), &drawn(&by_date));
     }
     assert!(read > 0 && read < 25 * rounds(), "{read} of {} read", 50 * rounds());
+}
+
+#[test]
+fn inputs_of_other_formats_are_read_or_skipped_and_stop_no_other() {
+    let csv_of_date = b"ts_code,date,x,s\ngood,20240201,1.5,\"a, b\"\nsame,20240201,,\n".to_vec();
+    let arrow = [targets::good_as(InputFormat::Arrow)];
+    let cases = [
+        (InputFormat::Arrow, &arrow[..], &arrow[..]),
+        (InputFormat::Csv, &[targets::good_as(InputFormat::Csv)][..], &[csv_of_date][..]),
+    ];
+    for (input, by_stock, by_date) in cases {
+        let mut read = 0;
+        for round in 0..whole_rounds() {
+            let mut random = Random::new(round as u64);
+            let mut drawn = |corpus: &[Vec<u8>]| (0..50).map(|_| mutant(&mut random, corpus)).collect::<Vec<_>>();
+            read += targets::inputs(input, &drawn(by_stock), &drawn(by_date));
+        }
+        assert!(read > 0 && read < 50 * whole_rounds(), "{read} of {} read, {input}", 50 * whole_rounds());
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use parquet::arrow::ArrowWriter;
 use transect::format::{
     Current, LockNote, MAGIC, SOURCE_MAGIC, Table, parse_catalog_name, parse_chunks_name, parse_header,
@@ -15,7 +17,7 @@ use transect::format::{
 };
 use transect::progress::Silent;
 use transect::sink::{Compression, Format, NamePattern};
-use transect::source::{Cast, Pattern, parse_type};
+use transect::source::{Cast, FilesBy, InputFormat, Pattern, SourceOptions, parse_type};
 use transect::store::Collect;
 use transect::workers::Workers;
 use transect::{Append, Build, Date, Guard, Limit, Store, Transpose, Update};
@@ -134,19 +136,38 @@ pub fn write(path: &Path, rows: &RecordBatch) {
     writer.close().unwrap();
 }
 
+/// The good rows as Arrow, packed, and as csv.
+pub fn good_as(input: InputFormat) -> Vec<u8> {
+    match input {
+        InputFormat::Csv => b"date,x,s\n20240102,0.0,a\n20240103,1.0,\n20240104,,b\n".to_vec(),
+        _ => {
+            let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
+            let mut writer = FileWriter::try_new_with_options(Vec::new(), &good().schema(), options).unwrap();
+            writer.write(&good()).unwrap();
+            writer.into_inner().unwrap()
+        }
+    }
+}
+
 /// Files of any bytes as those of stocks, and then as those of dates, beside a good stock and within a memory: each is
 /// read or skipped, and none costs the good stock anything but the rows that the files of dates have of it. Gives the
 /// number of stocks that were read.
-pub fn inputs(by_stock: &[Vec<u8>], by_date: &[Vec<u8>]) -> usize {
+pub fn inputs(input: InputFormat, by_stock: &[Vec<u8>], by_date: &[Vec<u8>]) -> usize {
     let place = place();
     let (source, path) = (place.path().join("source"), place.path().join("store"));
     fs::create_dir(&source).unwrap();
     // Two, so that a single file beside them has the rarer types.
-    ["good", "same"].iter().for_each(|code| write(&source.join(format!("{code}.parquet")), &good()));
-    for (number, bytes) in by_stock.iter().enumerate() {
-        fs::write(source.join(format!("m{number}.parquet")), bytes).unwrap();
+    for code in ["good", "same"] {
+        let path = source.join(format!("{code}.{input}"));
+        if input == InputFormat::Parquet { write(&path, &good()) } else { fs::write(path, good_as(input)).unwrap() }
     }
-    let report = Build::new(&source, &path).workers(1).memory(64 << 20).allow(Guard::ALL).run().unwrap();
+    for (number, bytes) in by_stock.iter().enumerate() {
+        fs::write(source.join(format!("m{number}.{input}")), bytes).unwrap();
+    }
+    let pattern = Pattern::usual(FilesBy::Stock, input);
+    let options = SourceOptions { input, pattern, ..SourceOptions::default() };
+    let build = Build::new(&source, &path).options(options).workers(1).memory(64 << 20).allow(Guard::ALL);
+    let report = build.run().unwrap();
     let found = || Store::open(&path).unwrap().series("good").unwrap();
     let expected = good();
     let rows = found();
@@ -154,7 +175,7 @@ pub fn inputs(by_stock: &[Vec<u8>], by_date: &[Vec<u8>]) -> usize {
     for name in ["x", "s"] {
         assert_eq!(shown(&rows, name), shown(&expected, name), "{name}");
     }
-    let day = |number: usize| format!("2024{:02}{:02}.parquet", 2 + number / 28 % 11, 1 + number % 28);
+    let day = |number: usize| format!("2024{:02}{:02}.{input}", 2 + number / 28 % 11, 1 + number % 28);
     let files: Vec<PathBuf> = (0..by_date.len()).map(|number| place.path().join(day(number))).collect();
     files.iter().zip(by_date).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     if !files.is_empty() {

@@ -31,7 +31,7 @@ Examples:
   transect build bars panel.store --key ToD    # a date and a time in text
   transect build klines panel.store --date-column t --key t --epoch ms")]
 pub struct BuildArgs {
-    /// The directory with one Parquet file per stock
+    /// The directory with one file per stock, Parquet unless --input says otherwise
     #[arg(value_name = "SRC")]
     pub source: PathBuf,
 
@@ -235,7 +235,7 @@ pub struct UpdateArgs {
 
 /// Add rows to a store from per-date files, or restate them
 ///
-/// Each FILE, Parquet or uncompressed Arrow, holds stocks of one date, in the shape that `transect transpose` writes: a
+/// Each FILE, Parquet, Arrow or csv, holds stocks of one date, in the shape that `transect transpose` writes: a
 /// column with the codes and every other column of the store. The date is that of its date column, or of its name, such
 /// as 20240103.parquet. Its rows come beside those that the store has on that date, or take their place; rows that the
 /// file lacks stay, unless --replace removes them. A file that cannot be used is skipped, and its date stays as it is.

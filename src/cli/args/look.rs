@@ -110,7 +110,7 @@ pub struct TransposeArgs {
     #[arg(long, value_name = "LIST|@FILE", help_heading = COLUMNS)]
     pub stocks: Option<Listed<String>>,
 
-    /// Write only the rows of a universe: a Parquet file of dates and codes, or a column that is true
+    /// Write only the rows of a universe: a file of dates and codes, or a column that is true
     ///
     /// Membership is by date: a row belongs if the file has its date and code, or if the column is true in it, or another
     /// number than 0. COLUMN alone is one of STORE's.

@@ -1,6 +1,8 @@
 //! What can be typed to say how files are found and read.
 
-use crate::source::{BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, Pattern, Rename, Roll};
+use crate::source::{
+    BadDates, Cast, CodeTemplate, Duplicates, Epoch, FilesBy, Ignore, InputFormat, Pattern, Rename, Roll,
+};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueHint};
 
@@ -10,6 +12,16 @@ use super::super::words::{Names, one_of};
 /// How the files of a source are found and read.
 #[derive(Debug, Args)]
 pub struct Reading {
+    /// The format of the files: parquet, arrow or csv
+    ///
+    /// Arrow is IPC, as a file or as a stream, compressed or not; that is Feather of version 2, for which --pattern
+    /// '{code}.feather' is needed. A csv file has a line of names and fields between commas, in UTF-8. A column is of
+    /// numbers, true and false, or text by what all files have in it; what begins with a zero, such as 000001, is text, and
+    /// so is a number that a double does not hold; an empty field is null. --cast decides otherwise.
+    #[arg(long, value_name = "FORMAT", default_value_t, value_parser = one_of::<InputFormat>(&["parquet", "arrow", "csv"]))]
+    #[arg(help_heading = FILES)]
+    pub input: InputFormat,
+
     /// What each file is of: stock or date
     ///
     /// By date a file has the rows of all stocks on one date, with their codes in a column (see --code-column). Its name
@@ -19,7 +31,7 @@ pub struct Reading {
     #[arg(help_heading = FILES)]
     pub files_by: FilesBy,
 
-    /// Where the files lie below SRC, with {code} in it [default: {code}.parquet, or {date}.parquet]
+    /// Where the files lie below SRC, with {code} in it [default: {code}.parquet, or {date}.csv and the like]
     ///
     /// The stock's code is what {code} stands for. Any relative path will do, such as 'code={code}/data.parquet', and
     /// further names in braces stand for what else varies: '{exchange}/{code}.parquet', '{code}/{year}.parquet'; {*} stands
@@ -38,7 +50,7 @@ pub struct Reading {
     #[arg(long, value_name = "TEMPLATE", help_heading = FILES, hide_short_help = true)]
     pub code_template: Option<CodeTemplate>,
 
-    /// Which codes of the files stand for which others, a csv or Parquet file
+    /// Which codes of the files stand for which others, a csv, Parquet or Arrow file
     ///
     /// With the columns from and to: 000001.XSHE for 000001.SZ, FB for META; and, if need be, valid_from and until, the
     /// first and the last date on which it is so. Codes that it does not name stay. Rows of two codes that stand for one
@@ -125,7 +137,7 @@ pub struct Reading {
     #[arg(long, value_name = "HH:MM", help_heading = DATES, hide_short_help = true)]
     pub roll: Option<Roll>,
 
-    /// The trading dates, a csv or Parquet file with a column of dates
+    /// The trading dates, a csv, Parquet or Arrow file with a column of dates
     ///
     /// The column is trade_date, cal_date, date or the only one; where there is a column is_open, its rows with 0 are no
     /// trading dates. The store remembers the file and reads it anew each time.

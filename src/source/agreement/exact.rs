@@ -63,7 +63,7 @@ fn look(
         }
         let inexact = |why: String| Reason::new(Kind::InexactValue, why);
         if let Question::Apart(to) = question {
-            let columns = file.columns(&[value.leaf], file.row_count() as usize)?;
+            let columns = file.columns(&[value.leaf], file.row_count().and_then(|rows| usize::try_from(rows).ok()))?;
             return columns.iter().try_for_each(|array| stay_apart(array, to).map_err(inexact));
         }
         let mut row_count = 0;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,17 @@ use crate::source::input::interner::Interner;
 use crate::source::options::SourceOptions;
 use crate::source::path::code_template::code_of;
 use crate::source::path::files_by::{DATE, FilesBy};
-use crate::source::path::naming::{is_date, is_part, is_time, names_in, parquet_ending, shown};
+use crate::source::path::input_format::InputFormat;
+use crate::source::path::naming::{is_date, is_part, is_time, names_in, shown};
 use crate::source::path::pattern::{ANYTHING, CODE, Pattern};
 use crate::workers::DEFAULT_MEMORY;
 
-/// How many steps below the source Parquet files are looked for.
+/// How many steps below the source files are looked for.
 const DEPTH: usize = 5;
 /// How many files and directories are looked at; as many tell what a larger source is like.
 const LOOKED_AT: usize = 50_000;
-/// Endings of tables that are not Parquet.
-const OTHER_TABLES: [&str; 10] = ["csv", "gz", "feather", "arrow", "ipc", "h5", "hdf5", "pkl", "json", "xlsx"];
+/// Endings of tables that are not read.
+const OTHER_TABLES: [&str; 6] = ["gz", "h5", "hdf5", "pkl", "json", "xlsx"];
 
 /// Says that nothing below `root` matches the pattern of `options`, what lies there instead, and which pattern would
 /// read it.
@@ -38,31 +39,77 @@ pub(in crate::source) fn nothing(root: &Path, options: &SourceOptions) -> Result
     let names = names_in(root).map_err(Error::io("read", root))?;
     let message = format!("no file in {} matches the pattern {}", root.display(), options.pattern);
     if names.is_empty() {
-        let way_out =
-            format!("put one Parquet file per {} there, or give the directory that has them", options.files_by);
+        let way_out = format!(
+            "put one {} file per {} there, or give the directory that has them",
+            options.input.noun(),
+            options.files_by
+        );
         return Ok(Error::refused(message + "; the directory is empty", way_out));
     }
     if root.join("CURRENT").is_file() && root.join("segment").is_dir() {
-        let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
+        let way_out =
+            format!("give the directory that holds one {} file per {}", options.input.noun(), options.files_by);
         return Ok(Error::refused(message + "; that is a store", &way_out));
     }
     let shown_names: Vec<String> = names.iter().map(|name| shown(name)).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     let message =
         format!("{message}; there {are} {}: {}", counted(names.len(), "entry", "entries"), listed(&shown_names));
-    let mut files = Vec::new();
-    let mut left = LOOKED_AT;
-    collect(root, Path::new(""), DEPTH, &mut left, &mut files);
-    let advice = advice(root, &files, &names.iter().map(PathBuf::from).collect::<Vec<_>>(), options);
-    let is_of_dates = matches!(&advice, Remedy::Set { settings, .. }
-        if settings.iter().any(|setting| matches!(setting, Setting::FilesBy(_))));
-    // What files are of is decided once for a store.
-    let elsewhere = || Remedy::Do(format!("give the directory with one Parquet file per {}", options.files_by));
-    Ok(Error::refused_unless(message, [advice].into_iter().chain(is_of_dates.then(elsewhere)).collect::<Vec<_>>()))
+    let others = InputFormat::ALL.into_iter().filter(|format| *format != options.input);
+    for input in [options.input].into_iter().chain(others) {
+        let mut files = Vec::new();
+        let mut left = LOOKED_AT;
+        collect(root, Path::new(""), (DEPTH, input), &mut left, &mut files);
+        if !files.is_empty() {
+            let own = SourceOptions { input, ..options.clone() };
+            let advice = advice(root, &files, &own);
+            let is_of_dates = matches!(&advice, Remedy::Set { settings, .. }
+                if settings.iter().any(|setting| matches!(setting, Setting::FilesBy(_))));
+            // What files are of is decided once for a store.
+            let noun = input.noun();
+            let elsewhere = || Remedy::Do(format!("give the directory with one {noun} file per {}", options.files_by));
+            let advice = [in_format(advice, &own, options.input)].into_iter().chain(is_of_dates.then(elsewhere));
+            return Ok(Error::refused_unless(message, advice.collect::<Vec<_>>()));
+        }
+    }
+    let advice = Remedy::Do(match usual_ending(&names) {
+        Some(ending) => {
+            format!("transect reads Parquet, Arrow and csv, and not .{ending}; write the files as one of them first")
+        }
+        None => {
+            let (noun, by) = (options.input.noun(), options.files_by);
+            format!("give the directory with one {noun} file per {by}, or the pattern of their paths")
+        }
+    });
+    Ok(Error::refused_unless(message, [advice]))
 }
 
-/// Collects the Parquet files below `root`, by their names.
-fn collect(root: &Path, below: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) {
+/// `advice` for files of the format of `options`, where another was `asked` for.
+fn in_format(advice: Remedy, options: &SourceOptions, asked: InputFormat) -> Remedy {
+    match advice {
+        Remedy::Set { mut settings, effect } if options.input != asked => {
+            let by = if settings.iter().any(|setting| matches!(setting, Setting::FilesBy(_))) {
+                FilesBy::Date
+            } else {
+                options.files_by
+            };
+            let usual = Setting::Pattern(Pattern::usual(by, options.input).to_string());
+            settings.retain(|setting| *setting != usual);
+            settings.insert(0, Setting::Input(options.input.to_string()));
+            Remedy::Set { settings, effect }
+        }
+        advice => advice,
+    }
+}
+
+/// Collects the files of a format below `root`, by their names, so deep.
+fn collect(
+    root: &Path,
+    below: &Path,
+    (depth, input): (usize, InputFormat),
+    left: &mut usize,
+    files: &mut Vec<PathBuf>,
+) {
     for name in names_in(&root.join(below)).unwrap_or_default() {
         if *left == 0 {
             return;
@@ -71,28 +118,21 @@ fn collect(root: &Path, below: &Path, depth: usize, left: &mut usize, files: &mu
         let path = below.join(&name);
         let is_directory = fs::metadata(root.join(&path)).is_ok_and(|metadata| metadata.is_dir());
         if is_directory && depth > 1 {
-            collect(root, &path, depth - 1, left, files);
-        } else if !is_directory && parquet_ending(&name).is_some() {
+            collect(root, &path, (depth - 1, input), left, files);
+        } else if !is_directory && input.ending_of(&name).is_some() {
             files.push(path);
         }
     }
 }
 
-fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceOptions) -> Remedy {
-    let Some(first) = files.first() else {
-        return Remedy::Do(match usual_ending(entries) {
-            Some(ending) => format!("transect reads Parquet, and not .{ending}; write the files as Parquet first"),
-            None => {
-                let by = options.files_by;
-                format!("give the directory with one Parquet file per {by}, or the pattern of their paths")
-            }
-        });
-    };
+/// What reads `files`, of which there is one at least.
+fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
+    let (first, noun) = (&files[0], options.input.noun());
     // Of one that is damaged nobody asks how it is found.
     let Some(readable) = files.iter().take(20).find(|file| footer(&root.join(file), options).is_ok()) else {
         let reason = footer(&root.join(first), options).err().map_or_else(String::new, |reason| reason.to_string());
         return Remedy::Do(format!(
-            "the first file that is Parquet by its name, {}, {reason}",
+            "the first file that is {noun} by its name, {}, {reason}",
             shown(first.as_os_str())
         ));
     };
@@ -106,8 +146,8 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
     let are_most = |count: usize| count * 10 >= files.len() * 9;
     let reads = |count: usize| match files.len() - count {
-        0 => "reads the Parquet files there".to_owned(),
-        _ => format!("reads {count} of the {} Parquet files there", files.len()),
+        0 => format!("reads the {noun} files there"),
+        _ => format!("reads {count} of the {} {noun} files there", files.len()),
     };
     if let Some((pattern, codes)) =
         best.filter(|(_, codes)| options.files_by == FilesBy::Stock && are_most(codes.len()))
@@ -120,10 +160,13 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
     let by_date = tried.iter().chain(&open).find(|(_, codes)| codes.len() == files.len() && are_dates(codes));
     if let Some((pattern, codes)) = by_date {
-        return Remedy::Set { settings: by_date_settings(pattern), effect: reads(codes.len()) };
+        return Remedy::Set { settings: by_date_settings(pattern, options), effect: reads(codes.len()) };
     }
     if options.files_by == FilesBy::Date {
-        return Remedy::Do("give the pattern of their paths, such as {date}/{*}.parquet".to_owned());
+        return Remedy::Do(format!(
+            "give the pattern of their paths, such as {{date}}/{{*}}.{}",
+            options.input.usual_ending()
+        ));
     }
     let stocks = open
         .into_iter()
@@ -136,16 +179,16 @@ fn advice(root: &Path, files: &[PathBuf], entries: &[PathBuf], options: &SourceO
     });
     let Some((count, settings, read)) = told.rev().max_by_key(|(count, settings, _)| (*count, settings.len() == 1))
     else {
-        return Remedy::Do(several_files_a_stock(files));
+        return Remedy::Do(several_files_a_stock(files, options.input));
     };
     Remedy::Set { settings, effect: format!("{}, of {}", reads(read), counted(count, "stock", "stocks")) }
 }
 
 /// The settings that read files of which `pattern` takes the dates for codes.
-fn by_date_settings(pattern: &Pattern) -> Vec<Setting> {
+fn by_date_settings(pattern: &Pattern, options: &SourceOptions) -> Vec<Setting> {
     let text = pattern.to_string().replace(&format!("{{{DATE}}}"), &format!("{{{ANYTHING}}}"));
     let text = text.replace(&format!("{{{CODE}}}"), &format!("{{{DATE}}}"));
-    let pattern = (text != Pattern::usual(FilesBy::Date).to_string()).then_some(Setting::Pattern(text));
+    let pattern = (text != Pattern::usual(FilesBy::Date, options.input).to_string()).then_some(Setting::Pattern(text));
     [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect()
 }
 
@@ -179,7 +222,7 @@ fn open_patterns(file: &Path, files: &[PathBuf]) -> Vec<Pattern> {
     let alike: Vec<Vec<Cow<str>>> = alike.filter(|steps| steps.len() == depth).collect();
     // What stands between the key or nothing and the ending or nothing, in each file.
     let key = |at: usize| steps[at].split_once('=').map(|(key, _)| format!("{key}=")).filter(|_| at + 1 < depth);
-    let ending = |at: usize| parquet_ending(OsStr::new(steps[at])).map(|ending| format!(".{ending}"));
+    let ending = |at: usize| InputFormat::any_ending(OsStr::new(steps[at])).map(|ending| format!(".{ending}"));
     let values = |at: usize| -> Vec<&str> {
         let (key, ending) = (key(at).unwrap_or_default(), ending(at).unwrap_or_default());
         let steps = alike.iter().map(|steps| steps[at].as_ref());
@@ -240,10 +283,10 @@ fn candidates(file: &Path) -> Vec<Pattern> {
         let (key, _) = step.split_once('=')?;
         with(at, format!("{key}={{code}}"))
     });
-    let ending = parquet_ending(OsStr::new(name)).unwrap_or_default();
+    let ending = InputFormat::any_ending(OsStr::new(name)).unwrap_or_default();
     let file_name = with(directories.len(), format!("{{code}}.{ending}"));
     let plain = directories.iter().enumerate().filter(|(_, step)| !step.contains('='));
-    let plain = plain.filter_map(|(at, step)| match parquet_ending(OsStr::new(step)) {
+    let plain = plain.filter_map(|(at, step)| match InputFormat::any_ending(OsStr::new(step)) {
         Some(ending) => with(at, format!("{{code}}.{ending}")),
         None => with(at, "{code}".to_owned()),
     });
@@ -261,26 +304,29 @@ fn candidates(file: &Path) -> Vec<Pattern> {
 }
 
 /// What can be said where no pattern was found.
-fn several_files_a_stock(files: &[PathBuf]) -> String {
+fn several_files_a_stock(files: &[PathBuf], input: InputFormat) -> String {
     let mut folders: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
     for file in files {
         let name = shown(file.file_name().unwrap_or_default());
         folders.entry(file.parent().unwrap_or(Path::new(""))).or_default().push(name);
     }
-    let count = counted(files.len(), "Parquet file", "Parquet files");
+    let count = counted(files.len(), &format!("{} file", input.noun()), &format!("{} files", input.noun()));
     let most = folders.iter().max_by_key(|(folder, names)| (names.len(), std::cmp::Reverse(**folder)));
     let example = most.map_or_else(String::new, |(folder, names)| {
         format!(", such as {} with {}", shown(folder.as_os_str()), listed(names))
     });
     let folders = counted(folders.len(), "folder", "folders");
-    format!("its {count} lie in {folders}{example}; give the pattern of their paths, such as {{code}}/{{year}}.parquet")
+    format!(
+        "its {count} lie in {folders}{example}; give the pattern of their paths, such as {{code}}/{{year}}.{}",
+        input.usual_ending()
+    )
 }
 
-/// The ending that most files have among those of tables that are no Parquet.
-fn usual_ending(entries: &[PathBuf]) -> Option<String> {
+/// The ending that most files have among those of tables that are not read.
+fn usual_ending(names: &[OsString]) -> Option<String> {
     let mut endings: BTreeMap<String, usize> = BTreeMap::new();
-    for path in entries {
-        let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    for name in names {
+        let ending = Path::new(name).extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
         if let Some(ending) = ending.filter(|ending| OTHER_TABLES.contains(&ending.as_str())) {
             *endings.entry(ending).or_default() += 1;
         }
@@ -288,7 +334,7 @@ fn usual_ending(entries: &[PathBuf]) -> Option<String> {
     endings.into_iter().max_by_key(|(_, count)| *count).map(|(ending, _)| ending)
 }
 
-/// Whether the file at `path` is Parquet, by its footer.
+/// Whether the file at `path` is what its source has, by its own account.
 fn footer(path: &Path, options: &SourceOptions) -> Result<(), Reason> {
     let (content, _) = Content::open(path)?;
     let allowance = Allowance::new(DEFAULT_MEMORY, 1);

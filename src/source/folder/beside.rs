@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use crate::hint::{counted, listed};
 use crate::source::path::files_by::FilesBy;
 use crate::source::path::ignore::Ignore;
-use crate::source::path::naming::{copied, is_part, names_in, shown, tells_of_parquet};
+use crate::source::path::input_format::InputFormat;
+use crate::source::path::naming::{copied, is_part, names_in, shown};
 use crate::source::path::pattern::Pattern;
 
-/// Folders that are looked into for Parquet files; a source with more of them has told enough.
+/// Folders that are looked into for files of the format; a source with more of them has told enough.
 const FOLDERS: usize = 1000;
 
 /// What the pattern passes over.
 pub(super) struct Beside<'a> {
     root: &'a Path,
     ignore: &'a [Ignore],
+    format: InputFormat,
     /// In the directories of stocks that have a file.
     of_stocks: Vec<PathBuf>,
     files: Vec<PathBuf>,
@@ -26,10 +28,10 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
-    /// Of what lies below `root`, but for what is ignored.
-    pub(in crate::source) fn new(root: &'a Path, ignore: &'a [Ignore]) -> Beside<'a> {
+    /// Of what lies below `root` beside files of this format, but for what is ignored.
+    pub(in crate::source) fn new(root: &'a Path, ignore: &'a [Ignore], format: InputFormat) -> Beside<'a> {
         let none = Vec::new;
-        Beside { root, ignore, of_stocks: none(), files: none(), folders: none(), others: none() }
+        Beside { root, ignore, format, of_stocks: none(), files: none(), folders: none(), others: none() }
     }
 
     /// Adds `path`, relative to the source directory, which is not what the pattern names.
@@ -40,8 +42,8 @@ impl<'a> Beside<'a> {
         let name = path.file_name().unwrap_or_default();
         let at = self.root.join(&path);
         if !at.is_dir() {
-            if tells_of_parquet(name) { self.files.push(path) } else { self.others.push(path) }
-        } else if self.folders.len() + self.others.len() < FOLDERS && holds_parquet(&at, 2) {
+            if self.format.is_told_by(name) { self.files.push(path) } else { self.others.push(path) }
+        } else if self.folders.len() + self.others.len() < FOLDERS && holds(self.format, &at, 2) {
             self.folders.push(path);
         } else {
             self.others.push(path);
@@ -71,7 +73,7 @@ impl<'a> Beside<'a> {
                 if self.ignore.iter().any(|ignore| ignore.matches(&path)) {
                     continue;
                 }
-                let is_more = tells_of_parquet(&name) || holds_parquet(&self.root.join(&path), 2);
+                let is_more = self.format.is_told_by(&name) || holds(self.format, &self.root.join(&path), 2);
                 if is_more { self.of_stocks.push(path) } else { self.others.push(path) }
             }
             directory.push(step);
@@ -92,18 +94,21 @@ impl<'a> Beside<'a> {
         let more = format!("the pattern {pattern} reads one file a {by} and leaves out");
         note(&mut self.of_stocks, &format!("{more} {{}} that lies beside"), &format!("{more} {{}} that lie beside"));
         let left = |what: &str| format!("{{}} {what} not match the pattern {pattern}");
-        note(&mut self.files, &left("Parquet file by its name does"), &left("Parquet files by their names do"));
-        note(&mut self.folders, &left("folder with Parquet files does"), &left("folders with Parquet files do"));
+        let noun = self.format.noun();
+        let (file, files) = (format!("{noun} file by its name does"), format!("{noun} files by their names do"));
+        note(&mut self.files, &left(&file), &left(&files));
+        let (folder, folders) = (format!("folder with {noun} files does"), format!("folders with {noun} files do"));
+        note(&mut self.folders, &left(&folder), &left(&folders));
         note(&mut self.others, &left("entry does"), &left("entries do"));
         notes
     }
 }
 
-/// Whether a directory holds a Parquet file by its name, itself or so many steps below.
-fn holds_parquet(directory: &Path, depth: usize) -> bool {
+/// Whether a directory holds a file of this format by its name, itself or so many steps below.
+fn holds(format: InputFormat, directory: &Path, depth: usize) -> bool {
     let Ok(names) = names_in(directory) else { return false };
-    names.iter().any(|name| tells_of_parquet(name))
-        || (depth > 1 && names.iter().take(20).any(|name| holds_parquet(&directory.join(name), depth - 1)))
+    names.iter().any(|name| format.is_told_by(name))
+        || (depth > 1 && names.iter().take(20).any(|name| holds(format, &directory.join(name), depth - 1)))
 }
 
 /// What to tell of codes that are hardly codes, and of those that look decoded and are not.

@@ -44,13 +44,19 @@ pub(in crate::source) struct Found {
 /// [`Error::Io`] when a directory cannot be read, [`Error::Refused`] when `root` is a file or nothing matches.
 pub(in crate::source) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
     if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
-        let way_out = format!("give the directory that holds one Parquet file per {}", options.files_by);
+        let way_out =
+            format!("give the directory that holds one {} file per {}", options.input.noun(), options.files_by);
         return Err(Error::refused(format!("{} is a file", root.display()), &way_out).about(root));
     }
     options.check_paths()?;
     let pattern = &options.pattern;
-    let mut walk =
-        Walk { root, options, beside: Beside::new(root, &options.ignore), files: Vec::new(), found: Found::default() };
+    let mut walk = Walk {
+        root,
+        options,
+        beside: Beside::new(root, &options.ignore, options.input),
+        files: Vec::new(),
+        found: Found::default(),
+    };
     let before = pattern.before();
     let is_there = match fs::metadata(root.join(&before)) {
         Ok(metadata) => metadata.is_dir(),

@@ -1,7 +1,7 @@
 //! Keeps each schema once, since thousands of files share one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use parquet::errors::ParquetError;
 
@@ -18,6 +18,8 @@ pub(in crate::source) struct Interner<'a> {
     pub(in crate::source) allowance: Arc<Allowance>,
     /// How Parquet files are decoded, by what their footers declare.
     leaves: Mutex<HashMap<Vec<Declared>, Arc<Leaves>>>,
+    /// How files of another format are decoded, all of them alike.
+    format: OnceLock<Arc<dyn Format>>,
     schemas: Mutex<HashMap<Columns, Arc<FileSchema>>>,
 }
 
@@ -28,7 +30,13 @@ type Columns = (usize, Vec<FileColumn>);
 
 impl<'a> Interner<'a> {
     pub(in crate::source) fn new(options: &'a SourceOptions, allowance: &Arc<Allowance>) -> Interner<'a> {
-        Interner { options, allowance: Arc::clone(allowance), leaves: Mutex::default(), schemas: Mutex::default() }
+        let (leaves, format, schemas) = (Mutex::default(), OnceLock::new(), Mutex::default());
+        Interner { options, allowance: Arc::clone(allowance), leaves, format, schemas }
+    }
+
+    /// How the files are decoded, where there is one way: the one that was given first.
+    pub(in crate::source) fn format(&self, make: impl FnOnce() -> Arc<dyn Format>) -> Arc<dyn Format> {
+        Arc::clone(self.format.get_or_init(make))
     }
 
     /// The leaves of a footer that declares these columns and so many leaves.

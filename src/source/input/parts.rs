@@ -7,6 +7,7 @@ use arrow_cast::can_cast_types;
 use arrow_schema::{DataType, Field};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
+use super::fields::Fields;
 use super::refusals::{cast_that_keeps, tell_alike, tell_unheld};
 use super::schema::{FileColumn, FileSchema, Format, KeyColumn, Value};
 use crate::hint::listed;
@@ -33,12 +34,27 @@ pub(in crate::source) fn lost_of_field(field: &Field) -> Option<String> {
     extension().or_else(order).or_else(own)
 }
 
+/// Whether a note of a file is pandas' own, of attributes of the whole table. Its notes are not parsed: those of thousands of
+/// files are long.
+pub(in crate::source) fn tells_attrs(key: &str, value: Option<&str>) -> bool {
+    match key {
+        "PANDAS_ATTRS" => value.is_some_and(|attrs| attrs != "{}"),
+        "pandas" => value.is_some_and(|notes| notes.contains("\"attributes\": {\"")),
+        _ => false,
+    }
+}
+
 /// Says which part each column plays.
 pub(in crate::source) fn cast_parts(
     format: Option<Arc<dyn Format>>,
-    columns: Vec<FileColumn>,
+    mut columns: Vec<FileColumn>,
     options: &SourceOptions,
 ) -> FileSchema {
+    for column in &mut columns {
+        if let Some(fields) = column.fields {
+            column.raw = Ok(fields.raw(options.cast(&column.name)));
+        }
+    }
     let present: Vec<usize> = (0..columns.len()).filter(|&at| !options.excludes(&columns[at].name)).collect();
     let mut known = HashSet::new();
     let twice = present.iter().find(|&&at| !known.insert(columns[at].name.as_str()));
@@ -50,6 +66,9 @@ pub(in crate::source) fn cast_parts(
     });
 
     let code = present.iter().copied().find(|&at| options.code_column.as_ref() == Some(&columns[at].name));
+    if let Some(at) = code.filter(|&at| columns[at].fields.is_some_and(Fields::may_be_codes)) {
+        columns[at].raw = Ok(DataType::Utf8);
+    }
     let is_code = |name: &str, raw: &DataType| {
         is_text(raw) || *raw == DataType::Null || (raw.is_integer() && options.cast(name).is_some_and(is_text))
     };
@@ -67,6 +86,11 @@ pub(in crate::source) fn cast_parts(
     }
     let candidates: Vec<usize> = present.iter().copied().filter(|&at| Some(at) != code).collect();
     let (chosen, apart) = choose_date(&columns, &candidates, options);
+    if let Ok(at) = chosen
+        && let (Some(fields), Ok(raw)) = (columns[at].fields, columns[at].raw.clone())
+    {
+        columns[at].raw = Ok(fields.raw_of_date(raw, options.epoch.is_some(), options.date_format.is_some()));
+    }
     let key = |column: &FileColumn, raw: &DataType| KeyColumn {
         name: column.name.clone(),
         leaf: column.leaf,

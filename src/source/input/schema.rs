@@ -8,9 +8,11 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
+use super::fields::Fields;
 use crate::reason::{Kind, Reason};
 use crate::source::allowance::Allowance;
 use crate::source::content::Content;
+use crate::source::types::is_text;
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,12 +22,21 @@ pub(in crate::source) struct FileColumn {
     pub(in crate::source) leaf: usize,
     /// The type of its values; `Err` says what it is if they cannot be read.
     pub(in crate::source) raw: Result<DataType, String>,
+    /// What its fields look like, where the file has but text: it decides on `raw`.
+    pub(in crate::source) fields: Option<Fields>,
     /// Whether it holds instants of 96 bits, whose unit is not in the footer.
     pub(in crate::source) is_instant: bool,
     /// Whether a user decided its type in the panel, so that it may lose precision.
     pub(in crate::source) may_round: bool,
     /// What the writer said of it that a panel does not keep.
     pub(in crate::source) loss: Option<String>,
+}
+
+impl FileColumn {
+    /// Whether its values are texts, or fields that may be read as such.
+    pub(in crate::source) fn may_be_codes(&self) -> bool {
+        self.fields.is_some_and(Fields::may_be_codes) || self.raw.as_ref().is_ok_and(is_text)
+    }
 }
 
 /// A column that takes part in the panel.
@@ -117,6 +128,17 @@ pub(in crate::source) struct Footer {
     pub(in crate::source) text_len: u64,
     /// Whether pandas' own attributes of the whole table stand among the notes.
     pub(in crate::source) has_attrs: bool,
+    /// Where columns of text look like numbers no longer.
+    pub(in crate::source) odd: Vec<Odd>,
+}
+
+/// The first field of a column that does not look like those before it.
+pub(in crate::source) struct Odd {
+    pub(in crate::source) leaf: usize,
+    /// The row of the file, from 1 on.
+    pub(in crate::source) row: u64,
+    /// As a message has it.
+    pub(in crate::source) text: String,
 }
 
 /// A format of input files: how those of one schema are decoded.
@@ -139,8 +161,8 @@ pub(in crate::source) type Batches<'a> = Box<dyn Iterator<Item = Result<Vec<Arra
 /// The columns of one file as it has them, in the order of the file. What is here may panic on damaged bytes and is to be
 /// called under [`guarded`](crate::source::content::guarded).
 pub(in crate::source) trait Decoder {
-    /// Rows by the file's own account.
-    fn row_count(&self) -> u64;
+    /// Rows by the file's own account, if it has one.
+    fn row_count(&self) -> Option<u64>;
 
     /// Reads the columns at `leaves` (ascending) batch by batch, each in its own type.
     ///
@@ -169,8 +191,12 @@ pub(in crate::source) trait Decoder {
 }
 
 impl dyn Decoder + '_ {
-    /// The columns at `leaves` (ascending) whole, each `row_count` long.
-    pub(in crate::source) fn columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
+    /// The columns at `leaves` (ascending) whole, each `row_count` long, if that is known.
+    pub(in crate::source) fn columns(
+        &self,
+        leaves: &[usize],
+        row_count: Option<usize>,
+    ) -> Result<Vec<ArrayRef>, Reason> {
         if leaves.is_empty() {
             return Ok(Vec::new());
         }
@@ -179,12 +205,12 @@ impl dyn Decoder + '_ {
         for batch in self.batches(leaves)? {
             let batch = batch?;
             found += batch[0].len();
-            if found > row_count {
+            if row_count.is_some_and(|row_count| found > row_count) {
                 break;
             }
             batches.push(batch);
         }
-        if found != row_count {
+        if let Some(row_count) = row_count.filter(|row_count| *row_count != found) {
             return Err(Reason::damaged(format_args!("its columns have {found} and {row_count} rows")));
         }
         if let [batch] = &mut batches[..] {

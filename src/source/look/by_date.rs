@@ -36,7 +36,8 @@ pub(super) fn refuse_by_date(candidates: &[Candidate], options: &SourceOptions, 
     let what =
         format!("the {files} by date, such as {}: all its rows are of the time in its name", first.path.display());
     let by_date = pattern(&with_rows, options).map(|pattern| {
-        let pattern = (pattern != Pattern::usual(FilesBy::Date)).then(|| Setting::Pattern(pattern.to_string()));
+        let pattern =
+            (pattern != Pattern::usual(FilesBy::Date, options.input)).then(|| Setting::Pattern(pattern.to_string()));
         let settings = [Setting::FilesBy(FilesBy::Date.to_string())].into_iter().chain(pattern).collect();
         Remedy::Set { settings, effect: "reads them as what they are".to_owned() }
     });

@@ -9,6 +9,7 @@ use arrow_schema::DataType;
 use super::by_date::refuse_by_date;
 use super::candidate::{Candidate, schemas};
 use super::date_advice::{Advised, DateAdvice};
+use super::fields::join_fields;
 use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::settle::{Look, has_free_date_name, settle};
 use super::trading::trading;
@@ -26,13 +27,14 @@ use crate::source::content::{Content, Stamp, WHOLE};
 use crate::source::date::column::DateRules;
 use crate::source::folder::discover::{Found, counted, skip};
 use crate::source::folder::scan::once;
-use crate::source::input::formats::survey_file;
+use crate::source::input::formats::{format_of, survey_file, told_format};
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::INDEX_NAME;
 use crate::source::input::schema::{FileSchema, Footer};
 use crate::source::losses::Losses;
 use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
+use crate::source::path::input_format::InputFormat;
 use crate::source::path::naming::shown;
 use crate::source::path::unit::beside_unusable;
 use crate::source::survey::{Input, InputFile, Layout, Survey, Target};
@@ -41,6 +43,9 @@ use crate::workers::Workers;
 
 /// Schemas without a date of which one file each is looked into for an advice.
 const LOOKED_INTO: usize = 20;
+
+/// Columns that are text for the sake of some fields, of which it is told.
+const TOLD: usize = 10;
 
 /// Why files that have a footer cannot be used all the same, by unit and path.
 pub(super) type LeftOut = HashMap<(String, PathBuf), Reason>;
@@ -80,7 +85,10 @@ pub(super) fn look_at(
 
     let mut candidates = Vec::new();
     let mut bad: Vec<(String, PathBuf)> = Vec::new();
+    let is_first = prior.is_none_or(|prior| prior.is_new);
+    let format = if is_first && looked.iter().all(Result::is_err) { common_format(root, files) } else { None };
     for ((unit, path), looked) in files.iter().cloned().zip(looked) {
+        let looked = looked.map_err(|reason| told_format(reason, format));
         match looked {
             Ok((stamp, footer)) => candidates.push(Candidate { unit, path, stamp, footer, small: Small::default() }),
             Err(reason) => {
@@ -94,6 +102,7 @@ pub(super) fn look_at(
         candidates.into_iter().partition(|candidate| !left_out.contains_key(&candidate.name()));
     bad.extend(set_aside.iter().map(Candidate::name));
     candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
+    let told = join_fields(&mut candidates, prior, &interner);
     let are_all_read = skipped.is_empty() && set_aside.is_empty();
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
     if prior.is_none() && options.files_by == FilesBy::Stock {
@@ -103,6 +112,7 @@ pub(super) fn look_at(
         Some(prior) if !prior.is_new => options.clone(),
         _ => settle(options, &mut candidates, &look, &mut notes)?,
     };
+    notes.extend(notes_of(told, &candidates));
     // Of names in the options, those that no changed file has may stand in the others.
     match prior {
         Some(prior) if !prior.is_new => check_changed_names(prior, &schemas(&candidates), !are_all_read, &mut notes)?,
@@ -234,6 +244,24 @@ pub(super) fn look_at(
 fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
     let (content, stamp) = Content::open(path)?;
     Ok((stamp, survey_file(&content, interner)?))
+}
+
+/// The one format that all of `files` have by their first bytes.
+fn common_format(root: &Path, files: &[(String, PathBuf)]) -> Option<InputFormat> {
+    let format = |path: &PathBuf| format_of(&Content::open(&root.join(path)).ok()?.0);
+    let first = format(&files.first()?.1)?;
+    files.iter().all(|(_, path)| format(path) == Some(first)).then_some(first)
+}
+
+/// Notes of columns that are text, of those which become values of the panel.
+fn notes_of(told: Vec<(String, String)>, candidates: &[Candidate]) -> Vec<String> {
+    let schemas = schemas(candidates);
+    let is_value = |name: &str| schemas.iter().any(|schema| schema.values.iter().any(|value| value.own_name == name));
+    let mut notes: Vec<String> = told.into_iter().filter(|(name, _)| is_value(name)).map(|(_, note)| note).collect();
+    let more = notes.len().saturating_sub(TOLD);
+    notes.truncate(TOLD);
+    notes.extend((more > 0).then(|| format!("so are {}", counted(more, "other column", "other columns"))));
+    notes
 }
 
 fn party(candidate: &Candidate) -> Party<'_> {

@@ -3,6 +3,7 @@
 pub(in crate::source) mod by_date;
 pub(in crate::source) mod candidate;
 pub(in crate::source) mod date_advice;
+mod fields;
 pub(in crate::source) mod inputs;
 pub(in crate::source) mod roles;
 pub(in crate::source) mod settle;

@@ -122,7 +122,7 @@ impl Look<'_> {
         let mut names: Vec<&str> = Vec::new();
         for column in &first.footer.schema.columns {
             let is_date = date.is_some_and(|date| date.name == column.name);
-            if column.raw.as_ref().is_ok_and(is_text) && !is_date && !options.excludes(&column.name) {
+            if column.may_be_codes() && !is_date && !options.excludes(&column.name) {
                 names.push(&column.name);
             }
         }
@@ -141,7 +141,7 @@ impl Look<'_> {
     /// Whether each row of the column `name` has the code of `file`.
     fn has_code(&self, options: &SourceOptions, file: &Candidate, name: &str) -> Result<bool> {
         let column = file.footer.schema.columns.iter().find(|column| column.name == name);
-        let Some(column) = column.filter(|column| column.raw.as_ref().is_ok_and(is_text)) else { return Ok(false) };
+        let Some(column) = column.filter(|column| column.may_be_codes()) else { return Ok(false) };
         let of_path = options.named_by(&file.path).unwrap_or_default();
         let is_code = |text: Option<&str>| text.is_some_and(|text| options.is_code(text, &of_path, &file.unit));
         let is_code = |texts: &ArrayRef| {

@@ -66,7 +66,12 @@ impl Parquet {
         })
     }
 
-    /// As [`batches`](Self::batches), but the bare numbers and bytes that the pages hold.
+    /// Rows by the footer's account.
+    fn rows(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// As [`batches`](Decoder::batches), but the bare numbers and bytes that the pages hold.
     pub(super) fn stored(
         &self,
         leaves: &[usize],
@@ -92,11 +97,11 @@ impl Parquet {
 
     /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
     fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<Reason>>), Reason> {
-        let rows = usize::try_from(self.row_count()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
+        let rows = usize::try_from(self.rows()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
         let descriptor = self.metadata.parquet_schema();
         let mask = ProjectionMask::leaves(descriptor, leaves.iter().copied());
         let levels = parquet_to_arrow_field_levels(descriptor, mask, Some(self.metadata.schema().fields()));
-        self.meter.start(self.row_count().saturating_mul(ROW_LEN));
+        self.meter.start(self.rows().saturating_mul(ROW_LEN));
         let chunks = Chunks {
             content: self.content.clone(),
             metadata: Arc::clone(self.metadata.metadata()),
@@ -133,8 +138,8 @@ impl Parquet {
 }
 
 impl Decoder for Parquet {
-    fn row_count(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+    fn row_count(&self) -> Option<u64> {
+        Some(self.rows())
     }
 
     fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {

@@ -20,10 +20,10 @@ use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
 use crate::reason::{Kind, Reason};
 use crate::source::allowance::{Meter, ROW_LEN};
-use crate::source::arrow_file::{is_of_known_version, is_possible};
+use crate::source::arrow::messages::{is_of_known_version, is_possible};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::input::interner::Interner;
-use crate::source::input::parts::lost_of_field;
+use crate::source::input::parts::{lost_of_field, tells_attrs};
 use crate::source::input::schema::{FileColumn, FileSchema, Footer};
 use crate::source::options::SourceOptions;
 
@@ -42,6 +42,7 @@ fn columns(leaves: &Leaves, hints: Option<&Schema>, options: &SourceOptions) -> 
             name: declared.name.clone(),
             leaf: declared.leaf,
             raw: meaning(&declared.shape, hint.map(Field::data_type)),
+            fields: None,
             is_instant: matches!(declared.shape, Shape::Flat(Flat { physical: Physical::Int96, .. })),
             may_round: options.cast(&declared.name).is_some(),
             loss: loss(&declared.shape, hint),
@@ -94,8 +95,9 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(F
         return Err(interner.allowance.refusal_of(&what, rows_len, rows_len.saturating_add(values)));
     }
     let text_len = text_len(&metadata, &schema, row_count);
-    let has_attrs = has_attrs(&metadata);
-    Ok((Footer { schema, row_count, text_len, has_attrs }, leaves))
+    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let has_attrs = notes.any(|note| tells_attrs(&note.key, note.value.as_deref()));
+    Ok((Footer { schema, row_count, text_len, has_attrs, odd: Vec::new() }, leaves))
 }
 
 /// The footer of a file that was surveyed, with or without the statistics of its chunks.
@@ -138,16 +140,6 @@ pub(super) fn footer_bytes(
         Some(start) => Ok(tail.slice(start as usize..tail.len() - 8)),
         None => read(byte_len - len - 8, len),
     }
-}
-
-/// Whether pandas noted attributes of the whole table. Its notes are not parsed: those of thousands of files are long.
-fn has_attrs(metadata: &ParquetMetaData) -> bool {
-    let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-    notes.any(|note| match note.key.as_str() {
-        "PANDAS_ATTRS" => note.value.as_deref().is_some_and(|attrs| attrs != "{}"),
-        "pandas" => note.value.as_deref().is_some_and(|notes| notes.contains("\"attributes\": {\"")),
-        _ => false,
-    })
 }
 
 /// The Arrow schema among a file's notes, which says what Parquet's types cannot.
@@ -203,7 +195,7 @@ fn without_magic(head: Option<Bytes>) -> Reason {
             Reason::new(Kind::Truncated, "is truncated: it begins as a Parquet file but does not end as one")
         }
         Some(b"PARE") => Reason::new(Kind::Encrypted, "is encrypted, and truncated"),
-        _ => Reason::new(Kind::NotParquet, "is not a Parquet file"),
+        _ => Reason::new(Kind::OtherFormat, "is not a Parquet file"),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(in crate::source) mod code_template;
 pub(in crate::source) mod files_by;
 pub(in crate::source) mod ignore;
+pub(in crate::source) mod input_format;
 pub(in crate::source) mod naming;
 pub(in crate::source) mod pattern;
 pub(in crate::source) mod period;

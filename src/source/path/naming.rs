@@ -39,17 +39,6 @@ pub(in crate::source) fn is_hidden(name: &OsStr) -> bool {
         || NOTES_OF_OTHERS.iter().any(|other| name == *other)
 }
 
-/// The ending of a name that means Parquet, in any case.
-pub(in crate::source) fn parquet_ending(name: &OsStr) -> Option<&str> {
-    let ending = Path::new(name).extension()?.to_str()?;
-    ["parquet", "parq", "pq"].contains(&ending.to_ascii_lowercase().as_str()).then_some(ending)
-}
-
-/// Whether a name says that there are rows as Parquet in it, packed or set aside or not.
-pub(in crate::source) fn tells_of_parquet(name: &OsStr) -> bool {
-    parquet_ending(name).is_some() || name.to_string_lossy().to_ascii_lowercase().contains(".parquet")
-}
-
 /// Whether `text` names a date.
 pub(in crate::source) fn is_date(text: &str) -> bool {
     text.parse::<Date>().is_ok()

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::files_by::{DATE, FilesBy, YEAR};
+use super::input_format::InputFormat;
 use super::naming::{is_hidden, percent_decoded};
 use crate::as_text::as_text;
 use crate::key::is_escaped;
@@ -175,14 +176,15 @@ impl Pattern {
         closed.collect()
     }
 
-    /// `{code}.parquet`, or `{date}.parquet`.
-    pub fn usual(files_by: FilesBy) -> Pattern {
+    /// `{code}.parquet`, or `{date}.csv` and the like.
+    pub fn usual(files_by: FilesBy, input: InputFormat) -> Pattern {
         let name = match files_by {
             FilesBy::Stock => CODE,
             FilesBy::Date => DATE,
         };
-        let parts = vec![Part::Open(name.to_owned()), Part::Text(".parquet".to_owned())];
-        Pattern { text: format!("{{{name}}}.parquet"), steps: vec![Step { parts, is_encoded: false }] }
+        let ending = input.usual_ending();
+        let parts = vec![Part::Open(name.to_owned()), Part::Text(format!(".{ending}"))];
+        Pattern { text: format!("{{{name}}}.{ending}"), steps: vec![Step { parts, is_encoded: false }] }
     }
 
     /// Whether it has a placeholder of this name.
@@ -243,7 +245,7 @@ fn find_last(text: &[u8], wanted: &[u8]) -> Option<usize> {
 
 impl Default for Pattern {
     fn default() -> Pattern {
-        Pattern::usual(FilesBy::Stock)
+        Pattern::usual(FilesBy::Stock, InputFormat::Parquet)
     }
 }
 

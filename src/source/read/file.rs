@@ -323,7 +323,7 @@ impl FileReader {
         let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
         let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
         leaves.sort_unstable();
-        let arrays = decoder.columns(&leaves, self.file_rows)?;
+        let arrays = decoder.columns(&leaves, Some(self.file_rows))?;
         for (value, column) in values.iter().zip(&mut columns) {
             if let Ok(place) = leaves.binary_search(&value.leaf) {
                 *column = Some(SeriesColumn::Rows(arrays[place].clone()));
@@ -364,7 +364,7 @@ impl FileReader {
     /// The key that keeps the times which were dropped, where these tell all rows of one date apart.
     fn keeping_times(&self) -> Result<Option<Remedy>, Reason> {
         let (Some(date), Some(decoder)) = (&self.timed, &self.decoder) else { return Ok(None) };
-        let times = decoder.columns(&[date.leaf], self.file_rows)?;
+        let times = decoder.columns(&[date.leaf], Some(self.file_rows))?;
         let order = KeyOrder::new(&times, &times).map_err(Reason::undecodable)?;
         let rows: BTreeSet<u32> = self.order.claims.iter().flat_map(|&(first, other)| [first, other]).collect();
         let mut rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
@@ -433,7 +433,7 @@ impl<'s> Scanned<'s> {
         };
         let mut codes = CodeReader::new(survey, unit, file)?;
         let decoder = guarded(|| schema.open(content, &survey.allowance))?;
-        if decoder.row_count() != file.row_count {
+        if decoder.row_count().is_some_and(|rows| rows != file.row_count) {
             return Err(changed());
         }
         let (name, raw) = date.map_or(("", &DataType::Null), |date| (&date.name, &date.raw));

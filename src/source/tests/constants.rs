@@ -39,8 +39,8 @@ fn found(bytes: Vec<u8>, data_type: &DataType) -> Result<(Option<ArrayRef>, Resu
         return Err(Reason::damaged("of another type"));
     }
     let parquet = guarded(|| schema.open(content, &allowance))?;
-    let rows = parquet.row_count() as usize;
-    let decoded = guarded(|| Ok(parquet.columns(&[0], rows)?.remove(0)));
+    let rows = parquet.row_count().unwrap() as usize;
+    let decoded = guarded(|| Ok(parquet.columns(&[0], Some(rows))?.remove(0)));
     Ok((guarded(|| Ok(parquet.constant(&schema.values[0], rows)))?, decoded))
 }
 

@@ -252,8 +252,9 @@ fn where_nothing_matches_the_message_says_what_is_there() {
         &["files by date with pattern trade_date={date}/0.parquet reads the Parquet files"],
     );
     let source = Source::new();
-    source.write("a.csv", b"").write("b.csv", b"");
-    assert_mentions(&source.refused(), &["there are 2 entries: a.csv and b.csv", "reads Parquet, and not .csv"]);
+    source.write("a.h5", b"").write("b.h5", b"");
+    let unread = "reads Parquet, Arrow and csv, and not .h5";
+    assert_mentions(&source.refused(), &["there are 2 entries: a.h5 and b.h5", unread]);
     source.write("x/a.parquet", b"no");
     assert_mentions(&source.refused(), &["x/a.parquet, is not a Parquet file"]);
 }

@@ -1,9 +1,11 @@
 //! The input as users have it: every habit of real files, and every way for one to be bad.
 
+mod arrow;
 mod bad_files;
 mod casts;
 mod columns;
 mod constants;
+mod csv;
 mod dates;
 mod files;
 mod meaning;

@@ -5,5 +5,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let files = [bytes.to_vec()];
-    transect_fuzz::targets::inputs(&files, &files);
+    transect_fuzz::targets::inputs(transect::source::InputFormat::Parquet, &files, &files);
 });

@@ -1,0 +1,180 @@
+//! The Arrow decoder over one file: columns as the file has them, batch by batch.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_buffer::Buffer;
+use arrow_ipc::MetadataVersion;
+use arrow_ipc::reader::FileDecoder;
+use arrow_schema::ArrowError;
+
+use super::buffers::{all, buffers_of, unmatched, unpacked_len};
+use super::columns::{columns, take_as};
+use super::messages::{Batch, batch};
+use super::outline::{Outline, Part};
+use crate::reason::Reason;
+use crate::source::allowance::{Allowance, Meter, ROW_LEN};
+use crate::source::content::{Content, changed};
+use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format};
+use crate::source::weight::written_out;
+
+/// What an array takes beside its values.
+const ARRAY_LEN: u64 = 256;
+
+/// What a value takes at most, texts' own bytes aside.
+const SLOT_LEN: u64 = 16;
+
+/// Arrow IPC.
+#[derive(Debug)]
+pub(super) struct Arrow;
+
+impl Format for Arrow {
+    fn open(
+        self: Arc<Arrow>,
+        content: Content,
+        schema: &Arc<FileSchema>,
+        allowance: &Arc<Allowance>,
+    ) -> Result<Box<dyn Decoder>, Reason> {
+        let meter = Meter::new(allowance);
+        let outline = Outline::new(&content, &meter)?;
+        if columns(&outline.schema) != schema.columns {
+            return Err(changed());
+        }
+        Ok(Box::new(ArrowFile { content, schema: Arc::clone(schema), outline, meter }))
+    }
+}
+
+/// The decoder over one file, its messages looked over once.
+struct ArrowFile {
+    content: Content,
+    schema: Arc<FileSchema>,
+    outline: Outline,
+    meter: Arc<Meter>,
+}
+
+impl Decoder for ArrowFile {
+    fn row_count(&self) -> Option<u64> {
+        Some(self.outline.row_count)
+    }
+
+    fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+        let columns: Vec<&FileColumn> =
+            self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
+        self.meter.start(self.outline.row_count.saturating_mul(ROW_LEN));
+        let mut decoder = self.decoder(leaves);
+        let leaves = leaves.to_vec();
+        Ok(Box::new(
+            self.outline
+                .parts
+                .iter()
+                .filter_map(move |part| self.decode(part, &mut decoder, &leaves, &columns).transpose()),
+        ))
+    }
+
+    fn check_unchanged(&self) -> Result<(), Reason> {
+        self.content.check_unchanged()
+    }
+
+    fn was_too_large(&self) -> bool {
+        self.meter.was_exceeded()
+    }
+}
+
+impl ArrowFile {
+    fn decoder(&self, leaves: &[usize]) -> FileDecoder {
+        // Version 1 stands for any: pyarrow names another in the footer than in the messages, of which each was checked.
+        let schema = Arc::clone(&self.outline.schema);
+        FileDecoder::new(schema, MetadataVersion::V1).with_projection(leaves.to_vec())
+    }
+
+    /// The `columns`, which are at `leaves`, of the rows of a part; `None` where it is a dictionary.
+    fn decode(
+        &self,
+        part: &Part,
+        decoder: &mut FileDecoder,
+        leaves: &[usize],
+        columns: &[&FileColumn],
+    ) -> Result<Option<Vec<ArrayRef>>, Reason> {
+        // What is on disk lies in memory whole for as long as an array refers to it.
+        let on_disk = if matches!(self.content, Content::Disk(_)) { part.body_len() } else { 0 };
+        self.hold(if part.is_dictionary { on_disk } else { 0 }, on_disk)?;
+        let bytes = part.read(&self.content)?;
+        let (message, body) = part.split(&bytes);
+        let found = batch(message, part.body_len()).map_err(Reason::damaged)?;
+        let prefix = |offset: u64| body.get(offset as usize..).and_then(|rest| rest.first_chunk()).copied();
+        let buffer = Buffer::from(bytes.clone());
+        match found {
+            Batch::Dictionary(dictionary) => {
+                let entries = dictionary.data().ok_or_else(unmatched)?;
+                self.hold(unpacked_len(entries, &all(entries), prefix).ok_or_else(unmatched)?, 0)?;
+                decoder.read_dictionary(&part.block(), &buffer).map_err(Reason::undecodable)?;
+                Ok(None)
+            }
+            Batch::Rows(rows, version) => {
+                let places = buffers_of(&self.outline.schema, rows, version).ok_or_else(unmatched)?;
+                let mut unpacked = 0_u64;
+                for &leaf in leaves {
+                    let places = places.get(leaf).ok_or_else(unmatched)?;
+                    unpacked = unpacked.saturating_add(unpacked_len(rows, places, prefix).ok_or_else(unmatched)?);
+                }
+                self.hold(0, unpacked)?;
+                let batch = decoder.read_record_batch(&part.block(), &buffer);
+                let batch = batch.map_err(|error| self.blame(part, &buffer, columns, &error))?;
+                let batch = batch.ok_or_else(unmatched)?;
+                let mut arrays = Vec::with_capacity(columns.len());
+                for (column, array) in columns.iter().zip(batch.columns()) {
+                    let FileColumn { name, raw, .. } = column;
+                    let raw =
+                        raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
+                    self.hold(written_out(array, raw).saturating_add(ARRAY_LEN), 0)?;
+                    let array = take_as(array, raw).map_err(|error| {
+                        Reason::undecodable(format_args!("its column {name:?}: {error}")).of_column(name)
+                    })?;
+                    arrays.push(array);
+                }
+                Ok(Some(arrays))
+            }
+        }
+    }
+
+    /// What the decoder said of these columns of a part, as a reason with the name of the one that it is about.
+    fn blame(&self, part: &Part, buffer: &Buffer, columns: &[&FileColumn], error: &ArrowError) -> Reason {
+        let fails = |column: &&&FileColumn| {
+            let mut alone = self.decoder(&[column.leaf]);
+            let before = self.outline.parts.iter().take_while(|other| !std::ptr::eq(*other, part));
+            let read = before.filter(|other| other.is_dictionary).try_for_each(|other| {
+                let bytes = other.read(&self.content)?;
+                alone.read_dictionary(&other.block(), &Buffer::from(bytes)).map_err(Reason::undecodable)
+            });
+            read.is_ok() && alone.read_record_batch(&part.block(), buffer).is_err()
+        };
+        match columns.iter().find(fails) {
+            Some(FileColumn { name, .. }) => {
+                Reason::undecodable(format_args!("its column {name:?}: {error}")).of_column(name)
+            }
+            None => Reason::undecodable(error),
+        }
+    }
+
+    /// Takes memory for `kept` bytes, and for `passing` ones for a while.
+    fn hold(&self, kept: u64, passing: u64) -> Result<(), Reason> {
+        if self.meter.take(kept, passing) {
+            return Ok(());
+        }
+        let bytes = self.meter.used().saturating_add(kept).saturating_add(passing);
+        Err(self.meter.allowance.refusal_of("decoded, it", bytes, self.needed()?.max(bytes)))
+    }
+
+    /// About the most bytes that reading all columns would take at once.
+    fn needed(&self) -> Result<u64, Reason> {
+        let cells = self.outline.row_count.saturating_mul(self.schema.columns.len() as u64);
+        let mut kept = self.outline.row_count.saturating_mul(ROW_LEN).saturating_add(cells.saturating_mul(SLOT_LEN));
+        let mut largest = 0;
+        for part in &self.outline.parts {
+            let unpacked = part.unpacked_len(&self.content)?;
+            kept = kept.saturating_add(unpacked).saturating_add(ARRAY_LEN * self.schema.columns.len() as u64);
+            largest = largest.max(unpacked.saturating_add(part.body_len()));
+        }
+        Ok(kept.saturating_add(largest))
+    }
+}

@@ -1,0 +1,82 @@
+//! What a csv file says of itself: the names in its first line, and what all fields below look like.
+
+use std::sync::Arc;
+
+use parquet::file::reader::Length;
+
+use super::decode::Csv;
+use super::guess::fields;
+use super::records::records;
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
+use crate::source::allowance::ROW_LEN;
+use crate::source::content::{Content, guarded};
+use crate::source::convert::cut;
+use crate::source::input::fields::{Fields, Guess};
+use crate::source::input::interner::Interner;
+use crate::source::input::parts::INDEX_NAME;
+use crate::source::input::schema::{FileColumn, Footer, Odd};
+
+/// Columns of one file of which it is told where they turn into text.
+const TOLD: usize = 20;
+
+/// What a csv file says of itself. Reads all of it, and keeps nothing.
+///
+/// # Errors
+/// The reason to skip the file.
+pub(in crate::source) fn survey_csv(content: &Content, interner: &Interner) -> Result<Footer, Reason> {
+    guarded(|| {
+        let mut records = records(content, &interner.allowance)?;
+        let mut found = vec![Fields::NONE; records.names.len()];
+        let mut odd: Vec<Odd> = Vec::new();
+        let mut row_count = 0_u64;
+        while records.next()? {
+            row_count += 1;
+            let rows_len = row_count.saturating_mul(ROW_LEN);
+            if rows_len > interner.allowance.most() {
+                let what = format!("has {row_count} rows or more, whose dates alone");
+                return Err(interner.allowance.refusal_of(&what, rows_len, content.len().saturating_mul(4)));
+            }
+            for (leaf, (text, known)) in records.texts().zip(&mut found).enumerate() {
+                let text = text?;
+                let joined = known.join(fields(text));
+                let turns = joined.guess == Guess::Text && !matches!(known.guess, Guess::Text | Guess::Nothing);
+                if turns && odd.len() < TOLD {
+                    odd.push(Odd { leaf, row: row_count, text: cut(text) });
+                }
+                *known = joined;
+            }
+        }
+        let columns = columns(&records.names, &found, interner)?;
+        let schema = interner.intern(interner.format(|| Arc::new(Csv)), columns);
+        Ok(Footer { schema, row_count, text_len: content.len(), has_attrs: false, odd })
+    })
+}
+
+/// The columns of these names and fields.
+fn columns(names: &[String], found: &[Fields], interner: &Interner) -> Result<Vec<FileColumn>, Reason> {
+    let mut columns = Vec::with_capacity(names.len());
+    for (leaf, (name, fields)) in names.iter().zip(found).enumerate() {
+        let name = match (name.as_str(), leaf) {
+            // So pandas writes an index.
+            ("", 0) => INDEX_NAME,
+            ("", _) if fields.guess == Guess::Nothing => continue,
+            ("", _) => {
+                let what = format!("has no name for its column {}", leaf + 1);
+                let way_out = "give it one in the first line".to_owned();
+                return Err(Reason::new(Kind::Other, what).or(Remedy::Do(way_out)));
+            }
+            (name, _) => name,
+        };
+        columns.push(FileColumn {
+            name: name.to_owned(),
+            leaf,
+            raw: Ok(fields.raw(interner.options.cast(name))),
+            fields: Some(*fields),
+            is_instant: false,
+            may_round: false,
+            loss: None,
+        });
+    }
+    Ok(columns)
+}

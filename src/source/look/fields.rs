@@ -1,0 +1,120 @@
+//! Joins what the columns of all files of text look like: what is text in one of them is text in all.
+
+use std::collections::HashMap;
+
+use arrow_schema::DataType;
+
+use super::candidate::Candidate;
+use crate::hint::counted;
+use crate::source::agreement::prior::Prior;
+use crate::source::input::fields::{Fields, Guess};
+use crate::source::input::interner::Interner;
+use crate::source::input::schema::{FileColumn, FileSchema, Odd};
+use crate::source::path::naming::shown;
+use crate::source::types::is_text;
+
+/// What all files have in a column.
+struct Joined {
+    fields: Fields,
+    /// Files that have numbers there, or true and false, and nothing else.
+    with_values: usize,
+    /// The first file with text there, and where in it.
+    text: Option<(usize, Option<String>)>,
+}
+
+/// Gives the columns of all `candidates` the types that hold the fields of each; a column that the panel before has keeps
+/// its type, and each file is for itself. Gives the columns that are text for the sake of some fields, and what to tell of
+/// them.
+pub(super) fn join_fields(
+    candidates: &mut [Candidate],
+    prior: Option<&Prior>,
+    interner: &Interner,
+) -> Vec<(String, String)> {
+    let before = |name: &str| {
+        let name = interner.options.name_of(name);
+        let known = prior.and_then(|prior| prior.columns.iter().find(|column| column.name == name));
+        known.filter(|column| column.data_type != DataType::Null)
+    };
+    let mut joined: HashMap<String, Joined> = HashMap::new();
+    // Who is left out has no say; and where a user has decided, each file is for itself, too.
+    let usable = candidates.iter().enumerate().filter(|(_, candidate)| candidate.refusal().is_none());
+    for (n, candidate) in usable {
+        let open =
+            candidate.footer.schema.columns.iter().filter(|column| interner.options.cast(&column.name).is_none());
+        for column in open {
+            let Some(fields) = column.fields else { continue };
+            let all = joined.entry(column.name.clone()).or_insert(Joined {
+                fields: Fields::NONE,
+                with_values: 0,
+                text: None,
+            });
+            all.fields = all.fields.join(fields);
+            match fields.guess {
+                Guess::Nothing => {}
+                Guess::Text if all.text.is_none() => {
+                    let odd = candidate.footer.odd.iter().find(|odd| odd.leaf == column.leaf);
+                    all.text = Some((n, odd.map(|Odd { row, text, .. }| format!("{text:?} in row {row}"))));
+                }
+                Guess::Text => {}
+                _ => all.with_values += 1,
+            }
+        }
+    }
+    if joined.is_empty() {
+        return Vec::new();
+    }
+    for (name, all) in &mut joined {
+        if before(name).is_some_and(|column| is_text(&column.data_type)) {
+            all.fields.guess = Guess::Text;
+        }
+    }
+    let told = told(candidates, &joined, |name| before(name).is_none());
+    let joins = |column: &FileColumn| match before(&column.name) {
+        // What is odd tonight is refused alone, and changes nothing for the others.
+        Some(before) if !is_text(&before.data_type) => None,
+        _ => joined.get(&column.name),
+    };
+    for candidate in candidates {
+        let FileSchema { columns, format, .. } = candidate.footer.schema.as_ref();
+        let mut columns = columns.clone();
+        for column in &mut columns {
+            if let (Some(_), Some(all)) = (column.fields, joins(column)) {
+                column.fields = Some(all.fields);
+            }
+        }
+        if let Some(format) = format {
+            candidate.footer.schema = interner.intern(format.clone(), columns);
+        }
+        let has_texts = candidate.footer.schema.values.iter().any(|value| is_text(&value.raw));
+        candidate.footer.text_len = if has_texts { candidate.footer.text_len } else { 0 };
+    }
+    told
+}
+
+/// What is to be told of columns that are text for the sake of some fields.
+fn told(
+    candidates: &[Candidate],
+    joined: &HashMap<String, Joined>,
+    is_open: impl Fn(&str) -> bool,
+) -> Vec<(String, String)> {
+    let mut told = Vec::new();
+    for (name, Joined { fields, text, with_values }) in joined.iter().filter(|(name, _)| is_open(name)) {
+        let why = match text {
+            _ if fields.guess != Guess::Text => continue,
+            None => "no other type holds what is in all files".to_owned(),
+            Some((_, None)) if *with_values == 0 => continue,
+            Some((file, place)) => {
+                let path = shown(candidates[*file].path.as_os_str());
+                let has = place.as_deref().unwrap_or("text");
+                let others = match with_values {
+                    0 => String::new(),
+                    count => format!(", and {} none", counted(*count, "file has", "files have")),
+                };
+                format!("{path} has {has}{others}")
+            }
+        };
+        told.push((name.clone(), format!("the column {name:?} is text, since {why}")));
+    }
+    told.sort_unstable();
+    told
+}
