@@ -130,7 +130,7 @@ pub struct Io {
     ///
     /// A file that somebody cuts short while it is mapped ends the command by SIGBUS, and one that is written over may be
     /// seen half changed. Where that can happen, such as on a network file system, read: each worker then holds copies of a
-    /// section or two, beside what --memory says.
+    /// piece of a section, at most 65,536 rows. Fewer workers run where those would not fit half of the memory.
     #[arg(long, value_name = "HOW", default_value = "map", value_enum, help_heading = RUNNING)]
     #[arg(hide_short_help = true)]
     io: Way,

@@ -119,7 +119,7 @@ impl Pass<'_> {
     fn stocks(&self, section: &Section, day: u8, stocks: &mut [SeenStock]) -> Result<(u64, u32)> {
         let ranks = self.store.ranks()?;
         let (mut last, mut count) = (None, 0);
-        for piece in pieces(section) {
+        for piece in section.parts() {
             for &number in &*piece.stock_numbers()? {
                 let rank = usize::try_from(number).ok().and_then(|number| ranks.get(number)).copied();
                 let stock = rank.and_then(|rank| stocks.get_mut(rank as usize));
@@ -148,7 +148,7 @@ impl Pass<'_> {
         numbers: &mut Numbers,
     ) -> Result<()> {
         for section in sections {
-            for piece in pieces(section) {
+            for piece in section.parts() {
                 let column = piece.column_at(index)?;
                 let stored = column.stored();
                 self.tally.rows(stored.len() as u64, stored.null_count() as u64);
@@ -166,15 +166,10 @@ impl Pass<'_> {
     }
 }
 
-/// The pieces of a section, as sections: nobody has to hold more of it at once.
-fn pieces(section: &Section) -> impl Iterator<Item = Section> {
-    (0..section.piece_count()).map(|piece| section.part(piece..piece + 1))
-}
-
 /// How many nulls a column has that holds no numbers.
 fn nulls(section: &Section, index: usize) -> Result<u64> {
     let mut nulls = 0;
-    for piece in pieces(section) {
+    for piece in section.parts() {
         let column = piece.column_at(index)?;
         let stored = column.stored();
         // An array of type Null counts no nulls of its own.

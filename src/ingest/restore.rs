@@ -108,7 +108,7 @@ fn check(restored: &Store, changed: &[Date], stages: &Stages) -> Result<()> {
             return Err(Error::Cancelled);
         }
         match dates.binary_search(&changed[n]) {
-            Ok(index) => restored.section_at(index)?.check(),
+            Ok(index) => restored.section_at(index)?.parts().try_for_each(|part| part.check()),
             Err(_) => Ok(()),
         }
     });

@@ -554,8 +554,7 @@ pub(super) fn exact_in_store(
         let section = store.section_at(at)?;
         // Integers of fewer than 64 bits are exact in a double.
         let is_narrow = |stored: Stored| *to == DataType::Float64 && is_integer && stored < Stored::Bytes8;
-        for place in 0..section.piece_count() {
-            let part = section.part(place..place + 1);
+        for part in section.parts() {
             let piece = part.only_piece()?.cloned();
             let raw = piece.as_ref().map(|piece| piece.raw(index)).transpose()?.flatten();
             if raw.is_none_or(|raw| is_narrow(raw.stored)) {

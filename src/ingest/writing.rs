@@ -70,7 +70,7 @@ impl Writing<'_> {
         let started = Instant::now();
         let stages = self.stages()?;
         let mut writer = self.begin(if self.dry_run { Opening::Look } else { Opening::Change })?;
-        let result = make(&stages, &mut writer);
+        let result = stages.reading(writer.live()).and_then(|stages| make(&stages, &mut writer));
         let mut report = UpdateReport::finish(result, &mut writer)?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)

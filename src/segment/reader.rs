@@ -69,14 +69,31 @@ impl Segment {
         &self.path
     }
 
+    /// `len` bytes at `offset` in place; `None` where the file is not mapped.
+    ///
+    /// # Errors
+    /// When they lie outside the file.
+    pub(crate) fn mapped(&self, offset: u64, len: u64) -> Result<Option<Buffer>> {
+        self.check_place(offset, len)?;
+        match &self.source {
+            Source::Mapped(bytes) => Ok(Some(bytes.slice_with_length(offset as usize, len as usize))),
+            Source::Open(_) | Source::Named => Ok(None),
+        }
+    }
+
+    fn check_place(&self, offset: u64, len: u64) -> Result<()> {
+        if offset.checked_add(len).is_none_or(|end| end > self.byte_len) {
+            return Err(Error::structure(&self.path, format!("bytes {offset} to {offset}+{len} lie outside it")));
+        }
+        Ok(())
+    }
+
     /// `len` bytes at `offset`: in place where it is mapped, else on the heap.
     ///
     /// # Errors
     /// When they lie outside the file, or reading fails.
     pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Buffer> {
-        if offset.checked_add(len).is_none_or(|end| end > self.byte_len) {
-            return Err(Error::structure(&self.path, format!("bytes {offset} to {offset}+{len} lie outside it")));
-        }
+        self.check_place(offset, len)?;
         match &self.source {
             Source::Mapped(bytes) => Ok(bytes.slice_with_length(offset as usize, len as usize)),
             Source::Open(file) => read_at(file, &self.path, offset, len as usize),

@@ -29,7 +29,7 @@ pub enum Access {
     Map,
     /// Read what is asked for to the heap, each time: for file systems where that rule cannot be promised, such as
     /// network file systems. What was read is checked, and stays as it is; a file that was cut short meanwhile is an
-    /// error. A section is read whole, whatever is wanted of it.
+    /// error.
     Read,
 }
 

@@ -84,8 +84,8 @@ impl Answer {
                 }
                 let section = self.store.section_at(place)?;
                 self.count(&section, &mut counts)?;
-                for piece in section.pieces() {
-                    self.look(piece?, &mut kinds)?;
+                for part in section.parts() {
+                    part.pieces().try_for_each(|piece| self.look(piece?, &mut kinds))?;
                 }
                 sections.extend(is_mapped.then_some(section));
             }
@@ -118,12 +118,12 @@ impl Answer {
 
     fn look(&self, piece: &Piece, kinds: &mut [Kind]) -> Result<()> {
         for (&index, kind) in self.columns.iter().zip(kinds) {
-            kind.meet(&match piece.raw(index)?.and_then(RawColumn::filled) {
+            kind.meet(&match piece.nulls(index)?.filter(|(nulls, _)| *nulls < piece.row_count()) {
                 None => Kind { has_nulls: true, ..Kind::default() },
-                Some(raw) => Kind {
-                    stored: Some(raw.stored),
-                    has_nulls: raw.null_count > 0,
-                    is_converted: raw.logical != self.store.version.panel_type(index)?,
+                Some((nulls, column)) => Kind {
+                    stored: Some(column.stored),
+                    has_nulls: nulls > 0,
+                    is_converted: column.logical != *self.store.version.panel_type(index)?,
                 },
             });
         }
@@ -251,14 +251,16 @@ impl Survey {
         let mut fills = self.columns.iter().zip(&*self.answer.columns).map(fill).collect::<Result<Vec<_>>>()?;
         let mut days = vec![0i32; row_count];
         let mut next = starts.clone();
-        for dates in dates.clone().step_by(DATES).map(|first| first..dates.end.min(first + DATES)) {
+        // Of files that are not mapped a piece at a time is read, and held until its rows are in place.
+        let at_once = if self.sections.is_some() { DATES } else { 1 };
+        for dates in dates.clone().step_by(at_once).map(|first| first..dates.end.min(first + at_once)) {
             let sections = dates.clone().map(|date| self.section(date)).collect::<Result<Vec<_>>>()?;
             let mut picked = Vec::new();
             for (section, date) in sections.iter().zip(dates) {
                 let chosen = self.answer.rows(section)?;
                 let mut first_row = 0;
-                for piece in section.pieces() {
-                    let piece = piece?;
+                for part in section.parts() {
+                    let Some(piece) = part.only_piece()? else { continue };
                     let (mut rows, mut places) = (Vec::new(), Vec::new());
                     let numbers = piece.raw_stock_numbers()?;
                     for row in piece.rows_between(wanted.clone())? {
@@ -278,16 +280,14 @@ impl Survey {
                     }
                     first_row += piece.row_count();
                     if !rows.is_empty() {
-                        picked.push((piece, rows, places));
+                        picked.push((piece.clone(), rows, places));
+                    }
+                    if self.sections.is_none() {
+                        self.put(&mut fills, &std::mem::take(&mut picked))?;
                     }
                 }
             }
-            for fill in &mut fills {
-                for (piece, rows, places) in &picked {
-                    self.check(piece, fill.index)?;
-                    fill.add(piece, rows, places)?;
-                }
-            }
+            self.put(&mut fills, &picked)?;
         }
         // Sections that are out of order hide rows.
         if next[..stocks.len()] != starts[1..] {
@@ -295,6 +295,17 @@ impl Survey {
         }
         let columns = fills.into_iter().map(|fill| fill.finish(version)).collect::<Result<_>>()?;
         Ok(Gathered { starts, dates: days, columns })
+    }
+
+    /// Puts the rows that were `picked` of pieces where they belong, one column after the other.
+    fn put(&self, fills: &mut [Fill], picked: &[(Piece, Vec<u32>, Vec<u32>)]) -> Result<()> {
+        for fill in fills {
+            for (piece, rows, places) in picked {
+                self.check(piece, fill.index)?;
+                fill.add(piece, rows, places)?;
+            }
+        }
+        Ok(())
     }
 
     /// How many rows each stock has on these dates; `local` says where it stands among those asked for.

@@ -15,6 +15,7 @@ mod diff;
 mod differences;
 mod entries;
 mod gather;
+mod held;
 mod info;
 mod keep;
 mod kept;

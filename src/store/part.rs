@@ -54,7 +54,7 @@ impl Present {
             return wrong("it does not say which rows a source has");
         }
         batch.check_once(0)?;
-        let bytes = Buffer::from(&batch.chunk_bytes(0)[batch.layout(0).values]);
+        let bytes = Buffer::from(&batch.chunk_bytes(0)?[batch.layout(0).values]);
         let bits = BooleanBuffer::new(bytes, 0, batch.row_count());
         if bits.count_set_bits() != part_rows {
             return wrong("it gives a source other rows than it has");
@@ -84,9 +84,9 @@ pub(super) struct Moved {
 
 impl Moved {
     /// The `position`-th column of a part's batch, at the rows of the piece: null in those that the part lacks.
-    pub(super) fn spread(batch: &Batch, position: usize, present: &Present) -> Moved {
+    pub(super) fn spread(batch: &Batch, position: usize, present: &Present) -> Result<Moved> {
         let len = present.bits.len();
-        let (values, valid) = bytes_of(batch, position);
+        let (values, valid) = bytes_of(batch, position)?;
         let pairs = || present.bits.set_indices().enumerate();
         let moved = match batch.columns()[position].stored {
             Stored::Bits => {
@@ -104,13 +104,13 @@ impl Moved {
         let has_value = |from| valid.is_none_or(|valid| get_bit(valid, from));
         pairs().filter(|&(from, _)| has_value(from)).for_each(|(_, row)| set_bit(&mut validity, row));
         let valid_count = batch.row_count() - batch.null_count(position) as usize;
-        Moved { values: moved.into(), validity: Some(validity.into()), null_count: len - valid_count }
+        Ok(Moved { values: moved.into(), validity: Some(validity.into()), null_count: len - valid_count })
     }
 
     /// The `position`-th column of the keys' batch, of the rows alone that a part has. Keys have no nulls.
-    pub(super) fn taken(batch: &Batch, position: usize, present: &Present) -> Moved {
+    pub(super) fn taken(batch: &Batch, position: usize, present: &Present) -> Result<Moved> {
         let len = present.bits.count_set_bits();
-        let (values, _) = bytes_of(batch, position);
+        let (values, _) = bytes_of(batch, position)?;
         let pairs = || present.bits.set_indices().enumerate().map(|(to, row)| (row, to));
         let values = match batch.columns()[position].stored {
             Stored::Bits => {
@@ -124,14 +124,14 @@ impl Moved {
             Stored::Bytes8 => moved::<u64>(values, len, pairs()),
             Stored::Bytes16 => moved::<u128>(values, len, pairs()),
         };
-        Moved { values: values.into(), validity: None, null_count: 0 }
+        Ok(Moved { values: values.into(), validity: None, null_count: 0 })
     }
 }
 
 /// Values and validity bits of a column.
-fn bytes_of(batch: &Batch, position: usize) -> (&[u8], Option<&[u8]>) {
-    let (chunk, layout) = (batch.chunk_bytes(position), batch.layout(position));
-    (&chunk[layout.values], layout.validity.map(|validity| &chunk[validity]))
+fn bytes_of(batch: &Batch, position: usize) -> Result<(&[u8], Option<&[u8]>)> {
+    let (chunk, layout) = (batch.chunk_bytes(position)?, batch.layout(position));
+    Ok((&chunk[layout.values], layout.validity.map(|validity| &chunk[validity])))
 }
 
 /// `len` values, zero but for those that `pairs` of a place in `from` and one here name.

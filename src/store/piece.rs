@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, new_null_array};
-use arrow_buffer::{BooleanBuffer, Buffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
 use super::batch::Batch;
@@ -15,7 +15,7 @@ use crate::error::{Damage, Error, Result};
 use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord, Stored};
 use crate::key::Date;
 use crate::panel::restore;
-use crate::segment::{Segment, SegmentColumn, stored_array};
+use crate::segment::{SegmentColumn, stored_array};
 
 /// Neighbouring rows of one date, as its version sees them; a view of mapped bytes.
 #[derive(Debug, Clone)]
@@ -34,12 +34,12 @@ pub(crate) struct Piece {
     moved: OnceLock<Arc<[OnceLock<Moved>]>>,
 }
 
-/// How the bytes of its batches are come by.
+/// What is asked of the bytes of its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bytes {
-    /// Mapped or read, as the store was opened.
+    /// Values, which are mapped or read, as the store was opened.
     AsStore,
-    /// Not at all.
+    /// Nothing.
     None,
 }
 
@@ -94,11 +94,7 @@ impl Piece {
 
     /// The batch of `record`, in a segment of `home`.
     fn batch(&self, home: Home, record: BatchRecord) -> Result<Batch> {
-        let open = self.version.segment(home, record.segment)?;
-        Batch::new(open, self.date, record, |segment: &Segment, offset, len| match self.bytes {
-            Bytes::AsStore => segment.slice(offset, len),
-            Bytes::None => Ok(Buffer::default()),
-        })
+        Batch::new(self.version.segment(home, record.segment)?, self.date, record)
     }
 
     /// What the source at `place` has of the piece.
@@ -208,7 +204,7 @@ impl Piece {
     }
 
     /// A column that is not where its rows are, moved once.
-    fn moved(&self, seen: Seen, move_it: impl FnOnce() -> Moved) -> Result<&Moved> {
+    fn moved(&self, seen: Seen, move_it: impl FnOnce() -> Result<Moved>) -> Result<&Moved> {
         let count = self.version.schema()?.columns.len() + 2;
         let all = self.moved.get_or_init(|| (0..count).map(|_| OnceLock::new()).collect());
         let at = match seen {
@@ -216,7 +212,11 @@ impl Piece {
             Seen::Day => 1,
             Seen::Column(index) => index + 2,
         };
-        Ok(all[at].get_or_init(move_it))
+        if let Some(moved) = all[at].get() {
+            return Ok(moved);
+        }
+        let moved = move_it()?;
+        Ok(all[at].get_or_init(|| moved))
     }
 
     /// The bytes of a column, not verified; `None` where it has no value.
@@ -235,7 +235,7 @@ impl Piece {
         let (values, validity, null_count) = match moved {
             Some(Moved { values, validity, null_count }) => (&**values, validity.as_deref(), *null_count),
             None => {
-                let (chunk, layout) = (batch.chunk_bytes(at), batch.layout(at));
+                let (chunk, layout) = (batch.chunk_bytes(at)?, batch.layout(at));
                 let validity = layout.validity.map(|validity| &chunk[validity]);
                 (&chunk[layout.values], validity, batch.null_count(at) as usize)
             }
@@ -406,6 +406,19 @@ impl Piece {
         Ok(batches)
     }
 
+    /// Bytes of the code and of these columns, or of all that it is put together from.
+    pub(super) fn byte_len(&self, columns: Option<&[usize]>) -> Result<u64> {
+        let Some(columns) = columns else { return Ok(self.batches()?.into_iter().map(Batch::byte_len).sum()) };
+        let seen = [Seen::Code].into_iter().chain(columns.iter().map(|&index| Seen::Column(index)));
+        let lens = seen.map(|seen| match self.place(seen)? {
+            Place::Absent => Ok(0),
+            Place::Whole(batch, at) | Place::Spread(batch, at, _) | Place::Taken(batch, at, _) => {
+                Ok(batch.chunk_len(at) as u64)
+            }
+        });
+        lens.sum()
+    }
+
     /// Whether the `index`-th of the panel's columns has a value, by its record.
     pub(crate) fn has_value(&self, index: usize) -> Result<bool> {
         Ok(match self.place(Seen::Column(index))? {
@@ -499,7 +512,7 @@ impl Piece {
     /// As [`raw_stock_numbers`](Piece::raw_stock_numbers), in a buffer that keeps the map alive.
     pub(crate) fn stock_numbers(&self) -> Result<ScalarBuffer<u32>> {
         let values = match self.place(Seen::Code)? {
-            Place::Whole(batch, at) => batch.values(at),
+            Place::Whole(batch, at) => batch.values(at)?,
             Place::Taken(batch, at, present) => {
                 self.moved(Seen::Code, || Moved::taken(batch, at, present))?.values.clone()
             }

@@ -16,6 +16,7 @@ use crate::error::{Damage, Error, Result, Wanted};
 use crate::format::{PartRecord, PieceRecord, SectionRecord, Table};
 use crate::key::Date;
 use crate::panel::restore;
+use crate::storage::Access;
 
 /// All rows of one date, ordered by key; a view of mapped bytes, cheap to clone.
 ///
@@ -90,14 +91,24 @@ impl Section {
         Ok(section)
     }
 
-    /// The part of it that lies in these pieces, for who wants no more of it at once.
+    /// The part of it that lies in these pieces, for who wants no more of it at once. What is read of a file that is not
+    /// mapped is held for as long as the part.
     pub(crate) fn part(&self, pieces: Range<usize>) -> Section {
         if pieces.len() == self.pieces.len() {
             return self.clone();
         }
-        // What is open already is shared.
-        let slot = |slot: &Slot| Slot { record: slot.record, part: slot.part, piece: slot.piece.clone() };
+        // What is open already is shared, unless that would keep what is read.
+        let open = |slot: &Slot| match self.version.access {
+            Access::Map => slot.piece.clone(),
+            Access::Read => OnceLock::new(),
+        };
+        let slot = |slot: &Slot| Slot { record: slot.record, part: slot.part, piece: open(slot) };
         Section { pieces: self.pieces[pieces].iter().map(slot).collect(), ..self.clone() }
+    }
+
+    /// Its pieces as parts, one after the other.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Section> {
+        (0..self.piece_count()).map(|place| self.part(place..place + 1))
     }
 
     /// How many pieces it has.

@@ -283,7 +283,8 @@ fn stored_types_are_slices_of_the_map_and_say_what_logical_ones_say() {
         let section = store.section_at(d).unwrap();
         let piece = section.only_piece().unwrap().unwrap();
         let batches = piece.batches().unwrap();
-        let chunks = (0..batches[0].columns().len()).map(|position| batches[0].chunk_bytes(position).as_ptr_range());
+        let chunks =
+            (0..batches[0].columns().len()).map(|position| batches[0].chunk_bytes(position).unwrap().as_ptr_range());
         for (chunk, column) in chunks.zip(stored.columns()) {
             assert!(chunk.contains(&column.to_data().buffers()[0].as_ptr()), "{}", column.data_type());
         }

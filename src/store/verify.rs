@@ -357,9 +357,8 @@ impl Section {
     /// Every chunk's checksum and the order of the rows; all that is wrong.
     fn verify(&self) -> Vec<Error> {
         let mut damages = Vec::new();
-        for at in 0..self.piece_count() {
-            // One piece is held at a time.
-            let part = self.part(at..at + 1);
+        // One piece is held at a time.
+        for part in self.parts() {
             let before = damages.len();
             match part.only_piece() {
                 Ok(Some(piece)) => {

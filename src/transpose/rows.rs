@@ -62,8 +62,7 @@ impl Rows<'_> {
             Source::Sections(places) => {
                 for &place in *places {
                     let section = self.plan.answer.store().section_at(place)?;
-                    for place in 0..section.piece_count() {
-                        let part = section.part(place..place + 1);
+                    for part in section.parts() {
                         let Some(piece) = part.only_piece()? else { continue };
                         let (columns, row_count) = checked(piece, self.plan, || select(&part, piece, self.plan))?;
                         match row_count {

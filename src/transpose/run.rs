@@ -199,6 +199,7 @@ impl<'a> Transpose<'a> {
             None => workers,
         };
         let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
+        let workers = self.store.fewer_workers(&workers, Some(&plan.columns))?.unwrap_or(workers);
         self.shape = self.shape.passing_over(false);
         let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
         let units = units(&plan)?;

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use transect::progress::Silent;
-use transect::{Append, Build, Error, Store, verify_source};
+use transect::source::SourceOptions;
+use transect::storage::Access;
+use transect::{Append, Build, Error, Shape, Store, Transpose, Update, verify_source};
 
 use super::panels::{Place, batch, workers, write_parquet};
 
@@ -134,4 +136,48 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
          128 MiB may be enough"
     );
     assert_eq!(append(2 * MEMORY).unwrap().added, 6000);
+}
+
+/// A store with one piece of 66 columns of eight bytes in 65,536 rows: 34 MiB with its key.
+fn one_large_piece() -> Place {
+    const ROWS: i64 = 1 << 16;
+    let place = Place::in_memory();
+    let names: Vec<String> = (0..66).map(|n| format!("x{n}")).collect();
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40; ROWS as usize]));
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
+        ("date", Arc::new(StringArray::from(vec!["20240102"; ROWS as usize]))),
+        ("k", Arc::new(Int64Array::from_iter_values(0..ROWS))),
+    ];
+    columns.extend(names.iter().map(|name| (name.as_str(), Arc::clone(&values))));
+    place.add("A", &batch(&columns));
+    let options = SourceOptions { key: vec!["k".to_owned()], ..SourceOptions::default() };
+    Build::new(place.source(), place.store()).options(options).workers(1).run().unwrap();
+    place
+}
+
+#[test]
+fn a_piece_that_is_read_must_fit_half_of_the_memory_and_else_is_refused_with_the_memory_that_holds_it() {
+    let place = one_large_piece();
+    let store = Store::open_with(place.store(), Access::Read).unwrap();
+    let expected = |memory| {
+        format!(
+            "files that are not mapped are read by pieces of sections, of which the largest takes 34 MiB, more than half \
+             of the memory, which is 64 MiB; memory of {memory} MiB allows it"
+        )
+    };
+    let transpose = |columns: Option<Vec<String>>, memory| {
+        let shape = Shape { columns, ..Shape::default() };
+        Transpose::new(&store, place.path("out")).shape(shape).memory(memory).workers(2).run()
+    };
+    assert_eq!(transpose(None, MEMORY).unwrap_err().to_string(), expected(67));
+    let update = |memory| Update::new(place.store()).access(Access::Read).memory(memory).reread(true).run();
+    assert_eq!(update(MEMORY).unwrap_err().to_string(), expected(68));
+    let verify = |memory| verify_source(&store, &place.source(), &workers(2).within(memory), &Silent);
+    assert_eq!(verify(MEMORY).unwrap_err().to_string(), expected(68));
+    // What was advised is enough, and so is less of it, and a map.
+    let enough = 68 << 20;
+    assert_eq!(update(enough).unwrap().restated, 0);
+    assert_eq!(verify(enough).unwrap().difference_count, 0);
+    assert_eq!(transpose(Some(vec!["x7".to_owned()]), MEMORY).unwrap().rows, 1 << 16);
+    assert_eq!(Update::new(place.store()).memory(MEMORY).reread(true).run().unwrap().restated, 0);
 }

@@ -52,6 +52,8 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
     if memory < LEAST_MEMORY {
         return Err(too_little(memory));
     }
+    let fewer = store.fewer_workers(workers, None)?;
+    let workers = fewer.as_ref().unwrap_or(workers);
     // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
     let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
     let whole_len = memory / 8 / workers.count() as u64;

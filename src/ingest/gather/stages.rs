@@ -15,7 +15,7 @@ use crate::shuffle::{Gathering, Spill, Walk};
 use crate::skipped::Skipped;
 use crate::source::{BadFile, Survey, Surveyor};
 use crate::storage::Syncs;
-use crate::store::StoreWriter;
+use crate::store::{Store, StoreWriter};
 use crate::workers::{self, Workers, available};
 
 /// The least memory a run can work with.
@@ -102,6 +102,15 @@ impl<'a> Stages<'a> {
         let asked = workers.unwrap_or_else(available);
         let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
         Ok(Stages { workers, observer })
+    }
+
+    /// The same stages, with as many workers as the memory lets read `before`.
+    ///
+    /// # Errors
+    /// When it does not let one, or there is no store.
+    pub(in crate::ingest) fn reading(self, before: Result<&Store>) -> Result<Stages<'a>> {
+        let fewer = before?.fewer_workers(&self.workers, None)?;
+        Ok(Stages { workers: fewer.unwrap_or(self.workers), ..self })
     }
 
     /// Bytes that what one worker reads or puts together at once may take.
