@@ -12,6 +12,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::{Allowance, QUARTER};
 use crate::source::content::{Content, unreadable};
+use crate::source::path::naming::is_date;
 
 /// What is read after the last byte of a file: a record of its own, unless a quote was left open.
 const END: &[u8] = b"\n\x03end of file\x03\n";
@@ -78,6 +79,12 @@ impl<R: Read> Records<R> {
         {
             let what = format!("has its fields apart by {other:?}, and not by commas");
             return Err(Reason::new(Kind::Other, what).or(Remedy::Do("write it with commas".to_owned())));
+        }
+        // Taken for names, the first row would be lost.
+        if let Some(date) = names.iter().find(|name| is_date(name)) {
+            let what = format!("has no line with the names of its columns: its first line has {date:?}");
+            let way_out = "write the names into its first line".to_owned();
+            return Err(Reason::new(Kind::Other, what).or(Remedy::Do(way_out)));
         }
         self.names = names.into_iter().map(str::to_owned).collect();
         Ok(())

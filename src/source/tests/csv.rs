@@ -140,6 +140,11 @@ fn what_is_no_whole_csv_file_is_told_by_name() {
           the file with another name for one of them",
         ),
         (b"\n\n", "has no line with the names of its columns"),
+        (
+            b"2024-01-02,1.5\n2024-01-03,2\n",
+            "has no line with the names of its columns: its first line has \"2024-01-02\"; write the names into its first \
+             line",
+        ),
         (long.as_bytes(), "has more than 8192 KiB in row 1, or a quote that is left open; memory of 577 MiB allows it"),
         (&encoded(&[("date", texts(&["20240102"]))]), "is not a csv file; input parquet reads it"),
     ] {
