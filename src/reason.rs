@@ -145,6 +145,29 @@ impl Reason {
         self.remedies.iter_mut().for_each(|remedy| remedy.be_of_source(name));
     }
 
+    /// The memory that is said to help.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.remedies.iter().find_map(|remedy| match remedy {
+            Remedy::Set { settings, .. } => settings.iter().find_map(|setting| match setting {
+                Setting::Memory(bytes) => Some(*bytes),
+                _ => None,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Makes the memory that is said to help so much at least.
+    pub(crate) fn raise_memory(&mut self, least: u64) {
+        for remedy in &mut self.remedies {
+            let Remedy::Set { settings, .. } = remedy else { continue };
+            for setting in settings {
+                if let Setting::Memory(bytes) = setting {
+                    *bytes = least.max(*bytes);
+                }
+            }
+        }
+    }
+
     /// What kind of reason it is.
     pub fn kind(&self) -> Kind {
         self.kind

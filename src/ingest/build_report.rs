@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::format::FileStatus;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::{FilesBy, Input, InputFile, KnownFile, Survey, shown};
 use crate::store::{FileEntry, Snapshot};
@@ -145,11 +146,15 @@ pub(super) fn known_file(entry: &FileEntry) -> Option<KnownFile> {
 /// Why there is no store: every file was skipped, or empty.
 pub(super) fn nothing_to_store(survey: &Survey, files: &[FileEntry]) -> Error {
     let without_rows = |file: &FileEntry| {
-        let what = match file.status {
-            FileStatus::Read => "has no row whose trading date is known",
-            _ => "has no rows",
+        let reason = match (file.status, &survey.options().calendar) {
+            (FileStatus::Read, Some(calendar)) => {
+                let what = format!("has no row whose trading date the calendar {calendar} knows");
+                Reason::new(Kind::NoRows, what).or(Remedy::set(Setting::Calendar, "names one that does"))
+            }
+            (FileStatus::Read, None) => Reason::new(Kind::NoRows, "has no row whose trading date is known"),
+            _ => Reason::new(Kind::NoRows, "has no rows"),
         };
-        Skipped { path: file.path.clone(), reason: Reason::new(Kind::NoRows, what) }
+        Skipped { path: file.path.clone(), reason }
     };
     let skipped = files.iter().map(|file| file.skipped().unwrap_or_else(|| without_rows(file)));
     let what = format!("no row in {} can be stored", survey.root.display());

@@ -106,7 +106,7 @@ impl DatedChange<'_> {
         }
         report.judge(self.max_restated, if is_new { whole } else { before }.row_count(), guards);
         let is_news = is_new || report.changes_anything() || self.keep != before.kept();
-        report.refuse_empty()?;
+        report.refuse_empty(None)?;
         if !is_news || report.is_stopped() || self.dry_run {
             return Ok(Step { report, snapshot: None });
         }

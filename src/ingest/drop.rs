@@ -128,7 +128,7 @@ impl<'a> ChangeSource<'a> {
         report.restated = 0;
         report.lost_columns = lost;
         report.judge(None, whole.row_count(), Guards::new(&[]));
-        report.refuse_empty()?;
+        report.refuse_empty(None)?;
         if self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }

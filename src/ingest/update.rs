@@ -382,7 +382,7 @@ impl<'a> Update<'a> {
         let surveyor = Surveyor::again(&source, &mut scan, &prior, &options, workers, observer);
         let survey = surveyor.survey()?;
         check_before_reading(whole, &survey, panel.columns.len(), source_name)?;
-        let read = stages.read(surveyor, survey, writer, options.strict);
+        let read = stages.read(surveyor, survey, writer);
         let (survey, spill, gathered) = read.map_err(|error| {
             error.with_ways(|way| match way {
                 // An update leaves out no column that the store has.
@@ -507,7 +507,7 @@ impl<'a> Update<'a> {
         let laid_anew = pass.is_changed && !gained.is_empty();
         let is_known = same_rows && same_settings && !laid_anew && report.guards.is_empty();
         let is_news = !(is_known && same_files(&sources, &files) && same_skips(&skips_before, &report.skipped));
-        report.refuse_empty()?;
+        report.refuse_empty(options.calendar.as_deref())?;
         if is_news && !report.is_stopped() && !self.writing.dry_run {
             let contents = SourceContents { settings: settings_now.encode()?, files, ..SourceContents::default() };
             revision.write(stages, writer, &changes, (&mut snapshot, contents))?;

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -15,8 +16,10 @@ use super::revise::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
 use super::spelling::date_note;
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
+use crate::hint::counted;
 use crate::key::Date;
 use crate::panel::{DateForm, show};
+use crate::remedy::{Remedy, Setting};
 use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
@@ -453,12 +456,19 @@ impl UpdateReport {
         self.near.extend(near);
     }
 
-    /// Refuses a change that leaves no row, and names the files that could not be used.
-    pub(super) fn refuse_empty(&self) -> Result<()> {
+    /// Refuses a change that leaves no row, and names the files that could not be used, or the `calendar` that knows no
+    /// trading date of a row.
+    pub(super) fn refuse_empty(&self, calendar: Option<&str>) -> Result<()> {
         if self.rows + self.added > self.removed {
             return Ok(());
         }
         let what = "no row of the store would be left";
+        if let (Some(calendar), 1..) = (calendar, self.waiting_rows) {
+            let rows = counted(self.waiting_rows as usize, "row", "rows");
+            let what = format!("{what}: the calendar {calendar} knows the trading date of none of the {rows} read");
+            let other = Remedy::set(Setting::Calendar, "names one that does");
+            return Err(Error::refused_unless(what, [other]).about(Path::new(calendar)));
+        }
         match self.skipped.as_slice() {
             [] => Err(Error::refused(what, "look whether the source is what it should be")),
             skipped => Err(Error::Inputs { what: what.to_owned(), skipped: skipped.to_vec(), path: None }),

@@ -119,6 +119,9 @@ impl SourceOptions {
                 Setting::DateFormat(format) => options.date_format = Some(format.clone()),
                 Setting::Epoch(epoch) => options.epoch = epoch.parse().ok(),
                 Setting::Key(names) => options.key.clone_from(names),
+                Setting::DropTime => options.drop_time = true,
+                Setting::Duplicates(which) => options.duplicates = which.parse().unwrap_or_default(),
+                Setting::BadDates(what) => options.bad_dates = what.parse().unwrap_or_default(),
                 _ => {}
             }
         }

@@ -49,7 +49,7 @@ fn build(source: &Path, told: &Told) -> Outcome {
             Outcome { read: read.map(|source| source.path).collect(), skipped: report.skipped }
         }
         Err(Error::Inputs { skipped, .. }) => Outcome { read: BTreeSet::new(), skipped },
-        Err(error) => panic!("{}: {error}", source.display()),
+        Err(error) => panic!("{}: {error} with {:?}", source.display(), told.options),
     }
 }
 
@@ -285,4 +285,140 @@ fn a_cast_that_cuts_digits_is_told_as_one_that_rounds() {
     let updated = transect::Update::new(&store).run().unwrap();
     let told = way_out(&updated.skipped);
     assert!(told.ends_with("decides on one type"), "{told}");
+}
+
+/// A file of `dates` and floats.
+fn write_dates(path: &Path, dates: ArrayRef, more: Vec<(&str, ArrayRef)>) {
+    let values = (1..=dates.len()).map(|n| n as f64).collect::<Float64Array>();
+    let mut columns: Vec<(&str, ArrayRef)> = vec![("trade_date", dates), ("v", Arc::new(values))];
+    columns.extend(more);
+    write_parquet(path, &RecordBatch::try_from_iter(columns).unwrap());
+}
+
+/// What is said of a file `name` beside two others, which have the dates 20240102 and 20240103 as `usual` spells them: by a
+/// build, and by an update of a store of the others.
+fn told_of(name: &str, usual: ArrayRef, dates: ArrayRef, more: Vec<(&str, ArrayRef)>) -> [String; 2] {
+    told_with(&SourceOptions::default(), name, usual, dates, more)
+}
+
+fn told_with(
+    options: &SourceOptions,
+    name: &str,
+    usual: ArrayRef,
+    dates: ArrayRef,
+    more: Vec<(&str, ArrayRef)>,
+) -> [String; 2] {
+    let place = tempfile::tempdir().unwrap();
+    let (source, store) = (place.path().join("src"), place.path().join("s"));
+    fs::create_dir(&source).unwrap();
+    for code in ["A", "B"] {
+        write_dates(&source.join(code).with_extension("parquet"), usual.clone(), Vec::new());
+    }
+    let build = |store: &str| {
+        let build = Build::new(&source, place.path().join(store)).options(options.clone()).allow(Guard::ALL);
+        build.workers(1).run().unwrap()
+    };
+    assert_eq!(build("s").skipped, []);
+    write_dates(&source.join(name).with_extension("parquet"), dates, more);
+    let updated = transect::Update::new(&store).allow(Guard::ALL).workers(1).run().unwrap();
+    [build("other").skipped, updated.skipped].map(|skipped| {
+        assert_eq!(skipped.len(), 1, "{skipped:?}");
+        skipped[0].reason.to_string()
+    })
+}
+
+fn texts(values: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+/// Seconds of 2024 since 1970.
+fn seconds(days: i64, hour: i64) -> i64 {
+    1_704_067_200 + days * 86_400 + hour * 3_600
+}
+
+#[test]
+fn a_way_out_that_takes_several_settings_is_told_whole_and_one_that_takes_none_is_not_told() {
+    let usual = || texts(&["20240102", "20240103"]);
+    let stamps = |hours: &[(i64, i64)]| -> ArrayRef {
+        let micros: Vec<i64> = hours.iter().map(|&(day, hour)| seconds(day, hour) * 1_000_000).collect();
+        Arc::new(TimestampMicrosecondArray::from(micros))
+    };
+    // Bars beside dates as text: their times are no key beside those, unless all are text.
+    let [built, updated] = told_of("C", usual(), stamps(&[(1, 9), (1, 10), (2, 9)]), Vec::new());
+    let dropped = "row 1 of \"trade_date\": 2024-01-02T09:00:00 has a time of day; drop time with duplicates first leaves \
+                   it out, and of differing rows keeps the first";
+    assert_eq!(built, format!("{dropped}, or key trade_date with cast trade_date=Utf8 reads the file"));
+    assert_eq!(updated, dropped, "a store's key is what it is");
+
+    // A column that the others lack is no key.
+    let zz = || vec![("zz", texts(&["a", "b"]))];
+    let [built, updated] = told_of("C", usual(), texts(&["20240102", "20240102"]), zz());
+    let apart = "has differing rows for 20240102: \"v\" is 1.0 in row 1 and 2.0 in row 2; \"zz\" differs, too; \"zz\" tells \
+                 them apart, and cannot be part of the key; write the file with one of these rows";
+    assert_eq!((built.as_str(), updated.as_str()), (apart, apart));
+
+    // Midnights of Shanghai, counted in seconds.
+    let counts: ArrayRef = Arc::new(Int64Array::from(vec![seconds(0, 16), seconds(1, 16)]));
+    let counted = "row 1 of \"trade_date\": 1704124800 is no date, nor has another row one; integers are read as YYYYMMDD; \
+                   epoch s with zone reads the file, where ZONE is one on whose clocks its times are midnight";
+    assert_eq!(told_of("C", usual(), counts, Vec::new()), [counted, counted]);
+
+    // Once the row without a date is gone, two of one date are left.
+    let [built, _] = told_of("C", usual(), texts(&["20240102", "20240102", "n/a"]), Vec::new());
+    let ways = "; bad dates drop with duplicates first leaves such rows out, and of differing rows keeps the first";
+    assert!(built.ends_with(&format!("are read{ways}")), "{built}");
+
+    // Codes that are numbers are told to be cast where they are those of the files then.
+    let numbers = || -> Vec<(&str, ArrayRef)> { vec![("ts_code", Arc::new(Int64Array::from(vec![7, 7])))] };
+    let [built, _] = told_of("7", usual(), usual(), numbers());
+    let code = "its column \"ts_code\" is Int64, but a code is text";
+    assert_eq!(
+        built,
+        format!("{code}; cast ts_code=Utf8 takes its numbers for codes, or exclude ts_code leaves it out")
+    );
+    let [built, _] = told_of("000007", usual(), usual(), numbers());
+    assert_eq!(built, format!("{code}; exclude ts_code leaves it out"));
+}
+
+#[test]
+fn a_way_out_that_would_lose_other_files_is_not_told() {
+    // On clocks on which these are midnights the others are not.
+    let stamps = |hours: [(i64, i64); 2]| -> ArrayRef {
+        let micros = hours.map(|(day, hour)| seconds(day, hour) * 1_000_000);
+        Arc::new(TimestampMicrosecondArray::from(micros.to_vec()).with_timezone("UTC"))
+    };
+    let [built, _] = told_of("C", stamps([(1, 0), (2, 0)]), stamps([(0, 16), (1, 16)]), Vec::new());
+    let anew =
+        "row 1 of \"trade_date\": 2024-01-01T16:00:00Z has a time of day; write the file anew, as the others are";
+    assert_eq!(built, anew);
+
+    // Another format takes the place of the one by which the others are read.
+    let options = SourceOptions { date_format: Some("%d.%m.%Y".to_owned()), ..SourceOptions::default() };
+    let usual = texts(&["02.01.2024", "03.01.2024"]);
+    let [built, _] = told_with(&options, "C", usual, texts(&["02-Jan-2024", "03-Jan-2024"]), Vec::new());
+    assert!(built.ends_with(" are read; write the file anew, as the others are"), "{built}");
+}
+
+#[test]
+fn a_file_whose_column_has_the_name_of_the_stores_dates_is_skipped_and_stops_no_other() {
+    let place = tempfile::tempdir().unwrap();
+    let (source, store) = (place.path().join("src"), place.path().join("s"));
+    fs::create_dir(&source).unwrap();
+    let write = |code: &str, columns: &[&str]| {
+        let columns = columns.iter().map(|&name| (name, texts(&["20240102"])));
+        write_parquet(&source.join(code).with_extension("parquet"), &RecordBatch::try_from_iter(columns).unwrap());
+    };
+    write("A", &["trade_date"]);
+    Build::new(&source, &store).run().unwrap();
+    write("C", &["trade_date", "date"]);
+    write("D", &["date", "datetime"]);
+    let date_columns = ["date", "trade_date", "datetime"].map(str::to_owned).to_vec();
+    let changes = transect::source::OptionChanges { date_columns, ..Default::default() };
+    let report = transect::Update::new(&store).options(changes).allow(Guard::ALL).run().unwrap();
+    assert_eq!((report.added, report.skipped.len()), (1, 1), "{report:?}");
+    assert_eq!(
+        report.skipped[0].reason.to_string(),
+        "its dates are in \"date\", and its column \"trade_date\" has the name of the dates of the store; write the file \
+         without \"trade_date\", or with another name for it"
+    );
 }

@@ -132,8 +132,8 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
     let Err(why @ Error::Refused { .. }) = append(MEMORY) else { panic!("24 MiB of texts within 16") };
     assert_eq!(
         why.to_string(),
-        "the distinct texts of \"s0\" (17 MiB so far) take more than a quarter of the memory (16 MiB); memory of \
-         128 MiB may be enough"
+        "the distinct texts of \"s0\" (23 MiB) take more than a quarter of the memory (16 MiB); memory of 119 MiB \
+         allows it"
     );
     assert_eq!(append(2 * MEMORY).unwrap().added, 6000);
 }

@@ -210,6 +210,15 @@ fn another_calendar_reads_all_files_again() {
     let report = Update::new(place.store()).options(changes).allow(Guard::ALL).run().unwrap();
     assert_eq!((report.added, report.removed, days()), (1, 1, vec![0, 2]), "{report:?}");
     assert!(!Update::new(place.store()).run().unwrap().published);
+    // One that ends before all rows knows the trading date of none.
+    fs::write(&other, format!("{}\n", date(-300))).unwrap();
+    let why = Update::new(place.store()).allow(Guard::ALL).run().unwrap_err();
+    let path = other.display();
+    let told = format!(
+        "no row of the store would be left: the calendar {path} knows the trading date of none of the 3 rows read; \
+         calendar names one that does"
+    );
+    assert_eq!((why.to_string(), why.path()), (told, Some(other.as_path())));
 }
 
 #[test]

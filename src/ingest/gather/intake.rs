@@ -80,6 +80,11 @@ impl<'a> Intake<'a> {
         self.share
     }
 
+    /// The texts of the rows that were read.
+    pub(in crate::ingest) fn texts(&self) -> &Texts<'a> {
+        &self.texts
+    }
+
     /// The codes of the rows that were read, by number, where inputs are by date.
     pub(in crate::ingest) fn into_codes(self) -> Vec<Option<String>> {
         self.codes.into_kept()
@@ -88,7 +93,7 @@ impl<'a> Intake<'a> {
     /// Reads the inputs of `range` into blocks, in their order; those that cannot be used.
     ///
     /// # Errors
-    /// When the spill cannot be written, the texts are too many, or the observer cancels.
+    /// When the spill cannot be written, or the observer cancels.
     pub(in crate::ingest) fn gather(&self, range: Range<usize>) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
         let (mut gathered, mut skipped) = (Gathered::default(), Vec::new());
         let mut builder = BlockBuilder::new(&self.survey.columns);
@@ -125,7 +130,7 @@ impl<'a> Intake<'a> {
     /// Gathers what `builder` collected; a new builder.
     fn flush(&self, builder: BlockBuilder, blocks: &mut Vec<Block>) -> Result<BlockBuilder> {
         if !builder.is_empty() {
-            blocks.extend(self.texts.counted(builder.gather(self.spill)?)?);
+            blocks.extend(self.texts.counted(builder.gather(self.spill)?));
         }
         Ok(BlockBuilder::new(&self.survey.columns))
     }
@@ -216,7 +221,7 @@ impl<'a> Intake<'a> {
                 columns.push(frame.column(vec![lane], signed, dictionary, self.spill)?);
             }
         }
-        blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?)?);
+        blocks.extend(self.texts.counted(frame.finish(columns, self.spill)?));
         self.keep(&inputs()?);
         Ok(Ok(read))
     }

@@ -61,6 +61,7 @@ pub(in crate::ingest) fn gather<T: Sync>(
         section
     })?;
     stages.observer.end();
+    texts.check()?;
     Ok((sections, codes))
 }
 
@@ -76,7 +77,7 @@ impl Section {
             let lane = Lane::of_rows(&array, &mut dictionary)?;
             columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
         }
-        let blocks = texts.counted(frame.finish(columns, spill)?)?;
+        let blocks = texts.counted(frame.finish(columns, spill)?);
         Ok(Section { date: file.date, blocks, codes: numbers, losses: file.losses })
     }
 }

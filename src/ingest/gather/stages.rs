@@ -1,18 +1,17 @@
 //! The long stages that builds and updates have in common: gathering the input, and sealing segments.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::intake::{Gathered, Intake};
 use super::plan;
+use super::texts::enough_for;
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
-use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, SegmentId, SegmentWriter};
 use crate::shuffle::{Gathering, Spill, Walk};
-use crate::skipped::Skipped;
 use crate::source::{BadFile, Survey, Surveyor};
 use crate::storage::Syncs;
 use crate::store::{Store, StoreWriter};
@@ -74,6 +73,15 @@ pub(in crate::ingest) fn too_little(memory: u64) -> Error {
     let why = format!("{} is too little", shown(memory));
     let least = Remedy::Do(format!("give at least {}", shown(LEAST_MEMORY)));
     Error::invalid(Setting::Memory(0), why, [least])
+}
+
+/// Makes the memory that files are said to need enough for the texts of all of them, beside those of the others.
+fn raise_figures(skipped: &mut [(usize, BadFile)], texts_len: usize) {
+    let figures = skipped.iter().filter_map(|(_, bad)| bad.reason.memory());
+    let all = figures.fold(enough_for(texts_len), u64::saturating_add);
+    for (_, bad) in skipped {
+        bad.reason.raise_memory(all);
+    }
 }
 
 /// Bytes in the largest unit in which they are a whole number.
@@ -145,18 +153,17 @@ impl<'a> Stages<'a> {
         surveyor: Surveyor,
         survey: Survey,
         writer: &StoreWriter,
-        strict: bool,
     ) -> Result<(Survey, Spill, Gathered)> {
         let (survey, (spill, gathered)) = surveyor.read(survey, |survey| {
             let spill = self.spill(writer, survey.decoded_len())?;
-            let (gathered, bad) = self.gather(survey, &spill, strict)?;
+            let (gathered, bad) = self.gather(survey, &spill)?;
             Ok(((spill, gathered), bad))
         })?;
         Ok((survey, spill, gathered))
     }
 
     /// Reads all inputs of `survey` and gathers them by blocks; those that cannot be used.
-    fn gather(&self, survey: &mut Survey, spill: &Spill, strict: bool) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
+    fn gather(&self, survey: &mut Survey, spill: &Spill) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
         survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
@@ -176,42 +183,12 @@ impl<'a> Stages<'a> {
             all.read.extend(part.read);
             skipped.extend(bad);
         }
+        intake.texts().check()?;
+        if intake.texts().len() > 0 {
+            raise_figures(&mut skipped, intake.texts().len());
+        }
         all.codes = intake.into_codes();
-        self.advise_keys(survey, &mut skipped)?;
-        if strict && !skipped.is_empty() {
-            let count = format!("{} of {} inputs cannot be used", skipped.len(), survey.files().count());
-            let skipped = skipped.iter().map(|(input, bad)| Skipped {
-                path: inputs[*input].files[bad.file].path.display().to_string(),
-                reason: bad.reason.clone(),
-            });
-            let what = format!("{count}, and the run is strict");
-            return Err(Error::Inputs { what, skipped: skipped.collect(), path: Some(survey.root.as_path().into()) });
-        }
         Ok((all, skipped))
-    }
-
-    /// Adds a key column to the ways out of files whose rows one tells apart, where every file has it in every row.
-    fn advise_keys(&self, survey: &Survey, skipped: &mut [(usize, BadFile)]) -> Result<()> {
-        let mut may_be_key: HashMap<String, bool> = HashMap::new();
-        let reasons = skipped.iter_mut().map(|(_, bad)| &mut bad.reason);
-        for reason in reasons.filter(|reason| reason.kind() == Kind::DifferingRows) {
-            let Some(name) = reason.column().map(str::to_owned) else { continue };
-            let is_full = match may_be_key.get(&name) {
-                Some(&known) => known,
-                None => survey.is_full(&name, &self.workers, self.observer)?,
-            };
-            may_be_key.insert(name.clone(), is_full);
-            let key = survey.key.iter().map(|&place| survey.columns[place].name.clone()).chain([name.clone()]);
-            *reason = match is_full {
-                true => reason.clone().or(Remedy::set(Setting::Key(key.collect()), "tells them apart")),
-                false => {
-                    let why =
-                        format!("{name:?} tells them apart, and cannot be part of the key, since other rows lack it");
-                    reason.clone().but(&why).or(Remedy::Do("write every row of every file with it".to_owned()))
-                }
-            };
-        }
-        Ok(())
     }
 
     /// Runs `work`, which seals, with syncs beside it.

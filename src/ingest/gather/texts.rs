@@ -21,30 +21,44 @@ pub(in crate::ingest) struct Texts<'a> {
     lens: Vec<AtomicUsize>,
     /// Of whose files such columns may be left out.
     survey: Option<&'a Survey>,
+    /// How many of the columns are part of the key.
+    key_count: usize,
+}
+
+/// The memory that such texts take, and some more: of other memory other blocks are made, in which texts may be more often.
+pub(in crate::ingest) fn enough_for(len: usize) -> u64 {
+    (len as u64 * 5).next_multiple_of(1 << 20)
 }
 
 impl<'a> Texts<'a> {
     /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
     pub(in crate::ingest) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
-        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, survey }
+        let key_count = survey.map_or(0, |survey| survey.key.len());
+        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, survey, key_count }
     }
 
-    /// `blocks` of the same stocks, with their texts added.
-    ///
-    /// # Errors
-    /// When all texts together are too many.
-    pub(in crate::ingest) fn counted(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
+    /// `blocks` of the same stocks, with their texts added. None once these are too many: what is read then is only counted,
+    /// so that [`check`](Texts::check) knows how much memory it takes.
+    pub(in crate::ingest) fn counted(&self, blocks: Vec<Block>) -> Vec<Block> {
         let columns = blocks.first().map_or(&[][..], |block| &block.columns);
         for (column, own_len) in columns.iter().zip(&self.lens) {
             let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
             let len: usize = texts.iter().map(|text| text.len() + OVERHEAD).sum();
             own_len.fetch_add(len, Ordering::Relaxed);
-            if self.len.fetch_add(len, Ordering::Relaxed) + len > self.limit {
-                return Err(self.too_many());
-            }
+            self.len.fetch_add(len, Ordering::Relaxed);
         }
-        Ok(blocks)
+        if self.len() > self.limit { Vec::new() } else { blocks }
+    }
+
+    /// Bytes of the texts so far.
+    pub(in crate::ingest) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Refuses texts that are too many; to be asked when all have been read.
+    pub(in crate::ingest) fn check(&self) -> Result<()> {
+        if self.len() > self.limit { Err(self.too_many()) } else { Ok(()) }
     }
 
     /// Names the columns that have the texts: the one that came last need not be one of them.
@@ -57,14 +71,15 @@ impl<'a> Texts<'a> {
         columns.truncate(NAMED);
         let name = |column: usize| &self.columns[column].name;
         let told: Vec<String> =
-            columns.iter().map(|&(len, column)| format!("{:?} ({} MiB so far)", name(column), len >> 20)).collect();
+            columns.iter().map(|&(len, column)| format!("{:?} ({} MiB)", name(column), len >> 20)).collect();
         let what = if told.is_empty() { "many columns".to_owned() } else { listed(&told) };
         let own_names = |survey: &Survey| columns.iter().flat_map(|&(_, column)| survey.own_names(column)).collect();
         let names: Vec<String> = self.survey.map_or_else(Vec::new, own_names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let without = (!names.is_empty()).then(|| excluding(&names));
-        // Twice the memory.
-        let more = Remedy::set(Setting::Memory(8 * self.limit as u64), "may be enough");
+        // One column at least stays.
+        let can_be_without = !names.is_empty() && columns.len() < self.columns.len() - self.key_count;
+        let without = can_be_without.then(|| excluding(&names));
+        let more = Remedy::set(Setting::Memory(enough_for(self.len())), "allows it");
         Error::refused_unless(
             format!("the distinct texts of {what} take more than a quarter of the memory ({} MiB)", self.limit >> 20),
             [more].into_iter().chain(without).collect::<Vec<_>>(),

@@ -84,8 +84,6 @@ fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), Str
     match question {
         Question::Empty if array.logical_null_count() == array.len() => Ok(()),
         Question::Empty => Err("it has values".to_owned()),
-        Question::Full if array.logical_null_count() == 0 => Ok(()),
-        Question::Full => Err("a row has none".to_owned()),
         Question::Exact(to) => widen(array, to, before).map(drop),
         Question::Readable(to) => convert(array, to).map(drop),
         Question::Apart(to) => stay_apart(array, to),

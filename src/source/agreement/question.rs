@@ -12,8 +12,6 @@ use crate::error::Result;
 pub(in crate::source) enum Question {
     /// Whether there is no value at all. pandas writes a column of nulls as doubles, whatever it is elsewhere.
     Empty,
-    /// Whether each row has a value.
-    Full,
     /// Whether each is exact in another type.
     Exact(DataType),
     /// Whether each can be read as another type by a user's decision.

@@ -43,8 +43,6 @@ pub(in crate::source) struct DateRules {
     clocks: Clocks,
     epoch: Option<Epoch>,
     times: Times,
-    /// Whether the date columns of all files have one name and one type, so that the key can keep their times.
-    are_alike: bool,
     bad: BadDates,
     /// Whether the seconds of days are wanted, too.
     rolls: bool,
@@ -73,15 +71,9 @@ impl DateRules {
                 true => Times::Dropped,
                 false => Times::Refused { key: options.key.clone() },
             },
-            are_alike: true,
             bad: options.bad_dates,
             rolls: options.roll.is_some(),
         })
-    }
-
-    /// These rules, where the date columns of all files are alike or not.
-    pub(in crate::source) fn of_columns(self, are_alike: bool) -> DateRules {
-        DateRules { are_alike, ..self }
     }
 
     /// On whose clocks instants are dates.
@@ -351,10 +343,9 @@ impl<'a> DateReader<'a> {
                               nobody's";
                 return Err(reason.or(Remedy::set(Setting::Zone, effect)).or(other_column));
             }
-            let key = self.rules.are_alike.then(|| Setting::Key(vec![self.name.to_owned()]));
             return Err(reason
                 .or(Remedy::set(Setting::DropTime, "leaves it out"))
-                .or(key.map(|key| Remedy::set(key, "keeps it in the key")))
+                .or(Remedy::set(Setting::Key(vec![self.name.to_owned()]), "keeps it in the key"))
                 .or(other_column));
         }
         if (moment.has_time || moment.second_of_utc.is_some())
@@ -384,6 +375,13 @@ impl<'a> DateReader<'a> {
             [Some(one), Some(other)] => one % 900 == 0 && [apart(one, other), apart(other, one)].contains(&3_600),
             _ => false,
         }
+    }
+
+    /// The offset of clocks on which the instants so far are midnight; those of two times no one offset has.
+    pub(in crate::source) fn clocks_of_midnights(&self) -> Option<String> {
+        let [Some(time)] = *self.times else { return None };
+        let (sign, ahead) = if time > 43_200 { ('+', 86_400 - time) } else { ('-', time) };
+        self.are_maybe_midnights().then(|| format!("{sign}{:02}:{:02}", ahead / 3_600, ahead / 60 % 60))
     }
 
     fn push_day(&mut self, date: Date, second: i64, seen: Seen) {

@@ -10,10 +10,12 @@ use super::by_date::refuse_by_date;
 use super::candidate::{Candidate, schemas};
 use super::date_advice::{Advised, DateAdvice};
 use super::fields::join_fields;
-use super::roles::{check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns};
+use super::roles::{
+    check_changed_names, check_names, check_unique, code_column, date_cast, date_name, key_columns, meets_date,
+};
 use super::settle::{Look, has_free_date_name, settle};
+use super::talks::{Party, Talks};
 use super::trading::trading;
-use super::trial::{Party, Trial};
 use crate::error::{Error, Result};
 use crate::panel::{Column, DateForm};
 use crate::progress::Observer;
@@ -50,14 +52,14 @@ const TOLD: usize = 10;
 /// Why files that have a footer cannot be used all the same, by unit and path.
 pub(super) type LeftOut = HashMap<(String, PathBuf), Reason>;
 
-/// Reads the footers of the files that were `found`, on all workers; then agrees on one schema, in which those that are
-/// `left_out` have no say.
+/// Reads the footers of the files that were `found`, on all workers, but of those that are `left_out`; then agrees on one
+/// schema. A trial does not look for other date columns.
 ///
 /// # Errors
 /// As [`survey`](super::surveyor::survey).
 pub(super) fn look_at(
     root: &Path,
-    (found, left_out): (&Found, &LeftOut),
+    (found, left_out, is_trial): (&Found, &LeftOut, bool),
     prior: Option<&Prior>,
     options: &SourceOptions,
     workers: &Workers,
@@ -74,6 +76,9 @@ pub(super) fn look_at(
             return Err(Error::Cancelled);
         }
         observer.advance(1);
+        if let Some(reason) = left_out.get(&files[n]) {
+            return Ok(Err(reason.clone()));
+        }
         let path = root.join(&files[n].1);
         let result = look(&path, &interner);
         if result.is_err() {
@@ -97,13 +102,9 @@ pub(super) fn look_at(
             }
         }
     }
-    // Those that were left out are looked at for the sake of the advice alone.
-    let (usable, set_aside): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.into_iter().partition(|candidate| !left_out.contains_key(&candidate.name()));
-    bad.extend(set_aside.iter().map(Candidate::name));
-    candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
+    candidates = leave_out(candidates, &bad, options.files_by, &mut skipped);
     let told = join_fields(&mut candidates, prior, &interner);
-    let are_all_read = skipped.is_empty() && set_aside.is_empty();
+    let are_all_read = skipped.is_empty();
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
     if prior.is_none() && options.files_by == FilesBy::Stock {
         refuse_by_date(&candidates, options, &look)?;
@@ -121,13 +122,10 @@ pub(super) fn look_at(
             check_names(options, &schemas(&candidates), may_be_elsewhere, &mut notes)?;
         }
     }
-    // What is advised must hold where they are read.
-    let aside: Vec<Arc<FileSchema>> = set_aside.iter().map(|candidate| Arc::clone(&candidate.footer.schema)).collect();
-    let of_aside = || aside.iter().map(AsRef::as_ref);
-    let all: Vec<&FileSchema> = schemas(&candidates).into_iter().chain(of_aside()).collect();
-    let is_free = has_free_date_name(options, &all);
+    let is_free = has_free_date_name(options, &schemas(&candidates));
+    let meets = |candidate: &Candidate| meets_date(&candidate.footer.schema, prior?.date_name);
     let (usable, mut refused): (Vec<Candidate>, Vec<Candidate>) =
-        candidates.into_iter().partition(|candidate| candidate.refusal().is_none());
+        candidates.into_iter().partition(|candidate| candidate.refusal().is_none() && meets(candidate).is_none());
     let bad: Vec<(String, PathBuf)> = refused.iter().map(Candidate::name).collect();
     candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
     let before = prior.map(|prior| prior.date_name);
@@ -135,26 +133,25 @@ pub(super) fn look_at(
     let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
     let mut reasons = Vec::with_capacity(refused.len());
     for candidate in &refused {
-        let Some(reason) = candidate.refusal() else { continue };
+        let Some(reason) = candidate.refusal() else {
+            reasons.extend(meets(candidate));
+            continue;
+        };
         let Candidate { path, stamp, footer, .. } = candidate;
         let is_own = footer.schema.refusal.is_some();
         // Of files with one schema the first is looked into, and not each where all differ.
-        let is_first = advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
+        let is_first = !is_trial && advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
         if is_first && !is_own {
             advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(path), *stamp, &footer.schema));
         }
         let advised = advices.get(&Arc::as_ptr(&footer.schema)).filter(|_| !is_own);
         reasons.push(advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason)));
     }
-    for candidate in set_aside {
-        reasons.extend(left_out.get(&candidate.name()).cloned());
-        refused.push(candidate);
-    }
 
-    let trial = Trial { root, options, prior, allowance: &allowance, workers, observer };
+    let talks = Talks { root, options, prior, allowance: &allowance, workers, observer };
     let columns = loop {
         let Agreement { columns, refused: disputed } =
-            trial.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
+            talks.agree(&candidates.iter().map(party).collect::<Vec<_>>())?;
         let mut kept = Vec::with_capacity(candidates.len());
         let mut bad: Vec<(String, PathBuf)> = Vec::new();
         for (candidate, reason) in candidates.into_iter().zip(disputed) {
@@ -174,21 +171,8 @@ pub(super) fn look_at(
             break columns;
         }
     };
-    // In the order of their units, as they would be looked at.
-    let mut everyone: Vec<(&Candidate, Option<usize>)> = candidates.iter().map(|candidate| (candidate, None)).collect();
-    everyone.extend(refused.iter().zip(0..).map(|(candidate, n)| (candidate, Some(n))));
-    everyone.sort_by(|a, b| (&a.0.unit, &a.0.path).cmp(&(&b.0.unit, &b.0.path)));
-    let places = everyone.iter().enumerate().filter_map(|(place, (_, n))| Some((place, reasons[(*n)?].clone())));
-    let mut reasons: Vec<(usize, Reason)> = places.collect();
-    let parties: Vec<(Party, bool)> = everyone.iter().map(|(candidate, n)| (party(candidate), n.is_none())).collect();
-    trial.keep_what_works(&parties, &mut reasons)?;
-    skipped.extend(reasons.into_iter().map(|(place, reason)| skip(&everyone[place].0.path, reason)));
+    skipped.extend(refused.iter().zip(reasons).map(|(candidate, reason)| skip(&candidate.path, reason)));
     once(&mut skipped);
-    if options.strict && !skipped.is_empty() {
-        let count = counted(skipped.len(), "input", "inputs");
-        let what = format!("{count} cannot be used, and the run is strict");
-        return Err(Error::Inputs { what, skipped, path: Some(root.into()) });
-    }
 
     let date_name = match prior {
         Some(prior) => prior.date_name.to_owned(),
@@ -214,10 +198,6 @@ pub(super) fn look_at(
         let files = counted(dropping, "file", "files");
         notes.push(format!("{files} with an unnamed index of integers ({INDEX_NAME}), which is left out"));
     }
-    let all = schemas(&candidates).into_iter().chain(of_aside());
-    let mut kinds = all.filter_map(|schema| schema.date.as_ref().ok()).map(|date| (&date.name, &date.raw));
-    let first = kinds.next();
-    let dates = dates.clone().of_columns(kinds.all(|kind| Some(kind) == first));
     let inputs = inputs(candidates, &columns, &key, options);
     let mut survey = Survey {
         root: root.to_owned(),

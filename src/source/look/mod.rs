@@ -8,5 +8,6 @@ pub(in crate::source) mod inputs;
 pub(in crate::source) mod roles;
 pub(in crate::source) mod settle;
 pub(in crate::source) mod surveyor;
+pub(in crate::source) mod talks;
 pub(in crate::source) mod trading;
-pub(in crate::source) mod trial;
+mod ways;

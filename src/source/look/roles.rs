@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 use crate::error::{Error, Result};
 use crate::hint::instead;
 use crate::panel::{Column, can_be_key};
+use crate::reason::{Kind, Reason};
 use crate::remedy::{Operation, Remedy, Setting, excluding};
 use crate::source::agreement::prior::Prior;
 use crate::source::date::column::can_be_date;
@@ -165,6 +166,16 @@ pub(in crate::source) fn date_cast(
         return Err(Error::invalid(Setting::Cast(Vec::new()), why, [Remedy::Do(way_out.to_owned())]));
     }
     Ok(Some(cast.clone()))
+}
+
+/// Why files of this schema are refused beside a panel whose date has this name: another column of theirs has it, too.
+pub(super) fn meets_date(schema: &FileSchema, date_name: &str) -> Option<Reason> {
+    let date = schema.date.as_ref().ok()?;
+    let own = &schema.values.iter().find(|value| value.name == date_name)?.own_name;
+    let what =
+        format!("its dates are in {:?}, and its column {own:?} has the name of the dates of the store", date.name);
+    let renamed = Remedy::Do(format!("write the file without {own:?}, or with another name for it"));
+    Some(Reason::new(Kind::TwinColumns, what).of_column(own).or(renamed))
 }
 
 pub(in crate::source) fn check_unique(code: &str, date: &str, columns: &[Column]) -> Result<()> {

@@ -5,9 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::inputs::{LeftOut, look_at};
-use crate::error::Result;
+use super::ways::{Ground, Ways};
+use crate::error::{Error, Result};
+use crate::hint::counted;
 use crate::progress::Observer;
 use crate::reason::Reason;
+use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
 use crate::source::folder::discover::{Found, discover};
 use crate::source::folder::scan::Scan;
@@ -15,6 +18,7 @@ use crate::source::options::SourceOptions;
 use crate::source::path::naming::shown;
 use crate::source::read::series::BadFile;
 use crate::source::survey::{Input, Survey};
+use crate::source::trouble::check_machine;
 use crate::workers::Workers;
 
 /// Rounds in which files may come in that others kept out. After these the files that were refused stay so, as a folder
@@ -29,7 +33,10 @@ const FREE_ROUNDS: usize = 8;
 /// [`Error::Refused`](crate::Error::Refused) when nothing matches, an option names what is not there, two columns would
 /// have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
-    Surveyor::new(root, options, workers, observer)?.survey()
+    let surveyor = Surveyor::new(root, options, workers, observer)?;
+    let survey = surveyor.survey()?;
+    let skipped = surveyor.ways_out(&survey)?;
+    Ok(Survey { skipped, ..survey })
 }
 
 /// Surveys one source, as often as is needed.
@@ -96,13 +103,62 @@ impl<'a> Surveyor<'a> {
         Surveyor { root, found, prior, options, workers, observer, left_out, unread, round: 0 }
     }
 
-    /// What the files say that were not left out.
+    /// What the files say that were not left out. The ways out are not tried.
     ///
     /// # Errors
     /// As [`survey`].
     pub(crate) fn survey(&self) -> Result<Survey> {
-        look_at(self.root, (&self.found, &self.left_out), self.prior, &self.options, self.workers, self.observer)
-            .map_err(|error| error.about(self.root))
+        let look = (&self.found, &self.left_out, false);
+        let survey = look_at(self.root, look, self.prior, &self.options, self.workers, self.observer)
+            .map_err(|error| error.about(self.root))?;
+        if !self.options.strict || survey.skipped.is_empty() {
+            return Ok(survey);
+        }
+        let skipped = self.ways_out(&survey)?;
+        let count = counted(skipped.len(), "input", "inputs");
+        let what = format!("{count} cannot be used, and the run is strict");
+        Err(Error::Inputs { what, skipped, path: Some(self.root.into()) })
+    }
+
+    /// What the files would say with other options. Of those that were left out each is read, as a run would do: what is
+    /// wrong with it may be another thing then.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    fn survey_with(&self, options: &SourceOptions) -> Result<Survey> {
+        let mut left_out = LeftOut::new();
+        loop {
+            let look = (&self.found, &left_out, true);
+            let survey = look_at(self.root, look, self.prior, options, self.workers, &Unseen(self.observer))?;
+            let is_suspect = |input: &&Input| {
+                input.files.iter().any(|file| self.left_out.contains_key(&(input.unit.clone(), file.path.clone())))
+            };
+            let suspects: Vec<&Input> = survey.inputs.iter().filter(is_suspect).collect();
+            let read = self.workers.try_map(suspects.len(), |n| {
+                if self.observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let Err(bad) = survey.read_all(suspects[n]) else { return Ok(None) };
+                let path = &suspects[n].files[bad.file].path;
+                check_machine(&self.root.join(path))?;
+                Ok(Some(((suspects[n].unit.clone(), path.clone()), bad.reason)))
+            })?;
+            let bad: LeftOut = read.into_iter().flatten().collect();
+            if bad.is_empty() {
+                return Ok(survey);
+            }
+            left_out.extend(bad);
+        }
+    }
+
+    /// What `survey` leaves out, with the ways out that work.
+    ///
+    /// # Errors
+    /// When the observer cancels, or the machine fails while a file is read.
+    fn ways_out(&self, survey: &Survey) -> Result<Vec<Skipped>> {
+        let Surveyor { prior, ref options, workers, observer, .. } = *self;
+        let survey_with = |options: &SourceOptions| self.survey_with(options);
+        Ways::new(Ground { prior, options, workers, observer, survey_with: &survey_with }, survey).that_work()
     }
 
     /// What `read` makes of the inputs of `survey`, but of those of which it says that they cannot be used; and what the
@@ -118,7 +174,8 @@ impl<'a> Surveyor<'a> {
         loop {
             let (found, bad) = read(&mut survey)?;
             if self.leave_out(&mut survey, bad)? {
-                return Ok((survey, found));
+                let skipped = self.ways_out(&survey)?;
+                return Ok((Survey { skipped, ..survey }, found));
             }
         }
     }
@@ -173,5 +230,14 @@ impl<'a> Surveyor<'a> {
                 self.left_out.entry((unit.clone(), path.clone())).or_insert_with(|| (*reason).clone());
             }
         }
+    }
+}
+
+/// Hears whether a run is to stop, and tells nothing of its stages.
+struct Unseen<'a>(&'a dyn Observer);
+
+impl Observer for Unseen<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
     }
 }

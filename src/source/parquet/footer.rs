@@ -1,7 +1,7 @@
 //! Reads Parquet footers: what a file holds by its own account.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_schema::{Field, Schema};
@@ -19,7 +19,8 @@ use super::declared::{Declared, Flat, Mark, Physical, Shape, declared};
 use super::meaning::{Leaves, meaning};
 use super::outline::decoded_len;
 use crate::reason::{Kind, Reason};
-use crate::source::allowance::{Meter, ROW_LEN};
+use crate::remedy::Remedy;
+use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::arrow::messages::{is_of_known_version, is_possible};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::input::interner::Interner;
@@ -72,8 +73,7 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(F
     let meter = Meter::new(&interner.allowance);
     let footer = footer_bytes(content, TAIL, |len| match meter.take(len, len) {
         true => Ok(()),
-        // Its texts are there once more when it is decoded.
-        false => Err(interner.allowance.refusal_of("its footer", len.saturating_mul(2), len.saturating_mul(3))),
+        false => Err(too_long(content, len, &interner.allowance)),
     })?;
     let decoded_len = decoded_len(&footer).ok_or_else(|| Reason::damaged("its footer cannot be read"))?;
     if !meter.take(decoded_len, 0) {
@@ -98,6 +98,26 @@ pub(super) fn survey_footer(content: &Content, interner: &Interner) -> Result<(F
     let mut notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
     let has_attrs = notes.any(|note| tells_attrs(&note.key, note.value.as_deref()));
     Ok((Footer { schema, row_count, text_len, has_attrs, odd: Vec::new() }, leaves))
+}
+
+/// Why a file is refused whose footer has `len` bytes, which are too many; with the memory that it takes decoded.
+fn too_long(content: &Content, len: u64, allowance: &Allowance) -> Reason {
+    /// One at a time may have half of the memory: there are no rows yet.
+    static LONG: Mutex<()> = Mutex::new(());
+    let raw = len.saturating_mul(2);
+    if len > allowance.most().saturating_mul(2) {
+        let way_out = "write the file anew with fewer columns or row groups";
+        return allowance.refusal("its footer", raw).alone().or(Remedy::Do(way_out.to_owned()));
+    }
+    let _alone = LONG.lock().unwrap_or_else(PoisonError::into_inner);
+    let footer = match footer_bytes(content, 8, |_| Ok(())) {
+        Ok(footer) => footer,
+        Err(reason) => return reason,
+    };
+    match decoded_len(&footer) {
+        Some(decoded) => allowance.refusal_of("its footer", raw, raw.max(len.saturating_add(decoded))),
+        None => Reason::damaged("its footer cannot be read"),
+    }
 }
 
 /// The footer of a file that was surveyed, with or without the statistics of its chunks.

@@ -8,18 +8,12 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 use crate::compare::KeyOrder;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{can_be_key, show};
-use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
-use crate::source::agreement::exact::{Small, answer};
-use crate::source::agreement::question::Question;
-use crate::source::content::Stamp;
 use crate::source::convert::{identity, shown_value};
-use crate::source::survey::{InputFile, Survey};
-use crate::workers::Workers;
 
 /// A column of rows that are compared.
 #[derive(Clone, Copy)]
@@ -132,26 +126,4 @@ fn repeats(order: &KeyOrder, groups: &BTreeMap<u32, Vec<usize>>) -> bool {
     let count = rows.len();
     rows.dedup_by(|a, b| order.compare(*a, *b) == Ordering::Equal);
     groups.len() > 1 && rows.len() * 2 <= count
-}
-
-impl Survey {
-    /// Whether each row of each file has a value in the column `name`. Costs reading that column.
-    ///
-    /// # Errors
-    /// When the observer cancels.
-    pub(crate) fn is_full(&self, name: &str, workers: &Workers, observer: &dyn Observer) -> Result<bool> {
-        let files: Vec<&InputFile> = self.files().collect();
-        let full = workers.try_map(files.len(), |n| {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let file = files[n];
-            let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
-            let (path, schema) = (self.root.join(&file.path), &file.layout.schema);
-            let is_there = file.row_count == 0 || schema.values.iter().any(|value| value.name == name);
-            let asked = || answer(&path, stamp, schema, &Small::default(), name, &Question::Full, &self.allowance);
-            Ok(is_there && asked().is_ok())
-        })?;
-        Ok(full.into_iter().all(|full| full))
-    }
 }

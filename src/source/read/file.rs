@@ -114,6 +114,16 @@ impl FileReader {
         }
     }
 
+    /// The offset of clocks on which all times of `file` of `unit`, which are left out, are midnight.
+    ///
+    /// # Errors
+    /// The reason for leaving the file out.
+    pub(super) fn clocks_of_midnights(survey: &Survey, unit: &str, file: &InputFile) -> Result<Option<String>, Reason> {
+        let stamp = Stamp { byte_len: file.byte_len, modified_ns: file.modified_ns };
+        let content = Content::load(&survey.root.join(&file.path), stamp, 0)?;
+        Ok(Scanned::new(survey, unit, file, content)?.dates.clocks_of_midnights())
+    }
+
     /// The days on which `file` of `unit` makes a trading date.
     ///
     /// # Errors
@@ -351,7 +361,8 @@ impl FileReader {
         let (at, there) = (format!("row {}", a + 1), format!("row {}", b + 1));
         let reason = what.told(date, &self.key(&[])?, (a, &at), (b, &there));
         if let Some(name) = telling {
-            return Err(reason.of_column(name));
+            let known = self.layout.key.iter().map(|&column| self.layout.targets[column].name.clone());
+            return Err(reason.of_column(name).or(in_key(known, name)));
         }
         Err(reason
             .or(self.keeping_times()?)
@@ -387,6 +398,11 @@ impl Target {
         let turned = turned.and_then(|turned| check_midnight(array, turned, name));
         turned.map_err(|reason| reason.within(format_args!("its column {name:?}, ")).of_column(name))
     }
+}
+
+/// A key of these `known` columns and one that tells rows apart.
+pub(super) fn in_key(known: impl Iterator<Item = String>, name: &str) -> Remedy {
+    Remedy::set(Setting::Key(known.chain([name.to_owned()]).collect()), "tells them apart")
 }
 
 /// Refuses a file for a row without a part of its key.

@@ -12,7 +12,7 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use super::apart::{Compared, Differing, differing};
-use super::file::FileReader;
+use super::file::{FileReader, in_key};
 use crate::compare::KeyOrder;
 use crate::key::Date;
 use crate::panel::SeriesColumn;
@@ -78,11 +78,35 @@ impl Survey {
 
     /// Whether all files of one stock, or of one date, can be used; reads them for that.
     pub(crate) fn can_read(&self, input: &Input) -> bool {
-        let read = |reader: SeriesReader| {
-            reader.codes()?;
-            (0..self.columns.len()).try_for_each(|column| reader.read(column..column + 1).map(drop))
-        };
-        self.open(input).and_then(read).is_ok()
+        self.read_all(input).is_ok()
+    }
+
+    /// Reads all files of one stock, or of one date.
+    ///
+    /// # Errors
+    /// The file that cannot be used.
+    pub(in crate::source) fn read_all(&self, input: &Input) -> Result<(), BadFile> {
+        let reader = self.open(input)?;
+        reader.codes()?;
+        let count = self.columns.len();
+        match reader.read(0..count) {
+            Err(_) if reader.was_too_large() => (0..count).try_for_each(|n| reader.read(n..n + 1).map(drop)),
+            read => read.map(drop),
+        }
+    }
+
+    /// Reads the keys in all files of one stock, or of one date.
+    ///
+    /// # Errors
+    /// The file that cannot be used.
+    pub(in crate::source) fn read_key(&self, input: &Input) -> Result<(), BadFile> {
+        self.open(input)?.codes().map(drop)
+    }
+
+    /// The offset of clocks on which all times of the one file of `input`, which are left out, are midnight.
+    pub(in crate::source) fn clocks_of_midnights(&self, input: &Input) -> Option<String> {
+        let [file] = &input.files[..] else { return None };
+        FileReader::clocks_of_midnights(self, &input.unit, file).ok()?
     }
 }
 
@@ -304,7 +328,10 @@ impl<'s> SeriesReader<'s> {
         let at = format!("{} of {}", row(first, a), self.input.files[first].path.display());
         let reason = what.told(date, key, (a, &at), (b, &row(second, b)));
         Err(of(second)(match telling {
-            Some(name) => reason.of_column(name),
+            Some(name) => {
+                let known = self.survey.key.iter().map(|&column| self.survey.columns[column].name.clone());
+                reason.of_column(name).or(in_key(known, name))
+            }
             None => {
                 let keep = |which: Duplicates, effect| Remedy::set(Setting::Duplicates(which.to_string()), effect);
                 reason.or(keep(Duplicates::First, "keeps the one")).or(keep(Duplicates::Last, "the other"))

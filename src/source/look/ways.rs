@@ -1,0 +1,356 @@
+//! Tries the ways out of files that are left out, as if somebody followed them: the source is surveyed again with their
+//! settings, and the file is read, and so is of the others what the settings touch. Told is what reads the file, and
+//! loses no other.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use arrow_schema::DataType;
+
+use crate::error::{Error, Result};
+use crate::progress::Observer;
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
+use crate::skipped::Skipped;
+use crate::source::agreement::prior::Prior;
+use crate::source::options::{DATE_NAMES, SourceOptions};
+use crate::source::path::naming::shown;
+use crate::source::survey::{Input, InputFile, Survey};
+use crate::source::trouble::check_machine;
+use crate::source::types::{join, parse_type};
+use crate::workers::Workers;
+
+/// Settings that are tried, each of which costs a survey; a folder that needs more has other worries.
+const TRIED: usize = 20;
+/// Ways out that are taken one after the other.
+const STEPS: usize = 2;
+/// Files that are read with the same settings; further ones are taken to be like them.
+const READ: usize = 20;
+
+/// The ways out of what a survey leaves out.
+pub(super) struct Ways<'w> {
+    ground: Ground<'w>,
+    /// What is read without them.
+    survey: &'w Survey,
+    /// The files that are left out.
+    left_out: HashSet<&'w str>,
+    tried: Vec<Tried>,
+}
+
+/// What ways out are tried on.
+pub(super) struct Ground<'w> {
+    pub(super) prior: Option<&'w Prior<'w>>,
+    pub(super) options: &'w SourceOptions,
+    pub(super) workers: &'w Workers,
+    pub(super) observer: &'w dyn Observer,
+    /// Surveys the source with other options.
+    pub(super) survey_with: &'w dyn Fn(&SourceOptions) -> Result<Survey>,
+}
+
+/// Settings that were tried.
+struct Tried {
+    settings: Vec<Setting>,
+    /// What is read with them; `None` where that is less than without, or nothing at all.
+    survey: Option<Survey>,
+    /// Files that were read.
+    count: usize,
+}
+
+/// What became of a file.
+enum Outcome {
+    Read,
+    Refused(Reason),
+    /// Others are lost, or nothing can be read so.
+    Lost,
+}
+
+impl<'w> Ways<'w> {
+    /// The ways out of what `survey` leaves out.
+    pub(super) fn new(ground: Ground<'w>, survey: &'w Survey) -> Ways<'w> {
+        let left_out = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+        Ways { ground, survey, left_out, tried: Vec::new() }
+    }
+
+    /// What is left out, with the ways out that work.
+    ///
+    /// # Errors
+    /// When the observer cancels, or the machine fails while a file is read.
+    pub(super) fn that_work(mut self) -> Result<Vec<Skipped>> {
+        let survey = self.survey;
+        let with_ways = |Skipped { path, reason }: &Skipped| {
+            Ok(Skipped { path: path.clone(), reason: self.reason_with_ways(path, reason)? })
+        };
+        survey.skipped.iter().map(with_ways).collect()
+    }
+
+    fn reason_with_ways(&mut self, path: &str, reason: &Reason) -> Result<Reason> {
+        let (mut kept, mut longer): (Vec<Remedy>, Vec<Remedy>) = (Vec::new(), Vec::new());
+        for remedy in reason.remedies() {
+            let found = match remedy {
+                Remedy::Set { settings, effect } if can_be_tried(settings) => {
+                    match self.way(settings.clone(), path, STEPS)? {
+                        Some(all) if all == *settings => Some(remedy.clone()),
+                        Some(all) => {
+                            longer.push(Remedy::Set { effect: effect_of(&all, effect), settings: all });
+                            None
+                        }
+                        None => None,
+                    }
+                }
+                Remedy::Set { settings, .. } if is_of_other_dates(settings) => {
+                    self.has_other_dates(path, reason).then(|| remedy.clone())
+                }
+                other => Some(other.clone()),
+            };
+            kept.extend(found);
+        }
+        for remedy in longer {
+            if !kept.contains(&remedy) {
+                kept.push(remedy);
+            }
+        }
+        if !kept.is_empty() || reason.remedies().is_empty() {
+            return Ok(kept.into_iter().fold(reason.clone().alone(), Reason::or));
+        }
+        let reason = reason.clone().alone();
+        Ok(match (reason.kind(), reason.column()) {
+            (Kind::DifferingRows, Some(name)) => {
+                let why = format!("{name:?} tells them apart, and cannot be part of the key");
+                reason.but(&why).or(Remedy::Do("write the file with one of these rows".to_owned()))
+            }
+            _ => reason.or(Remedy::Do("write the file anew, as the others are".to_owned())),
+        })
+    }
+
+    /// `settings`, and others that the file at `path` needs beside them; as few as there are.
+    fn way(&mut self, settings: Vec<Setting>, path: &str, steps: usize) -> Result<Option<Vec<Setting>>> {
+        let mut refused = match self.outcome(&settings, path)? {
+            Outcome::Read => return Ok(Some(settings)),
+            Outcome::Refused(still) => vec![(settings, still)],
+            Outcome::Lost => return Ok(None),
+        };
+        for _ in 0..steps {
+            let mut next = Vec::new();
+            for (settings, still) in refused {
+                for more in ways_of(&still).filter(|more| more.iter().all(|more| goes_with(more, &settings))) {
+                    let settings = joined(&settings, more);
+                    match self.outcome(&settings, path)? {
+                        Outcome::Read => return Ok(Some(settings)),
+                        Outcome::Refused(still) => next.push((settings, still)),
+                        Outcome::Lost => {}
+                    }
+                }
+            }
+            refused = next;
+        }
+        Ok(None)
+    }
+
+    fn outcome(&mut self, settings: &[Setting], path: &str) -> Result<Outcome> {
+        let known = self.tried.iter().position(|tried| tried.settings == settings);
+        let at = match known {
+            Some(at) => at,
+            None if self.tried.len() == TRIED => return Ok(Outcome::Lost),
+            None => {
+                let survey = self.survey_with(settings, path)?;
+                self.tried.push(Tried { settings: settings.to_vec(), survey, count: 0 });
+                self.tried.len() - 1
+            }
+        };
+        let Tried { survey, count, .. } = &mut self.tried[at];
+        let Some(survey) = survey else { return Ok(Outcome::Lost) };
+        if let Some(skipped) = survey.skipped.iter().find(|skipped| skipped.path == path) {
+            return Ok(Outcome::Refused(skipped.reason.clone()));
+        }
+        let Some(input) = input_of(survey, path).filter(|_| *count < READ) else {
+            return Ok(if *count < READ { Outcome::Lost } else { Outcome::Read });
+        };
+        *count += 1;
+        let Err(bad) = survey.read_all(input) else { return Ok(Outcome::Read) };
+        check_machine(&survey.root.join(&input.files[bad.file].path))?;
+        Ok(Outcome::Refused(bad.reason))
+    }
+
+    /// What is read with `settings`; `None` where that is less than without them.
+    fn survey_with(&self, settings: &[Setting], path: &str) -> Result<Option<Survey>> {
+        let Ground { prior, options, survey_with, .. } = self.ground;
+        if !may_be_set(prior, options, settings) {
+            return Ok(None);
+        }
+        let mut options = options.with(settings);
+        options.strict = false;
+        if settings.contains(&Setting::Zone) {
+            // Whoever follows it knows which one; some offset must do.
+            let timeless = options.with(&[Setting::DropTime]);
+            let Some(survey) = usable(survey_with(&timeless))? else { return Ok(None) };
+            let input = input_of(&survey, path);
+            options.zone = input.and_then(|input| survey.clocks_of_midnights(input));
+            if options.zone.is_none() {
+                return Ok(None);
+            }
+        }
+        let Some(survey) = usable(survey_with(&options))? else { return Ok(None) };
+        Ok(if self.loses(&survey, settings)? { None } else { Some(survey) })
+    }
+
+    /// Whether `survey`, which is made with `settings`, lacks a file that is read without them, or takes its date from
+    /// another column.
+    fn loses(&self, survey: &Survey, settings: &[Setting]) -> Result<bool> {
+        if survey.skipped.iter().any(|skipped| !self.left_out.contains(skipped.path.as_str())) {
+            return Ok(true);
+        }
+        let date = |file: &InputFile| file.layout.schema.date.as_ref().ok().map(|date| date.name.clone());
+        let dates: HashMap<&Path, Option<String>> =
+            self.survey.files().map(|file| (file.path.as_path(), date(file))).collect();
+        let is_other = |file: &InputFile| dates.get(file.path.as_path()).is_some_and(|known| *known != date(file));
+        if survey.files().any(is_other) {
+            return Ok(true);
+        }
+        if !settings.iter().any(|setting| self.touches_others(setting)) {
+            return Ok(false);
+        }
+        let Ground { workers, observer, .. } = self.ground;
+        let read_before = self.survey.inputs.iter().filter(|input| !input.files.is_empty());
+        let read_before: HashMap<&str, &Input> = read_before.map(|input| (input.unit.as_str(), input)).collect();
+        let read = workers.try_map(survey.inputs.len(), |n| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let input = &survey.inputs[n];
+            let Some(before) = read_before.get(input.unit.as_str()) else { return Ok(true) };
+            let Err(bad) = survey.read_key(input) else { return Ok(true) };
+            check_machine(&survey.root.join(&input.files[bad.file].path))?;
+            // It may not be read without them either, where nothing has been read yet.
+            Ok(self.survey.read_key(before).is_err())
+        })?;
+        Ok(read.contains(&false))
+    }
+
+    /// Whether files that are read without it may be read otherwise with it.
+    fn touches_others(&self, setting: &Setting) -> bool {
+        match setting {
+            Setting::Epoch(_) | Setting::Zone | Setting::Key(_) | Setting::DateColumn(_) => true,
+            Setting::DateFormat(_) => self.ground.options.date_format.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the file at `path`, which is refused for its date column, has another that may hold dates.
+    fn has_other_dates(&self, path: &str, reason: &Reason) -> bool {
+        let file = self.survey.unread.iter().flat_map(|input| &input.files).find(|file| is_at(file, path));
+        let may_be_date = |name: &str, raw: &DataType| {
+            let is_usual = DATE_NAMES.iter().any(|usual| usual.eq_ignore_ascii_case(name));
+            is_usual || matches!(raw, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+        };
+        file.is_some_and(|file| {
+            file.layout.schema.columns.iter().any(|column| {
+                Some(column.name.as_str()) != reason.column()
+                    && column.raw.as_ref().is_ok_and(|raw| may_be_date(&column.name, raw))
+            })
+        })
+    }
+}
+
+/// `surveyed`, unless these settings cannot be or nothing can be read with them.
+fn usable(surveyed: Result<Survey>) -> Result<Option<Survey>> {
+    match surveyed {
+        Ok(survey) => Ok(Some(survey)),
+        Err(error @ (Error::Cancelled | Error::Io { .. })) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+fn input_of<'s>(survey: &'s Survey, path: &str) -> Option<&'s Input> {
+    survey.inputs.iter().find(|input| input.files.iter().any(|file| is_at(file, path)))
+}
+
+fn is_at(file: &InputFile, path: &str) -> bool {
+    shown(OsStr::new(&file.path)) == path
+}
+
+/// Whether nothing is left to the reader of `settings`, but on whose clocks times are.
+fn can_be_tried(settings: &[Setting]) -> bool {
+    settings.iter().all(|setting| match setting {
+        Setting::DateColumn(names) | Setting::Key(names) => !names.is_empty(),
+        Setting::Cast(_)
+        | Setting::Exclude(_)
+        | Setting::DateFormat(_)
+        | Setting::Epoch(_)
+        | Setting::Zone
+        | Setting::DropTime
+        | Setting::BadDates(_)
+        | Setting::Duplicates(_) => true,
+        _ => false,
+    })
+}
+
+/// What is said to help against `reason`, as far as it can be tried.
+fn ways_of(reason: &Reason) -> impl Iterator<Item = &[Setting]> {
+    reason.remedies().iter().filter_map(|remedy| match remedy {
+        Remedy::Set { settings, .. } if can_be_tried(settings) => Some(&settings[..]),
+        _ => None,
+    })
+}
+
+fn is_of_other_dates(settings: &[Setting]) -> bool {
+    matches!(settings, [Setting::DateColumn(names)] if names.is_empty())
+}
+
+/// Whether `more` goes with `settings`: a key keeps the times that others leave out.
+fn goes_with(more: &Setting, settings: &[Setting]) -> bool {
+    let drops = settings.contains(&Setting::DropTime);
+    let is_undone = drops && matches!(more, Setting::Key(_));
+    !(settings.contains(more) || is_undone)
+}
+
+/// What `settings` do, of which the first do what `effect` says.
+fn effect_of(settings: &[Setting], effect: &str) -> String {
+    let zone = settings.contains(&Setting::Zone).then_some("on whose clocks its times are midnight");
+    let rows = settings.iter().find_map(|setting| match setting {
+        Setting::Duplicates(which) => Some(which.as_str()),
+        _ => None,
+    });
+    match (zone, rows) {
+        (Some(zone), _) => format!("reads the file, where ZONE is one {zone}"),
+        (None, Some(which)) => format!("{effect}, and of differing rows keeps the {which}"),
+        (None, None) => "reads the file".to_owned(),
+    }
+}
+
+/// Whether a store that is there lets `settings` be changed: a column of it stays, and becomes at most wider, and its key
+/// is what it is.
+fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Setting]) -> bool {
+    let Some(prior) = prior.filter(|prior| !prior.is_new) else { return true };
+    settings.iter().all(|setting| match setting {
+        Setting::Exclude(names) => !names.iter().any(|name| prior.has(&options.name_of(name))),
+        Setting::Cast(casts) => casts.iter().all(|cast| {
+            let name = options.name_of(&cast.column);
+            let ours = prior.columns.iter().find(|column| column.name == name);
+            let to = parse_type(&cast.to).ok();
+            ours.is_none_or(|ours| {
+                to.is_some_and(|to| join(&[ours.data_type.clone(), to.clone()]).iter().any(|j| j.target == to))
+            })
+        }),
+        Setting::Key(_) => false,
+        _ => true,
+    })
+}
+
+/// `settings` and `more`, those of one kind as one.
+fn joined(settings: &[Setting], more: &[Setting]) -> Vec<Setting> {
+    let mut all = settings.to_vec();
+    for setting in more {
+        let known = all.iter_mut().find(|known| known.name() == setting.name());
+        match (known, setting) {
+            (Some(Setting::Cast(ours)), Setting::Cast(theirs)) => {
+                ours.retain(|cast| theirs.iter().all(|other| other.column != cast.column));
+                ours.extend(theirs.iter().cloned());
+            }
+            (Some(Setting::Exclude(ours)), Setting::Exclude(theirs)) => ours.extend(theirs.iter().cloned()),
+            (Some(known), other) => known.clone_from(other),
+            (None, other) => all.push(other.clone()),
+        }
+    }
+    all
+}
