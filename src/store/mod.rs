@@ -45,6 +45,7 @@ mod universe;
 mod verify;
 mod version;
 mod view;
+mod whole;
 
 pub use answer::{Answer, StoredRows};
 pub use collect::{Collect, CollectReport};

@@ -241,9 +241,11 @@ impl StoreWriter {
     /// crash; before CURRENT is renamed, readers see the version before.
     ///
     /// # Errors
-    /// When any step fails; then the version before stays live, unless it is [`Error::Live`]: the very last sync.
+    /// When any step fails, or a file of an earlier commit is not as it was; then the version before stays live, unless it
+    /// is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
         let header_checksum = self.put_version(snapshot)?;
+        self.published()?.check_files()?;
         let put = put_current(&self.dir, (self.version, self.commit, header_checksum)).and_then(|()| {
             let lock = self.lock.as_ref();
             lock.map_or(Ok(()), |lock| lock.set_live(self.version, self.version, self.dir.disk()))
@@ -256,7 +258,7 @@ impl StoreWriter {
         })
     }
 
-    /// The version that this writer has published.
+    /// The version that this writer has published, or is about to.
     ///
     /// # Errors
     /// When it cannot be opened.

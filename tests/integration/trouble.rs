@@ -3,7 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use transect::storage::{Disk, Operation};
-use transect::{Build, Error, Store, Update};
+use transect::{AddSource, Build, Error, Store, Update};
 
 use super::panels::{Place, batch, copy_dir, entries, named, sections, small_panel, verify, write_parquet};
 
@@ -347,4 +347,47 @@ fn a_file_that_is_written_in_place_meanwhile_is_read_whole_or_skipped() {
     println!("{accepted} of 40 accepted");
     let store = Build::new(place.source(), place.path("still.store")).run().unwrap();
     assert_eq!((store.stocks, store.skipped.len()), (2, 0), "once nothing writes");
+}
+
+/// Nobody reads another source's files on the way; what is published on top of them must be whole.
+#[test]
+fn a_version_does_not_go_live_on_top_of_a_file_that_was_cut_short_or_is_gone() {
+    let place = Place::new();
+    let put = |source: &str, name: &str, value: i64| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![value, value + 1]));
+        fs::create_dir_all(place.path(source)).unwrap();
+        write_parquet(&place.path(source).join("A.parquet"), &batch(&[("date", dates), (name, values)]));
+    };
+    let (segments, catalogs) = (place.store().join("segment"), place.store().join("catalog"));
+    let all =
+        || [&segments, &catalogs].map(|dir| entries(dir).into_iter().map(|name| dir.join(name))).into_iter().flatten();
+    put("prices", "p", 1);
+    put("value", "v", 10);
+    Build::new(place.path("prices"), place.store()).workers(1).run().unwrap();
+    let before: Vec<PathBuf> = all().collect();
+    AddSource::new(place.store(), [place.path("value")]).workers(1).run().unwrap();
+    // The segment, its chunks and the tables of the second source; not the catalog, which each writer opens.
+    let is_of_value = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        !before.contains(path) && name.contains(['-', '.'])
+    };
+    let added: Vec<PathBuf> = all().filter(is_of_value).collect();
+    assert_eq!(added.len(), 3, "{added:?}");
+    put("prices", "p", 2);
+    let update = || Update::new(place.store()).sources(["prices"]).workers(1).run();
+    for path in &added {
+        let bytes = fs::read(path).unwrap();
+        for left in [Some(bytes.len() - 8), None] {
+            match left {
+                Some(len) => fs::write(path, &bytes[..len]).unwrap(),
+                None => fs::remove_file(path).unwrap(),
+            }
+            let error = update().unwrap_err();
+            assert!(matches!(&error, Error::Corrupt { path: named, .. } if named == path), "{error}: {path:?}");
+            assert_eq!(Store::open(place.store()).unwrap().version(), 2);
+        }
+        fs::write(path, &bytes).unwrap();
+    }
+    assert_eq!(update().unwrap().restated, 2);
 }
