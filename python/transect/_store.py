@@ -406,10 +406,10 @@ class Store:
         """What changed from `older` (a store, its path, or the number of a version of this one) to this version; from the
         version before this one, unless given. Where no version before is kept, nothing.
 
-        As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated or
-        filled, and for each row that was added or removed, with texts of both values; in numbers with `by=None`, the
-        numbers that moved furthest among them. `stocks`, `columns`, `start` and `end` choose. Sections that no version
-        between changed are not read.
+        As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated,
+        filled or lost with its column, and for each row that was added or removed, with texts of both values; in numbers
+        with `by=None`, the numbers that moved furthest among them. `stocks`, `columns`, `start` and `end` choose. Sections
+        that no version between changed are not read.
 
         >>> changed = transect.append("panel.store", later)
         >>> live = store.reload()
@@ -471,11 +471,13 @@ class Store:
         return VerifyReport(found)
 
     def _folders(self, notes: list[str]) -> list[str]:
-        """The folders of the sources; `notes` gets those that have none."""
+        """The folders of the sources, or the names of those that share one; `notes` gets those that have none."""
         for source in self.sources:
             if source.folder is None:
                 notes.append(f"the source {source.name!r} has no folder: its rows are those that were appended")
-        return [source.folder for source in self.sources if source.folder is not None]
+        folders = [source.folder for source in self.sources]
+        with_files = [source for source in self.sources if source.folder is not None]
+        return [source.folder if folders.count(source.folder) == 1 else source.name for source in with_files]
 
     def reload(self) -> Store:
         """The live version, if it is another by now; else this one."""

@@ -81,7 +81,7 @@ impl<'a> Restore<'a> {
         if is_same || report.is_stopped() || self.writing.dry_run {
             return Ok(report);
         }
-        let dates: Vec<Date> = found.dates.iter().map(|change| change.date).chain(claimed).collect();
+        let dates: Vec<Date> = found.dirty_dates.iter().copied().chain(claimed).collect();
         check(&restored, &dates, stages)?;
 
         let mut snapshot = Snapshot { keep, ..restored.snapshot(writer.version(), writer.commit())? };
@@ -123,7 +123,7 @@ fn claimed(diff: &Diff, found: &DiffReport, before: &Store, restored: &Store) ->
     let sources = restored.snapshot_sources()?.into_iter().enumerate();
     let sources: Vec<(usize, usize)> =
         sources.filter_map(|(then, source)| Some((then, *live.get(&source.id)?))).collect();
-    let dirty: BTreeSet<Date> = found.dates.iter().map(|change| change.date).collect();
+    let dirty: BTreeSet<Date> = found.dirty_dates.iter().copied().collect();
     let mut claimed = Vec::new();
     for date in diff.dates().filter(|date| !dirty.contains(date)) {
         let (then, now) = (restored.section(date)?, before.section(date)?);
@@ -197,7 +197,7 @@ fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport, dir
     }
     snapshot.stock_changes = StockChanges::default();
     for (stock, code) in snapshot.dictionaries[0].as_string::<i32>().iter().enumerate() {
-        let same = code.filter(|code| found.stocks.binary_search_by(|changed| (*changed.stock).cmp(code)).is_err());
+        let same = code.filter(|code| found.dirty_stocks.binary_search_by(|changed| (**changed).cmp(code)).is_err());
         let known = same.and_then(|code| before.stock(code).ok());
         let changed = known.map_or(Ok(snapshot.version), |known| before.stock_changed(known))?;
         snapshot.stock_changes.note([stock as u32], changed);

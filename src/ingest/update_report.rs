@@ -236,7 +236,7 @@ impl UpdateReport {
     pub(super) fn recount(&mut self, diff: &DiffReport) {
         (self.added, self.removed) = (diff.added, diff.removed);
         (self.restated, self.filled) = (diff.restated, diff.filled);
-        self.dirty = diff.dates.iter().map(|change| change.date).collect();
+        self.dirty = diff.dirty_dates.iter().copied().collect();
         let restated = diff.stocks.iter().filter(|stock| stock.restated > 0);
         self.restated_of = restated.map(|stock| (stock.stock.clone(), stock.restated)).collect();
         self.dirty_dates = self.dirty.len() as u64;

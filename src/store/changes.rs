@@ -1,5 +1,5 @@
-//! The changes of a date as rows: one for each value that was restated or filled, and one for each row that was added
-//! or removed.
+//! The changes of a date as rows: one for each value that was restated, filled or lost with its column, and one for each
+//! row that was added or removed.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 
 impl Diff {
     /// Names and types of the columns of [`rows`](Diff::rows): date, `stock`, the further key columns, then as texts
-    /// `change` (`added`, `removed`, `restated` or `filled`), `column`, `old` and `new`.
+    /// `change` (`added`, `removed`, `restated`, `filled` or `lost`), `column`, `old` and `new`.
     ///
     /// # Errors
     /// When the catalog is damaged.
@@ -57,7 +57,12 @@ impl Diff {
         }
         for values in &section.columns {
             let (old, new) = (texts(&values.old)?, texts(&values.new)?);
-            let is_new = self.columns()[values.column].older.is_none();
+            let column = &self.columns()[values.column];
+            let change = match (&column.older, &column.newer) {
+                (None, _) => "filled",
+                (_, None) => "lost",
+                _ => "restated",
+            };
             for (at, (&row, (old, new))) in values.rows.iter().zip(old.into_iter().zip(new)).enumerate() {
                 let is_told = old != new;
                 let tell = |text: Option<String>, array: &ArrayRef| {
@@ -66,7 +71,7 @@ impl Diff {
                 changes.push(Change {
                     code: &section.changed[row],
                     place: (2, row),
-                    change: if is_new { "filled" } else { "restated" },
+                    change,
                     column: Some(values.column),
                     old: tell(old, &values.old),
                     new: tell(new, &values.new),

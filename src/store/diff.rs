@@ -24,9 +24,10 @@ use crate::key::Date;
 /// The difference between two versions of a store: see [`Store::diff`].
 ///
 /// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values,
-/// *filled* where nothing differs but values of columns that the older version lacks. Values are compared bit by bit:
-/// null, NaN and its payload, and the sign of zero count. A column that one version lacks is null there. Values of a
-/// column whose type changed are compared in the newer type; those that it cannot hold exactly differ.
+/// *filled* where nothing differs but values of columns that the older version lacks. Values that are gone with their
+/// column restate no row. Values are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column
+/// that one version lacks is null there. Values of a column whose type changed are compared in the newer type; those that
+/// it cannot hold exactly differ.
 #[derive(Debug, Clone)]
 pub struct Diff {
     pub(super) older: Store,
@@ -137,8 +138,8 @@ impl Diff {
 
     /// What changed in some pieces of a date; `None` when nothing did.
     fn group(&self, pair: &Pair) -> Result<Option<GroupDiff>> {
-        let Compared { restated, filled, columns } = self.compare(pair)?;
-        let rows: Vec<usize> = (&restated | &filled).set_indices().collect();
+        let Compared { restated, filled, lost, columns } = self.compare(pair)?;
+        let rows: Vec<usize> = (&(&restated | &filled) | &lost).set_indices().collect();
         if pair.added.is_empty() && pair.removed.is_empty() && rows.is_empty() {
             return Ok(None);
         }
@@ -265,7 +266,7 @@ impl Diff {
     /// Compares the rows that both versions have.
     pub(super) fn compare(&self, pair: &Pair) -> Result<Compared> {
         let none = BooleanBuffer::new_unset(pair.both.len());
-        let mut compared = Compared { restated: none.clone(), filled: none, columns: Vec::new() };
+        let mut compared = Compared { restated: none.clone(), filled: none.clone(), lost: none, columns: Vec::new() };
         let (Some(older), Some(newer)) = (&pair.older, &pair.newer) else { return Ok(compared) };
         let places = |row: fn(&(u32, u32)) -> u32| pair.both.iter().map(row).collect::<UInt32Array>();
         // Mostly no stock came or went, and nothing need be moved.
@@ -286,12 +287,17 @@ impl Diff {
             };
             let differing = differing(&old, &new)?;
             if differing.count_set_bits() > 0 {
-                let rows = if older_index.is_some() { &mut compared.restated } else { &mut compared.filled };
+                let rows = match (older_index, newer_index) {
+                    (Some(_), Some(_)) => &mut compared.restated,
+                    (None, _) => &mut compared.filled,
+                    (_, None) => &mut compared.lost,
+                };
                 *rows = &*rows | &differing;
                 compared.columns.push(ComparedColumn { column, differing, old, new });
             }
         }
         compared.filled = &compared.filled & &!&compared.restated;
+        compared.lost = &compared.lost & &!&(&compared.restated | &compared.filled);
         Ok(compared)
     }
 }
@@ -334,6 +340,8 @@ pub(super) struct Compared {
     pub(super) restated: BooleanBuffer,
     /// Rows of which nothing is restated.
     pub(super) filled: BooleanBuffer,
+    /// Rows that differ in columns alone that the newer version lacks.
+    pub(super) lost: BooleanBuffer,
     /// Those in which anything differs.
     pub(super) columns: Vec<ComparedColumn>,
 }

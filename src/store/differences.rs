@@ -20,7 +20,7 @@ pub struct SectionDiff {
     pub added: Vec<Arc<str>>,
     /// Codes of rows that only the older version has, ascending.
     pub removed: Vec<Arc<str>>,
-    /// Codes of rows that both have with other values, restated or filled, ascending.
+    /// Codes of rows that both have with other values, restated, filled or gone with their column, ascending.
     pub changed: Vec<Arc<str>>,
     /// The further key columns of the added rows, in the newer version's types; none where the key has no more than
     /// date and code.
@@ -57,7 +57,7 @@ pub struct DiffReport {
     pub newer: u64,
     /// Rows that only the newer version has.
     pub added: u64,
-    /// Rows that both have with other values, in columns that the older one has.
+    /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
     /// Rows that differ only in columns that the older version lacks.
     pub filled: u64,
@@ -65,12 +65,18 @@ pub struct DiffReport {
     pub removed: u64,
     /// The restated numbers that moved furthest, at most 20, the furthest first.
     pub moves: Vec<Move>,
-    /// The stocks of which anything differs, by code.
+    /// The stocks of which a row was added, restated, filled or removed, by code.
     pub stocks: Vec<StockChange>,
     /// Columns in the newer version's order, then those that only the older one has.
     pub columns: Vec<ColumnChange>,
-    /// The dates on which anything differs, ascending.
+    /// The dates on which a row was added, restated, filled or removed, ascending.
     pub dates: Vec<DateChange>,
+    /// The dates on which anything differs, also values that are gone with their column.
+    #[serde(skip)]
+    pub(crate) dirty_dates: Vec<Date>,
+    /// The codes of stocks of which anything does, ascending.
+    #[serde(skip)]
+    pub(crate) dirty_stocks: Vec<Arc<str>>,
 }
 
 /// A column in numbers.
@@ -84,7 +90,7 @@ pub struct ColumnChange {
     pub older_type: Option<String>,
     /// Its type in the newer version; `None` where that lacks it.
     pub newer_type: Option<String>,
-    /// Values that differ, in rows that both versions have; 0 where the older version lacks the column.
+    /// Values that differ, in rows that both versions have; 0 where one of them lacks the column.
     pub restated: u64,
     /// Values of a column that the older version lacks, in rows that both have.
     pub filled: u64,
@@ -108,7 +114,7 @@ pub struct StockChange {
     pub stock: String,
     /// Rows that only the newer version has.
     pub added: u64,
-    /// Rows that both have with other values, in columns that the older one has.
+    /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
     /// Rows that differ only in columns that the older version lacks.
     pub filled: u64,
@@ -124,7 +130,7 @@ pub struct DateChange {
     pub date: Date,
     /// Rows that only the newer version has.
     pub added: u64,
-    /// Rows that both have with other values, in columns that the older one has.
+    /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
     /// Rows that differ only in columns that the older version lacks.
     pub filled: u64,

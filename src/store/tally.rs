@@ -50,9 +50,13 @@ impl Diff {
         })?;
         observer.end();
         let mut counts = vec![(0, 0); self.columns.len()];
-        let mut dates = Vec::new();
+        let (mut dates, mut dirty_dates) = (Vec::new(), Vec::new());
         for (date, columns) in counted {
-            if date.added + date.restated + date.filled + date.removed > 0 {
+            let row_count = date.added + date.restated + date.filled + date.removed;
+            if row_count > 0 || !columns.is_empty() {
+                dirty_dates.push(date.date);
+            }
+            if row_count > 0 {
                 dates.push(date);
             }
             for ColumnCount { column, differing, turned_null } in columns {
@@ -65,10 +69,12 @@ impl Diff {
             name: column.name.clone(),
             older_type: text(&column.older),
             newer_type: text(&column.newer),
-            restated: if column.older.is_some() { differing } else { 0 },
-            filled: if column.older.is_some() { 0 } else { differing },
+            restated: if column.older.is_some() && column.newer.is_some() { differing } else { 0 },
+            filled: if column.older.is_none() { differing } else { 0 },
             turned_null,
         });
+        let differs = self.codes.iter().zip(&stocks).filter(|(_, tally)| tally.differs());
+        let dirty_stocks = differs.map(|(code, _)| code.clone()).collect();
         let stocks = self.codes.iter().zip(stocks).filter_map(|(code, tally)| tally.told(code));
         Ok(DiffReport {
             older: self.has_older.then(|| self.older.version()),
@@ -81,6 +87,8 @@ impl Diff {
             stocks: stocks.collect(),
             columns: columns.collect(),
             dates,
+            dirty_dates,
+            dirty_stocks,
         })
     }
 
@@ -106,6 +114,7 @@ impl Diff {
             pair.removed.iter().for_each(|&row| add(&stock(&pair.old, row).removed));
             compared.restated.set_indices().for_each(|place| add(&of_both(place).restated));
             compared.filled.set_indices().for_each(|place| add(&of_both(place).filled));
+            compared.lost.set_indices().for_each(|place| add(&of_both(place).lost));
             self.offer_moves(dated.date, &pair, &compared.columns, largest)?;
         }
         Ok((change, columns))
@@ -152,16 +161,24 @@ impl Diff {
     }
 }
 
-/// How much changed of one stock.
+/// How much differs of one stock.
 #[derive(Default)]
 struct Tally {
     added: AtomicU64,
     restated: AtomicU64,
     filled: AtomicU64,
     removed: AtomicU64,
+    lost: AtomicU64,
 }
 
 impl Tally {
+    /// Whether anything does, also values that are gone with their column.
+    fn differs(&self) -> bool {
+        [&self.added, &self.restated, &self.filled, &self.removed, &self.lost]
+            .iter()
+            .any(|count| count.load(Relaxed) > 0)
+    }
+
     /// As the change of the stock with this code; `None` where nothing did.
     fn told(self, code: &str) -> Option<StockChange> {
         let [added, restated, filled, removed] =

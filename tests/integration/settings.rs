@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray, TimestampSecondArray};
 use proptest::prelude::*;
 use transect::progress::Silent;
+use transect::source::SourceOptions;
 use transect::{
     AddSource, Assignment, Build, Error, Guard, Restore, Store, Transpose, Update, UpdateReport, verify_output,
     verify_source,
