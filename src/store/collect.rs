@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::entries::VersionEntry;
 use super::keep::{Keep, KeepChange};
 use super::layout::{catalogs, names_below};
 use super::publish::{Opening, StoreWriter};
@@ -196,9 +197,17 @@ impl Plan {
         let mut there: HashSet<u64> = catalogs(root)?.into_iter().collect();
         let mut kept: Vec<u64> = Vec::new();
         let goes = keep.goes();
-        for (at, entry) in history.iter().enumerate().rev().filter(|(_, entry)| there.remove(&entry.commit)) {
-            let replaced_ns = history.get(at + 1).map_or(i64::MAX, |next| next.created_ns);
-            if entry.version != live.version() && goes(kept.len(), replaced_ns) {
+        // Versions with the same rows count once, so that one that notes skipped files pushes out no other rows.
+        let (mut states, mut is_other) = (0, true);
+        for (at, entry) in history.iter().enumerate().rev() {
+            let next = history.get(at + 1);
+            is_other |= next.is_some_and(VersionEntry::changes_rows);
+            if !there.remove(&entry.commit) {
+                continue;
+            }
+            let newer = if is_other { states } else { kept.len() };
+            let replaced_ns = next.map_or(i64::MAX, |next| next.created_ns);
+            if entry.version != live.version() && goes(newer, replaced_ns) {
                 match plan.remove(root, entry.commit)? {
                     true => {
                         plan.report.versions.push(entry.version);
@@ -207,6 +216,8 @@ impl Plan {
                     false => plan.report.held.push(entry.version),
                 }
             }
+            states += usize::from(is_other);
+            is_other = false;
             kept.push(entry.commit);
             plan.report.kept.push(entry.version);
         }

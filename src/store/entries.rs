@@ -33,6 +33,13 @@ pub struct VersionEntry {
     pub dirty_dates: u64,
 }
 
+impl VersionEntry {
+    /// Whether its rows are other than those of the version before.
+    pub(super) fn changes_rows(&self) -> bool {
+        self.added + self.restated + self.removed + self.dirty_dates > 0
+    }
+}
+
 /// What the store keeps of one file of a source.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -207,6 +207,30 @@ fn the_store_itself_says_how_many_versions_stay() {
 }
 
 #[test]
+fn versions_that_only_note_skipped_files_take_the_place_of_none_with_other_rows() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    let kept = |keep: u32| {
+        let report = Update::new(place.store()).keep(keep).workers(1).run().unwrap();
+        assert!(report.published, "{report:?}");
+        Store::open(place.store()).unwrap().kept_versions().unwrap()
+    };
+    Build::new(place.source(), place.store()).workers(1).keep(2).run().unwrap();
+    small_panel(&place, 1);
+    assert_eq!(kept(2), [1, 2]);
+    // The same rows as those of version 2, three times.
+    for (name, right) in [("x", &[1, 2, 3][..]), ("y", &[1, 3, 4]), ("z", &[1, 4, 5])] {
+        fs::write(place.source().join(format!("{name}.parquet")), "").unwrap();
+        assert_eq!(kept(2), right);
+    }
+    small_panel(&place, 2);
+    assert_eq!(kept(2), [5, 6]);
+    small_panel(&place, 3);
+    assert_eq!(kept(3), [5, 6, 7]);
+    assert_eq!(collect(&place).keep(1).run().unwrap().kept, [7]);
+}
+
+#[test]
 fn a_version_that_a_reader_has_open_stays_and_goes_later() {
     let place = Place::new();
     let mut held = publish_versions(&place, 3);
