@@ -19,8 +19,15 @@ pub(super) fn source_of(store: &Store, source: &Path) -> Result<(usize, PathBuf)
         return Ok((place, folder));
     }
     let wanted = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
-    if let Some(place) = (0..names.len()).find(|&place| folder(place).is_some_and(|folder| folder == wanted)) {
-        return Ok((place, wanted));
+    let of_folder = (0..names.len()).filter(|&place| folder(place).is_some_and(|folder| folder == wanted));
+    match of_folder.collect::<Vec<usize>>()[..] {
+        [] => {}
+        [place] => return Ok((place, wanted)),
+        ref places => {
+            let sharing: Vec<&str> = places.iter().map(|&place| names[place]).collect();
+            let what = format!("{} is the directory of the sources {}", source.display(), listed(&sharing));
+            return Err(Error::refused(what, "give one of those names"));
+        }
     }
     let other = named.or((names.len() == 1).then_some(0)).filter(|&place| folder(place).is_some());
     if let Some(place) = other {
