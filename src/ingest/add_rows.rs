@@ -56,7 +56,8 @@ impl NewRows<'_> {
         };
         let mut panel = frame.typed(known.clone());
         if is_new {
-            let is_own = |column: &Column| known.index_of(&column.name).is_none();
+            let places = known.places();
+            let is_own = |column: &Column| !places.contains_key(column.name.as_str());
             let own: Vec<Column> = frame.columns().into_iter().filter(is_own).collect();
             check_columns(whole, &own, name)?;
             panel.columns.extend(own);

@@ -1,6 +1,6 @@
 //! A source whose options change: what becomes of its columns before any file is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::revise::changes::Numbers;
 use super::update_report::UpdateReport;
@@ -54,15 +54,16 @@ impl Reshaped {
             };
             Err(Error::refused(format!("{name} is the store's column of the {what}"), "choose another name"))
         };
-        let renames = now.renames.iter().filter(|rename| !then.renames.contains(rename));
+        let renamed: HashSet<(&str, &str)> = then.renames.iter().map(|rename| (&*rename.from, &*rename.to)).collect();
+        let renames = now.renames.iter().filter(|rename| !renamed.contains(&(&*rename.from, &*rename.to)));
         renames.into_iter().try_for_each(|rename| check(&rename.to))?;
         let mut snapshot = whole.snapshot(writer.version(), writer.commit())?;
         let id = snapshot.sources[place].id;
         let of_others = snapshot.columns.iter().filter(|column| column.source != id);
-        let taken: Vec<String> = of_others.map(|column| column.name.clone()).collect();
+        let taken: HashSet<String> = of_others.map(|column| column.name.clone()).collect();
         let own: BTreeSet<String> =
             snapshot.columns.iter().filter(|column| column.source == id).map(|column| column.name.clone()).collect();
-        let mut goes = Vec::new();
+        let mut goes = HashSet::new();
         for column in snapshot.columns.iter_mut().filter(|column| column.source == id) {
             let (becomes, is_torn) = then.column_under(now, &column.name);
             reshaped.rereads |= is_torn;
@@ -76,13 +77,13 @@ impl Reshaped {
                 // Files that have either are to give one column: they are read again.
                 Becomes::Named(name) if own.contains(&name) => {
                     reshaped.rereads = true;
-                    goes.push(column.id);
+                    goes.insert(column.id);
                 }
                 Becomes::Named(name) => {
                     reshaped.renamed.push(format!("{} -> {name}", column.name));
                     column.name = name;
                 }
-                Becomes::Gone => goes.push(column.id),
+                Becomes::Gone => _ = goes.insert(column.id),
             }
         }
         if reshaped.renamed.is_empty() && goes.is_empty() {

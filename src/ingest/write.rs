@@ -126,6 +126,7 @@ impl<'a> Write<'a> {
             last_date: dates.last().map(|&(date, _)| date),
             columns: snapshot.columns.len() as u64,
             date_form,
+            notes: sections.losses.notes(),
             store_bytes: snapshot.new_segments().map(|segment| segment.record.file_len).sum(),
             ..BuildReport::default()
         })

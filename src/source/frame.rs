@@ -1,5 +1,6 @@
 //! Rows that lie in memory: the parts that their columns play, their dates, and the panel that they make.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -9,6 +10,7 @@ use super::date::column::{DateReader, DateRules};
 use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::look::roles::{check_names, check_unique, code_column, date_cast, date_name, key_columns};
 use super::look::settle::{free_date_name, usual_codes};
+use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::read::codes::no_codes;
 use super::section_file::{roles, section_options};
@@ -65,7 +67,8 @@ impl FrameSchema {
     /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's
     /// inputs, or as the panel's.
     pub(crate) fn joining(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
-        let has = |name: &str| schema.fields().iter().any(|field| field.name() == name);
+        let names: HashSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let has = |name: &str| names.contains(name);
         let mut options = if has(&panel.date_name) { section_options(options, panel) } else { options.clone() };
         if options.date_columns.is_empty() && has(&panel.date_name) {
             options.date_columns = vec![panel.date_name.clone()];
@@ -96,6 +99,11 @@ impl FrameSchema {
     /// How its rows are read: the options that were given, with what they left open.
     pub(crate) fn options(&self) -> &SourceOptions {
         &self.options
+    }
+
+    /// What its columns say of themselves that a store does not keep.
+    pub(crate) fn losses(&self) -> Losses {
+        Losses::of(&self.schema, &self.options)
     }
 
     /// The columns of `batch` that take part.
@@ -159,9 +167,11 @@ impl FrameSchema {
 
     /// `panel` with the frame's types for columns that had no value yet.
     pub(crate) fn typed(&self, mut panel: PanelSchema) -> PanelSchema {
+        let values = self.schema.values.iter().rev();
+        let types: HashMap<&str, &DataType> = values.map(|value| (value.name.as_str(), &value.logical)).collect();
         for column in panel.columns.iter_mut().filter(|column| column.data_type == DataType::Null) {
-            if let Some(value) = self.schema.values.iter().find(|value| value.name == column.name) {
-                column.data_type.clone_from(&value.logical);
+            if let Some(data_type) = types.get(column.name.as_str()) {
+                column.data_type = (*data_type).clone();
             }
         }
         panel

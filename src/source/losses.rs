@@ -7,7 +7,7 @@ use super::options::SourceOptions;
 use crate::hint::{counted, listed};
 
 /// What files and frames say of themselves that outputs do not carry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Losses {
     /// By what is lost, the columns.
     columns: BTreeMap<String, BTreeSet<String>>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Field, Schema};
 use transect::progress::Silent;
 use transect::source::SourceOptions;
 use transect::storage::{Disk, Operation};
@@ -122,6 +122,28 @@ fn rows_that_little_memory_holds_not_make_the_same_bytes_as_with_much() {
     let [(little, most), (much, least)] = written;
     assert!(most > 0 && least == 0, "{most} pieces put together outside of little memory, {least} of much");
     assert!(little == much);
+}
+
+#[test]
+fn what_a_frame_notes_of_its_columns_is_told_to_be_left_out() {
+    let place = Place::new();
+    let plain = factor("mom", &[("20240102", "A", 1.5), ("20240103", "A", 2.5)]);
+    let noted = |name: &str| {
+        let known = plain.schema();
+        let fields = known.fields().iter().map(|field| match field.name().as_str() {
+            "mom" => field.as_ref().clone().with_name(name).with_metadata([("unit".to_owned(), "%".to_owned())]),
+            _ => field.as_ref().clone(),
+        });
+        let schema = Schema::new(fields.collect::<Vec<Field>>());
+        RecordBatch::try_new(Arc::new(schema), plain.columns().to_vec()).unwrap()
+    };
+    let told = |name: &str| vec![format!("the column {name} comes out without its metadata (unit)")];
+    let written = Write::new(place.store(), rows(vec![noted("mom")])).workers(1).run().unwrap();
+    assert_eq!(written.notes, told("mom"));
+    let added = AddSource::of_rows(place.store(), "more", rows(vec![noted("more")])).workers(1).run().unwrap();
+    assert_eq!(added.notes, told("more"));
+    let more = Append::of_rows(place.store(), rows(vec![noted("more")])).source_name("more").workers(1);
+    assert_eq!(more.run().unwrap().notes, told("more"));
 }
 
 #[test]

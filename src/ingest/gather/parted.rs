@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::shuffle::{Extent, Shelf, Spill, SpillMap};
-use crate::source::{FrameSchema, SourceOptions, of_frame, of_frame_on, take_frame, unreadable};
+use crate::source::{FrameSchema, Losses, SourceOptions, of_frame, of_frame_on, take_frame, unreadable};
 use crate::store::StoreWriter;
 
 /// Rows in memory, or made while they are read: batches of one schema.
@@ -39,6 +39,7 @@ pub(in crate::ingest) struct Parted {
     pub(in crate::ingest) form: Option<DateForm>,
     /// Whether a date says more than a day.
     pub(in crate::ingest) says_more: bool,
+    losses: Losses,
 }
 
 impl Parted {
@@ -91,7 +92,7 @@ impl Parted {
         let form =
             form.filter(|form| days.keys().all(|&day| Date::from_days(day).is_some_and(|date| form.holds(date))));
         let dates = days.into_iter().filter_map(date).collect();
-        Ok(Parted { schema, head, dates, spill: spill.map()?, form, says_more })
+        Ok(Parted { schema, head, dates, spill: spill.map()?, form, says_more, losses: frame.losses() })
     }
 
     /// Spills its rows as the sections of `panel`, in the panel's types.
@@ -112,7 +113,9 @@ impl Parted {
         };
         let (sections, codes) = gather(stages, (&self.dates, "dates"), panel, spill, read)?;
         let sections = sections.into_iter().map(|section| section.map_err(|reason| of_frame(&reason, "the frame")));
-        Ok(Sections::new(sections.collect::<Result<_>>()?, codes))
+        let mut sections = Sections::new(sections.collect::<Result<_>>()?, codes);
+        sections.losses.join(self.losses.clone());
+        Ok(sections)
     }
 
     /// The rows in these extents.
