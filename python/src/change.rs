@@ -20,28 +20,34 @@ use transect::{
     quantity,
 };
 
-use super::fault::way_out;
+use super::fault::{Call, way_out};
 use super::frames::rows;
 use super::store::{Store, members};
-use super::watch::watched;
+use super::watch::{watched, watched_by};
 
 /// Says of each input that was left out what helps, as Python has it; of those of each source, too.
-fn put_into_words(report: &mut Value) {
-    report.get_mut("sources").and_then(Value::as_array_mut).into_iter().flatten().for_each(put_into_words);
+fn put_into_words(report: &mut Value, call: Call) {
+    let sources = report.get_mut("sources").and_then(Value::as_array_mut).into_iter().flatten();
+    sources.for_each(|source| put_into_words(source, call));
     for list in ["skipped", "skipped_before"] {
         let entries = report.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for entry in entries.filter_map(Value::as_object_mut) {
             let remedies = entry.remove("remedies").unwrap_or_default();
             let remedies: Vec<Remedy> = serde_json::from_value(remedies).unwrap_or_default();
-            entry.insert("way_out".to_owned(), json!(way_out(&remedies)));
+            entry.insert("way_out".to_owned(), json!(way_out(&remedies, call)));
         }
     }
 }
 
 /// `report` as JSON, in the words of Python.
 pub fn told(report: impl Serialize) -> String {
+    told_by(Call::Other, report)
+}
+
+/// The report of that function.
+fn told_by(call: Call, report: impl Serialize) -> String {
     let mut report = json!(report);
-    put_into_words(&mut report);
+    put_into_words(&mut report, call);
     report.to_string()
 }
 
@@ -259,7 +265,8 @@ pub fn set_source(
     if let Some(most) = options.read::<Limit>("max_restated")? {
         update = update.max_restated(most);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
+    let report = watched_by(py, Call::SetSource, progress.as_ref(), |observer| update.observer(observer).run())?;
+    Ok(told_by(Call::SetSource, report))
 }
 
 #[pyfunction]
@@ -307,7 +314,8 @@ pub fn append(
     if let Some(most) = options.read::<Limit>("max_restated")? {
         append = append.max_restated(most);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| append.observer(observer).run())?))
+    let report = watched_by(py, Call::Append, progress.as_ref(), |observer| append.observer(observer).run())?;
+    Ok(told_by(Call::Append, report))
 }
 
 #[pyfunction]
@@ -348,7 +356,8 @@ pub fn write(
     if let Some(name) = options.text("name")? {
         write = write.source_name(name);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| write.observer(observer).run())?))
+    let report = watched_by(py, Call::Write, progress.as_ref(), |observer| write.observer(observer).run())?;
+    Ok(told_by(Call::Write, report))
 }
 
 /// Of `folder`, or of the rows of `frame`.

@@ -6,9 +6,23 @@ use pyo3::types::PyDict;
 use transect::Error;
 use transect::remedy::{Operation, Remedy, Setting, Words, told};
 
+/// The function that was called, where its arguments have names of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    Write,
+    Append,
+    SetSource,
+    Other,
+}
+
 /// `error` as the exception that it is; see `transect._errors`.
 pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
-    let result = exception(py, error);
+    raised_by(py, error, Call::Other)
+}
+
+/// `error` of that function.
+pub fn raised_by(py: Python<'_>, error: &Error, call: Call) -> PyErr {
+    let result = exception(py, error, call);
     result.unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
 }
 
@@ -18,7 +32,7 @@ pub fn refused(py: Python<'_>, message: String) -> PyErr {
     made.map_or_else(|_| PyRuntimeError::new_err(message), PyErr::from_value)
 }
 
-fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+fn exception(py: Python<'_>, error: &Error, call: Call) -> PyResult<PyErr> {
     // What Python raised while its rows were read is raised as it is.
     if let Error::Failed { source, .. } = error
         && let Some(own) = source.downcast_ref::<PyErr>()
@@ -32,7 +46,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     match error {
         Error::NotFound { wanted, hint, .. } => {
             fields.set_item("kind", format!("{wanted:?}").to_lowercase())?;
-            fields.set_item("nearest", hint.told(&InPython))?;
+            fields.set_item("nearest", hint.told(&InPython(call)))?;
         }
         Error::Locked { holder, .. } => fields.set_item("holder", holder)?,
         Error::Corrupt { damage, .. } => fields.set_item("place", damage.to_string())?,
@@ -41,36 +55,39 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         _ => {}
     }
     let errors = py.import("transect._errors")?;
-    let made = errors.call_method1("made", (error.kind(), message(error), fields))?;
+    let made = errors.call_method1("made", (error.kind(), message(error, call), fields))?;
     Ok(PyErr::from_value(made))
 }
 
 /// What is wrong, why, and the way out.
-fn message(error: &Error) -> String {
-    let mut text = error.what(|setting| argument(setting).split('=').next().unwrap_or_default().to_owned());
+fn message(error: &Error, call: Call) -> String {
+    let mut text = error.what(|setting| argument(setting, call).split('=').next().unwrap_or_default().to_owned());
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
         text += &format!(": {next}");
         cause = next.source();
     }
-    match way_out(&error.remedies()) {
+    match way_out(&error.remedies(), call) {
         Some(way_out) => format!("{text}; {way_out}"),
         None => text,
     }
 }
 
 /// What helps.
-pub fn way_out(remedies: &[Remedy]) -> Option<String> {
-    told(remedies, &InPython)
+pub fn way_out(remedies: &[Remedy], call: Call) -> Option<String> {
+    told(remedies, &InPython(call))
 }
 
-struct InPython;
+struct InPython(Call);
 
 impl Words for InPython {
     fn settings(&self, settings: &[Setting]) -> Option<String> {
         // Only one function has it, and others name stocks, too.
         let has_words = !settings.contains(&Setting::IgnoreUnknown);
-        has_words.then(|| settings.iter().map(argument).collect::<Vec<_>>().join(", "))
+        // It is the one that is set.
+        let is_named = |setting: &&Setting| self.0 != Call::SetSource || !matches!(setting, Setting::Source(_));
+        let named = settings.iter().filter(is_named).map(|setting| argument(setting, self.0));
+        has_words.then(|| named.collect::<Vec<_>>().join(", "))
     }
 
     fn operation(&self, operation: &Operation) -> String {
@@ -83,17 +100,21 @@ impl Words for InPython {
             Operation::Build { source, store } => {
                 format!("transect.build({}, {})", known(source, "SRC"), known(store, "STORE"))
             }
+            // Such a store has no files.
+            Operation::Update(store) if self.0 == Call::Write => format!("transect.append({store:?}, frame)"),
             Operation::Update(store) => format!("transect.update({store:?})"),
             Operation::SetSource { store, settings } => {
                 let more = |setting: &Setting| match setting {
                     Setting::Source(name) => Some(format!("{name:?}")),
-                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) => {
-                        argument(setting).split_once('=').map(|(name, value)| format!("add={{{name:?}: {value}}}"))
-                    }
+                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) => argument(setting, Call::Other)
+                        .split_once('=')
+                        .map(|(name, value)| format!("add={{{name:?}: {value}}}")),
                     _ => None,
                 };
-                let arguments: Vec<String> =
-                    settings.iter().map(|setting| more(setting).unwrap_or_else(|| argument(setting))).collect();
+                let arguments: Vec<String> = settings
+                    .iter()
+                    .map(|setting| more(setting).unwrap_or_else(|| argument(setting, Call::Other)))
+                    .collect();
                 format!("transect.set_source({store:?}, {})", arguments.join(", "))
             }
             _ => "Store.info".to_owned(),
@@ -101,9 +122,25 @@ impl Words for InPython {
     }
 }
 
-/// A setting as an argument.
-fn argument(setting: &Setting) -> String {
+/// A setting as an argument of the function.
+fn argument(setting: &Setting, call: Call) -> String {
     let name = setting.name().replace('-', "_");
+    match (call, setting) {
+        (Call::Write, Setting::CodeColumn) => return "code=NAME".to_owned(),
+        (Call::Write, Setting::DateColumn(names)) => {
+            return names.first().map_or_else(|| "date=NAME".to_owned(), |name| format!("date={name:?}"));
+        }
+        (Call::Write, Setting::Force) => return "mode=\"overwrite\"".to_owned(),
+        // What is appended has the names and types of the store.
+        (Call::Append, Setting::CodeColumn | Setting::DateColumn(_)) => {
+            return "the store's name for it".to_owned();
+        }
+        (Call::Append, Setting::Cast(casts)) => {
+            let casts: Vec<String> = casts.iter().map(|cast| format!("{:?} as {}", cast.column, cast.to)).collect();
+            return format!("giving {}", casts.join(", "));
+        }
+        _ => {}
+    }
     match setting {
         // Rows are of one source.
         Setting::Source(name) if name.is_empty() => "source=NAME".to_owned(),
@@ -121,6 +158,7 @@ fn argument(setting: &Setting) -> String {
         | Setting::Name(text) => {
             format!("{name}={text:?}")
         }
+        Setting::DateColumn(names) if names.is_empty() => format!("{name}=NAME"),
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
             format!("{name}={names:?}")
         }

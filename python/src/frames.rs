@@ -25,8 +25,11 @@ pub fn rows(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn RecordBatchReader + S
         return Err(PyValueError::new_err("there is no frame to take rows from"));
     };
     // What is no sequence but can be asked for an item, such as a lazy frame, refuses.
-    let first = first
-        .map_err(|error| if error.is_instance_of::<PyTypeError>(object.py()) { no_rows(object) } else { error })?;
+    let is_asked = !object.hasattr("__iter__")?;
+    let first = first.map_err(|error| {
+        let refuses = is_asked && error.is_instance_of::<PyTypeError>(object.py());
+        if refuses { no_rows(object) } else { error }
+    })?;
     if !first.hasattr("__arrow_c_stream__")? {
         return Err(no_rows(object));
     }
@@ -85,8 +88,8 @@ impl Frame {
     }
 }
 
-/// The type in which a column is taken. Polars has texts as views, unasked, which pyarrow and pandas can neither sort nor
-/// compare; large texts are what it writes to files.
+/// The type in which a column is taken. Polars has texts as views, unasked, which pyarrow and pandas can neither sort
+/// nor compare; large texts are what it writes to files.
 fn taken(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View => DataType::LargeUtf8,

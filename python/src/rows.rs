@@ -5,7 +5,7 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyBytes, PyCapsule};
 
 use transect::store::StoredRows;
 
@@ -160,6 +160,29 @@ impl Column {
         let nulls = self.0.logical_nulls();
         let valid = (0..self.0.len()).map(|row| u8::from(nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))));
         Buffer::shared(arrow_buffer::Buffer::from_vec(valid.collect::<Vec<u8>>()))
+    }
+
+    /// Its bytes.
+    fn binaries<'py>(&self, py: Python<'py>) -> Option<Vec<Option<Bound<'py, PyBytes>>>> {
+        let values = match self.0.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref().clone(),
+            other => other.clone(),
+        };
+        if !values.is_binary() {
+            return None;
+        }
+        let plain = cast(&self.0, &DataType::LargeBinary).ok()?;
+        let bytes = |bytes: Option<&[u8]>| bytes.map(|bytes| PyBytes::new(py, bytes));
+        Some(plain.as_binary::<i64>().iter().map(bytes).collect())
+    }
+
+    /// Its decimals, in digits.
+    fn decimals(&self) -> Option<Vec<Option<String>>> {
+        if !self.0.data_type().is_decimal() {
+            return None;
+        }
+        let texts = cast(&self.0, &DataType::Utf8).ok()?;
+        Some(texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
     }
 
     /// Its texts.

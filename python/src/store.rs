@@ -1,6 +1,7 @@
 //! A version of a store, and answers to what is asked of it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arrow_array::types::*;
@@ -32,7 +33,11 @@ pub struct Store(pub transect::Store);
 
 /// What was asked for, found.
 #[pyclass(frozen, module = "transect._transect")]
-pub struct Answer(transect::store::Answer);
+pub struct Answer {
+    found: transect::store::Answer,
+    /// What ended a stream of it. The reader of the stream makes an error of its own of that.
+    failure: Arc<Mutex<Option<transect::Error>>>,
+}
 
 /// Values of a matrix, which are the caller's; its type; bits of the cells that have a row, and a value; its stocks.
 type Matrix = (Buffer, &'static str, Buffer, Buffer, Vec<String>);
@@ -206,7 +211,8 @@ impl Store {
         let universe = universe.map(members).transpose()?;
         let request = Request { columns, dates, stocks, at, universe, types, ..Request::default() };
         let answer = py.detach(|| self.0.answer(&request));
-        answer.map(Answer).map_err(|error| raised(py, &error))
+        let answer = answer.map(|found| Answer { found, failure: Arc::default() });
+        answer.map_err(|error| raised(py, &error))
     }
 
     /// Where a date stands among all; an error that names the nearest where it does not.
@@ -240,37 +246,37 @@ pub fn members(universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
 #[pymethods]
 impl Answer {
     fn dates(&self, py: Python<'_>) -> PyResult<Buffer> {
-        self.0.dates().map(|dates| days(&dates)).map_err(|error| raised(py, &error))
+        self.found.dates().map(|dates| days(&dates)).map_err(|error| raised(py, &error))
     }
 
     fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        capsule::schema(py, self.0.schema())
+        capsule::schema(py, self.found.schema())
     }
 
     fn names(&self) -> Vec<String> {
-        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+        self.found.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
     /// The rows of the `index`-th date.
     fn batch(&self, py: Python<'_>, index: usize) -> PyResult<Batch> {
-        let rows = py.detach(|| match self.0.stored(index)? {
+        let rows = py.detach(|| match self.found.stored(index)? {
             Some(rows) => Ok(rows.into()),
-            None => self.0.batch(index).map(Batch::from),
+            None => self.found.batch(index).map(Batch::from),
         });
         rows.map_err(|error| raised(py, &error))
     }
 
     fn row_count(&self, py: Python<'_>) -> PyResult<usize> {
-        py.detach(|| self.0.row_count()).map_err(|error| raised(py, &error))
+        py.detach(|| self.found.row_count()).map_err(|error| raised(py, &error))
     }
 
     /// The `index`-th column of all rows, in one piece.
     fn column(&self, py: Python<'_>, index: usize) -> PyResult<Column> {
-        let field = self.0.schema().fields().get(index).cloned();
+        let field = self.found.schema().fields().get(index).cloned();
         let field = field.ok_or_else(|| PyIndexError::new_err("there is no such column"))?;
         let joined = watched(py, None, |observer| {
             let mut parts = Vec::new();
-            for batch in self.0.batches() {
+            for batch in self.found.batches() {
                 if observer.cancelled() {
                     return Err(transect::Error::Cancelled);
                 }
@@ -289,31 +295,41 @@ impl Answer {
     }
 
     fn series(&self, py: Python<'_>, code: &str) -> PyResult<Batch> {
-        watched(py, None, |observer| self.0.series(code, &Workers::new(None)?, observer)).map(Batch::from)
+        watched(py, None, |observer| self.found.series(code, &Workers::new(None)?, observer)).map(Batch::from)
     }
 
     /// All rows, a batch a date.
     fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        let answer = self.0.clone();
+        let answer = self.found.clone();
         let count = answer.dates().map_err(|error| raised(py, &error))?.len();
         let schema = answer.schema().clone();
-        let asker = thread::current().id();
+        let (asker, failure) = (thread::current().id(), Arc::clone(&self.failure));
         let batches = (0..count).map(move |index| {
             // Whoever reads the whole stream in the thread that runs Python leaves no other moment for Ctrl-C. Another
             // thread is not to wait for Python: the reader may hold it until the stream has ended.
             if thread::current().id() == asker {
                 Python::attach(interrupted)?;
             }
-            answer.batch(index).map_err(|error| ArrowError::ExternalError(Box::new(error)))
+            answer.batch(index).map_err(|error| {
+                let outside = ArrowError::ExternalError(error.to_string().into());
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                outside
+            })
         });
         capsule::stream(py, Box::new(RecordBatchIterator::new(batches, schema)))
     }
 
+    /// Raises what ended a stream, where something did.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(()), |error| Err(raised(py, &error)))
+    }
+
     /// The one column as a matrix: of its own type, with `fill` where there is no value; floats have NaN by default.
     fn matrix(&self, py: Python<'_>, fill: Option<&Bound<'_, PyAny>>) -> PyResult<Matrix> {
-        let own = self.0.schema().field(self.0.schema().fields().len() - 1).data_type();
+        let own = self.found.schema().field(self.found.schema().fields().len() - 1).data_type();
         let (fill, numpy) = fill_of(own, fill)?;
-        let answer = &self.0;
+        let answer = &self.found;
         let (values, cells) = watched(py, None, |observer| {
             let len = answer.matrix_len(&fill)?;
             let mut values = Memory::zeroed(len).ok_or_else(|| transect::Error::Failed {

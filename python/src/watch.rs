@@ -8,7 +8,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use transect::progress::Observer;
 
-use super::fault::raised;
+use super::fault::{Call, raised_by};
 
 /// How often the caller's thread looks up.
 const LOOK: Duration = Duration::from_millis(50);
@@ -57,6 +57,16 @@ pub fn watched<T: Send>(
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&dyn Observer) -> transect::Result<T> + Send,
 ) -> PyResult<T> {
+    watched_by(py, Call::Other, progress, work)
+}
+
+/// As [`watched`], for a function whose arguments have names of their own.
+pub fn watched_by<T: Send>(
+    py: Python<'_>,
+    call: Call,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&dyn Observer) -> transect::Result<T> + Send,
+) -> PyResult<T> {
     let watch = Watch::default();
     let (result, trouble) = py.detach(|| {
         std::thread::scope(|scope| {
@@ -85,7 +95,7 @@ pub fn watched<T: Send>(
             Ok(done)
         }
         (_, Some(trouble)) => Err(trouble),
-        (Err(error), None) => Err(raised(py, &error)),
+        (Err(error), None) => Err(raised_by(py, &error, call)),
     }
 }
 

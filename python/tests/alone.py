@@ -36,10 +36,22 @@ match engine:
         assert np.asarray(section["close"]).tolist() == [1.0, 11.0, 21.0] and section.to_numpy(["lots"]).sum() == 6
         assert store.matrix("close").values.shape == (4, 3) and len(store.dates) == 4
     case "pandas":
-        # pandas has no decimals of its own.
-        columns = [name for name in store.columns if name != "price"]
-        assert store.section(20240102, columns).to_pandas()["close"].tolist() == [1.0, 11.0, 21.0]
-        assert store.series("BRK.B", columns).to_pandas()["close"].tolist() == [20.0, 21.0]
+        import datetime
+        import decimal
+
+        frame = store.section(20240102).to_pandas()
+        assert frame["close"].tolist() == [1.0, 11.0, 21.0] and frame["price"].tolist() == [decimal.Decimal(1)] * 3
+        assert store.series("BRK.B").to_pandas()["close"].tolist() == [20.0, 21.0]
+        # Clocks of the zone.
+        assert str(frame["seen"].dtype.tz) == "Asia/Shanghai" and frame["seen"].iloc[0].hour == 6
+        odd = transect.open(path + ".odd").section(20240102).to_pandas()
+        assert odd["bytes"].tolist() == [b"1", None] and odd["nothing"].tolist() == [None, None]
+        clock = datetime.time(14, 55, 0, 1)
+        assert odd["us"].tolist() == odd["ns"].tolist() == [clock, None]
+        assert odd["ms"].tolist() == [datetime.time(14, 55), None]
+        assert odd["east"].iloc[0].utcoffset() == datetime.timedelta(hours=8) and odd["east"].isna().tolist()[1]
+        west = datetime.timedelta(hours=-3, minutes=-30)
+        assert odd["west"].iloc[0].utcoffset() == west and odd["west"].iloc[0] == odd["east"].iloc[0]
         assert store.matrix("close").to_pandas().shape == (4, 3) and len(store.coverage().to_pandas()) == 4
     case "polars":
         import polars as pl

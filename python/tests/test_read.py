@@ -220,8 +220,8 @@ def test_dates_come_in_every_usual_way(store, date):
 
 @pytest.mark.parametrize(
     "date",
-    ["20240230", "today", 5, 3.5, None, pd.Timestamp("2024-01-02 09:30"), True, "202-401-02", "2024-1-002", "2024-01/02",
-     "2024０1０2", "-0240102", pd.Timestamp(1, unit="ns"), -20240102, np.bool_(True), b"20240102"],
+    ["20240230", "today", 5, 3.5, None, pd.Timestamp("2024-01-02 09:30"), True, "202-401-02", "2024-1-002",
+     "2024-01/02", "2024０1０2", "-0240102", pd.Timestamp(1, unit="ns"), -20240102, np.bool_(True), b"20240102"],
 )
 def test_what_is_no_date_is_refused(store, date):
     with pytest.raises((ValueError, TypeError), match="is no date; |has a time of day; give a date"):
@@ -233,7 +233,8 @@ def test_what_is_no_date_is_refused(store, date):
 @pytest.mark.parametrize("date", [np.datetime64("NaT"), pd.NaT, np.datetime64("NaT", "D"), np.datetime64("NaT", "ns")])
 def test_no_time_is_refused_in_words(store, date):
     days = np.array(["2024-01-02", date if isinstance(date, np.datetime64) else "NaT"], "M8[D]")
-    for asked in ({"dates": days}, {"dates": [date]}, {"dates": pd.DatetimeIndex(days)}, {"start": date}, {"end": date}):
+    several = ({"dates": days}, {"dates": [date]}, {"dates": pd.DatetimeIndex(days)})
+    for asked in (*several, {"start": date}, {"end": date}):
         with pytest.raises(ValueError, match="^NaT is no date; leave it out$"):
             store.scan(**asked)
 
@@ -294,7 +295,8 @@ def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
     assert store.matrix("close", at={"time": "14:55"}).values.tolist() == [[2.0]]
     with pytest.raises(transect.Refused):
         store.matrix("close")
-    with pytest.raises(transect.NotFound, match=r'^value "15:00" of the key column "time" not found; the values of 20240102 are 09:31 and 14:55$'):
+    why = '^value "15:00" of the key column "time" not found; the values of 20240102 are 09:31 and 14:55$'
+    with pytest.raises(transect.NotFound, match=why):
         store.matrix("close", at={"time": "15:00"})
 
 
@@ -302,7 +304,8 @@ def test_a_panel_with_a_further_key_is_a_matrix_at_one_value_of_it(tmp_path):
 def test_times_of_a_key_are_asked_for_as_they_are_written(tmp_path, unit):
     kind = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
     clocks = pa.array([datetime.time(9, 31), datetime.time(14, 55)] * 2).cast(kind)
-    rows = {"code": ["A"] * 4, "date": ["20240102"] * 2 + ["20240103"] * 2, "time": clocks, "close": [1.0, 2.0, 3.0, 4.0]}
+    dates = ["20240102"] * 2 + ["20240103"] * 2
+    rows = {"code": ["A"] * 4, "date": dates, "time": clocks, "close": [1.0, 2.0, 3.0, 4.0]}
     transect.write(tmp_path / "s", pa.table(rows), key="time")
     store = transect.open(tmp_path / "s")
     for at in ("14:55:00", "14:55", "145500", "1455", datetime.time(14, 55)):
@@ -324,7 +327,8 @@ def test_no_row_of_the_stocks_is_no_reason_to_refuse_a_value(tmp_path):
     transect.write(tmp_path / "s", pa.table(rows), key="minute")
     store = transect.open(tmp_path / "s")
     assert np.isnan(store.matrix("close", at={"minute": 932}, stocks=["A"]).values).all()
-    with pytest.raises(transect.NotFound, match='value "933" of the key column "minute" not found; did you mean 931 or 932'):
+    why = 'value "933" of the key column "minute" not found; did you mean 931 or 932'
+    with pytest.raises(transect.NotFound, match=why):
         store.matrix("close", at={"minute": 933})
 
 
@@ -351,14 +355,16 @@ def test_the_schema_is_what_the_input_has(store):
 @pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "uint32", "uint64", "bool_"])
 def test_a_fill_is_a_value_of_the_matrix(tmp_path, kind):
     value = getattr(pa, kind)()
-    transect.write(tmp_path / "s", pa.table({"code": ["A", "B"], "date": ["20240102"] * 2, "x": pa.array([1, None]).cast(value)}))
+    rows = {"code": ["A", "B"], "date": ["20240102"] * 2, "x": pa.array([1, None]).cast(value)}
+    transect.write(tmp_path / "s", pa.table(rows))
     store = transect.open(tmp_path / "s")
     with pytest.raises(ValueError, match=r"has no NaN .*; give fill=(-?\d+), say, or fill=math.nan") as caught:
         store.matrix("x")
     said = int(re.search(r"fill=(-?\d+)", str(caught.value))[1])
     assert store.matrix("x", fill=said).values.tolist() == [[1, said]]
     for fill in (2**70, -(2**70), 1.5, "a", float("inf")):
-        with pytest.raises(ValueError, match=rf"cannot have fill={fill!r}; give an integer from -?\d+ to \d+, or fill=math.nan"):
+        why = rf"cannot have fill={fill!r}; give an integer from -?\d+ to \d+, or fill=math.nan"
+        with pytest.raises(ValueError, match=why):
             store.matrix("x", fill=fill)
     assert np.isnan(store.matrix("x", fill=float("nan")).values).tolist() == [[False, True]]
 
@@ -412,6 +418,14 @@ def test_messages_name_functions_and_no_commands(own, source, tmp_path):
 @pytest.mark.parametrize("engine", ["numpy", "pandas", "polars", "pyarrow", "duckdb", "xarray"])
 def test_each_engine_is_enough_by_itself(own, engine):
     alone = pathlib.Path(__file__).with_name("alone.py")
+    clock, seen = pa.array([53_700_000_001, None]), pa.array([10**15, None])
+    odd = {
+        "code": ["A", "B"], "date": ["20240102"] * 2, "bytes": [b"1", None], "nothing": pa.nulls(2),
+        "us": clock.cast(pa.time64("us")), "ns": pa.array([53_700_000_001_000, None]).cast(pa.time64("ns")),
+        "ms": pa.array([53_700_000, None], pa.int32()).cast(pa.time32("ms")),
+        "east": seen.cast(pa.timestamp("us", "+08:00")), "west": seen.cast(pa.timestamp("us", "-03:30")),
+    }
+    transect.write(f"{own}.odd", pa.table(odd))
     run = subprocess.run([sys.executable, alone, engine, own], capture_output=True, text=True)
     assert run.stdout == "done\n", run.stderr
 

@@ -219,7 +219,7 @@ def test_all_rows_of_a_frame_are_used_or_none(tmp_path):
     with pytest.raises(transect.Refused, match="lacks the column"):
         transect.append(path, prices().drop("close"))
     assert transect.open(path).version == 1
-    with pytest.raises(transect.Refused, match=r"transect.update"):
+    with pytest.raises(transect.Refused, match=r"transect.append\("):
         transect.write(path, prices())
     assert transect.write(path, prices().head(1), mode="overwrite").rows == 1
     for nothing in (5, [], [1, 2], "frame", prices().lazy()):
@@ -304,9 +304,10 @@ def test_texts_of_views_are_kept_as_kernels_take_them(tmp_path):
     rows = {"code": ["B", "A"], "date": ["2024-01-02"] * 2, "text": ["y", None], "bytes": [b"2", b"1"]}
     transect.write(tmp_path / "s", pl.DataFrame(rows))
     schema = transect.open(tmp_path / "s").schema.to_arrow()
-    assert [str(schema.field(name).type) for name in rows] == ["large_string", "large_string", "large_string", "large_binary"]
+    assert [str(schema.field(name).type) for name in rows] == ["large_string"] * 3 + ["large_binary"]
     transect.transpose(tmp_path / "s", tmp_path / "out")
-    read = pd.read_parquet(tmp_path / "out" / "20240102.parquet", filters=[("code", "==", "A")], dtype_backend="pyarrow")
+    file, chosen = tmp_path / "out" / "20240102.parquet", [("code", "==", "A")]
+    read = pd.read_parquet(file, filters=chosen, dtype_backend="pyarrow")
     assert read["bytes"].tolist() == [b"1"] and read.sort_values("code")["text"].isna().all()
 
 
@@ -327,7 +328,7 @@ def test_views_of_a_file_stay_and_are_handed_out_as_kernels_take_them(tmp_path):
     assert later["text"].to_list() == ["y", "x", "z"] and later["bytes"].to_list() == [b"2", None, b"3"]
 
 
-@pytest.mark.parametrize("column", [pd.Series(["A"]), pl.Series(["A"]), pa.chunked_array([["A"]])], ids=["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("column", [pd.Series(["A"]), pl.Series(["A"]), pa.chunked_array([["A"]])], ids=ENGINES[:3])
 def test_one_column_is_no_frame(tmp_path, own, column):
     kind = type(column).__name__
     for call in (
@@ -337,7 +338,8 @@ def test_one_column_is_no_frame(tmp_path, own, column):
         lambda: transect.add_source(own, column, name="one"),
         lambda: transect.open(own).scan(universe=column),
     ):
-        with pytest.raises(TypeError, match=f"^{kind} is one column; give a frame, with columns of codes and of dates$"):
+        why = f"^{kind} is one column; give a frame, with columns of codes and of dates$"
+        with pytest.raises(TypeError, match=why):
             call()
 
 
@@ -345,6 +347,65 @@ def test_a_type_that_only_its_engine_has_is_named_with_its_column(tmp_path):
     wide = pl.DataFrame({"code": ["A"], "date": ["2024-01-02"], "wide": pl.Series([1], dtype=pl.Int128)})
     with pytest.raises(transect.Refused, match='its column "wide" has a type that Arrow has not .*; give it another'):
         transect.write(tmp_path / "s", wide)
+
+
+def test_a_source_of_frames_is_dropped_and_added_anew_to_have_other_columns(own):
+    days = pl.DataFrame({"ts_code": ["BRK.B"], "trade_date": ["20240102"]})
+    transect.add_source(own, days.with_columns(old=1.0), name="factor", allow=["few-codes"])
+    way_out = "give it the path of one, or drop it and add its rows anew$"
+    for change in ({"rename": {"old": "new"}}, {"exclude": ["old"]}, {"prefix": "x_"}):
+        with pytest.raises(transect.Refused, match=f"the source \"factor\" has no folder: .*; {way_out}"):
+            transect.set_source(own, "factor", **change)
+    with pytest.raises(transect.Refused, match='has the column "new", which the store does not have'):
+        transect.add_source(own, days.with_columns(new=2.0), name="factor")
+    transect.drop_source(own, "factor")
+    transect.add_source(own, days.with_columns(new=2.0), name="factor", allow=["few-codes"])
+    assert transect.open(own).columns[-1] == "new"
+
+
+HALF = pa.array(np.array([1, 2], "f2"))
+WAYS_OUT = {
+    "type": ({"code": ["A", "B"], "date": ["20240102"] * 2, "v": HALF}, 'casts={"v": "float32"} keeps its values'),
+    "code": ({"who": ["A", "B"], "date": ["20240102"] * 2, "v": [1, 2]}, "code=NAME says which one holds them"),
+    "date": ({"code": ["A", "B"], "day": ["20240102"] * 2, "v": [1, 2]}, "date=NAME says which one holds them"),
+}
+
+
+@pytest.mark.parametrize("kind", WAYS_OUT)
+def test_ways_out_of_a_frame_are_arguments_that_its_function_has(tmp_path, kind):
+    rows, way_out = WAYS_OUT[kind]
+    with pytest.raises(transect.Refused) as caught:
+        transect.write(tmp_path / "s", pa.table(rows))
+    assert way_out in str(caught.value) and "_column" not in str(caught.value)
+    given = {"type": {"casts": {"v": "float32"}}, "code": {"code": "who"}, "date": {"date": "day"}}[kind]
+    assert transect.write(tmp_path / "s", pa.table(rows), **given).rows == 2
+    why = r'; transect.append\(".*/s", frame\) brings it up to date, or mode="overwrite" replaces it'
+    with pytest.raises(transect.Refused, match=why):
+        transect.write(tmp_path / "s", pa.table(rows), **given)
+    again = transect.write(tmp_path / "s", pa.table(rows), **given, mode="overwrite")
+    assert again.rows == 2
+
+
+def test_ways_out_of_an_append_are_what_its_frame_can_be_given(own):
+    day = {"ts_code": ["A", "B"], "trade_date": ["20240105"] * 2}
+    why = '; giving "v" as float32 keeps its values, or exclude=\\["v"\\] leaves it out$'
+    with pytest.raises(transect.Refused, match=why):
+        transect.append(own, pa.table(day | {"v": HALF}))
+    with pytest.raises(transect.Refused) as caught:
+        transect.append(own, pa.table({"who": day["ts_code"], "trade_date": day["trade_date"], "close": [1.0, 2.0]}))
+    assert "=" not in str(caught.value) and 'in a column "ts_code"' in str(caught.value)
+    why = "has no date column .*; the store's name for it says which one holds them$"
+    with pytest.raises(transect.Refused, match=why):
+        transect.append(own, pa.table({"ts_code": day["ts_code"], "when": day["trade_date"], "close": [1.0, 2.0]}))
+
+
+def test_what_a_generator_raises_before_its_first_frame_is_its_own(tmp_path):
+    def failing():
+        raise TypeError("mine")
+        yield
+
+    with pytest.raises(TypeError, match="^mine$"):
+        transect.write(tmp_path / "s", failing())
 
 
 def test_files_that_are_all_missing_are_an_error_and_some_a_warning(own, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import _dates, _transect
 from ._progress import watcher
@@ -140,7 +140,7 @@ def build(
 def update(
     store: Path | Store,
     *,
-    sources: str | Sequence[str] = (),
+    sources: str | Sequence[str] | None = None,
     prune: bool = False,
     check_content: bool = False,
     reread: bool = False,
@@ -316,7 +316,9 @@ def set_source(
     lists, as `add={"exclude": ["memo"]}`. `path` is where its files are, `join` how it joins the others, as for
     `add_source`. Files that were left out are tried again, and all are read again where it matters. A column that is
     excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
-    name columns as the files have them. Raises Guarded where the outcome looks broken; then nothing is published.
+    name columns as the files have them. A source of frames has no files: it takes nothing but the `path` of a folder;
+    to change its columns, drop it and add its rows anew. Raises Guarded where the outcome looks broken; then nothing is
+    published.
 
     >>> report = transect.set_source("panel.store", "features", exclude=["industry"], rename={"close": "price"})
     >>> report.lost_columns, report.renamed_columns, report.read_files
@@ -397,7 +399,7 @@ def transpose(
     date: bool | None = None,
     start: _dates.DateLike | None = None,
     end: _dates.DateLike | None = None,
-    dates: Sequence[_dates.DateLike] | None = None,
+    dates: Iterable[_dates.DateLike] | None = None,
     last: int | None = None,
     stocks: Sequence[str] | None = None,
     universe: Universe | None = None,
@@ -439,7 +441,7 @@ def transpose(
 
 def report(
     store: Path | Store,
-    path: Path,
+    out: Path,
     *,
     force: bool = False,
     threads: int | None = None,
@@ -455,7 +457,7 @@ def report(
     """
     opened = store if isinstance(store, Store) else open(store)
     with watcher(progress) as watch:
-        _transect.report(opened._raw, os.fspath(path), options_of({"force": force, "threads": threads}), watch)
+        _transect.report(opened._raw, os.fspath(out), options_of({"force": force, "threads": threads}), watch)
 
 
 def gc(

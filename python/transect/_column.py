@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 class Column:
     """One column. `numpy.asarray` looks at the map in place where all rows have a number; with nulls it copies, and has
-    NaN for them (NaT in times, None in texts). Null is never 0. pyarrow and Polars take it as it is.
+    NaN for them (NaT in times, None in texts). Null is never 0, nor true: a type that has none is refused. Instants are
+    those of UTC. pyarrow and Polars take it as it is.
 
     >>> import numpy as np
     >>> section = store.section("2024-01-03")
@@ -63,6 +64,7 @@ class Column:
             if booleans is not None:
                 values: np.ndarray = np.frombuffer(booleans, dtype=np.bool_)
             elif (texts := raw.texts()) is not None:
+                self._check_holes(np.dtype(object if dtype is None else dtype), "O")
                 return np.array(texts, dtype=object if dtype is None else dtype)
             else:
                 kind = raw.type_name
@@ -75,16 +77,28 @@ class Column:
                 values = values.astype("M8[D]")
         if raw.null_count:
             if copy is False:
-                count = f"{raw.null_count} null{'s' if raw.null_count > 1 else ''}"
-                raise ValueError(f"column {self.name!r} has {count}, which no view can tell; let it copy")
+                raise ValueError(f"column {self.name!r} has {self._nulls()}, which no view can tell; let it copy")
             values = self._with_holes(values)
         elif copy:
             values = values.copy()
         if dtype is not None and values.dtype != dtype:
             if copy is False:
                 raise ValueError(f"column {self.name!r} is {values.dtype}; as {dtype} it is a copy")
+            self._check_holes(np.dtype(dtype), values.dtype.kind)
             values = values.astype(dtype)
         return values
+
+    def _nulls(self) -> str:
+        return f"{self.null_count} null{'s' if self.null_count > 1 else ''}"
+
+    def _check_holes(self, dtype: np.dtype, own: str) -> None:
+        """Refuses a type that has nothing that is no value, where values of the kind `own` have some."""
+        # Texts have None, which numbers may have too.
+        kinds = {"M": "MO", "O": "O"}.get(own, "fcO")
+        if self.null_count and dtype.kind not in kinds:
+            helps = "fill them first" if own == "O" else "ask for float64, or fill them first"
+            helps = "ask for datetime64, or fill them first" if own == "M" else helps
+            raise ValueError(f"column {self.name!r} has {self._nulls()}, of which {dtype} has none; {helps}")
 
     def _with_holes(self, values: np.ndarray) -> np.ndarray:
         import numpy as np
@@ -105,9 +119,14 @@ class Column:
         """As a column of a pandas frame."""
         import pandas as pd
 
-        raw = self._raw
-        if raw.type_name == "Date32":
+        raw, kind = self._raw, self._raw.type_name
+        if kind == "Date32":
             return self.__array__().astype("M8[us]")
+        if kind.startswith("Timestamp(") and '"' in kind:
+            instants = pd.Series(self.__array__()).dt.tz_localize("UTC")
+            return instants.dt.tz_convert(_zone(kind.split('"')[1]))
+        if kind.startswith(("Time32(", "Time64(")):
+            return self._clocks(kind)
         if raw.values() is not None:
             return self.__array__()
         if raw.booleans() is not None:
@@ -117,6 +136,48 @@ class Column:
         try:
             import pyarrow as pa
         except ImportError:
-            return self.__array__()
+            return self._objects()
         values = pa.array(self)
         return (values.cast(pa.large_string()) if values.type == "string_view" else values).to_pandas()
+
+    def _clocks(self, kind: str) -> np.ndarray:
+        """Times of day, as pyarrow makes them for pandas."""
+        import datetime
+
+        import numpy as np
+
+        found = self._raw.values()
+        assert found is not None
+        counts = np.frombuffer(found[0], dtype=found[1]).tolist()
+        per_second = {"s": 1, "ms": 10**3, "µs": 10**6, "ns": 10**9}[kind[7:-1]]
+
+        def clock(count: int) -> datetime.time:
+            microseconds = count * 10**6 // per_second
+            return (datetime.datetime.min + datetime.timedelta(microseconds=microseconds)).time()
+
+        valid = np.frombuffer(self._raw.valid(), dtype=np.bool_).tolist()
+        values = np.empty(len(counts), dtype=object)
+        values[:] = [clock(count) if is_valid else None for count, is_valid in zip(counts, valid, strict=True)]
+        return values
+
+    def _objects(self) -> np.ndarray:
+        """Decimals, bytes, and nothing, as pyarrow makes them for pandas; texts."""
+        import numpy as np
+
+        values = np.empty(len(self), dtype=object)
+        if (decimals := self._raw.decimals()) is not None:
+            import decimal
+
+            values[:] = [None if text is None else decimal.Decimal(text) for text in decimals]
+        elif (binaries := self._raw.binaries()) is not None:
+            values[:] = binaries
+        elif self._raw.type_name != "Null":
+            return self.__array__()
+        return values
+
+
+def _zone(name: str) -> Any:
+    """A zone as pandas takes it: an offset is none of its names."""
+    import datetime
+
+    return datetime.datetime.strptime(name, "%z").tzinfo if name[:1] in ("+", "-") else name

@@ -17,7 +17,7 @@ _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
 # The first and the last date that a store can have.
-_FIRST, _LAST = (datetime.date(year, month, day).toordinal() - _EPOCH for year, month, day in [(1, 1, 1), (9999, 12, 31)])
+_FIRST, _LAST = (date.toordinal() - _EPOCH for date in (datetime.date.min, datetime.date.max))
 
 
 def day(value: Any) -> int:

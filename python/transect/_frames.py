@@ -72,12 +72,16 @@ class Frame:
         return []
 
     def _by(self, take: Callable[[Frame], Any]) -> Any:
-        """What another package makes of it. Of Ctrl-C it makes an error of its own."""
+        """What another package makes of it. Of Ctrl-C, and of what a stream ends with, it makes an error of its own."""
         try:
             return take(self)
         except Exception:
             _transect.look()
+            self._check()
             raise
+
+    def _check(self) -> None:
+        """Raises what ended a stream, where something did."""
 
     def to_arrow(self) -> pa.Table:
         """As a `pyarrow.Table`. Numbers are not copied; codes are `string`, dates `date32`. Texts of an input that has
@@ -198,8 +202,9 @@ class Rows(Frame):
 
 
 class Section(Rows):
-    """All stocks on one date, by code: what `Store.section` gives. Nothing of it is copied; it keeps its part of the
-    map alive, also after the store is closed.
+    """All stocks on one date, by code: what `Store.section` gives. It takes no memory until it is asked for, and keeps
+    its part of the map alive, also after the store is closed. Numbers lie in the map as they are; integers that the
+    store keeps narrower than the input had them are made anew each time.
 
     >>> section = store.section("2024-01-02")
     >>> section
@@ -302,6 +307,9 @@ class Scan(Frame):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._answer.stream()
+
+    def _check(self) -> None:
+        self._answer.check()
 
     def _coded(self, codes: Codes) -> Frame:
         if codes == "text":

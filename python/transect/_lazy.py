@@ -46,7 +46,7 @@ def _first(store: Store, columns: list[str], left: int) -> Iterator[pl.DataFrame
     dates = _all_dates(store)
     start, count = 0, 1
     while start < len(dates) and left > 0:
-        rows = pl.DataFrame(store.scan(dates=dates[start : start + count], columns=columns)).head(left)
+        rows = store.scan(dates=dates[start : start + count], columns=columns).to_polars().head(left)
         yield rows
         left -= len(rows)
         start, count = start + count, min(2 * count, _MOST_DATES)
@@ -82,10 +82,10 @@ def _read(store: Store, columns: list[str], parts: list[pl.Expr]) -> Iterator[pl
     for start in range(0, 0 if stocks == [] else len(dates), _MOST_DATES):
         some = dates[start : start + _MOST_DATES]
         if of_key:
-            keys = pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=store.key)).filter(of_key)
+            keys = store.scan(dates=some, stocks=stocks, columns=store.key).to_polars().filter(of_key)
             some = keys[date].unique().sort()
         if len(some):
-            yield pl.DataFrame(store.scan(dates=some, stocks=stocks, columns=columns))
+            yield store.scan(dates=some, stocks=stocks, columns=columns).to_polars()
 
 
 def _beside(part: pl.Expr, key: set[str]) -> bool:

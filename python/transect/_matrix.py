@@ -15,7 +15,7 @@ class Matrix:
     """One column as dates x stocks, owned and writable: what `Store.matrix` gives.
 
     `values` has NaN, or `fill`, where there is no value; `present` tells where there is a row, `valid` where it has a
-    value. `numpy.asarray` gives the values.
+    value. `numpy.asarray` gives the values. Instants are those of UTC, without a zone.
 
     >>> matrix = store.matrix("volume", fill=-1)
     >>> matrix
@@ -54,10 +54,26 @@ class Matrix:
         return f"<Matrix {self.column!r}: {self.shape[0]} dates x {self.shape[1]} stocks of {self.values.dtype}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        import numpy as np
+
         if copy is False and dtype is not None and self.values.dtype != dtype:
             raise ValueError(f"the matrix is of {self.values.dtype}; as {dtype} it is a copy")
+        if dtype is not None and not self._holds_holes(np.dtype(dtype)):
+            kind = np.dtype(dtype)
+            raise ValueError(f"the matrix has cells without a value, of which {kind} has none; fill them first")
         values: np.ndarray = self.values if dtype is None else self.values.astype(dtype, copy=False)
         return values.copy() if copy else values
+
+    def _holds_holes(self, dtype: np.dtype) -> bool:
+        """Whether what stands in cells without a value is none in this type either."""
+        import numpy as np
+
+        if dtype.kind in "fcO" or dtype.kind == self.values.dtype.kind:
+            return True
+        if self.values.dtype.kind in "fM":
+            return not np.isnan(self.values).any()
+        # Integers have the fill that was chosen, and as booleans it would be true.
+        return dtype.kind in "iu" or bool(self.valid.all())
 
     def _bits(self, bits: Any) -> np.ndarray:
         import numpy as np
@@ -97,5 +113,5 @@ class Matrix:
         """
         import xarray as xr
 
-        coords = {"date": self.dates.astype("M8[ns]"), "code": self.stocks}
+        coords = {"date": self.dates.astype("M8[us]"), "code": self.stocks}
         return xr.DataArray(self.values, dims=("date", "code"), coords=coords, name=self.column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from . import _dates, _transect
 from ._errors import NotFound
@@ -170,7 +170,7 @@ class Store:
         columns: Sequence[str] | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
-        dates: Sequence[DateLike] | None = None,
+        dates: Iterable[DateLike] | None = None,
         stocks: Sequence[str] | None = None,
         codes: Codes | Literal["view"] = "view",
         at: Mapping[str, object] | None = None,
@@ -253,7 +253,7 @@ class Store:
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         *,
-        dates: Sequence[DateLike] | None = None,
+        dates: Iterable[DateLike] | None = None,
         stocks: Sequence[str] | None = None,
         universe: Universe | None = None,
     ) -> Scan:
@@ -266,6 +266,8 @@ class Store:
         >>> store.scan(columns=["close"], universe="is_member").to_polars().height
         6
         """
+        # What is asked for may be asked again.
+        dates = dates if dates is None or hasattr(dates, "dtype") else list(dates)
         asked: dict[str, Any] = {"columns": columns, "stocks": stocks, "universe": universe}
         chosen: dict[str, Any] = {"start": start, "end": end, "dates": dates}
         return Scan(self._for_frames(), self._answer(**asked, **chosen), asked, chosen)
@@ -403,8 +405,8 @@ class Store:
         end: DateLike | None = None,
         progress: Progress = None,
     ) -> DiffReport | Frame:
-        """What changed from `older` (a store, its path, or the number of a version of this one) to this version; from the
-        version before this one, unless given. Where no version before is kept, nothing.
+        """What changed from `older` (a store, its path, or the number of a version of this one) to this version; from
+        the version before this one, unless given. Where no version before is kept, nothing.
 
         As a frame: `by="date"`, `"stock"` and `"column"` count, `by="row"` has a row for each value that was restated,
         filled or lost with its column, and for each row that was added or removed, with texts of both values; in numbers

@@ -35,6 +35,7 @@ def write(
     drop_time: bool = False,
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
+    casts: Mapping[str, str] | None = None,
     keep: int | None = None,
     keep_for: datetime.timedelta | str | None = None,
     memory: int | str | None = None,
@@ -46,10 +47,11 @@ def write(
     becomes columns), or of such frames one after the other, as a generator makes them.
 
     `code` and `date` name the columns of codes and of dates, where their names are not usual ones; `key` names further
-    columns that tell rows of one stock and date apart. Rows may come in any order, and may be more than the memory
-    holds: `memory` bounds what is held at once, of which those of one date may take a quarter. Types, nulls and NaN come
-    out as they went in; NaN is null where pandas hands it over so. Texts and bytes of views, as Polars has them, are
-    kept as `large_string` and `large_binary`, as Polars writes them to files.
+    columns that tell rows of one stock and date apart; `casts` gives columns types, as `{"volume": "float64"}`. Rows
+    may come in any order, and may be more than the memory holds: `memory` bounds what is held at once, of which those
+    of one date may take a quarter. Types, nulls and NaN come out as they went in; NaN is null where pandas hands it
+    over so. Texts and bytes of views, as Polars has them, are kept as `large_string` and `large_binary`, as Polars
+    writes them to files.
 
     The rows are those of a source without a folder, called `name` ("frame"): `update` leaves it alone, `append` brings it
     further rows. `mode="overwrite"` replaces a store. Raises Refused where a row cannot be used; then nothing is
@@ -121,7 +123,8 @@ def add_source(
     `rename` and `prefix` give its columns other names; `join="left"` leaves rows out, from now on, whose key no other
     source has that joins outer. The options of a folder are those of `build`. A frame needs a `name`, by which
     `append(source=...)` brings it further rows next night; it has no folder, and `update` leaves it alone. With the name
-    of a source that was made of a frame, the rows take the place of all that it has.
+    of a source that was made of a frame, and its columns, the rows take the place of all that it has; a source that is
+    to have others is dropped first.
 
     Raises Refused where a column is there already, or a row of a frame cannot be used, and Guarded where the outcome
     looks broken.

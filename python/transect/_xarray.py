@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
+from ._errors import NotFound
 from ._store import Store, open
 
 
 class TransectBackend(BackendEntrypoint):
     """Opens stores. Each column of numbers or times is a variable of the dimensions `date` and `code`, read when its
     values are asked for, and then only at the dates and stocks that are: as `Store.matrix` has it, with integers and
-    booleans as doubles, since a panel has holes. Texts are left out.
+    booleans as doubles, since a panel has holes. Instants are those of UTC, without a zone. Texts are left out.
     """
 
     description = "Stores of transect, lazily: dates x codes"
@@ -29,10 +30,11 @@ class TransectBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         version: int | None = None,
         as_of: Any = None,
+        io: Literal["map", "read"] = "map",
         at: Mapping[str, object] | None = None,
     ) -> xr.Dataset:
-        """`version` and `as_of` are those of `transect.open`, `at` that of `Store.matrix`."""
-        store = open(filename_or_obj, version=version, as_of=as_of)
+        """`version`, `as_of` and `io` are those of `transect.open`, `at` that of `Store.matrix`."""
+        store = open(filename_or_obj, version=version, as_of=as_of, io=io)
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
         variables = {}
         for name in store.columns:
@@ -40,7 +42,7 @@ class TransectBackend(BackendEntrypoint):
             if kind is not None and name not in dropped:
                 lazy = indexing.LazilyIndexedArray(_Values(store, name, kind, dict(at or {})))
                 variables[name] = xr.Variable(("date", "code"), lazy)
-        coords = {"date": store.dates.astype("M8[ns]"), "code": store.stocks}
+        coords = {"date": store.dates.astype("M8[us]"), "code": store.stocks}
         return xr.Dataset(variables, coords, {"version": store.version, "id": store.id})
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
@@ -49,7 +51,7 @@ class TransectBackend(BackendEntrypoint):
             path = os.fspath(filename_or_obj)
         except TypeError:
             return False
-        return str(path).endswith(".store") and os.path.isdir(path)
+        return str(path).rstrip("/").endswith(".store") and os.path.isdir(path)
 
 
 def _dtype(kind: str) -> np.dtype | None:
@@ -85,6 +87,12 @@ class _Values(BackendArray):
         codes = self.store.stocks
         chosen = None if len(stocks) == len(codes) else [codes[stock] for stock in stocks]
         fill = np.nan if self.dtype.kind == "f" else None
-        values = self.store._matrix(self.column, fill, dates=days, stocks=chosen, at=self.at).values
+        try:
+            values = self.store._matrix(self.column, fill, dates=days, stocks=chosen, at=self.at).values
+        except NotFound as error:
+            # What is read at once are some dates of the whole, on which no row need have the value.
+            if error.kind != "value":
+                raise
+            values = np.full((len(days), len(stocks)), "NaT" if self.dtype.kind == "M" else np.nan, self.dtype)
         values = values.astype(self.dtype, copy=False)
         return values[np.ix_(of_date.ravel(), of_stock.ravel())].reshape([*places[0].shape, *places[1].shape])

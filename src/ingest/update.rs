@@ -213,7 +213,7 @@ impl<'a> Update<'a> {
         }
         if now.source.is_none() && self.assignments.iter().any(|(of, _)| of == name) {
             let what = format!("the source {name:?} has no folder: its rows are those that were appended");
-            return Err(Error::refused(what, "give it the path of one"));
+            return Err(Error::refused(what, "give it the path of one, or drop it and add its rows anew"));
         }
         decided(&then.options, &now.options).check_casts(&panel, &now.options)?;
         now.options.check_roll()?;

@@ -59,7 +59,11 @@ impl FrameSchema {
         if schema.code.is_none() {
             return Err(of_frame(&no_codes(options.code_name()), "the frame"));
         }
-        let date = schema.date.clone().map_err(|reason| of_frame(&reason, "the frame"))?;
+        let date = schema.date.clone().map_err(|reason| {
+            let is_unknown = reason.kind() == Kind::NoDateColumn;
+            let named = is_unknown.then(|| Remedy::set(Setting::DateColumn(Vec::new()), "says which one holds them"));
+            of_frame(&reason.or(named), "the frame")
+        })?;
         let rules = DateRules::new(&options)?;
         Ok(FrameSchema { options, schema, date, rules, joins: false })
     }
