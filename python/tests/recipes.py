@@ -12,8 +12,11 @@ import polars as pl
 import transect
 
 DATE, CODE = pl.col("date"), pl.col("code")
-Z = (pl.col("size") - pl.col("size").mean()) / pl.col("size").std()
-IC = pl.corr(pl.col("size").rank(), pl.col("next").rank())
+# Neither null nor NaN is a value of a factor; a rank is one among the stocks that have both.
+SIZE, NEXT = pl.col("size").fill_nan(None), pl.col("next").fill_nan(None)
+BOTH = SIZE.is_not_null() & NEXT.is_not_null()
+Z = (SIZE - SIZE.mean()) / SIZE.std()
+IC = pl.corr(SIZE.filter(BOTH).rank(), NEXT.filter(BOTH).rank())
 VWAP = (pl.col("close") * pl.col("volume")).sum() / pl.col("volume").sum()
 SQL = "select date, avg(close) as mean from {} where in_index group by date order by date"
 
@@ -76,7 +79,7 @@ def scores_from_files(world):
 
 
 def returns(world):
-    """A matrix of returns, of who was a member then."""
+    """A matrix of returns, of who was a member on the date itself; none on the date after one without a row."""
     store = world.store("daily")
     close = store.matrix("close")
     returns = np.full(close.shape, np.nan)
@@ -124,7 +127,8 @@ def changes_from_files(world):
 
 
 def announced(world):
-    """Reports joined to prices as they were known; an old period that is amended later is no news about the latest."""
+    """Reports joined to prices as they were known: most are published after the close, so that a date knows those of the
+    dates before it. An old period that is amended later is no news about the latest."""
     known = world.store("reports").lazy().sort("ann_date")
     return _as_of(world.store("daily").lazy(), known)
 
@@ -136,7 +140,8 @@ def announced_from_files(world):
 def _as_of(prices, known):
     latest = known.filter(pl.col("period") == pl.col("period").cum_max().over("code"))
     columns = prices.select("date", "code", "close").sort("date", "code")
-    joined = columns.join_asof(latest, left_on="date", right_on="ann_date", by="code", check_sortedness=False)
+    keys = {"left_on": "date", "right_on": "ann_date", "by": "code"}
+    joined = columns.join_asof(latest, **keys, allow_exact_matches=False, check_sortedness=False)
     return joined.select("date", "code", "close", "period", "profit").collect()
 
 

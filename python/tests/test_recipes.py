@@ -44,6 +44,17 @@ def test_z_score_and_rank_ic_of_all_dates(world):
     assert ours[1]["ic"].to_list()[1] == pytest.approx(0.6)
 
 
+def test_stocks_without_a_factor_or_a_next_return_have_no_say_in_the_others():
+    rows = {"size": [3.0, None, 1.0, float("nan"), 2.0, 9.0, 7.0], "next": [1.0, 5.0, 3.0, 4.0, 2.5, None, float("nan")]}
+    frame = pl.DataFrame(rows)
+    both = frame.filter(pl.all_horizontal(pl.all().is_not_null(), pl.all().is_not_nan()))
+    assert both.height == 3
+    right = both.select(pl.corr("size", "next", method="spearman")).item()
+    assert frame.select(recipes.IC).item() == pytest.approx(right)
+    scores = frame.select(recipes.Z).to_series()
+    assert scores.null_count() == 2 and scores.is_nan().sum() == 0 and scores.mean() == pytest.approx(0)
+
+
 def test_a_matrix_of_returns_of_who_was_a_member_then(world):
     returns = recipes.returns(world)
     assert np.allclose(returns, recipes.returns_from_files(world), equal_nan=True)
@@ -78,7 +89,8 @@ def test_what_last_night_changed_is_a_frame(world):
 def test_reports_are_joined_as_they_were_announced(world):
     joined = recipes.announced(world)
     assert joined.equals(recipes.announced_from_files(world))
-    assert joined.filter(code="A")["profit"].to_list() == [1.0, 1.0, 2.0, 2.0, 2.0]
+    # What is published on a date is known on the next one.
+    assert joined.filter(code="A")["profit"].to_list() == [None, 1.0, 1.0, 2.0, 2.0]
     assert joined.filter(pl.col("code") != "A")["profit"].null_count() == 15
     # A merge by period knows on the first day what came later.
     reports = pl.DataFrame(REPORTS).filter(period="20230930")
