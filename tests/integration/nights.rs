@@ -110,7 +110,12 @@ struct Model {
 
 impl Model {
     fn marked(&self, day: usize) -> bool {
-        self.rows.iter().any(|(key, row)| key.0 == day && row.appended > 0)
+        self.marks().keys().any(|key| key.0 == day)
+    }
+
+    /// The appended rows, and the versions that appended them.
+    fn marks(&self) -> BTreeMap<(usize, usize), u64> {
+        self.rows.iter().filter(|(_, row)| row.appended > 0).map(|(key, row)| (*key, row.appended)).collect()
     }
 
     /// After an update from these files; whether it publishes, and how many appended rows no file of it has.
@@ -152,7 +157,10 @@ impl Model {
         let listed = |model: &Model| -> Vec<(usize, bool)> {
             model.known.iter().map(|(code, file)| (*code, file.rows.is_empty())).collect()
         };
-        let publishes = self.values() != next.values() || next.columns != self.columns || listed(self) != listed(&next);
+        let publishes = self.values() != next.values()
+            || self.marks() != next.marks()
+            || next.columns != self.columns
+            || listed(self) != listed(&next);
         if publishes {
             *self = next;
             self.settle();
