@@ -144,7 +144,7 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn is_binary(data_type: &DataType) -> bool {
+pub(super) fn is_binary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, LargeStringArray,
-    NullArray, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationSecondArray, Float64Array, Int64Array,
+    LargeStringArray, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+    UInt64Array,
 };
 use arrow_schema::{Field, Schema};
 use transect::format::FileStatus;
@@ -397,6 +398,35 @@ fn a_way_out_that_would_lose_other_files_is_not_told() {
     let usual = texts(&["02.01.2024", "03.01.2024"]);
     let [built, _] = told_with(&options, "C", usual, texts(&["02-Jan-2024", "03-Jan-2024"]), Vec::new());
     assert!(built.ends_with(" are read; write the file anew, as the others are"), "{built}");
+}
+
+#[test]
+fn a_cast_that_would_alter_the_values_of_other_files_is_not_told() {
+    let told = |others: ArrayRef, own: ArrayRef| {
+        let place = tempfile::tempdir().unwrap();
+        let source = place.path().join("src");
+        fs::create_dir(&source).unwrap();
+        for (code, values) in [("A", &others), ("B", &others), ("C", &own)] {
+            let columns = [("trade_date", texts(&["20240102"])), ("v", Arc::clone(values))];
+            write_parquet(&source.join(code).with_extension("parquet"), &RecordBatch::try_from_iter(columns).unwrap());
+        }
+        let skipped = Build::new(&source, place.path().join("s")).allow(Guard::ALL).workers(1).run().unwrap().skipped;
+        assert_eq!(skipped.len(), 1, "{skipped:?}");
+        skipped[0].reason.to_string()
+    };
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![16_777_217]));
+    let bytes: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"\xff"]));
+    let of_two_types = "no type holds the values of both exactly; write the file anew, as the others are";
+    assert!(told(Arc::clone(&numbers), bytes).ends_with(of_two_types));
+
+    // Doubles hold what integers would keep, and the others are doubles.
+    let doubles: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+    let spans: ArrayRef = Arc::new(DurationSecondArray::from(vec![90]));
+    let kept = |to: &str| format!("; cast v={to} keeps its values as bare numbers of seconds");
+    let beside_doubles = told(doubles, Arc::clone(&spans));
+    assert!(beside_doubles.contains(&kept("Float64")), "{beside_doubles}");
+    let beside_integers = told(numbers, spans);
+    assert!(beside_integers.contains(&kept("int64")), "{beside_integers}");
 }
 
 #[test]

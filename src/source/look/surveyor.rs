@@ -29,8 +29,8 @@ const FREE_ROUNDS: usize = 8;
 /// of each file, and more only where integers meet floats and each value has to be looked at.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) for a directory that cannot be read; [`Error::Cancelled`](crate::Error::Cancelled);
-/// [`Error::Refused`](crate::Error::Refused) when nothing matches, an option names what is not there, two columns would
+/// [`Error::Io`] for a directory that cannot be read; [`Error::Cancelled`];
+/// [`Error::Refused`] when nothing matches, an option names what is not there, two columns would
 /// have one name, or `options.strict` and something is skipped.
 pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer: &dyn Observer) -> Result<Survey> {
     let surveyor = Surveyor::new(root, options, workers, observer)?;

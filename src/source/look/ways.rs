@@ -11,14 +11,14 @@ use arrow_schema::DataType;
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::{CastTo, Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
 use crate::source::options::{DATE_NAMES, SourceOptions};
 use crate::source::path::naming::shown;
 use crate::source::survey::{Input, InputFile, Survey};
 use crate::source::trouble::check_machine;
-use crate::source::types::{join, parse_type};
+use crate::source::types::{is_binary, join, parse_type};
 use crate::workers::Workers;
 
 /// Settings that are tried, each of which costs a survey; a folder that needs more has other worries.
@@ -89,8 +89,13 @@ impl<'w> Ways<'w> {
         for remedy in reason.remedies() {
             let found = match remedy {
                 Remedy::Set { settings, effect } if can_be_tried(settings) => {
-                    match self.way(settings.clone(), path, STEPS)? {
+                    let others = self.as_the_others(reason, settings);
+                    let found = others.clone().map_or(Ok(None), |others| self.way(others, path, STEPS))?;
+                    match found {
                         Some(all) if all == *settings => Some(remedy.clone()),
+                        Some(all) if others.as_ref() == Some(&all) => {
+                            Some(Remedy::Set { settings: all, effect: effect.clone() })
+                        }
                         Some(all) => {
                             longer.push(Remedy::Set { effect: effect_of(&all, effect), settings: all });
                             None
@@ -194,10 +199,11 @@ impl<'w> Ways<'w> {
         Ok(if self.loses(&survey, settings)? { None } else { Some(survey) })
     }
 
-    /// Whether `survey`, which is made with `settings`, lacks a file that is read without them, or takes its date from
-    /// another column.
+    /// Whether `survey`, which is made with `settings`, lacks a file that is read without them, or has other values of
+    /// it, or takes its date from another column.
     fn loses(&self, survey: &Survey, settings: &[Setting]) -> Result<bool> {
-        if survey.skipped.iter().any(|skipped| !self.left_out.contains(skipped.path.as_str())) {
+        let is_lost = |skipped: &Skipped| !self.left_out.contains(skipped.path.as_str());
+        if survey.skipped.iter().any(is_lost) || settings.iter().any(|setting| self.alters_others(setting)) {
             return Ok(true);
         }
         let date = |file: &InputFile| file.layout.schema.date.as_ref().ok().map(|date| date.name.clone());
@@ -227,6 +233,36 @@ impl<'w> Ways<'w> {
         Ok(read.contains(&false))
     }
 
+    /// Whether files that are read without it would have the bytes of their numbers with it.
+    fn alters_others(&self, setting: &Setting) -> bool {
+        let Setting::Cast(casts) = setting else { return false };
+        let has_numbers = |name: &str| {
+            let mut values = self.survey.files().flat_map(|file| &file.layout.schema.values);
+            values.any(|value| value.own_name == name && value.logical.is_numeric())
+        };
+        casts.iter().any(|cast| parse_type(&cast.to).is_ok_and(|to| is_binary(&to)) && has_numbers(&cast.column))
+    }
+
+    /// A cast of a column that no panel holds, so that the others keep their values: to the type that theirs has, where
+    /// this holds what is cast, or to one that holds theirs. Other settings as they are.
+    fn as_the_others(&self, reason: &Reason, settings: &[Setting]) -> Option<Vec<Setting>> {
+        let (Kind::ColumnType, [Setting::Cast(casts)]) = (reason.kind(), settings) else {
+            return Some(settings.to_vec());
+        };
+        let beside = |CastTo { column, to }: &CastTo| {
+            let name = self.ground.options.name_of(column);
+            let theirs = self.survey.columns.iter().find(|theirs| theirs.name == name).map(|theirs| &theirs.data_type);
+            let own = parse_type(to).ok()?;
+            let to = match theirs {
+                Some(theirs) if own != *theirs && is_exact_in(&own, theirs) => theirs.to_string(),
+                Some(theirs) if !is_exact_in(theirs, &own) => return None,
+                _ => to.clone(),
+            };
+            Some(CastTo { column: column.clone(), to })
+        };
+        Some(vec![Setting::Cast(casts.iter().map(beside).collect::<Option<_>>()?)])
+    }
+
     /// Whether files that are read without it may be read otherwise with it.
     fn touches_others(&self, setting: &Setting) -> bool {
         match setting {
@@ -250,6 +286,11 @@ impl<'w> Ways<'w> {
             })
         })
     }
+}
+
+/// Whether each value of type `own` is exact in `to`.
+fn is_exact_in(own: &DataType, to: &DataType) -> bool {
+    own == to || join(&[own.clone(), to.clone()]).iter().any(|join| join.target == *to)
 }
 
 /// `surveyed`, unless these settings cannot be or nothing can be read with them.
@@ -328,9 +369,7 @@ fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Settin
             let name = options.name_of(&cast.column);
             let ours = prior.columns.iter().find(|column| column.name == name);
             let to = parse_type(&cast.to).ok();
-            ours.is_none_or(|ours| {
-                to.is_some_and(|to| join(&[ours.data_type.clone(), to.clone()]).iter().any(|j| j.target == to))
-            })
+            ours.is_none_or(|ours| to.is_some_and(|to| is_exact_in(&ours.data_type, &to)))
         }),
         Setting::Key(_) => false,
         _ => true,
