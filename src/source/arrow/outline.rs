@@ -266,11 +266,12 @@ fn part_of(block: &Block, end: u64, is_dictionary: bool) -> Option<Part> {
 fn schema(schema: Option<arrow_ipc::Schema>, version: MetadataVersion) -> Result<SchemaRef, Reason> {
     let damaged = || Reason::damaged("its schema cannot be read");
     let anew = || Remedy::Do("write it anew with a newer Arrow, or as Parquet".to_owned());
+    // Zeros are of version 1 and have no schema.
+    let schema = schema.ok_or_else(damaged)?;
     if !(MetadataVersion::V4..=MetadataVersion::V5).contains(&version) {
         let what = format!("is of version {} of Arrow's format, which is not read", i64::from(version.0) + 1);
         return Err(Reason::new(Kind::Other, what).or(anew()));
     }
-    let schema = schema.ok_or_else(damaged)?;
     if schema.endianness() != Endianness::Little {
         let what = "has its numbers in big-endian order, which is not read";
         return Err(Reason::new(Kind::Other, what).or(anew()));
