@@ -167,7 +167,7 @@ def test_a_folder_and_a_frame_stand_beside_each_other_through_the_nights(source,
     assert verified.notes == ["the source 'ranks' has no folder: its rows are those that were appended"]
     # A second source of the same folder is compared as itself.
     transect.add_source(own, source, name="again", prefix="w_", columns=["close"])
-    assert [one.values == one.rows for one in transect.open(own).verify(inputs=True).inputs] == [False, True]
+    assert [one["values"] == one["rows"] for one in transect.open(own).verify(inputs=True).inputs] == [False, True]
     transect.drop_source(own, "again")
     with pytest.raises(transect.Refused, match="neither name nor directory of the sources features, and ranks has no folder"):
         store.verify(inputs=tmp_path)
