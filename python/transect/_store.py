@@ -477,9 +477,9 @@ class Store:
         for source in self.sources:
             if source.folder is None:
                 notes.append(f"the source {source.name!r} has no folder: its rows are those that were appended")
-        folders = [source.folder for source in self.sources]
-        with_files = [source for source in self.sources if source.folder is not None]
-        return [source.folder if folders.count(source.folder) == 1 else source.name for source in with_files]
+        with_files = [(source.folder, source.name) for source in self.sources if source.folder is not None]
+        folders = [folder for folder, _ in with_files]
+        return [folder if folders.count(folder) == 1 else name for folder, name in with_files]
 
     def reload(self) -> Store:
         """The live version, if it is another by now; else this one."""
