@@ -73,3 +73,18 @@ fn no_message_of_the_library_names_an_option_or_a_command() {
         }
     }
 }
+
+#[test]
+fn prose_for_people_keeps_to_its_width() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["", "benches", "formats", "tests", "tools/fuzz"].map(|folder| root.join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
+    assert!(files.contains(&root.join("README.md")) && files.len() > 5, "{files:?}");
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        // A row of a table cannot be broken.
+        let too_long = |line: &&str| line.chars().count() > 120 && !line.starts_with('|');
+        assert_eq!(text.lines().find(too_long), None, "{}", path.display());
+    }
+}
