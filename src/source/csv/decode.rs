@@ -26,6 +26,10 @@ const BATCH_LEN: u64 = 64 << 20;
 pub(super) struct Csv;
 
 impl Format for Csv {
+    fn takes_any_line(&self) -> bool {
+        true
+    }
+
     fn open(
         self: Arc<Csv>,
         content: Content,

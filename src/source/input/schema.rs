@@ -96,8 +96,10 @@ impl FileSchema {
 
     /// Why files of this schema cannot take part, those with rows or those without.
     pub(in crate::source) fn refusal_of(&self, has_rows: bool) -> Option<&Reason> {
-        let no_date = self.date.as_ref().err().filter(|_| has_rows);
-        let is_named = |reason: &&Reason| self.has_named_date && reason.kind() == Kind::NoDateColumn;
+        let is_line = !has_rows && self.format.as_ref().is_some_and(|format| format.takes_any_line());
+        let no_date = self.date.as_ref().err().filter(|_| has_rows || is_line);
+        let has_named_date = self.has_named_date && (self.code.is_some() || !is_line);
+        let is_named = |reason: &&Reason| has_named_date && reason.kind() == Kind::NoDateColumn;
         self.refusal.as_ref().or(no_date.filter(|reason| !is_named(reason)))
     }
 
@@ -143,6 +145,12 @@ pub(in crate::source) struct Odd {
 
 /// A format of input files: how those of one schema are decoded.
 pub(in crate::source) trait Format: fmt::Debug + Send + Sync {
+    /// Whether a line of any text can seem to be a file without rows. Then a message of a server that stands where a
+    /// stock's rows were would take them away, if its date column did not tell a file.
+    fn takes_any_line(&self) -> bool {
+        false
+    }
+
     /// A decoder over `content`, which was surveyed as `schema`.
     ///
     /// # Errors

@@ -155,6 +155,40 @@ fn what_is_no_whole_csv_file_is_told_by_name() {
 }
 
 #[test]
+fn a_line_of_text_is_no_file_without_rows() {
+    // What servers write where they refuse a request.
+    let source = source(&[
+        ("A", "date,close\n20240102,1.5\n"),
+        ("empty", "date,close\n"),
+        ("limit", "Too many requests\n"),
+        ("json", "{\"code\":40203,\"msg\":\"no points left\"}"),
+    ]);
+    let survey = source.survey();
+    assert_eq!(names(&survey), ["close"]);
+    let read: Vec<(&str, u64)> = survey.inputs.iter().map(|input| (input.unit.as_str(), input.row_count)).collect();
+    assert_eq!(read, [("A", 1), ("empty", 0)]);
+    let skipped: Vec<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+    assert_eq!(skipped, ["json.csv", "limit.csv"]);
+    for skipped in &survey.skipped {
+        assert_mentions(&skipped.reason, &["has no date column"]);
+    }
+
+    // The name of a file says its date, and its columns whether it is one.
+    let mut by_date = self::source(&[
+        ("20240102", "code,close\nA,1.5\n"),
+        ("20240103", "code,close\n"),
+        ("20240104", "Too many requests\n"),
+    ]);
+    by_date.options(|options| {
+        options.files_by = crate::source::FilesBy::Date;
+        options.pattern = "{date}.csv".parse().unwrap();
+    });
+    let survey = by_date.survey();
+    let skipped: Vec<&str> = survey.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+    assert_eq!((survey.inputs.len(), skipped), (2, vec!["20240104.csv"]));
+}
+
+#[test]
 fn a_folder_of_csv_files_is_told_the_option() {
     let mut source = source(&[("A", "date,close\n20240102,1\n"), ("B", "date,close\n20240102,1\n")]);
     source.options(|options| options.input = InputFormat::Parquet);
