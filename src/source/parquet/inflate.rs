@@ -32,7 +32,7 @@ impl Inflater {
                 snap::raw::Decoder::new().decompress(packed, &mut to[start..]).ok()?;
             }
             CompressionCodec::GZIP => read(flate2::read::MultiGzDecoder::new(packed), len, to)?,
-            CompressionCodec::BROTLI => read(brotli::Decompressor::new(packed, 4096), len, to)?,
+            CompressionCodec::BROTLI => read(brotli_decompressor::Decompressor::new(packed, 4096), len, to)?,
             CompressionCodec::ZSTD => {
                 if self.zstd.is_none() {
                     self.zstd = Some(zstd::bulk::Decompressor::new().ok()?);
