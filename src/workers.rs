@@ -54,6 +54,16 @@ impl Workers {
         self.memory
     }
 
+    /// Fewer than these, but one at least, where their memory does not hold so many bytes for each; `None` where it does.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub(crate) fn fewer(&self, bytes: u64) -> Result<Option<Workers>> {
+        let most = usize::try_from(self.memory / bytes.max(1)).unwrap_or(usize::MAX).max(1);
+        let fewer = || Ok(Workers::new(Some(most))?.within(self.memory));
+        (most < self.count()).then(fewer).transpose()
+    }
+
     /// How many work at once.
     pub fn count(&self) -> usize {
         self.pool.as_ref().map_or(1, rayon::ThreadPool::current_num_threads)

@@ -1,18 +1,14 @@
 //! Row groups as the bytes of one file, in the chosen format.
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
 
+use super::arrow::{self, ArrowFile};
 use super::chunk::Scratch;
 use super::csv::CsvEncoder;
-use super::note::KEY;
 use super::parquet::{ParquetEncoder, ParquetFile, Put};
+use super::slices::in_slices;
 use super::{Compression, Format, OutputColumn};
-use crate::error::{Error, Result};
-
-/// What failed, where an Arrow file could not be made.
-const ARROW: &str = "encode an Arrow file";
+use crate::error::Result;
 
 /// Encodes files of one schema; made once for a run and shared by all workers.
 pub(crate) struct Encoder {
@@ -65,10 +61,7 @@ impl Encoder {
         Ok(match &self.as_format {
             AsFormat::Parquet(parquet) => FileEncoder::Parquet(parquet.begin(scratch)),
             AsFormat::Csv(csv) => FileEncoder::Csv { csv, is_first: true },
-            AsFormat::Arrow => {
-                let writer = FileWriter::try_new(Vec::new(), &self.schema).map_err(Error::failed(ARROW))?;
-                FileEncoder::Arrow { schema: &self.schema, writer: Box::new(writer) }
-            }
+            AsFormat::Arrow => FileEncoder::Arrow(ArrowFile::new(&self.schema)?),
         })
     }
 
@@ -81,12 +74,7 @@ impl Encoder {
             AsFormat::Parquet(parquet) => parquet.encode_note(text),
             // There is no place for it in such a file; it is one of its own.
             AsFormat::Csv(_) => Ok(text.into_bytes()),
-            AsFormat::Arrow => {
-                let failed = || Error::failed(ARROW);
-                let mut writer = FileWriter::try_new(Vec::new(), &self.schema).map_err(failed())?;
-                writer.write_metadata(KEY, text);
-                writer.into_inner().map_err(failed())
-            }
+            AsFormat::Arrow => arrow::encode_note(&self.schema, text),
         }
     }
 
@@ -102,33 +90,36 @@ impl Encoder {
 /// One file on its way: groups of rows, each with the same columns.
 pub(crate) enum FileEncoder<'e> {
     Parquet(ParquetFile<'e>),
-    Arrow { schema: &'e SchemaRef, writer: Box<FileWriter<Vec<u8>>> },
+    Arrow(ArrowFile<'e>),
     Csv { csv: &'e CsvEncoder, is_first: bool },
 }
 
 impl FileEncoder<'_> {
-    /// Adds a group of rows. What came before goes to `put`, so that one group is held at a time and a file of one group
-    /// is put in one piece.
+    /// Adds a group of rows. What came before goes to `put`, so that a small file is put in one piece, and of a large one
+    /// a column is held at a time, or a slice of the rows.
     ///
     /// # Errors
     /// When the format cannot hold a value, or `put` fails.
     pub(crate) fn write(&mut self, columns: &[OutputColumn], row_count: usize, put: &mut Put<'_>) -> Result<()> {
         match self {
             FileEncoder::Parquet(file) => file.write(columns, row_count, put),
-            FileEncoder::Csv { csv, is_first } => {
+            FileEncoder::Csv { csv, is_first } => in_slices(columns, row_count, &mut |columns, row_count| {
                 let bytes = csv.encode(columns, row_count, std::mem::take(is_first))?;
                 put(&bytes)
-            }
-            FileEncoder::Arrow { schema, writer } => {
-                let arrays: Vec<ArrayRef> =
-                    columns.iter().map(|column| column.logical(row_count)).collect::<Result<_>>()?;
-                let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(Error::failed(ARROW))?;
-                if !writer.get_ref().is_empty() {
-                    put(writer.get_ref())?;
-                    writer.get_mut().clear();
-                }
-                writer.write(&batch).map_err(Error::failed(ARROW))
-            }
+            }),
+            FileEncoder::Arrow(file) => file.write(columns, row_count, put),
+        }
+    }
+
+    /// Whether all groups must be written once more, because only now is known what the file must begin with. Nothing was
+    /// put then.
+    ///
+    /// # Errors
+    /// When the format cannot hold it.
+    pub(crate) fn begins_again(&mut self) -> Result<bool> {
+        match self {
+            FileEncoder::Arrow(file) => file.begins_again(),
+            FileEncoder::Parquet(_) | FileEncoder::Csv { .. } => Ok(false),
         }
     }
 
@@ -140,7 +131,7 @@ impl FileEncoder<'_> {
         match self {
             FileEncoder::Parquet(file) => file.finish(put),
             FileEncoder::Csv { .. } => Ok(()),
-            FileEncoder::Arrow { writer, .. } => put(&writer.into_inner().map_err(Error::failed(ARROW))?),
+            FileEncoder::Arrow(file) => file.finish(put),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The output: turns one section into the bytes of one file, and puts files in place whole.
 
+mod arrow;
 mod chunk;
 mod codec;
 mod column;
@@ -14,6 +15,7 @@ mod options;
 mod parquet;
 mod partition;
 mod plain;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +30,4 @@ pub(crate) use file::{NewFile, OldFile, Written, temporary_name};
 pub(crate) use name::{Carried, Named};
 pub(crate) use note::read_note;
 pub(crate) use parquet::{Put, in_parquet};
+pub(crate) use slices::in_slices;

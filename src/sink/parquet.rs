@@ -33,6 +33,9 @@ const PARQUET: &str = "encode a Parquet file";
 /// First bytes of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
 
+/// Bytes of a file that are held until they are put: more than files of one date mostly have.
+const HELD_BYTES: usize = 4 << 20;
+
 /// Makes Parquet files of one schema.
 pub(super) struct ParquetEncoder {
     compression: Compression,
@@ -171,28 +174,42 @@ pub(crate) struct ParquetFile<'e> {
 }
 
 impl ParquetFile<'_> {
-    /// Adds a row group; what came before goes to `put`.
+    /// Adds a row group; what came before goes to `put`, and columns of this one do when they are many bytes.
     ///
     /// # Errors
     /// When Parquet cannot hold a value, or `put` fails.
     pub(super) fn write(&mut self, columns: &[OutputColumn], row_count: usize, put: &mut Put<'_>) -> Result<()> {
-        if !self.groups.is_empty() {
-            self.output.flush().map_err(Error::failed(PARQUET))?;
-            put(self.output.inner())?;
-            self.output.inner_mut().clear();
-        }
-        self.write_group(columns, row_count).map_err(Error::failed(PARQUET))
-    }
-
-    fn write_group(&mut self, columns: &[OutputColumn], row_count: usize) -> Result<(), ParquetError> {
-        if self.groups.is_empty() {
-            self.output.write_all(MAGIC)?;
+        match self.groups.is_empty() {
+            true => self.output.write_all(MAGIC).map_err(Error::failed(PARQUET))?,
+            false => self.put(put)?,
         }
         let start = self.output.bytes_written();
         let mut chunks = Vec::with_capacity(columns.len());
         for (index, column) in columns.iter().enumerate() {
-            chunks.push(self.encoder.write_column(index, column, row_count, self.scratch, &mut self.output)?);
+            let written = self.encoder.write_column(index, column, row_count, self.scratch, &mut self.output);
+            chunks.push(written.map_err(Error::failed(PARQUET))?);
+            if self.output.inner().len() > HELD_BYTES {
+                self.put(put)?;
+            }
         }
+        self.end_group(chunks, start, row_count).map_err(Error::failed(PARQUET))
+    }
+
+    /// Gives what was written to `put`.
+    fn put(&mut self, put: &mut Put<'_>) -> Result<()> {
+        self.output.flush().map_err(Error::failed(PARQUET))?;
+        put(self.output.inner())?;
+        self.output.inner_mut().clear();
+        Ok(())
+    }
+
+    /// Describes the row group of these chunks, which begins at `start`.
+    fn end_group(
+        &mut self,
+        chunks: Vec<ColumnChunkMetaData>,
+        start: usize,
+        row_count: usize,
+    ) -> Result<(), ParquetError> {
         let total: i64 = chunks.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
         let group = RowGroupMetaData::builder(self.encoder.columns.clone())
             .set_num_rows(row_count as i64)

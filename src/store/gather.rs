@@ -50,6 +50,15 @@ struct Kind {
     is_converted: bool,
 }
 
+/// Dates of which rows are gathered.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    /// Places among those asked for.
+    dates: Range<usize>,
+    /// Of one stock on one date: which of its rows, in their order. Otherwise all.
+    rows: Range<usize>,
+}
+
 /// Rows of some stocks, those of each by date and key.
 pub(crate) struct Gathered {
     /// Where each stock's rows start, and the end of the last.
@@ -83,9 +92,10 @@ impl Answer {
                     return Err(Error::Cancelled);
                 }
                 let section = self.store.section_at(place)?;
-                self.count(&section, &mut counts)?;
                 for part in section.parts() {
-                    part.pieces().try_for_each(|piece| self.look(piece?, &mut kinds))?;
+                    let Some(piece) = part.only_piece()? else { continue };
+                    self.count(&part, piece, &mut counts)?;
+                    self.look(piece, &mut kinds)?;
                 }
                 sections.extend(is_mapped.then_some(section));
             }
@@ -100,18 +110,13 @@ impl Answer {
         Ok(Survey { answer: self.clone(), sections: is_mapped.then_some(sections), counts, columns })
     }
 
-    /// Adds the rows of a section to those of each stock.
-    fn count(&self, section: &Section, counts: &mut [u64]) -> Result<()> {
-        let chosen = self.rows(section)?;
-        let mut row = 0;
-        for piece in section.pieces() {
-            let piece = piece?;
-            piece.check_code_once()?;
-            for &number in piece.raw_stock_numbers()? {
-                let count = counts.get_mut(number as usize).ok_or_else(|| piece.unknown_stocks())?;
-                *count += u64::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
-                row += 1;
-            }
+    /// Adds the rows of a piece, the only one of `part`, to those of each stock.
+    fn count(&self, part: &Section, piece: &Piece, counts: &mut [u64]) -> Result<()> {
+        let chosen = self.rows(part)?;
+        piece.check_code_once()?;
+        for (row, &number) in piece.raw_stock_numbers()?.iter().enumerate() {
+            let count = counts.get_mut(number as usize).ok_or_else(|| piece.unknown_stocks())?;
+            *count += u64::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
         }
         Ok(())
     }
@@ -148,17 +153,15 @@ impl Answer {
         fill.validity = Some(MutableBuffer::from_len_zeroed((height * width).div_ceil(8)));
         let (mut rows, mut places) = (Vec::new(), Vec::new());
         for (at, date) in dates.enumerate() {
-            let section = self.section(date)?;
-            let chosen = self.rows(&section)?;
-            let mut first_row = 0;
-            for piece in section.pieces() {
-                let piece = piece?;
+            for part in self.section(date)?.parts() {
+                let Some(piece) = part.only_piece()? else { continue };
+                let chosen = self.rows(&part)?;
                 rows.clear();
                 places.clear();
                 piece.check_code_once()?;
                 for (row, &number) in piece.raw_stock_numbers()?.iter().enumerate() {
                     let rank = *ranks.get(number as usize).ok_or_else(|| piece.unknown_stocks())? as usize;
-                    if chosen.as_ref().is_some_and(|chosen| !chosen.value(first_row + row)) {
+                    if chosen.as_ref().is_some_and(|chosen| !chosen.value(row)) {
                         continue;
                     }
                     let column = columns.map_or(rank, |columns| columns[rank] as usize);
@@ -168,7 +171,6 @@ impl Answer {
                     rows.push(row as u32);
                     places.push((column * height + at) as u32);
                 }
-                first_row += piece.row_count();
                 if let (false, Some(validity)) = (rows.is_empty(), &mut fill.validity) {
                     places.iter().for_each(|&place| set_bit(validity, place as usize));
                     fill.add(piece, &rows, &places)?;
@@ -207,7 +209,8 @@ impl Survey {
     /// # Errors
     /// When the catalog is damaged.
     pub(crate) fn row_len(&self) -> Result<usize> {
-        let mut bits = i32::BITS as usize;
+        // Its date, and until it is in place which row of a piece it is and where it belongs.
+        let mut bits = 3 * u32::BITS as usize;
         for (kind, &index) in self.columns.iter().zip(&*self.answer.columns) {
             let stored = kind.gathered(self.answer.store.version.panel_type(index)?);
             bits += stored.map_or(0, |stored| stored.byte_len(8) as usize) + usize::from(kind.has_nulls);
@@ -215,34 +218,75 @@ impl Survey {
         Ok(bits.div_ceil(8))
     }
 
-    /// How many dates were asked for.
-    pub(crate) fn date_count(&self) -> usize {
-        self.answer.places.len()
+    /// All dates that were asked for.
+    pub(crate) fn whole(&self) -> Stretch {
+        Stretch { dates: 0..self.answer.places.len(), rows: 0..usize::MAX }
     }
 
-    /// The rows of `stocks`, numbers in the order of their codes, on these of the dates.
+    /// Stretches of the dates, one after the other, in which the stock of this number has at most so many rows, and how
+    /// many it has. Looks for its rows in each section.
     ///
     /// # Errors
     /// When the store is damaged.
-    pub(crate) fn gather(&self, stocks: &[u32], dates: Range<usize>) -> Result<Gathered> {
+    pub(crate) fn stretches(&self, stock: u32, most: usize) -> Result<Vec<(Stretch, usize)>> {
+        let rank = self.rank(Some(&stock))?;
+        let (mut stretches, mut start, mut held) = (Vec::new(), 0, 0);
+        for date in self.whole().dates {
+            let mut count = 0;
+            for part in self.section(date)?.parts() {
+                let Some(piece) = part.only_piece()? else { continue };
+                let rows = piece.rows_between(rank..rank + 1)?;
+                let chosen = if rows.is_empty() { None } else { self.answer.rows(&part)? };
+                count += chosen.map_or(rows.len(), |chosen| chosen.slice(rows.start, rows.len()).count_set_bits());
+            }
+            if held + count > most && held > 0 {
+                stretches.push((Stretch { dates: start..date, rows: 0..usize::MAX }, held));
+                (start, held) = (date, 0);
+            }
+            held += count;
+            if held > most {
+                let pieces = (0..count).step_by(most).map(|first| first..count.min(first + most));
+                stretches
+                    .extend(pieces.map(|rows| (Stretch { dates: date..date + 1, rows: rows.clone() }, rows.len())));
+                (start, held) = (date + 1, 0);
+            }
+        }
+        if held > 0 {
+            stretches.push((Stretch { dates: start..self.answer.places.len(), rows: 0..usize::MAX }, held));
+        }
+        Ok(stretches)
+    }
+
+    /// Where a stock stands in the order of codes; 0 for none.
+    fn rank(&self, stock: Option<&u32>) -> Result<u32> {
         let version = &self.answer.store.version;
-        let ranks = version.ranks()?;
-        let unknown = || version.catalog.structure("its stock order names unknown stocks");
-        let rank =
-            |stock: Option<&u32>| stock.map_or(Ok(0), |&stock| ranks.get(stock as usize).copied().ok_or_else(unknown));
-        let wanted = rank(stocks.first())?..rank(stocks.last())? + 1;
-        let mut local = vec![u32::MAX; ranks.len()];
+        let (ranks, unknown) = (version.ranks()?, || version.catalog.structure("its stock order names unknown stocks"));
+        stock.map_or(Ok(0), |&stock| ranks.get(stock as usize).copied().ok_or_else(unknown))
+    }
+
+    /// The rows of `stocks`, numbers in the order of their codes, in a stretch of the dates; `counts` says how many each
+    /// has there.
+    ///
+    /// # Errors
+    /// When the store is damaged.
+    pub(crate) fn gather(
+        &self,
+        stocks: &[u32],
+        stretch: &Stretch,
+        counts: impl Iterator<Item = usize>,
+    ) -> Result<Gathered> {
+        let version = &self.answer.store.version;
+        let wanted = self.rank(stocks.first())?..self.rank(stocks.last())? + 1;
+        let mut local = vec![u32::MAX; version.ranks()?.len()];
         for (place, &stock) in stocks.iter().enumerate() {
+            let unknown = || version.catalog.structure("its stock order names unknown stocks");
             *local.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
         }
-        let counts = match dates.len() == self.date_count() {
-            true => stocks.iter().map(|&stock| self.row_count(stock)).collect(),
-            false => self.counts_on(&local, stocks.len(), dates.clone())?,
-        };
         let mut starts = vec![0usize];
-        for count in counts {
-            starts.push(starts[starts.len() - 1] + count as usize);
-        }
+        starts.extend(counts.scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        }));
         let row_count = starts[stocks.len()];
         let fill = |(kind, &index): (&Kind, &usize)| {
             let logical = version.panel_type(index)?;
@@ -253,24 +297,34 @@ impl Survey {
         let mut next = starts.clone();
         // Of files that are not mapped a piece at a time is read, and held until its rows are in place.
         let at_once = if self.sections.is_some() { DATES } else { 1 };
+        // Rows of a stock that lie before those of the stretch.
+        let mut before = stretch.rows.start;
+        let dates = &stretch.dates;
         for dates in dates.clone().step_by(at_once).map(|first| first..dates.end.min(first + at_once)) {
             let sections = dates.clone().map(|date| self.section(date)).collect::<Result<Vec<_>>>()?;
             let mut picked = Vec::new();
             for (section, date) in sections.iter().zip(dates) {
-                let chosen = self.answer.rows(section)?;
-                let mut first_row = 0;
                 for part in section.parts() {
                     let Some(piece) = part.only_piece()? else { continue };
                     let (mut rows, mut places) = (Vec::new(), Vec::new());
-                    let numbers = piece.raw_stock_numbers()?;
-                    for row in piece.rows_between(wanted.clone())? {
+                    let (numbers, between) = (piece.raw_stock_numbers()?, piece.rows_between(wanted.clone())?);
+                    let chosen = if between.is_empty() { None } else { self.answer.rows(&part)? };
+                    for row in between {
                         let number = numbers[row] as usize;
                         let place = *local.get(number).ok_or_else(|| piece.unknown_stocks())?;
-                        if place == u32::MAX || chosen.as_ref().is_some_and(|chosen| !chosen.value(first_row + row)) {
+                        if place == u32::MAX || chosen.as_ref().is_some_and(|chosen| !chosen.value(row)) {
+                            continue;
+                        }
+                        if before > 0 {
+                            before -= 1;
                             continue;
                         }
                         let at = &mut next[place as usize];
                         if *at >= starts[place as usize + 1] {
+                            // The rest is of the next stretch.
+                            if stretch.rows.end < usize::MAX {
+                                break;
+                            }
                             return Err(section.out_of_order());
                         }
                         days[*at] = date as i32;
@@ -278,7 +332,6 @@ impl Survey {
                         places.push(*at as u32);
                         *at += 1;
                     }
-                    first_row += piece.row_count();
                     if !rows.is_empty() {
                         picked.push((piece.clone(), rows, places));
                     }
@@ -306,21 +359,6 @@ impl Survey {
             }
         }
         Ok(())
-    }
-
-    /// How many rows each stock has on these dates; `local` says where it stands among those asked for.
-    fn counts_on(&self, local: &[u32], stock_count: usize, dates: Range<usize>) -> Result<Vec<u64>> {
-        let mut all = vec![0; local.len()];
-        for date in dates {
-            self.answer.count(&*self.section(date)?, &mut all)?;
-        }
-        let mut counts = vec![0; stock_count];
-        for (&place, count) in local.iter().zip(all) {
-            if let Some(own) = counts.get_mut(place as usize) {
-                *own = count;
-            }
-        }
-        Ok(counts)
     }
 
     fn section(&self, date: usize) -> Result<std::borrow::Cow<'_, Section>> {

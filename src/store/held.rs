@@ -17,22 +17,18 @@ impl Store {
             return Ok(None);
         }
         let (largest, memory) = (self.largest_piece(columns)?, workers.memory());
-        let count = usize::try_from((memory / 2).checked_div(largest).unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        match count {
-            0 => {
-                let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-                let what = format!(
-                    "files that are not mapped are read by pieces of sections, of which the largest takes {} MiB, more \
-                     than half of the memory, which is {} MiB",
-                    mib(largest),
-                    mib(memory)
-                );
-                let enough = Setting::Memory(mib(2 * largest) << 20);
-                Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]))
-            }
-            count if count < workers.count() => Ok(Some(Workers::new(Some(count))?.within(memory))),
-            _ => Ok(None),
+        if largest > memory / 2 {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let what = format!(
+                "files that are not mapped are read by pieces of sections, of which the largest takes {} MiB, more than \
+                 half of the memory, which is {} MiB",
+                mib(largest),
+                mib(memory)
+            );
+            let enough = Setting::Memory(mib(2 * largest) << 20);
+            return Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]));
         }
+        workers.fewer(2 * largest)
     }
 
     /// Bytes of the largest piece of a section.

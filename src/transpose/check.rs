@@ -22,13 +22,16 @@ use super::work::place_of;
 use crate::error::{Error, Result, Wanted};
 use crate::progress::Observer;
 use crate::remedy::Remedy;
-use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet};
+use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet, in_slices};
 use crate::storage::{Dir, Disk};
 use crate::store::{Store, Universe, first_difference};
 use crate::workers::Workers;
 
 /// What is wrong with a file that has other bytes than the ledger says.
 const NOT_WRITTEN: &str = "it is not the file that was written; transpose again, comparing contents";
+
+/// Bytes that a worker takes at most, about: rows of the store, and of a file with the pages that they are read from.
+const WORKER_LEN: u64 = 64 << 20;
 
 /// What [`verify_output`] read and found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -67,6 +70,10 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     let universe = ledger.shape.universe.as_ref().and_then(|universe| universe.strip_prefix(COLUMN));
     let universe = universe.map(|name| Universe::Column(name.to_owned()));
     let plan = Plan::new(store, &ledger.shape.passing_over(true), universe.as_ref())?;
+    let fewer = workers.fewer(WORKER_LEN)?;
+    let workers = fewer.as_ref().unwrap_or(workers);
+    let fewer = store.fewer_workers(workers, Some(&plan.columns))?;
+    let workers = fewer.as_ref().unwrap_or(workers);
     let all = units(&plan)?;
     let mut differences = Vec::new();
     let (mut listed, mut there): (Vec<&LedgerFile>, Vec<&Unit>) = (Vec::new(), Vec::new());
@@ -113,12 +120,12 @@ fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Fo
     let failed = |error: Error| error.to_string();
     let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
     let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
-    // One row group is held at a time, of the store and of the file.
+    // A slice of the rows is held at a time, of the store and of the file.
     let mut in_file = RowsOfFile::new(found, format);
     let (mut expected_rows, mut found_rows) = (0, 0);
     let mut difference = None;
     let schema = rows.schema().map_err(failed)?;
-    let compared = rows.for_each_group(&mut |columns, row_count| {
+    let mut compare = |columns: &[OutputColumn], row_count: usize| {
         if difference.is_some() {
             return Ok(());
         }
@@ -142,7 +149,8 @@ fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Fo
             }
         }
         Ok(())
-    });
+    };
+    let compared = rows.for_each_group(&mut |columns, row_count| in_slices(columns, row_count, &mut compare));
     let total = compared.map_err(failed)?;
     if let Some(difference) = difference {
         return Err(difference);

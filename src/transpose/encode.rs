@@ -12,8 +12,13 @@ pub(super) fn encode(rows: &Rows<'_>, encoder: &Encoder, scratch: &mut Scratch, 
     let own = encoder.of_schema(rows.schema()?)?;
     let encoder = own.as_ref().unwrap_or(encoder);
     let mut file = encoder.begin(scratch)?;
-    match rows.for_each_group(&mut |columns, row_count| file.write(columns, row_count, put))? {
-        0 => Ok(0),
-        rows => file.finish(put).map(|()| rows),
+    loop {
+        let total = rows.for_each_group(&mut |columns, row_count| file.write(columns, row_count, put))?;
+        if total == 0 {
+            return Ok(0);
+        }
+        if !file.begins_again()? {
+            return file.finish(put).map(|()| total);
+        }
     }
 }

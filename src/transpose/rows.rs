@@ -20,7 +20,7 @@ use crate::workers::Workers;
 const GROUP_ROWS: usize = 1 << 17;
 
 /// Bytes that a row group has at most, by the types of its columns; but never fewer rows than [`FEWEST_ROWS`].
-const GROUP_BYTES: usize = 64 << 20;
+const GROUP_BYTES: usize = 16 << 20;
 const FEWEST_ROWS: usize = 1 << 10;
 
 /// Bytes that a value of no fixed width counts for.
@@ -74,8 +74,8 @@ impl Rows<'_> {
             }
             Source::Gathered(columns, row_count) => groups.push(columns.clone(), *row_count, None)?,
             Source::Long(survey, stock, most) => {
-                for dates in date_runs(survey.date_count(), *most) {
-                    let gathered = survey.gather(&[*stock], dates)?;
+                for (stretch, count) in survey.stretches(*stock, *most)? {
+                    let gathered = survey.gather(&[*stock], &stretch, std::iter::once(count))?;
                     let columns = stock_columns(self.plan, *stock, &gathered.columns, &gathered.dates)?;
                     groups.push(columns, gathered.dates.len(), None)?;
                 }
@@ -143,9 +143,12 @@ pub(super) fn for_each_file<T, R: Send>(
         let band = &bands[at];
         let of_band = &stocks[band.clone()];
         if let ([stock], true) = (of_band, survey.row_count(of_band[0]) > most as u64) {
+            // Rows that wait for others of their group are held beside those that are gathered.
+            let most = most.div_ceil(2);
             return Ok(vec![run(own, band.start, Source::Long(&survey, *stock, most))?]);
         }
-        let gathered = survey.gather(of_band, 0..survey.date_count())?;
+        let counts = of_band.iter().map(|&stock| survey.row_count(stock) as usize);
+        let gathered = survey.gather(of_band, &survey.whole(), counts)?;
         let file = |place: usize| {
             let rows = gathered.starts[place]..gathered.starts[place + 1];
             let columns: Vec<StoredColumn> =

@@ -27,7 +27,7 @@ use crate::sink::{Encoder, Format, NewFile, Partition, Scratch, in_parquet, temp
 use crate::storage::{Dir, Disk};
 use crate::storage::{FileLock, wait};
 use crate::store::{Selection, Store, Universe};
-use crate::workers::Workers;
+use crate::workers::{DEFAULT_MEMORY, Workers};
 
 /// Writes one file per date from a store, or per month, year or stock, or one of all, and no file again that is current.
 ///
@@ -193,11 +193,8 @@ impl<'a> Transpose<'a> {
             Universe::Rows(_) => ROWS.to_owned(),
         });
         self.shape = self.shape.canonical(self.store.schema()?);
-        let workers = Workers::new(self.workers)?;
-        let workers = match self.memory {
-            Some(memory) => workers.within(memory),
-            None => workers,
-        };
+        let workers = Workers::new(self.workers)?.within(self.memory.unwrap_or(DEFAULT_MEMORY));
+        let workers = workers.fewer(self.worker_len())?.unwrap_or(workers);
         let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
         let workers = self.store.fewer_workers(&workers, Some(&plan.columns))?.unwrap_or(workers);
         self.shape = self.shape.passing_over(false);
@@ -245,6 +242,15 @@ impl<'a> Transpose<'a> {
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Bytes that a worker takes at most, about: a column of a row group on its way into the file, or a slice of all
+    /// columns, and where rows are put together those that wait for others of their group.
+    fn worker_len(&self) -> u64 {
+        match (self.shape.by, self.shape.format) {
+            (Partition::Date, Format::Parquet) => 8 << 20,
+            _ => 32 << 20,
+        }
     }
 
     fn work(

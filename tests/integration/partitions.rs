@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_cast::cast;
+use arrow_ipc::reader::FileReader;
+use arrow_schema::DataType;
 use arrow_select::concat::concat_batches;
 use transect::progress::Silent;
 use transect::sink::{Format, Partition};
@@ -153,6 +156,39 @@ fn files_do_not_depend_on_memory_or_workers() {
             let found = bytes(&out);
             assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{workers} workers, {memory} bytes");
         }
+    }
+}
+
+#[test]
+fn an_arrow_file_of_several_batches_has_one_dictionary_of_each_column() {
+    let place = Place::new();
+    let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    for code in ["A", "B"] {
+        let dates: ArrayRef = Arc::new(StringArray::from_iter_values(
+            (0..3000).map(|day| format!("{}{:02}{:02}", 2000 + day / 336, 1 + day / 28 % 12, 1 + day % 28)),
+        ));
+        let text = |day: usize| (day % 7 != 3).then(|| format!("{code} {} ", day / 300).repeat(1600));
+        let texts: ArrayRef = Arc::new((0..3000).map(text).collect::<StringArray>());
+        let columns = [("date", cast(&dates, &coded).unwrap()), ("text", cast(&texts, &coded).unwrap())];
+        place.add(code, &RecordBatch::try_from_iter(columns).unwrap());
+    }
+    place.build();
+    let store = Store::open(place.store()).unwrap();
+    let expected = store.series("A").unwrap();
+    assert_eq!(expected.column_by_name("text").unwrap().data_type(), &coded);
+    for partition in [Partition::All, Partition::Stock] {
+        let out = place.path(&partition.to_string());
+        run(&store, &out, Shape { format: Format::Arrow, ..by(partition) });
+        let name = if partition == Partition::All { "all.arrow" } else { "A.arrow" };
+        let reader = FileReader::try_new(fs::File::open(out.join(name)).unwrap(), None).unwrap();
+        assert!(reader.num_batches() > 1);
+        let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+        let found = concat_batches(&batches[0].schema(), &batches).unwrap();
+        match partition {
+            Partition::Stock => assert_eq!(contents(&found), contents(&expected)),
+            _ => assert_eq!(found.num_rows(), 6000),
+        }
+        assert_clean(&store, &out);
     }
 }
 

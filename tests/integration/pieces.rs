@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use transect::progress::Silent;
+use transect::sink::{Format, Partition};
 use transect::source::SourceOptions;
 use transect::storage::Access;
-use transect::{Append, Build, Date, Guard, Store, Transpose, Update, verify_output, verify_source};
+use transect::store::Universe;
+use transect::{Append, Build, Date, Guard, Shape, Store, Transpose, Update, verify_output, verify_source};
 
-use super::panels::{Place, verify, workers, write_parquet};
+use super::panels::{Place, read_parquet, verify, workers, write_parquet};
 
 /// By date, code and time: a value.
 type Model = BTreeMap<(i32, &'static str, i64), f64>;
@@ -150,6 +152,46 @@ fn a_section_of_many_rows_is_cut_changed_compared_and_written_out_piece_by_piece
 }
 
 /// Columns of the widest type, the same in all rows: much to store, and little to decode.
+#[test]
+fn the_file_of_a_stock_of_more_rows_than_the_memory_holds_has_each_of_them_in_order() {
+    const ROWS: i64 = 150_000;
+    let place = Place::in_memory();
+    let even: BooleanArray = (0..2 * ROWS).map(|n| Some(n % 2 == 0)).collect();
+    let days: ArrayRef = Arc::new(StringArray::from_iter_values(
+        (0..2 * ROWS).map(|n| if n < 2 * ROWS - 3 { "20240102" } else { "20240103" }),
+    ));
+    let times: ArrayRef = Arc::new(Int64Array::from_iter_values(0..2 * ROWS));
+    for code in ["A", "B"] {
+        let columns = [("date", days.clone()), ("time", times.clone()), ("even", Arc::new(even.clone()) as ArrayRef)];
+        place.add(code, &RecordBatch::try_from_iter(columns).unwrap());
+    }
+    Build::new(place.source(), place.store()).options(options()).run().unwrap();
+    let mut all = BTreeMap::new();
+    for (access, memory) in [(Access::Map, 512 << 20), (Access::Map, 1 << 20), (Access::Read, 4 << 20)] {
+        let store = Store::open_with(place.store(), access).unwrap();
+        for (format, universe) in [(Format::Parquet, None), (Format::Arrow, None), (Format::Parquet, Some("even"))] {
+            let out = place.path(&format!("{access:?}-{memory}-{format}-{universe:?}"));
+            let shape = Shape { by: Partition::Stock, format, ..Shape::default() };
+            let mut transpose = Transpose::new(&store, &out).shape(shape).memory(memory).workers(2);
+            if let Some(name) = universe {
+                transpose = transpose.universe(Universe::Column(name.to_owned()));
+            }
+            transpose.run().unwrap();
+            let path = out.join(format!("B.{format}"));
+            let bytes = std::fs::read(&path).unwrap();
+            let first = all.entry((format.to_string(), universe)).or_insert_with(|| bytes.clone());
+            assert!(*first == bytes, "{access:?}, {memory} bytes, {format}, {universe:?}");
+            assert!(verify_output(&store, &out, &workers(2).within(memory), &Silent).unwrap().differences.is_empty());
+            if format == Format::Parquet {
+                let found = read_parquet(&path);
+                let found = found.column_by_name("time").unwrap().as_primitive::<Int64Type>().values().to_vec();
+                let step = if universe.is_some() { 2 } else { 1 };
+                assert_eq!(found, (0..2 * ROWS).step_by(step).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_store_of_several_segments_is_sealed_by_several_workers() {
     let place = Place::new();

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -99,6 +100,45 @@ def test_every_kind_of_bomb_is_a_good_file_where_it_is_small(tmp_path):
     for make, rows in makers:
         make(path)
         assert pq.ParquetFile(path).read().num_rows == rows
+
+
+@pytest.fixture(scope="module")
+def long_store(tmp_path_factory):
+    """Two stocks of two million rows each on one date."""
+    place = tmp_path_factory.mktemp("long")
+    (place / "source").mkdir()
+    rows = 2_000_000
+    columns = {f"x{n}": np.random.default_rng(n).random(rows) for n in range(6)}
+    dates = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array(["20240102"]))
+    table = pa.table({"date": dates, "k": np.arange(rows), **columns})
+    for code in ["A", "B"]:
+        pq.write_table(table, place / "source" / f"{code}.parquet", row_group_size=100_000)
+    transect.run("build", place / "source", place / "store", "--key", "k", "--memory", "2GiB", "-q")
+    return place / "store", table
+
+
+@pytest.mark.parametrize("by", ["stock", "month", "date"])
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
+def test_rows_that_are_written_out_hold_no_more_than_the_memory(long_store, tmp_path, by, form):
+    store, table = long_store
+    out = tmp_path / "out"
+    for io in ["map", "read"]:
+        weighed("transpose", store, out, "--by", by, "--format", form, "--io", io, "--force", files=40, expect=(0,))
+        weighed("verify", store, "--output", out, "--io", io, files=40, expect=(0,))
+    if (by, form) == ("stock", "parquet"):
+        found = pq.read_table(out / "B.parquet")
+        assert found.column("k").equals(table.column("k").cast(found.column("k").type))
+        assert found.column("x5").equals(table.column("x5"))
+
+
+def test_members_of_a_universe_hold_no_more_than_the_memory(long_store, tmp_path):
+    store, _ = long_store
+    rows = 20_000_000
+    same = lambda text: pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([text]))
+    bomb = tmp_path / "members.parquet"
+    pq.write_table(pa.table({"date": same("20240102"), "ts_code": same("A")}), bomb, row_group_size=rows)
+    report = weighed("transpose", store, tmp_path / "out", "--universe", bomb, files=1, expect=(2,))
+    assert re.search(r"--universe \S+: .* more than a quarter of the memory.*; --memory [0-9]+MiB allows it", str(report))
 
 
 def test_rows_that_a_few_bytes_claim_do_not_stop_a_build(tmp_path):
