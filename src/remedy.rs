@@ -134,6 +134,8 @@ pub enum Setting {
     NoDate,
     /// Whether files are compared by their bytes.
     CheckContent,
+    /// Which rows belong, by a file or a column.
+    Universe,
     /// The version to make live.
     Live(u64),
 }
@@ -257,6 +259,7 @@ impl Setting {
                 | Setting::IgnoreUnknown
                 | Setting::NoDate
                 | Setting::CheckContent
+                | Setting::Universe
                 | Setting::Live(_)
         );
         !others
@@ -299,6 +302,7 @@ impl Setting {
             Setting::IgnoreUnknown => "ignore-unknown",
             Setting::NoDate => "no-date",
             Setting::CheckContent => "check-content",
+            Setting::Universe => "universe",
             Setting::Live(_) => "live",
         }
     }

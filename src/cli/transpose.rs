@@ -31,7 +31,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     }
     let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;
-    let universe = args.universe.as_deref().map(|text| universe(text, &store)).transpose()?;
+    let universe = args.universe.as_deref().map(|text| universe(text, &store, args.memory)).transpose()?;
     let dates = args.dates.as_ref().map(|dates| dates.read("date")).transpose()?;
     let ignore_unknown = args.ignore_unknown;
     let shape_by = shape.by;

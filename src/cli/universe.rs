@@ -2,21 +2,35 @@
 
 use std::path::Path;
 
+use crate::remedy::{Remedy, Setting};
 use crate::source::read_members;
-use crate::store::Universe;
-use crate::{Request, Store};
-use anyhow::{Context, anyhow, bail};
+use crate::store::{CodeType, DateType, Types, Universe};
+use crate::{Error, Request, Store};
+use anyhow::{Context, bail};
 
-/// Bytes that the members may take.
-const MEMORY: u64 = 512 << 20;
+/// Bytes that a row of another store takes until it is known which stocks are members: its date, its code, and its place
+/// among the members.
+const ROW_LEN: u64 = 16;
 
-/// The universe that `text` names for `store`.
-pub fn universe(text: &str, store: &Store) -> anyhow::Result<Universe> {
+/// That the members which `text` names take too many bytes.
+fn too_many(text: &str, byte_len: u64, memory: u64) -> Error {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let why = format!(
+        "{text}: its members would take {} MiB, more than the memory, which is {} MiB",
+        mib(byte_len),
+        mib(memory)
+    );
+    let enough = Setting::Memory(mib(byte_len) << 20);
+    let remedies = vec![Remedy::Set { settings: vec![enough], effect: "allows it".to_owned() }];
+    Error::Invalid { setting: Setting::Universe, why, remedies }
+}
+
+/// The universe that `text` names for `store`, which takes no more than `memory` bytes.
+pub fn universe(text: &str, store: &Store, memory: u64) -> anyhow::Result<Universe> {
     let panel = store.schema()?;
     let path = Path::new(text);
     if path.is_file() {
-        let members = read_members(path, panel, MEMORY).map_err(|why| anyhow!("{}: {}", path.display(), why))?;
-        return Ok(Universe::Rows(vec![members]));
+        return Ok(Universe::Rows(vec![read_members(path, panel, memory)?]));
     }
     if panel.index_of(text).is_some() {
         return Ok(Universe::Column(text.to_owned()));
@@ -31,8 +45,17 @@ pub fn universe(text: &str, store: &Store) -> anyhow::Result<Universe> {
         if other.id() == store.id() && panel.index_of(column).is_some() {
             return Ok(Universe::Column(column.to_owned()));
         }
-        let universe = Some(Universe::Column(column.to_owned()));
-        let members = other.answer(&Request { columns: Some(Vec::new()), universe, ..Request::default() })?;
+        let request = Request {
+            columns: Some(Vec::new()),
+            universe: Some(Universe::Column(column.to_owned())),
+            types: Types { code: CodeType::Dictionary, date: DateType::Day, ..Types::default() },
+            ..Request::default()
+        };
+        let members = other.answer(&request)?;
+        let byte_len = members.row_count()? as u64 * ROW_LEN;
+        if byte_len > memory {
+            return Err(too_many(text, byte_len, memory).into());
+        }
         let (date, code) = (&other.schema()?.date_name, &other.schema()?.code.name);
         let as_here = |batch: crate::Result<arrow_array::RecordBatch>| {
             let batch = batch?;

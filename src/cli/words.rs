@@ -18,7 +18,8 @@ pub enum Listed<T> {
     File(PathBuf),
 }
 
-/// The most bytes that a list may have: a code for each of a million.
+/// The most names that a list may have, and the most bytes.
+const MOST_NAMES: usize = 1_000_000;
 const LONGEST_LIST: u64 = 16 << 20;
 
 impl<T: FromStr> FromStr for Listed<T>
@@ -59,13 +60,17 @@ where
         let file = std::fs::File::open(path).with_context(unreadable)?;
         file.take(LONGEST_LIST + 1).read_to_string(&mut text).with_context(unreadable)?;
         if text.len() as u64 > LONGEST_LIST {
-            bail!("{} has more than {} MiB, which is no list of {noun}s", path.display(), LONGEST_LIST >> 20);
+            let most = LONGEST_LIST >> 20;
+            bail!("{} has more than {most} MiB; name a file with one {noun} per line", path.display());
         }
         let mut names = Vec::new();
         for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let end = line.match_indices('#').map(|(at, _)| at);
             let end = end.into_iter().find(|&at| line[..at].chars().next_back().is_none_or(char::is_whitespace));
             let name = line[..end.unwrap_or(line.len())].trim();
+            if names.len() == MOST_NAMES {
+                bail!("{} has more than {MOST_NAMES} lines; name fewer {noun}s, or all by naming none", path.display());
+            }
             if !name.is_empty() {
                 let at = at + 1;
                 names.push(name.parse().map_err(|why| anyhow!("line {at} of {}: {why}", path.display()))?);

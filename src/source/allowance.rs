@@ -67,7 +67,7 @@ fn shown(bytes: u64) -> String {
 }
 
 /// Bytes rounded up to whole MiB, or to GiB where there are ten of those.
-fn whole(bytes: u64) -> u64 {
+pub(super) fn whole(bytes: u64) -> u64 {
     let unit = if bytes >= 10 << 30 { 1 << 30 } else { 1 << 20 };
     bytes.checked_next_multiple_of(unit).unwrap_or(u64::MAX)
 }

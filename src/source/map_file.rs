@@ -15,12 +15,12 @@ use super::convert::shown_value;
 use super::date::column::{DateReader, DateRules};
 use super::options::{BadDates, SourceOptions};
 use super::order::NO_DAY;
-use super::table::{Table, Wanted};
+use super::table::{Table, Wanted, unusable};
 use super::types::is_text;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::Setting;
 
 /// The names of the columns, the likelier ones first.
 const FROM: [&str; 1] = ["from"];
@@ -38,12 +38,11 @@ impl SourceOptions {
     /// [`Error::Invalid`] where it cannot be read, or is none.
     pub(crate) fn read_code_map(&mut self, memory: u64) -> Result<()> {
         let Some(map) = self.code_map.take() else { return Ok(()) };
-        let entries = read(Path::new(map.path()), &Allowance::new(memory, 1)).map_err(|reason| {
-            let way_out =
-                "give a csv or Parquet file with codes of the files in a column from, and those of the panel in to";
-            let why = format!("{}: {reason}", map.path());
-            Error::invalid(Setting::CodeMap, why, [Remedy::Do(way_out.to_owned())])
-        })?;
+        let path = Path::new(map.path());
+        let otherwise =
+            "give a csv or Parquet file with codes of the files in a column from, and those of the panel in to";
+        let entries = read(path, &Allowance::new(memory, 1))
+            .map_err(|reason| unusable(Setting::CodeMap, path, &reason, otherwise))?;
         self.code_map = Some(map.with(entries));
         Ok(())
     }

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, RecordBatch};
-use arrow_cast::cast;
-use arrow_schema::DataType;
 
 use super::allowance::Allowance;
 use super::content::{self, Content, WHOLE, guarded};
@@ -15,8 +13,10 @@ use super::input::schema::Footer;
 use super::options::SourceOptions;
 use super::read::codes::no_codes;
 use super::section_file::{days_of, read_leaves};
+use super::table::unusable;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
+use crate::remedy::Setting;
 
 /// What a date column is mostly called.
 const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
@@ -28,8 +28,13 @@ const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
 /// those, or usual ones. Holds no more than `memory` bytes of it.
 ///
 /// # Errors
-/// The reason why the file cannot be used.
-pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Reason> {
+/// [`Error::Invalid`](crate::Error::Invalid) where the file cannot be used.
+pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> crate::error::Result<RecordBatch> {
+    let otherwise = "give a Parquet, Arrow or csv file with a column of dates and one of codes";
+    read(path, panel, memory).map_err(|reason| unusable(Setting::Universe, path, &reason, otherwise))
+}
+
+fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Reason> {
     let allowance = Allowance::new(memory, 1);
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
@@ -55,8 +60,7 @@ pub fn read_members(path: &Path, panel: &PanelSchema, memory: u64) -> Result<Rec
     guarded(|| {
         let days = Date32Array::from(days_of(&date, &columns, &options)?);
         let codes = columns.get(&code.leaf).ok_or_else(|| no_codes(&panel.code.name))?;
-        let codes = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
-        let columns: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes)];
+        let columns: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes.clone())];
         RecordBatch::try_from_iter(columns).map_err(Reason::undecodable)
     })
 }

@@ -13,8 +13,21 @@ use super::input::formats::{format_of, survey_file};
 use super::input::interner::Interner;
 use super::options::SourceOptions;
 use super::path::input_format::InputFormat;
+use crate::error::Error;
 use crate::hint::listed;
 use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting};
+
+/// That the file at `path`, which `setting` names, cannot be used: more memory is the way out, where that is one, or else
+/// what `otherwise` says.
+pub(super) fn unusable(setting: Setting, path: &Path, reason: &Reason, otherwise: &str) -> Error {
+    let is_memory = |remedy: &&Remedy| matches!(remedy, Remedy::Set { settings, .. } if matches!(settings[..], [Setting::Memory(_)]));
+    let mut ways: Vec<Remedy> = reason.remedies().iter().filter(is_memory).cloned().collect();
+    if ways.is_empty() {
+        ways.push(Remedy::Do(otherwise.to_owned()));
+    }
+    Error::invalid(setting, format!("{}: {}", path.display(), reason.what()), ways)
+}
 
 /// Some columns of a table, by name.
 pub(super) struct Table(Vec<(String, ArrayRef)>);

@@ -1,9 +1,10 @@
 //! Which stocks count on which dates: the members of an index, say, as they were known on each date.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Date32Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_cast::cast;
@@ -34,8 +35,8 @@ pub enum Universe {
 pub(super) enum Members {
     /// Place among the panel's columns.
     Column(usize),
-    /// Numbers of the stocks, by date.
-    Stocks(Arc<HashMap<Date, HashSet<i32>>>),
+    /// Numbers of the stocks, ascending, by date.
+    Stocks(Arc<HashMap<Date, Vec<i32>>>),
 }
 
 impl Members {
@@ -63,9 +64,7 @@ impl Members {
     /// What says which stocks are members on `date`, as a checksum; `None` where the rows themselves say it.
     pub(super) fn checksum_on(&self, date: Date) -> Option<u64> {
         let Members::Stocks(dates) = self else { return None };
-        let mut numbers: Vec<i32> = dates.get(&date).into_iter().flatten().copied().collect();
-        numbers.sort_unstable();
-        Some(checksum(bytemuck::cast_slice(&numbers)))
+        Some(checksum(bytemuck::cast_slice(dates.get(&date).map_or(&[][..], Vec::as_slice))))
     }
 
     /// Which rows of `section` are members.
@@ -87,7 +86,7 @@ impl Members {
                 let Some(members) = dates.get(&section.date()) else {
                     return Ok(BooleanBuffer::new_unset(section.row_count()));
                 };
-                Ok(section.stock_numbers()?.iter().map(|number| members.contains(number)).collect())
+                Ok(section.stock_numbers()?.iter().map(|number| members.binary_search(number).is_ok()).collect())
             }
         }
     }
@@ -96,19 +95,22 @@ impl Members {
 fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {
     let codes: HashMap<&str, i32> =
         store.version.codes()?.iter().zip(0..).filter_map(|(code, number)| Some((code?, number))).collect();
-    let mut dates: HashMap<Date, HashSet<i32>> = HashMap::new();
-    let mut found = 0;
+    let mut dates: HashMap<Date, Vec<i32>> = HashMap::new();
     for batch in batches {
         let (date, code) = columns_of(store, batch)?;
-        let (days, names) = (as_days(&date)?, as_texts(&code)?);
-        for (day, name) in days.into_iter().zip(names.as_string::<i32>()) {
-            let member = day.zip(name.and_then(|name| codes.get(name)));
-            if let Some((day, &number)) = member {
-                found += usize::from(store.place_of(day).is_ok());
-                dates.entry(day).or_default().insert(number);
+        for (day, number) in as_days(&date)?.into_iter().zip(numbers(&code, &codes)?) {
+            // Others are no rows of the store.
+            if let Some((day, number)) = day.zip(number).filter(|(day, _)| store.place_of(*day).is_ok()) {
+                dates.entry(day).or_default().push(number);
             }
         }
     }
+    for members in dates.values_mut() {
+        members.sort_unstable();
+        members.dedup();
+        members.shrink_to_fit();
+    }
+    let found = dates.len();
     if found == 0 && batches.iter().any(|batch| batch.num_rows() > 0) {
         let what = "the universe names no date and code that the store has";
         return Err(Error::refused(what, "see that both are spelt as in the store"));
@@ -129,15 +131,30 @@ fn columns_of(store: &Store, batch: &RecordBatch) -> Result<(ArrayRef, ArrayRef)
     Ok((find(&panel.date_name, &DATES)?, find(&panel.code.name, &CODES)?))
 }
 
+/// The number of each code; `None` where it is null or not known. Of a dictionary each is looked for once.
+fn numbers(values: &ArrayRef, known: &HashMap<&str, i32>) -> Result<Vec<Option<i32>>> {
+    if let Some(coded) = values.as_any_dictionary_opt() {
+        let own = numbers(coded.values(), known)?;
+        let is_valid = |row: &usize| coded.keys().is_valid(*row);
+        let keys = coded.normalized_keys();
+        return Ok((0..coded.len()).map(|row| Some(row).filter(is_valid).and_then(|row| own[keys[row]])).collect());
+    }
+    let texts = as_texts(values)?;
+    Ok(texts.as_string::<i32>().iter().map(|text| known.get(text?).copied()).collect())
+}
+
 /// Each date; `None` where it is null.
 fn as_days(dates: &ArrayRef) -> Result<Vec<Option<Date>>> {
-    let texts = match dates.data_type() {
-        DataType::Timestamp(..) | DataType::Date64 => as_texts(&cast(dates, &DataType::Date32).map_err(unread)?)?,
-        _ => as_texts(dates)?,
-    };
-    let day = |text: &str| {
-        text.parse::<Date>().map_err(|why| Error::refused("the universe has a date that cannot be read", why))
-    };
+    if let DataType::Timestamp(..) | DataType::Date64 = dates.data_type() {
+        return as_days(&cast(dates, &DataType::Date32).map_err(unread)?);
+    }
+    let unreadable = |why: String| Error::refused("the universe has a date that cannot be read", why);
+    if let Some(days) = dates.as_primitive_opt::<Date32Type>() {
+        let day = |day: i32| Date::from_days(day).ok_or_else(|| unreadable("keep to four digits of a year".to_owned()));
+        return days.iter().map(|days| days.map(day).transpose()).collect();
+    }
+    let texts = as_texts(dates)?;
+    let day = |text: &str| text.parse::<Date>().map_err(unreadable);
     texts.as_string::<i32>().iter().map(|text| text.map(day).transpose()).collect()
 }
 

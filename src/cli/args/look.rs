@@ -136,7 +136,7 @@ pub struct TransposeArgs {
     #[command(flatten)]
     pub at: At,
 
-    /// Anonymous memory to use at most for putting rows together by stock, such as 512MiB or 2GB
+    /// Anonymous memory to use at most for putting rows together and for a universe, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     #[arg(hide_short_help = true)]
     pub memory: u64,
@@ -288,7 +288,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "OUT")]
     pub output: Option<PathBuf>,
 
-    /// Anonymous memory to use at most for comparing with SRC, such as 512MiB or 2GB
+    /// Anonymous memory to use at most for comparing with SRC and OUT, such as 512MiB or 2GB
     #[arg(long, value_name = "BYTES", default_value = "512MiB", value_parser = quantity::byte_len, help_heading = RUNNING)]
     pub memory: u64,
 

@@ -10,7 +10,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
-use crate::source::allowance::{Allowance, QUARTER};
+use crate::source::allowance::{Allowance, QUARTER, whole};
 use crate::source::content::{Content, unreadable};
 use crate::source::path::naming::is_date;
 
@@ -153,7 +153,7 @@ impl<R: Read> Records<R> {
                     };
                     let what =
                         format!("has more than {} KiB in {place}, or a quote that is left open", self.most >> 10);
-                    let memory = Setting::Memory(self.byte_len.saturating_mul(QUARTER * RECORD));
+                    let memory = Setting::Memory(whole(self.byte_len.saturating_mul(QUARTER * RECORD)));
                     Reason::new(Kind::TooLarge, what).or(Remedy::set(memory, "allows it"))
                 }
                 ErrorKind::Io(error) => unreadable(error),

@@ -9,13 +9,13 @@ use arrow_schema::DataType;
 use csv::StringRecord;
 
 use super::column::{DateReader, DateRules};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, Setting};
+use crate::remedy::Setting;
 use crate::source::allowance::Allowance;
 use crate::source::options::SourceOptions;
 use crate::source::order::NO_DAY;
-use crate::source::table::{Table, Wanted};
+use crate::source::table::{Table, Wanted, unusable};
 
 /// Names of the column of dates, the likelier ones first.
 const DATE_NAMES: [&str; 5] = ["trade_date", "cal_date", "date", "datetime", "day"];
@@ -28,11 +28,8 @@ const IS_OPEN: &str = "is_open";
 /// # Errors
 /// [`Error::Invalid`] where it cannot be read, or has no dates.
 pub(in crate::source) fn trading_days(path: &Path, allowance: &Arc<Allowance>) -> Result<Vec<i32>> {
-    read(path, allowance).map_err(|reason| {
-        let why = format!("{}: {reason}", path.display());
-        let way_out = Remedy::Do("give a csv or Parquet file with the trading dates in a column trade_date".to_owned());
-        Error::invalid(Setting::Calendar, why, [way_out])
-    })
+    let otherwise = "give a csv or Parquet file with the trading dates in a column trade_date";
+    read(path, allowance).map_err(|reason| unusable(Setting::Calendar, path, &reason, otherwise))
 }
 
 fn read(path: &Path, allowance: &Arc<Allowance>) -> Result<Vec<i32>, Reason> {
