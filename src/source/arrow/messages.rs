@@ -2,10 +2,15 @@
 //! them, each apart from the others. The decoder allocates by what a message says, copies what is out of place, and shares
 //! what overlaps.
 
+use std::fmt;
+
 use arrow_ipc::{DictionaryBatch, Message, MessageHeader, MetadataVersion, RecordBatch};
 use arrow_schema::{
     DECIMAL32_MAX_PRECISION, DECIMAL64_MAX_PRECISION, DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType,
 };
+
+use crate::reason::{Kind, Reason};
+use crate::remedy::Remedy;
 
 /// Before a message stands its length, and before that, in all but old files, this mark.
 pub(super) const MARK: [u8; 4] = [0xff; 4];
@@ -27,6 +32,22 @@ pub(in crate::source) fn is_possible(data_type: &DataType) -> bool {
         _ => return true,
     };
     (1..=most).contains(&digits)
+}
+
+/// Why flatbuffers that hold a schema are not read. They may be whole, and more than the reader follows, as it says only
+/// in words.
+pub(in crate::source) fn unread(what: &str, error: impl fmt::Display) -> Reason {
+    let error = error.to_string();
+    let limits = [
+        ("depth limit", "has a column of types nested too deeply to be read", "it"),
+        ("oo many tables", "has too many columns to be read", "some"),
+    ];
+    match limits.into_iter().find(|(limit, ..)| error.contains(limit)) {
+        Some((_, what, some)) => {
+            Reason::new(Kind::ColumnType, what).or(Remedy::Do(format!("write the file without {some}")))
+        }
+        None => Reason::damaged(what),
+    }
 }
 
 /// A message that has rows, or texts that rows refer to.

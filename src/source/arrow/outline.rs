@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parquet::file::reader::Length;
 
 use super::buffers::{all, unmatched, unpacked_len};
-use super::messages::{Batch, MARK, batch, is_possible, message_of};
+use super::messages::{Batch, MARK, batch, is_possible, message_of, unread};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
@@ -134,7 +134,7 @@ impl Walk<'_> {
         let start = start.filter(|start| *start >= HEAD);
         let start = start.ok_or_else(|| Reason::damaged("its footer cannot be that long"))?;
         let footer = self.footer(start, len - start)?;
-        let footer = root_as_footer(&footer).map_err(|_| Reason::damaged("its footer cannot be read"))?;
+        let footer = root_as_footer(&footer).map_err(|error| unread("its footer cannot be read", error))?;
         let schema = schema(footer.schema(), footer.version())?;
         let dictionaries = footer.dictionaries().into_iter().flatten().map(|block| (block, true));
         let batches = footer.recordBatches().into_iter().flatten().map(|block| (block, false));
@@ -192,8 +192,11 @@ impl Walk<'_> {
                 return Err(truncated());
             }
             let bytes = if known.is_none() { self.footer(at, message_len)? } else { self.message(at, message_len)? };
-            let message = message_of(&bytes).and_then(|message| root_as_message(message).ok());
-            let message = message.ok_or_else(|| damaged("cannot be read"))?;
+            let message = root_as_message(message_of(&bytes).ok_or_else(|| damaged("cannot be read"))?);
+            let message = message.map_err(|error| match known {
+                None => unread("its schema cannot be read", error),
+                Some(_) => damaged("cannot be read"),
+            })?;
             if known.is_none() {
                 known = Some(schema(message.header_as_schema(), message.version())?);
                 at += message_len;

@@ -21,7 +21,7 @@ use super::outline::decoded_len;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
-use crate::source::arrow::messages::{is_of_known_version, is_possible};
+use crate::source::arrow::messages::{is_of_known_version, is_possible, unread};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::{lost_of_field, tells_attrs};
@@ -106,7 +106,7 @@ fn too_long(content: &Content, len: u64, allowance: &Allowance) -> Reason {
     static LONG: Mutex<()> = Mutex::new(());
     let raw = len.saturating_mul(2);
     if len > allowance.most().saturating_mul(2) {
-        let way_out = "write the file anew with fewer columns or row groups";
+        let way_out = "write the file anew with fewer columns or row groups, or with less metadata";
         return allowance.refusal("its footer", raw).alone().or(Remedy::Do(way_out.to_owned()));
     }
     let _alone = LONG.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,10 +169,11 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
     else {
         return Ok(None);
     };
-    let damaged = || Reason::damaged("the Arrow schema in its footer cannot be read");
+    const UNREAD: &str = "the Arrow schema in its footer cannot be read";
+    let damaged = || Reason::damaged(UNREAD);
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| damaged())?;
     let message = message(&bytes).ok_or_else(damaged)?;
-    let message = arrow_ipc::root_as_message(message).map_err(|_| damaged())?;
+    let message = arrow_ipc::root_as_message(message).map_err(|error| unread(UNREAD, error))?;
     if !is_of_known_version(&message) {
         return Err(damaged());
     }

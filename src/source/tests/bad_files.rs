@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use arrow_array::StructArray;
+use arrow_schema::Field;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::*;
@@ -47,6 +49,26 @@ fn each_kind_of_bad_file_has_its_reason() {
     let at = encrypted.len() - 4;
     encrypted[at..].copy_from_slice(b"PARE");
     assert_eq!(bad(encrypted), "is encrypted");
+}
+
+#[test]
+fn types_that_are_nested_too_deeply_are_no_damage() {
+    let write = |depth: usize| {
+        let mut column = ints(&[1]);
+        for _ in 0..depth {
+            let field = Arc::new(Field::new("f", column.data_type().clone(), true));
+            column = Arc::new(StructArray::new(vec![field].into(), vec![column], None));
+        }
+        encoded(&[("trade_date", texts(&["20240102"])), ("x", column)])
+    };
+    let nested = |depth: usize| {
+        // The crate's writer takes much of the stack for each type.
+        let writer = std::thread::Builder::new().stack_size(64 << 20).spawn(move || write(depth));
+        let bytes = writer.unwrap().join().unwrap();
+        reason_among_good(move |source| _ = source.write("bad.parquet", &bytes))
+    };
+    assert_mentions(&nested(20), &["its column \"x\" is a struct"]);
+    assert_eq!(nested(70), "has a column of types nested too deeply to be read; write the file without it");
 }
 
 #[test]
