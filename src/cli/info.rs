@@ -23,13 +23,22 @@ struct Json<'a> {
 }
 
 pub fn run(args: &InfoArgs, quiet: bool) -> anyhow::Result<Exit> {
-    let info = args.at.open(&args.store, quiet)?.info()?;
+    let opened = args.at.open(&args.store, quiet)?;
+    let info = opened.info()?;
     let (store, speaker) = (output::path(&args.store), Speaker::new("info", &args.store));
     if args.json {
         let json = Json { store, info: &info };
         print_sources("info", &json, &speaker)?;
     } else {
-        output::print(&format!("{}\n{}{}", lines(&store, &info), columns(&info.columns), skipped(&info, &speaker)))?;
+        let stale = opened
+            .stale_current()?
+            .map(|why| speaker.sentence(&why.what(|setting| speaker.option(setting)), &why.remedies()));
+        output::print(&format!(
+            "{}\n{}{}",
+            lines(&store, &info, stale),
+            columns(&info.columns),
+            skipped(&info, &speaker)
+        ))?;
     }
     Ok(Exit::Done)
 }
@@ -57,7 +66,8 @@ fn put_into_words(sources: &mut serde_json::Value, speaker: &Speaker) {
     sources.for_each(|source| speaker.put_into_words(source, &["skipped"]));
 }
 
-fn lines(store: &str, info: &StoreInfo) -> Lines {
+/// `stale` says why nobody may write to the store.
+fn lines(store: &str, info: &StoreInfo, stale: Option<String>) -> Lines {
     let mut lines = Lines::default();
     lines.add("store", store);
     let live =
@@ -91,7 +101,9 @@ fn lines(store: &str, info: &StoreInfo) -> Lines {
     lines.add_some("replaced", info.replaced_sections, |count| {
         format!("{count} sections in these segments; this version has newer ones of their dates")
     });
-    if info.unused_bytes > 0 {
+    if let Some(stale) = stale {
+        lines.add("stale", stale);
+    } else if info.unused_bytes > 0 {
         lines.add(
             "old",
             format!(

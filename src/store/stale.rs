@@ -78,6 +78,17 @@ impl Stale {
     }
 }
 
+impl Store {
+    /// Why nobody may write to the store before somebody chooses: CURRENT does not name the version that went live last.
+    /// `None` where it does. Opens each catalog.
+    ///
+    /// # Errors
+    /// When the live version cannot be read.
+    pub fn stale_current(&self) -> Result<Option<Error>> {
+        Ok(Stale::find(self.path(), self.access())?.map(|stale| stale.refusal(self.path())))
+    }
+}
+
 /// Whether a version can be opened with all its segments.
 fn is_whole(store: &Store) -> bool {
     let is_whole = |&home: &Home| {
