@@ -12,6 +12,8 @@ mod damage;
 mod dates;
 mod diff;
 mod doors;
+#[cfg(all(feature = "cli", feature = "failpoints"))]
+mod failing;
 mod faults;
 mod frames;
 mod golden;
