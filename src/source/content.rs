@@ -66,8 +66,8 @@ impl State {
 
 /// For how long nothing may have written to a file that is taken for whole. Times of files stand still for 10 ms between
 /// two ticks of the system's clock; a writer in the midst of a file may have to wait for a core longer than that. This
-/// module's own tests write files by the thousand, each once and before it is read.
-const QUIET_NS: i64 = if cfg!(test) { 0 } else { 100_000_000 };
+/// module's own tests and libFuzzer write files by the thousand, each once and before it is read.
+const QUIET_NS: i64 = if cfg!(any(test, fuzzing)) { 0 } else { 100_000_000 };
 /// One long write keeps the time at which it began. After so long it is over.
 const FRESH_NS: i64 = 2_000_000_000;
 /// How often a file that changes is read again.
