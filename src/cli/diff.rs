@@ -92,7 +92,7 @@ fn text(store: &str, report: &DiffReport) -> String {
     lines.add("store", format!("{store}, from version {older} to version {}", report.newer));
     let filled = match report.filled {
         0 => String::new(),
-        rows => format!(", {} filled in new columns", count(rows)),
+        rows => format!(", {} filled", count(rows)),
     };
     let (added, restated, removed) = (count(report.added), count(report.restated), count(report.removed));
     lines.add("rows", format!("{added} added, {restated} restated, {removed} removed{filled}"));
@@ -186,16 +186,17 @@ fn columns(columns: &[ColumnChange]) -> String {
     most.sort_by_key(|column| Reverse(column.restated));
     let mut table = Table::new(&[("column", Align::Left), ("restated values", Align::Right), ("type", Align::Left)]);
     for column in most.iter().take(ROWS) {
-        let data_type = match (&column.older_type, &column.newer_type) {
+        let mut about = match (&column.older_type, &column.newer_type) {
             (Some(older), Some(newer)) if older == newer => newer.clone(),
             (Some(older), Some(newer)) => format!("{newer}, was {older}"),
-            (None, Some(newer)) => {
-                format!("{newer}, a new column, {} filled", output::counted(column.filled, "value", "values"))
-            }
+            (None, Some(newer)) => format!("{newer}, a new column"),
             (Some(older), None) => format!("{older}, gone"),
             (None, None) => String::new(),
         };
-        table.push([column.name.clone(), count(column.restated), data_type]);
+        if column.filled > 0 || column.older_type.is_none() {
+            about += &format!(", {} filled", output::counted(column.filled, "value", "values"));
+        }
+        table.push([column.name.clone(), count(column.restated), about]);
     }
     table.under(&heading("columns with most restated values", most.len()), 1)
 }

@@ -139,10 +139,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
     let restated = report.columns.iter().map(|of| (of.column.as_str(), of.restated));
     lines.add_some("restated", report.restated, |_| rows(report.restated) + &columns(restated) + &stocks(report));
     let filled = report.filled_columns.iter().map(|of| (of.column.as_str(), of.filled));
-    lines.add_some("filled", report.filled, |_| match report.filled_columns[..] {
-        [] => format!("{} in columns that are new", rows(report.filled)),
-        _ => format!("{}{}, which are new", rows(report.filled), columns(filled)),
-    });
+    lines.add_some("filled", report.filled, |_| format!("{}{}: first values", rows(report.filled), columns(filled)));
     lines.add_some("removed", report.removed, |_| rows(report.removed));
     lines.add_some("waiting", report.waiting_rows, |_| output::waiting(report.waiting_rows));
     lines.add_some("kept", report.kept, |_| {

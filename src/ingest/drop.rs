@@ -124,9 +124,7 @@ impl<'a> ChangeSource<'a> {
         let mut report = UpdateReport::of(whole, whole.kept());
         report.dry_run = self.writing.dry_run;
         report.describe(&changes, &snapshot, &columns, before)?;
-        // Rows that stay lose columns, and no value of another.
-        report.restated = 0;
-        report.lost_columns = lost;
+        report.describe_lost(lost);
         report.judge(None, whole.row_count(), Guards::new(&[]));
         report.refuse_empty(None)?;
         if self.writing.dry_run {

@@ -182,9 +182,10 @@ fn worst<T>(found: &[T], meets: impl Fn(&T) -> bool) -> impl Iterator<Item = &T>
     found.iter().take(count)
 }
 
-/// Notes where many of `all` rows are to go: with their file, out of it, or because others take the place of their date's.
+/// Notes where many of `all` rows of a source are to go: with their file, out of it, or because others take the place of
+/// their date's; also where the panel keeps them, since other sources have them.
 pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
-    let count = changes.dirty.iter().map(|dirty| dirty.removed).sum();
+    let count = changes.dirty.iter().map(|dirty| dirty.removed).sum::<u64>() + changes.parted;
     let removed = changes.examples.iter().filter(|change| change.change == "removed").take(EXAMPLES);
     let examples = || removed.map(|change| format!("{} {}", change.date, change.code)).collect();
     guards.weigh(Guard::PrunedRows, (count, all, FEW), || format!("{count} of {all} rows would be removed"), examples);

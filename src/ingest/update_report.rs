@@ -52,9 +52,11 @@ pub struct UpdateReport {
     pub max_skipped: Option<Limit>,
     /// Rows that the version before does not have.
     pub added: u64,
-    /// Rows that the version before has with other values, in the columns that it has.
+    /// Rows that the version before has with other values, in the columns that it has; also values that are null now,
+    /// since their source has the row no longer.
     pub restated: u64,
-    /// Rows that differ from those of the version before only in columns that it does not have.
+    /// Rows that differ from those of the version before only in first values: of columns that it does not have, or of a
+    /// source that had no such row.
     pub filled: u64,
     /// Rows that only the version before has.
     pub removed: u64,
@@ -78,7 +80,7 @@ pub struct UpdateReport {
     pub restated_stocks: u64,
     /// Those with most of them, at most 20.
     pub stocks: Vec<RestatedStock>,
-    /// The new columns with values in rows that the version before has.
+    /// The columns with first values in rows that the version before has.
     pub filled_columns: Vec<FilledColumn>,
     /// The first changes.
     pub examples: Vec<RowChange>,
@@ -168,7 +170,7 @@ pub struct RestatedStock {
     pub restated: u64,
 }
 
-/// A new column with values in rows that are not new.
+/// A column with first values in rows that are not new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FilledColumn {
@@ -359,12 +361,13 @@ impl UpdateReport {
         self.last_dirty = changes.dirty.last().map(|dirty| dirty.date);
         let panel = before.schema()?;
         let columns = &columns[2..];
-        for (index, (column, &count)) in columns.iter().zip(&changes.columns).enumerate().filter(|(_, of)| *of.1 > 0) {
-            let column = column.name.clone();
-            match panel.columns.get(index) {
-                Some(_) => self.columns.push(RestatedColumn { column, restated: count }),
-                None => self.filled_columns.push(FilledColumn { column, filled: count }),
-            }
+        let counts = changes.columns.iter().zip(&changes.filled);
+        for (index, (column, (&differing, &first))) in columns.iter().zip(counts).enumerate() {
+            let is_known = index < panel.columns.len();
+            let (restated, filled) = if is_known { (differing, first) } else { (0, differing + first) };
+            let name = || column.name.clone();
+            self.columns.extend((restated > 0).then(|| RestatedColumn { column: name(), restated }));
+            self.filled_columns.extend((filled > 0).then(|| FilledColumn { column: name(), filled }));
         }
         let codes = snapshot.dictionaries[0].as_string::<i32>();
         let restated = changes.restated_of.iter();
@@ -403,6 +406,15 @@ impl UpdateReport {
         self.dirty_dates = self.dirty.len() as u64;
         self.first_dirty = self.dirty.first().copied();
         self.last_dirty = self.dirty.last().copied();
+    }
+
+    /// Adds that a source goes with these columns: rows that stay lose their values, and none is restated.
+    pub(super) fn describe_lost(&mut self, columns: Vec<String>) {
+        self.restated = 0;
+        self.columns.clear();
+        self.restated_of.clear();
+        self.examples.retain(|change| change.change != "restated");
+        self.lost_columns = columns;
     }
 
     /// Adds what became of the files of `survey`.
@@ -538,12 +550,11 @@ fn examples_of(section: &SectionDiff, diff: &Diff) -> Vec<RowChange> {
     let removed = section.removed.iter().enumerate().map(|(n, code)| row("removed", code, &section.removed_key, n));
     let values = section.columns.iter().flat_map(|column| {
         let known = &diff.columns()[column.column];
-        let change = if known.older.is_some() { "restated" } else { "filled" };
-        column.rows.iter().enumerate().map(move |(at, &n)| RowChange {
+        column.rows.iter().zip(&column.changes).enumerate().map(move |(at, (&n, change))| RowChange {
             column: Some(known.name.clone()),
             before: Some(show(&column.old, at)),
             now: Some(show(&column.new, at)),
-            ..row(change, &section.changed[n], &section.changed_key, n)
+            ..row(change.as_str(), &section.changed[n], &section.changed_key, n)
         })
     });
     values.take(EXAMPLES).chain(added.take(EXAMPLES)).chain(removed.take(EXAMPLES)).collect()

@@ -57,13 +57,8 @@ impl Diff {
         }
         for values in &section.columns {
             let (old, new) = (texts(&values.old)?, texts(&values.new)?);
-            let column = &self.columns()[values.column];
-            let change = match (&column.older, &column.newer) {
-                (None, _) => "filled",
-                (_, None) => "lost",
-                _ => "restated",
-            };
-            for (at, (&row, (old, new))) in values.rows.iter().zip(old.into_iter().zip(new)).enumerate() {
+            let rows = values.rows.iter().zip(&values.changes);
+            for (at, ((&row, change), (old, new))) in rows.zip(old.into_iter().zip(new)).enumerate() {
                 let is_told = old != new;
                 let tell = |text: Option<String>, array: &ArrayRef| {
                     if is_told { text } else { text.map(|text| bits(array, at, text)) }
@@ -71,7 +66,7 @@ impl Diff {
                 changes.push(Change {
                     code: &section.changed[row],
                     place: (2, row),
-                    change,
+                    change: change.as_str(),
                     column: Some(values.column),
                     old: tell(old, &values.old),
                     new: tell(new, &values.new),

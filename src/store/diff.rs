@@ -1,6 +1,7 @@
 //! What changed between two versions of a store, date by date and value by value.
 
 use std::cmp::Ordering;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use arrow_select::take::take;
 
 use super::column::StoredColumn;
 use super::compare::differing_rows;
-use super::differences::{ColumnDiff, GroupDiff, SectionDiff, joined};
+use super::differences::{ColumnDiff, GroupDiff, SectionDiff, ValueChange, joined};
 use super::section::Section;
 use super::view::Store;
 use crate::compare::{KeyOrder, groups};
@@ -24,8 +25,9 @@ use crate::key::Date;
 /// The difference between two versions of a store: see [`Store::diff`].
 ///
 /// A row is *added* or *removed* where only one version has its key, *restated* where both have it with other values,
-/// *filled* where nothing differs but values of columns that the older version lacks. Values that are gone with their
-/// column restate no row. Values are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column
+/// *filled* where nothing differs but first values: of columns that the older version lacks, or of a source that had no
+/// such row in it. Values that are gone with their column restate no row; those that are null since their source has the
+/// row no longer do. Values are compared bit by bit: null, NaN and its payload, and the sign of zero count. A column
 /// that one version lacks is null there. Values of a column whose type changed are compared in the newer type; those that
 /// it cannot hold exactly differ.
 #[derive(Debug, Clone)]
@@ -152,6 +154,7 @@ impl Diff {
             Ok(ColumnDiff {
                 column: column.column,
                 rows: column.differing.set_indices().map(|place| row_of[place]).collect(),
+                changes: column.differing.set_indices().map(|place| column.change(place)).collect(),
                 old: column.old.take(&places)?.logical()?,
                 new: column.new.take(&places)?.logical()?,
             })
@@ -272,6 +275,7 @@ impl Diff {
         // Mostly no stock came or went, and nothing need be moved.
         let is_aligned = pair.both.len() == older.row_count() && pair.both.len() == newer.row_count();
         let places = (!is_aligned).then(|| (places(|pair| pair.0), places(|pair| pair.1)));
+        let mut had = HashMap::new();
         for (column, DiffColumn { older_index, newer_index, .. }) in self.columns.iter().enumerate() {
             let side =
                 |section: &Section, index: &Option<usize>| index.map(|index| section.column_at(index)).transpose();
@@ -286,19 +290,51 @@ impl Diff {
                 None => (old, new),
             };
             let differing = differing(&old, &new)?;
-            if differing.count_set_bits() > 0 {
-                let rows = match (older_index, newer_index) {
-                    (Some(_), Some(_)) => &mut compared.restated,
-                    (None, _) => &mut compared.filled,
-                    (_, None) => &mut compared.lost,
-                };
-                *rows = &*rows | &differing;
-                compared.columns.push(ComparedColumn { column, differing, old, new });
+            if differing.count_set_bits() == 0 {
+                continue;
             }
+            let is_gone = newer_index.is_none();
+            let first = match older_index {
+                _ if is_gone => BooleanBuffer::new_unset(differing.len()),
+                None => differing.clone(),
+                Some(index) => {
+                    let had = self.rows_had(pair, older, *index, &mut had)?;
+                    &differing & &!had
+                }
+            };
+            match is_gone {
+                true => compared.lost = &compared.lost | &differing,
+                false => {
+                    compared.filled = &compared.filled | &first;
+                    compared.restated = &compared.restated | &(&differing & &!&first);
+                }
+            }
+            compared.columns.push(ComparedColumn { column, differing, first, is_gone, old, new });
         }
         compared.filled = &compared.filled & &!&compared.restated;
         compared.lost = &compared.lost & &!&(&compared.restated | &compared.filled);
         Ok(compared)
+    }
+
+    /// Which of the rows that both versions have the source of a column had in the older one, where it lies at `index`.
+    fn rows_had<'h>(
+        &self,
+        pair: &Pair,
+        older: &Section,
+        index: usize,
+        had: &'h mut HashMap<Option<usize>, BooleanBuffer>,
+    ) -> Result<&'h BooleanBuffer> {
+        let owner = self.older.version.column_place(index)?.and_then(|(_, owner)| owner);
+        Ok(match had.entry(owner) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(none) => none.insert(match owner {
+                Some(place) => {
+                    let rows = older.rows_of(place)?;
+                    pair.both.iter().map(|&(row, _)| rows.value(row as usize)).collect()
+                }
+                None => BooleanBuffer::new_set(pair.both.len()),
+            }),
+        })
     }
 }
 
@@ -338,7 +374,7 @@ impl Keys {
 /// What differs in the rows that both versions have, counted as [`Pair::both`].
 pub(super) struct Compared {
     pub(super) restated: BooleanBuffer,
-    /// Rows of which nothing is restated.
+    /// Rows of which nothing is restated, with first values.
     pub(super) filled: BooleanBuffer,
     /// Rows that differ in columns alone that the newer version lacks.
     pub(super) lost: BooleanBuffer,
@@ -349,8 +385,36 @@ pub(super) struct Compared {
 pub(super) struct ComparedColumn {
     pub(super) column: usize,
     pub(super) differing: BooleanBuffer,
+    /// Those that are first values.
+    first: BooleanBuffer,
+    /// Whether the newer version lacks the column.
+    is_gone: bool,
     pub(super) old: StoredColumn,
     pub(super) new: StoredColumn,
+}
+
+impl ComparedColumn {
+    /// What became of a value that differs.
+    fn change(&self, place: usize) -> ValueChange {
+        match self.first.value(place) {
+            _ if self.is_gone => ValueChange::Lost,
+            true => ValueChange::Filled,
+            false => ValueChange::Restated,
+        }
+    }
+
+    /// The values that differ where both versions have the column, and the older one knew the row's values.
+    pub(super) fn restated(&self) -> BooleanBuffer {
+        match self.is_gone {
+            true => BooleanBuffer::new_unset(self.differing.len()),
+            false => &self.differing & &!&self.first,
+        }
+    }
+
+    /// How many are first values.
+    pub(super) fn filled_count(&self) -> u64 {
+        self.first.count_set_bits() as u64
+    }
 }
 
 /// The rows in which two columns of one length differ by a bit.

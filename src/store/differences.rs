@@ -41,10 +41,35 @@ pub struct ColumnDiff {
     pub column: usize,
     /// For each value the row it belongs to, as an index among [`SectionDiff::changed`]; ascending.
     pub rows: Vec<usize>,
+    /// For each value what became of it.
+    pub changes: Vec<ValueChange>,
     /// The values in the older version, in its type.
     pub old: ArrayRef,
     /// The values in the newer version, in its type.
     pub new: ArrayRef,
+}
+
+/// What became of a value in a row that both versions have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueChange {
+    /// It is another one, or null.
+    Restated,
+    /// It is the first: the older version lacks the column, or the column's source had no such row in it.
+    Filled,
+    /// It is gone with its column.
+    Lost,
+}
+
+impl ValueChange {
+    /// The word for it: `restated`, `filled` or `lost`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ValueChange::Restated => "restated",
+            ValueChange::Filled => "filled",
+            ValueChange::Lost => "lost",
+        }
+    }
 }
 
 /// A difference in numbers.
@@ -59,7 +84,7 @@ pub struct DiffReport {
     pub added: u64,
     /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
-    /// Rows that differ only in columns that the older version lacks.
+    /// Rows that differ only in first values: of columns that the older version lacks, or of a source that had no such row.
     pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
@@ -90,9 +115,9 @@ pub struct ColumnChange {
     pub older_type: Option<String>,
     /// Its type in the newer version; `None` where that lacks it.
     pub newer_type: Option<String>,
-    /// Values that differ, in rows that both versions have; 0 where one of them lacks the column.
+    /// Values that differ, in rows that both versions have, but for first ones; 0 where one of them lacks the column.
     pub restated: u64,
-    /// Values of a column that the older version lacks, in rows that both have.
+    /// First values in rows that both have: of a column that the older version lacks, or of a source that had no such row.
     pub filled: u64,
     /// Those of the restated ones that became null.
     #[serde(skip)]
@@ -116,7 +141,7 @@ pub struct StockChange {
     pub added: u64,
     /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
-    /// Rows that differ only in columns that the older version lacks.
+    /// Rows that differ only in first values: of columns that the older version lacks, or of a source that had no such row.
     pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
@@ -132,7 +157,7 @@ pub struct DateChange {
     pub added: u64,
     /// Rows that both have with other values, in columns that both have.
     pub restated: u64,
-    /// Rows that differ only in columns that the older version lacks.
+    /// Rows that differ only in first values: of columns that the older version lacks, or of a source that had no such row.
     pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
@@ -168,7 +193,8 @@ pub(super) fn joined(date: Date, groups: Vec<GroupDiff>) -> Result<SectionDiff> 
         let side =
             |side: fn(&ColumnDiff) -> &ArrayRef| joined_array(&parts.iter().map(side).cloned().collect::<Vec<_>>());
         let rows = parts.iter().flat_map(|part| part.rows.iter().copied()).collect();
-        Ok(ColumnDiff { column, rows, old: side(|part| &part.old)?, new: side(|part| &part.new)? })
+        let changes = parts.iter().flat_map(|part| part.changes.iter().copied()).collect();
+        Ok(ColumnDiff { column, rows, changes, old: side(|part| &part.old)?, new: side(|part| &part.new)? })
     });
     let ((added, added_key), (removed, removed_key), (changed, changed_key)) =
         (joined_rows(added)?, joined_rows(removed)?, joined_rows(changed)?);

@@ -51,7 +51,7 @@ pub use answer::{Answer, StoredRows};
 pub use collect::{Collect, CollectReport};
 pub use column::StoredColumn;
 pub use diff::{Diff, DiffColumn};
-pub use differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, SectionDiff, StockChange};
+pub use differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, SectionDiff, StockChange, ValueChange};
 pub use entries::{FileEntry, VersionEntry};
 pub use info::{ColumnInfo, SourceInfo, StoreInfo};
 pub use matrix::{Cells, Fill, Matrix};

@@ -49,7 +49,7 @@ impl Diff {
             counted
         })?;
         observer.end();
-        let mut counts = vec![(0, 0); self.columns.len()];
+        let mut counts = vec![(0, 0, 0); self.columns.len()];
         let (mut dates, mut dirty_dates) = (Vec::new(), Vec::new());
         for (date, columns) in counted {
             let row_count = date.added + date.restated + date.filled + date.removed;
@@ -59,18 +59,18 @@ impl Diff {
             if row_count > 0 {
                 dates.push(date);
             }
-            for ColumnCount { column, differing, turned_null } in columns {
-                counts[column].0 += differing;
-                counts[column].1 += turned_null;
+            for ColumnCount { column, restated, filled, turned_null } in columns {
+                let sums = &mut counts[column];
+                *sums = (sums.0 + restated, sums.1 + filled, sums.2 + turned_null);
             }
         }
         let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
-        let columns = self.columns.iter().zip(counts).map(|(column, (differing, turned_null))| ColumnChange {
+        let columns = self.columns.iter().zip(counts).map(|(column, (restated, filled, turned_null))| ColumnChange {
             name: column.name.clone(),
             older_type: text(&column.older),
             newer_type: text(&column.newer),
-            restated: if column.older.is_some() && column.newer.is_some() { differing } else { 0 },
-            filled: if column.older.is_none() { differing } else { 0 },
+            restated,
+            filled,
             turned_null,
         });
         let differs = self.codes.iter().zip(&stocks).filter(|(_, tally)| tally.differs());
@@ -188,17 +188,20 @@ impl Tally {
     }
 }
 
-/// How many values of a column differ, and how many of those became null.
+/// How many values of a column differ.
 struct ColumnCount {
     column: usize,
-    differing: u64,
+    restated: u64,
+    filled: u64,
+    /// Those of the restated ones that became null.
     turned_null: u64,
 }
 
 impl ComparedColumn {
     fn count(&self) -> ColumnCount {
+        let restated = self.restated();
         let nulls = |column: &StoredColumn| column.stored().logical_nulls().map(|nulls| !nulls.inner());
-        let null = nulls(&self.new).map(|nulls| &self.differing & &nulls);
+        let null = nulls(&self.new).map(|nulls| &restated & &nulls);
         let null_before = nulls(&self.old);
         let turned_null = null.map(|null| match null_before {
             Some(before) => &null & &!&before,
@@ -206,7 +209,8 @@ impl ComparedColumn {
         });
         ColumnCount {
             column: self.column,
-            differing: self.differing.count_set_bits() as u64,
+            restated: restated.count_set_bits() as u64,
+            filled: self.filled_count(),
             turned_null: turned_null.map_or(0, |null| null.count_set_bits() as u64),
         }
     }

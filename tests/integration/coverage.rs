@@ -194,6 +194,8 @@ fn check_change(told: &VersionChange, old: &Model, new: &Model, others: &BTreeSe
             (false, _) => 0,
             (_, false) => 2,
             _ if bits(a) == bits(b) => continue,
+            // First values of a row that the other source had.
+            _ if !old.contains_key(key) => continue,
             _ => 1,
         };
         if kind == 1 {

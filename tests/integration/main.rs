@@ -4,6 +4,7 @@ mod advice;
 mod appends;
 mod code_maps;
 mod compared;
+mod counted;
 mod coverage;
 mod crash;
 mod crates;

@@ -17,9 +17,10 @@ use transect::{
     verify_output, verify_source,
 };
 
+use super::counted::{Counts, There, diff};
 use super::panels::{Cell, Place, cases, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
 
-const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
+pub(super) const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 pub(super) const NAMES: [&str; 3] = ["prices", "value", "flows"];
 pub(super) const ALL: [Guard; 8] = [
     Guard::MissingFiles,
@@ -49,8 +50,8 @@ pub(super) struct World {
     pub(super) gone: Option<usize>,
     /// Which sources join left.
     pub(super) left: [bool; 3],
-    /// What each version had of each stock.
-    seen: RefCell<BTreeMap<u64, [Vec<Model>; 4]>>,
+    /// What each version had.
+    seen: RefCell<BTreeMap<u64, There>>,
 }
 
 impl World {
@@ -90,9 +91,8 @@ impl World {
             (true, _) => columns.extend([("k", key), value]),
         }
         // A text beside it, so that codes of dictionaries move, too.
-        let text = |(key, bits): &(Key, Option<u64>)| bits.map(|bits| format!("{} {}", key.1, bits % 3));
-        let name = ["pt", "vt", "ft"][source];
-        columns.push((name, Arc::new(rows.iter().map(text).collect::<StringArray>())));
+        let texts = rows.iter().map(|(key, bits)| bits.map(|bits| text(key, bits)));
+        columns.push((["pt", "vt", "ft"][source], Arc::new(texts.collect::<StringArray>())));
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
     }
 
@@ -144,7 +144,12 @@ impl World {
     }
 
     pub(super) fn update(&self, count: usize) -> UpdateReport {
-        Update::new(self.place.store()).prune(true).allow(ALL).workers(count).run().unwrap()
+        let before = self.seen.borrow().get(&self.live().version()).cloned();
+        let report = Update::new(self.place.store()).prune(true).allow(ALL).workers(count).run().unwrap();
+        if let Some(before) = before {
+            assert_eq!(Counts::of_update(&report), Counts::between(&before, &self.there()), "{report:?}");
+        }
+        report
     }
 
     pub(super) fn live(&self) -> Store {
@@ -204,7 +209,7 @@ impl World {
             for (_, model) in &there {
                 let bits = model.get(&key).copied().flatten();
                 row.push(bits.map_or(Cell::Null, |bits| Cell::Bits(bits.into())));
-                row.push(bits.map_or(Cell::Null, |bits| Cell::Text(format!("{} {}", key.1, bits % 3))));
+                row.push(bits.map_or(Cell::Null, |bits| Cell::Text(text(&key, bits))));
             }
             days.entry(key.0).or_default().push(row);
         }
@@ -222,34 +227,40 @@ impl World {
         (0..batch.num_rows()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect()
     }
 
-    /// What each source says of the stock with this number, nothing where there is no such source.
-    fn of_stock(&self, code: usize) -> Vec<Model> {
-        let of_source = |source: usize| -> Model {
-            let model = self.there().into_iter().find(|(there, _)| *there == source);
-            model.into_iter().flat_map(|(_, model)| model).filter(|(key, _)| key.1 == code).collect()
-        };
-        (0..NAMES.len()).map(of_source).collect()
-    }
-
     /// Asserts that the store, which is live, counts a stock as changed since any version before that had other rows of
-    /// it, and as unchanged since one after which no source had others.
+    /// it, and as unchanged since one after which no source had others; and that a difference counts what became of each
+    /// row and value since the version that was looked at last.
     fn assert_changes(&self, store: &Store, context: &str) {
         let rows = |models: &[Model]| -> BTreeMap<Key, Vec<Option<u64>>> {
             let keys: BTreeSet<Key> = models.iter().flat_map(|model| model.keys().copied()).collect();
             let row = |key: &Key| models.iter().map(|model| model.get(key).copied().flatten()).collect();
             keys.into_iter().map(|key| (key, row(&key))).collect()
         };
+        // What each source says of the stock with this number, nothing where there is no such source.
+        let of_stock = |there: &There, code: usize| -> Vec<Model> {
+            let of_source = |source: usize| -> Model {
+                let model = there.iter().find(|(there, _)| *there == source).into_iter().flat_map(|(_, model)| model);
+                model.filter(|(key, _)| key.1 == code).map(|(key, bits)| (*key, *bits)).collect()
+            };
+            (0..NAMES.len()).map(of_source).collect()
+        };
         let mut seen = self.seen.borrow_mut();
-        seen.insert(store.version(), std::array::from_fn(|code| self.of_stock(code)));
+        if let Some((version, before)) = seen.iter().next_back() {
+            let older = store.other_version(*version).unwrap();
+            assert_eq!(diff(store, &older), Counts::between(before, &self.there()), "{context}");
+            assert_eq!(diff(&older, store), Counts::between(&self.there(), before), "{context}, backwards");
+        }
+        seen.insert(store.version(), self.there());
         for (code, name) in CODES.iter().enumerate() {
             let Ok(stock) = store.stock(name) else { continue };
-            let (changed, now) = (store.stock_changed(stock).unwrap(), self.of_stock(code));
+            let (changed, now) = (store.stock_changed(stock).unwrap(), of_stock(&self.there(), code));
             // A stock that is new counts as changed, although all its rows are left out.
             let mut is_as_it_was = now.iter().any(|model| !model.is_empty());
             for (&version, then) in seen.iter().rev() {
-                let differs = rows(&then[code]) != rows(&now);
+                let then = of_stock(then, code);
+                let differs = rows(&then) != rows(&now);
                 assert!(changed > version || !differs, "{context}: {name} changed in {changed}, not since {version}");
-                is_as_it_was &= then[code] == now;
+                is_as_it_was &= then == now;
                 assert!(changed <= version || !is_as_it_was, "{context}: {name} changed in {changed}, after {version}");
             }
         }
@@ -282,6 +293,11 @@ impl World {
             }
         }
     }
+}
+
+/// The text beside a value.
+pub(super) fn text(key: &Key, bits: u64) -> String {
+    format!("{} {}", key.1, bits % 3)
 }
 
 pub(super) fn date(day: i32) -> Date {

@@ -376,10 +376,11 @@ pub struct LogArgs {
 
 /// Say what changed between two versions of a store
 ///
-/// Rows added (only B has their date and stock), restated (both have them, with other values) and removed: first the
+/// Rows added (only B has their date and stock), restated (both have them, with other values), filled (with nothing but
+/// first values: of new columns, or of a source that had no such row) and removed: first the
 /// numbers that moved furthest and the stocks, columns and dates with most changes, while --by lists all of one kind.
 /// Values are compared bit by bit: null, NaN and -0.0 are values of their own. A column that one version lacks is null
-/// there.
+/// there, and so are a source's columns in a row that it has no longer, which is restated.
 ///
 /// Of two numbers, that moved further whose difference is the larger share of the smaller of its two values, so that a
 /// hundredth is as far as a hundredfold; to or from zero counts as 100 %.

@@ -17,9 +17,11 @@ pub(in crate::ingest) const EXAMPLES: usize = 10;
 pub(in crate::ingest) struct Changes {
     /// The dates whose sections differ, ascending.
     pub(in crate::ingest) dirty: Vec<DirtyDate>,
-    /// For each panel column, how many values differ in rows that were there before: restated ones, or filled ones
-    /// where the column was not.
+    /// For each panel column, how many values differ in rows that the source had: restated ones, or filled ones where the
+    /// column was not.
     pub(in crate::ingest) columns: Vec<u64>,
+    /// For each panel column, how many first values the source has in rows of others that it had not.
+    pub(in crate::ingest) filled: Vec<u64>,
     /// For each stock by number that has some, how many of its rows were restated.
     pub(in crate::ingest) restated_of: Vec<(u32, u64)>,
     /// For each panel column, what was lost of it.
@@ -117,7 +119,8 @@ pub(in crate::ingest) struct DirtyDate {
     pub(in crate::ingest) units: Vec<NewUnit>,
     pub(in crate::ingest) added: u64,
     pub(in crate::ingest) restated: u64,
-    /// Rows that differ only in columns that the version before does not have.
+    /// Rows that differ only in first values: of columns that the version before does not have, or of a source that had no
+    /// such row.
     pub(in crate::ingest) filled: u64,
     pub(in crate::ingest) removed: u64,
 }
@@ -183,7 +186,12 @@ pub struct RowChange {
 impl Changes {
     /// No change of so many columns.
     pub(in crate::ingest) fn none(columns: usize) -> Changes {
-        Changes { columns: vec![0; columns], lost_values: vec![Lost::default(); columns], ..Changes::default() }
+        Changes {
+            columns: vec![0; columns],
+            filled: vec![0; columns],
+            lost_values: vec![Lost::default(); columns],
+            ..Changes::default()
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The first half of an update: compares what was gathered with the version before, date by date, and says what
 //! changed.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
-use super::merged::Merged;
+use super::merged::without;
 use super::revision::{Given, Revision, Unit};
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
@@ -22,11 +22,19 @@ use crate::source::Survey;
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
 
-/// Adds to what is counted of a stock.
-fn add(counts: &[AtomicI64], stock: u32, count: i64) {
+/// Counts one more of a stock.
+fn count(counts: &[AtomicU64], stock: u32) {
     if let Some(of) = counts.get(stock as usize) {
-        of.fetch_add(count, Relaxed);
+        of.fetch_add(1, Relaxed);
     }
+}
+
+/// A value that differs: where it lies now and where it was, if it does and did.
+struct Differing {
+    now: Option<(usize, usize)>,
+    before: Option<usize>,
+    column: usize,
+    change: &'static str,
 }
 
 impl Revision<'_> {
@@ -38,7 +46,7 @@ impl Revision<'_> {
         let observer = stages.observer;
         observer.begin("compare", "dates", self.dates.len() as u64);
         let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
-        let restated: Vec<AtomicI64> = self.ranks().iter().map(|_| AtomicI64::new(0)).collect();
+        let restated: Vec<AtomicU64> = self.ranks().iter().map(|_| AtomicU64::new(0)).collect();
         let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &restated, observer))?;
         observer.end();
         let mut all = Changes::none(self.sealer.columns.len() - 2);
@@ -48,6 +56,7 @@ impl Revision<'_> {
             all.stocks.add_all(&part.stocks);
             all.dirty.extend(part.dirty);
             all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
+            all.filled.iter_mut().zip(part.filled).for_each(|(sum, count)| *sum += count);
             all.examples.extend(part.examples);
             all.appended.extend(part.appended);
             all.stayed.extend(part.stayed);
@@ -58,13 +67,13 @@ impl Revision<'_> {
             all.parted += part.parted;
         }
         all.examples.truncate(EXAMPLES);
-        let restated = restated.into_iter().map(|count| count.into_inner().max(0) as u64);
+        let restated = restated.into_iter().map(AtomicU64::into_inner);
         all.restated_of = (0..).zip(restated).filter(|&(_, count)| count > 0).collect();
         Ok(all)
     }
 
     /// Adds to `restated` how many rows of each stock were.
-    fn compare_dates(&self, dates: &[Date], restated: &[AtomicI64], observer: &dyn Observer) -> Result<Changes> {
+    fn compare_dates(&self, dates: &[Date], restated: &[AtomicU64], observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes::none(self.sealer.columns.len() - 2);
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
@@ -88,7 +97,7 @@ impl Revision<'_> {
             }
             let appended = versions.map(|versions| AppendedDate::new(versions, self.replaced(&marks)));
             changes.appended.extend(appended.map(|now| (date, now)));
-            if dirty.change_count() > 0 {
+            if dirty.units.iter().any(|unit| unit.now.is_some()) {
                 changes.dirty.push(dirty);
             }
             observer.advance(1);
@@ -102,108 +111,126 @@ impl Revision<'_> {
         unit: &Unit,
         (before, marks): (Option<&Before>, &Marks),
         alignment: &Alignment,
-        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicI64]),
+        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
     ) -> Result<Option<UnitNow>> {
         let date = dirty.date;
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
         if !marks.is_empty() {
             changes.lost.extend(self.found(date, before, &alignment.removed)?);
         }
-        let columns_before = self.before.schema()?.columns.len();
-        let pair_count = alignment.pairs.iter().map(|pair| pair.len).sum();
-        let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
-        let mut first_columns = Vec::new();
         let stocks = before.map_or(&[][..], Before::stock_numbers);
-        let place = self.place_by_date(date);
         changes.rows_before += stocks.len() as u64;
-        for (column, count) in changes.columns.iter_mut().enumerate() {
-            let lost = &mut changes.lost_values[column];
-            let differing = if column < columns_before { &mut restated } else { &mut filled };
-            let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
-            let of_before = before.and_then(|before| before.column(column));
-            let of_block = |block| self.sealer.gathering.column(block, column);
-            for_each_difference(of_before, of_block, &alignment.pairs, signed, |row, row_before, has_value| {
-                if !has_value {
-                    lost.note(place.unwrap_or_else(|| stocks[row_before]));
-                }
-                differing[row] = true;
-                changes.stocks.add(stocks[row_before]);
-                *count += 1;
-                if first_columns.len() < EXAMPLES {
-                    first_columns.push((row, column));
-                }
-            });
-        }
-        alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
         let count_before = dirty.change_count();
+        let mut differing = self.compare_pairs(before, &alignment.pairs, (dirty, changes, restated_of))?;
+        alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
+        let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
+        alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
         let is_moved = !alignment.added.is_empty() || !alignment.removed.is_empty();
-        let (row_count, mut moved) = (alignment.row_count(), None);
-        // Those that are told as examples: rows that are new to the panel, or gone from it.
-        let (mut added, mut removed) = (alignment.added.clone(), alignment.removed.clone());
+        // Those that are new to the panel, or gone from it.
+        let (mut added, mut removed, mut moved) = (alignment.added.clone(), alignment.removed.clone(), None);
         if is_moved && self.source_count > 1 {
             let section = self.whole_section(date)?;
             let merged = self.merge(unit, section.as_ref(), (before, alignment))?;
-            let joined = (alignment.added.len() - merged.new.len()) as u64;
-            let parted = (alignment.removed.len() - merged.gone.len()) as u64;
-            dirty.added += merged.new.len() as u64;
-            dirty.removed += merged.gone.len() as u64;
-            // What a row has of a source that it had nothing of is new in it; else its values have turned from null or to it.
-            match self.has_columns_before()? {
-                true => {
-                    dirty.restated += joined + parted;
-                    self.count_moved((before, alignment), &merged, restated_of);
-                }
-                false => dirty.filled += joined,
-            }
-            changes.parted += parted;
-            if parted > 0 {
-                removed.clear();
-            }
+            let joined = without(&added, &merged.new);
+            let parted = self.parted(&merged, alignment, unit, section.as_ref())?;
+            removed = without(&removed, &parted);
+            differing.extend(self.compare_moved(before, (&joined, &parted), (dirty, changes, restated_of)));
             moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
             added = merged.new;
-        } else {
-            dirty.added += alignment.added.len() as u64;
-            dirty.removed += alignment.removed.len() as u64;
         }
-        let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
-        alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
+        dirty.added += added.len() as u64;
+        dirty.removed += removed.len() as u64;
         changes.left_out += alignment.left_out.len() as u64;
         alignment.left_out.iter().for_each(|row| changes.left_stocks.add(stock(row)));
         alignment.parted.iter().for_each(|&row| changes.left_stocks.add(stocks[row]));
         if !(alignment.left_out.is_empty() && alignment.parted.is_empty()) {
             changes.left_dates.insert(date);
         }
-        dirty.restated += restated.iter().filter(|differs| **differs).count() as u64;
-        let rows_before = alignment.pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
-        let rows_before = rows_before.zip(&restated).filter(|(_, differs)| **differs);
-        rows_before.for_each(|(row, _)| add(restated_of, stocks[row], 1));
-        let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
-        dirty.filled += only_filled.count() as u64;
-        let is_dirty = dirty.change_count() > count_before;
+        let is_dirty = is_moved || dirty.change_count() > count_before;
         if is_dirty && changes.examples.len() < EXAMPLES {
-            changes.examples.extend(self.examples(
-                date,
-                before,
-                (&alignment.pairs, &added, &removed),
-                &first_columns,
-            )?);
+            changes.examples.extend(self.examples(date, before, &differing, (&added, &removed))?);
         }
-        Ok(is_dirty.then_some(UnitNow { row_count, moved }))
+        Ok(is_dirty.then_some(UnitNow { row_count: alignment.row_count(), moved }))
     }
 
-    /// Counts, by stock, the rows that the source got or lost and that other sources have.
-    fn count_moved(
+    /// Compares rows that the source had with those that take their place, and adds what differs; the first such values.
+    fn compare_pairs(
         &self,
-        (before, alignment): (Option<&Before>, &Alignment),
-        merged: &Merged,
-        restated_of: &[AtomicI64],
-    ) {
+        before: Option<&Before>,
+        pairs: &[Pair],
+        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
+    ) -> Result<Vec<Differing>> {
+        let columns_before = self.before.schema()?.columns.len();
         let stocks = before.map_or(&[][..], Before::stock_numbers);
-        let of_block = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
-        let came = alignment.added.iter().map(of_block).chain(alignment.removed.iter().map(|&row| stocks[row]));
-        came.for_each(|stock| add(restated_of, stock, 1));
-        let others = merged.new.iter().map(of_block).chain(merged.gone.iter().copied());
-        others.for_each(|stock| add(restated_of, stock, -1));
+        let place = self.place_by_date(dirty.date);
+        let pair_count = pairs.iter().map(|pair| pair.len).sum();
+        let (mut restated, mut filled) = (vec![false; pair_count], vec![false; pair_count]);
+        let mut first = Vec::new();
+        for (column, count) in changes.columns.iter_mut().enumerate() {
+            let lost = &mut changes.lost_values[column];
+            let (differing, change) =
+                if column < columns_before { (&mut restated, "restated") } else { (&mut filled, "filled") };
+            let signed = self.sealer.columns[column + 2].logical.is_signed_integer();
+            let of_before = before.and_then(|before| before.column(column));
+            let of_block = |block| self.sealer.gathering.column(block, column);
+            for_each_difference(of_before, of_block, pairs, signed, |row, row_before, has_value| {
+                if !has_value {
+                    lost.note(place.unwrap_or_else(|| stocks[row_before]));
+                }
+                differing[row] = true;
+                changes.stocks.add(stocks[row_before]);
+                *count += 1;
+                if first.len() < EXAMPLES {
+                    first.push(Differing { now: row_of(pairs, row), before: Some(row_before), column, change });
+                }
+            });
+        }
+        let rows_before = pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
+        for (row, _) in rows_before.zip(&restated).filter(|(_, differs)| **differs) {
+            dirty.restated += 1;
+            count(restated_of, stocks[row]);
+        }
+        let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
+        dirty.filled += only_filled.count() as u64;
+        Ok(first)
+    }
+
+    /// Adds the values of rows that the panel had and has: of those that the source had not, which are its first there, and
+    /// of those that it has no longer, which turn null. Gives the first of them.
+    fn compare_moved(
+        &self,
+        before: Option<&Before>,
+        (joined, parted): (&[(usize, usize)], &[usize]),
+        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
+    ) -> Vec<Differing> {
+        changes.parted += parted.len() as u64;
+        let (mut filled, mut restated) = (vec![false; joined.len()], vec![false; parted.len()]);
+        let mut first = Vec::new();
+        for column in (0..changes.columns.len()).filter(|column| !self.key.contains(column)) {
+            for (&(block, row), has_value) in joined.iter().zip(&mut filled) {
+                let values = self.sealer.gathering.column(block, column);
+                if values.is_some_and(|values| values.is_valid(row)) {
+                    *has_value = true;
+                    changes.filled[column] += 1;
+                    let now = Some((block, row));
+                    first.push(Differing { now, before: None, column, change: "filled" });
+                }
+            }
+            let Some(values) = before.and_then(|before| before.column(column)) else { continue };
+            for (&row, has_value) in parted.iter().zip(&mut restated).filter(|(row, _)| values.is_valid(**row)) {
+                *has_value = true;
+                changes.columns[column] += 1;
+                first.push(Differing { now: None, before: Some(row), column, change: "restated" });
+            }
+            first.truncate(EXAMPLES);
+        }
+        dirty.filled += filled.iter().filter(|has_value| **has_value).count() as u64;
+        let stocks = before.map_or(&[][..], Before::stock_numbers);
+        for (&row, _) in parted.iter().zip(&restated).filter(|(_, has_value)| **has_value) {
+            dirty.restated += 1;
+            count(restated_of, stocks[row]);
+        }
+        first
     }
 
     /// Whether something that was `lost` is of an input of `survey`, whose rows were read again.
@@ -216,11 +243,6 @@ impl Revision<'_> {
                 (start..).zip(own).any(|(place, _)| lost.is_of(place as u32))
             }
         }
-    }
-
-    /// Whether the source had columns of its own in the version before.
-    fn has_columns_before(&self) -> Result<bool> {
-        Ok(self.before.schema()?.columns.len() > self.key.len())
     }
 
     /// Whether a date with these marks has, or may have now, rows that were appended.
@@ -270,35 +292,31 @@ impl Revision<'_> {
         self.key.iter().map(|&column| show(row.column(column + 2), 0)).collect()
     }
 
-    /// The first changes of one date, restated and filled values before rows that are new or gone.
+    /// The first changes of one date, values that differ before rows that are new or gone.
     fn examples(
         &self,
         date: Date,
         before: Option<&Before>,
-        (pairs, added, removed): (&[Pair], &[(usize, usize)], &[usize]),
-        differing: &[(usize, usize)],
+        differing: &[Differing],
+        (added, removed): (&[(usize, usize)], &[usize]),
     ) -> Result<Vec<RowChange>> {
         let change = |row: &RecordBatch, change| {
             let (code, key) = (show(row.column(0), 0), self.key_of(row));
             RowChange { date, code, key, change, column: None, before: None, now: None }
         };
-        let columns_before = self.before.schema()?.columns.len();
         let mut examples = Vec::new();
-        for &(at, column) in differing {
-            let mut start = 0;
-            let holds = |pair: &&Pair| {
-                start += pair.len;
-                at < start
+        for Differing { now, before: was, column, change: what } in differing.iter().take(EXAMPLES) {
+            let now = now.map(|(block, row)| self.row(date, Origin::Block(block), row, None)).transpose()?;
+            let was = was.map(|row| self.row(date, Origin::Before, row, before)).transpose()?;
+            let Some(row) = now.as_ref().or(was.as_ref()) else { continue };
+            let value = |row: &Option<RecordBatch>| {
+                Some(row.as_ref().map_or_else(|| "null".to_owned(), |row| show(row.column(column + 2), 0)))
             };
-            let (Some(pair), Some(before)) = (pairs.iter().find(holds).copied(), before) else { continue };
-            let within = at - (start - pair.len);
-            let now = self.row(date, Origin::Block(pair.block), pair.row + within, None)?;
-            let was = self.row(date, Origin::Before, pair.before + within, Some(before))?;
             examples.push(RowChange {
                 column: Some(self.sealer.columns[column + 2].name.clone()),
-                before: Some(show(was.column(column + 2), 0)),
-                now: Some(show(now.column(column + 2), 0)),
-                ..change(&now, if column < columns_before { "restated" } else { "filled" })
+                before: value(&was),
+                now: value(&now),
+                ..change(row, what)
             });
         }
         for &(block, row) in added.iter().take(EXAMPLES) {
@@ -327,4 +345,14 @@ impl Revision<'_> {
         let arrays: Vec<(&str, ArrayRef, bool)> = arrays.collect::<Result<_>>()?;
         RecordBatch::try_from_iter_with_nullable(arrays).map_err(Error::failed("show a row"))
     }
+}
+
+/// The block and row of the `at`-th of all rows in `pairs`.
+fn row_of(pairs: &[Pair], at: usize) -> Option<(usize, usize)> {
+    let mut start = 0;
+    pairs.iter().find_map(|pair| {
+        let within = at - start;
+        start += pair.len;
+        (at < start).then_some((pair.block, pair.row + within))
+    })
 }

@@ -22,8 +22,8 @@ pub(in crate::ingest) struct Merged {
     pub(in crate::ingest) own: BooleanBuffer,
     /// Rows that the whole section lacked: block and row.
     pub(in crate::ingest) new: Vec<(usize, usize)>,
-    /// For each row of the whole section that is gone, the number of its stock.
-    pub(in crate::ingest) gone: Vec<u32>,
+    /// Rows of the whole section that are gone.
+    pub(in crate::ingest) gone: Vec<usize>,
     /// The rows that each piece of the section has now; where it had none, the pieces they make.
     pub(in crate::ingest) pieces: Vec<Range<usize>>,
     /// For each piece, whether it has other rows than before.
@@ -143,7 +143,7 @@ impl Revision<'_> {
                     own.append(false);
                 }
                 (Ordering::Less, _) => {
-                    merged.gone.extend(whole_stocks.get(row));
+                    merged.gone.push(row);
                     moved(&mut merged);
                 }
                 (Ordering::Greater, Some((_, origin, at))) => {
@@ -183,6 +183,26 @@ impl Revision<'_> {
     ) -> Result<Merged> {
         let Aligned { before, alignment } = self.aligned(date, unit, walk)?;
         self.merge(unit, section, (before.as_ref(), &alignment))
+    }
+
+    /// Those of the rows that the source has no longer which the panel keeps, since other sources have them.
+    ///
+    /// # Errors
+    /// When the section before is damaged.
+    pub(super) fn parted(
+        &self,
+        merged: &Merged,
+        alignment: &Alignment,
+        unit: &Unit,
+        section: Option<&Section>,
+    ) -> Result<Vec<usize>> {
+        if alignment.removed.len() == merged.gone.len() {
+            return Ok(Vec::new());
+        }
+        // Where each of the source's rows lies in the whole section.
+        let places: Vec<usize> = self.rows_of(self.place, section, unit)?.set_indices().collect();
+        let is_gone = |&row: &usize| places.get(row).is_some_and(|place| merged.gone.binary_search(place).is_ok());
+        Ok(alignment.removed.iter().copied().filter(|row| !is_gone(row)).collect())
     }
 
     /// What the pieces of a unit of `section`, the whole one before, are now.
@@ -242,4 +262,10 @@ impl Revision<'_> {
             }
         }
     }
+}
+
+/// Those of `all` that are not among `some` of them, both in one order.
+pub(super) fn without<T: Copy + PartialEq>(all: &[T], some: &[T]) -> Vec<T> {
+    let mut some = some.iter().peekable();
+    all.iter().copied().filter(|one| some.next_if_eq(&one).is_none()).collect()
 }
