@@ -100,7 +100,7 @@ impl<'a> Append<'a> {
     }
 
     fn write(&self, stages: &Stages, writer: &mut StoreWriter, rows: Option<Rows>) -> Result<UpdateReport> {
-        let mut steps = Steps::new(writer, self.writing.dry_run, "append")?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, "append")?.limited(self.writing.max_restated);
         let step = self.append(stages, steps.writer(), rows)?;
         steps.take(step);
         settle(&mut steps, stages, &self.writing, guarded)?;

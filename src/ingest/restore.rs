@@ -11,7 +11,7 @@ use super::build_report::known_file;
 use super::gather::stages::Stages;
 use super::guard::Guards;
 use super::night::{guard_appended, guard_nulls, guard_pruned};
-use super::revise::changes::{Changes, DirtyDate, EXAMPLES, Found};
+use super::revise::changes::{Changes, DirtyDate, Found};
 use super::seal::assemble::number_stocks;
 use super::settings::{Settings, store_settings};
 use super::update_report::UpdateReport;
@@ -65,7 +65,7 @@ impl<'a> Restore<'a> {
         let diff = restored.diff(before)?;
         let found = diff.counts(&stages.workers, self.writing.observer)?;
         let sources = Sources::new(before, &restored, writer.version())?;
-        report.describe_restored(&found, (&diff, &diff.first_changes(EXAMPLES)?), (before, &restored))?;
+        report.describe_restored((&found, &diff), (before, &restored))?;
         report.notes.extend(sources.notes.iter().cloned());
         let mut guards = Guards::new(&self.writing.allowed);
         let changes = changes((&diff, &found), before, &report, &sources)?;

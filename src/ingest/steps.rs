@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use super::expected::{Codes, Expected, guard_expected};
 use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
+use super::limit::Limit;
 use super::settings::store_settings;
 use super::update_report::UpdateReport;
 use crate::error::{Error, Result};
-use crate::store::{Snapshot, StoreWriter};
+use crate::store::{Snapshot, Store, StoreWriter};
 
 /// One change of one source.
 pub(super) struct Step {
@@ -32,6 +33,10 @@ pub(super) struct Steps<'w> {
     writer: &'w mut StoreWriter,
     command: &'static str,
     dry_run: bool,
+    /// The most rows that all changes together may restate or remove.
+    max_restated: Option<Limit>,
+    /// How many changes found something that differs.
+    changed_count: usize,
     report: Option<UpdateReport>,
     /// What the last change made, not staged yet.
     pending: Option<Snapshot>,
@@ -47,7 +52,14 @@ impl<'w> Steps<'w> {
     /// When there is no store.
     pub(super) fn new(writer: &'w mut StoreWriter, dry_run: bool, command: &'static str) -> Result<Steps<'w>> {
         writer.live()?;
-        Ok(Steps { writer, command, dry_run, report: None, pending: None, is_staged: false, staged_bytes: 0 })
+        let (max_restated, changed_count) = (None, 0);
+        let (report, pending, is_staged, staged_bytes) = (None, None, false, 0);
+        Ok(Steps { writer, command, dry_run, max_restated, changed_count, report, pending, is_staged, staged_bytes })
+    }
+
+    /// The same, of which all together may restate or remove no more rows than this.
+    pub(super) fn limited(self, max_restated: Option<Limit>) -> Steps<'w> {
+        Steps { max_restated, ..self }
     }
 
     /// What the next change is written with.
@@ -83,6 +95,7 @@ impl<'w> Steps<'w> {
 
     /// Adds a change.
     pub(super) fn take(&mut self, step: Step) {
+        self.changed_count += usize::from(step.report.changes_anything());
         match &mut self.report {
             Some(report) => report.join(step.report),
             none => *none = Some(step.report),
@@ -114,6 +127,13 @@ impl<'w> Steps<'w> {
         let Some(mut report) = self.report.take() else {
             return Ok(UpdateReport::default());
         };
+        if self.dry_run && self.changed_count > 1 {
+            report
+                .notes
+                .push("each source is counted by itself: a row that two of them change counts twice".to_owned());
+            let rows = self.writer.readers_version().map_or(0, Store::row_count);
+            report.judge_together(self.max_restated, rows);
+        }
         if report.is_stopped() || self.dry_run {
             return Ok(report);
         }
@@ -126,7 +146,12 @@ impl<'w> Steps<'w> {
                 self.before(stages)?;
                 let staged = self.writer.live()?;
                 if let Some(live) = self.writer.readers_version() {
-                    report.recount(&staged.diff(live)?.counts(&stages.workers, stages.observer)?);
+                    let diff = staged.diff(live)?;
+                    report.recount(&diff.counts(&stages.workers, stages.observer)?, &diff)?;
+                    report.judge_together(self.max_restated, live.row_count());
+                    if report.is_stopped() {
+                        return Ok(report);
+                    }
                 }
                 let mut snapshot = staged.snapshot(self.writer.version(), self.writer.commit())?;
                 snapshot.settings = store_settings(self.command)?;

@@ -146,7 +146,7 @@ impl<'a> Update<'a> {
     fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
         let places = self.places(writer.live()?)?;
         let command = if self.assignments.is_empty() { "update" } else { "source set" };
-        let mut steps = Steps::new(writer, self.writing.dry_run, command)?;
+        let mut steps = Steps::new(writer, self.writing.dry_run, command)?.limited(self.writing.max_restated);
         let mut brought: HashMap<usize, Codes> = HashMap::new();
         for place in places {
             steps.before(stages)?;

@@ -214,7 +214,9 @@ impl UpdateReport {
         self.last_dirty = self.dirty.last().copied();
         self.columns.extend(other.columns);
         self.filled_columns.extend(other.filled_columns);
-        self.examples.extend(other.examples);
+        let known = |example: &RowChange| !self.examples.contains(example);
+        let news: Vec<RowChange> = other.examples.into_iter().filter(known).collect();
+        self.examples.extend(news);
         self.new_columns.extend(other.new_columns);
         self.lost_columns.extend(other.lost_columns);
         self.renamed_columns.extend(other.renamed_columns);
@@ -234,8 +236,22 @@ impl UpdateReport {
         self.schema_changed |= other.schema_changed;
     }
 
-    /// Counts anew what differs, of several changes together.
-    pub(super) fn recount(&mut self, diff: &DiffReport) {
+    /// Counts anew what differs, of several changes together: what `diff` finds.
+    ///
+    /// # Errors
+    /// When a section is damaged.
+    pub(super) fn recount(&mut self, found: &DiffReport, diff: &Diff) -> Result<()> {
+        self.count_again(found);
+        self.examples = diff
+            .first_changes(EXAMPLES)?
+            .iter()
+            .flat_map(|section| examples_of(section, diff))
+            .take(EXAMPLES)
+            .collect();
+        Ok(())
+    }
+
+    fn count_again(&mut self, diff: &DiffReport) {
         (self.added, self.removed) = (diff.added, diff.removed);
         (self.restated, self.filled) = (diff.restated, diff.filled);
         self.dirty = diff.dirty_dates.iter().copied().collect();
@@ -252,18 +268,16 @@ impl UpdateReport {
             filled.map(|column| FilledColumn { column: column.name.clone(), filled: column.filled }).collect();
     }
 
-    /// Adds what `found` says of the way from `before` to the version that is `restored`, whose first changes these
-    /// are.
+    /// Adds what `found` and `diff` say of the way from `before` to the version that is `restored`.
     ///
     /// # Errors
-    /// When a catalog is damaged.
+    /// When a catalog or a section is damaged.
     pub(super) fn describe_restored(
         &mut self,
-        found: &DiffReport,
-        (diff, first): (&Diff, &[SectionDiff]),
+        (found, diff): (&DiffReport, &Diff),
         (before, restored): (&Store, &Store),
     ) -> Result<()> {
-        self.recount(found);
+        self.recount(found, diff)?;
         let (was, is) = (before.schema()?, restored.schema()?);
         for (column, change) in diff.columns().iter().zip(&found.columns) {
             let name_before = column.older_index.map(|place| &was.columns[place].name);
@@ -283,7 +297,6 @@ impl UpdateReport {
             self.notes.push(format!("{} is {} from now on, and was {}", is.date_name, is.date_form, was.date_form));
         }
         self.schema_changed = was != is;
-        self.examples = first.iter().flat_map(|section| examples_of(section, diff)).take(EXAMPLES).collect();
         Ok(())
     }
 
@@ -444,9 +457,7 @@ impl UpdateReport {
     /// there were, nor when a guard was met that is not allowed.
     pub(super) fn judge(&mut self, most: Option<Limit>, rows: u64, guards: Guards) {
         let count = self.restated + self.removed;
-        self.refused = most
-            .filter(|most| !most.allows(count, rows))
-            .map(|most| format!("{count} of {rows} rows would be restated or removed; at most {most} may be"));
+        self.refused = self.refusal(most, rows);
         (self.guards, self.near) = guards.into_parts();
         let skipped = (self.skipped.len() as u64, self.file_count());
         let limits = [
@@ -459,6 +470,18 @@ impl UpdateReport {
                 self.near.push(NearLimit { word, count, of, what });
             }
         }
+    }
+
+    /// Decides the same of several changes, each of which may be published.
+    pub(super) fn judge_together(&mut self, most: Option<Limit>, rows: u64) {
+        self.refused = self.refused.take().or_else(|| self.refusal(most, rows));
+    }
+
+    /// Why so many of the `rows` there were may not be restated or removed.
+    fn refusal(&self, most: Option<Limit>, rows: u64) -> Option<String> {
+        let count = self.restated + self.removed;
+        let most = most.filter(|most| !most.allows(count, rows))?;
+        Some(format!("{count} of {rows} rows would be restated or removed; at most {most} may be"))
     }
 
     /// Adds a guard that was met, or was not allowed.

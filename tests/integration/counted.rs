@@ -199,3 +199,25 @@ fn a_source_that_loses_many_rows_is_stopped_although_the_panel_keeps_them() {
     assert_eq!((met, report.published), (vec![("pruned-rows", 12, 16)], false), "{report:?}");
     assert_eq!((report.removed, report.restated), (0, 12));
 }
+
+#[test]
+fn a_limit_holds_for_all_sources_together_and_a_row_that_two_restate_counts_once() {
+    let mut world = World::new(false);
+    let all = |bits: u64| -> Model { (0..4).map(|code| ((0, code, 0), Some(bits))).collect() };
+    world.put(0, all(1));
+    world.build();
+    world.put(1, all(1));
+    world.add(1..2, transect::Join::Outer);
+    // Two rows of each source, of which one is the same.
+    let changed =
+        |codes: [usize; 2]| -> Model { all(1).into_iter().chain(codes.map(|code| ((0, code, 0), Some(2)))).collect() };
+    world.put(0, changed([0, 1]));
+    world.put(1, changed([1, 2]));
+    let update = |most| Update::new(world.place.store()).max_restated(Limit::Count(most)).workers(1);
+    let report = update(2).run().unwrap();
+    assert_eq!((report.published, report.restated), (false, 3), "{report:?}");
+    assert_eq!(report.refused.as_deref(), Some("3 of 4 rows would be restated or removed; at most 2 may be"));
+    let dry = update(4).dry_run(true).run().unwrap();
+    assert_eq!((dry.restated, dry.notes.len()), (4, 1), "{:?}", dry.notes);
+    assert_eq!((update(3).run().unwrap().published, world.live().version()), (true, 3));
+}
