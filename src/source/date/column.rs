@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 
 use super::clock::{Clocks, Moment, Reading};
 use super::format::Format;
+use super::spelling::{READS_THEM, order, spellings_that};
 use super::text;
 use crate::error::Result;
 use crate::key::{Date, days_in_month};
@@ -18,23 +19,6 @@ use crate::source::convert::shown_value;
 use crate::source::options::{BadDates, Epoch, SourceOptions};
 use crate::source::order::NO_DAY;
 use crate::source::types::{is_text, logical};
-
-/// Formats that are tried where dates in text are of no spelling that is read without one.
-pub(in crate::source) const OTHER_SPELLINGS: [&str; 13] = [
-    "%d-%b-%Y",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%b %d %Y",
-    "%d.%m.%Y",
-    "%Y.%m.%d",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%Y/%m/%d %A",
-    "%Y-%m-%d %A",
-    "%Y年%m月%d日",
-];
 
 /// How dates are read under the options of a user.
 #[derive(Debug, Clone)]
@@ -82,7 +66,7 @@ impl DateRules {
     }
 
     /// These rules where rows without a date are left out.
-    fn lenient(&self) -> DateRules {
+    pub(in crate::source) fn lenient(&self) -> DateRules {
         DateRules { bad: BadDates::Drop, ..self.clone() }
     }
 
@@ -231,6 +215,7 @@ impl<'a> DateReader<'a> {
             }
             (count, Some(epoch)) if count.is_floating() => self.push_floats(array, epoch),
             (integer, None) if integer.is_integer() => self.push_numbers(array, array, digits),
+            (double, None) if double.is_floating() => self.push_whole(array),
             (other, _) => {
                 let what = format!("its date column {:?} is {other}, which is no date", self.name);
                 Err(Reason::new(Kind::DateType, what).of_column(self.name))
@@ -255,6 +240,19 @@ impl<'a> DateReader<'a> {
                 _ => Seen::Day,
             };
             self.push_moment(array, row, found.map(|found| (found, seen)))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the dates of doubles that are whole, as pandas makes them of integers beside a null.
+    fn push_whole(&mut self, array: &ArrayRef) -> Result<(), Reason> {
+        let numbers = lenient(array, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        for row in 0..array.len() {
+            let number = if numbers.is_valid(row) { numbers.value(row) } else { f64::NAN };
+            // Eight digits are exact in a double, as are those of a time to the second behind them.
+            let whole = (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64);
+            self.push_moment(array, row, whole.and_then(digits).map(|found| (found, Seen::Digits)))?;
         }
         Ok(())
     }
@@ -408,6 +406,7 @@ impl<'a> DateReader<'a> {
             _ if is_null => "a row needs one",
             (text, _) if is_text(text) => "YYYYMMDD, YYYY-MM-DD and YYYY/MM/DD are read",
             (integer, None) if integer.is_integer() => "integers are read as YYYYMMDD",
+            (double, None) if double.is_floating() => "whole numbers are read as YYYYMMDD",
             _ => "the years 0000 to 9999 are read",
         };
         let has_dates = self.has_dates(array);
@@ -415,25 +414,26 @@ impl<'a> DateReader<'a> {
         let (row_number, value) = (self.days.len() + 1, shown_value(array, row));
         let what = format!("row {row_number} of {:?}: {value} is no date{others}; {hint}", self.name);
         let drops = Remedy::set(Setting::BadDates(BadDates::Drop.to_string()), "leaves such rows out");
-        let spelt = self.spelling(array).map(|format| Remedy::set(Setting::DateFormat(format), "reads them"));
+        let spellings = self.spellings(array);
+        let effect = |text: &str| if spellings.len() == 1 { READS_THEM } else { order(text) };
+        let spelt: Vec<Remedy> =
+            spellings.iter().map(|text| Remedy::set(Setting::DateFormat((*text).to_owned()), effect(text))).collect();
         let counts = self
             .rules
             .count(array)
             .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
-        Err(Reason::new(Kind::BadDate, what).or(spelt).or(counts).or(has_dates.then_some(drops)))
+        let reason = spelt.into_iter().fold(Reason::new(Kind::BadDate, what), Reason::or);
+        Err(reason.or(counts).or(has_dates.then_some(drops)))
     }
 
-    /// The one usual format that reads every date of `array` beside the usual spellings; `None` if there are two, since
-    /// days and months may be swapped.
-    fn spelling(&self, array: &ArrayRef) -> Option<String> {
-        let reads = |text: &&&str| {
+    /// The formats that read every date of `array` beside the usual spellings: two, where days and months may be swapped.
+    fn spellings(&self, array: &ArrayRef) -> Vec<&'static str> {
+        let reads = |text: &str| {
             let rules = self.rules.lenient().with_format(text);
             let mut others = DateReader::new(self.name, self.raw, &rules);
             others.push(array).is_ok() && others.dropped == 0
         };
-        let mut found = OTHER_SPELLINGS.iter().filter(reads);
-        let one = is_text(array.data_type()).then(|| found.next()).flatten();
-        one.filter(|_| found.next().is_none()).map(|text| (*text).to_owned())
+        if is_text(array.data_type()) { spellings_that(reads) } else { Vec::new() }
     }
 
     /// Whether a row so far, or another one of `array`, has a date. Without one, leaving out those that have none would
@@ -458,7 +458,9 @@ impl<'a> DateReader<'a> {
             (Seen::Dashes, tail) => Spelling::Custom(format!("%Y-%m-%d{tail}")),
             (Seen::Slashes, tail) => Spelling::Custom(format!("%Y/%m/%d{tail}")),
         };
-        Some(DateForm { data_type: logical(self.raw)?, spelling })
+        // No output has dates in doubles.
+        let data_type = if self.raw.is_floating() { DataType::Int64 } else { logical(self.raw)? };
+        Some(DateForm { data_type, spelling })
     }
 
     /// Whether all dates seen say no more than a day, so that [`form`](Self::form) gives them back.

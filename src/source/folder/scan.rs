@@ -63,6 +63,8 @@ pub struct Scan {
     pub touched: Vec<(String, i64)>,
     /// How many files are as they were.
     pub unchanged: u64,
+    /// Unit and relative path of those that are, their times aside.
+    pub(crate) quiet: Vec<(String, PathBuf)>,
     /// Known paths at which no file is any more, ascending.
     pub missing: Vec<String>,
     /// Those that leave no rows behind, ascending; the other files of their units are read again.
@@ -194,7 +196,10 @@ pub fn scan(
             match (reason, look) {
                 (None, _) if is_news => scan.changed.push((name.to_owned(), path.clone())),
                 (Some(reason), Look::Changed) => scan.skipped.push(skip(path, reason.clone())),
-                (_, look) => quiet.push((path, shown, *look)),
+                (_, look) => {
+                    scan.quiet.push((name.to_owned(), path.clone()));
+                    quiet.push((path, shown, *look));
+                }
             }
         }
     }

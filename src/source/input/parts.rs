@@ -105,8 +105,9 @@ pub(in crate::source) fn cast_parts(
             };
             let is_day =
                 matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
-            let is_count = options.epoch.is_some() && value.is_floating();
-            is_text(raw) || value.is_integer() || is_count || is_day
+            // Doubles are dates only where somebody says so.
+            let is_named = options.epoch.is_some() || !options.date_columns.is_empty();
+            is_text(raw) || value.is_integer() || (is_named && value.is_floating()) || is_day
         };
         match raw {
             Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),

@@ -8,9 +8,10 @@ use crate::reason::Reason;
 use crate::remedy::{Remedy, Setting};
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
-use crate::source::date::column::{DateReader, DateRules, OTHER_SPELLINGS};
+use crate::source::date::column::{DateReader, DateRules};
+use crate::source::date::spelling::{order, spellings_that};
 use crate::source::input::schema::{FileColumn, FileSchema};
-use crate::source::options::{DATE_NAMES, SourceOptions};
+use crate::source::options::{BadDates, DATE_NAMES, SourceOptions};
 use crate::source::order::NO_DAY;
 use crate::source::types::is_text;
 
@@ -19,7 +20,7 @@ const TRIED: usize = 50;
 
 /// What is found for a file.
 pub(super) enum Advised {
-    Remedy(Remedy),
+    Remedies(Vec<Remedy>),
     /// Why there is none.
     Nothing(String),
 }
@@ -28,7 +29,7 @@ impl Advised {
     /// `reason` with this at its end.
     pub(super) fn add_to(&self, reason: &Reason) -> Reason {
         match self {
-            Advised::Remedy(remedy) => reason.clone().or(remedy.clone()),
+            Advised::Remedies(remedies) => remedies.iter().cloned().fold(reason.clone(), Reason::or),
             Advised::Nothing(why) => reason.clone().but(why),
         }
     }
@@ -37,8 +38,8 @@ impl Advised {
 /// A column of dates.
 struct Dates {
     column: String,
-    /// What reads them, where they are not read as they are.
-    spelt: Option<Setting>,
+    /// What reads them, where they are not read as they are: one of these, with what it does if that is not all.
+    spelt: Vec<(Setting, Option<String>)>,
     times: Times,
 }
 
@@ -105,7 +106,7 @@ impl<'a> DateAdvice<'a> {
         let mut works = lists.filter(|(dates, list)| self.works(schema, dates, list));
         match (works.next(), found.first()) {
             (Some((dates, list)), _) => {
-                let list = list.into_iter().map(str::to_owned).collect();
+                let list: Vec<String> = list.into_iter().map(str::to_owned).collect();
                 let key = || {
                     // A name that no file has would be refused again.
                     let columns =
@@ -122,9 +123,15 @@ impl<'a> DateAdvice<'a> {
                         (Some(Setting::Zone), "reads it, on the clocks on which its times are midnight")
                     }
                 };
-                let settings =
-                    [Setting::DateColumn(list)].into_iter().chain(dates.spelt.clone()).chain(times).collect();
-                Advised::Remedy(Remedy::Set { settings, effect: effect.to_owned() })
+                let with = |spelt: Option<&(Setting, Option<String>)>| {
+                    let column = Setting::DateColumn(list.clone());
+                    let setting = spelt.map(|(setting, _)| setting.clone());
+                    let settings = [column].into_iter().chain(setting).chain(times.clone()).collect();
+                    let own = spelt.and_then(|(_, own)| own.clone());
+                    Remedy::Set { settings, effect: own.unwrap_or_else(|| effect.to_owned()) }
+                };
+                let spelt = dates.spelt.iter().map(|spelt| with(Some(spelt)));
+                Advised::Remedies(if dates.spelt.is_empty() { vec![with(None)] } else { spelt.collect() })
             }
             (None, Some(dates)) => Advised::Nothing(format!(
                 "{:?} holds dates, but no choice of a column reads it and all others",
@@ -143,7 +150,7 @@ impl<'a> DateAdvice<'a> {
                 .copied()
                 .find(|name| schema.columns.iter().any(|other| other.name == *name) && self.is_free(name))
         };
-        let counts = matches!(dates.spelt, Some(Setting::Epoch(_)));
+        let counts = dates.spelt.iter().any(|(setting, _)| matches!(setting, Setting::Epoch(_)));
         let raw = |name: &str| schema.columns.iter().find(|column| column.name == name).map(|column| &column.raw);
         let keeps = |other: &&FileSchema| {
             other.date.as_ref().is_ok_and(|date| {
@@ -154,7 +161,7 @@ impl<'a> DateAdvice<'a> {
                     && (dates.times != Times::Kept || is_alike)
             })
         };
-        !list.iter().any(|name| name.contains(',')) && chosen(schema) == Some(column) && self.working.iter().all(keeps)
+        chosen(schema) == Some(column) && self.working.iter().all(keeps)
     }
 
     fn is_free(&self, name: &str) -> bool {
@@ -196,25 +203,42 @@ impl<'a> DateAdvice<'a> {
                 let first = file.batches(&[*leaf]).ok()?.next()?.ok()?;
                 self.rules.count(&first[0]).filter(|_| is_told)
             };
-            let as_it_is = |times| Dates { column: name.clone(), spelt: None, times };
-            let spelt = |setting: Setting, times| Dates { spelt: Some(setting), ..as_it_is(times) };
+            // The first row without a date, of a column in which most have one.
+            let first_without = || {
+                let rules = self.rules.lenient().without_times();
+                let mut dates = DateReader::new(name, raw, &rules);
+                file.batches(&[*leaf]).ok()?.try_for_each(|batch| dates.push(&batch?[0])).ok()?;
+                let is_most = dates.dropped > 0 && dates.dropped * 2 < dates.days.len() as u64;
+                dates.days.iter().position(|&day| day == NO_DAY).filter(|_| is_most && !dates.has_time)
+            };
+            let as_it_is = |times| Dates { column: name.clone(), spelt: Vec::new(), times };
+            let spelt = |spelt: Vec<(Setting, Option<String>)>, times| Dates { spelt, ..as_it_is(times) };
+            let is_other_text = is_text(raw) && self.options.date_format.is_none();
+            let formats = |is_wanted: bool| match is_wanted {
+                true => spellings_that(|text| matches!(read(&self.rules.with_format(text)), Ok(Some(Times::None)))),
+                false => Vec::new(),
+            };
             if let Ok(Some(times)) = read(self.rules) {
                 found.push(as_it_is(times));
-            } else if is_text(raw) && self.options.date_format.is_none() {
-                let reads = |text: &&&str| matches!(read(&self.rules.with_format(text)), Ok(Some(Times::None)));
-                let mut formats = OTHER_SPELLINGS.iter().filter(reads);
-                // With two of them days and months may be swapped.
-                if let (Some(format), None) = (formats.next(), formats.next()) {
-                    found.push(spelt(Setting::DateFormat((*format).to_owned()), Times::None));
-                }
+            } else if let formats = formats(is_other_text)
+                && !formats.is_empty()
+            {
+                let is_only = formats.len() == 1;
+                let format =
+                    |text: &str| (Setting::DateFormat(text.to_owned()), (!is_only).then(|| order(text).to_owned()));
+                found.push(spelt(formats.into_iter().map(format).collect(), Times::None));
             } else if let Some(epoch) = counts()
                 && let Ok(Some(times)) = read(&self.rules.with_epoch(epoch))
             {
-                found.push(spelt(Setting::Epoch(epoch.to_string()), times));
+                found.push(spelt(vec![(Setting::Epoch(epoch.to_string()), None)], times));
+            } else if let Some(row) = first_without() {
+                let drop = Setting::BadDates(BadDates::Drop.to_string());
+                let effect = format!("reads it without its rows that have no date, such as row {}", row + 1);
+                found.push(spelt(vec![(drop, Some(effect))], Times::None));
             }
         }
         found.retain(|dates| dates.times != Times::Kept || self.can_keep_times);
-        found.sort_by_key(|dates| (dates.times, dates.spelt.is_some()));
+        found.sort_by_key(|dates| (dates.times, !dates.spelt.is_empty()));
         Ok(found)
     }
 }

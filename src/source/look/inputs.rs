@@ -43,8 +43,11 @@ use crate::source::survey::{Input, InputFile, Layout, Survey, Target};
 use crate::source::trouble::check_machine;
 use crate::workers::Workers;
 
-/// Schemas without a date of which one file each is looked into for an advice.
+/// Schemas without a date of which files are looked into for an advice.
 const LOOKED_INTO: usize = 20;
+
+/// Files with one such schema that are looked into, until one has dates.
+const LOOKED_INTO_ALIKE: usize = 3;
 
 /// Columns that are text for the sake of some fields, of which it is told.
 const TOLD: usize = 10;
@@ -130,22 +133,28 @@ pub(super) fn look_at(
     candidates = leave_out(usable, &bad, options.files_by, &mut skipped);
     let before = prior.map(|prior| prior.date_name);
     let advice = DateAdvice::new(options, &dates, before, schemas(&candidates), is_free, &allowance);
-    let mut advices: HashMap<*const FileSchema, Advised> = HashMap::new();
+    let mut advices: HashMap<*const FileSchema, (Advised, usize)> = HashMap::new();
+    // What is told of a file's own columns needs no look into it.
+    let is_own = |candidate: &Candidate| candidate.footer.schema.refusal.is_some();
+    let open = |candidate: &&Candidate| !is_trial && candidate.refusal().is_some() && !is_own(candidate);
+    for Candidate { path, stamp, footer, .. } in refused.iter().filter(open) {
+        // Of files with one schema a few are looked into, and not each where all differ.
+        let count = match advices.get(&Arc::as_ptr(&footer.schema)) {
+            None if advices.len() < LOOKED_INTO => 0,
+            Some((Advised::Nothing(_), count)) if *count < LOOKED_INTO_ALIKE => *count,
+            _ => continue,
+        };
+        let advised = advice.tell(&root.join(path), *stamp, &footer.schema);
+        advices.insert(Arc::as_ptr(&footer.schema), (advised, count + 1));
+    }
     let mut reasons = Vec::with_capacity(refused.len());
     for candidate in &refused {
         let Some(reason) = candidate.refusal() else {
             reasons.extend(meets(candidate));
             continue;
         };
-        let Candidate { path, stamp, footer, .. } = candidate;
-        let is_own = footer.schema.refusal.is_some();
-        // Of files with one schema the first is looked into, and not each where all differ.
-        let is_first = !is_trial && advices.len() < LOOKED_INTO && !advices.contains_key(&Arc::as_ptr(&footer.schema));
-        if is_first && !is_own {
-            advices.insert(Arc::as_ptr(&footer.schema), advice.tell(&root.join(path), *stamp, &footer.schema));
-        }
-        let advised = advices.get(&Arc::as_ptr(&footer.schema)).filter(|_| !is_own);
-        reasons.push(advised.map_or_else(|| reason.clone(), |advised| advised.add_to(reason)));
+        let advised = advices.get(&Arc::as_ptr(&candidate.footer.schema)).filter(|_| !is_own(candidate));
+        reasons.push(advised.map_or_else(|| reason.clone(), |(advised, _)| advised.add_to(reason)));
     }
 
     let talks = Talks { root, options, prior, allowance: &allowance, workers, observer };

@@ -43,6 +43,8 @@ pub fn survey(root: &Path, options: &SourceOptions, workers: &Workers, observer:
 pub(crate) struct Surveyor<'a> {
     root: &'a Path,
     found: Found,
+    /// The files that are not read, since they are as they were.
+    quiet: Found,
     prior: Option<&'a Prior<'a>>,
     options: SourceOptions,
     workers: &'a Workers,
@@ -89,7 +91,8 @@ impl<'a> Surveyor<'a> {
             notes: std::mem::take(&mut scan.notes),
             ..Found::default()
         };
-        Surveyor::of(root, found, Some(prior), options.clone(), (workers, observer))
+        let quiet = Found { files: std::mem::take(&mut scan.quiet), ..Found::default() };
+        Surveyor { quiet, ..Surveyor::of(root, found, Some(prior), options.clone(), (workers, observer)) }
     }
 
     fn of(
@@ -99,8 +102,8 @@ impl<'a> Surveyor<'a> {
         options: SourceOptions,
         (workers, observer): (&'a Workers, &'a dyn Observer),
     ) -> Surveyor<'a> {
-        let (left_out, unread) = (LeftOut::new(), Vec::new());
-        Surveyor { root, found, prior, options, workers, observer, left_out, unread, round: 0 }
+        let (quiet, left_out, unread) = (Found::default(), LeftOut::new(), Vec::new());
+        Surveyor { root, found, quiet, prior, options, workers, observer, left_out, unread, round: 0 }
     }
 
     /// What the files say that were not left out. The ways out are not tried.
@@ -151,6 +154,12 @@ impl<'a> Surveyor<'a> {
         }
     }
 
+    /// What the files that are as they were say with these options.
+    fn survey_quiet(&self, options: &SourceOptions) -> Result<Survey> {
+        let look = (&self.quiet, &LeftOut::new(), true);
+        look_at(self.root, look, self.prior, options, self.workers, &Unseen(self.observer))
+    }
+
     /// What `survey` leaves out, with the ways out that work.
     ///
     /// # Errors
@@ -158,7 +167,11 @@ impl<'a> Surveyor<'a> {
     fn ways_out(&self, survey: &Survey) -> Result<Vec<Skipped>> {
         let Surveyor { prior, ref options, workers, observer, .. } = *self;
         let survey_with = |options: &SourceOptions| self.survey_with(options);
-        Ways::new(Ground { prior, options, workers, observer, survey_with: &survey_with }, survey).that_work()
+        let survey_quiet = |options: &SourceOptions| self.survey_quiet(options);
+        let (survey_with, survey_quiet) = (&survey_with, &survey_quiet);
+        let has_quiet = !self.quiet.files.is_empty();
+        let ground = Ground { prior, options, workers, observer, survey_with, has_quiet, survey_quiet };
+        Ways::new(ground, survey).that_work()
     }
 
     /// What `read` makes of the inputs of `survey`, but of those of which it says that they cannot be used; and what the

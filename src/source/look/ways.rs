@@ -9,11 +9,13 @@ use std::path::Path;
 use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
+use crate::hint::listed;
 use crate::progress::Observer;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
+use crate::source::date::spelling::READS_THEM;
 use crate::source::options::{DATE_NAMES, SourceOptions};
 use crate::source::path::naming::shown;
 use crate::source::survey::{Input, InputFile, Survey};
@@ -46,6 +48,10 @@ pub(super) struct Ground<'w> {
     pub(super) observer: &'w dyn Observer,
     /// Surveys the source with other options.
     pub(super) survey_with: &'w dyn Fn(&SourceOptions) -> Result<Survey>,
+    /// Whether there are files that are not read, since they are as they were.
+    pub(super) has_quiet: bool,
+    /// Surveys those.
+    pub(super) survey_quiet: &'w dyn Fn(&SourceOptions) -> Result<Survey>,
 }
 
 /// Settings that were tried.
@@ -81,7 +87,9 @@ impl<'w> Ways<'w> {
         let with_ways = |Skipped { path, reason }: &Skipped| {
             Ok(Skipped { path: path.clone(), reason: self.reason_with_ways(path, reason)? })
         };
-        survey.skipped.iter().map(with_ways).collect()
+        let mut skipped: Vec<Skipped> = survey.skipped.iter().map(with_ways).collect::<Result<_>>()?;
+        agree_on_formats(&mut skipped);
+        Ok(skipped)
     }
 
     fn reason_with_ways(&mut self, path: &str, reason: &Reason) -> Result<Reason> {
@@ -115,6 +123,7 @@ impl<'w> Ways<'w> {
                 kept.push(remedy);
             }
         }
+        let kept = self.with_costs(kept);
         if !kept.is_empty() || reason.remedies().is_empty() {
             return Ok(kept.into_iter().fold(reason.clone().alone(), Reason::or));
         }
@@ -126,6 +135,25 @@ impl<'w> Ways<'w> {
             }
             _ => reason.or(Remedy::Do("write the file anew, as the others are".to_owned())),
         })
+    }
+
+    /// Says what it costs to leave out columns that other files have, after what costs nothing.
+    fn with_costs(&self, remedies: Vec<Remedy>) -> Vec<Remedy> {
+        let costs = |remedy: Remedy| {
+            let Remedy::Set { settings, .. } = &remedy else { return vec![remedy] };
+            let [Setting::Exclude(names)] = &settings[..] else { return vec![remedy] };
+            let values = |file: &&InputFile| file.layout.schema.values.iter().any(|own| names.contains(&own.own_name));
+            let count = self.survey.files().filter(values).count();
+            if count == 0 {
+                return vec![remedy];
+            }
+            let names = listed(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>());
+            let others = if count == 1 { "the other file has".to_owned() } else { format!("{count} others have") };
+            let anew = Remedy::Do(format!("write the file with {names} as {others} it"));
+            let effect = format!("leaves it out of {}, too", if count == 1 { "that" } else { "those" });
+            vec![anew, Remedy::Set { settings: settings.clone(), effect }]
+        };
+        remedies.into_iter().flat_map(costs).collect()
     }
 
     /// `settings`, and others that the file at `path` needs beside them; as few as there are.
@@ -196,7 +224,22 @@ impl<'w> Ways<'w> {
             }
         }
         let Some(survey) = usable(survey_with(&options))? else { return Ok(None) };
-        Ok(if self.loses(&survey, settings)? { None } else { Some(survey) })
+        let loses = self.loses(&survey, settings)? || self.loses_quiet(&options, settings)?;
+        Ok(if loses { None } else { Some(survey) })
+    }
+
+    /// Whether a file that is as it was, and is read again with `options`, is lost so, or takes its date from another column.
+    fn loses_quiet(&self, options: &SourceOptions, settings: &[Setting]) -> Result<bool> {
+        let Ground { has_quiet, survey_quiet, .. } = self.ground;
+        if !has_quiet || !settings.iter().any(|setting| self.touches_others(setting)) {
+            return Ok(false);
+        }
+        let before = survey_quiet(self.ground.options)?;
+        let Some(now) = usable(survey_quiet(options))? else { return Ok(true) };
+        if now.skipped.len() > before.skipped.len() {
+            return Ok(true);
+        }
+        Ok(takes_other_dates(&before, &now) || self.reads_less(&before, &now)?)
     }
 
     /// Whether `survey`, which is made with `settings`, lacks a file that is read without them, or has other values of
@@ -206,29 +249,27 @@ impl<'w> Ways<'w> {
         if survey.skipped.iter().any(is_lost) || settings.iter().any(|setting| self.alters_others(setting)) {
             return Ok(true);
         }
-        let date = |file: &InputFile| file.layout.schema.date.as_ref().ok().map(|date| date.name.clone());
-        let dates: HashMap<&Path, Option<String>> =
-            self.survey.files().map(|file| (file.path.as_path(), date(file))).collect();
-        let is_other = |file: &InputFile| dates.get(file.path.as_path()).is_some_and(|known| *known != date(file));
-        if survey.files().any(is_other) {
+        if takes_other_dates(self.survey, survey) {
             return Ok(true);
         }
-        if !settings.iter().any(|setting| self.touches_others(setting)) {
-            return Ok(false);
-        }
+        Ok(settings.iter().any(|setting| self.touches_others(setting)) && self.reads_less(self.survey, survey)?)
+    }
+
+    /// Whether the keys of an input of `survey` cannot be read that `before` can read.
+    fn reads_less(&self, before: &Survey, survey: &Survey) -> Result<bool> {
         let Ground { workers, observer, .. } = self.ground;
-        let read_before = self.survey.inputs.iter().filter(|input| !input.files.is_empty());
+        let read_before = before.inputs.iter().filter(|input| !input.files.is_empty());
         let read_before: HashMap<&str, &Input> = read_before.map(|input| (input.unit.as_str(), input)).collect();
         let read = workers.try_map(survey.inputs.len(), |n| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let input = &survey.inputs[n];
-            let Some(before) = read_before.get(input.unit.as_str()) else { return Ok(true) };
+            let Some(input_before) = read_before.get(input.unit.as_str()) else { return Ok(true) };
             let Err(bad) = survey.read_key(input) else { return Ok(true) };
             check_machine(&survey.root.join(&input.files[bad.file].path))?;
             // It may not be read without them either, where nothing has been read yet.
-            Ok(self.survey.read_key(before).is_err())
+            Ok(before.read_key(input_before).is_err())
         })?;
         Ok(read.contains(&false))
     }
@@ -285,6 +326,53 @@ impl<'w> Ways<'w> {
                     && column.raw.as_ref().is_ok_and(|raw| may_be_date(&column.name, raw))
             })
         })
+    }
+}
+
+/// Whether a file of both takes its date from another column in `now`.
+fn takes_other_dates(before: &Survey, now: &Survey) -> bool {
+    let date = |file: &InputFile| file.layout.schema.date.as_ref().ok().map(|date| date.name.clone());
+    let dates: HashMap<&Path, Option<String>> = before.files().map(|file| (file.path.as_path(), date(file))).collect();
+    let is_other = |file: &InputFile| dates.get(file.path.as_path()).is_some_and(|known| *known != date(file));
+    now.files().any(is_other)
+}
+
+/// Leaves to each file the date formats that read most files: where days and months may be swapped in one, another may
+/// tell. What is left to choose, nothing tells.
+fn agree_on_formats(skipped: &mut [Skipped]) {
+    fn format(remedy: &Remedy) -> Option<&str> {
+        match remedy {
+            Remedy::Set { settings, .. } => match &settings[..] {
+                [Setting::DateFormat(format)] => Some(format.as_str()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for named in skipped.iter().flat_map(|skipped| skipped.reason.remedies()).filter_map(format) {
+        *counts.entry(named.to_owned()).or_default() += 1;
+    }
+    for reason in skipped.iter_mut().map(|skipped| &mut skipped.reason) {
+        let count = |remedy: &Remedy| format(remedy).map(|named| counts[named]);
+        let most = reason.remedies().iter().filter_map(count).max();
+        let mut kept: Vec<Remedy> = reason
+            .remedies()
+            .iter()
+            .filter(|remedy| count(remedy).is_none() || count(remedy) == most)
+            .cloned()
+            .collect();
+        let is_left: Vec<usize> = (0..kept.len()).filter(|&at| format(&kept[at]).is_some()).collect();
+        for (n, &at) in is_left.iter().enumerate() {
+            if let Remedy::Set { effect, .. } = &mut kept[at] {
+                match is_left.len() {
+                    1 => READS_THEM.clone_into(effect),
+                    all if n + 1 == all => effect.push_str(": only you can know which"),
+                    _ => {}
+                }
+            }
+        }
+        *reason = kept.into_iter().fold(reason.clone().alone(), Reason::or);
     }
 }
 

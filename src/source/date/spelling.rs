@@ -1,0 +1,41 @@
+//! Formats of dates in text that are no usual spelling, to be named where a file is refused for its dates.
+
+/// Formats that are tried where dates in text are of no spelling that is read without one.
+const OTHER_SPELLINGS: [&str; 16] = [
+    "%Y%m%d ",
+    "%Y-%m-%d ",
+    "%Y/%m/%d ",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%b %d %Y",
+    "%d.%m.%Y",
+    "%Y.%m.%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d %A",
+    "%Y-%m-%d %A",
+    "%Y年%m月%d日",
+];
+
+/// The formats that are no usual spelling and for which `reads` holds. A weekday is expected only where there is one.
+pub(in crate::source) fn spellings_that(reads: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut found: Vec<&str> = OTHER_SPELLINGS.into_iter().filter(|text| reads(text)).collect();
+    if found.iter().any(|text| !text.ends_with("%A")) {
+        found.retain(|text| !text.ends_with("%A"));
+    }
+    found
+}
+
+/// What a format does beside another that reads the same texts.
+pub(in crate::source) fn order(format: &str) -> &'static str {
+    match format.find("%d") < format.find("%m") {
+        true => "reads them with the day first",
+        false => "reads them with the month first",
+    }
+}
+
+/// What a format does of which there is no other.
+pub(in crate::source) const READS_THEM: &str = "reads them";
