@@ -134,6 +134,13 @@ impl Reason {
         Reason { remedies: Vec::new(), ..self }
     }
 
+    /// This reason with those of its ways out that `keep` holds of; with one `in_words` where none is left.
+    pub(crate) fn keep_ways(self, keep: impl Fn(&Remedy) -> bool, in_words: &str) -> Reason {
+        let kept: Vec<Remedy> = self.remedies.iter().filter(|remedy| keep(remedy)).cloned().collect();
+        let is_lost = kept.is_empty() && !self.remedies.is_empty();
+        kept.into_iter().fold(self.alone(), Reason::or).or(is_lost.then(|| Remedy::Do(in_words.to_owned())))
+    }
+
     /// This reason with another way out.
     pub(crate) fn or(mut self, remedy: impl Into<Option<Remedy>>) -> Reason {
         self.remedies.extend(remedy.into());
@@ -143,6 +150,15 @@ impl Reason {
     /// Makes its ways out those of the source `name`.
     pub(crate) fn be_of_source(&mut self, name: &str) {
         self.remedies.iter_mut().for_each(|remedy| remedy.be_of_source(name));
+    }
+
+    /// Makes its ways out those of any source.
+    pub(crate) fn be_of_any_source(&mut self) {
+        for remedy in &mut self.remedies {
+            if let Remedy::Set { settings, .. } = remedy {
+                settings.retain(|setting| !matches!(setting, Setting::Source(_)));
+            }
+        }
     }
 
     /// The memory that is said to help.

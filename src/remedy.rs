@@ -68,6 +68,8 @@ pub trait Words {
 pub enum Setting {
     /// The source whose settings those beside it are.
     Source(String),
+    /// The folder of a source.
+    Folder,
     /// The format of the files.
     Input(String),
     /// What each file is of.
@@ -269,6 +271,7 @@ impl Setting {
     pub fn name(&self) -> &'static str {
         match self {
             Setting::Source(_) => "source",
+            Setting::Folder => "path",
             Setting::Input(_) => "input",
             Setting::FilesBy(_) => "files-by",
             Setting::Pattern(_) => "pattern",

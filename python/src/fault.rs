@@ -175,6 +175,7 @@ fn argument(setting: &Setting, call: Call) -> String {
         Setting::Wait => "wait=\"10m\"".to_owned(),
         Setting::NoDate => "date=False".to_owned(),
         Setting::CodeColumn | Setting::DateName => format!("{name}=NAME"),
+        Setting::Folder => format!("{name}=DIR"),
         Setting::Zone | Setting::NaiveZone => format!("{name}=ZONE"),
         Setting::Roll => format!("{name}=TIME"),
         Setting::Calendar | Setting::CodeMap => format!("{name}=FILE"),

@@ -33,6 +33,11 @@ impl Speaker {
         Speaker { command, store: store.to_owned(), cli: Cli::command() }
     }
 
+    /// Of no command, since the one that was run has done what it does: ways out are told in full.
+    pub fn afterwards(store: &Path) -> Speaker {
+        Speaker::new("", store)
+    }
+
     /// The command's name.
     pub fn command(&self) -> &'static str {
         self.command
@@ -151,9 +156,15 @@ fn option(setting: &Setting) -> String {
     format!("--{}", setting.name())
 }
 
+/// An option with a value, which is told from an option where it begins as one.
+fn with_value(setting: &Setting, value: &str) -> String {
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{}{between}{}", option(setting), quoted(value))
+}
+
 /// A setting as options with values; `None` where no shell's word can say them.
 fn spelt(setting: &Setting) -> Option<String> {
-    let with = |value: &str| Some(format!("{} {}", option(setting), quoted(value)));
+    let with = |value: &str| Some(with_value(setting, value));
     match setting {
         Setting::Source(value) if value.is_empty() => with("NAME"),
         Setting::Source(value)
@@ -169,7 +180,7 @@ fn spelt(setting: &Setting) -> Option<String> {
         | Setting::Prefix(value)
         | Setting::Name(value) => with(value),
         Setting::Rename(names) => {
-            let names: Vec<String> = names.iter().map(|name| format!("{} {}", option(setting), quoted(name))).collect();
+            let names: Vec<String> = names.iter().map(|name| with_value(setting, name)).collect();
             Some(names.join(" "))
         }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names)
@@ -181,12 +192,12 @@ fn spelt(setting: &Setting) -> Option<String> {
             if names.iter().all(|name| is_clear(name)) { with(&list::written(names)) } else { None }
         }
         Setting::CodeColumn | Setting::DateName => with("NAME"),
+        Setting::Folder => with("DIR"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
         Setting::Roll => with("HH:MM"),
         Setting::Calendar | Setting::CodeMap => with("FILE"),
         Setting::Cast(casts) => {
-            let casts: Vec<String> =
-                casts.iter().map(|cast| format!("{} {}", option(setting), quoted(&cast.to_string()))).collect();
+            let casts: Vec<String> = casts.iter().map(|cast| with_value(setting, &cast.to_string())).collect();
             Some(casts.join(" "))
         }
         Setting::Memory(bytes) => with(&memory(*bytes)),
@@ -231,6 +242,7 @@ fn assigned(setting: &Setting) -> Option<String> {
         Setting::Exclude(names) if names.iter().all(|name| is_clear(name)) => {
             Some(format!("{name}+={}", list::written(names)))
         }
+        Setting::Folder => Some(format!("{name}=DIR")),
         Setting::Zone | Setting::NaiveZone => Some(format!("{name}=ZONE")),
         Setting::DropTime => Some(format!("{name}=true")),
         Setting::Roll => Some(format!("{name}=HH:MM")),
@@ -314,6 +326,7 @@ mod tests {
         assert_eq!(names(&["a,b", "c"]).unwrap(), "--exclude 'a\\,b,c'");
         assert_eq!(names(&["a\\"]).unwrap(), "--exclude 'a\\\\'");
         assert_eq!(names(&["a\nb"]), None);
+        assert_eq!(names(&["--w", "c"]).unwrap(), "--exclude=--w,c");
     }
 
     #[test]

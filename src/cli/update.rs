@@ -97,7 +97,9 @@ pub fn tell(
     json: bool,
     quiet: bool,
 ) -> anyhow::Result<Exit> {
-    let speaker = Speaker::new(command, store);
+    // A source that was added is there, and cannot be added again with other options.
+    let is_added = command == "source add" && report.published;
+    let speaker = if is_added { Speaker::afterwards(store) } else { Speaker::new(command, store) };
     let store = output::path(store);
     skips::say_skipped(&report.skipped, report.file_count(), &speaker, "--json lists all");
     let stop = Stop::new(&report.guards, report.refused.as_deref());

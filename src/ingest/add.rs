@@ -32,7 +32,8 @@ use crate::key::Date;
 use crate::reason::Kind;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
-use crate::source::{FilesBy, Known, Prior, SourceOptions, Surveyor, Trust, scan};
+use crate::skipped::Skipped;
+use crate::source::{FilesBy, Known, Prior, SourceOptions, Survey, Surveyor, Trust, scan};
 use crate::store::{SourceContents, StoreWriter};
 
 /// Adds sources to a store: the columns of their files join its rows on date, code and key columns.
@@ -140,10 +141,15 @@ impl<'a> AddSource<'a> {
             steps.before(stages)?;
             let step = self.add(stages, steps.writer(), directory, &name);
             let key: Vec<String> = steps.writer().live()?.schema()?.key_names().map(str::to_owned).collect();
-            steps.take(step.map_err(|error| with_key(error, &key))?);
+            steps.take(step.map_err(|error| with_key(error, &key))?.of_source(&name));
         }
         settle(&mut steps, stages, &self.writing, guarded)?;
-        steps.finish(stages)
+        let mut report = steps.finish(stages)?;
+        if !report.published {
+            // It can be added with other options still.
+            report.skipped.iter_mut().for_each(|skipped| skipped.reason.be_of_any_source());
+        }
+        Ok(report)
     }
 
     /// Adds the source `name` of the files in `directory`.
@@ -219,6 +225,7 @@ impl<'a> AddSource<'a> {
         if report.is_stopped() || self.writing.dry_run {
             return Ok(Step { report, snapshot: None });
         }
+        keep_to_columns(&mut report.skipped, &survey);
         snapshot.settings = store_settings("source add")?;
         let options = survey.options();
         let units = files.iter().flat_map(|file| options.units_of(file.path.as_ref()));
@@ -228,6 +235,27 @@ impl<'a> AddSource<'a> {
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
         revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
+    }
+}
+
+/// Leaves those ways out that a source has once it is there: its columns stay, and have their types.
+fn keep_to_columns(skipped: &mut [Skipped], survey: &Survey) {
+    let is_there = |name: &String| {
+        let name = survey.options().name_of(name);
+        survey.columns.iter().any(|column| column.name == name)
+    };
+    let can_be_set = |setting: &Setting| match setting {
+        Setting::Exclude(names) => !names.iter().any(is_there),
+        Setting::Cast(casts) => !casts.iter().any(|cast| is_there(&cast.column)),
+        Setting::Key(_) => false,
+        _ => true,
+    };
+    let helps = |remedy: &Remedy| match remedy {
+        Remedy::Set { settings, .. } => settings.iter().all(can_be_set),
+        _ => true,
+    };
+    for skipped in skipped {
+        skipped.reason = skipped.reason.clone().keep_ways(helps, "write the file anew, as the others are");
     }
 }
 

@@ -32,6 +32,7 @@ mod spelling;
 mod steps;
 mod update;
 mod update_report;
+mod way_out;
 mod write;
 mod writing;
 

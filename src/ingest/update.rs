@@ -28,25 +28,18 @@ use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
+use super::way_out::{excluding_from, without_folder};
 use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
 use crate::format::{FileStatus, Stored};
 use crate::key::Date;
 use crate::progress::Observer;
-use crate::remedy::{Operation, Remedy, Setting};
+use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Surveyor, Touched, Trust, check_values, scan};
 use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
 use crate::workers::Workers;
-
-/// What leaves columns of a source out that the store has.
-fn excluding_from(whole: &Store, source: &str, columns: Vec<String>) -> Operation {
-    Operation::SetSource {
-        store: whole.path().to_string_lossy().into_owned(),
-        settings: [Setting::Source(source.to_owned()), Setting::Exclude(columns)].into(),
-    }
-}
 
 /// Brings a store up to date with the files it was built from.
 ///
@@ -320,7 +313,8 @@ impl<'a> Update<'a> {
             |path: &str| !touched.is_empty() && of_path(path).iter().any(|unit| touches(&touched, unit, &options));
         let again = |path: &str| waits(path) || gains(path) || was_left(path) || is_touched(path);
         let scanned = Known { files: &known, goes: &goes, again: &again, trust };
-        let mut scan = scan(&source, &options, &scanned, workers, observer)?;
+        let mut scan = scan(&source, &options, &scanned, workers, observer)
+            .map_err(|error| without_folder(error, &source, whole, place))?;
         let keep = self.writing.keep.of(before.kept());
         let mut report = UpdateReport::of(live, keep);
         report.dry_run = self.writing.dry_run;

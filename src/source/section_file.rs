@@ -31,7 +31,7 @@ use crate::hint::listed;
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema, show};
 use crate::reason::{Kind, Reason};
-use crate::remedy::{Remedy, excluding};
+use crate::remedy::{Remedy, Setting, excluding};
 
 /// Why a file without rows is refused: whether its date is to go is not for an empty file to say.
 fn no_rows() -> Reason {
@@ -66,7 +66,37 @@ pub fn read_section(
     panel: &PanelSchema,
     allowance: &Arc<Allowance>,
 ) -> Result<SectionFile, Reason> {
-    let options = &section_options(options, panel);
+    let options = section_options(options, panel);
+    section_at(path, &options, panel, allowance).map_err(|reason| of_store(reason, &options, panel))
+}
+
+/// `reason` with those of its ways out that keep to a store which is there: its columns stay, and have their types.
+fn of_store(reason: Reason, options: &SourceOptions, panel: &PanelSchema) -> Reason {
+    let is_ours = |name: &String| {
+        let name = options.name_of(name);
+        name == panel.code.name || name == panel.date_name || panel.index_of(&name).is_some()
+    };
+    let helps = |setting: &Setting| match setting {
+        Setting::Exclude(names) => !names.iter().any(is_ours),
+        Setting::Memory(_) => true,
+        _ => false,
+    };
+    let helps = |remedy: &Remedy| match remedy {
+        Remedy::Set { settings, .. } => settings.iter().all(helps),
+        _ => true,
+    };
+    reason.keep_ways(helps, AS_THE_STORE)
+}
+
+/// What helps a file of other types.
+const AS_THE_STORE: &str = "write the file with the types that the store has";
+
+fn section_at(
+    path: &Path,
+    options: &SourceOptions,
+    panel: &PanelSchema,
+    allowance: &Arc<Allowance>,
+) -> Result<SectionFile, Reason> {
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
     // What is read piece by piece is compared with this afterwards.
@@ -311,7 +341,8 @@ fn section(
             };
             widened.map_err(|why| {
                 let what = format!("its column {:?} is {}, {panels} in the store: {why}", column.name, shown_type(raw));
-                Reason::new(Kind::TypesDiffer, what).of_column(&column.name)
+                let reason = Reason::new(Kind::TypesDiffer, what).of_column(&column.name);
+                reason.or(Remedy::Do(AS_THE_STORE.to_owned()))
             })
         }
         None => Ok(arrow_array::new_null_array(&column.data_type, codes.len())),
