@@ -257,6 +257,54 @@ impl Survey {
         Ok(stretches)
     }
 
+    /// All dates as so many stretches of about one length, or as fewer.
+    pub(crate) fn divided(&self, count: usize) -> Vec<Stretch> {
+        let dates = self.answer.places.len();
+        let len = dates.div_ceil(count.max(1)).max(1);
+        let stretch = |start: usize| Stretch { dates: start..dates.min(start + len), rows: 0..usize::MAX };
+        (0..dates).step_by(len).map(stretch).collect()
+    }
+
+    /// How many rows each of `stocks`, numbers in the order of their codes, has in a stretch of the dates.
+    ///
+    /// # Errors
+    /// When the store is damaged.
+    pub(crate) fn counts_in(&self, stocks: &[u32], stretch: &Stretch) -> Result<Vec<usize>> {
+        let wanted = self.ranks_of(stocks)?;
+        let local = self.places_of(stocks)?;
+        let mut counts = vec![0; stocks.len()];
+        for date in stretch.dates.clone() {
+            for part in self.section(date)?.parts() {
+                let Some(piece) = part.only_piece()? else { continue };
+                let (numbers, between) = (piece.raw_stock_numbers()?, piece.rows_between(wanted.clone())?);
+                let chosen = if between.is_empty() { None } else { self.answer.rows(&part)? };
+                for row in between {
+                    let place = *local.get(numbers[row] as usize).ok_or_else(|| piece.unknown_stocks())?;
+                    if let Some(count) = counts.get_mut(place as usize) {
+                        *count += usize::from(chosen.as_ref().is_none_or(|chosen| chosen.value(row)));
+                    }
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Where stocks in the order of their codes stand in that of all.
+    fn ranks_of(&self, stocks: &[u32]) -> Result<Range<u32>> {
+        Ok(self.rank(stocks.first())?..self.rank(stocks.last())? + 1)
+    }
+
+    /// For each stock number its place among `stocks`, `u32::MAX` for all others.
+    fn places_of(&self, stocks: &[u32]) -> Result<Vec<u32>> {
+        let version = &self.answer.store.version;
+        let mut places = vec![u32::MAX; version.ranks()?.len()];
+        for (place, &stock) in stocks.iter().enumerate() {
+            let unknown = || version.catalog.structure("its stock order names unknown stocks");
+            *places.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
+        }
+        Ok(places)
+    }
+
     /// Where a stock stands in the order of codes; 0 for none.
     fn rank(&self, stock: Option<&u32>) -> Result<u32> {
         let version = &self.answer.store.version;
@@ -276,12 +324,7 @@ impl Survey {
         counts: impl Iterator<Item = usize>,
     ) -> Result<Gathered> {
         let version = &self.answer.store.version;
-        let wanted = self.rank(stocks.first())?..self.rank(stocks.last())? + 1;
-        let mut local = vec![u32::MAX; version.ranks()?.len()];
-        for (place, &stock) in stocks.iter().enumerate() {
-            let unknown = || version.catalog.structure("its stock order names unknown stocks");
-            *local.get_mut(stock as usize).ok_or_else(unknown)? = place as u32;
-        }
+        let (wanted, local) = (self.ranks_of(stocks)?, self.places_of(stocks)?);
         let mut starts = vec![0usize];
         starts.extend(counts.scan(0, |sum, count| {
             *sum += count;

@@ -67,7 +67,7 @@ pub use view::Store;
 
 pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{differing_rows, first_difference};
-pub(crate) use gather::Survey;
+pub(crate) use gather::{Gathered, Survey};
 pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use part::present_column;
 pub(crate) use piece::Piece;

@@ -13,7 +13,7 @@ use super::unit::{Of, Unit};
 use crate::error::{Error, Result};
 use crate::progress::Observer;
 use crate::sink::{OutputColumn, Partition};
-use crate::store::{Piece, StoredColumn, Survey};
+use crate::store::{Gathered, Piece, StoredColumn, Survey};
 use crate::workers::Workers;
 
 /// The most rows of a row group of a file of several dates.
@@ -25,6 +25,9 @@ const FEWEST_ROWS: usize = 1 << 10;
 
 /// Bytes that a value of no fixed width counts for.
 const TEXT_WIDTH: usize = 16;
+
+/// Rows of a date, in one share of the work, that are too few for a walk of their own over all dates.
+const FEW_ROWS: usize = 64;
 
 /// Files' shares of the work, so that workers end at about the same time.
 const SHARES: usize = 4;
@@ -38,8 +41,8 @@ pub(super) struct Rows<'a> {
 enum Source<'a> {
     /// Sections, places among the store's.
     Sections(&'a [usize]),
-    /// The rows of a stock.
-    Gathered(Vec<OutputColumn>, usize),
+    /// The rows of a stock: columns of the dates of each part, and how many rows they have.
+    Gathered(Vec<(Vec<OutputColumn>, usize)>),
     /// Those of a stock that has too many for the memory.
     Long(&'a Survey, u32, usize),
     /// A row a date, of the column at this place of the panel.
@@ -72,7 +75,11 @@ impl Rows<'_> {
                     }
                 }
             }
-            Source::Gathered(columns, row_count) => groups.push(columns.clone(), *row_count, None)?,
+            Source::Gathered(parts) => {
+                for (columns, row_count) in parts {
+                    groups.push(columns.clone(), *row_count, None)?;
+                }
+            }
             Source::Long(survey, stock, most) => {
                 for (stretch, count) in survey.stretches(*stock, *most)? {
                     let gathered = survey.gather(&[*stock], &stretch, std::iter::once(count))?;
@@ -138,6 +145,19 @@ pub(super) fn for_each_file<T, R: Send>(
     let stocks: Vec<u32> = units.iter().map(number).collect();
     let survey = plan.answer.survey(workers, observer)?;
     let most = most_rows(&survey, workers)?;
+    if are_few(plan, &survey, &stocks, most) {
+        let stretches = survey.divided(workers.count() * SHARES);
+        let gathered = workers.try_map(stretches.len(), |at| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let counts = survey.counts_in(&stocks, &stretches[at])?;
+            survey.gather(&stocks, &stretches[at], counts.into_iter())
+        })?;
+        return workers.try_map_with(stocks.len(), init, |own, place| {
+            run(own, place, Source::Gathered(stock_parts(plan, stocks[place], place, &gathered)?))
+        });
+    }
     let bands = bands(&survey, &stocks, most);
     let done = workers.try_map_with(bands.len(), init, |own, at| {
         let band = &bands[at];
@@ -148,13 +168,10 @@ pub(super) fn for_each_file<T, R: Send>(
             return Ok(vec![run(own, band.start, Source::Long(&survey, *stock, most))?]);
         }
         let counts = of_band.iter().map(|&stock| survey.row_count(stock) as usize);
-        let gathered = survey.gather(of_band, &survey.whole(), counts)?;
+        let gathered = [survey.gather(of_band, &survey.whole(), counts)?];
         let file = |place: usize| {
-            let rows = gathered.starts[place]..gathered.starts[place + 1];
-            let columns: Vec<StoredColumn> =
-                gathered.columns.iter().map(|column| column.slice(rows.start, rows.len())).collect();
-            let columns = stock_columns(plan, of_band[place], &columns, &gathered.dates[rows.clone()])?;
-            run(own, band.start + place, Source::Gathered(columns, rows.len()))
+            let of = stock_parts(plan, of_band[place], place, &gathered)?;
+            run(own, band.start + place, Source::Gathered(of))
         };
         (0..of_band.len()).map(file).collect::<Result<Vec<R>>>()
     })?;
@@ -166,6 +183,13 @@ fn most_rows(survey: &Survey, workers: &Workers) -> Result<usize> {
     // The other half is for what is made of them.
     let share = workers.memory() as usize / workers.count() / 2;
     Ok((share / survey.row_len()?).clamp(1, u32::MAX as usize))
+}
+
+/// Whether these stocks have so few rows on a date that looking for each column of it costs more than its rows: then
+/// workers divide the dates among them, and not the stocks.
+fn are_few(plan: &Plan, survey: &Survey, stocks: &[u32], most: usize) -> bool {
+    let total: u64 = stocks.iter().map(|&stock| survey.row_count(stock)).sum();
+    total <= most as u64 && total < (FEW_ROWS * SHARES * plan.places.len()) as u64
 }
 
 /// Runs of neighbouring stocks, each with so many rows at most unless it is of one stock.
@@ -188,6 +212,17 @@ fn bands(survey: &Survey, stocks: &[u32], most: usize) -> Vec<Range<usize>> {
 /// Runs of dates, so many that each has about `most` rows of a stock that has one a date.
 fn date_runs(date_count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     (0..date_count).step_by(most).map(move |first| first..date_count.min(first + most))
+}
+
+/// The rows of the stock at `place` among those that were gathered, of each part of the dates.
+fn stock_parts(plan: &Plan, stock: u32, place: usize, gathered: &[Gathered]) -> Result<Vec<(Vec<OutputColumn>, usize)>> {
+    let part = |gathered: &Gathered| {
+        let rows = gathered.starts[place]..gathered.starts[place + 1];
+        let columns: Vec<StoredColumn> =
+            gathered.columns.iter().map(|column| column.slice(rows.start, rows.len())).collect();
+        Ok((stock_columns(plan, stock, &columns, &gathered.dates[rows.clone()])?, rows.len()))
+    };
+    gathered.iter().map(part).collect()
 }
 
 /// The columns of a stock's file, for rows on these of the dates asked for.
