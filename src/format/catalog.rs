@@ -1,5 +1,5 @@
-//! The catalog, and beside it a file for each source: a header, a directory of tables, and the tables. Assembled here,
-//! and taken apart again.
+//! The catalog, and beside it a file for each source and one of what the version changed: a header, a directory of tables,
+//! and the tables. Assembled here, and taken apart again.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -46,6 +46,12 @@ pub enum Table {
     Parts = 16,
     /// `u64` versions by stock number: the one in which rows of the stock last changed, the panel's or the source's.
     StockChanges = 17,
+    /// [`ChangedDateRecord`](super::ChangedDateRecord)s of a change file, by date.
+    ChangedDates = 18,
+    /// [`ChangedStocksRecord`](super::ChangedStocksRecord)s, by stock number.
+    ChangedStocks = 19,
+    /// [`ChangedColumnRecord`](super::ChangedColumnRecord)s.
+    ChangedColumns = 20,
 }
 
 impl Table {
@@ -69,11 +75,14 @@ impl Table {
         Table::Files,
         Table::Parts,
         Table::StockChanges,
+        Table::ChangedDates,
+        Table::ChangedStocks,
+        Table::ChangedColumns,
     ];
 }
 
 /// How many kinds there are.
-pub const TABLE_COUNT: usize = 18;
+pub const TABLE_COUNT: usize = 21;
 
 /// Who must know a table's kind: nobody, which passes it over.
 pub const FOR_NOBODY: u32 = 0;
@@ -96,11 +105,11 @@ pub struct TableRef {
     pub checksum: u64,
 }
 
-/// First bytes of a catalog, or of the tables of a source. The directory follows: [`TableRef`]s.
+/// First bytes of a catalog, of the tables of a source, or of a change file. The directory follows: [`TableRef`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Header {
-    /// [`MAGIC`](super::MAGIC) or [`SOURCE_MAGIC`](super::SOURCE_MAGIC).
+    /// [`MAGIC`](super::MAGIC), [`SOURCE_MAGIC`](super::SOURCE_MAGIC) or [`CHANGES_MAGIC`](super::CHANGES_MAGIC).
     pub magic: [u8; 8],
     /// [`FORMAT_VERSION`].
     pub format_version: u32,

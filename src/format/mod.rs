@@ -25,13 +25,14 @@ pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;
 pub use lock::LockNote;
 pub use names::{
-    CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
-    parse_catalog_name, parse_chunks_name, parse_segment_name, parse_tables_name, segment_name, tables_name,
+    CATALOG_DIR, CURRENT_NAME, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, changes_name,
+    chunks_name, parse_catalog_name, parse_changes_name, parse_chunks_name, parse_segment_name, parse_tables_name,
+    segment_name, tables_name,
 };
 pub use record::{
-    BatchRecord, ChunkFileHeader, ChunkRecord, ColumnRecord, DictionaryRecord, FileRecord, FileStatus, HistoryRecord,
-    NONE, PRESENT, PartRecord, PieceRecord, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef,
-    TypeRecord,
+    BatchRecord, ChangedColumnRecord, ChangedDateRecord, ChangedStocksRecord, ChunkFileHeader, ChunkRecord,
+    ColumnRecord, DictionaryRecord, FileRecord, FileStatus, HistoryRecord, NONE, PRESENT, PartRecord, PieceRecord,
+    RowCounts, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, StrRef, TypeRecord,
 };
 
 /// First eight bytes of a catalog.
@@ -39,6 +40,9 @@ pub const MAGIC: [u8; 8] = *b"TRANSECT";
 
 /// First eight bytes of the tables of a source.
 pub const SOURCE_MAGIC: [u8; 8] = *b"TRANSRCE";
+
+/// First eight bytes of a change file.
+pub const CHANGES_MAGIC: [u8; 8] = *b"TRANCHNG";
 
 /// Version of the format this library writes and reads.
 pub const FORMAT_VERSION: u32 = 1;

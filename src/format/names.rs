@@ -36,6 +36,17 @@ pub fn parse_tables_name(name: &str) -> Option<(u64, u32)> {
     (tables_name(parsed.0, parsed.1) == name).then_some(parsed)
 }
 
+/// File name of what the version that `commit` made changed.
+pub fn changes_name(commit: u64) -> String {
+    format!("{commit:016x}.changes")
+}
+
+/// The commit that a change file's name carries.
+pub fn parse_changes_name(name: &str) -> Option<u64> {
+    let commit = u64::from_str_radix(name.strip_suffix(".changes")?, 16).ok()?;
+    (changes_name(commit) == name).then_some(commit)
+}
+
 /// File name of segment `ordinal` of those that `commit` wrote.
 pub fn segment_name(commit: u64, ordinal: u32) -> String {
     format!("{commit:016x}-{ordinal:04}.arrow")
@@ -69,6 +80,10 @@ mod tests {
         assert_eq!(parse_tables_name("00000000000000ab-0003"), Some((0xab, 3)));
         assert_eq!(parse_segment_name("ffffffffffffffff-0000.arrow"), Some((u64::MAX, 0)));
         assert_eq!(parse_chunks_name("0000000000000001.chunks"), Some(1));
+        assert_eq!(parse_changes_name("00000000000000ab.changes"), Some(0xab));
+        for name in ["ab.changes", "00000000000000AB.changes", "00000000000000ab.changes.bak", "00000000000000ab"] {
+            assert_eq!(parse_changes_name(name), None, "{name}");
+        }
         for name in ["1.chunks", "0000000000000001.chunks.tmp", "0000000000000001", ".chunks"] {
             assert_eq!(parse_chunks_name(name), None, "{name}");
         }

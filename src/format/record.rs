@@ -278,12 +278,80 @@ pub struct HistoryRecord {
     pub added_count: u64,
     /// Rows that the version before has with other values.
     pub restated_count: u64,
+    /// Rows that differ from the version before only in first values.
+    pub filled_count: u64,
     /// Rows that only the version before has.
     pub removed_count: u64,
     /// Dates of the panel.
     pub date_count: u32,
     /// Dates whose sections differ from the version before.
     pub dirty_count: u32,
+    /// Stocks of which a row differs.
+    pub stock_count: u32,
+    /// Columns of which a value differs in a row that both have.
+    pub column_count: u32,
+    /// Length of its change file; 0 where it has none.
+    pub changes_len: u64,
+    /// The checksum in that file's header; 0 where it has none.
+    pub changes_checksum: u64,
+}
+
+/// How many rows differ between two versions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct RowCounts {
+    /// Those that the older one lacks.
+    pub added: u64,
+    /// Those with other values.
+    pub restated: u64,
+    /// Those that differ only in first values.
+    pub filled: u64,
+    /// Those that the newer one lacks.
+    pub removed: u64,
+}
+
+/// What a version changed on one date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ChangedDateRecord {
+    /// The date.
+    pub date: i32,
+    /// Zero.
+    pub reserved: u32,
+    /// Its rows; all 0 where values are gone with their column alone.
+    pub rows: RowCounts,
+}
+
+/// What a version changed of neighbouring stocks that have the same counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ChangedStocksRecord {
+    /// The number of the first.
+    pub stock_start: u32,
+    /// How many there are.
+    pub stock_count: u32,
+    /// The rows of each.
+    pub rows: RowCounts,
+}
+
+/// What a version changed in a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ChangedColumnRecord {
+    /// Its name.
+    pub name: StrRef,
+    /// Its logical type in the version before.
+    pub older: TypeRecord,
+    /// Its logical type in the version.
+    pub newer: TypeRecord,
+    /// Values that differ, first ones aside.
+    pub restated_count: u64,
+    /// First values in rows that both have.
+    pub filled_count: u64,
+    /// 1 where the version before has it, and 2 where the version has it, added.
+    pub versions: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What became of a source file.
@@ -317,6 +385,8 @@ const _: () = {
     assert!(size_of::<PieceRecord>() == 40 && size_of::<PartRecord>() == 80);
     assert!(size_of::<ChunkFileHeader>() == 24);
     assert!(size_of::<ChunkRecord>() == 24);
-    assert!(size_of::<HistoryRecord>() == 72);
+    assert!(size_of::<HistoryRecord>() == 104 && size_of::<RowCounts>() == 32);
+    assert!(size_of::<ChangedDateRecord>() == 40 && size_of::<ChangedStocksRecord>() == 40);
+    assert!(size_of::<ChangedColumnRecord>() == 64);
     assert!(size_of::<SourceRecord>() == 40 && size_of::<FileRecord>() == 80);
 };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
-use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
+use super::first::{DEFAULT_KEEP, add_sealed, begin_history, ended, seal_all};
 use super::gather::intake::{codes_of, panel_of};
 use super::gather::stages::Stages;
 use super::guard::Guards;
@@ -145,7 +145,7 @@ impl<'a> Build<'a> {
         add_sealed((sealed, batches), &mut contents, &mut snapshot, writer);
         let files = contents.files.clone();
         snapshot.sources[0].tables = SnapshotTables::New(contents);
-        snapshot.history = begun(writer, "build", &snapshot, sections.len() as u64);
+        begin_history(writer, "build", &mut snapshot, sections.len() as u64);
         if self.writing.observer.cancelled() {
             return Err(Error::Cancelled);
         }

@@ -67,11 +67,11 @@ pub(super) fn add_sealed(
     }
 }
 
-/// The history of a store that begins with `snapshot`, which `command` makes of so many dates.
-pub(super) fn begun(writer: &StoreWriter, command: &str, snapshot: &Snapshot, dates: u64) -> Vec<VersionEntry> {
+/// Gives `snapshot`, with which a store begins and which `command` makes of so many dates, its history.
+pub(super) fn begin_history(writer: &StoreWriter, command: &str, snapshot: &mut Snapshot, dates: u64) {
     // What stood before may be too damaged to say what it was.
-    let mut history = writer.history().unwrap_or_default();
-    history.push(VersionEntry {
+    let history = writer.history().unwrap_or_default();
+    let entry = VersionEntry {
         version: writer.version(),
         commit: writer.commit(),
         created_ns: writer.now(),
@@ -80,10 +80,14 @@ pub(super) fn begun(writer: &StoreWriter, command: &str, snapshot: &Snapshot, da
         dates,
         added: snapshot.row_count(),
         restated: 0,
+        filled: 0,
         removed: writer.before().map_or(0, Store::row_count),
         dirty_dates: dates,
-    });
-    history
+        dirty_stocks: snapshot.dictionaries[0].len() as u64,
+        dirty_columns: 0,
+        changes: None,
+    };
+    snapshot.set_history(history, entry, None);
 }
 
 /// Clears away what the making of a store with this result leaves, and the versions before.

@@ -63,7 +63,7 @@ impl<'a> Restore<'a> {
         report.dry_run = self.writing.dry_run;
         report.restored = Some(self.version);
         let diff = restored.diff(before)?;
-        let found = diff.counts(&stages.workers, self.writing.observer)?;
+        let found = diff.count_rows(&stages.workers, self.writing.observer)?;
         let sources = Sources::new(before, &restored, writer.version())?;
         report.describe_restored((&found, &diff), (before, &restored))?;
         report.notes.extend(sources.notes.iter().cloned());
@@ -89,8 +89,9 @@ impl<'a> Restore<'a> {
         sources.put(&restored, &mut snapshot)?;
         keep_changed(&mut snapshot, before, &found, &dates)?;
         snapshot.settings = store_settings("restore")?;
-        snapshot.history = writer.history()?;
-        snapshot.history.push(report.history_entry(writer, &snapshot, &format!("restore {}", self.version)));
+        let entry = report.history_entry(writer, &snapshot, &format!("restore {}", self.version));
+        let changes = report.changes(before, &snapshot)?;
+        snapshot.set_history(writer.history()?, entry, changes);
         if self.writing.observer.cancelled() {
             return Err(Error::Cancelled);
         }

@@ -86,7 +86,9 @@ impl<'w> Steps<'w> {
         if stages.observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        self.complete(&mut snapshot)?;
+        let report = self.report.clone().unwrap_or_default();
+        snapshot.history = self.writer.history()?;
+        snapshot.history.push(report.history_entry(self.writer, &snapshot, self.command));
         self.staged_bytes += snapshot.new_segments().map(|segment| segment.record.file_len).sum::<u64>();
         self.writer.stage(&snapshot)?;
         self.is_staged = true;
@@ -137,17 +139,22 @@ impl<'w> Steps<'w> {
         if report.is_stopped() || self.dry_run {
             return Ok(report);
         }
+        let is_counted = |snapshot: &Snapshot| match self.writer.readers_version() {
+            Some(live) => snapshot.makes_anew(live).map(|makes_anew| !makes_anew),
+            None => Ok(true),
+        };
         let mut snapshot = match self.pending.take() {
-            Some(snapshot) if !self.is_staged => snapshot,
             None if !self.is_staged => return Ok(report),
+            Some(snapshot) if !self.is_staged && is_counted(&snapshot)? => snapshot,
             pending => {
-                // Of several changes, one may undo what another did: only both ends tell what differs.
+                // Of several changes, one may undo what another did, and what was read anew may be what it was: only both ends
+                // tell what differs.
                 self.pending = pending;
                 self.before(stages)?;
                 let staged = self.writer.live()?;
                 if let Some(live) = self.writer.readers_version() {
                     let diff = staged.diff(live)?;
-                    report.recount(&diff.counts(&stages.workers, stages.observer)?, &diff)?;
+                    report.recount(&diff.count_rows(&stages.workers, stages.observer)?, &diff)?;
                     report.judge_together(self.max_restated, live.row_count());
                     if report.is_stopped() {
                         return Ok(report);
@@ -159,7 +166,12 @@ impl<'w> Steps<'w> {
             }
         };
         report.count(&snapshot);
-        self.complete_with(&mut snapshot, &report)?;
+        let changes = match self.writer.readers_version() {
+            Some(live) => report.changes(live, &snapshot)?,
+            None => None,
+        };
+        let entry = report.history_entry(self.writer, &snapshot, self.command);
+        snapshot.set_history(self.writer.history()?, entry, changes);
         if stages.observer.cancelled() {
             return Err(Error::Cancelled);
         }
@@ -167,17 +179,5 @@ impl<'w> Steps<'w> {
         report.published(&snapshot);
         report.written_bytes += self.staged_bytes;
         Ok(report)
-    }
-
-    fn complete(&self, snapshot: &mut Snapshot) -> Result<()> {
-        let report = self.report.clone().unwrap_or_default();
-        self.complete_with(snapshot, &report)
-    }
-
-    /// Gives `snapshot` its history.
-    fn complete_with(&self, snapshot: &mut Snapshot, report: &UpdateReport) -> Result<()> {
-        snapshot.history = self.writer.history()?;
-        snapshot.history.push(report.history_entry(self.writer, snapshot, self.command));
-        Ok(())
     }
 }

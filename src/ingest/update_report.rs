@@ -15,7 +15,7 @@ use super::limit::Limit;
 use super::revise::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
 use super::spelling::date_note;
 use crate::error::{Error, Result};
-use crate::format::FileStatus;
+use crate::format::{FileStatus, RowCounts};
 use crate::hint::counted;
 use crate::key::Date;
 use crate::panel::{DateForm, show};
@@ -24,7 +24,8 @@ use crate::segment::SegmentColumn;
 use crate::skipped::Skipped;
 use crate::source::{Scan, Survey};
 use crate::store::{
-    Diff, DiffReport, FileEntry, Keep, Newest, SectionDiff, Snapshot, Store, StoreWriter, VersionEntry,
+    DateChange, Diff, DiffReport, FileEntry, Keep, Newest, SectionDiff, Snapshot, StockChange, Store, StoreWriter,
+    VersionChanges, VersionEntry,
 };
 
 /// Stocks with restated rows that are named.
@@ -129,11 +130,12 @@ pub struct UpdateReport {
     pub notes: Vec<String>,
     /// Wall-clock seconds.
     pub seconds: f64,
+    /// The dates that differ, also in values alone that are gone with their column.
     #[serde(skip)]
-    dirty: BTreeSet<Date>,
-    /// By code, how many rows of a stock were restated.
+    dirty: BTreeMap<Date, DateChange>,
+    /// By code, the stocks of which a row differs.
     #[serde(skip)]
-    restated_of: BTreeMap<String, u64>,
+    stocks_changed: BTreeMap<String, StockChange>,
     #[serde(skip)]
     keep: Option<Keep>,
     /// Whether a source lost rows that others still have.
@@ -207,11 +209,14 @@ impl UpdateReport {
         self.joins_left |= other.joins_left;
         self.kept += other.kept;
         self.kept_examples.extend(other.kept_examples);
-        self.dirty.extend(other.dirty);
-        other.restated_of.into_iter().for_each(|(code, count)| *self.restated_of.entry(code).or_default() += count);
-        self.dirty_dates = self.dirty.len() as u64;
-        self.first_dirty = self.dirty.first().copied();
-        self.last_dirty = self.dirty.last().copied();
+        for (date, more) in other.dirty {
+            self.dirty.entry(date).or_insert(DateChange::none(date)).add(&more);
+        }
+        for (code, more) in other.stocks_changed {
+            let none = || StockChange::none(code.clone());
+            self.stocks_changed.entry(code.clone()).or_insert_with(none).add(&more);
+        }
+        self.count_dirty();
         self.columns.extend(other.columns);
         self.filled_columns.extend(other.filled_columns);
         let known = |example: &RowChange| !self.examples.contains(example);
@@ -254,12 +259,10 @@ impl UpdateReport {
     fn count_again(&mut self, diff: &DiffReport) {
         (self.added, self.removed) = (diff.added, diff.removed);
         (self.restated, self.filled) = (diff.restated, diff.filled);
-        self.dirty = diff.dirty_dates.iter().copied().collect();
-        let restated = diff.stocks.iter().filter(|stock| stock.restated > 0);
-        self.restated_of = restated.map(|stock| (stock.stock.clone(), stock.restated)).collect();
-        self.dirty_dates = self.dirty.len() as u64;
-        self.first_dirty = self.dirty.first().copied();
-        self.last_dirty = self.dirty.last().copied();
+        self.dirty = diff.dirty_dates.iter().map(|&date| (date, DateChange::none(date))).collect();
+        self.dirty.extend(diff.dates.iter().map(|change| (change.date, change.clone())));
+        self.stocks_changed = diff.stocks.iter().map(|change| (change.stock.clone(), change.clone())).collect();
+        self.count_dirty();
         let restated = diff.columns.iter().filter(|column| column.restated > 0);
         self.columns =
             restated.map(|column| RestatedColumn { column: column.name.clone(), restated: column.restated }).collect();
@@ -334,11 +337,12 @@ impl UpdateReport {
 
     /// Adds what a person looks at first: who has the newest date, and whose rows were restated.
     fn sum_up(&mut self, writer: &StoreWriter) {
-        let mut stocks: Vec<(String, u64)> = std::mem::take(&mut self.restated_of).into_iter().collect();
-        self.restated_stocks = stocks.len() as u64;
-        stocks.sort_by_key(|(_, restated)| Reverse(*restated));
-        stocks.truncate(STOCKS);
-        self.stocks = stocks.into_iter().map(|(stock, restated)| RestatedStock { stock, restated }).collect();
+        let restated = std::mem::take(&mut self.stocks_changed).into_values().filter(|change| change.restated > 0);
+        let restated = restated.map(|StockChange { stock, restated, .. }| RestatedStock { stock, restated });
+        self.stocks = restated.collect();
+        self.restated_stocks = self.stocks.len() as u64;
+        self.stocks.sort_by_key(|stock| Reverse(stock.restated));
+        self.stocks.truncate(STOCKS);
         let newest = match self.published {
             true => writer.published().and_then(|store| store.newest()),
             false => writer.readers_version().map_or(Ok(None), Store::newest),
@@ -368,10 +372,8 @@ impl UpdateReport {
         self.removed = sum(|dirty| dirty.removed);
         self.left_out = changes.left_out;
         self.is_parted = changes.parted > 0;
-        self.dirty = changes.dirty.iter().map(|dirty| dirty.date).collect();
-        self.dirty_dates = changes.dirty.len() as u64;
-        self.first_dirty = changes.dirty.first().map(|dirty| dirty.date);
-        self.last_dirty = changes.dirty.last().map(|dirty| dirty.date);
+        self.dirty = changes.dirty.iter().map(|dirty| (dirty.date, dirty.change())).collect();
+        self.count_dirty();
         let panel = before.schema()?;
         let columns = &columns[2..];
         let counts = changes.columns.iter().zip(&changes.filled);
@@ -383,8 +385,12 @@ impl UpdateReport {
             self.filled_columns.extend((filled > 0).then(|| FilledColumn { column: name(), filled }));
         }
         let codes = snapshot.dictionaries[0].as_string::<i32>();
-        let restated = changes.restated_of.iter();
-        self.restated_of = restated.map(|&(stock, count)| (codes.value(stock as usize).to_owned(), count)).collect();
+        let stock_change = |&(stock, rows): &(u32, RowCounts)| {
+            let stock = codes.value(stock as usize).to_owned();
+            let RowCounts { added, restated, filled, removed } = rows;
+            (stock.clone(), StockChange { stock, added, restated, filled, removed })
+        };
+        self.stocks_changed = changes.rows_of.iter().map(stock_change).collect();
         self.examples = changes.examples.clone();
         self.kept = changes.stayed.count;
         self.kept_examples = changes.stayed.examples.clone();
@@ -415,17 +421,19 @@ impl UpdateReport {
         self.schema_changed |= !renamed.is_empty();
         self.renamed_columns = renamed;
         self.lost_columns = lost;
-        self.dirty.extend(dates);
-        self.dirty_dates = self.dirty.len() as u64;
-        self.first_dirty = self.dirty.first().copied();
-        self.last_dirty = self.dirty.last().copied();
+        for &date in dates {
+            self.dirty.entry(date).or_insert(DateChange::none(date));
+        }
+        self.count_dirty();
     }
 
     /// Adds that a source goes with these columns: rows that stay lose their values, and none is restated.
     pub(super) fn describe_lost(&mut self, columns: Vec<String>) {
         self.restated = 0;
         self.columns.clear();
-        self.restated_of.clear();
+        self.dirty.values_mut().for_each(|change| change.restated = 0);
+        self.stocks_changed.values_mut().for_each(|change| change.restated = 0);
+        self.stocks_changed.retain(|_, change| change.removed > 0);
         self.examples.retain(|change| change.change != "restated");
         self.lost_columns = columns;
     }
@@ -532,6 +540,29 @@ impl UpdateReport {
         self.dirty_dates > 0 || self.schema_changed || !self.lost_columns.is_empty()
     }
 
+    fn count_dirty(&mut self) {
+        self.dirty_dates = self.dirty.len() as u64;
+        self.first_dirty = self.dirty.keys().next().copied();
+        self.last_dirty = self.dirty.keys().next_back().copied();
+    }
+
+    /// What is noted of the change that makes `snapshot` of `before`.
+    ///
+    /// # Errors
+    /// When the version before is damaged.
+    pub(super) fn changes(&self, before: &Store, snapshot: &Snapshot) -> Result<Option<VersionChanges>> {
+        let stocks: Vec<StockChange> = self.stocks_changed.values().cloned().collect();
+        let restated = self.columns.iter().map(|of| (of.column.as_str(), (of.restated, 0)));
+        let filled = self.filled_columns.iter().map(|of| (of.column.as_str(), (0, of.filled)));
+        let mut values: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for (name, (restated, filled)) in restated.chain(filled) {
+            let of = values.entry(name).or_default();
+            *of = (of.0 + restated, of.1 + filled);
+        }
+        let values = |name: &str| values.get(name).copied().unwrap_or_default();
+        VersionChanges::new(before, snapshot, self.dirty.values().cloned(), &stocks, values)
+    }
+
     /// The new version's line in the store's history.
     pub(super) fn history_entry(&self, writer: &StoreWriter, snapshot: &Snapshot, command: &str) -> VersionEntry {
         VersionEntry {
@@ -543,8 +574,12 @@ impl UpdateReport {
             dates: snapshot.date_count() as u64,
             added: self.added,
             restated: self.restated,
+            filled: self.filled,
             removed: self.removed,
             dirty_dates: self.dirty_dates,
+            dirty_stocks: self.stocks_changed.len() as u64,
+            dirty_columns: 0,
+            changes: None,
         }
     }
 

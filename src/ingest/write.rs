@@ -7,7 +7,7 @@ use arrow_array::{Array, RecordBatchReader};
 
 use super::appended::{Appended, AppendedDate};
 use super::build_report::BuildReport;
-use super::first::{DEFAULT_KEEP, add_sealed, begun, ended, seal_all};
+use super::first::{DEFAULT_KEEP, add_sealed, begin_history, ended, seal_all};
 use super::gather::parted::{Parted, Rows};
 use super::gather::stages::Stages;
 use super::seal::assemble::{Assembly, Target, assemble};
@@ -111,7 +111,7 @@ impl<'a> Write<'a> {
         let mut contents = SourceContents { settings: settings.encode()?, ..SourceContents::default() };
         add_sealed(sealed, &mut contents, &mut snapshot, writer);
         snapshot.sources[0].tables = SnapshotTables::New(contents);
-        snapshot.history = begun(writer, "write", &snapshot, dates.len() as u64);
+        begin_history(writer, "write", &mut snapshot, dates.len() as u64);
         if self.writing.observer.cancelled() {
             return Err(Error::Cancelled);
         }

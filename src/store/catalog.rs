@@ -1,4 +1,4 @@
-//! A file of tables, opened: the catalog of a version, or the tables of one of its sources. Its header is checked at once,
+//! A file of tables, opened: the catalog of a version, the tables of one of its sources, or a change file. Its header is checked at once,
 //! each table at its first use.
 
 use std::io::ErrorKind;
@@ -11,8 +11,8 @@ use bytemuck::Pod;
 
 use crate::error::{Damage, Error, Result};
 use crate::format::{
-    Directory, FORMAT_VERSION, Header, MAGIC, NotACatalog, SOURCE_MAGIC, StrRef, TABLE_COUNT, Table, TableRef,
-    checksum, parse_header, table,
+    Directory, FORMAT_VERSION, Header, MAGIC, NotACatalog, StrRef, TABLE_COUNT, Table, TableRef, checksum,
+    parse_header, table,
 };
 use crate::storage;
 use crate::storage::FileLock;
@@ -25,7 +25,7 @@ pub(crate) struct Catalog {
     directory: Directory,
     path: PathBuf,
     verified: [OnceLock<()>; TABLE_COUNT],
-    /// Keeps garbage collection away; the tables of a source are kept by their catalog's.
+    /// Keeps garbage collection away; the others are kept by their catalog's.
     _lock: Option<FileLock>,
 }
 
@@ -46,16 +46,16 @@ impl Catalog {
         Catalog::of_bytes(bytes, path, MAGIC, Some(lock))
     }
 
-    /// Opens the tables of a source at `path`, of which the catalog says that their header has this checksum.
+    /// Opens the file at `path` that begins with `magic`, of which the catalog says that its header has this checksum.
     ///
     /// # Errors
-    /// When they are missing, damaged or others.
-    pub(super) fn open_tables(path: &Path, header_checksum: u64, access: Access) -> Result<Catalog> {
+    /// When it is missing, damaged or another.
+    pub(super) fn open_named(path: &Path, magic: [u8; 8], header_checksum: u64, access: Access) -> Result<Catalog> {
         let file = storage::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
             _ => Error::io("open", path)(error),
         })?;
-        let tables = Catalog::of_bytes(load(&file, path, access)?, path, SOURCE_MAGIC, None)?;
+        let tables = Catalog::of_bytes(load(&file, path, access)?, path, magic, None)?;
         if tables.header().checksum != header_checksum {
             return Err(tables.structure("it is not the one that the catalog names"));
         }

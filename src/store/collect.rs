@@ -15,7 +15,10 @@ use super::publish::{Opening, StoreWriter};
 use super::stale::Stale;
 use super::view::Store;
 use crate::error::{Error, Result};
-use crate::format::{CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_chunks_name, parse_segment_name, parse_tables_name};
+use crate::format::{
+    CATALOG_DIR, SEGMENT_DIR, catalog_name, parse_changes_name, parse_chunks_name, parse_segment_name,
+    parse_tables_name,
+};
 use crate::progress::{Observer, Silent};
 use crate::storage::Access;
 use crate::storage::{self, Disk};
@@ -185,7 +188,7 @@ impl StoreWriter {
 struct Plan {
     /// Catalogs that go, each with an exclusive lock: no reader has them, and none gets them before they are gone.
     catalogs: Vec<(String, FileLock)>,
-    /// Tables of sources, segments and chunk files that go, each with its directory.
+    /// Tables of sources, change files, segments and chunk files that go, each with its directory.
     unused: Vec<(&'static str, String)>,
     report: CollectReport,
 }
@@ -271,15 +274,16 @@ impl Store {
     }
 }
 
-/// Tables of sources, segments and chunk files in the store at `root` that none of the versions uses whose catalogs the
-/// commits `kept` wrote. Of a version that cannot be read, anything may be in use.
+/// Tables of sources, change files, segments and chunk files in the store at `root` that none of the versions uses whose
+/// catalogs the commits `kept` wrote. Of a version that cannot be read, anything may be in use.
 fn unused_files(root: &Path, kept: &[u64], access: Access) -> Result<Vec<(&'static str, String)>> {
-    let (mut segments, mut tables) = (HashSet::new(), HashSet::new());
+    let (mut segments, mut tables, mut changes) = (HashSet::new(), HashSet::new(), HashSet::new());
     for &commit in kept {
         match Store::open_catalog(root, commit, access).and_then(|store| store.file_names()) {
             Ok(names) => {
                 segments.extend(names.segments);
                 tables.extend(names.tables);
+                changes.extend(names.changes);
             }
             Err(_) => return Ok(Vec::new()),
         }
@@ -291,7 +295,10 @@ fn unused_files(root: &Path, kept: &[u64], access: Access) -> Result<Vec<(&'stat
         Some(commit) => !commits.contains(&commit),
         None => is_unused(parse_segment_name(name), &segments),
     };
-    let in_catalogs = |name: &String| is_unused(parse_tables_name(name), &tables);
+    let in_catalogs = |name: &String| match parse_changes_name(name) {
+        Some(commit) => !changes.contains(&commit),
+        None => is_unused(parse_tables_name(name), &tables),
+    };
     let catalogs = names_below(root, CATALOG_DIR)?.into_iter().filter(in_catalogs);
     let segments = names_below(root, SEGMENT_DIR)?.into_iter().filter(in_segments);
     let segments = segments.map(|name| (SEGMENT_DIR, name));

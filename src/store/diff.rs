@@ -1,8 +1,8 @@
 //! What changed between two versions of a store, date by date and value by value.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::column::StoredColumn;
 use super::compare::differing_rows;
 use super::differences::{ColumnDiff, GroupDiff, SectionDiff, ValueChange, joined};
 use super::section::Section;
+use super::shared_columns::{SharedColumn, shared_columns};
 use super::view::Store;
 use crate::compare::{KeyOrder, groups};
 use crate::error::{Error, Result};
@@ -44,6 +45,8 @@ pub struct Diff {
     pub(super) codes: Arc<[Arc<str>]>,
     /// For each of them, whether it is asked for; all are by default.
     pub(super) chosen: Option<Arc<[bool]>>,
+    /// Whether dates, stocks or columns are chosen.
+    pub(super) is_narrowed: bool,
 }
 
 /// A column that one of two versions has, or both.
@@ -85,12 +88,13 @@ impl Store {
             older: older.clone(),
             newer: self.clone(),
             has_older: true,
-            columns: shared_columns(older, self)?.into(),
+            columns: diff_columns(older, self)?.into(),
             dates: dates_that_may_differ(older, self)?.into(),
             older_ranks: older_ranks.into(),
             newer_ranks: newer_ranks.into(),
             codes: codes.into_iter().map(Arc::from).collect(),
             chosen: None,
+            is_narrowed: false,
         })
     }
 
@@ -472,38 +476,20 @@ fn shared_codes<'a>(older: &'a Store, newer: &'a Store) -> Result<(Vec<&'a str>,
     Ok((codes, ranks))
 }
 
-/// The columns of both versions. One that got another name since has the newer one; one that was made anew is the one
-/// that had its name.
-fn shared_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
-    let ids = |store: &Store| -> Result<Vec<Option<u32>>> {
-        let id = |index| Ok(store.version.column_place(index)?.map(|(id, _)| id));
-        (0..store.schema()?.columns.len()).map(id).collect()
-    };
-    let (old_ids, new_ids) = (ids(older)?, ids(newer)?);
-    let (older, newer) = (older.schema()?, newer.schema()?);
-    let column = |older_index: Option<usize>, newer_index: Option<usize>| {
-        let (old, new) =
-            (older_index.map(|index| &older.columns[index]), newer_index.map(|index| &newer.columns[index]));
+/// The columns of both versions.
+fn diff_columns(older: &Store, newer: &Store) -> Result<Vec<DiffColumn>> {
+    let (old, new) = (older.known_columns()?, newer.known_columns()?);
+    let column = |shared: SharedColumn| {
+        let (older, newer) = (shared.older.map(|index| &old[index]), shared.newer.map(|index| &new[index]));
         DiffColumn {
-            name: new.or(old).map_or_else(String::new, |column| column.name.clone()),
-            older: old.map(|column| column.data_type.clone()),
-            newer: new.map(|column| column.data_type.clone()),
-            older_index,
-            newer_index,
+            name: newer.or(older).map_or_else(String::new, |column| column.name.to_owned()),
+            older: older.map(|column| column.data_type.clone()),
+            newer: newer.map(|column| column.data_type.clone()),
+            older_index: shared.older,
+            newer_index: shared.newer,
         }
     };
-    let places_of_ids: HashMap<Option<u32>, usize> = old_ids.iter().enumerate().map(|(old, id)| (*id, old)).collect();
-    let (places, kept): (_, HashSet<Option<u32>>) = (older.places(), new_ids.iter().copied().collect());
-    let same = |index: usize| {
-        let by_id = places_of_ids.get(&new_ids[index]).copied();
-        let by_name = || places.get(newer.columns[index].name.as_str()).copied();
-        by_id.or_else(|| by_name().filter(|&old| !kept.contains(&old_ids[old])))
-    };
-    let of_newer: Vec<DiffColumn> = (0..newer.columns.len()).map(|index| column(same(index), Some(index))).collect();
-    let shared: HashSet<usize> = of_newer.iter().filter_map(|column| column.older_index).collect();
-    let only_older = (0..older.columns.len()).filter(|index| !shared.contains(index));
-    let only_older: Vec<DiffColumn> = only_older.map(|index| column(Some(index), None)).collect();
-    Ok([of_newer, only_older].concat())
+    Ok(shared_columns(&old, &new).into_iter().map(column).collect())
 }
 
 /// The dates that only one version has, and those of sections that were written between.

@@ -147,6 +147,21 @@ pub struct StockChange {
     pub removed: u64,
 }
 
+impl StockChange {
+    /// No change of the stock with this code.
+    pub(crate) fn none(stock: String) -> StockChange {
+        StockChange { stock, added: 0, restated: 0, filled: 0, removed: 0 }
+    }
+
+    /// Adds rows of the same stock.
+    pub(crate) fn add(&mut self, more: &StockChange) {
+        self.added += more.added;
+        self.restated += more.restated;
+        self.filled += more.filled;
+        self.removed += more.removed;
+    }
+}
+
 /// A date in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -161,6 +176,21 @@ pub struct DateChange {
     pub filled: u64,
     /// Rows that only the older version has.
     pub removed: u64,
+}
+
+impl DateChange {
+    /// No change of `date`.
+    pub(crate) fn none(date: Date) -> DateChange {
+        DateChange { date, added: 0, restated: 0, filled: 0, removed: 0 }
+    }
+
+    /// Adds rows of the same date.
+    pub(crate) fn add(&mut self, more: &DateChange) {
+        self.added += more.added;
+        self.restated += more.restated;
+        self.filled += more.filled;
+        self.removed += more.removed;
+    }
 }
 
 /// Codes of some rows, and their further key columns.

@@ -27,10 +27,27 @@ pub struct VersionEntry {
     pub added: u64,
     /// Rows that the version before has with other values.
     pub restated: u64,
+    /// Rows that differ from the version before only in first values.
+    pub filled: u64,
     /// Rows that only the version before has.
     pub removed: u64,
     /// Dates whose sections differ from the version before.
     pub dirty_dates: u64,
+    /// Stocks of which a row differs.
+    pub dirty_stocks: u64,
+    /// Columns of which a value differs in a row that both versions have.
+    pub dirty_columns: u64,
+    /// Where its change file lies, if it has one.
+    #[serde(skip)]
+    pub(crate) changes: Option<ChangesPlace>,
+}
+
+/// Which change file is that of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChangesPlace {
+    pub(crate) byte_len: u64,
+    /// The checksum in its header.
+    pub(crate) header_checksum: u64,
 }
 
 impl VersionEntry {

@@ -91,6 +91,8 @@ pub struct SourceInfo {
 pub(super) struct FileNames {
     pub(super) segments: Vec<(u64, u32)>,
     pub(super) tables: Vec<(u64, u32)>,
+    /// The commits whose change files it needs.
+    pub(super) changes: Vec<u64>,
 }
 
 /// One column in numbers.
@@ -254,7 +256,7 @@ impl Store {
         Ok(files)
     }
 
-    /// Commit and number of each segment, and of the tables of each source.
+    /// Commit and number of each segment, and of the tables of each source; the commits of change files.
     pub(super) fn file_names(&self) -> Result<FileNames> {
         let mut names = FileNames::default();
         for home in self.version.homes()? {
@@ -263,6 +265,7 @@ impl Store {
         }
         let sources = self.version.sources()?.iter();
         names.tables = sources.map(|source| (source.record.commit, source.record.ordinal)).collect();
+        names.changes = self.change_files()?;
         Ok(names)
     }
 

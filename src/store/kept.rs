@@ -40,6 +40,7 @@ impl Store {
             stock_changes: self.stock_changes()?,
             chunks: ChunkFile::new(commit),
             history: Vec::new(),
+            changes: None,
             next_column,
             next_source,
         };

@@ -8,6 +8,7 @@ impl Diff {
     /// The same on the dates from `from` to `to`, both among them.
     pub fn between(mut self, from: Option<Date>, to: Option<Date>) -> Diff {
         let is_within = |date: Date| from.is_none_or(|from| from <= date) && to.is_none_or(|to| date <= to);
+        self.is_narrowed |= from.is_some() || to.is_some();
         self.dates = self.dates.iter().copied().filter(|dated| is_within(dated.date)).collect();
         self
     }
@@ -25,6 +26,7 @@ impl Diff {
                 Err(_) => drop(self.newer.stock(code.as_ref())?),
             }
         }
+        self.is_narrowed = true;
         self.chosen = Some(is_chosen.into());
         Ok(self)
     }
@@ -42,6 +44,7 @@ impl Diff {
                 None => drop(self.newer.schema()?.find(name.as_ref())?),
             }
         }
+        self.is_narrowed = true;
         let columns = self.columns.iter().zip(&is_chosen).filter(|(_, is_chosen)| **is_chosen);
         self.columns = columns.map(|(column, _)| column.clone()).collect();
         Ok(self)

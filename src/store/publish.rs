@@ -13,8 +13,8 @@ use super::stale::Stale;
 use super::view::{Store, published_before, read_current};
 use crate::error::{Error, Result};
 use crate::format::{
-    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, chunks_name,
-    segment_name, tables_name,
+    CATALOG_DIR, CURRENT_NAME, Current, LOCK_NAME, SEGMENT_DIR, SPILL_PREFIX, TEMP_PREFIX, catalog_name, changes_name,
+    chunks_name, segment_name, tables_name,
 };
 use crate::remedy::{Operation, Remedy, Setting};
 use crate::storage::{Access, Dir, Disk};
@@ -295,6 +295,9 @@ impl StoreWriter {
         let encoded = snapshot.encode()?;
         for (ordinal, tables) in encoded.tables.iter().enumerate() {
             put(&self.dir(CATALOG_DIR)?, &tables_name(self.commit, ordinal as u32), tables)?;
+        }
+        if let Some(changes) = &encoded.changes {
+            put(&self.dir(CATALOG_DIR)?, &changes_name(self.commit), changes)?;
         }
         put(&self.dir(CATALOG_DIR)?, &catalog_name(self.commit), &encoded.catalog)?;
         // The directories' own names must be there before CURRENT refers to what is in them.

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use arrow_array::{Array, ArrayRef, cast::AsArray};
+use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
 use arrow_schema::DataType;
 use bytemuck::Zeroable;
 
+use super::change_file::VersionChanges;
 use super::chunks::ChunkFile;
-use super::entries::{FileEntry, VersionEntry};
+use super::entries::{ChangesPlace, FileEntry, VersionEntry};
 use super::keep::Keep;
 use super::strings::StringTable;
 use super::{dictionary, logical};
 use crate::error::{Error, Result};
 use crate::format::{
-    BatchRecord, CatalogBytes, ColumnRecord, FileRecord, Header, HistoryRecord, MAGIC, NONE, PartRecord, PieceRecord,
-    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, Table,
+    BatchRecord, CHANGES_MAGIC, CatalogBytes, ColumnRecord, FileRecord, Header, HistoryRecord, MAGIC, NONE, PartRecord,
+    PieceRecord, SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, Table,
 };
 use crate::key::{Date, StockId};
 use crate::panel::{DateForm, Spelling};
@@ -47,6 +48,8 @@ pub(crate) struct Snapshot {
     pub(crate) chunks: ChunkFile,
     /// All versions so far, this one last.
     pub(crate) history: Vec<VersionEntry>,
+    /// What it changes against the one before, where that is noted.
+    pub(crate) changes: Option<VersionChanges>,
     /// The ids of the next new column and of the next new source.
     pub(crate) next_column: u32,
     pub(crate) next_source: u32,
@@ -148,6 +151,8 @@ pub(crate) struct SourceContents {
 pub(super) struct Encoded {
     /// The tables of sources, by ordinal.
     pub(super) tables: Vec<Vec<u8>>,
+    /// The change file.
+    pub(super) changes: Option<Vec<u8>>,
     pub(super) catalog: Vec<u8>,
     /// The checksum in the catalog's header.
     pub(super) header_checksum: u64,
@@ -250,6 +255,28 @@ impl Snapshot {
         DateForm { data_type: self.columns[1].logical.clone(), spelling: self.date_spelling.clone() }
     }
 
+    /// The codes of all stocks, by number.
+    pub(super) fn codes(&self) -> &StringArray {
+        self.dictionaries[0].as_string()
+    }
+
+    /// Goes on from `history` by `entry`, which has the `changes` against the version before. Where those are not known, as
+    /// of a build, no earlier ones are told either: the numbers of stocks may be others from now on.
+    pub(crate) fn set_history(
+        &mut self,
+        mut history: Vec<VersionEntry>,
+        entry: VersionEntry,
+        changes: Option<VersionChanges>,
+    ) {
+        if changes.is_none() {
+            history.iter_mut().for_each(|entry| entry.changes = None);
+        }
+        let counts = changes.as_ref().map(|changes| (changes.stock_count(), changes.column_count()));
+        let (dirty_stocks, dirty_columns) = counts.unwrap_or((entry.dirty_stocks, entry.dirty_columns));
+        history.push(VersionEntry { dirty_stocks, dirty_columns, ..entry });
+        (self.history, self.changes) = (history, changes);
+    }
+
     /// Rows of the panel.
     pub(crate) fn row_count(&self) -> u64 {
         self.pieces.iter().map(|piece| u64::from(piece.record.row_count)).sum()
@@ -295,18 +322,18 @@ impl Snapshot {
                 }
             });
         }
+        let changes = self.changes.as_ref().map(|changes| changes.encode(self.header(CHANGES_MAGIC))).transpose()?;
+        let changes_place = changes.as_ref().map(|(bytes, header_checksum)| ChangesPlace {
+            byte_len: bytes.len() as u64,
+            header_checksum: *header_checksum,
+        });
         let mut catalog = CatalogBytes::new(Header {
-            magic: MAGIC,
-            version: self.version,
-            commit: self.commit,
-            store_id: self.store_id,
-            created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: self.row_count(),
             keep_ns: self.keep.age_ns(),
             keep_count: self.keep.versions,
             next_column: self.next_column,
             next_source: self.next_source,
-            ..Header::zeroed()
+            ..self.header(MAGIC)
         });
         catalog.put(Table::Settings, self.settings.as_bytes());
         catalog.put(Table::Columns, &self.column_records(&mut strings)?);
@@ -315,9 +342,21 @@ impl Snapshot {
         self.key_segments.put(&mut catalog, &mut strings)?;
         self.put_sections(&mut catalog);
         catalog.put(Table::Sources, &sources);
-        catalog.put(Table::History, &self.history_records(&mut strings));
-        let (catalog, header_checksum) = with_strings(catalog, strings)?;
-        Ok(Encoded { tables, catalog, header_checksum })
+        catalog.put(Table::History, &self.history_records(changes_place, &mut strings));
+        let (catalog, header_checksum) = strings.into_tables(catalog)?;
+        Ok(Encoded { tables, changes: changes.map(|(bytes, _)| bytes), catalog, header_checksum })
+    }
+
+    /// What the headers of all its files have in common.
+    fn header(&self, magic: [u8; 8]) -> Header {
+        Header {
+            magic,
+            version: self.version,
+            commit: self.commit,
+            store_id: self.store_id,
+            created_ns: self.history.last().map_or(0, |this| this.created_ns),
+            ..Header::zeroed()
+        }
     }
 
     /// The bytes of a source's tables, and the checksum in their header.
@@ -326,20 +365,15 @@ impl Snapshot {
         let mut parts = contents.parts.clone();
         parts.sort_unstable_by_key(|part| (part.date, part.piece));
         let mut tables = CatalogBytes::new(Header {
-            magic: SOURCE_MAGIC,
-            version: self.version,
-            commit: self.commit,
-            store_id: self.store_id,
-            created_ns: self.history.last().map_or(0, |this| this.created_ns),
             row_count: parts.iter().map(|part| u64::from(part.values.row_count)).sum(),
-            ..Header::zeroed()
+            ..self.header(SOURCE_MAGIC)
         });
         tables.put(Table::Settings, contents.settings.as_bytes());
         contents.segments.put(&mut tables, &mut strings)?;
         tables.put(Table::Files, &self.file_records(&contents.files, &mut strings));
         tables.put(Table::Parts, &parts);
         tables.put(Table::StockChanges, &contents.stock_changes.0);
-        with_strings(tables, strings)
+        strings.into_tables(tables)
     }
 
     fn column_records(&self, strings: &mut StringTable) -> Result<Vec<ColumnRecord>> {
@@ -427,29 +461,28 @@ impl Snapshot {
         files.iter().map(encode).collect()
     }
 
-    fn history_records(&self, strings: &mut StringTable) -> Vec<HistoryRecord> {
-        let encode = |entry: &VersionEntry| HistoryRecord {
-            version: entry.version,
-            commit: entry.commit,
-            created_ns: entry.created_ns,
-            command: strings.add(&entry.command),
-            row_count: entry.rows,
-            added_count: entry.added,
-            restated_count: entry.restated,
-            removed_count: entry.removed,
-            date_count: entry.dates as u32,
-            dirty_count: entry.dirty_dates as u32,
+    /// The history; the change file of this version itself is the one at `changes`.
+    fn history_records(&self, changes: Option<ChangesPlace>, strings: &mut StringTable) -> Vec<HistoryRecord> {
+        let encode = |entry: &VersionEntry| {
+            let changes = if entry.commit == self.commit { changes } else { entry.changes };
+            HistoryRecord {
+                version: entry.version,
+                commit: entry.commit,
+                created_ns: entry.created_ns,
+                command: strings.add(&entry.command),
+                row_count: entry.rows,
+                added_count: entry.added,
+                restated_count: entry.restated,
+                filled_count: entry.filled,
+                removed_count: entry.removed,
+                date_count: entry.dates as u32,
+                dirty_count: entry.dirty_dates as u32,
+                stock_count: entry.dirty_stocks as u32,
+                column_count: entry.dirty_columns as u32,
+                changes_len: changes.map_or(0, |place| place.byte_len),
+                changes_checksum: changes.map_or(0, |place| place.header_checksum),
+            }
         };
         self.history.iter().map(encode).collect()
     }
-}
-
-/// The whole file, its strings last, and the checksum in its header.
-fn with_strings(mut tables: CatalogBytes, strings: StringTable) -> Result<(Vec<u8>, u64)> {
-    let strings = strings.finish();
-    if strings.len() > u32::MAX as usize {
-        return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));
-    }
-    tables.put(Table::Strings, strings.as_bytes());
-    Ok(tables.finish())
 }

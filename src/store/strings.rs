@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::format::StrRef;
+use crate::error::{Error, Result};
+use crate::format::{CatalogBytes, StrRef, Table};
 
 /// Collects text; the same text is kept once.
 #[derive(Debug, Default)]
@@ -23,7 +24,19 @@ impl StringTable {
         place
     }
 
-    /// The table. References are only right if it is shorter than 4 GiB, which the writer checks.
+    /// The whole file of `tables`, this one last, and the checksum in its header.
+    ///
+    /// # Errors
+    /// When it is too long to be referred to.
+    pub(super) fn into_tables(self, mut tables: CatalogBytes) -> Result<(Vec<u8>, u64)> {
+        if self.text.len() > u32::MAX as usize {
+            return Err(Error::refused_unless("names and reasons take more than 4 GiB", []));
+        }
+        tables.put(Table::Strings, self.text.as_bytes());
+        Ok(tables.finish())
+    }
+
+    #[cfg(test)]
     pub(super) fn finish(self) -> String {
         self.text
     }

@@ -29,12 +29,44 @@ impl Diff {
         self.tally(MOVES, workers, observer)
     }
 
-    /// All that changed, in numbers, without a look at how far any moved.
+    /// All that changed, in numbers, without a look at how far any moved. Between a version and the one before it this was
+    /// [noted](Store::changes_of) when it was made, and no section is read; as long as neither dates, stocks nor columns are
+    /// chosen.
     ///
     /// # Errors
     /// As [`report`](Diff::report).
-    pub(crate) fn counts(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+    pub fn counts(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
+        match self.noted()? {
+            Some(noted) => Ok(noted),
+            None => self.count_rows(workers, observer),
+        }
+    }
+
+    /// As [`counts`](Diff::counts), of the rows themselves.
+    ///
+    /// # Errors
+    /// As [`report`](Diff::report).
+    pub(crate) fn count_rows(&self, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
         self.tally(0, workers, observer)
+    }
+
+    /// What was noted of all this when the newer version was made.
+    fn noted(&self) -> Result<Option<DiffReport>> {
+        let history = self.newer.history()?;
+        let is_next = history.iter().rev().nth(1).is_some_and(|before| before.commit == self.older.commit());
+        if self.is_narrowed || !is_next {
+            return Ok(None);
+        }
+        let Some(noted) = self.newer.changes_of(self.newer.version())? else { return Ok(None) };
+        let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
+        let columns = self.columns.iter().map(|column| {
+            let (older_type, newer_type) = (text(&column.older), text(&column.newer));
+            let is_same = |of: &&ColumnChange| of.name == column.name && of.newer_type == newer_type;
+            let found = noted.columns.iter().find(is_same);
+            let (restated, filled) = found.map_or((0, 0), |of| (of.restated, of.filled));
+            ColumnChange { name: column.name.clone(), older_type, newer_type, restated, filled, turned_null: 0 }
+        });
+        Ok(Some(DiffReport { columns: columns.collect(), ..noted }))
     }
 
     fn tally(&self, moves: usize, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {

@@ -84,6 +84,7 @@ fn publish(root: &Path, model: &Model) -> Store {
         chunks: ChunkFile::new(writer.commit()),
         sources: Vec::new(),
         history: Vec::new(),
+        changes: None,
         stock_changes: StockChanges::default(),
         next_column: 4,
         next_source: 1,

@@ -39,11 +39,12 @@ pub struct VerifyReport {
 }
 
 /// What was read for one version and need not be read again for another: sections and frames, by all that their check
-/// depends on.
+/// depends on; change files, by their commits.
 #[derive(Default)]
 struct Seen {
     sections: HashSet<u64>,
     frames: HashSet<u64>,
+    changes: HashSet<u64>,
     damages: HashSet<String>,
 }
 
@@ -123,6 +124,11 @@ impl Store {
         report.bytes += self.version.catalog.byte_len();
         for damage in self.verify_tables() {
             report.add(seen, damage)?;
+        }
+        // What is wrong with the history itself is told above.
+        if let Ok((bytes, damages)) = self.verify_changes(|commit| seen.changes.insert(commit)) {
+            report.bytes += bytes;
+            damages.into_iter().try_for_each(|damage| report.add(seen, damage))?;
         }
         // Without the dates nothing below can be found; what else is damaged hides no more than what needs it.
         let Ok(dates) = self.dates() else { return Ok(()) };

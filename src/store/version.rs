@@ -10,14 +10,14 @@ use arrow_array::{Array, ArrayRef, StringArray, StringViewArray, cast::AsArray};
 use arrow_schema::DataType;
 
 use super::catalog::Catalog;
-use super::entries::VersionEntry;
+use super::entries::{ChangesPlace, VersionEntry};
 use super::open_segment::{OpenSegment, Segments};
 use super::part::PRESENT_NAME;
 use super::{dictionary, logical};
 use crate::error::{Error, Result, Wanted};
 use crate::format::{
-    CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, SegmentColumnRecord, SourceRecord, Stored,
-    Table, TypeRecord, catalog_name, tables_name,
+    CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, SOURCE_MAGIC, SegmentColumnRecord,
+    SourceRecord, Stored, Table, TypeRecord, catalog_name, tables_name,
 };
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema, can_be_key};
@@ -204,8 +204,13 @@ impl Version {
                 dates: u64::from(record.date_count),
                 added: record.added_count,
                 restated: record.restated_count,
+                filled: record.filled_count,
                 removed: record.removed_count,
                 dirty_dates: u64::from(record.dirty_count),
+                dirty_stocks: u64::from(record.stock_count),
+                dirty_columns: u64::from(record.column_count),
+                changes: (record.changes_len > 0)
+                    .then_some(ChangesPlace { byte_len: record.changes_len, header_checksum: record.changes_checksum }),
             })
         };
         self.catalog.table::<HistoryRecord>(Table::History)?.iter().map(decode).collect()
@@ -301,7 +306,7 @@ impl Version {
         }
         let SourceRecord { commit, ordinal, header_checksum, .. } = source.record;
         let path = self.root.join(CATALOG_DIR).join(tables_name(commit, ordinal));
-        let tables = Catalog::open_tables(&path, header_checksum, self.access)?;
+        let tables = Catalog::open_named(&path, SOURCE_MAGIC, header_checksum, self.access)?;
         let segments = Segments::of(&tables);
         Ok(source.open.get_or_init(|| (tables, segments)))
     }

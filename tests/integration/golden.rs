@@ -12,7 +12,7 @@ use arrow_array::{
 };
 use arrow_schema::DataType;
 use transect::storage::{Access, Disk};
-use transect::{Build, Store};
+use transect::{Build, Store, Update};
 
 use super::panels::{Cell, Place, assert_whole, batch, cell, date, header, named, rows};
 
@@ -30,14 +30,22 @@ fn golden_store_is_written_on_demand() {
         assert!(golden().join("CURRENT").is_file(), "the golden store is missing");
         return;
     };
-    let place = Place::new();
-    golden_source(&place);
-    Build::new(place.source(), &target).workers(1).disk(Disk::default().counting()).run().unwrap();
+    write_golden(&Place::new(), Path::new(&target), 1);
     assert_whole(&Store::open(&target).unwrap());
 }
 
-/// Three stocks on three dates; the second has no `note`, the third no rows on the first date and a date out of order.
-fn golden_source(place: &Place) {
+/// Two versions, of which the second restates a value of the first, at `target`.
+fn write_golden(place: &Place, target: &Path, workers: usize) {
+    let disk = Disk::default().counting();
+    golden_source(place, 1.0);
+    Build::new(place.source(), target).workers(workers).disk(disk.clone()).run().unwrap();
+    golden_source(place, 5e-324);
+    Update::new(target).check_content(true).workers(workers).disk(disk).run().unwrap();
+}
+
+/// Three stocks on three dates; the second has no `note`, the third no rows on the first date, a date out of order and this
+/// size on the second.
+fn golden_source(place: &Place, size: f64) {
     let text = |values: &[Option<&str>]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
     let price = |values: Vec<Option<i128>>| -> ArrayRef {
         Arc::new(Decimal128Array::from(values).with_precision_and_scale(20, 4).unwrap())
@@ -75,7 +83,7 @@ fn golden_source(place: &Place) {
         "BRK.B",
         &batch(&[
             ("trade_date", text(&[Some("20240103"), Some("20240102")])),
-            ("size", Arc::new(Float64Array::from(vec![f64::INFINITY, 5e-324]))),
+            ("size", Arc::new(Float64Array::from(vec![f64::INFINITY, size]))),
             ("note", text(&[Some("平安"), Some("b")])),
         ]),
     );
@@ -86,12 +94,23 @@ fn a_store_of_format_version_1_is_read_whole() {
     for access in [Access::Map, Access::Read] {
         let store = Store::open_with(golden(), access).unwrap();
         assert_whole(&store);
-        assert_eq!((store.version(), store.row_count()), (1, 7));
+        assert_eq!((store.version(), store.row_count()), (2, 7));
         assert_eq!(store.stocks().unwrap(), ["000001.SZ", "600000.SH", "BRK.B"]);
         let dates: Vec<String> = store.dates().unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(dates, ["20231229", "20240102", "20240103"]);
         assert_eq!(store.info().unwrap().sources[0].read_files, 3);
     }
+}
+
+#[test]
+fn a_store_of_format_version_1_says_what_its_version_changed() {
+    let changes = Store::open(golden()).unwrap().changes_of(2).unwrap().unwrap();
+    assert_eq!((changes.older, changes.restated, changes.added + changes.filled + changes.removed), (Some(1), 1, 0));
+    let dates: Vec<String> = changes.dates.iter().map(|change| change.date.to_string()).collect();
+    let stocks: Vec<(&str, u64)> = changes.stocks.iter().map(|change| (&*change.stock, change.restated)).collect();
+    assert_eq!((dates, stocks), (vec!["20240102".to_owned()], vec![("BRK.B", 1)]));
+    let columns = changes.columns.iter().map(|of| (&*of.name, of.older_type.as_deref(), of.restated));
+    assert_eq!(columns.collect::<Vec<_>>(), [("size", Some("Float64"), 1)]);
 }
 
 #[test]
@@ -252,9 +271,9 @@ fn a_store_of_format_version_1_can_be_replaced() {
     let place = Place::new();
     super::panels::copy_dir(&golden(), &place.store());
     let before = Store::open(place.store()).unwrap();
-    golden_source(&place);
+    golden_source(&place, 5e-324);
     let report = Build::new(place.source(), place.store()).workers(1).force(true).run().unwrap();
-    assert_eq!(report.version, 2);
+    assert_eq!(report.version, 3);
     let after = Store::open(place.store()).unwrap();
     for &date in before.dates().unwrap() {
         let (old, new) = (before.section(date).unwrap(), after.section(date).unwrap());
@@ -262,15 +281,14 @@ fn a_store_of_format_version_1_can_be_replaced() {
     }
 }
 
-/// The bytes that this transect writes are those of the golden store, where the same ids are drawn: a segment and its
+/// The bytes that this transect writes are those of the golden store, where the same ids are drawn: segments and their
 /// chunk records hold nothing of the moment or the machine they were made on. A change of the encoder below us shows here
 /// first; the store stays readable, and this test then says which release changed the bytes.
 #[test]
-fn the_segment_written_today_is_the_golden_one_to_the_byte() {
+fn the_segments_written_today_are_the_golden_ones_to_the_byte() {
     let place = Place::new();
-    golden_source(&place);
-    Build::new(place.source(), place.store()).workers(3).disk(Disk::default().counting()).run().unwrap();
-    for name in ["segment/1-0000.arrow", "segment/1.chunks"] {
+    write_golden(&place, &place.store(), 3);
+    for name in ["segment/1-0000.arrow", "segment/1.chunks", "segment/2-0000.arrow", "segment/2.chunks"] {
         let (ours, theirs) = (named(&place.store(), name), named(&golden(), name));
         assert_eq!(ours.file_name(), theirs.file_name());
         assert_eq!(fs::read(ours).unwrap(), fs::read(theirs).unwrap());

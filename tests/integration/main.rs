@@ -2,6 +2,7 @@
 
 mod advice;
 mod appends;
+mod changes;
 mod code_maps;
 mod compared;
 mod counted;

@@ -20,7 +20,7 @@ use proptest::prelude::ProptestConfig;
 use tempfile::TempDir;
 use transect::format::{Header, parse_catalog_name};
 use transect::progress::Silent;
-use transect::store::VerifyReport;
+use transect::store::{DiffReport, VerifyReport};
 use transect::workers::Workers;
 use transect::{Build, BuildReport, Date, Store, TransposeReport, verify_output};
 
@@ -219,9 +219,33 @@ pub fn verify(store: &Store) -> VerifyReport {
     store.verify(&workers(1), &Silent).unwrap()
 }
 
-/// Asserts that `store` is whole.
+/// Asserts that `store` is whole, and that its last change is told as it was.
 pub fn assert_whole(store: &Store) {
     assert_eq!(verify(store).damages, Vec::<String>::new());
+    assert_told(store);
+}
+
+/// Asserts that what was noted of the store's version against the one before is what a comparison of all their rows says,
+/// where that one can be opened.
+pub fn assert_told(store: &Store) {
+    let history = store.history().unwrap();
+    let [.., before, entry] = &history[..] else { return };
+    let Ok(older) = store.other_version(before.version) else { return };
+    let Some(noted) = store.changes_of(entry.version).unwrap() else {
+        assert!(["build", "write"].contains(&entry.command.as_str()), "{entry:?}");
+        return;
+    };
+    let diff = store.diff(&older).unwrap().report(&workers(1), &Silent).unwrap();
+    let columns = |report: &DiffReport| {
+        let differing = report.columns.iter().filter(|of| of.differs()).cloned();
+        let told = differing.map(|of| (of.name, of.older_type, of.newer_type, of.restated, of.filled));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!((columns(&noted), noted.columns.len()), (columns(&diff), columns(&diff).len()), "{entry:?}");
+    assert_eq!((&noted.dates, &noted.stocks), (&diff.dates, &diff.stocks), "{entry:?}");
+    let counts = |of: &DiffReport| (of.older, of.newer, of.added, of.restated, of.filled, of.removed);
+    let of_entry = (Some(before.version), entry.version, entry.added, entry.restated, entry.filled, entry.removed);
+    assert_eq!((counts(&noted), of_entry), (counts(&diff), of_entry));
 }
 
 /// Every section of `store`, by date.

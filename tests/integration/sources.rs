@@ -18,7 +18,9 @@ use transect::{
 };
 
 use super::counted::{Counts, There, diff};
-use super::panels::{Cell, Place, cases, cell, entries, read_parquet, segment_path, verify, workers, write_parquet};
+use super::panels::{
+    Cell, Place, assert_told, cases, cell, entries, read_parquet, segment_path, verify, workers, write_parquet,
+};
 
 pub(super) const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 pub(super) const NAMES: [&str; 3] = ["prices", "value", "flows"];
@@ -270,6 +272,7 @@ impl World {
     pub(super) fn assert_holds(&self, store: &Store, context: &str) {
         self.assert_changes(store, context);
         assert_eq!(verify(store).damages, Vec::<String>::new(), "{context}");
+        assert_told(store);
         let expected = self.expected();
         assert_eq!(store.row_count(), self.keys().len() as u64, "{context}");
         let days: Vec<i32> = store.dates().unwrap().iter().map(|date| date.days() - 19_700).collect();

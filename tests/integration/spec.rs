@@ -12,9 +12,9 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType, TimeUnit};
 use transect::Store;
 use transect::format::{
-    ALIGNMENT, BatchRecord, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord,
-    FORMAT_VERSION, FileRecord, FileStatus, Header, HistoryRecord, MAGIC, PartRecord, PieceRecord, SOURCE_MAGIC,
-    SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, TABLE_COUNT, Table, TableRef,
+    ALIGNMENT, BatchRecord, ChangedColumnRecord, ChangedDateRecord, ChangedStocksRecord, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord,
+    FORMAT_VERSION, FileRecord, FileStatus, Header, HistoryRecord, MAGIC, PartRecord, PieceRecord, RowCounts,
+    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, TABLE_COUNT, Table, TableRef,
     TypeRecord, checksum, parse_header, table,
 };
 
@@ -136,9 +136,26 @@ fn records() -> BTreeMap<String, (usize, Vec<FieldPlace>)> {
             row_count: u64,
             added_count: u64,
             restated_count: u64,
+            filled_count: u64,
             removed_count: u64,
             date_count: u32,
             dirty_count: u32,
+            stock_count: u32,
+            column_count: u32,
+            changes_len: u64,
+            changes_checksum: u64,
+        }),
+        record!(RowCounts { added: u64, restated: u64, filled: u64, removed: u64 }),
+        record!(ChangedDateRecord { date: i32, reserved: u32, rows: RowCounts }),
+        record!(ChangedStocksRecord { stock_start: u32, stock_count: u32, rows: RowCounts }),
+        record!(ChangedColumnRecord {
+            name: StrRef,
+            older: TypeRecord,
+            newer: TypeRecord,
+            restated_count: u64,
+            filled_count: u64,
+            versions: u32,
+            reserved: u32,
         }),
         record!(ChunkRecord { checksum: u64, byte_len: u64, null_count: u32, reserved: u32 }),
         record!(FileRecord {
@@ -211,6 +228,9 @@ fn every_table_of_a_catalog_is_on_the_page() {
         (Files, size_of::<FileRecord>()),
         (Parts, size_of::<PartRecord>()),
         (StockChanges, 8),
+        (ChangedDates, size_of::<ChangedDateRecord>()),
+        (ChangedStocks, size_of::<ChangedStocksRecord>()),
+        (ChangedColumns, size_of::<ChangedColumnRecord>()),
     ];
     assert_eq!(all.len(), TABLE_COUNT);
     let records = records();

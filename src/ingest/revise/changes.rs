@@ -6,8 +6,10 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::revision::Unit;
+use crate::format::RowCounts;
 use crate::ingest::appended::AppendedDate;
 use crate::key::Date;
+use crate::store::DateChange;
 
 /// Changes told in full.
 pub(in crate::ingest) const EXAMPLES: usize = 10;
@@ -22,8 +24,8 @@ pub(in crate::ingest) struct Changes {
     pub(in crate::ingest) columns: Vec<u64>,
     /// For each panel column, how many first values the source has in rows of others that it had not.
     pub(in crate::ingest) filled: Vec<u64>,
-    /// For each stock by number that has some, how many of its rows were restated.
-    pub(in crate::ingest) restated_of: Vec<(u32, u64)>,
+    /// For each stock by number that has some, its rows that differ.
+    pub(in crate::ingest) rows_of: Vec<(u32, RowCounts)>,
     /// For each panel column, what was lost of it.
     pub(in crate::ingest) lost_values: Vec<Lost>,
     /// Rows of the dates compared that were there before.
@@ -126,6 +128,12 @@ pub(in crate::ingest) struct DirtyDate {
 }
 
 impl DirtyDate {
+    /// How many rows are not as they were, by what became of them.
+    pub(in crate::ingest) fn change(&self) -> DateChange {
+        let Self { date, added, restated, filled, removed, .. } = *self;
+        DateChange { date, added, restated, filled, removed }
+    }
+
     /// How many rows are not as they were.
     pub(super) fn change_count(&self) -> u64 {
         self.added + self.restated + self.filled + self.removed

@@ -1,13 +1,12 @@
 //! The first half of an update: compares what was gathered with the version before, date by date, and says what
 //! changed.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
 use super::merged::without;
 use super::revision::{Given, Revision, Unit};
+use super::tallies::Tallies;
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
 use crate::ingest::appended::AppendedDate;
@@ -21,13 +20,6 @@ use crate::source::Survey;
 
 /// Dates compared by one task: enough that a task is worth starting.
 const DATES_AT_ONCE: usize = 32;
-
-/// Counts one more of a stock.
-fn count(counts: &[AtomicU64], stock: u32) {
-    if let Some(of) = counts.get(stock as usize) {
-        of.fetch_add(1, Relaxed);
-    }
-}
 
 /// A value that differs: where it lies now and where it was, if it does and did.
 struct Differing {
@@ -46,8 +38,8 @@ impl Revision<'_> {
         let observer = stages.observer;
         observer.begin("compare", "dates", self.dates.len() as u64);
         let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
-        let restated: Vec<AtomicU64> = self.ranks().iter().map(|_| AtomicU64::new(0)).collect();
-        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &restated, observer))?;
+        let tallies = Tallies::new(self.ranks().len());
+        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &tallies, observer))?;
         observer.end();
         let mut all = Changes::none(self.sealer.columns.len() - 2);
         for part in parts {
@@ -67,13 +59,12 @@ impl Revision<'_> {
             all.parted += part.parted;
         }
         all.examples.truncate(EXAMPLES);
-        let restated = restated.into_iter().map(AtomicU64::into_inner);
-        all.restated_of = (0..).zip(restated).filter(|&(_, count)| count > 0).collect();
+        all.rows_of = tallies.counts();
         Ok(all)
     }
 
-    /// Adds to `restated` how many rows of each stock were.
-    fn compare_dates(&self, dates: &[Date], restated: &[AtomicU64], observer: &dyn Observer) -> Result<Changes> {
+    /// Adds to `tallies` how many rows of each stock differ.
+    fn compare_dates(&self, dates: &[Date], tallies: &Tallies, observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes::none(self.sealer.columns.len() - 2);
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
@@ -91,7 +82,7 @@ impl Revision<'_> {
                 if let Some(versions) = &mut versions {
                     versions.extend(self.versions(&marks, &alignment));
                 }
-                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, restated));
+                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, tallies));
                 let now = self.compare_unit(&unit, before, &alignment, changed)?;
                 dirty.units.push(NewUnit { unit, now });
             }
@@ -111,7 +102,7 @@ impl Revision<'_> {
         unit: &Unit,
         (before, marks): (Option<&Before>, &Marks),
         alignment: &Alignment,
-        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
+        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
     ) -> Result<Option<UnitNow>> {
         let date = dirty.date;
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
@@ -121,7 +112,7 @@ impl Revision<'_> {
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         changes.rows_before += stocks.len() as u64;
         let count_before = dirty.change_count();
-        let mut differing = self.compare_pairs(before, &alignment.pairs, (dirty, changes, restated_of))?;
+        let mut differing = self.compare_pairs(before, &alignment.pairs, (dirty, changes, tallies))?;
         alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
         let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
         alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
@@ -134,12 +125,14 @@ impl Revision<'_> {
             let joined = without(&added, &merged.new);
             let parted = self.parted(&merged, alignment, unit, section.as_ref())?;
             removed = without(&removed, &parted);
-            differing.extend(self.compare_moved(before, (&joined, &parted), (dirty, changes, restated_of)));
+            differing.extend(self.compare_moved(before, (&joined, &parted), (dirty, changes, tallies)));
             moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
             added = merged.new;
         }
         dirty.added += added.len() as u64;
         dirty.removed += removed.len() as u64;
+        added.iter().for_each(|row| tallies.add(stock(row), |of| &of.added));
+        removed.iter().for_each(|&row| tallies.add(stocks[row], |of| &of.removed));
         changes.left_out += alignment.left_out.len() as u64;
         alignment.left_out.iter().for_each(|row| changes.left_stocks.add(stock(row)));
         alignment.parted.iter().for_each(|&row| changes.left_stocks.add(stocks[row]));
@@ -158,7 +151,7 @@ impl Revision<'_> {
         &self,
         before: Option<&Before>,
         pairs: &[Pair],
-        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
+        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
     ) -> Result<Vec<Differing>> {
         let columns_before = self.before.schema()?.columns.len();
         let stocks = before.map_or(&[][..], Before::stock_numbers);
@@ -186,12 +179,15 @@ impl Revision<'_> {
             });
         }
         let rows_before = pairs.iter().flat_map(|pair| pair.before..pair.before + pair.len);
-        for (row, _) in rows_before.zip(&restated).filter(|(_, differs)| **differs) {
-            dirty.restated += 1;
-            count(restated_of, stocks[row]);
+        for (row, (&is_restated, &is_filled)) in rows_before.zip(restated.iter().zip(&filled)) {
+            if is_restated {
+                dirty.restated += 1;
+                tallies.add(stocks[row], |of| &of.restated);
+            } else if is_filled {
+                dirty.filled += 1;
+                tallies.add(stocks[row], |of| &of.filled);
+            }
         }
-        let only_filled = restated.iter().zip(&filled).filter(|(restated, filled)| **filled && !**restated);
-        dirty.filled += only_filled.count() as u64;
         Ok(first)
     }
 
@@ -201,7 +197,7 @@ impl Revision<'_> {
         &self,
         before: Option<&Before>,
         (joined, parted): (&[(usize, usize)], &[usize]),
-        (dirty, changes, restated_of): (&mut DirtyDate, &mut Changes, &[AtomicU64]),
+        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
     ) -> Vec<Differing> {
         changes.parted += parted.len() as u64;
         let (mut filled, mut restated) = (vec![false; joined.len()], vec![false; parted.len()]);
@@ -224,11 +220,14 @@ impl Revision<'_> {
             }
             first.truncate(EXAMPLES);
         }
-        dirty.filled += filled.iter().filter(|has_value| **has_value).count() as u64;
+        for (&(block, row), _) in joined.iter().zip(&filled).filter(|(_, has_value)| **has_value) {
+            dirty.filled += 1;
+            tallies.add(self.sealer.gathering.stock(block, row), |of| &of.filled);
+        }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         for (&row, _) in parted.iter().zip(&restated).filter(|(_, has_value)| **has_value) {
             dirty.restated += 1;
-            count(restated_of, stocks[row]);
+            tallies.add(stocks[row], |of| &of.restated);
         }
         first
     }

@@ -75,6 +75,7 @@ pub(in crate::ingest) fn assemble(
             chunks: ChunkFile::new(writer.commit()),
             stock_changes: StockChanges::default(),
             history: Vec::new(),
+            changes: None,
             next_column,
             next_source,
         },

@@ -15,6 +15,7 @@ pub(super) struct Answers {
     info: serde_json::Value,
     files: String,
     history: String,
+    changes: Vec<String>,
     pub(super) sections: Vec<(Date, Contents)>,
     pub(super) series: Vec<Contents>,
     /// Nothing where a stock may have several rows on a date.
@@ -37,6 +38,7 @@ impl Answers {
             info: serde_json::to_value(store.info().unwrap()).unwrap(),
             files: format!("{:?}", store.files().unwrap()),
             history: format!("{:?}", store.history().unwrap()),
+            changes: (1..=store.version()).map(|version| format!("{:?}", store.changes_of(version).unwrap())).collect(),
             sections: sections(store),
             series: stocks.iter().map(|code| contents(&store.series(code).unwrap())).collect(),
             matrix: (store.schema().unwrap().key.is_empty()).then(|| matrix(store).unwrap()),
@@ -54,6 +56,9 @@ impl Answers {
         check("info", store.info().map(|info| serde_json::to_value(info).unwrap() == self.info));
         check("files", store.files().map(|files| format!("{files:?}") == self.files));
         check("history", store.history().map(|history| format!("{history:?}") == self.history));
+        for (version, expected) in (1..).zip(&self.changes) {
+            check("changes", store.changes_of(version).map(|changes| format!("{changes:?}") == *expected));
+        }
         for (date, expected) in &self.sections {
             let batch = store.section(*date).and_then(|section| section.batch());
             check("section", batch.map(|batch| contents(&batch) == *expected));
