@@ -320,8 +320,7 @@ fn dirty(version: &VersionCoverage) -> String {
 fn most(version: &VersionCoverage) -> String {
     let Some(change) = &version.change else {
         return match version.untold {
-            Some(Untold::Gone) => "it or the one before is gone",
-            Some(Untold::Large) => "too many rows to compare here; see diff",
+            Some(Untold::Gone) => "no longer known",
             _ => "",
         }
         .to_owned();

@@ -27,8 +27,7 @@ use crate::store::Store;
 use crate::workers::Workers;
 
 impl Coverage {
-    /// The facts of `store`'s version. Costs one pass over it, checksums included, and one over what differs between
-    /// versions that are kept, which reads no more rows than two such passes.
+    /// The facts of `store`'s version. Costs one pass over it, checksums included.
     ///
     /// Holds a few MiB a worker; the sketches of the years in hand, mostly one or two, of at most 128 KiB for each
     /// column of numbers; and what it returns: some bytes for each date, for each month of each stock, and for each
@@ -49,7 +48,7 @@ impl Coverage {
             months: lives::months(&months, &seen),
             stocks,
             columns: columns::columns(store, seen, years)?,
-            versions: versions::versions(store, workers, observer)?,
+            versions: versions::versions(store)?,
             sources: store.sources()?,
         })
     }

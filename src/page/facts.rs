@@ -14,6 +14,9 @@ use crate::store::{SourceInfo, Store};
 /// Cells of stocks x months that a page draws, at most: 32 MiB, where 5,000 stocks in 25 years are 1.5.
 const MOST_CELLS: usize = 32 << 20;
 
+/// Dates on which something changed, of all versions together: some 5 MB of the page.
+const MOST_CHANGED_DATES: usize = 200_000;
+
 /// Skipped files of a source that are listed, at most.
 const MOST_SKIPPED: usize = 1000;
 
@@ -97,7 +100,7 @@ pub(super) fn json(store: &Store, coverage: &Coverage) -> Result<String> {
         stocks: stocks(coverage),
         heat: heat(coverage),
         columns: coverage.columns.iter().map(column).collect(),
-        versions: coverage.versions.iter().map(version).collect(),
+        versions: versions(&coverage.versions),
         sources: coverage.sources.iter().map(source).collect(),
     };
     let text = serde_json::to_string(&facts)
@@ -170,9 +173,25 @@ fn short(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
 
-fn version(version: &VersionCoverage) -> Value {
+/// All of them; what they changed, of the newest whose dates together are not too many.
+fn versions(all: &[VersionCoverage]) -> Vec<Value> {
+    let mut room = MOST_CHANGED_DATES;
+    let newest_first = all.iter().rev().map(|told| {
+        let dates = told.dirty.as_ref().map_or(0, Vec::len);
+        let left = room.checked_sub(dates);
+        room = left.unwrap_or(0);
+        version(told, left.is_some())
+    });
+    let mut versions: Vec<Value> = newest_first.collect();
+    versions.reverse();
+    versions
+}
+
+fn version(version: &VersionCoverage, has_room: bool) -> Value {
     let VersionCoverage { entry, kept, dirty, change, untold } = version;
-    let change = change.as_ref().map(|change| {
+    let (dirty, change) = if has_room { (dirty.as_ref(), change.as_ref()) } else { (None, None) };
+    let untold = if has_room { json!(untold) } else { json!("large") };
+    let change = change.map(|change| {
         let dates = change.dates.iter().map(|d| json!([d.date.days(), d.added, d.restated, d.removed, d.filled]));
         let columns = change.columns.iter().map(|column| json!([column.column, column.restated]));
         let stocks = change.stocks.iter().map(|stock| json!([stock.stock, stock.added, stock.restated, stock.removed]));
@@ -185,7 +204,7 @@ fn version(version: &VersionCoverage) -> Value {
         })
     });
     // The dates of a change that is told are those.
-    let dirty = dirty.as_ref().filter(|_| change.is_none());
+    let dirty = dirty.filter(|_| change.is_none());
     json!({
         "version": entry.version,
         "made": made(entry.created_ns),

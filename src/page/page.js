@@ -346,9 +346,9 @@
   };
 
   // --- versions ----------------------------------------------------------------------------------------------------
-  const UNTOLD = { first: "The first version has nothing before it.", gone: "It, or the version before it, is gone: what it " +
-    "changed in which column and stock can no longer be told.", large: "It changed too many rows to compare them here; " +
-    "the command diff does." };
+  const UNTOLD = { first: "The first version has nothing before it.", gone: "It was built anew, or is one of long ago: what it " +
+    "changed in which column and stock is not known.", large: "What it changed would make this page too long; the command log " +
+    "tells it." };
   let version = null;
   const drawVersions = () => {
     const newest = [...facts.versions].reverse();

@@ -269,7 +269,12 @@ fn coverage_of_random_panels_is_what_a_map_of_their_rows_says() {
 
         Collect::new(place.store()).keep(1).run().unwrap();
         let last = cover(1).versions.pop().unwrap();
-        assert_eq!((last.kept, last.untold, last.dirty), (true, Some(Untold::Gone), None));
+        // The other one is gone, and what changed is known.
+        check_change(last.change.as_ref().unwrap(), &before, &models[0], &others);
+        assert_eq!(
+            (last.kept, last.untold, last.dirty.map(|dates| dates.len() as u64)),
+            (true, None, Some(last.entry.dirty_dates))
+        );
     }
 }
 
