@@ -20,6 +20,10 @@ impl Diff {
     fn report(&self, observer: &dyn Observer) -> transect::Result<transect::store::DiffReport> {
         self.0.report(&Workers::new(None)?, observer)
     }
+
+    fn counts(&self, observer: &dyn Observer) -> transect::Result<transect::store::DiffReport> {
+        self.0.counts(&Workers::new(None)?, observer)
+    }
 }
 
 #[pymethods]
@@ -31,18 +35,18 @@ impl Diff {
 
     /// A row for each date on which something changed.
     fn by_date(&self, py: Python<'_>, progress: Progress) -> PyResult<Batch> {
-        let rows = |observer: &dyn Observer| self.0.by_date(&self.report(observer)?, DateType::Day);
+        let rows = |observer: &dyn Observer| self.0.by_date(&self.counts(observer)?, DateType::Day);
         watched(py, progress.as_ref(), rows).map(Batch::from)
     }
 
     /// A row for each column in which something changed, or whose type did.
     fn by_column(&self, py: Python<'_>, progress: Progress) -> PyResult<Batch> {
-        watched(py, progress.as_ref(), |observer| self.report(observer)?.by_column()).map(Batch::from)
+        watched(py, progress.as_ref(), |observer| self.counts(observer)?.by_column()).map(Batch::from)
     }
 
     /// A row for each stock of which something changed, by code.
     fn by_stock(&self, py: Python<'_>, progress: Progress) -> PyResult<Batch> {
-        watched(py, progress.as_ref(), |observer| self.report(observer)?.by_stock()).map(Batch::from)
+        watched(py, progress.as_ref(), |observer| self.counts(observer)?.by_stock()).map(Batch::from)
     }
 
     /// A row for each value and each row that changed.

@@ -283,8 +283,11 @@ class VersionEntry(Report):
     dates: int
     added: int
     restated: int
+    filled: int
     removed: int
     dirty_dates: int
+    dirty_stocks: int
+    dirty_columns: int
 
     @property
     def created(self) -> datetime.datetime:

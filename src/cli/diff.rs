@@ -41,7 +41,7 @@ pub fn run(args: &DiffArgs, quiet: bool) -> anyhow::Result<Exit> {
     if let Some(by) = args.by {
         let format = RowFormat::for_stdout("diff", args.format)?;
         let mut out = Out::new();
-        let report = || diff.report(&workers, &watch);
+        let report = || diff.counts(&workers, &watch);
         let rows = match by {
             DiffBy::Date => Some(diff.by_date(&report()?, DateType::Logical)?),
             DiffBy::Stock => Some(report()?.by_stock()?),
@@ -83,6 +83,16 @@ fn chosen(args: &DiffArgs, live: &Store) -> crate::Result<Diff> {
 }
 
 fn text(store: &str, report: &DiffReport) -> String {
+    let mut text = summary(store, report);
+    let differs = !report.dates.is_empty() || report.columns.iter().any(ColumnChange::differs);
+    if report.older.is_some() && differs {
+        text += "\n--by date, stock, column or row lists all; --stock, --column, --from and --to choose\n";
+    }
+    text
+}
+
+/// What changed, in lines and tables.
+pub(super) fn summary(store: &str, report: &DiffReport) -> String {
     let mut lines = Lines::default();
     let Some(older) = report.older else {
         let none = format!("{store}, version {}; no version before it is kept to compare it with", report.newer);
@@ -107,10 +117,6 @@ fn text(store: &str, report: &DiffReport) -> String {
     let mut text = lines.to_string();
     for table in tables.into_iter().filter(|table| !table.is_empty()) {
         text += &format!("\n{table}");
-    }
-    let differs = !report.dates.is_empty() || report.columns.iter().any(ColumnChange::differs);
-    if differs {
-        text += "\n--by date, stock, column or row lists all; --stock, --column, --from and --to choose\n";
     }
     text
 }

@@ -2,11 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::store::VersionEntry;
+use crate::store::{DiffReport, VersionEntry};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use super::args::LogArgs;
+use super::diff::summary;
 use super::exit::Exit;
 use super::output;
 use super::table::{Align, Table};
@@ -17,6 +18,9 @@ struct Json {
     live_version: u64,
     keep: u32,
     versions: Vec<Entry>,
+    /// What the version that was asked for changed, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Option<DiffReport>>,
 }
 
 #[derive(Serialize)]
@@ -37,12 +41,21 @@ pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
         entry,
     });
     let versions: Vec<Entry> = entries.collect();
+    let change = args.version.map(|version| store.changes_of(version)).transpose()?;
+    let path = output::path(&args.store);
     if args.json {
-        let json =
-            Json { store: output::path(&args.store), live_version: store.version(), keep: store.keep(), versions };
+        let json = Json { store: path, live_version: store.version(), keep: store.keep(), versions, change };
         output::print_json("log", Exit::Done, &json)?;
     } else {
-        output::print(&table(&versions, store.version()).to_string())?;
+        output::print(&match (args.version, change) {
+            (Some(_), Some(Some(change))) => summary(&path, &change),
+            (Some(version), _) => {
+                format!(
+                    "{path}: version {version} was built anew, or is one of long ago: what it changed is not known\n"
+                )
+            }
+            (None, _) => table(&versions, store.version()).to_string(),
+        })?;
     }
     Ok(Exit::Done)
 }

@@ -360,11 +360,18 @@ pub struct ReportArgs {
 /// The newest is the last. Rows added, restated (the same key, other values) and removed, and dirty dates, are against
 /// the version before; a build starts afresh. A version that is live or kept can be read with --version or --as-of, one
 /// that is gone was collected. In a pipe numbers are plain and times in UTC.
+///
+/// With --version N, what that version changed, by stock, column and date, as it was noted when it was made; so of the
+/// newest 1,000 versions, also of those that are gone.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// The store
     #[arg(value_name = "STORE")]
     pub store: PathBuf,
+
+    /// Say what this version changed
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
 
     #[command(flatten)]
     pub io: Io,
