@@ -116,6 +116,7 @@ impl<'a> Build<'a> {
         guard_skipped(&files, max_skipped, &mut guards);
         guard_sparse(survey, &mut guards);
 
+        let source = snapshot.sources[0].id;
         let (sealed, batches, sections): (_, Vec<(Date, u32)>, _) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
             let spilled = spill.map()?;
@@ -128,7 +129,7 @@ impl<'a> Build<'a> {
                 return Ok((Vec::new(), Vec::new(), sections));
             }
             let sealer = Sealer { gathering, columns };
-            let (sealed, batches) = seal_all(stages, writer, &sealer, &sections, syncs)?;
+            let (sealed, batches) = seal_all(stages, writer, (source, &sealer), &sections, syncs)?;
             Ok((sealed, batches, sections))
         })?;
         let dates = sections.iter().map(|&(date, _)| date);

@@ -21,31 +21,32 @@ pub(super) const DEFAULT_KEEP: Keep = Keep { versions: 7, age: Duration::ZERO };
 /// Segments, and the date and place of each of their batches.
 pub(super) type SealedPieces = (Vec<SealedSegment>, Vec<(Date, u32)>);
 
-/// Seals all rows, which make `sections`, each a date and how many rows it has.
+/// Seals all rows of the source with this id, which make `sections`, each a date and how many rows it has.
 ///
 /// # Errors
 /// When a file cannot be written, or the observer cancels.
 pub(super) fn seal_all(
     stages: &Stages,
     writer: &StoreWriter,
-    sealer: &Sealer,
+    (source, sealer): (u32, &Sealer),
     sections: &[(Date, u32)],
     syncs: &Syncs,
 ) -> Result<SealedPieces> {
     let pieces = sealer.gathering.pieces(sections);
     let batch = |(date, place, rows): (Date, u32, Range<usize>)| PlannedBatch {
         date,
+        piece: place,
         row_count: rows.len() as u32,
-        of: (place, rows),
+        of: rows,
     };
-    let batches: Vec<PlannedBatch<(u32, Range<usize>)>> = pieces.into_iter().map(batch).collect();
+    let batches: Vec<PlannedBatch<Range<usize>>> = pieces.into_iter().map(batch).collect();
     let all: Vec<usize> = (0..sealer.columns.len()).collect();
-    let mut to = SegmentPlace { writer, next: 0, syncs };
+    let mut to = SegmentPlace { writer, source: Some(source), next: 0, syncs };
     let sealed = stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch, room| {
-        let runs = within(&walk.runs(batch.date), batch.of.1.clone());
+        let runs = within(&walk.runs(batch.date), batch.of.clone());
         sealer.batch(batch.date, &runs, None, &all, room)
     })?;
-    Ok((sealed, batches.into_iter().map(|batch| (batch.date, batch.of.0)).collect()))
+    Ok((sealed, batches.into_iter().map(|batch| (batch.date, batch.piece)).collect()))
 }
 
 /// Adds what was sealed to the source's tables and to the version's pieces.

@@ -96,11 +96,13 @@ impl<'a> Write<'a> {
         let date_form = panel.date_form.to_string();
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &sections.codes(), &sections.blocks, writer, keep, target)?;
+        let source = snapshot.sources[0].id;
         let (sealed, dates) = stages.synced(|syncs| {
             let spilled = spill.map()?;
             let gathering = Gathering { blocks: &sections.blocks, spill: &spilled, stocks, codes };
             let dates = shuffle::sections(gathering.days());
-            let sealed = seal_all(stages, writer, &Sealer { gathering, columns }, &dates, syncs)?;
+            let sealer = Sealer { gathering, columns };
+            let sealed = seal_all(stages, writer, (source, &sealer), &dates, syncs)?;
             Ok((sealed, dates))
         })?;
         let mut appended = Appended::default();

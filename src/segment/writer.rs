@@ -7,13 +7,17 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use rustix::io::Errno;
+use serde_json::json;
 
 use super::{BatchBody, Segment, SegmentColumn, chunk_array};
 use crate::codec::stored_type;
 use crate::error::{Error, Result};
-use crate::format::{ChunkIdentity, ChunkRecord, TEMP_PREFIX, segment_name};
+use crate::format::{ChunkIdentity, ChunkRecord, PRESENT, TEMP_PREFIX, segment_name};
 use crate::key::Date;
 use crate::storage::{AlignedWriter, Dir, Syncs};
+
+/// The key in the metadata of the Arrow footer under which a segment says what it holds.
+const ABOUT: &str = "transect";
 
 /// Which segment of which store.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +26,8 @@ pub(crate) struct SegmentId {
     /// The commit that writes it.
     pub(crate) commit: u64,
     pub(crate) ordinal: u32,
+    /// The id of the source whose values it has, or of whose rows it has bits; `None` where it has keys alone.
+    pub(crate) source: Option<u32>,
 }
 
 /// A segment being written, under a temporary name.
@@ -35,6 +41,8 @@ pub(crate) struct SegmentWriter {
     schema: SchemaRef,
     writer: FileWriter<AlignedWriter>,
     batches: Vec<SealedBatch>,
+    /// Date and piece of each of them.
+    places: Vec<(String, u32)>,
     /// Those of all batches.
     chunks: Vec<ChunkRecord>,
 }
@@ -81,14 +89,15 @@ impl SegmentWriter {
         let file = dir.create(&name)?;
         let path = file.path().to_owned();
         let writer = FileWriter::try_new(AlignedWriter::new(file), &schema).map_err(failed(&path))?;
-        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, batches: Vec::new(), chunks: Vec::new() })
+        let (batches, places, chunks) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(SegmentWriter { id, dir, name, path, columns, schema, writer, batches, places, chunks })
     }
 
-    /// Appends a batch of so many rows of `date`. Dates must come in ascending order.
+    /// Appends a batch of so many rows of a piece of `date`. Dates must come in ascending order.
     ///
     /// # Errors
     /// When writing fails.
-    pub(crate) fn write(&mut self, date: Date, row_count: u32, body: BatchBody) -> Result<()> {
+    pub(crate) fn write(&mut self, date: Date, piece: u32, row_count: u32, body: BatchBody) -> Result<()> {
         let chunks = body.into_chunks();
         let mut arrays = Vec::with_capacity(chunks.len());
         let mut body_len = 0;
@@ -120,6 +129,7 @@ impl SegmentWriter {
         self.writer.write(&batch).map_err(failed(&self.path))?;
         // The offset is known once the footer is written.
         self.batches.push(SealedBatch { row_count, body_offset: 0, body_len });
+        self.places.push((date.to_string(), piece));
         Ok(())
     }
 
@@ -127,7 +137,9 @@ impl SegmentWriter {
     ///
     /// # Errors
     /// When writing fails, or a sync has.
-    pub(crate) fn finish(self, syncs: &Syncs) -> Result<SealedSegment> {
+    pub(crate) fn finish(mut self, syncs: &Syncs) -> Result<SealedSegment> {
+        let about = self.about().to_string();
+        self.writer.write_metadata(ABOUT, about);
         let path = self.path;
         let file = self.writer.into_inner().map_err(failed(&path))?.finish()?;
         syncs.sync(file)?;
@@ -153,6 +165,26 @@ impl SegmentWriter {
             temporary: self.name,
             batches,
             chunks: self.chunks,
+        })
+    }
+}
+
+impl SegmentWriter {
+    /// What the file says of itself to those who read it by Arrow alone.
+    fn about(&self) -> serde_json::Value {
+        let ids: Vec<u32> = self.columns.iter().map(|column| column.column).collect();
+        let holds = match (self.id.source, &ids[..]) {
+            (None, _) => "keys",
+            (Some(_), [PRESENT]) => "present",
+            (Some(_), _) => "values",
+        };
+        let has_keys = ids.starts_with(&[0, 1]);
+        json!({
+            "holds": holds,
+            "source": self.id.source,
+            "keys": if has_keys { "here" } else { "apart" },
+            "columns": ids,
+            "batches": self.places,
         })
     }
 }

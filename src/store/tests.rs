@@ -101,7 +101,12 @@ fn publish(root: &Path, model: &Model) -> Store {
             columns.push(column(3, "y", DataType::Float64, Stored::Bytes8));
         }
         let stored: Vec<Stored> = columns.iter().map(|column| column.stored).collect();
-        let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal: ordinal as u32 };
+        let id = SegmentId {
+            store_id: writer.store_id(),
+            commit: writer.commit(),
+            ordinal: ordinal as u32,
+            source: Some(0),
+        };
         let mut segment = SegmentWriter::create(writer.segment_dir().unwrap(), id, columns.into()).unwrap();
         for d in (0..DATES.len()).filter(|&d| SEGMENTS[d] == ordinal) {
             let rows: Vec<_> = model.iter().filter(|((day, _), _)| *day == date(d)).collect();
@@ -127,7 +132,7 @@ fn publish(root: &Path, model: &Model) -> Store {
                 }
             });
             let body = body.unwrap();
-            segment.write(date(d), rows.len() as u32, body).unwrap();
+            segment.write(date(d), 0, rows.len() as u32, body).unwrap();
         }
         let sealed = Syncs::run(0, |syncs| segment.finish(syncs)).unwrap();
         let records = contents.segments.add_sealed(vec![sealed], &mut snapshot.chunks);

@@ -9,13 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_ipc::reader::FileReader;
 use arrow_schema::{DataType, TimeUnit};
+use serde_json::json;
 use transect::Store;
 use transect::format::{
-    ALIGNMENT, BatchRecord, ChangedColumnRecord, ChangedDateRecord, ChangedStocksRecord, ChunkFileHeader, ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord,
-    FORMAT_VERSION, FileRecord, FileStatus, Header, HistoryRecord, MAGIC, PartRecord, PieceRecord, RowCounts,
-    SOURCE_MAGIC, SectionRecord, SegmentColumnRecord, SegmentRecord, SourceRecord, Stored, StrRef, TABLE_COUNT, Table, TableRef,
-    TypeRecord, checksum, parse_header, table,
+    ALIGNMENT, BatchRecord, ChangedColumnRecord, ChangedDateRecord, ChangedStocksRecord, ChunkFileHeader,
+    ChunkIdentity, ChunkRecord, ColumnRecord, DictionaryRecord, FORMAT_VERSION, FileRecord, FileStatus, Header,
+    HistoryRecord, MAGIC, PartRecord, PieceRecord, RowCounts, SOURCE_MAGIC, SectionRecord, SegmentColumnRecord,
+    SegmentRecord, SourceRecord, Stored, StrRef, TABLE_COUNT, Table, TableRef, TypeRecord, checksum, parse_header,
+    table,
 };
 
 use super::panels::{Place, bare_ledger, batch, named, small_panel};
@@ -402,6 +405,26 @@ fn a_chunk_is_checksummed_as_the_page_says() {
     let segments: &[SegmentRecord] = table(&tables, &of_source, Table::Segments).unwrap();
     assert_eq!(segments[0].frame_checksum, checksum(&frame));
     assert_eq!(segments[0].chunk_checksum, checksum(&chunk_file[size_of::<ChunkFileHeader>()..]));
+}
+
+#[test]
+fn a_segment_says_of_itself_what_the_page_says() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let segment = fs::File::open(named(&place.store(), "segment/1-0000.arrow")).unwrap();
+    let segment = FileReader::try_new(segment, None).unwrap();
+    let about: serde_json::Value = serde_json::from_str(&segment.custom_metadata()["transect"]).unwrap();
+    let dates = Store::open(place.store()).unwrap().dates().unwrap().to_vec();
+    let batches = dates.iter().map(|date| json!([date.to_string(), 0])).collect::<Vec<_>>();
+    let columns = (0..segment.schema().fields().len()).collect::<Vec<_>>();
+    let expected = json!({"holds": "values", "source": 0, "keys": "here", "columns": columns, "batches": batches});
+    assert_eq!(about, expected);
+    assert_eq!(segment.num_batches(), dates.len());
+    let page = page();
+    let (_, rows) = &tables(&page, &["in transect", "type", "meaning"])[0];
+    let described: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(described, expected.as_object().unwrap().keys().collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 """A store's segments are Arrow files that others open without transect, and they show the rows that `show` shows."""
 
 import csv
+import datetime
 import io
 import json
 
@@ -126,6 +127,57 @@ def test_show_as_csv_gives_the_section(panel):
             values = [None if row[place] == "" else read(row[place]) for row in rows]
             columns[field.name] = pa.array(values).cast(field.type) if any(v is not None for v in values) else pa.nulls(len(rows), field.type)
         transect.assert_same(expected, pa.table(columns), name)
+
+
+def program_of_the_readme():
+    """What the README shows of reading a store without transect, run as it stands there."""
+    text = (transect.ROOT / "README.md").read_text().split("## The store without transect")[1]
+    found = {}
+    exec(text.split("```python\n")[1].split("```")[0], found)
+    return found["section"]
+
+
+def test_pyarrow_alone_puts_a_section_of_two_sources_together(tmp_path):
+    def put(source, names, rows):
+        for code in {row[1] for row in rows}:
+            own = [row for row in rows if row[1] == code]
+            columns = {name: [row[at] for row in own] for at, name in enumerate(names) if name != "code"}
+            (tmp_path / source).mkdir(exist_ok=True)
+            pq.write_table(pa.table(columns), tmp_path / source / f"{code}.parquet")
+
+    days = [datetime.date(2024, 1, day) for day in (2, 3, 4)]
+    prices = [(day, code, key, n * 0.5, f"t{n % 3}") for n, (day, code, key) in enumerate(
+        (day, code, key) for day in days for code in ("A", "B", "C") for key in (930, 931) if (day, code) != (days[1], "B"))]
+    factors = [(day, code, key, n) for n, (day, code, key, *_) in enumerate(prices) if code != "A" and n % 3]
+    put("prices", ["date", "code", "key", "close", "note"], prices)
+    put("factors", ["date", "code", "key", "value"], factors)
+    store = tmp_path / "panel.store"
+    transect.build(tmp_path / "prices", store, "--key", "key")
+    transect.run("source", "add", store, tmp_path / "factors")
+    # A version in which some batches of a segment are live, and others not; and rows that one source alone has.
+    factors = [(day, code, key, value + 100 * (day == days[0])) for day, code, key, value in factors]
+    factors.append((days[1], "B", 930, 7))
+    put("factors", ["date", "code", "key", "value"], factors)
+    transect.run("update", store)
+
+    section = program_of_the_readme()
+    rows = {row[:3]: [*row[3:], None] for row in prices}
+    for day, code, key, value in factors:
+        rows.setdefault((day, code, key), [None, None, None])[2] = value
+    for day in days:
+        expected = [(key[1], key[0], key[2], *row) for key, row in sorted(rows.items()) if key[0] == day]
+        found = section(store, day)
+        assert set(found.column_names) == {"ts_code", "date", "key", "close", "note", "value"}
+        columns = [transect.plain(found[name]).to_pylist() for name in ("ts_code", "date", "key", "close", "note", "value")]
+        assert list(zip(*columns)) == expected, day
+
+
+def test_pyarrow_alone_gives_the_rows_of_the_panel(panel):
+    section = program_of_the_readme()
+    for name, expected in some_dates(panel):
+        day = datetime.datetime.strptime(name, "%Y%m%d").date()
+        found = widened(section(panel.store, day), expected, panel.date)
+        transect.assert_same(transect.with_days(expected, panel.date), found, name)
 
 
 def test_show_follows_one_stock(panel):

@@ -39,6 +39,8 @@ pub(in crate::ingest) struct Stages<'a> {
 /// A batch that is to be written.
 pub(in crate::ingest) struct PlannedBatch<T> {
     pub(in crate::ingest) date: Date,
+    /// The number of its piece.
+    pub(in crate::ingest) piece: u32,
     pub(in crate::ingest) row_count: u32,
     /// What it is made from.
     pub(in crate::ingest) of: T,
@@ -47,6 +49,8 @@ pub(in crate::ingest) struct PlannedBatch<T> {
 /// Where sealed segments go, and how they are called.
 pub(in crate::ingest) struct SegmentPlace<'a> {
     pub(in crate::ingest) writer: &'a StoreWriter,
+    /// The id of the source that they are of; `None` of those that hold keys alone.
+    pub(in crate::ingest) source: Option<u32>,
     /// The ordinal of the next segment.
     pub(in crate::ingest) next: u32,
     pub(in crate::ingest) syncs: &'a Syncs,
@@ -221,10 +225,10 @@ impl<'a> Stages<'a> {
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
         self.observer.begin("seal", "sections", batches.len() as u64);
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
-        let (writer, first) = (to.writer, to.next);
+        let (writer, source, first) = (to.writer, to.source, to.next);
         let seal = |number: usize| {
             let ordinal = first + number as u32;
-            let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal };
+            let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal, source };
             let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);
@@ -235,7 +239,7 @@ impl<'a> Stages<'a> {
                     return Err(Error::Cancelled);
                 }
                 let body = make(&mut walk, batch, &room)?;
-                segment.write(batch.date, batch.row_count, body)?;
+                segment.write(batch.date, batch.piece, batch.row_count, body)?;
                 self.observer.advance(1);
             }
             let sealed = segment.finish(to.syncs)?;

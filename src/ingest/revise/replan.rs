@@ -52,8 +52,7 @@ pub(in crate::ingest) struct BatchOf {
 pub(in crate::ingest) struct ValuesOf {
     /// The part that the batch is for.
     pub(in crate::ingest) target: usize,
-    /// The piece's number, and its place in the section.
-    pub(in crate::ingest) number: u32,
+    /// The piece's place in the section.
     place: u32,
     pub(in crate::ingest) what: What,
 }
@@ -201,6 +200,7 @@ impl Revision<'_> {
             let key = (date.days(), number);
             let batch = |target: usize| PlannedBatch {
                 date,
+                piece: number,
                 row_count: rows.len() as u32,
                 of: BatchOf { unit: unit.clone(), rows: rows.clone(), target, key },
             };
@@ -265,8 +265,8 @@ impl Revision<'_> {
                     let place = places.get(&(part.date, part.piece)).copied().unwrap_or_default();
                     let row_count = part.values.row_count;
                     part.values = BatchRecord { row_count, ..BatchRecord::NONE };
-                    let of = ValuesOf { target, number: part.piece, place, what: What::AsItIs };
-                    plan.values.push(PlannedBatch { date, row_count, of });
+                    let of = ValuesOf { target, place, what: What::AsItIs };
+                    plan.values.push(PlannedBatch { date, piece: part.piece, row_count, of });
                 }
             }
         }
@@ -305,8 +305,8 @@ impl DateBefore<'_> {
         plan: &mut Plan,
     ) {
         let (date, row_count) = (self.date, row_count as u32);
-        let of = ValuesOf { target: plan.parts.len(), number, place: self.place, what };
-        plan.values.push(PlannedBatch { date, row_count, of });
+        let of = ValuesOf { target: plan.parts.len(), place: self.place, what };
+        plan.values.push(PlannedBatch { date, piece: number, row_count, of });
         let values = BatchRecord { row_count, ..BatchRecord::NONE };
         plan.parts.push(PartRecord { date: date.days(), piece: number, changed, values, present });
     }

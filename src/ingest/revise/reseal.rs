@@ -35,7 +35,7 @@ impl Revision<'_> {
     ) -> Result<()> {
         let plan = self.plan(changes, writer.version())?;
         stages.synced(|syncs| {
-            let to = SegmentPlace { writer, next: 0, syncs };
+            let to = SegmentPlace { writer, source: None, next: 0, syncs };
             self.seal(stages, to, plan, changes, (snapshot, contents))
         })
     }
@@ -61,6 +61,7 @@ impl Revision<'_> {
 
         let mut own_bits = None;
         for (place, of_source) in std::mem::take(&mut plan.bits) {
+            to.source = Some(snapshot.sources[place].id);
             let sealed = self.seal_bits(stages, &mut to, place, &of_source.written)?;
             if place == self.place {
                 own_bits = Some((of_source.written, sealed));
@@ -83,6 +84,7 @@ impl Revision<'_> {
         let make =
             |walk: &mut Walk, batch: &PlannedBatch<ValuesOf>, room: &Room| self.values(batch, &layout, walk, room);
         let columns = self.columns(&layout);
+        to.source = Some(snapshot.sources[self.place].id);
         let sealed = stages.seal(&mut to, &columns, &self.sealer.gathering, &plan.values, true, make)?;
         let all = plan.parts.iter_mut().flat_map(|part| [&mut part.values, &mut part.present]);
         contents.segments.keep(self.own_segments()?, all);
@@ -157,7 +159,7 @@ impl Revision<'_> {
         let own = self.section_before(batch.date)?;
         let (before, runs) = match &batch.of.what {
             What::AsItIs => {
-                let place = own.iter().flat_map(Section::piece_numbers).position(|number| number == batch.of.number);
+                let place = own.iter().flat_map(Section::piece_numbers).position(|number| number == batch.piece);
                 let place = place.unwrap_or_default();
                 let unit = Unit { pieces: 0..0, own: place..place + 1, ranks: 0..0 };
                 let runs = vec![Run { origin: Origin::Before, rows: 0..batch.row_count as usize }];
