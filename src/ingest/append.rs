@@ -62,8 +62,8 @@ impl<'a> Append<'a> {
     }
 
     /// An append of rows that lie in memory, or are made while they are read, to the store at `store`: of any dates, which a
-    /// date column tells. They are read once, and as many of them are held as the memory allows; those of one date must
-    /// fit a quarter of it. All of them are used, or none.
+    /// date column tells. They are read once, and as many of them are held as the memory allows; to put those of one
+    /// date in order takes some 50 bytes a row, and a quarter of the memory at most. All of them are used, or none.
     pub fn of_rows(store: impl Into<PathBuf>, rows: impl RecordBatchReader + Send + 'a) -> Append<'a> {
         Append { rows: Some(Box::new(rows)), ..Append::new(store, <[PathBuf; 0]>::default()) }
     }

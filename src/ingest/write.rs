@@ -32,8 +32,8 @@ pub struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    /// A store of `rows` at `store`. They are read once, and as many of them are held as the memory allows; those of one
-    /// date must fit a quarter of it.
+    /// A store of `rows` at `store`. They are read once, and as many of them are held as the memory allows; to put those
+    /// of one date in order takes some 50 bytes a row, and a quarter of the memory at most.
     pub fn new(store: impl Into<PathBuf>, rows: impl RecordBatchReader + Send + 'a) -> Write<'a> {
         Write {
             writing: Writing::new(store.into()),

@@ -155,6 +155,11 @@ impl SpillMap {
         &self.files[extent.file].1[start..start + extent.byte_len as usize]
     }
 
+    /// The same as a buffer that keeps the map.
+    pub(crate) fn buffer(&self, extent: Extent) -> Buffer {
+        self.files[extent.file].1.slice_with_length(extent.offset as usize, extent.byte_len as usize)
+    }
+
     /// Gives back the bands that end before `date`. None of their bytes may be touched again.
     pub(crate) fn release_before(&self, date: Date) {
         let count = self.starts.partition_point(|&next| next <= date);

@@ -212,7 +212,7 @@ impl FrameDates<'_> {
 }
 
 /// The error for a frame that cannot be used; what is wrong is wrong with `whose` rows.
-pub(crate) fn of_frame(reason: &Reason, whose: &str) -> Error {
+fn of_frame(reason: &Reason, whose: &str) -> Error {
     if reason.kind() == Kind::CodeType {
         return Error::refused(format!("{whose}: {}", reason.what()), "make the frame with its codes as text");
     }

@@ -12,7 +12,8 @@ use super::input::interner::Interner;
 use super::input::schema::Footer;
 use super::options::SourceOptions;
 use super::read::codes::no_codes;
-use super::section_file::{days_of, read_leaves};
+use super::section_file::read_leaves;
+use super::section_rows::days_of;
 use super::table::unusable;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
@@ -58,8 +59,9 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
     let (date, code) = (schema.date.clone()?, schema.code.clone().ok_or_else(|| no_codes(&panel.code.name))?);
     let columns = guarded(|| read_leaves(content, &schema, vec![date.leaf, code.leaf], &allowance))?;
     guarded(|| {
-        let days = Date32Array::from(days_of(&date, &columns, &options)?);
-        let codes = columns.get(&code.leaf).ok_or_else(|| no_codes(&panel.code.name))?;
+        let days = columns.parts(date.leaf).first().map(|column| days_of(&date, column, &options)).transpose()?;
+        let days = Date32Array::from(days.ok_or_else(|| Reason::damaged("its date column is not there"))?);
+        let codes = columns.parts(code.leaf).first().ok_or_else(|| no_codes(&panel.code.name))?;
         let columns: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes.clone())];
         RecordBatch::try_from_iter(columns).map_err(Reason::undecodable)
     })

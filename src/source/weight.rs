@@ -8,11 +8,11 @@ use arrow_schema::DataType;
 pub(super) fn written_out(array: &ArrayRef, to: &DataType) -> u64 {
     // Of a text its place is kept; that of a view takes 16 bytes.
     let slot = to.primitive_width().unwrap_or(16) as u64;
-    (array.len() as u64).saturating_mul(slot).saturating_add(text_len(array))
+    (array.len() as u64).saturating_mul(slot).saturating_add(texts_len(array))
 }
 
 /// Bytes of all texts of `array`.
-fn text_len(array: &dyn Array) -> u64 {
+pub(super) fn texts_len(array: &dyn Array) -> u64 {
     match array.data_type() {
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();

@@ -70,7 +70,7 @@ impl Units {
             2 * rank as u64 + u64::from(origins.codes.get(rank) == Some(&code))
         };
         let stocks = of_inputs.into_iter().map(|(code, since)| (place(code), since)).collect();
-        let codes = numbers.into_codes();
+        let codes: Vec<String> = numbers.into_all().all().map(str::to_owned).collect();
         let places = codes.iter().map(|code| place(code)).collect();
         let is_by_date = survey.options().files_by == FilesBy::Date;
         Ok((Units { codes, places, stocks, dates: is_by_date.then_some(dates) }, rows))

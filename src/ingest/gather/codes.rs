@@ -1,13 +1,16 @@
 //! Numbers the codes of rows as they are met, where an input has rows of several stocks.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
 use crate::remedy::{Remedy, Setting};
 
-/// Bytes a code takes beside its own: its place in the map and what the allocator adds.
-const OVERHEAD: usize = 64;
+/// Bytes a code takes beside its own: its place in the table, which may be half empty, where it ends, and a reference to
+/// it once all are there.
+const OVERHEAD: usize = 40;
 
 /// The codes that were met, by number.
 pub(in crate::ingest) struct Codes {
@@ -15,12 +18,24 @@ pub(in crate::ingest) struct Codes {
     limit: usize,
 }
 
+/// There may be a million of them, so that they lie in one text.
 #[derive(Default)]
 struct Known {
-    numbers: HashMap<String, u32>,
+    /// The numbers, by the hashes of their codes.
+    numbers: HashTable<u32>,
+    hasher: RandomState,
+    all: AllCodes,
+}
+
+/// Codes by number, once all were met.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct AllCodes {
+    /// One after the other.
+    texts: String,
+    /// By number, where each ends.
+    ends: Vec<usize>,
     /// By number, whether a row that stays has the code.
     is_used: Vec<bool>,
-    byte_len: usize,
 }
 
 impl Codes {
@@ -41,57 +56,73 @@ impl Codes {
                 if let Some((_, number)) = last.filter(|(last, _)| *last == code) {
                     return Ok(number);
                 }
-                let number = self.number(&mut known, code)?;
+                let number = known.number(code);
+                if known.all.byte_len() > self.limit {
+                    let what = format!("the codes take more than an eighth of the memory ({} MiB)", self.limit >> 20);
+                    // Twice the memory.
+                    let more = Setting::Memory(16 * self.limit as u64);
+                    return Err(Error::refused_unless(what, [Remedy::set(more, "may be enough")]));
+                }
                 last = Some((code, number));
                 Ok(number)
             })
             .collect()
     }
 
-    fn number(&self, known: &mut Known, code: &str) -> Result<u32> {
-        if let Some(&number) = known.numbers.get(code) {
-            return Ok(number);
-        }
-        known.byte_len += code.len() + OVERHEAD;
-        if known.byte_len > self.limit {
-            let what = format!("the codes take more than an eighth of the memory ({} MiB)", self.limit >> 20);
-            // Twice the memory.
-            let more = Setting::Memory(16 * self.limit as u64);
-            return Err(Error::refused_unless(what, [Remedy::set(more, "may be enough")]));
-        }
-        let number = known.is_used.len() as u32;
-        known.numbers.insert(code.to_owned(), number);
-        known.is_used.push(false);
-        Ok(number)
-    }
-
     /// Notes that rows with these numbers stay.
     pub(in crate::ingest) fn keep(&self, numbers: &[u32]) {
         let mut known = self.lock();
-        numbers.iter().for_each(|&number| known.is_used[number as usize] = true);
+        numbers.iter().for_each(|&number| known.all.is_used[number as usize] = true);
     }
 
-    /// The codes, by number.
-    pub(in crate::ingest) fn into_codes(self) -> Vec<String> {
-        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut codes = vec![String::new(); known.is_used.len()];
-        known.numbers.into_iter().for_each(|(code, number)| codes[number as usize] = code);
-        codes
-    }
-
-    /// By number, the code, if a row that stays has it: codes that only refused files have are no stocks.
-    pub(super) fn into_kept(self) -> Vec<Option<String>> {
-        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut kept = vec![None; known.is_used.len()];
-        for (code, number) in known.numbers {
-            kept[number as usize] = Some(code).filter(|_| known.is_used[number as usize]);
-        }
-        kept
+    /// All of them.
+    pub(in crate::ingest) fn into_all(self) -> AllCodes {
+        self.known.into_inner().unwrap_or_else(PoisonError::into_inner).all
     }
 
     /// Where the lock is poisoned the run has failed.
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// The number of `code`, new or known.
+    fn number(&mut self, code: &str) -> u32 {
+        let Known { numbers, hasher, all } = self;
+        let hash = hasher.hash_one(code);
+        if let Some(&number) = numbers.find(hash, |&number| all.get(number) == code) {
+            return number;
+        }
+        let number = all.ends.len() as u32;
+        all.texts.push_str(code);
+        all.ends.push(all.texts.len());
+        all.is_used.push(false);
+        numbers.insert_unique(hash, number, |&number| hasher.hash_one(all.get(number)));
+        number
+    }
+}
+
+impl AllCodes {
+    fn get(&self, number: u32) -> &str {
+        let number = number as usize;
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.texts[start..self.ends[number]]
+    }
+
+    /// Bytes that they take.
+    fn byte_len(&self) -> usize {
+        self.texts.len() + OVERHEAD * self.ends.len()
+    }
+
+    /// By number.
+    pub(in crate::ingest) fn all(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len() as u32).map(|number| self.get(number))
+    }
+
+    /// By number, the code, if a row that stays has it: codes that only refused files have are no stocks.
+    pub(in crate::ingest) fn kept(&self) -> Vec<Option<&str>> {
+        self.all().zip(&self.is_used).map(|(code, &is_used)| is_used.then_some(code)).collect()
     }
 }
 
@@ -106,7 +137,7 @@ mod tests {
         let second = codes.numbers(["A", "C"].into_iter()).unwrap();
         assert_eq!((first, second.clone()), (vec![0, 0, 1], vec![1, 2]));
         codes.keep(&second);
-        assert_eq!(codes.into_kept(), [None, Some("A".to_owned()), Some("C".to_owned())]);
+        assert_eq!(codes.into_all().kept(), [None, Some("A"), Some("C")]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 
-use super::codes::Codes;
+use super::codes::{AllCodes, Codes};
 use super::plan;
 use super::texts::Texts;
 use crate::codec::{DictionaryBuilder, Lane};
@@ -31,7 +31,7 @@ pub(in crate::ingest) struct Gathered {
     pub(in crate::ingest) blocks: Vec<Block>,
     pub(in crate::ingest) read: Vec<Read>,
     /// Where inputs are by date, the codes of rows by number, once all are there.
-    pub(in crate::ingest) codes: Vec<Option<String>>,
+    pub(in crate::ingest) codes: AllCodes,
 }
 
 /// What became of one input.
@@ -86,8 +86,8 @@ impl<'a> Intake<'a> {
     }
 
     /// The codes of the rows that were read, by number, where inputs are by date.
-    pub(in crate::ingest) fn into_codes(self) -> Vec<Option<String>> {
-        self.codes.into_kept()
+    pub(in crate::ingest) fn into_codes(self) -> AllCodes {
+        self.codes.into_all()
     }
 
     /// Reads the inputs of `range` into blocks, in their order; those that cannot be used.
@@ -262,7 +262,7 @@ pub(in crate::ingest) fn panel_of(survey: &Survey) -> PanelSchema {
 /// For each input of `survey` its code, if it has rows; where inputs are by date, for each number of a code.
 pub(in crate::ingest) fn codes_of<'s>(survey: &'s Survey, gathered: &'s Gathered) -> Vec<Option<&'s str>> {
     if survey.options().files_by == FilesBy::Date {
-        return gathered.codes.iter().map(Option::as_deref).collect();
+        return gathered.codes.kept();
     }
     let mut codes = vec![None; survey.inputs.len()];
     for read in gathered.read.iter().filter(|read| read.rows > 0) {

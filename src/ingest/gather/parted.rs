@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::shuffle::{Extent, Shelf, Spill, SpillMap};
-use crate::source::{FrameSchema, Losses, SourceOptions, of_frame, of_frame_on, take_frame, unreadable};
+use crate::source::{FrameSchema, Losses, SourceOptions, of_frame_on, take_frame, unreadable};
 use crate::store::StoreWriter;
 
 /// Rows in memory, or made while they are read: batches of one schema.
@@ -106,29 +106,30 @@ impl Parted {
         panel: &PanelSchema,
         spill: &Spill,
     ) -> Result<Sections> {
-        let read = |(date, extents): &(Date, Vec<Extent>), allowance: &Arc<_>| {
-            let bytes: u64 = extents.iter().map(|extent| self.spill.get(*extent).len() as u64).sum();
-            let batch = || self.batch(extents);
-            take_frame((bytes, batch), options, panel, allowance)?.map_err(|reason| of_frame_on(*date, &reason)).map(Ok)
+        let read = |(_, extents): &(Date, Vec<Extent>), allowance: &Arc<_>| {
+            Ok(take_frame(&self.batches(extents)?, &self.schema, options, panel, allowance))
         };
         let (sections, codes) = gather(stages, (&self.dates, "dates"), panel, spill, read)?;
-        let sections = sections.into_iter().map(|section| section.map_err(|reason| of_frame(&reason, "the frame")));
-        let mut sections = Sections::new(sections.collect::<Result<_>>()?, codes);
+        let of_date = |(section, (date, _)): (std::result::Result<_, _>, &(Date, _))| {
+            section.map_err(|reason| of_frame_on(*date, &reason))
+        };
+        let sections = sections.into_iter().zip(&self.dates).map(of_date).collect::<Result<_>>()?;
+        let mut sections = Sections::new(sections, codes);
         sections.losses.join(self.losses.clone());
         Ok(sections)
     }
 
-    /// The rows in these extents.
-    fn batch(&self, extents: &[Extent]) -> Result<RecordBatch> {
+    /// The rows in these extents, where they lie.
+    fn batches(&self, extents: &[Extent]) -> Result<Vec<RecordBatch>> {
         let mut decoder = StreamDecoder::new();
         let mut batches = Vec::with_capacity(extents.len());
-        let parts = extents.iter().map(|extent| Buffer::from(self.spill.get(*extent)));
+        let parts = extents.iter().map(|extent| self.spill.buffer(*extent));
         for mut part in std::iter::once(self.head.clone()).chain(parts) {
             while !part.is_empty() {
                 batches.extend(decoder.decode(&mut part).map_err(unreadable)?);
             }
         }
-        concat_batches(&self.schema, &batches).map_err(unreadable)
+        Ok(batches)
     }
 }
 

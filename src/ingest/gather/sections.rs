@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::codes::Codes;
+use super::codes::{AllCodes, Codes};
 use super::stages::Stages;
 use super::texts::Texts;
 use crate::codec::{DictionaryBuilder, Lane};
@@ -12,13 +12,13 @@ use crate::key::Date;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
 use crate::shuffle::{Block, Frame, Inputs, Spill};
-use crate::source::{Allowance, Losses, SectionFile};
+use crate::source::{Allowance, Losses, SectionRows};
 
 /// The rows of one date.
 pub(in crate::ingest) struct Section {
     pub(in crate::ingest) date: Date,
     blocks: Vec<Block>,
-    /// For each row, the number of its code.
+    /// The numbers of its codes.
     codes: Vec<u32>,
     losses: Losses,
 }
@@ -28,8 +28,8 @@ pub(in crate::ingest) struct Sections {
     /// Ascending.
     pub(in crate::ingest) dates: Vec<Date>,
     pub(in crate::ingest) blocks: Vec<Block>,
-    /// By the number that rows have as their input, the code; `None` where no row has it.
-    pub(in crate::ingest) inputs: Vec<Option<String>>,
+    /// By the number that rows have as their input, the codes.
+    inputs: AllCodes,
     /// What they say of themselves that outputs do not carry.
     pub(in crate::ingest) losses: Losses,
 }
@@ -38,12 +38,12 @@ pub(in crate::ingest) struct Sections {
 ///
 /// # Errors
 /// Those of `read`; or a file cannot be written, or the observer cancels.
-pub(in crate::ingest) fn gather<T: Sync>(
+pub(in crate::ingest) fn gather<'p, T: Sync>(
     stages: &Stages,
     (given, unit): (&[T], &'static str),
-    panel: &PanelSchema,
+    panel: &'p PanelSchema,
     spill: &Spill,
-    read: impl Fn(&T, &Arc<Allowance>) -> Result<Result<SectionFile, Reason>> + Send + Sync,
+    read: impl Fn(&T, &Arc<Allowance>) -> Result<Result<SectionRows<'p>, Reason>> + Send + Sync,
 ) -> Result<(Vec<Result<Section, Reason>>, Codes)> {
     let codes = Codes::new(stages.workers.memory());
     let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
@@ -53,12 +53,12 @@ pub(in crate::ingest) fn gather<T: Sync>(
         if stages.observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        let section = read(&given[at], &allowance)?;
-        let section = section
-            .map(|file| Section::new(file, &codes, panel, spill, &texts))
-            .map_or_else(|reason| Ok(Err(reason)), |section| section.map(Ok));
+        let section = match read(&given[at], &allowance)? {
+            Ok(rows) => Section::new(rows, &codes, panel, spill, &texts)?,
+            Err(reason) => Err(reason),
+        };
         stages.observer.advance(1);
-        section
+        Ok(section)
     })?;
     stages.observer.end();
     texts.check()?;
@@ -66,19 +66,38 @@ pub(in crate::ingest) fn gather<T: Sync>(
 }
 
 impl Section {
-    /// Spills the rows of `file` as a block of one date; its codes get numbers among `codes`.
-    fn new(file: SectionFile, codes: &Codes, panel: &PanelSchema, spill: &Spill, texts: &Texts) -> Result<Section> {
-        // One series whose rows all have the same date: they stay in the order of their codes.
-        let numbers = codes.numbers(file.codes.iter().map(String::as_str))?;
-        let frame = Frame::new(vec![(Inputs::Each(numbers.clone()), vec![file.date; file.codes.len()])]);
+    /// Spills `rows` as a block of one date; their codes get numbers among `codes`. Or says why they cannot be used.
+    fn new(
+        mut rows: SectionRows,
+        codes: &Codes,
+        panel: &PanelSchema,
+        spill: &Spill,
+        texts: &Texts,
+    ) -> Result<Result<Section, Reason>> {
+        let mut numbers = codes.numbers(rows.codes())?;
+        // Series whose rows all have the same date: they stay in the order of their codes.
+        let mut of_pieces = &numbers[..];
+        let series = rows.pieces().map(|len| {
+            let (piece, rest) = of_pieces.split_at(len);
+            of_pieces = rest;
+            (Inputs::Each(piece.to_vec()), vec![rows.date; len])
+        });
+        let frame = Frame::new(series.collect());
+        numbers.dedup();
         let mut columns = Vec::with_capacity(panel.columns.len());
-        for (array, column) in file.columns.into_iter().zip(&panel.columns) {
+        for (place, column) in panel.columns.iter().enumerate() {
             let mut dictionary = DictionaryBuilder::default();
-            let lane = Lane::of_rows(&array, &mut dictionary)?;
-            columns.push(frame.column(vec![lane], column.data_type.is_signed_integer(), dictionary, spill)?);
+            let mut lanes = Vec::new();
+            for array in rows.column(place) {
+                match array {
+                    Ok(array) => lanes.push(Lane::of_rows(&array, &mut dictionary)?),
+                    Err(reason) => return Ok(Err(reason)),
+                }
+            }
+            columns.push(frame.column(lanes, column.data_type.is_signed_integer(), dictionary, spill)?);
         }
         let blocks = texts.counted(frame.finish(columns, spill)?);
-        Ok(Section { date: file.date, blocks, codes: numbers, losses: file.losses })
+        Ok(Ok(Section { date: rows.date, blocks, codes: numbers, losses: rows.losses }))
     }
 }
 
@@ -94,11 +113,11 @@ impl Sections {
             blocks.extend(section.blocks);
             losses.join(section.losses);
         }
-        Sections { dates, blocks, inputs: codes.into_kept(), losses }
+        Sections { dates, blocks, inputs: codes.into_all(), losses }
     }
 
-    /// The code of each input.
+    /// The code of each input; `None` where no row has it.
     pub(in crate::ingest) fn codes(&self) -> Vec<Option<&str>> {
-        self.inputs.iter().map(Option::as_deref).collect()
+        self.inputs.kept()
     }
 }

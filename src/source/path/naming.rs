@@ -52,6 +52,14 @@ pub(in crate::source) fn is_time(text: &str) -> bool {
     is_date(text) || (is_number && (4..=6).contains(&digits.len()) && starts_in(1900..2100))
 }
 
+/// The date in a file's name or in the directory it lies in, `key=` before it or not.
+pub(in crate::source) fn date_of_name(path: &Path) -> Option<Date> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let parent = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    let date = |name: &str| name.rsplit('=').next()?.parse().ok();
+    stem.and_then(date).or_else(|| parent.and_then(date))
+}
+
 /// `text` with its percent escapes decoded, as Hive, Spark, DuckDB and pyarrow write the values of `key=value`
 /// directories. What is no escape stands for itself, as Spark reads it.
 pub(in crate::source) fn percent_decoded(text: &[u8]) -> Vec<u8> {
@@ -139,6 +147,19 @@ mod tests {
         assert_eq!(decoded("%E5%B9%B3"), "平");
         for text in ["", "100%", "50%2", "%zz", "%+1", "a+b", "平"] {
             assert_eq!(decoded(text), text);
+        }
+    }
+
+    #[test]
+    fn a_date_is_found_in_names_as_transpose_makes_them() {
+        let date = |path: &str| date_of_name(Path::new(path)).map(|date| date.to_string());
+        for path in
+            ["20240102.parquet", "out/2024-01-02.arrow", "trade_date=20240102/data.parquet", "20240102/x.parquet"]
+        {
+            assert_eq!(date(path).as_deref(), Some("20240102"), "{path}");
+        }
+        for path in ["data.parquet", "x/data.parquet", "202401.parquet", "20240102/deeper/data.parquet"] {
+            assert_eq!(date(path), None, "{path}");
         }
     }
 
