@@ -277,11 +277,26 @@ pub fn drop_source(
     options: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let options = Options::parse(options)?;
-    let mut change = ChangeSource::drop(store, name)
-        .dry_run(options.flag("dry_run"))
-        .wait(options.wait()?)
-        .access(options.access()?);
+    changed(py, ChangeSource::drop(store, name), &Options::parse(options)?, progress)
+}
+
+#[pyfunction]
+pub fn rename_source(
+    py: Python<'_>,
+    store: PathBuf,
+    name: &str,
+    other: &str,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    if other.is_empty() {
+        return Err(PyValueError::new_err("a source has a name; give it one"));
+    }
+    changed(py, ChangeSource::rename(store, name, other), &Options::parse(options)?, progress)
+}
+
+fn changed(py: Python<'_>, change: ChangeSource, options: &Options, progress: Option<Py<PyAny>>) -> PyResult<String> {
+    let mut change = change.dry_run(options.flag("dry_run")).wait(options.wait()?).access(options.access()?);
     if let Some(count) = options.number("threads") {
         change = change.workers(count as usize);
     }

@@ -43,6 +43,7 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::write, module)?)?;
     module.add_function(wrap_pyfunction!(change::add_source, module)?)?;
     module.add_function(wrap_pyfunction!(change::set_source, module)?)?;
+    module.add_function(wrap_pyfunction!(change::rename_source, module)?)?;
     module.add_function(wrap_pyfunction!(change::drop_source, module)?)?;
     module.add_function(wrap_pyfunction!(change::transpose, module)?)?;
     module.add_function(wrap_pyfunction!(change::report, module)?)?;

@@ -3,6 +3,8 @@
 import datetime
 import random
 import struct
+import subprocess
+import sys
 
 import duckdb
 import numpy as np
@@ -349,18 +351,62 @@ def test_a_type_that_only_its_engine_has_is_named_with_its_column(tmp_path):
         transect.write(tmp_path / "s", wide)
 
 
-def test_a_source_of_frames_is_dropped_and_added_anew_to_have_other_columns(own):
+def test_columns_of_a_source_of_frames_get_other_names_or_go(own):
     days = pl.DataFrame({"ts_code": ["BRK.B"], "trade_date": ["20240102"]})
-    transect.add_source(own, days.with_columns(old=1.0), name="factor", allow=["few-codes"])
-    way_out = "give it the path of one, or drop it and add its rows anew$"
-    for change in ({"rename": {"old": "new"}}, {"exclude": ["old"]}, {"prefix": "x_"}):
-        with pytest.raises(transect.Refused, match=f"the source \"factor\" has no folder: .*; {way_out}"):
-            transect.set_source(own, "factor", **change)
-    with pytest.raises(transect.Refused, match='has the column "new", which the store does not have'):
-        transect.add_source(own, days.with_columns(new=2.0), name="factor")
-    transect.drop_source(own, "factor")
-    transect.add_source(own, days.with_columns(new=2.0), name="factor", allow=["few-codes"])
-    assert transect.open(own).columns[-1] == "new"
+    transect.add_source(own, days.with_columns(old=1.0, more=2.0), name="factor", allow=["few-codes"])
+    report = transect.set_source(own, "factor", rename={"old": "new"})
+    assert (report.renamed_columns, report.written_bytes) == (["old -> new"], 0)
+    # By its name in the frame, and by that in the store.
+    assert transect.set_source(own, "factor", add={"rename": {"new": "newer"}}).renamed_columns == ["new -> newer"]
+    assert transect.set_source(own, "factor", prefix="f_").renamed_columns == ["more -> f_more"]
+    assert transect.set_source(own, "factor", add={"exclude": ["f_more"]}).lost_columns == ["f_more"]
+    transect.rename_source(own, "factor", "signals")
+    store = transect.open(own)
+    assert (store.columns[-1], store.sources[-1].name, store.log()[-1].command) == ("newer", "signals", "source rename")
+    assert store.section(20240102, ["newer"]).to_polars()["newer"].to_list() == [None, None, 1.0]
+    # Further frames have the columns as before, or as the store has them.
+    assert transect.append(own, days.with_columns(old=3.0, more=4.0), source="signals").restated == 1
+    assert transect.append(own, days.with_columns(newer=5.0), source="signals").restated == 1
+    assert transect.open(own).matrix("newer", stocks=["BRK.B"]).values[:2, 0].tolist()[1] == 5.0
+    with pytest.raises(transect.Refused, match='the source "signals" has no folder: what was left out of its rows is gone'):
+        transect.set_source(own, "signals", exclude=[])
+    with pytest.raises(transect.Refused, match="no folder to read otherwise: .*; give it the path of one, or drop it and add"):
+        transect.set_source(own, "signals", zone="UTC")
+    with pytest.raises(transect.NotFound, match='source "signal" not found') as caught:
+        transect.rename_source(own, "signal", "other")
+    assert caught.value.kind == "source"
+    with pytest.raises(transect.Refused, match='has a source "features" already; choose another name'):
+        transect.rename_source(own, "signals", "features")
+    with pytest.raises(ValueError, match="a source has a name; give it one"):
+        transect.rename_source(own, "signals", "")
+
+
+def test_the_command_line_renames_what_frames_brought(own):
+    days = pl.DataFrame({"ts_code": ["BRK.B"], "trade_date": ["20240102"], "old": [1.0], "more": [2.0]})
+    transect.add_source(own, days, name="factor", allow=["few-codes"])
+    command = [sys.executable, "-c", "import sys, transect._transect as t; sys.exit(t.main())", "source"]
+    for words in (["set", own, "factor.rename+=old:new", "factor.exclude+=more"], ["rename", own, "factor", "signals"]):
+        subprocess.run([*command, *words], check=True, capture_output=True)
+    store = transect.open(own)
+    assert (store.columns[-1], store.sources[-1].name) == ("new", "signals")
+    run = subprocess.run([*command, "set", own, "signals.zone=UTC"], capture_output=True, text=True)
+    assert run.returncode == 1 and "give it the path of one, or drop it and add its rows anew" in run.stderr
+
+
+def test_a_million_rows_of_one_date_need_no_more_than_the_default_memory(tmp_path):
+    """In any order, whether they are of as many stocks or tell their minutes apart."""
+    order = np.random.default_rng(1).permutation(1_000_000)
+    for name, codes, more in (
+        ("stocks", [f"{code:06}" for code in order], {}),
+        ("bars", [f"{code:03}" for code in order // 1000], {"minute": order % 1000}),
+    ):
+        rows = pa.table({"code": codes, "date": pa.repeat("20240102", len(order)), **more, "value": order.astype("f8")})
+        key = list(more)
+        assert transect.write(tmp_path / name, rows, key=key).rows == len(order)
+        store = transect.open(tmp_path / name)
+        assert np.array_equal(np.asarray(store.section(20240102)["value"]), np.arange(1e6))
+        later = rows.set_column(1, "date", pa.repeat("20240103", len(order)))
+        assert transect.append(tmp_path / name, later).added == len(order)
 
 
 HALF = pa.array(np.array([1, 2], "f2"))

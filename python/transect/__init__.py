@@ -7,7 +7,19 @@
 >>> store.matrix("close").values                                # doctest: +SKIP
 """
 
-from ._change import append, build, drop_source, gc, report, restore, set_source, synth, transpose, update
+from ._change import (
+    append,
+    build,
+    drop_source,
+    gc,
+    rename_source,
+    report,
+    restore,
+    set_source,
+    synth,
+    transpose,
+    update,
+)
 from ._column import Column
 from ._errors import (
     Cancelled,
@@ -80,6 +92,7 @@ __all__ = [
     "drop_source",
     "gc",
     "open",
+    "rename_source",
     "report",
     "restore",
     "set_source",

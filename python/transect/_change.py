@@ -316,9 +316,10 @@ def set_source(
     lists, as `add={"exclude": ["memo"]}`. `path` is where its files are, `join` how it joins the others, as for
     `add_source`. Files that were left out are tried again, and all are read again where it matters. A column that is
     excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
-    name columns as the files have them. A source of frames has no files: it takes nothing but the `path` of a folder;
-    to change its columns, drop it and add its rows anew. Raises Guarded where the outcome looks broken; then nothing is
-    published.
+    name columns as the files have them. A source of frames has no files to read otherwise: it takes `exclude`, `columns`,
+    `rename` and `prefix`, which also name columns as the store has them, `join`, which counts for further rows, and the
+    `path` of a folder. What was left out of its rows is gone. Raises Guarded where the outcome looks broken, and Refused
+    where it cannot be; then nothing is published.
 
     >>> report = transect.set_source("panel.store", "features", exclude=["industry"], rename={"close": "price"})
     >>> report.lost_columns, report.renamed_columns, report.read_files
@@ -332,6 +333,31 @@ def set_source(
     with watcher(progress) as watch:
         report = _transect.set_source(path_of(store), name, assigned, options_of(given), watch)
     return finish(UpdateReport(parsed(report)), "set_source")
+
+
+def rename_source(
+    store: Path | Store,
+    name: str,
+    other: str,
+    *,
+    dry_run: bool = False,
+    threads: int | None = None,
+    wait: str | None = None,
+    io: Literal["map", "read"] = "map",
+    progress: Progress = None,
+) -> UpdateReport:
+    """Gives a source another name, as the next version has it. Costs the same for any size: no row is written.
+
+    Raises NotFound where there is no such source, and Refused where another one has the name.
+
+    >>> report = transect.rename_source("panel.store", "features", "prices")
+    >>> [source.name for source in store.reload().sources]
+    ['prices']
+    """
+    given = {"dry_run": dry_run, "threads": threads, "wait": wait, "io": io}
+    with watcher(progress) as watch:
+        report = _transect.rename_source(path_of(store), name, other, options_of(given), watch)
+    return finish(UpdateReport(parsed(report)), "rename_source")
 
 
 def drop_source(

@@ -48,8 +48,9 @@ def write(
 
     `code` and `date` name the columns of codes and of dates, where their names are not usual ones; `key` names further
     columns that tell rows of one stock and date apart; `casts` gives columns types, as `{"volume": "float64"}`. Rows
-    may come in any order, and may be more than the memory holds: `memory` bounds what is held at once, of which those
-    of one date may take a quarter. Types, nulls and NaN come out as they went in; NaN is null where pandas hands it
+    may come in any order, and may be more than the memory holds: `memory` bounds what is held at once. To put those of
+    one date in order takes some 50 bytes a row and may take a quarter of it, which is two million rows of any number of
+    columns where nothing else is said. Types, nulls and NaN come out as they went in; NaN is null where pandas hands it
     over so. Texts and bytes of views, as Polars has them, are kept as `large_string` and `large_binary`, as Polars
     writes them to files.
 

@@ -33,6 +33,7 @@ mod steps;
 mod update;
 mod update_report;
 mod way_out;
+mod without_files;
 mod write;
 mod writing;
 

@@ -31,7 +31,30 @@ impl Reshaped {
     pub(super) fn new(
         whole: &Store,
         place: usize,
+        options: (&SourceOptions, &SourceOptions),
+        writer: &StoreWriter,
+    ) -> Result<Reshaped> {
+        Reshaped::of(whole, place, options, true, writer)
+    }
+
+    /// As [`new`](Self::new), of a source without files: what its columns were called does not matter any more.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(super) fn of_rows(
+        whole: &Store,
+        place: usize,
+        options: (&SourceOptions, &SourceOptions),
+        writer: &StoreWriter,
+    ) -> Result<Reshaped> {
+        Reshaped::of(whole, place, options, false, writer)
+    }
+
+    fn of(
+        whole: &Store,
+        place: usize,
         (then, now): (&SourceOptions, &SourceOptions),
+        has_files: bool,
         writer: &StoreWriter,
     ) -> Result<Reshaped> {
         let mut reshaped = Reshaped {
@@ -66,7 +89,7 @@ impl Reshaped {
         let mut goes = HashSet::new();
         for column in snapshot.columns.iter_mut().filter(|column| column.source == id) {
             let (becomes, is_torn) = then.column_under(now, &column.name);
-            reshaped.rereads |= is_torn;
+            reshaped.rereads |= is_torn && has_files;
             match becomes {
                 Becomes::Named(name) if name == column.name => {}
                 Becomes::Named(name) if name == panel.date_name || name == panel.code.name => check(&name)?,
@@ -75,7 +98,7 @@ impl Reshaped {
                     return Err(Error::refused(what, "choose another name"));
                 }
                 // Files that have either are to give one column: they are read again.
-                Becomes::Named(name) if own.contains(&name) => {
+                Becomes::Named(name) if has_files && own.contains(&name) => {
                     reshaped.rereads = true;
                     goes.insert(column.id);
                 }
@@ -92,6 +115,11 @@ impl Reshaped {
         let lost = snapshot.columns.iter().filter(|column| goes.contains(&column.id));
         reshaped.lost = lost.map(|column| column.name.clone()).collect();
         snapshot.columns.retain(|column| !goes.contains(&column.id));
+        let mut names = HashSet::new();
+        if let Some(twice) = snapshot.columns.iter().find(|column| !names.insert(&*column.name)) {
+            let what = format!("two columns of the source would be called {}", twice.name);
+            return Err(Error::refused(what, "choose another name"));
+        }
         if !reshaped.rereads && snapshot.columns.iter().all(|column| column.source != id) {
             let what = format!("the source {:?} would have no column left", snapshot.sources[place].name);
             return Err(Error::refused(what, "leave it one, or drop the source"));

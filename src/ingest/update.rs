@@ -29,6 +29,7 @@ use super::settings::{Settings, store_settings};
 use super::steps::{Step, Steps};
 use super::update_report::UpdateReport;
 use super::way_out::{excluding_from, without_folder};
+use super::without_files;
 use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ use crate::progress::Observer;
 use crate::remedy::{Remedy, Setting};
 use crate::shuffle::{Gathering, sections};
 use crate::source::{FilesBy, Known, KnownFile, OptionChanges, Prior, Surveyor, Touched, Trust, check_values, scan};
-use crate::store::{FileEntry, Snapshot, SourceContents, Store, StoreWriter};
+use crate::store::{FileEntry, SourceContents, Store, StoreWriter};
 use crate::workers::Workers;
 
 /// Brings a store up to date with the files it was built from.
@@ -204,10 +205,6 @@ impl<'a> Update<'a> {
         if now.join == Join::Left && then.join == Join::Outer {
             check_outer(whole, place)?;
         }
-        if now.source.is_none() && self.assignments.iter().any(|(of, _)| of == name) {
-            let what = format!("the source {name:?} has no folder: its rows are those that were appended");
-            return Err(Error::refused(what, "give it the path of one, or drop it and add its rows anew"));
-        }
         decided(&then.options, &now.options).check_casts(&panel, &now.options)?;
         now.options.check_roll()?;
         Ok(now)
@@ -248,24 +245,6 @@ impl<'a> Update<'a> {
         }
     }
 
-    /// Leaves the source at `place` as it is: it has no files.
-    fn leave(&self, writer: &StoreWriter, place: usize) -> Result<Step> {
-        let whole = writer.live()?;
-        let keep = self.writing.keep.of(whole.kept());
-        let mut report = UpdateReport::of(whole, keep);
-        report.dry_run = self.writing.dry_run;
-        if let Some(name) = whole.source_names()?.get(place).filter(|name| self.sources.iter().any(|one| one == *name))
-        {
-            report.notes.push(format!("the source {name:?} has no folder: its rows are those that were appended"));
-        }
-        if keep == whole.kept() || self.writing.dry_run {
-            return Ok(Step { report, snapshot: None });
-        }
-        let settings = store_settings("update")?;
-        let snapshot = Snapshot { keep, settings, ..whole.snapshot(writer.version(), writer.commit())? };
-        Ok(Step { report, snapshot: Some(snapshot) })
-    }
-
     /// Updates the source at `place`. Notes which codes it then has on a date that is expected, unless it stays as it is.
     fn update(
         &self,
@@ -278,7 +257,11 @@ impl<'a> Update<'a> {
         let settings = Settings::of(&live.of_source(place))?;
         let mut settings_now = self.settings(live, place, &settings)?;
         let Some(source) = settings_now.source.clone().map(PathBuf::from) else {
-            return self.leave(writer, place);
+            let name = live.source_names()?[place];
+            return match self.assignments.iter().any(|(of, _)| of == name) {
+                true => without_files::set(&self.writing, writer, place, (settings, settings_now)),
+                false => without_files::leave(&self.writing, writer, place, self.sources.iter().any(|one| one == name)),
+            };
         };
         match pass.keeps_map {
             false => settings_now.options.read_code_map(stages.workers.memory())?,

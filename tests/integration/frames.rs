@@ -2,18 +2,21 @@
 //! of such rows must be what comes of files that have them, and goes on night by night without a folder.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray,
+};
 use arrow_schema::{ArrowError, Field, Schema};
 use transect::progress::Silent;
 use transect::source::SourceOptions;
 use transect::storage::{Disk, Operation};
-use transect::{AddSource, Append, Guard, Join, Store, Transpose, Update, Write, verify_source};
+use transect::{AddSource, Append, BuildReport, Error, Guard, Join, Store, Transpose, Update, Write, verify_source};
 
 use super::panels::{
-    Place, assert_no_leftovers, batch, read_parquet, sections, segment_path, small_panel, verify, workers,
+    Place, assert_no_leftovers, assert_whole, batch, read_parquet, sections, segment_path, small_panel, verify, workers,
 };
 
 /// Batches as a program hands them over, one after the other.
@@ -124,6 +127,74 @@ fn rows_that_little_memory_holds_not_make_the_same_bytes_as_with_much() {
     assert!(little == much);
 }
 
+/// Rows of one date: 200 minutes of so many stocks, the `n`-th of which is the row that `row` says.
+fn minutes(stocks: usize, row: impl Fn(usize) -> usize) -> RecordBatch {
+    let rows: Vec<usize> = (0..200 * stocks).map(row).collect();
+    let text = |of: &dyn Fn(usize) -> String| Arc::new(StringArray::from_iter_values(rows.iter().map(|&n| of(n)))) as _;
+    let number = |n: usize| (n % 3 > 0).then_some((n % 1000) as i64);
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter(rows.iter().map(|&n| number(n))));
+    let doubles: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|&n| n as f64 / 7.0)));
+    batch(&[
+        ("trade_date", text(&|_| "20240102".to_owned())),
+        ("ts_code", text(&|n| format!("{:06}", n / 200))),
+        ("minute", text(&|n| format!("{:03}", n % 200))),
+        ("number", numbers),
+        ("double", doubles),
+        ("text", text(&|n| format!("text {}", n % 7))),
+    ])
+}
+
+/// Writes them, in batches.
+fn write_minutes(store: &Path, all: &RecordBatch, memory: u64) -> Result<BuildReport, Error> {
+    let starts = (0..all.num_rows()).step_by(30_000);
+    let parts = starts.map(|start| all.slice(start, 30_000.min(all.num_rows() - start))).collect();
+    let options = SourceOptions { key: vec!["minute".to_owned()], ..SourceOptions::default() };
+    Write::new(store, rows(parts)).options(options).memory(memory).workers(1).run()
+}
+
+#[test]
+fn rows_of_one_date_come_in_any_order_and_are_more_than_a_piece() {
+    let place = Place::in_memory();
+    // 7,919 is a prime: each row is one of all.
+    let (sorted, mixed) = (minutes(700, |n| n), minutes(700, |n| n * 7919 % 140_000));
+    let [little, much] = [("little", &mixed, 64 << 20), ("much", &sorted, 1 << 30)].map(|(name, all, memory)| {
+        assert_eq!(write_minutes(&place.path(name), all, memory).unwrap().rows, 140_000);
+        fs::read(segment_path(&place.path(name))).unwrap()
+    });
+    assert!(little == much);
+}
+
+#[test]
+fn memory_that_rows_of_one_date_are_told_to_need_is_enough_and_not_far_from_least() {
+    let place = Place::in_memory();
+    let all = minutes(2000, |n| n * 7919 % 400_000);
+    let told = write_minutes(&place.store(), &all, 64 << 20).unwrap_err().to_string();
+    let (what, figure) = told.split_once("; memory of ").unwrap_or_else(|| panic!("{told}"));
+    assert!(what.starts_with("the frame on 20240102: has 400000 rows, and to put them in order would take "), "{what}");
+    let figure: u64 = figure.split_once(" MiB allows it").unwrap().0.parse().unwrap();
+    assert!(figure < 128, "{told}");
+    let least = write_minutes(&place.store(), &all, (figure - 4) << 20).unwrap_err().to_string();
+    assert!(least.starts_with(what.split_once(", more than").unwrap().0), "{least}");
+    assert_eq!(write_minutes(&place.store(), &all, figure << 20).unwrap().rows, 400_000);
+}
+
+#[test]
+fn what_a_value_of_many_rows_cannot_be_is_told_of_its_own_row() {
+    let place = Place::new();
+    let doubles = |wrong: usize| {
+        let mixed = minutes(700, |n| n * 7919 % 140_000);
+        let numbers = (0..140_000).map(|n| if n == wrong { 0.5 } else { 1.0 });
+        let mut columns = mixed.columns().to_vec();
+        columns[3] = Arc::new(Float64Array::from_iter_values(numbers));
+        let schema = mixed.schema();
+        batch(&schema.fields().iter().map(|field| field.name().as_str()).zip(columns).collect::<Vec<_>>())
+    };
+    write_minutes(&place.store(), &minutes(1, |n| n), 64 << 20).unwrap();
+    let told = Append::of_rows(place.store(), rows(vec![doubles(99_999)])).run().unwrap_err().to_string();
+    assert!(told.contains("its column \"number\" is Float64, Int64 in the store: row 100000: 0.5 "), "{told}");
+    assert_no_leftovers(&place.store());
+}
+
 #[test]
 fn what_a_frame_notes_of_its_columns_is_told_to_be_left_out() {
     let place = Place::new();
@@ -203,4 +274,119 @@ fn a_stream_that_fails_leaves_the_store_as_it_was() {
     let store = Store::open(place.store()).unwrap();
     assert_eq!((store.version(), store.row_count()), (1, 1));
     assert_no_leftovers(&place.store());
+}
+
+/// A store of rows alone, of three columns and a key, or of two sources.
+fn reports(place: &Place) {
+    let text = |values: [&'static str; 3]| Arc::new(StringArray::from_iter_values(values)) as ArrayRef;
+    let numbers = |values: [f64; 3]| Arc::new(Float64Array::from_iter_values(values)) as ArrayRef;
+    let keys = [("trade_date", text(["20240102", "20240102", "20240103"])), ("ts_code", text(["A", "A", "B"]))];
+    let all = [
+        keys[0].clone(),
+        keys[1].clone(),
+        ("period", text(["2023Q3", "2023Q4", "2023Q4"])),
+        ("a", numbers([1.0, 2.0, 3.0])),
+        ("b", numbers([4.0, 5.0, 6.0])),
+    ];
+    let options = SourceOptions { key: vec!["period".to_owned()], ..SourceOptions::default() };
+    Write::new(place.store(), rows(vec![batch(&all)])).options(options).run().unwrap();
+}
+
+fn columns(place: &Place) -> Vec<String> {
+    Store::open(place.store()).unwrap().schema().unwrap().columns.iter().map(|column| column.name.clone()).collect()
+}
+
+#[test]
+fn columns_of_a_source_of_rows_get_other_names_or_go_and_further_rows_find_them() {
+    let place = Place::new();
+    reports(&place);
+    let set = |text: &str| Update::new(place.store()).set("frame", text.parse().unwrap()).run();
+    let values = |name: &str| {
+        let store = Store::open(place.store()).unwrap();
+        let section = store.section("20240102".parse().unwrap()).unwrap();
+        let column = section.column(name).unwrap().logical().unwrap();
+        column.as_any().downcast_ref::<Float64Array>().unwrap().values().to_vec()
+    };
+    let report = set("rename+=a:x").unwrap();
+    assert_eq!((report.renamed_columns, report.written_bytes, report.version), (vec!["a -> x".to_owned()], 0, 2));
+    // By its name in the store, too; and back.
+    assert_eq!(set("rename+=x:y").unwrap().renamed_columns, ["x -> y"]);
+    assert_eq!(values("y"), [1.0, 2.0]);
+    assert!(!set("rename+=a:y").unwrap().published);
+    let report =
+        Update::new(place.store()).set("frame", "rename=a:b,b:a".parse().unwrap()).dry_run(true).run().unwrap();
+    assert_eq!((report.renamed_columns.join(", "), report.published), ("y -> b, b -> a".to_owned(), false));
+    set("rename=a:b,b:a").unwrap();
+    assert_eq!((values("b"), values("a")), (vec![1.0, 2.0], vec![4.0, 5.0]));
+    assert_eq!(set("rename=").unwrap().renamed_columns, ["b -> a", "a -> b"]);
+    set("prefix=v_").unwrap();
+    assert_eq!(columns(&place), ["period", "v_a", "v_b"]);
+    let report = set("exclude+=v_b").unwrap();
+    assert_eq!((report.lost_columns, report.dirty_dates, report.restated), (vec!["v_b".to_owned()], 2, 0));
+    assert_eq!((columns(&place), values("v_a")), (vec!["period".to_owned(), "v_a".to_owned()], vec![1.0, 2.0]));
+    assert_whole(&Store::open(place.store()).unwrap());
+    // Rows come as before, or as the store has them; what was left out is left out of them, too.
+    for (name, more, value) in [("a", Some("b"), 7.0), ("v_a", None, 8.0)] {
+        let texts = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+        let number: ArrayRef = Arc::new(Float64Array::from(vec![value]));
+        let mut all = vec![("trade_date", texts("20240102")), ("ts_code", texts("A")), ("period", texts("2023Q3"))];
+        all.extend([Some(name), more].into_iter().flatten().map(|name| (name, number.clone())));
+        assert_eq!(Append::of_rows(place.store(), rows(vec![batch(&all)])).run().unwrap().restated, 1, "{name}");
+        assert_eq!(values("v_a")[0], value);
+    }
+    assert_no_leftovers(&place.store());
+}
+
+#[test]
+fn what_a_source_of_rows_cannot_be_made_without_its_rows_is_refused_with_what_can() {
+    let place = Place::new();
+    reports(&place);
+    let why = |text: &str| {
+        let set = Update::new(place.store()).set("frame", text.parse().unwrap());
+        set.run().unwrap_err().to_string()
+    };
+    let anew = "write the store anew";
+    let otherwise = format!(
+        "no folder to read otherwise: its rows are those that were appended; give it the path of one, or {anew}"
+    );
+    for text in ["zone=Asia/Shanghai", "cast+=c:float32", "ignore+=x", "max-skipped=3", "epoch=ms"] {
+        assert_eq!(why(text), format!("the source \"frame\" has {otherwise}"), "{text}");
+    }
+    for text in ["exclude+=period", "rename+=period:quarter"] {
+        let way_out = "leave it out of what is renamed or excluded";
+        assert_eq!(why(text), format!("period is part of the store's key, and stays as it is; {way_out}"), "{text}");
+    }
+    assert_eq!(why("rename+=a:b"), "two columns of the source would be called b; choose another name");
+    assert!(why("rename+=a:ts_code").starts_with("ts_code is the store's column of the code; "));
+    Update::new(place.store()).set("frame", "exclude+=a".parse().unwrap()).run().unwrap();
+    let gone = format!("the source \"frame\" has no folder: what was left out of its rows is gone; {anew}");
+    for text in ["exclude=", "exclude-=a", "exclude=b"] {
+        assert_eq!(why(text), gone, "{text}");
+    }
+    let store = Store::open(place.store()).unwrap();
+    assert_eq!(
+        (store.version(), store.row_count(), columns(&place)),
+        (2, 3, ["period", "b"].map(String::from).to_vec())
+    );
+}
+
+#[test]
+fn a_source_of_rows_joins_otherwise_from_now_on() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    place.build();
+    let before = Store::open(place.store()).unwrap();
+    let (day, stock) = (before.dates().unwrap()[0].to_string(), before.stocks().unwrap()[0].to_owned());
+    let batch = factor("mom", &[(&day, &stock, 1.5), ("20300101", "ZZ", 2.5)]);
+    let add = AddSource::of_rows(place.store(), "mom", rows(vec![batch.clone()])).allow([Guard::FewCodes]);
+    assert_eq!(add.run().unwrap().added, 1);
+    let set =
+        |text: &str| Update::new(place.store()).set("mom", text.parse().unwrap()).allow(Guard::ALL).run().unwrap();
+    assert_eq!(set("join=left").removed, 1);
+    assert_eq!(Store::open(place.store()).unwrap().row_count(), before.row_count());
+    let report = set("join=outer");
+    let note = "the source \"mom\": its rows that were left out so far come in where they are given again";
+    assert_eq!((report.published, report.added, report.notes), (true, 0, vec![note.to_owned()]));
+    assert_eq!(Append::of_rows(place.store(), rows(vec![batch])).source_name("mom").run().unwrap().added, 1);
+    assert_whole(&Store::open(place.store()).unwrap());
 }

@@ -124,7 +124,8 @@ pub struct ListArgs {
 /// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE),
 /// rename (OLD:NEW), prefix, max-skipped and join (outer or left); see `transect build --help` and `transect source add
 /// --help` for what they mean. A comma in a value of a list is written `\,`. All but path and prefix name columns as the
-/// files have them.
+/// files have them. A source of rows that came without files takes columns, exclude, rename and prefix, by the names of
+/// the store, too, as well as join and path.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
