@@ -1,8 +1,9 @@
-//! Memory that goes from one language to the other without a copy: Arrow's capsules both ways, and buffers out. The
-//! only unsafe code of this package.
+//! Memory that goes from one language to the other without a copy: Arrow's capsules both ways, and buffers out; and Ctrl-C
+//! where streams are read by threads that cannot ask Python. The only unsafe code of this package.
 
 use std::ffi::{c_int, c_void};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
@@ -159,5 +160,57 @@ impl Buffer {
     #[getter]
     fn address(&self) -> usize {
         self.start.as_ptr() as usize
+    }
+}
+
+/// How often Ctrl-C was pressed since somebody asked.
+static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
+/// What answered it before, mostly Python; and whether that takes three arguments.
+static BEFORE: AtomicUsize = AtomicUsize::new(0);
+static TAKES_THREE: AtomicBool = AtomicBool::new(false);
+
+/// How often Ctrl-C was pressed, for threads that must not wait for Python. From now on it is counted on the way to what
+/// answers it. To be called by the main thread, holding the GIL.
+#[allow(unsafe_code, reason = "signals are C")]
+pub fn interrupts() -> usize {
+    // SAFETY: all zeros are an action, which is only filled and handed back. `count` calls what stood there before as it
+    // is to be called, with the flags and the mask that it asked for.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let is_first = BEFORE.load(Ordering::Relaxed) == 0;
+        // Python, whose handler takes one argument, puts it in our place whenever one is set. Who came after us otherwise
+        // goes on to us, and putting ourselves before them would go round.
+        if libc::sigaction(libc::SIGINT, null(), &mut action) == 0
+            && ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
+            && (is_first || action.sa_flags & libc::SA_SIGINFO == 0)
+        {
+            TAKES_THREE.store(action.sa_flags & libc::SA_SIGINFO != 0, Ordering::Relaxed);
+            BEFORE.store(action.sa_sigaction, Ordering::Relaxed);
+            action.sa_flags |= libc::SA_SIGINFO;
+            action.sa_sigaction = count as *const () as usize;
+            libc::sigaction(libc::SIGINT, &action, null_mut());
+        }
+    }
+    INTERRUPTS.load(Ordering::Relaxed)
+}
+
+/// How often it was pressed so far.
+pub fn interrupts_so_far() -> usize {
+    INTERRUPTS.load(Ordering::Relaxed)
+}
+
+#[allow(unsafe_code, reason = "signals are C")]
+extern "C" fn count(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+    let before = BEFORE.load(Ordering::Relaxed);
+    // SAFETY: it is the address of a function of this kind, as `sigaction` gave it.
+    unsafe {
+        if TAKES_THREE.load(Ordering::Relaxed) {
+            let before: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(before);
+            before(signal, info, context);
+        } else {
+            let before: extern "C" fn(c_int) = std::mem::transmute(before);
+            before(signal);
+        }
     }
 }

@@ -235,6 +235,16 @@ fn interrupted(py: Python<'_>) -> Result<(), ArrowError> {
     Err(ArrowError::ExternalError("interrupted".into()))
 }
 
+/// How often Ctrl-C was pressed before a stream that ends at the next time; `None` where that is not for it to say: another
+/// thread reads on, and another handler may let everything go on.
+fn pressed_before(py: Python<'_>) -> PyResult<Option<usize>> {
+    let (threads, signals) = (py.import("threading")?, py.import("_signal")?);
+    let is_main = threads.call_method0("current_thread")?.is(&threads.call_method0("main_thread")?);
+    let handler = signals.call_method1("getsignal", (signals.getattr("SIGINT")?,))?;
+    let raises = handler.is(&signals.getattr("default_int_handler")?);
+    Ok((is_main && raises).then(capsule::interrupts))
+}
+
 /// A frame of dates and codes, or the name of a column.
 pub fn members(universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
     match universe.extract::<String>() {
@@ -304,11 +314,16 @@ impl Answer {
         let count = answer.dates().map_err(|error| raised(py, &error))?.len();
         let schema = answer.schema().clone();
         let (asker, failure) = (thread::current().id(), Arc::clone(&self.failure));
+        let pressed = pressed_before(py)?;
         let batches = (0..count).map(move |index| {
             // Whoever reads the whole stream in the thread that runs Python leaves no other moment for Ctrl-C. Another
-            // thread is not to wait for Python: the reader may hold it until the stream has ended.
+            // thread is not to wait for Python: the reader may hold it until the stream has ended, and may wait for that
+            // thread once it knows of Ctrl-C, as DuckDB does.
             if thread::current().id() == asker {
                 Python::attach(interrupted)?;
+            }
+            if pressed.is_some_and(|pressed| pressed != capsule::interrupts_so_far()) {
+                return Err(ArrowError::ExternalError("interrupted".into()));
             }
             answer.batch(index).map_err(|error| {
                 let outside = ArrowError::ExternalError(error.to_string().into());

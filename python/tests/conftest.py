@@ -1,5 +1,6 @@
 """A small panel with what is awkward: nulls, NaN with a payload, -0.0, infinities, decimals, zones, categories."""
 
+import signal
 import struct
 
 import numpy as np
@@ -61,3 +62,11 @@ def own(source, tmp_path):
     store = tmp_path / "own.store"
     transect.build(source, store)
     return store
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, also where whoever started the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

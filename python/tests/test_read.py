@@ -1,7 +1,9 @@
 """What comes out of each door is what pyarrow reads from the source, bit for bit, and numbers lie in the map."""
 
+import concurrent.futures
 import datetime
 import gc
+import os
 import pathlib
 import pickle
 import re
@@ -397,6 +399,42 @@ def test_ctrl_c_is_a_keyboard_interrupt_wherever_a_frame_is_being_read(store):
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, before)
+
+
+def test_ctrl_c_ends_what_other_threads_read_for_the_one_that_runs_python(store, interruptible):
+    """DuckDB waits for its threads, which would read all that there is."""
+    def press():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                pass
+
+    def read(of):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(of.read_next_batch).result()
+
+    def opened():
+        return pa.RecordBatchReader.from_stream(store.scan())
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        theirs = pool.submit(opened).result()
+    for _ in range(2):
+        ours = opened()
+        assert read(ours).num_rows == 3
+        press()
+        with pytest.raises(Exception, match="interrupted"):
+            read(ours)
+        # Python puts its own handler in the place of others.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert read(theirs).num_rows == read(opened()).num_rows == 3
+    # Who answers otherwise may go on.
+    before, pressed = signal.signal(signal.SIGINT, lambda *_: pressed.append(1)), []
+    ours = opened()
+    os.kill(os.getpid(), signal.SIGINT)
+    while not pressed:
+        pass
+    assert read(ours).num_rows == 3
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_matrix_of_integers_becomes_doubles_on_request(store):
