@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use transect::Error;
 use transect::remedy::{Operation, Remedy, Setting, Words, told};
+use transect::skipped::usual;
 
 /// The function that was called, where its arguments have names of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,14 @@ fn exception(py: Python<'_>, error: &Error, call: Call) -> PyResult<PyErr> {
 
 /// What is wrong, why, and the way out.
 fn message(error: &Error, call: Call) -> String {
+    if let Error::Inputs { what, skipped, .. } = error {
+        // Each reason has its own.
+        let told = usual(skipped, |group| match way_out(&group.remedies, call) {
+            Some(way_out) => format!("{}; {way_out}", group.what()),
+            None => group.what(),
+        });
+        return format!("{what}: {told}");
+    }
     let mut text = error.what(|setting| argument(setting, call).split('=').next().unwrap_or_default().to_owned());
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {

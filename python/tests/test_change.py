@@ -397,6 +397,21 @@ def test_skipped_inputs_are_a_warning_and_many_of_them_a_guard(source, tmp_path)
     assert warned[0].message.report.skipped[0].path == "C.parquet"
 
 
+def test_what_helps_is_told_once_and_in_python(tmp_path):
+    folder = tmp_path / "src"
+    folder.mkdir()
+    for code in ("A", "B"):
+        pq.write_table(pa.table({"date": ["20240102"], "x": [[1, 2]]}), folder / f"{code}.parquet")
+    pq.write_table(pa.table({"date": ["20240102"] * 2, "x": [1, 2]}), folder / "C.parquet")
+    with pytest.raises(transect.Refused) as caught:
+        transect.build(folder, tmp_path / "s")
+    assert str(caught.value) == (
+        f"no row in {folder} can be stored: 2 inputs, such as A.parquet: its column \"x\" is a list, which a panel cannot"
+        ' hold; exclude=["x"] leaves it out; C.parquet: has differing rows for 20240102: "x" is 1 in row 1 and 2 in row 2;'
+        ' duplicates="first" keeps the one, or duplicates="last" the other'
+    )
+
+
 def test_messages_speak_python(source, own, tmp_path):
     with pytest.raises(transect.Refused, match=r"force=True replaces it") as caught:
         transect.build(source, own)
@@ -439,7 +454,7 @@ def test_outputs_are_of_stocks_periods_and_matrices(own, tmp_path):
         transect.transpose(own, tmp_path / "week", by="week")
 
 
-def test_a_raising_callback_and_ctrl_c_leave_nothing_half_written(tmp_path):
+def test_a_raising_callback_and_ctrl_c_leave_nothing_half_written(tmp_path, interruptible):
     transect.synth(tmp_path / "f", stocks=150, dates=400)
 
     def stop(stage, done, total, unit):
@@ -457,7 +472,7 @@ def test_a_raising_callback_and_ctrl_c_leave_nothing_half_written(tmp_path):
     assert all(len(told) == 4 for told in seen)
 
 
-def test_ctrl_c_is_answered_while_another_process_writes(source, own):
+def test_ctrl_c_is_answered_while_another_process_writes(source, own, interruptible):
     with (own / "LOCK").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         threading.Timer(0.05, _thread.interrupt_main, [signal.SIGINT]).start()
