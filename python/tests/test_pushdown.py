@@ -165,3 +165,27 @@ def test_a_dataset_has_what_the_matrices_have(store, path):
     assert np.isnan(data["volume"].sel(date="2024-01-03", code="000001.SZ"))
     assert data["halted"].sel(date="2024-01-02", code="600000.SH") == 1.0
     assert "close" not in xr.open_dataset(path, engine="transect", drop_variables=["close"])
+
+
+def test_xarray_opens_a_store_with_the_arguments_that_it_has_for_all(path, store):
+    whole = xr.open_dataset(path, engine="transect")
+    nothing = {"decode_times": False, "mask_and_scale": False, "decode_timedelta": False, "decode_coords": False}
+    for given in ({"decode_cf": False}, {"use_cftime": False, "concat_characters": False, **nothing}):
+        assert whole.identical(xr.open_dataset(path, engine="transect", **given))
+    # Of a store that is open, which stays so.
+    with xr.open_dataset(store) as data:
+        assert data["close"].identical(whole["close"]) and data.encoding["source"] == str(path)
+    assert len(store.section(20240102)) == 3
+    with xr.open_dataset(path) as data:
+        assert data.attrs["version"] == 1
+    with pytest.raises(ValueError, match="is closed; open it again"):
+        data["close"].load()
+    assert xr.open_dataset(store, engine="transect", version=1).attrs["id"] == store.id
+    guess = xr.backends.list_engines()["transect"].guess_can_open
+    assert [guess(one) for one in (path, str(path), store, path.parent, f"{path}.gone", 5)] == [True] * 3 + [False] * 3
+
+
+def test_dask_reads_a_dataset_chunk_by_chunk(path):
+    whole, lazy = (xr.open_dataset(path, engine="transect", **given) for given in ({}, {"chunks": {"date": 2}}))
+    assert lazy["close"].chunks == ((2, 2), (3,))
+    assert lazy["close"].mean("code").compute().identical(whole["close"].mean("code"))

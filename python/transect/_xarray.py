@@ -19,22 +19,55 @@ class TransectBackend(BackendEntrypoint):
     """Opens stores. Each column of numbers or times is a variable of the dimensions `date` and `code`, read when its
     values are asked for, and then only at the dates and stocks that are: as `Store.matrix` has it, with integers and
     booleans as doubles, since a panel has holes. Instants are those of UTC, without a zone. Texts are left out.
+
+    >>> import xarray as xr
+    >>> panel = xr.open_dataset("panel.store", engine="transect")
+    >>> dict(panel.sizes), list(panel.data_vars)
+    ({'date': 4, 'code': 3}, ['close', 'volume', 'is_member'])
+    >>> float(panel["close"].sel(code="600519.SH").max())
+    1694.0
     """
 
     description = "Stores of transect, lazily: dates x codes"
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "mask_and_scale",
+        "decode_times",
+        "concat_characters",
+        "decode_coords",
+        "drop_variables",
+        "use_cftime",
+        "decode_timedelta",
+        "version",
+        "as_of",
+        "io",
+        "at",
+    )
 
     def open_dataset(
         self,
         filename_or_obj: Any,
         *,
+        mask_and_scale: Any = None,
+        decode_times: Any = None,
+        concat_characters: Any = None,
+        decode_coords: Any = None,
         drop_variables: str | Iterable[str] | None = None,
+        use_cftime: Any = None,
+        decode_timedelta: Any = None,
         version: int | None = None,
         as_of: Any = None,
         io: Literal["map", "read"] = "map",
         at: Mapping[str, object] | None = None,
     ) -> xr.Dataset:
-        """`version`, `as_of` and `io` are those of `transect.open`, `at` that of `Store.matrix`."""
-        store = open(filename_or_obj, version=version, as_of=as_of, io=io)
+        """Of the store at a path, or of one that is open, which stays so when the dataset is closed.
+
+        `version`, `as_of` and `io` are those of `transect.open`, `at` that of `Store.matrix`. A store has values as they
+        are meant: the arguments that say how to decode them change nothing.
+        """
+        is_open = isinstance(filename_or_obj, Store) and version is None and as_of is None
+        path = filename_or_obj.path if isinstance(filename_or_obj, Store) else filename_or_obj
+        store = filename_or_obj if is_open else open(path, version=version, as_of=as_of, io=io)
         dropped = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
         variables = {}
         for name in store.columns:
@@ -43,15 +76,20 @@ class TransectBackend(BackendEntrypoint):
                 lazy = indexing.LazilyIndexedArray(_Values(store, name, kind, dict(at or {})))
                 variables[name] = xr.Variable(("date", "code"), lazy)
         coords = {"date": store.dates.astype("M8[us]"), "code": store.stocks}
-        return xr.Dataset(variables, coords, {"version": store.version, "id": store.id})
+        dataset = xr.Dataset(variables, coords, {"version": store.version, "id": store.id})
+        if not is_open:
+            dataset.set_close(store.close)
+        return dataset
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether it is called as stores are."""
+        """Whether it is a store, or one lies there."""
+        if isinstance(filename_or_obj, Store):
+            return True
         try:
             path = os.fspath(filename_or_obj)
         except TypeError:
             return False
-        return str(path).rstrip("/").endswith(".store") and os.path.isdir(path)
+        return os.path.isfile(os.path.join(path, "CURRENT")) and os.path.isdir(os.path.join(path, "catalog"))
 
 
 def _dtype(kind: str) -> np.dtype | None:
