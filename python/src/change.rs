@@ -51,6 +51,19 @@ fn told_by(call: Call, report: impl Serialize) -> String {
     report.to_string()
 }
 
+/// The threads of a check, and the memory that it may take.
+pub fn workers(options: &str) -> PyResult<impl Fn() -> transect::Result<Workers> + Send + Sync> {
+    let options = Options::parse(options)?;
+    let (count, memory) = (options.number("threads"), options.parsed("memory", quantity::byte_len)?);
+    Ok(move || {
+        let workers = Workers::new(count.map(|count| count as usize))?;
+        Ok(match memory {
+            Some(bytes) => workers.within(bytes),
+            None => workers,
+        })
+    })
+}
+
 /// Options by name.
 struct Options(Map<String, Value>);
 
@@ -349,6 +362,12 @@ pub fn restore(
         .access(options.access()?);
     if let Some(count) = options.number("threads") {
         restore = restore.workers(count as usize);
+    }
+    if let Some(versions) = options.number("keep") {
+        restore = restore.keep(versions as u32);
+    }
+    if let Some(age) = options.age("keep_for")? {
+        restore = restore.keep_for(age);
     }
     if let Some(most) = options.read::<Limit>("max_restated")? {
         restore = restore.max_restated(most);

@@ -168,6 +168,12 @@ fn argument(setting: &Setting, call: Call) -> String {
             format!("{name}={text:?}")
         }
         Setting::DateColumn(names) if names.is_empty() => format!("{name}=NAME"),
+        // Of a source that calls them otherwise.
+        Setting::Key(names) if names.iter().all(|name| name.ends_with("=NAME")) && !names.is_empty() => {
+            let names: Vec<String> =
+                names.iter().map(|name| format!("{:?}: NAME", name.trim_end_matches("=NAME"))).collect();
+            format!("{name}={{{}}}", names.join(", "))
+        }
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
             format!("{name}={names:?}")
         }

@@ -19,7 +19,7 @@ use transect::workers::Workers;
 use transect::{Date, Request, Selection, verify_output, verify_source};
 
 use super::capsule::{self, Buffer};
-use super::change::told;
+use super::change::{told, workers};
 use super::coverage::Coverage;
 use super::diff::Diff;
 use super::fault::raised;
@@ -133,23 +133,37 @@ impl Store {
         self.0.history().map(|history| json!(history).to_string()).map_err(|error| raised(py, &error))
     }
 
-    fn verify(&self, py: Python<'_>, all_versions: bool, progress: Option<Py<PyAny>>) -> PyResult<String> {
+    fn verify(&self, py: Python<'_>, all: bool, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
+        let workers = workers(options)?;
         let report = watched(py, progress.as_ref(), |observer| {
-            let workers = Workers::new(None)?;
-            if all_versions { self.0.verify_all(&workers, observer) } else { self.0.verify(&workers, observer) }
+            if all { self.0.verify_all(&workers()?, observer) } else { self.0.verify(&workers()?, observer) }
         })?;
         Ok(json!(report).to_string())
     }
 
     /// Compares it with the files that it came from.
-    fn verify_inputs(&self, py: Python<'_>, source: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
-        let check = |observer: &dyn Observer| verify_source(&self.0, &source, &Workers::new(None)?, observer);
+    fn verify_inputs(
+        &self,
+        py: Python<'_>,
+        source: PathBuf,
+        options: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let workers = workers(options)?;
+        let check = |observer: &dyn Observer| verify_source(&self.0, &source, &workers()?, observer);
         watched(py, progress.as_ref(), check).map(told)
     }
 
     /// Compares the files that were written from it.
-    fn verify_output(&self, py: Python<'_>, out: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<String> {
-        let check = |observer: &dyn Observer| verify_output(&self.0, &out, &Workers::new(None)?, observer);
+    fn verify_output(
+        &self,
+        py: Python<'_>,
+        out: PathBuf,
+        options: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let workers = workers(options)?;
+        let check = |observer: &dyn Observer| verify_output(&self.0, &out, &workers()?, observer);
         Ok(json!(watched(py, progress.as_ref(), check)?).to_string())
     }
 

@@ -3,7 +3,9 @@
 import _thread
 import datetime
 import fcntl
+import inspect
 import multiprocessing
+import re
 import shutil
 import signal
 import subprocess
@@ -514,6 +516,59 @@ def test_the_command_line_comes_with_it(own):
     done = subprocess.run([*run, "info", str(own), "--json"], capture_output=True, text=True)
     assert done.returncode == 0 and '"rows":9' in done.stdout
     assert subprocess.run([*run, "info"], capture_output=True).returncode == 2
+
+
+# What arguments are called otherwise, or is said by what is given: a store that is open has a version, and dates are
+# chosen by `start` and `end`.
+CALLED = {"cast": "casts", "parallel": "threads", "keep-for": "keep_for", "refuse-restatement": "max_restated"}
+BY_COMMAND = {
+    "build": (transect.build, {"source": "name"}),
+    "source add": (transect.add_source, {"source": "name"}),
+    "source set": (transect.set_source, {}),
+    "source rename": (transect.rename_source, {}),
+    "source drop": (transect.drop_source, {}),
+    "update": (transect.update, {"source": "sources"}),
+    "append": (transect.append, {}),
+    "restore": (transect.restore, {"version": "version"}),
+    "gc": (transect.gc, {"keep-for": "older_than"}),
+    "transpose": (transect.transpose, {"from": "start", "to": "end", "no-date": "date", "keep-date": "date"}),
+    "report": (transect.report, {}),
+    "verify": (transect.Store.verify, {"source": "inputs"}),
+    "diff": (transect.Store.diff, {"from": "start", "to": "end", "stock": "stocks", "column": "columns"}),
+}
+OF_ALL = {"help", "quiet", "json", "version", "as-of", "io", "format"}
+
+
+@pytest.mark.parametrize("command", BY_COMMAND)
+def test_every_option_of_the_command_line_is_an_argument(command):
+    function, called = BY_COMMAND[command]
+    code = "import sys; from transect._transect import main; sys.argv = ['transect', *sys.argv[1:]]; sys.exit(main())"
+    run = subprocess.run([sys.executable, "-c", code, *command.split(), "--help"], capture_output=True, text=True, check=True)
+    options = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", run.stdout, re.MULTILINE)) - OF_ALL
+    assert options
+    arguments = inspect.signature(function).parameters
+    named = {option: {**CALLED, **called}.get(option, option.replace("-", "_")) for option in options}
+    lacking = {option for option, name in named.items() if name not in arguments}
+    # It has as many threads as there are cores.
+    assert lacking <= ({"parallel"} if command == "diff" else set()), lacking
+
+
+def test_a_source_calls_the_key_otherwise_and_has_files_of_another_kind(tmp_path):
+    for name, time in (("prices", "time"), ("flows", "bar_time")):
+        (tmp_path / name).mkdir()
+        frame = pl.DataFrame({"date": ["20240102"] * 2, time: ["09:31", "09:32"], name: [1, 2]})
+        frame.write_csv(tmp_path / name / "A.csv")
+        frame.write_parquet(tmp_path / name / "A.parquet")
+    store = tmp_path / "s"
+    transect.build(tmp_path / "prices", store, key="time")
+    with pytest.raises(transect.Refused, match=r'key=\{"time": NAME\} says what the files call it'):
+        transect.add_source(store, tmp_path / "flows")
+    assert transect.add_source(store, tmp_path / "flows", key={"time": "bar_time"}).filled == 2
+    assert transect.set_source(store, "flows", input="csv", allow=["missing-files"]).read_files == 1
+    assert transect.open(store).verify(inputs=True, memory="128MiB", threads=1)
+    with pytest.raises(transect.Refused, match='memory is too little|1 MiB is too little'):
+        transect.open(store).verify(inputs=True, memory="1MiB")
+    assert transect.restore(store, 1, keep=2).published and transect.open(store).info().keep == 2
 
 
 def test_a_store_is_compared_with_what_it_came_from_and_what_was_made_of_it(source, own, tmp_path):

@@ -96,6 +96,41 @@ def test_numbers_lie_in_the_map_and_cannot_be_written(store, path):
         values[0] = 1.0
 
 
+HOLES = np.arange(4) == 1
+# For each column of four rows, whether it lies in the map for numpy and pandas, and for pyarrow and Polars.
+LIE_IN_THE_MAP = {
+    "double": (pa.array([0.5, 1.0, 2.0, -0.0]), True, True),
+    "float32": (pa.array([0.5, 1.0, 2.0, -0.0], pa.float32()), True, True),
+    "double, null": (pa.array([0.5, 1.0, 2.0, -0.0], mask=HOLES), False, True),
+    "int64 beyond 32 bits": (pa.array([1, 2, 3, 2**31]), True, True),
+    "int64 beyond 32 bits, null": (pa.array([1, 2, 3, 2**31], mask=HOLES), False, True),
+    "int64 within 32 bits": (pa.array([1, 2, 3, 2**31 - 1]), False, False),
+    "int64 of 0 and 1": (pa.array([1, 0, 0, 1]), False, False),
+    "int32 beyond 16 bits": (pa.array([1, 2, 3, 2**15], pa.int32()), True, True),
+    "int32 within 16 bits": (pa.array([1, 2, 3, 2**15 - 1], pa.int32()), False, False),
+    "bool": (pa.array([True, False, False, True]), False, True),
+    "instant": (pa.array([10**15, 1, 2, 3], pa.timestamp("us", "UTC")), True, True),
+    "date": (pa.array([1, 2, 3, 4], pa.int32()).cast(pa.date32()), False, True),
+    "text": (pa.array(["a", "b", "c", "d"]), False, False),
+}
+
+
+@pytest.mark.parametrize("kind", LIE_IN_THE_MAP)
+def test_what_lies_in_the_map_and_what_is_made_is_as_documented(tmp_path, kind):
+    values, in_numpy, in_arrow = LIE_IN_THE_MAP[kind]
+    keys = {"code": ["A", "B", "C", "D"], "date": pa.repeat("20240102", 4)}
+    transect.write(tmp_path / "s", pa.table({**keys, "x": values}))
+    section = transect.open(tmp_path / "s").section(20240102)
+    seen = np.asarray(section["x"])
+    assert is_mapped(tmp_path / "s", seen.ctypes.data) == in_numpy
+    table, frame = section.to_arrow(), section.to_polars()
+    assert is_mapped(tmp_path / "s", table["x"].chunk(0).buffers()[1].address) == in_arrow
+    physical = frame["x"].to_physical().to_arrow()
+    assert is_mapped(tmp_path / "s", physical.buffers()[1].address) == in_arrow
+    if kind not in ("instant", "text"):
+        assert is_mapped(tmp_path / "s", section.to_pandas()["x"].to_numpy().ctypes.data) == in_numpy
+
+
 def test_null_is_never_zero(store):
     section = store.section(20240103)
     volume = np.asarray(section["volume"])

@@ -372,7 +372,7 @@ def test_columns_of_a_source_of_frames_get_other_names_or_go(own):
         transect.set_source(own, "signals", exclude=[])
     with pytest.raises(transect.Refused, match="no folder to read otherwise: .*; give it the path of one, or drop it and add"):
         transect.set_source(own, "signals", zone="UTC")
-    with pytest.raises(transect.NotFound, match='source "signal" not found') as caught:
+    with pytest.raises(transect.NotFound, match='source "signal" in .* not found; did you mean signals') as caught:
         transect.rename_source(own, "signal", "other")
     assert caught.value.kind == "source"
     with pytest.raises(transect.Refused, match='has a source "features" already; choose another name'):

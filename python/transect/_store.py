@@ -448,6 +448,8 @@ class Store:
         inputs: bool | Path = False,
         output: Path | None = None,
         all_versions: bool = False,
+        memory: int | str | None = None,
+        threads: int | None = None,
         progress: Progress = None,
     ) -> VerifyReport:
         """Compares every checksum of this version, or of all that are kept. Reads every byte once.
@@ -455,21 +457,25 @@ class Store:
         `inputs=True` also compares all rows with the files of each source, `inputs=FOLDER` with those of one folder; a
         source that has none, since its rows were appended, is named in `notes`;
         `output` compares the files that `transpose` wrote there. The report is true where nothing is damaged and
-        nothing differs.
+        nothing differs. `memory` bounds what is allocated (`"512MiB"`).
 
         >>> report = store.verify(inputs=True)
         >>> bool(report), report.rows, report.inputs[0].files
         (True, 11, 3)
         """
+        import json
+
+        # As the extension takes them.
+        options = json.dumps({"memory": None if memory is None else str(memory), "threads": threads})
         with watcher(progress) as told:
-            found = parsed(self._raw.verify(all_versions, told))
+            found = parsed(self._raw.verify(all_versions, options, told))
             found |= {"inputs": [], "output": None, "notes": []}
             # What is compared with a damaged store says nothing.
             if inputs is not False and not found["damages"]:
                 folders = self._folders(found["notes"]) if inputs is True else [os.fspath(inputs)]
-                found["inputs"] = [parsed(self._raw.verify_inputs(folder, told)) for folder in folders]
+                found["inputs"] = [parsed(self._raw.verify_inputs(folder, options, told)) for folder in folders]
             if output is not None and not found["damages"]:
-                found["output"] = parsed(self._raw.verify_output(os.fspath(output), told))
+                found["output"] = parsed(self._raw.verify_output(os.fspath(output), options, told))
         return VerifyReport(found)
 
     def _folders(self, notes: list[str]) -> list[str]:

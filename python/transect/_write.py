@@ -86,6 +86,7 @@ def add_source(
     rename: Mapping[str, str] | None = None,
     prefix: str | None = None,
     join: Literal["outer", "left"] = "outer",
+    key: Mapping[str, str] | None = None,
     input: Literal["parquet", "arrow", "csv"] | None = None,
     files_by: str | None = None,
     pattern: str | None = None,
@@ -95,6 +96,7 @@ def add_source(
     code_column: str | None = None,
     date_column: str | Sequence[str] | None = None,
     date_format: str | None = None,
+    date_name: str | None = None,
     epoch: str | None = None,
     zone: str | None = None,
     naive_zone: str | None = None,
@@ -121,8 +123,8 @@ def add_source(
     """Adds columns to a store: those of the files in a folder, or of a frame that was computed here (as `write` takes
     it). They join the rows on date, code and key; a row that the source lacks has nulls in its columns.
 
-    `rename` and `prefix` give its columns other names; `join="left"` leaves rows out, from now on, whose key no other
-    source has that joins outer. The options of a folder are those of `build`. A frame needs a `name`, by which
+    `rename` and `prefix` give its columns other names; `key` says what it calls columns of the store's key, as
+    `{"time": "bar_time"}`; `join="left"` leaves rows out, from now on, whose key no other source has that joins outer. The options of a folder are those of `build`. A frame needs a `name`, by which
     `append(source=...)` brings it further rows next night; it has no folder, and `update` leaves it alone. With the name
     of a source that was made of a frame, and its columns, the rows take the place of all that it has; a source that is
     to have others is dropped first.
@@ -141,6 +143,7 @@ def add_source(
     1
     """
     given = {word: value for word, value in locals().items() if word not in ("store", "source", "progress")}
+    given["key"] = [f"{ours}={theirs}" for ours, theirs in (key or {}).items()]
     is_folder = isinstance(source, (str, os.PathLike))
     if not is_folder and not name:
         raise TypeError("a source of a frame needs a name, as name='value'")
