@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import transect
+from transect._xarray import TransectBackend
 
 DATES = ["20240102", "20240103", "20240104", "20240105"]
 PANEL = {
@@ -31,6 +32,7 @@ def members(kind):
 EXAMPLES = {
     **{name: value for name, value in (CLASSES | FUNCTIONS).items() if name in transect.__all__},
     **{f"{name}.{of}": value for name, kind in CLASSES.items() for of, value in members(kind).items()},
+    "xarray.open_dataset": TransectBackend,
 }
 
 
@@ -74,9 +76,10 @@ def test_documentation_is_there_and_its_examples_run(panel, name):
     assert not told, "".join(told)
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if "." not in name])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_every_public_name_has_an_example(name):
-    assert ">>> " in EXAMPLES[name].__doc__
+    value = EXAMPLES[name]
+    assert ">>> " in (value.fget if isinstance(value, property) else value).__doc__
 
 
 def test_all_public_names_are_listed():

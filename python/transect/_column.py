@@ -43,7 +43,11 @@ class Column:
 
     @property
     def null_count(self) -> int:
-        """How many rows are null."""
+        """How many rows are null.
+
+        >>> store.section("2024-01-03")["volume"].null_count
+        1
+        """
         return self._raw.null_count
 
     def __arrow_c_schema__(self) -> object:

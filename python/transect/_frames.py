@@ -226,12 +226,20 @@ class Section(Rows):
 
     @property
     def changed(self) -> int:
-        """The version in which its rows last changed."""
+        """The version in which its rows last changed.
+
+        >>> store.section("2024-01-02").changed
+        1
+        """
         return self._store._raw.section(_dates.day(self.date))[0]
 
     @property
     def codes(self) -> list[str]:
-        """The rows' codes, ascending; a copy."""
+        """The rows' codes, ascending; a copy.
+
+        >>> store.section("2024-01-05").codes
+        ['000001.SZ', '600000.SH']
+        """
         return [code or "" for code in self._raw.column(0).texts() or []]
 
     def _coded(self, codes: Codes) -> Frame:
@@ -285,7 +293,11 @@ class Scan(Frame):
 
     @property
     def dates(self) -> np.ndarray:
-        """The dates, ascending, as datetime64[D]."""
+        """The dates, ascending, as datetime64[D].
+
+        >>> store.scan(start="2024-01-04").dates
+        array(['2024-01-04', '2024-01-05'], dtype='datetime64[D]')
+        """
         return _dates.array(self._answer.dates())
 
     def __len__(self) -> int:

@@ -84,12 +84,21 @@ class Matrix:
 
     @property
     def present(self) -> np.ndarray:
-        """Where the panel has a row, and the universe has it too; made anew each time."""
+        """Where the panel has a row, and the universe has it too, as booleans of the shape of `values`; made anew each
+        time.
+
+        >>> store.matrix("close").present[3]
+        array([ True,  True, False])
+        """
         return self._bits(self._rows)
 
     @property
     def valid(self) -> np.ndarray:
-        """Where it has a value: a row, and no null in it; made anew each time."""
+        """Where it has a value, a row and no null in it, as booleans of the shape of `values`; made anew each time.
+
+        >>> store.matrix("volume", fill=0).valid[1]
+        array([ True, False,  True])
+        """
         return self._bits(self._valid)
 
     def to_pandas(self) -> pd.DataFrame:

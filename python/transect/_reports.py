@@ -239,7 +239,11 @@ class StoreInfo(Report):
 
     @property
     def created(self) -> datetime.datetime:
-        """When the version was published."""
+        """When the version was published, in UTC.
+
+        >>> store.info().created.tzinfo
+        datetime.timezone.utc
+        """
         return _instant(self.created_ns)
 
 
@@ -265,7 +269,12 @@ class Source(Report):
 
     @property
     def folder(self) -> str | None:
-        """Where its files are."""
+        """Where its files are, or None.
+
+        >>> import os
+        >>> os.path.relpath(store.sources[0].folder)
+        'features'
+        """
         return self.settings.get("source")
 
 
@@ -291,7 +300,11 @@ class VersionEntry(Report):
 
     @property
     def created(self) -> datetime.datetime:
-        """When the version was published."""
+        """When the version was published, in UTC.
+
+        >>> store.log()[-1].created.tzinfo
+        datetime.timezone.utc
+        """
         return _instant(self.created_ns)
 
 
@@ -315,7 +328,11 @@ class CoverageReport(Report):
 
     @property
     def created(self) -> datetime.datetime:
-        """When the version was published."""
+        """When the version was published, in UTC.
+
+        >>> store.coverage(by=None).created.tzinfo
+        datetime.timezone.utc
+        """
         return _instant(self.created_ns)
 
 

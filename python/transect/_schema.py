@@ -40,7 +40,11 @@ class Schema(Mapping[str, str]):
         return self._raw.schema()
 
     def to_arrow(self) -> pa.Schema:
-        """As a `pyarrow.Schema`."""
+        """As a `pyarrow.Schema`.
+
+        >>> store.schema.to_arrow().field("close").type
+        DataType(double)
+        """
         import pyarrow as pa
 
         return pa.schema(self)

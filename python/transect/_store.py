@@ -122,7 +122,13 @@ class Store:
         return _reopened, (self._full_path, self.version, self._io)
 
     def close(self) -> None:
-        """Lets go of the version. Frames that were handed out stay as they are."""
+        """Lets go of the version. Frames that were handed out stay as they are.
+
+        >>> section = store.section("2024-01-02")
+        >>> store.close()
+        >>> len(section)
+        3
+        """
         self._handle = self._kept = None
 
     def _for_frames(self) -> Store:
@@ -143,12 +149,20 @@ class Store:
 
     @property
     def stocks(self) -> list[str]:
-        """The codes of all stocks, in code order."""
+        """The codes of all stocks, in code order; a copy.
+
+        >>> store.stocks
+        ['000001.SZ', '600000.SH', '600519.SH']
+        """
         return self._raw.stocks()
 
     @property
     def schema(self) -> Schema:
-        """Names and types of all columns, as the input has them."""
+        """Names and types of all columns, as the input has them.
+
+        >>> store.schema["volume"]
+        'Int64'
+        """
         return Schema(self._raw)
 
     @property
@@ -162,7 +176,12 @@ class Store:
 
     @property
     def kept_versions(self) -> list[int]:
-        """The versions that can be opened, ascending."""
+        """The versions that can be opened, ascending.
+
+        >>> changed = transect.append("panel.store", later)
+        >>> store.reload().kept_versions
+        [1, 2]
+        """
         return self._raw.kept_versions()
 
     def _answer(
@@ -488,7 +507,12 @@ class Store:
         return [folder if folders.count(folder) == 1 else name for folder, name in with_files]
 
     def reload(self) -> Store:
-        """The live version, if it is another by now; else this one."""
+        """The live version, if it is another by now; else this one. Costs what `transect.open` does.
+
+        >>> changed = transect.append("panel.store", later)
+        >>> store.version, store.reload().version
+        (1, 2)
+        """
         live = open(self.path, io=self._io)
         return self if (live.version, live.id) == (self.version, self.id) else live
 
