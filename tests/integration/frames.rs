@@ -131,7 +131,7 @@ fn rows_that_little_memory_holds_not_make_the_same_bytes_as_with_much() {
 fn minutes(stocks: usize, row: impl Fn(usize) -> usize) -> RecordBatch {
     let rows: Vec<usize> = (0..200 * stocks).map(row).collect();
     let text = |of: &dyn Fn(usize) -> String| Arc::new(StringArray::from_iter_values(rows.iter().map(|&n| of(n)))) as _;
-    let number = |n: usize| (n % 3 > 0).then_some((n % 1000) as i64);
+    let number = |n: usize| (!n.is_multiple_of(3)).then_some((n % 1000) as i64);
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter(rows.iter().map(|&n| number(n))));
     let doubles: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|&n| n as f64 / 7.0)));
     batch(&[
