@@ -96,6 +96,11 @@ impl<'w> Ways<'w> {
         let (mut kept, mut longer): (Vec<Remedy>, Vec<Remedy>) = (Vec::new(), Vec::new());
         for remedy in reason.remedies() {
             let found = match remedy {
+                Remedy::Set { settings, .. }
+                    if reason.kind() == Kind::UnknownZone && settings[..] == [Setting::Zone] =>
+                {
+                    self.reads_others_in_utc(settings)?.then(|| remedy.clone())
+                }
                 Remedy::Set { settings, effect } if can_be_tried(settings) => {
                     let others = self.as_the_others(reason, settings);
                     let found = others.clone().map_or(Ok(None), |others| self.way(others, path, STEPS))?;
@@ -147,10 +152,14 @@ impl<'w> Ways<'w> {
             if count == 0 {
                 return vec![remedy];
             }
+            let it = if names.len() == 1 { "it" } else { "them" };
             let names = listed(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>());
-            let others = if count == 1 { "the other file has".to_owned() } else { format!("{count} others have") };
-            let anew = Remedy::Do(format!("write the file with {names} as {others} it"));
-            let effect = format!("leaves it out of {}, too", if count == 1 { "that" } else { "those" });
+            let (others, those) = match count {
+                1 => ("the other file has".to_owned(), "that"),
+                _ => (format!("{count} others have"), "those"),
+            };
+            let anew = Remedy::Do(format!("write the file with {names} as {others} {it}"));
+            let effect = format!("leaves {it} out of {those}, too");
             vec![anew, Remedy::Set { settings: settings.clone(), effect }]
         };
         remedies.into_iter().flat_map(costs).collect()
@@ -240,6 +249,15 @@ impl<'w> Ways<'w> {
             return Ok(true);
         }
         Ok(takes_other_dates(&before, &now) || self.reads_less(&before, &now)?)
+    }
+
+    /// Whether all other files are read with instants on the clocks of UTC: that a zone is unknown says nothing of the
+    /// clocks on which its instants are dates, and whoever follows it knows them.
+    fn reads_others_in_utc(&self, settings: &[Setting]) -> Result<bool> {
+        let mut options = self.ground.options.clone();
+        (options.strict, options.zone) = (false, Some("UTC".to_owned()));
+        let Some(survey) = usable((self.ground.survey_with)(&options))? else { return Ok(false) };
+        Ok(!self.loses(&survey, settings)? && !self.loses_quiet(&options, settings)?)
     }
 
     /// Whether `survey`, which is made with `settings`, lacks a file that is read without them, or has other values of
