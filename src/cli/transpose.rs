@@ -71,18 +71,15 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let panel = store.schema()?;
     // Every file has the code and the date; to name them among the columns is no mistake.
     let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
-    let columns = args
-        .matrix
-        .as_deref()
-        .or(args.columns.as_deref())
-        .map(|names| Names::all(names).into_iter().filter(|name| !is_key(name)).collect());
+    let named = args.columns.as_deref().map(Names::all);
+    let columns = named.map(|names| names.into_iter().filter(|name| !is_key(name)).collect());
     let stocks = args.stocks.as_ref().map(|stocks| stocks.read("code")).transpose()?;
     Ok(Shape {
         by: if args.matrix.is_some() { Partition::Matrix } else { args.by },
         format: args.format,
         compression: args.compression.unwrap_or_default(),
         name: args.name.clone(),
-        columns,
+        columns: args.matrix.as_deref().map(Names::all).or(columns),
         exclude: Names::all(&args.exclude),
         date: if args.no_date { Some(false) } else { args.keep_date.then_some(true) },
         stocks,

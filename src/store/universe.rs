@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Date32Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{Date32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_cast::cast;
-use arrow_schema::DataType;
+use arrow_schema::{ArrowError, DataType};
 
 use super::section::Section;
 use super::view::Store;
@@ -24,7 +24,7 @@ const CODES: [&str; 5] = ["code", "stock", "symbol", "ticker", "ts_code"];
 /// Which rows belong to a universe; all others are as if the panel lacked them.
 #[derive(Debug, Clone)]
 pub enum Universe {
-    /// The rows in which this column is true, or another number than 0.
+    /// The rows in which this column is true, or another number than 0. A null or a NaN is neither.
     Column(String),
     /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members.
     Rows(Vec<RecordBatch>),
@@ -74,12 +74,10 @@ impl Members {
     pub(super) fn rows(&self, section: &Section) -> Result<BooleanBuffer> {
         match self {
             Members::Column(column) => {
-                let values = cast(section.column_at(*column)?.stored(), &DataType::Boolean);
-                let values = values.map_err(Error::failed("read a universe"))?;
-                let values = values.as_boolean();
-                Ok(match values.nulls() {
-                    None => values.values().clone(),
-                    Some(valid) => values.values() & valid.inner(),
+                let said = are_true(section.column_at(*column)?.stored()).map_err(Error::failed("read a universe"))?;
+                Ok(match said.nulls() {
+                    None => said.values().clone(),
+                    Some(valid) => said.values() & valid.inner(),
                 })
             }
             Members::Stocks(dates) => {
@@ -90,6 +88,21 @@ impl Members {
             }
         }
     }
+}
+
+/// Which values are true, or numbers other than 0.
+fn are_true(values: &dyn Array) -> Result<BooleanArray, ArrowError> {
+    let data_type = match values.data_type() {
+        DataType::Dictionary(_, of) => of,
+        other => other,
+    };
+    if matches!(data_type, DataType::Boolean) || data_type.is_integer() {
+        return Ok(cast(values, &DataType::Boolean)?.as_boolean().clone());
+    }
+    // Nothing but 0 becomes 0, and of a NaN nobody knows.
+    let numbers = cast(values, &DataType::Float64)?;
+    let numbers = numbers.as_primitive::<Float64Type>();
+    Ok(BooleanArray::from_unary(numbers, |number| number != 0.0 && !number.is_nan()))
 }
 
 fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {

@@ -76,6 +76,7 @@ impl Plan {
             ..Request::default()
         };
         let answer = store.answer(&request)?;
+        refuse_numbers(shape, panel, &answer)?;
         let places = request.dates.resolve(store)?;
         // Comma-separated values have no type for a day: it is spelt out.
         let is_spelt = shape.format == Format::Csv && !panel.date_form.data_type.is_integer();
@@ -197,11 +198,38 @@ fn refuse_without_key(shape: &Shape, panel: &PanelSchema) -> Result<()> {
     Ok(())
 }
 
-/// A matrix has one value for each date and stock.
+/// A matrix has one value for each date and stock, of a column that is neither.
 fn refuse_matrix(shape: &Shape, panel: &PanelSchema) -> Result<()> {
+    let is_key = |name: &&String| **name == panel.code.name || **name == panel.date_name;
+    if let Some(key) = shape.columns.iter().flatten().find(is_key).filter(|_| shape.by == Partition::Matrix) {
+        let what = format!("{key:?} tells the rows or the columns of a matrix apart, and has no values for one");
+        return Err(Error::refused(what, "name other columns"));
+    }
     let Some(name) = panel.key_names().next().filter(|_| shape.by == Partition::Matrix) else { return Ok(()) };
     let what = format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
     Err(Error::refused(what, "write files of another kind"))
+}
+
+/// Where the path alone has the codes, most readers see for themselves what they are, and 000001 becomes the number 1.
+fn refuse_numbers(shape: &Shape, panel: &PanelSchema, answer: &Answer) -> Result<()> {
+    if shape.by != Partition::Stock || shape.has_code(panel) {
+        return Ok(());
+    }
+    let codes = answer.matrix_stocks()?;
+    let Some(code) = codes.iter().find(|code| !is_surely_text(code)) else { return Ok(()) };
+    let (text, name) = (shape.file_name().to_string(), &panel.code.name);
+    let what = format!(
+        "most readers of the directory {name}=... of {text:?} would take the code {code:?} for a number, a date or the \
+         like, and not for the text that it is"
+    );
+    Err(Error::refused(what, "give the directory another name, and files keep the code column"))
+}
+
+/// Whether no reader takes a part of a path for a number, a truth value, a date or a time.
+fn is_surely_text(code: &str) -> bool {
+    let is_word = ["true", "false", "null"].iter().any(|word| code.eq_ignore_ascii_case(word));
+    let is_hexadecimal = code.starts_with("0x") || code.starts_with("0X");
+    code.chars().any(char::is_alphabetic) && !is_word && !is_hexadecimal && code.parse::<f64>().is_err()
 }
 
 /// A column that is in the files and in their path would be two to some readers, and no two read the same.
@@ -226,4 +254,22 @@ fn refuse_twice(shape: &Shape, panel: &PanelSchema, schema: &Schema) -> Result<(
         format!("readers take the directory {name}=... of {text:?} for the column {name:?}, which the files have too");
     let rename = Remedy::Do("give the directory another name".to_owned());
     Err(Error::refused_unless(what, [rename].into_iter().chain(without).collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_readers_of_paths_may_take_for_something_else_are_no_sure_texts() {
+        for code in ["000001.SZ", "AAPL", "BRK.B", "BTC/USDT", "平安", "600519.SH", "3M", "E5", "NULLS"] {
+            assert!(is_surely_text(code), "{code}");
+        }
+        for code in [
+            "000001", "1", "-5", "+5", "8001.0", "1e5", "1E5", "0x10", "2024-01-02", "20240102", "12:30", "TRUE", "false",
+            "NaN", "inf", "-Infinity", "null", "",
+        ] {
+            assert!(!is_surely_text(code), "{code}");
+        }
+    }
 }

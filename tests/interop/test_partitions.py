@@ -84,6 +84,15 @@ def test_the_code_of_a_path_is_the_column(tmp_path, reader):
     test_directory.assert_whole(reader(tmp_path / "lake"), ["ts_code", "trade_date", "close"])
 
 
+@pytest.mark.parametrize("reader", test_directory.READERS)
+def test_a_code_of_digits_stays_text_under_another_name(tmp_path, reader):
+    day = pa.table({"trade_date": ["20240102"], "close": [1.0]})
+    source = transect.write_panel(tmp_path / "in", {"000001": day, "600519": day})
+    transect.build(source, tmp_path / "store")
+    transect.transpose(tmp_path / "store", tmp_path / "lake", "--by", "stock", "--name", "code={code}/data.parquet")
+    assert sorted(reader(tmp_path / "lake")["ts_code"]) == ["000001", "600519"]
+
+
 AWKWARD = [0.1, -0.0, 1e-320, 1.7976931348623157e308, 123456789.123456789, float("inf"), float("-inf"), float("nan"), None, 5e-324]
 TEXTS = ["plain", 'with "quotes"', "a,b", "line\nbreak", "平安", " spaced ", "", None, "NaN", "\r"]
 

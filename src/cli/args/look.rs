@@ -60,7 +60,9 @@ pub struct TransposeArgs {
     /// otherwise: 'year={year}/month={month}/{date}.parquet'. In a directory trade_date={date}, of the date column's own
     /// name, it is spelt as the column is: YYYY-MM-DD unless that is digits. Files in such a directory have no date column
     /// of their own. By stock {code} is the code; what the name of a file cannot hold of it is percent-encoded, as
-    /// BTC%2FUSDT. {column} is the column of a matrix.
+    /// BTC%2FUSDT. Where a directory has the code column's own name, files have no such column, and codes that readers
+    /// would take for numbers are refused: with 'code={code}' beside a column ts_code they stay texts. {column} is the
+    /// column of a matrix.
     #[arg(long, value_name = "PATTERN", help_heading = FILES)]
     pub name: Option<NamePattern>,
 
@@ -113,7 +115,7 @@ pub struct TransposeArgs {
     /// Write only the rows of a universe: a file of dates and codes, or a column that is true
     ///
     /// Membership is by date: a row belongs if the file has its date and code, or if the column is true in it, or another
-    /// number than 0. COLUMN alone is one of STORE's.
+    /// number than 0; null and NaN are neither. COLUMN alone is one of STORE's.
     #[arg(long, value_name = "FILE|STORE.COLUMN", value_hint = ValueHint::FilePath, help_heading = COLUMNS)]
     pub universe: Option<String>,
 
