@@ -118,6 +118,8 @@ pub enum Setting {
     Cast(Vec<CastTo>),
     /// Other names for columns, as `OLD=NEW`.
     Rename(Vec<String>),
+    /// Words that stand for a null.
+    Null(Vec<String>),
     /// What the names of a source's columns begin with.
     Prefix(String),
     /// Whether one bad input stops the run.
@@ -210,6 +212,12 @@ pub(crate) fn excluding(names: &[&str]) -> Remedy {
     }
 }
 
+/// How a word of a file of text becomes a null; without a word, whoever follows it knows which.
+pub(crate) fn taking_for_null(word: Option<&str>) -> Remedy {
+    let it = if word.is_some() { "it" } else { "that word" };
+    Remedy::set(Setting::Null(word.into_iter().map(str::to_owned).collect()), format!("takes {it} for a null"))
+}
+
 /// `remedies` in `words`, as the end of a sentence, after a semicolon. Nothing without remedies.
 pub fn told(remedies: &[Remedy], words: &impl Words) -> Option<String> {
     let told: Vec<String> = remedies.iter().filter_map(|remedy| remedy.told(words)).collect();
@@ -296,6 +304,7 @@ impl Setting {
             Setting::Exclude(_) => "exclude",
             Setting::Cast(_) => "cast",
             Setting::Rename(_) => "rename",
+            Setting::Null(_) => "null",
             Setting::Prefix(_) => "prefix",
             Setting::Strict => "strict",
             Setting::Memory(_) => "memory",
@@ -337,6 +346,7 @@ impl fmt::Display for Setting {
             | Setting::Columns(values)
             | Setting::Exclude(values)
             | Setting::Rename(values)
+            | Setting::Null(values)
                 if !values.is_empty() =>
             {
                 write!(f, "{name} {}", values.join(", "))

@@ -160,6 +160,7 @@ impl Options {
             naive_zone: self.text("naive_zone")?,
             drop_time: self.flag("drop_time"),
             renames: self.renames()?,
+            nulls: self.texts("null"),
             prefix: self.text("prefix")?.unwrap_or_default(),
             roll: self.read("roll")?,
             calendar: self.text("calendar")?,

@@ -605,5 +605,9 @@ def test_csv_and_arrow_files_are_read_by_name(tmp_path):
         transect.build(folder, tmp_path / "store")
     transect.build(folder, tmp_path / "store", input="csv")
     assert transect.open(tmp_path / "store").series("000001").to_pandas()["memo"].tolist()[0] == "000001"
+    (folder / "000002.csv").write_text("date,close,memo\n20240102,NA,000002\n20240103,2.5,\n")
+    transect.build(folder, tmp_path / "words", input="csv", null="NA")
+    assert transect.open(tmp_path / "words").section("2024-01-02", ["close"]).to_arrow()["close"].to_pylist() == [1.0, None]
+    transect.set_source(tmp_path / "words", "src", add={"null": ["-", "N/A"]})
     with pytest.raises(ValueError, match="input: \"xml\" is none of parquet, arrow, csv"):
         transect.build(folder, tmp_path / "other", input="xml")

@@ -37,7 +37,7 @@ def options_of(given: dict[str, Any]) -> str:
     for name in ("casts", "rename"):
         if pairs := options.get(name):
             options[name] = [f"{one}={other}" for one, other in pairs.items()]
-    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "matrix", "sources", "allow"):
+    for name in ("date_column", "key", "columns", "exclude", "ignore", "stocks", "matrix", "sources", "allow", "null"):
         if isinstance(options.get(name), str):
             options[name] = [options[name]]
         elif name in options:
@@ -98,6 +98,7 @@ def build(
     exclude: Sequence[str] = (),
     casts: Mapping[str, str] | None = None,
     rename: Mapping[str, str] | None = None,
+    null: str | Sequence[str] = (),
     duplicates: str | None = None,
     bad_dates: str | None = None,
     strict: bool = False,
@@ -115,7 +116,8 @@ def build(
     files of Arrow or csv with `input=`. Options are those of `transect build`.
 
     `pattern` says where the code stands in paths, as `{code}.parquet`. `date_column` and `key` name columns; `casts`
-    gives columns types, as `{"volume": "float64"}`, `rename` other names; `columns` and `exclude` choose some. `name` is
+    gives columns types, as `{"volume": "float64"}`, `rename` other names; `columns` and `exclude` choose some; `null`
+    names words that stand for a null in csv, as `["NA"]`. `name` is
     that of the source, if not the folder's. `memory` bounds what is
     allocated (`"512MiB"`), `wait` says how long to wait for another writer (`"10m"`). `force` replaces a store.
 
@@ -248,7 +250,7 @@ def append(
     return finish(report, "append")
 
 
-_LISTS = ("ignore", "date_column", "columns", "exclude")
+_LISTS = ("ignore", "date_column", "columns", "exclude", "null")
 
 
 def _assigned(options: Mapping[str, Any], how: str) -> list[str]:
@@ -295,6 +297,7 @@ def set_source(
     exclude: str | Sequence[str] | None = None,
     casts: Mapping[str, str] | None = None,
     rename: Mapping[str, str] | None = None,
+    null: str | Sequence[str] | None = None,
     prefix: str | None = None,
     max_skipped: int | str | None = None,
     join: Literal["outer", "left"] | None = None,

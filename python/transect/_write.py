@@ -106,6 +106,7 @@ def add_source(
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     casts: Mapping[str, str] | None = None,
+    null: str | Sequence[str] = (),
     duplicates: str | None = None,
     bad_dates: str | None = None,
     strict: bool = False,

@@ -106,6 +106,7 @@ pub fn options(args: &Reading) -> SourceOptions {
         exclude: Names::all(&args.exclude),
         casts: args.cast.clone(),
         renames: args.rename.clone(),
+        nulls: Names::all(&args.null),
         prefix: String::new(),
         strict: args.strict,
     }

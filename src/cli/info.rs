@@ -191,6 +191,7 @@ fn flags(options: &SourceOptions) -> String {
     for rename in &options.renames {
         add("rename", &rename.to_string(), true);
     }
+    add("null", &list::written(&options.nulls), !options.nulls.is_empty());
     add("prefix", &options.prefix, !options.prefix.is_empty());
     if options.drop_time {
         flags.push("--drop-time".to_owned());

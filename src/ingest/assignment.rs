@@ -43,6 +43,7 @@ enum Change {
     Exclude(How, Vec<String>),
     Cast(How, Vec<Cast>),
     Rename(How, Vec<Rename>),
+    Null(How, Vec<String>),
 }
 
 /// What stands behind a column that is taken from a list of types, or of names.
@@ -59,7 +60,7 @@ enum How {
 
 impl Assignment {
     /// What can be changed.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "path",
         "input",
         "pattern",
@@ -80,6 +81,7 @@ impl Assignment {
         "exclude",
         "cast",
         "rename",
+        "null",
         "prefix",
         "max-skipped",
         "join",
@@ -128,6 +130,7 @@ impl Assignment {
             }
             Change::Exclude(how, names) => how.change(&mut options.exclude, names, |a, b| a == b),
             Change::Cast(how, casts) => how.change(&mut options.casts, casts, |a, b| a.column == b.column),
+            Change::Null(how, words) => how.change(&mut options.nulls, words, |a, b| a == b),
             Change::Rename(how, renames) => how.change(&mut options.renames, renames, |a, b| a.from == b.from),
         }
     }
@@ -156,7 +159,7 @@ impl FromStr for Assignment {
             (_, Some(name)) => (name, How::Remove),
             _ => (left, How::Set),
         };
-        if !matches!(name, "ignore" | "date-column" | "columns" | "exclude" | "cast" | "rename") && how != How::Set {
+        if !matches!(name, "ignore" | "date-column" | "columns" | "exclude" | "cast" | "rename" | "null") && how != How::Set {
             return Err(format!("{name:?} is no list: it takes a value after \"=\" alone"));
         }
         let change = match name {
@@ -186,6 +189,7 @@ impl FromStr for Assignment {
             "date-column" => Change::DateColumn(how, split(value)),
             "columns" => Change::Columns(how, split(value)),
             "exclude" => Change::Exclude(how, split(value)),
+            "null" => Change::Null(how, split(value)),
             "cast" if how == How::Remove => Change::Cast(how, all(value, |column| pair(column, ANY_TYPE))?),
             "cast" => {
                 Change::Cast(how, split_casts(value).iter().map(|cast| pair(cast, "")).collect::<Result<_, _>>()?)

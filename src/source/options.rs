@@ -91,6 +91,9 @@ pub struct SourceOptions {
     /// Columns that get another name. All other options name columns as files have them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub renames: Vec<Rename>,
+    /// The words that stand for a null in files of text, as `NA` does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nulls: Vec<String>,
     /// What the names of the other columns begin with, beside those of the key.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prefix: String,

@@ -198,6 +198,13 @@ pub struct Reading {
     #[arg(long, value_name = "OLD=NEW", help_heading = COLUMNS, hide_short_help = true)]
     pub rename: Vec<Rename>,
 
+    /// Words that stand for a null in csv, such as NA,N/A; an empty field is one already
+    ///
+    /// A field that is exactly such a word is null, in every column. Without it, a word among numbers makes their column
+    /// text, and a note says so.
+    #[arg(long, value_name = "WORD,WORD", help_heading = COLUMNS, hide_short_help = true)]
+    pub null: Vec<Names>,
+
     /// Change nothing if any input would be skipped
     #[arg(long, help_heading = STOPS, hide_short_help = true)]
     pub strict: bool,

@@ -121,7 +121,7 @@ pub struct ListArgs {
 /// store, and one that is renamed keeps its values; older versions stay as they are.
 ///
 /// The options are path (of the directory), pattern, code-template, code-map, ignore, date-column, date-format, epoch,
-/// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, cast (COL:TYPE),
+/// zone, naive-zone, drop-time (true or false), roll, calendar, duplicates, bad-dates, columns, exclude, null, cast (COL:TYPE),
 /// rename (OLD:NEW), prefix, max-skipped and join (outer or left); see `transect build --help` and `transect source add
 /// --help` for what they mean. A comma in a value of a list is written `\,`. All but path and prefix name columns as the
 /// files have them. A source of rows that came without files takes columns, exclude, rename and prefix, by the names of

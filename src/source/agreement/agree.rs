@@ -63,7 +63,7 @@ pub(in crate::source) fn agree(members: &[Member], prior: Option<&Prior>, ask: &
             return Ok(Agreement { columns: agreed, refused });
         }
         for (file, conflicts) in conflicts {
-            refused[file] = tell(file, &conflicts);
+            refused[file] = tell(file, &conflicts, members[file].schema.is_of_fields());
         }
     }
 }

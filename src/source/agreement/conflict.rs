@@ -10,7 +10,7 @@ use super::question::{Answers, Question};
 use crate::error::Result;
 use crate::panel::parse_zone;
 use crate::reason::{Kind, Reason};
-use crate::remedy::{CastTo, Remedy, Setting};
+use crate::remedy::{CastTo, Remedy, Setting, taking_for_null};
 use crate::source::input::schema::Value;
 use crate::source::types::{is_text, join, meets_beyond_nanoseconds};
 
@@ -172,8 +172,9 @@ fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
     if rank(a) < rank(b) { b } else { a }
 }
 
-/// Says how the types of `file` do not meet those of the panel, and what helps.
-pub(in crate::source) fn tell(file: usize, conflicts: &[Conflict]) -> Option<Reason> {
+/// Says how the types of `file` do not meet those of the panel, and what helps. A file `of_fields` may have words that stand
+/// for a null.
+pub(in crate::source) fn tell(file: usize, conflicts: &[Conflict], of_fields: bool) -> Option<Reason> {
     let Conflict { column, own, common, why, .. } = conflicts.first()?;
     let mut text = format!("its column {column:?} is {own}, but {common}; {why}");
     let others: Vec<String> = conflicts[1..].iter().take(NAMED).map(|other| format!("{:?}", other.column)).collect();
@@ -195,6 +196,10 @@ pub(in crate::source) fn tell(file: usize, conflicts: &[Conflict]) -> Option<Rea
     let apart: Vec<&Conflict> = conflicts.iter().filter(|conflict| conflict.cast_for(file).is_none()).collect();
     if apart.iter().any(|conflict| conflict.advice.cast.is_some()) {
         return Some(reason.or(Remedy::Do("write the file anew with another value there".to_owned())));
+    }
+    if of_fields && apart.iter().any(|conflict| is_text(&conflict.own) && !conflict.advice.can_exclude) {
+        let rewrite = "write the file anew with the types of the others";
+        return Some(reason.or(taking_for_null(None)).or(Remedy::Do(rewrite.to_owned())));
     }
     if conflicts.len() > NAMED || apart.iter().any(|conflict| !conflict.advice.can_exclude) {
         let rewrite = "write the file anew with the types of the others, since no setting reads it beside them";

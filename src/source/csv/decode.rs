@@ -8,12 +8,13 @@ use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Float64Builder, Int64Bu
 use arrow_schema::DataType;
 use parquet::file::reader::Length;
 
-use super::guess::{boolean, trimmed};
+use super::guess::{boolean, is_null, trimmed};
 use super::records::{Records, records};
 use crate::reason::Reason;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::{Content, changed};
 use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format};
+use crate::source::options::SourceOptions;
 use crate::source::weight::written_out;
 
 /// Rows of a batch at most; ordinary files fit in one.
@@ -23,7 +24,16 @@ const BATCH_LEN: u64 = 64 << 20;
 
 /// Text with a line of names and fields between commas.
 #[derive(Debug)]
-pub(super) struct Csv;
+pub(super) struct Csv {
+    /// The words that stand for a null.
+    nulls: Vec<String>,
+}
+
+impl Csv {
+    pub(super) fn new(options: &SourceOptions) -> Csv {
+        Csv { nulls: options.nulls.clone() }
+    }
+}
 
 impl Format for Csv {
     fn takes_any_line(&self) -> bool {
@@ -36,12 +46,13 @@ impl Format for Csv {
         schema: &Arc<FileSchema>,
         allowance: &Arc<Allowance>,
     ) -> Result<Box<dyn Decoder>, Reason> {
-        Ok(Box::new(CsvFile { content, schema: Arc::clone(schema), meter: Meter::new(allowance) }))
+        Ok(Box::new(CsvFile { csv: self, content, schema: Arc::clone(schema), meter: Meter::new(allowance) }))
     }
 }
 
 /// The decoder over one file.
 struct CsvFile {
+    csv: Arc<Csv>,
     content: Content,
     schema: Arc<FileSchema>,
     meter: Arc<Meter>,
@@ -101,7 +112,7 @@ impl CsvFile {
             for (column, builder) in columns.iter().zip(&mut builders) {
                 let text = records.text(column.leaf)?;
                 len += text.len() as u64;
-                builder.push(text)?;
+                builder.push(if is_null(text, &self.csv.nulls) { "" } else { text })?;
             }
         }
         if rows == 0 && is_last {

@@ -8,8 +8,9 @@ const SURE_DIGITS: usize = 15;
 /// Digits that an exact double has at most.
 const MOST_DIGITS: usize = 800;
 
-/// What `field` looks like.
-pub(super) fn fields(field: &str) -> Fields {
+/// What `field` looks like, where `nulls` stand for nothing.
+pub(super) fn fields(field: &str, nulls: &[String]) -> Fields {
+    let field = if is_null(field, nulls) { "" } else { field };
     let text = trimmed(field);
     let guess = match text {
         "" => Guess::Nothing,
@@ -23,6 +24,11 @@ pub(super) fn fields(field: &str) -> Fields {
 /// `field` without the blanks around it, which say nothing of a number.
 pub(super) fn trimmed(field: &str) -> &str {
     field.trim_matches([' ', '\t'])
+}
+
+/// Whether `field` is one of the words that stand for nothing.
+pub(super) fn is_null(field: &str, nulls: &[String]) -> bool {
+    nulls.iter().any(|null| null == trimmed(field))
 }
 
 /// True or false, as Python, R and databases write them.
@@ -137,9 +143,10 @@ mod tests {
             ("t", Guess::Text),
             ("2024-01-02", Guess::Text),
         ] {
-            assert_eq!(fields(field).guess, guess, "{field:?}");
+            assert_eq!(fields(field, &[]).guess, guess, "{field:?}");
         }
-        assert!(fields("20240102").has_eight_digits && fields("").has_eight_digits);
-        assert!(!fields("2024010").has_eight_digits && !fields(" 20240102").has_eight_digits);
+        let has_eight_digits = |field| fields(field, &[]).has_eight_digits;
+        assert!(has_eight_digits("20240102") && has_eight_digits(""));
+        assert!(!has_eight_digits("2024010") && !has_eight_digits(" 20240102"));
     }
 }

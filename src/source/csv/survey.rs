@@ -17,7 +17,7 @@ use crate::source::input::interner::Interner;
 use crate::source::input::parts::INDEX_NAME;
 use crate::source::input::schema::{FileColumn, Footer, Odd};
 
-/// Columns of one file of which it is told where they turn into text.
+/// Columns of one file of which it is told what makes them text.
 const TOLD: usize = 20;
 
 /// What a csv file says of itself. Reads all of it, and keeps nothing.
@@ -28,7 +28,7 @@ pub(in crate::source) fn survey_csv(content: &Content, interner: &Interner) -> R
     guarded(|| {
         let mut records = records(content, &interner.allowance)?;
         let mut found = vec![Fields::NONE; records.names.len()];
-        let mut odd: Vec<Odd> = Vec::new();
+        let mut odd: Vec<Option<Odd>> = records.names.iter().map(|_| None).collect();
         let mut row_count = 0_u64;
         while records.next()? {
             row_count += 1;
@@ -39,16 +39,24 @@ pub(in crate::source) fn survey_csv(content: &Content, interner: &Interner) -> R
             }
             for (leaf, (text, known)) in records.texts().zip(&mut found).enumerate() {
                 let text = text?;
-                let joined = known.join(fields(text));
-                let turns = joined.guess == Guess::Text && !matches!(known.guess, Guess::Text | Guess::Nothing);
-                if turns && odd.len() < TOLD {
-                    odd.push(Odd { leaf, row: row_count, text: cut(text) });
+                let own = fields(text, &interner.options.nulls);
+                let joined = known.join(own);
+                match &mut odd[leaf] {
+                    Some(odd) => odd.has_values |= own.guess.is_value(),
+                    odd if joined.guess == Guess::Text => {
+                        let has_values = known.guess.is_value();
+                        *odd = Some(Odd { leaf, row: row_count, text: cut(text), has_values });
+                    }
+                    _ => {}
                 }
                 *known = joined;
             }
         }
         let columns = columns(&records.names, &found, interner)?;
-        let schema = interner.intern(interner.format(|| Arc::new(Csv)), columns);
+        let schema = interner.intern(interner.format(|| Arc::new(Csv::new(interner.options))), columns);
+        let mut odd: Vec<Odd> = odd.into_iter().flatten().collect();
+        odd.sort_by_key(|odd| !odd.has_values);
+        odd.truncate(TOLD);
         Ok(Footer { schema, row_count, text_len: content.len(), has_attrs: false, odd })
     })
 }

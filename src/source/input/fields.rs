@@ -28,6 +28,11 @@ pub(in crate::source) enum Guess {
 }
 
 impl Guess {
+    /// Whether they are numbers, or true and false.
+    pub(in crate::source) fn is_value(self) -> bool {
+        !matches!(self, Guess::Nothing | Guess::Text)
+    }
+
     fn join(self, other: Guess) -> Guess {
         match (self, other) {
             (Guess::Nothing, one) | (one, Guess::Nothing) => one,

@@ -120,6 +120,11 @@ impl FileSchema {
         let instants = self.columns.iter().filter(|column| column.is_instant).map(|column| column.leaf);
         instants.filter(move |leaf| self.refusal.is_none() && taken.contains(leaf))
     }
+
+    /// Whether its columns are fields of text.
+    pub(in crate::source) fn is_of_fields(&self) -> bool {
+        self.columns.iter().any(|column| column.fields.is_some())
+    }
 }
 
 /// What a file says of itself as a whole: its footer, or what stands for one.
@@ -130,17 +135,19 @@ pub(in crate::source) struct Footer {
     pub(in crate::source) text_len: u64,
     /// Whether pandas' own attributes of the whole table stand among the notes.
     pub(in crate::source) has_attrs: bool,
-    /// Where columns of text look like numbers no longer.
+    /// What makes columns text, those first that have numbers as well.
     pub(in crate::source) odd: Vec<Odd>,
 }
 
-/// The first field of a column that does not look like those before it.
+/// The first field that makes a column text.
 pub(in crate::source) struct Odd {
     pub(in crate::source) leaf: usize,
     /// The row of the file, from 1 on.
     pub(in crate::source) row: u64,
     /// As a message has it.
     pub(in crate::source) text: String,
+    /// Whether there are numbers, or true and false, beside it.
+    pub(in crate::source) has_values: bool,
 }
 
 /// A format of input files: how those of one schema are decoded.

@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 
 use super::candidate::Candidate;
 use crate::hint::counted;
+use crate::remedy::taking_for_null;
 use crate::source::agreement::prior::Prior;
 use crate::source::input::fields::{Fields, Guess};
 use crate::source::input::interner::Interner;
@@ -13,13 +14,19 @@ use crate::source::input::schema::{FileColumn, FileSchema, Odd};
 use crate::source::path::naming::shown;
 use crate::source::types::is_text;
 
+/// Words by which programs and people write that there is no value.
+const MISSING: [&str; 15] =
+    ["NA", "N/A", "n/a", "#N/A", "NULL", "Null", "null", "None", "none", "nil", "NaT", "\\N", "-", "--", "."];
+
 /// What all files have in a column.
 struct Joined {
     fields: Fields,
     /// Files that have numbers there, or true and false, and nothing else.
     with_values: usize,
-    /// The first file with text there, and where in it.
-    text: Option<(usize, Option<String>)>,
+    /// The first file with text there, and the first text in it; where there is one, a file with numbers as well.
+    text: Option<(usize, Option<(u64, String)>)>,
+    /// Whether that has numbers as well.
+    is_mixed: bool,
 }
 
 /// Gives the columns of all `candidates` the types that hold the fields of each; a column that the panel before has keeps
@@ -47,15 +54,19 @@ pub(super) fn join_fields(
                 fields: Fields::NONE,
                 with_values: 0,
                 text: None,
+                is_mixed: false,
             });
             all.fields = all.fields.join(fields);
             match fields.guess {
                 Guess::Nothing => {}
-                Guess::Text if all.text.is_none() => {
+                Guess::Text => {
                     let odd = candidate.footer.odd.iter().find(|odd| odd.leaf == column.leaf);
-                    all.text = Some((n, odd.map(|Odd { row, text, .. }| format!("{text:?} in row {row}"))));
+                    let is_mixed = odd.is_some_and(|odd| odd.has_values);
+                    if all.text.is_none() || (is_mixed && !all.is_mixed) {
+                        all.text = Some((n, odd.map(|Odd { row, text, .. }| (*row, text.clone()))));
+                        all.is_mixed = is_mixed;
+                    }
                 }
-                Guess::Text => {}
                 _ => all.with_values += 1,
             }
         }
@@ -98,19 +109,21 @@ fn told(
     is_open: impl Fn(&str) -> bool,
 ) -> Vec<(String, String)> {
     let mut told = Vec::new();
-    for (name, Joined { fields, text, with_values }) in joined.iter().filter(|(name, _)| is_open(name)) {
+    for (name, Joined { fields, text, with_values, is_mixed }) in joined.iter().filter(|(name, _)| is_open(name)) {
         let why = match text {
             _ if fields.guess != Guess::Text => continue,
             None => "no other type holds what is in all files".to_owned(),
-            Some((_, None)) if *with_values == 0 => continue,
-            Some((file, place)) => {
+            Some(_) if *with_values == 0 && !is_mixed => continue,
+            Some((file, odd)) => {
                 let path = shown(candidates[*file].path.as_os_str());
-                let has = place.as_deref().unwrap_or("text");
+                let has = odd.as_ref().map_or("text".to_owned(), |(row, text)| format!("{text:?} in row {row}"));
+                let word = odd.as_ref().map(|(_, text)| text.as_str()).filter(|text| MISSING.contains(text));
+                let way_out = word.map_or_else(String::new, |word| format!("; {}", taking_for_null(Some(word))));
                 let others = match with_values {
                     0 => String::new(),
                     count => format!(", and {} none", counted(*count, "file has", "files have")),
                 };
-                format!("{path} has {has}{others}")
+                format!("{path} has {has}{others}{way_out}")
             }
         };
         told.push((name.clone(), format!("the column {name:?} is text, since {why}")));

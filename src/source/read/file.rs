@@ -16,7 +16,7 @@ use crate::compare::KeyOrder;
 use crate::key::Date;
 use crate::panel::{DateForm, SeriesColumn, can_be_key};
 use crate::reason::{Kind, Reason};
-use crate::remedy::{CastTo, Remedy, Setting};
+use crate::remedy::{CastTo, Remedy, Setting, taking_for_null};
 use crate::source::allowance::Meter;
 use crate::source::content::{Content, Stamp, changed, guarded};
 use crate::source::convert::{convert, shown_value, widen};
@@ -311,7 +311,11 @@ impl FileReader {
 
     /// One decoded column in its panel type and in the order of the dates.
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
-        let convert = |array: &ArrayRef| target.convert(&value.own_name, array);
+        let schema = &self.layout.schema;
+        let convert = |array: &ArrayRef| {
+            let way_out = || (target.is_decided && schema.is_of_fields()).then(|| taking_for_null(None));
+            target.convert(&value.own_name, array).map_err(|reason| reason.or(way_out()))
+        };
         Ok(match decoded {
             None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
             Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
