@@ -115,9 +115,11 @@ impl Words for InPython {
             Operation::SetSource { store, settings } => {
                 let more = |setting: &Setting| match setting {
                     Setting::Source(name) => Some(format!("{name:?}")),
-                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) | Setting::Null(_) => argument(setting, Call::Other)
-                        .split_once('=')
-                        .map(|(name, value)| format!("add={{{name:?}: {value}}}")),
+                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) | Setting::Null(_) => {
+                        argument(setting, Call::Other)
+                            .split_once('=')
+                            .map(|(name, value)| format!("add={{{name:?}: {value}}}"))
+                    }
                     _ => None,
                 };
                 let arguments: Vec<String> = settings

@@ -159,7 +159,9 @@ impl FromStr for Assignment {
             (_, Some(name)) => (name, How::Remove),
             _ => (left, How::Set),
         };
-        if !matches!(name, "ignore" | "date-column" | "columns" | "exclude" | "cast" | "rename" | "null") && how != How::Set {
+        if !matches!(name, "ignore" | "date-column" | "columns" | "exclude" | "cast" | "rename" | "null")
+            && how != How::Set
+        {
             return Err(format!("{name:?} is no list: it takes a value after \"=\" alone"));
         }
         let change = match name {

@@ -266,8 +266,24 @@ mod tests {
             assert!(is_surely_text(code), "{code}");
         }
         for code in [
-            "000001", "1", "-5", "+5", "8001.0", "1e5", "1E5", "0x10", "2024-01-02", "20240102", "12:30", "TRUE", "false",
-            "NaN", "inf", "-Infinity", "null", "",
+            "000001",
+            "1",
+            "-5",
+            "+5",
+            "8001.0",
+            "1e5",
+            "1E5",
+            "0x10",
+            "2024-01-02",
+            "20240102",
+            "12:30",
+            "TRUE",
+            "false",
+            "NaN",
+            "inf",
+            "-Infinity",
+            "null",
+            "",
         ] {
             assert!(!is_surely_text(code), "{code}");
         }

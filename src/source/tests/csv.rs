@@ -63,7 +63,8 @@ fn a_column_has_the_type_that_holds_the_fields_of_all_files() {
 fn one_odd_field_makes_a_column_text_and_is_named() {
     let source = source(&[("A", "date,close\n20240102,1.5\n20240103,-\n"), ("B", "date,close\n20240102,2.5\n")]);
     let survey = source.survey();
-    let note = "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; null - takes it for a null";
+    let note =
+        "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; null - takes it for a null";
     assert_eq!(survey.notes, [note]);
     assert_eq!(*column(&survey, 1, "close"), *texts(&["2.5"]));
 }
