@@ -352,6 +352,7 @@ class DiffReport(Report):
     filled: int
     removed: int
     moves: list[Any]
+    turns: list[Any]
     stocks: list[Any]
     columns: list[Any]
     dates: list[Any]

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::progress::Observer;
-use crate::store::{ColumnChange, DateChange, DateType, Diff, DiffReport, Move, StockChange};
+use crate::store::{ColumnChange, DateChange, DateType, Diff, DiffReport, Move, StockChange, Turn};
 use crate::workers::Workers;
 use crate::{Error, Store};
 use anyhow::bail;
@@ -113,7 +113,13 @@ pub(super) fn summary(store: &str, report: &DiffReport) -> String {
     };
     lines.add("dates", format!("{} with a difference{range}", count(report.dates.len() as u64)));
     lines.add("stocks", format!("{} with a difference", count(report.stocks.len() as u64)));
-    let tables = [moves(&report.moves), stocks(&report.stocks), columns(&report.columns), dates(&report.dates)];
+    let tables = [
+        moves(&report.moves),
+        turns(&report.turns),
+        stocks(&report.stocks),
+        columns(&report.columns),
+        dates(&report.dates),
+    ];
     let mut text = lines.to_string();
     for table in tables.into_iter().filter(|table| !table.is_empty()) {
         text += &format!("\n{table}");
@@ -140,6 +146,24 @@ fn moves(moves: &[Move]) -> String {
         table.push(key.chain(values));
     }
     table.under("numbers that moved furthest", 2)
+}
+
+/// Columns whose values became null, NaN or infinite, or ceased to be, or are no numbers at all.
+fn turns(turns: &[Turn]) -> String {
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new(&[("column", left), ("values", right), ("the first", left)]);
+    let mut most: Vec<&Turn> = turns.iter().collect();
+    if most.is_empty() {
+        return String::new();
+    }
+    most.sort_by_key(|turn| Reverse(turn.values));
+    for Turn { values, first, .. } in most.iter().take(ROWS) {
+        let key: String = first.key.iter().map(|key| format!(" {key}")).collect();
+        let told = format!("{} {}{key}: {} -> {}", first.date, first.stock, first.old, first.new);
+        table.push([first.column.clone(), count(*values), told]);
+    }
+    let what = "restated values that are or were null, NaN or infinite, or are no numbers";
+    table.under(&heading(what, most.len()), 1)
 }
 
 /// `+25 %`.

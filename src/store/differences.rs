@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_select::concat::concat;
 use serde::Serialize;
 
-use super::moves::Move;
+use super::moves::{Move, Turn};
 use crate::error::{Error, Result};
 use crate::key::Date;
 
@@ -90,6 +90,8 @@ pub struct DiffReport {
     pub removed: u64,
     /// The restated numbers that moved furthest, at most 20, the furthest first.
     pub moves: Vec<Move>,
+    /// The columns with restated values that are not numbers both times.
+    pub turns: Vec<Turn>,
     /// The stocks of which a row was added, restated, filled or removed, by code.
     pub stocks: Vec<StockChange>,
     /// Columns in the newer version's order, then those that only the older one has.

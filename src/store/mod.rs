@@ -58,7 +58,7 @@ pub use differences::{ColumnChange, ColumnDiff, DateChange, DiffReport, SectionD
 pub use entries::{FileEntry, VersionEntry};
 pub use info::{ColumnInfo, SourceInfo, StoreInfo};
 pub use matrix::{Cells, Fill, Matrix};
-pub use moves::Move;
+pub use moves::{Move, Turn};
 pub(crate) use newest::STALE;
 pub use newest::{Newest, StaleStock};
 pub use request::{CodeType, DateType, Request, Selection, Types, ValueTypes};

@@ -37,12 +37,30 @@ pub struct Move {
     pub relative: Option<f64>,
 }
 
+/// A column's restated values that are not finite numbers both times: texts, say, or from or to null, NaN or an infinity.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Turn {
+    /// How many there are.
+    pub values: u64,
+    /// The first of them.
+    #[serde(flatten)]
+    pub first: Move,
+}
+
 /// How far a number moved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Size {
     /// By which moves are ordered; 0 for none.
     pub(super) size: f64,
     pub(super) relative: Option<f64>,
+    /// Whether it is a finite number both times.
+    pub(super) is_of_numbers: bool,
+}
+
+impl Size {
+    /// Of what is no number.
+    pub(super) const NONE: Size = Size { size: 0.0, relative: None, is_of_numbers: false };
 }
 
 /// A move that may be one of the largest.
@@ -119,14 +137,18 @@ pub(super) fn sizes(old: &ArrayRef, new: &ArrayRef) -> Result<Vec<Size>> {
     let (old, new) = (old.as_primitive::<Float64Type>(), new.as_primitive::<Float64Type>());
     let sizes = (0..old.len()).map(|row| match old.is_valid(row) && new.is_valid(row) {
         true => size(old.value(row), new.value(row)),
-        false => Size { size: 0.0, relative: None },
+        false => Size::NONE,
     });
     Ok(sizes.collect())
 }
 
 fn size(old: f64, new: f64) -> Size {
-    if !old.is_finite() || !new.is_finite() || old == new {
-        return Size { size: 0.0, relative: None };
+    if !old.is_finite() || !new.is_finite() {
+        return Size::NONE;
+    }
+    // Zeros of two signs, and what only a wider type tells apart.
+    if old == new {
+        return Size { is_of_numbers: true, ..Size::NONE };
     }
     // The difference of two numbers near the end of all may be none.
     let share = |of: f64| {
@@ -135,7 +157,7 @@ fn size(old: f64, new: f64) -> Size {
     };
     let smaller = old.abs().min(new.abs());
     let size = if smaller == 0.0 { 1.0 } else { share(smaller).abs() };
-    Size { size, relative: (old != 0.0).then(|| share(old.abs())) }
+    Size { size, relative: (old != 0.0).then(|| share(old.abs())), is_of_numbers: true }
 }
 
 #[cfg(test)]
@@ -164,7 +186,7 @@ mod tests {
     #[test]
     fn the_largest_are_the_same_in_any_order() {
         let candidate = |size: f64, row: u32| Candidate {
-            size: Size { size, relative: None },
+            size: Size { size, ..Size::NONE },
             at: (Date::from_days(0).unwrap(), 0, row, 0),
             place: 0,
         };

@@ -99,7 +99,7 @@ fn changed_columns(
 impl Store {
     /// What `version`, this one or an earlier one, changed against the one before it, as it was counted when it was made:
     /// without a look at any row, and whether or not the two can still be opened. Columns are those alone that
-    /// [differ](ColumnChange::differs) or are gone; no moves are told. `None` of a version that was made without the one
+    /// [differ](ColumnChange::differs) or are gone; no moves and no turns are told. `None` of a version that was made without the one
     /// before, as by a build, and of one that is no longer among the newest 1,000.
     ///
     /// # Errors
@@ -132,6 +132,7 @@ impl Store {
             filled: entry.filled,
             removed: entry.removed,
             moves: Vec::new(),
+            turns: Vec::new(),
             stocks: changed_stocks(file, codes)?,
             columns: read_columns(file)?,
             dates: dirty.into_iter().filter(has_rows).collect(),

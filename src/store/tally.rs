@@ -6,9 +6,9 @@ use arrow_array::{Array, UInt32Array};
 use arrow_schema::DataType;
 
 use super::column::StoredColumn;
-use super::diff::{ComparedColumn, Dated, Diff, Keys, Pair};
+use super::diff::{ComparedColumn, Dated, Diff, DiffColumn, Keys, Pair};
 use super::differences::{ColumnChange, DateChange, DiffReport, StockChange};
-use super::moves::{Candidate, Largest, Move, sizes};
+use super::moves::{Candidate, Largest, Move, Size, Turn, sizes};
 use super::text::texts;
 use crate::error::{Error, Result};
 use crate::key::Date;
@@ -70,18 +70,22 @@ impl Diff {
     }
 
     fn tally(&self, moves: usize, workers: &Workers, observer: &dyn Observer) -> Result<DiffReport> {
-        let (largest, stocks) = (Largest::new(moves), self.codes.iter().map(|_| Tally::default()).collect::<Vec<_>>());
+        let told = Told {
+            moves: Largest::new(moves),
+            turns: self.columns.iter().map(|_| Largest::new(moves.min(1))).collect(),
+        };
+        let stocks: Vec<Tally> = self.codes.iter().map(|_| Tally::default()).collect();
         observer.begin("diff", "sections", self.dates.len() as u64);
         let counted = workers.try_map(self.dates.len(), |index| {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let counted = self.count(self.dates[index], &stocks, &largest);
+            let counted = self.count(self.dates[index], &stocks, &told);
             observer.advance(1);
             counted
         })?;
         observer.end();
-        let mut counts = vec![(0, 0, 0); self.columns.len()];
+        let mut counts = vec![(0, 0, 0, 0); self.columns.len()];
         let (mut dates, mut dirty_dates) = (Vec::new(), Vec::new());
         for (date, columns) in counted {
             let row_count = date.added + date.restated + date.filled + date.removed;
@@ -91,20 +95,25 @@ impl Diff {
             if row_count > 0 {
                 dates.push(date);
             }
-            for ColumnCount { column, restated, filled, turned_null } in columns {
+            for ColumnCount { column, restated, filled, turned, turned_null } in columns {
                 let sums = &mut counts[column];
-                *sums = (sums.0 + restated, sums.1 + filled, sums.2 + turned_null);
+                *sums = (sums.0 + restated, sums.1 + filled, sums.2 + turned, sums.3 + turned_null);
             }
         }
         let text = |data_type: &Option<DataType>| data_type.as_ref().map(ToString::to_string);
-        let columns = self.columns.iter().zip(counts).map(|(column, (restated, filled, turned_null))| ColumnChange {
+        let change = |(column, (restated, filled, _, turned_null)): (&DiffColumn, (u64, u64, u64, u64))| ColumnChange {
             name: column.name.clone(),
             older_type: text(&column.older),
             newer_type: text(&column.newer),
             restated,
             filled,
             turned_null,
+        };
+        let turns = told.turns.into_iter().zip(&counts).flat_map(|(first, (_, _, values, _))| {
+            first.into_moves().into_iter().map(|first| Turn { values: *values, first })
         });
+        let turns = turns.collect();
+        let columns = self.columns.iter().zip(counts).map(change);
         let differs = self.codes.iter().zip(&stocks).filter(|(_, tally)| tally.differs());
         let dirty_stocks = differs.map(|(code, _)| code.clone()).collect();
         let stocks = self.codes.iter().zip(stocks).filter_map(|(code, tally)| tally.told(code));
@@ -115,7 +124,8 @@ impl Diff {
             restated: dates.iter().map(|date| date.restated).sum(),
             filled: dates.iter().map(|date| date.filled).sum(),
             removed: dates.iter().map(|date| date.removed).sum(),
-            moves: largest.into_moves(),
+            moves: told.moves.into_moves(),
+            turns,
             stocks: stocks.collect(),
             columns: columns.collect(),
             dates,
@@ -125,8 +135,8 @@ impl Diff {
     }
 
     /// How much changed on one date, and in which columns; adds how much did of each stock, by place of its code, and
-    /// the numbers that moved furthest.
-    fn count(&self, dated: Dated, stocks: &[Tally], largest: &Largest) -> Result<(DateChange, Vec<ColumnCount>)> {
+    /// what is told of restated values.
+    fn count(&self, dated: Dated, stocks: &[Tally], told: &Told) -> Result<(DateChange, Vec<ColumnCount>)> {
         let mut change = DateChange { date: dated.date, added: 0, restated: 0, filled: 0, removed: 0 };
         let mut columns = Vec::new();
         for (older, newer) in self.groups(dated)? {
@@ -136,6 +146,7 @@ impl Diff {
             change.restated += compared.restated.count_set_bits() as u64;
             change.filled += compared.filled.count_set_bits() as u64;
             change.removed += pair.removed.len() as u64;
+            let start = columns.len();
             columns.extend(compared.columns.iter().map(ComparedColumn::count));
             let stock = |side: &Keys, row: u32| &stocks[side.ranks[row as usize] as usize];
             let of_both = |place: usize| stock(&pair.new, pair.both[place].1);
@@ -147,50 +158,77 @@ impl Diff {
             compared.restated.set_indices().for_each(|place| add(&of_both(place).restated));
             compared.filled.set_indices().for_each(|place| add(&of_both(place).filled));
             compared.lost.set_indices().for_each(|place| add(&of_both(place).lost));
-            self.offer_moves(dated.date, &pair, &compared.columns, largest)?;
+            self.tell(dated.date, &pair, &compared.columns, (&mut columns[start..], told))?;
         }
         Ok((change, columns))
     }
 
-    /// Adds the numbers among `columns` of a date that moved.
-    fn offer_moves(&self, date: Date, pair: &Pair, columns: &[ComparedColumn], largest: &Largest) -> Result<()> {
-        let Some(least) = largest.least() else { return Ok(()) };
+    /// Offers what was restated in `columns` of a date, and counts of each what is no number both times.
+    fn tell(
+        &self,
+        date: Date,
+        pair: &Pair,
+        columns: &[ComparedColumn],
+        (counts, told): (&mut [ColumnCount], &Told),
+    ) -> Result<()> {
+        let Some(least) = told.moves.least() else { return Ok(()) };
         let mut moved = Vec::new();
-        for (at, column) in columns.iter().enumerate() {
+        for (at, (column, count)) in columns.iter().zip(counts).enumerate() {
             let known = &self.columns[column.column];
             let is_number = [&known.older, &known.newer].iter().all(|of| of.as_ref().is_some_and(DataType::is_numeric));
-            if !is_number {
-                continue;
-            }
-            let places: UInt32Array = column.differing.set_indices().map(|place| place as u32).collect();
-            let sizes = sizes(&column.old.take(&places)?.logical()?, &column.new.take(&places)?.logical()?)?;
-            for (place, size) in column.differing.set_indices().zip(sizes) {
-                if size.size > 0.0 && size.size >= least {
-                    let row = pair.both[place].1;
-                    let at = (date, pair.new.ranks[row as usize], row, at);
-                    moved.push(Candidate { size, at, place });
+            let restated = column.restated();
+            let places: UInt32Array = restated.set_indices().map(|place| place as u32).collect();
+            let sizes = match is_number {
+                true => Some(sizes(&column.old.take(&places)?.logical()?, &column.new.take(&places)?.logical()?)?),
+                false => None,
+            };
+            let mut first = None;
+            for (n, place) in restated.set_indices().enumerate() {
+                let row = pair.both[place].1;
+                let size = sizes.as_ref().map(|sizes| sizes[n]);
+                let candidate = |size| Candidate { size, at: (date, pair.new.ranks[row as usize], row, at), place };
+                match size.filter(|size| size.is_of_numbers) {
+                    Some(size) if size.size > 0.0 && size.size >= least => moved.push(candidate(size)),
+                    Some(_) => {}
+                    None => {
+                        count.turned += 1;
+                        first.get_or_insert_with(|| candidate(Size::NONE));
+                    }
                 }
             }
+            let first = first.into_iter().collect();
+            told.turns[column.column].offer(first, |candidate| self.told(pair, columns, candidate))?;
         }
-        largest.offer(moved, |candidate| {
-            let (_, rank, row, at) = candidate.at;
-            let column = &columns[at];
-            let place = UInt32Array::from(vec![candidate.place as u32]);
-            let text = |side: &StoredColumn| {
-                let text = texts(&side.take(&place)?.logical()?)?.pop().flatten();
-                Ok::<_, Error>(text.unwrap_or_default())
-            };
-            Ok(Move {
-                date,
-                stock: self.codes[rank as usize].to_string(),
-                key: pair.new.columns_at(&[row])?.iter().map(|column| show(column, 0)).collect(),
-                column: self.columns[column.column].name.clone(),
-                old: text(&column.old)?,
-                new: text(&column.new)?,
-                relative: candidate.size.relative,
-            })
+        told.moves.offer(moved, |candidate| self.told(pair, columns, candidate))
+    }
+
+    /// A restated value in words.
+    fn told(&self, pair: &Pair, columns: &[ComparedColumn], candidate: &Candidate) -> Result<Move> {
+        let (date, rank, row, at) = candidate.at;
+        let column = &columns[at];
+        let place = UInt32Array::from(vec![candidate.place as u32]);
+        let text = |side: &StoredColumn| {
+            let text = texts(&side.take(&place)?.logical()?)?.pop().flatten();
+            Ok::<_, Error>(text.unwrap_or_else(|| "null".to_owned()))
+        };
+        Ok(Move {
+            date,
+            stock: self.codes[rank as usize].to_string(),
+            key: pair.new.columns_at(&[row])?.iter().map(|column| show(column, 0)).collect(),
+            column: self.columns[column.column].name.clone(),
+            old: text(&column.old)?,
+            new: text(&column.new)?,
+            relative: candidate.size.relative,
         })
     }
+}
+
+/// What is told of restated values.
+struct Told {
+    /// The numbers that moved furthest.
+    moves: Largest,
+    /// Of each column the first value that is no number both times.
+    turns: Vec<Largest>,
 }
 
 /// How much differs of one stock.
@@ -225,6 +263,8 @@ struct ColumnCount {
     column: usize,
     restated: u64,
     filled: u64,
+    /// Those of the restated ones that are no numbers both times; counted where values are told.
+    turned: u64,
     /// Those of the restated ones that became null.
     turned_null: u64,
 }
@@ -243,6 +283,7 @@ impl ComparedColumn {
             column: self.column,
             restated: restated.count_set_bits() as u64,
             filled: self.filled_count(),
+            turned: 0,
             turned_null: turned_null.map_or(0, |null| null.count_set_bits() as u64),
         }
     }

@@ -221,6 +221,27 @@ fn assert_counts(report: &DiffReport, changes: &BTreeSet<Change>) {
     let told = report.stocks.iter().map(|of| (&*of.stock, [of.added, of.restated, of.filled, of.removed]));
     assert_eq!(told.collect::<Vec<_>>(), stocks);
     assert_moves(report, changes);
+    assert_turns(report, changes);
+}
+
+/// Restated values without a finite number before and after are counted by column, and the first of each is told.
+fn assert_turns(report: &DiffReport, changes: &BTreeSet<Change>) {
+    let is_finite = |cell: &Cell| matches!(cell, Cell::Bits(bits) if f64::from_bits(*bits as u64).is_finite());
+    for column in &report.columns {
+        let is_number = ["x", "n"].contains(&&*column.name);
+        let turned: Vec<&Change> = changes
+            .iter()
+            .filter(|change| match change {
+                (.., "restated", Some((name, old, new))) if *name == column.name => {
+                    !(is_number && is_finite(old) && is_finite(new))
+                }
+                _ => false,
+            })
+            .collect();
+        let told = report.turns.iter().find(|told| told.first.column == column.name);
+        let told = told.map(|told| (told.values, told.first.date, &told.first.stock));
+        assert_eq!(told, turned.first().map(|first| (turned.len() as u64, first.0, &first.1)), "{}", column.name);
+    }
 }
 
 /// The moves have to be the largest of all.

@@ -395,8 +395,9 @@ pub struct LogArgs {
 /// hundredth is as far as a hundredfold; to or from zero counts as 100 %.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-With --by row, each restated value is a row with its date, stock, column, old and new value, and each row that was added
-or removed is one without a column. The values are text in every format, because each column has a type of its own.
+With --by row, each restated value is a row with its date, stock, column, old and new value, and
+each row that was added or removed is one without a column. The values are text in every format,
+because each column has a type of its own.
 
 Examples:
   transect diff panel.store
