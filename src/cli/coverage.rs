@@ -71,9 +71,16 @@ fn lines(store: &str, coverage: &Coverage) -> Lines {
         lines.add("dates", format!("{}, {} to {}", count(coverage.dates.len() as u64), first.date, last.date));
     }
     let of = |state| coverage.stocks.iter().filter(|stock| stock.state == state).count() as u64;
-    let [current, stale, left] = [StockState::Current, StockState::Stale, StockState::Left].map(of).map(count);
-    let all = count(coverage.stocks.len() as u64);
-    lines.add("stocks", format!("{all}: {current} have the last date, {stale} are stale, {left} have left"));
+    let told = |state, one: &str, more: &str| match of(state) {
+        1 => format!("1 {one}"),
+        number => format!("{} {more}", count(number)),
+    };
+    let states = [
+        told(StockState::Current, "has the last date", "have the last date"),
+        told(StockState::Stale, "is stale", "are stale"),
+        told(StockState::Left, "has left", "have left"),
+    ];
+    lines.add("stocks", format!("{}: {}", count(coverage.stocks.len() as u64), states.join(", ")));
     let holes: u64 = coverage.stocks.iter().map(|stock| u64::from(stock.holes)).sum();
     let with = coverage.stocks.iter().filter(|stock| stock.holes > 0).count() as u64;
     lines.add("holes", if holes == 0 { "none".to_owned() } else { format!("{} in {}", count(holes), stocks(with)) });
@@ -286,8 +293,9 @@ fn versions(versions: &[VersionCoverage]) -> String {
         ("added", right),
         ("restated", right),
         ("removed", right),
+        ("filled", right),
         ("dirty dates", right),
-        ("most restated", Align::Left),
+        ("most restated or filled", Align::Left),
     ]);
     let newest = &versions[versions.len().saturating_sub(ROWS)..];
     for version in newest {
@@ -299,6 +307,7 @@ fn versions(versions: &[VersionCoverage]) -> String {
             count(entry.added),
             count(entry.restated),
             count(entry.removed),
+            count(entry.filled),
             dirty(version),
             most(version),
         ]);
@@ -316,7 +325,7 @@ fn dirty(version: &VersionCoverage) -> String {
     }
 }
 
-/// The column and the stock that a version restated most, or why that is not told.
+/// The column and the stock that a version restated most, or filled where it restated nothing; or why that is not told.
 fn most(version: &VersionCoverage) -> String {
     let Some(change) = &version.change else {
         return match version.untold {
@@ -325,9 +334,13 @@ fn most(version: &VersionCoverage) -> String {
         }
         .to_owned();
     };
-    let column = change.columns.first().map(|column| format!("{} ({})", column.column, count(column.restated)));
-    let stock = change.stocks.first().filter(|stock| stock.restated > 0);
-    let stock = stock.map(|stock| format!("{} ({})", stock.stock, count(stock.restated)));
+    let told = |name: &str, restated, filled| match (restated, filled) {
+        (0, 0) => None,
+        (0, filled) => Some(format!("{name} ({} filled)", count(filled))),
+        (restated, _) => Some(format!("{name} ({})", count(restated))),
+    };
+    let column = change.columns.first().and_then(|column| told(&column.column, column.restated, column.filled));
+    let stock = change.stocks.first().and_then(|stock| told(&stock.stock, stock.restated, stock.filled));
     column.into_iter().chain(stock).collect::<Vec<_>>().join(", ")
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::key::Date;
-use crate::store::{DateChange, DiffReport, StockChange, Store, VersionEntry};
+use crate::store::{ColumnChange, DateChange, DiffReport, StockChange, Store, VersionEntry};
 
 /// Columns and stocks that are named of a version, at most.
 const NAMED: usize = 20;
@@ -45,17 +45,17 @@ pub enum Untold {
 pub struct VersionChange {
     /// By date.
     pub dates: Vec<DateChange>,
-    /// How many columns have restated values.
+    /// How many columns have values that were restated or filled.
     pub column_count: u64,
-    /// The most restated of them, at most 20.
+    /// The most restated of them, then the most filled, at most 20.
     pub columns: Vec<ColumnTally>,
-    /// How many stocks have rows that were added, restated or removed.
+    /// How many stocks have rows that were added, restated, filled or removed.
     pub stock_count: u64,
     /// Those with most restated rows, then those with most others, at most 20.
     pub stocks: Vec<StockChange>,
 }
 
-/// A column that was restated.
+/// A column that was restated or filled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ColumnTally {
@@ -63,6 +63,8 @@ pub struct ColumnTally {
     pub column: String,
     /// Values that differ.
     pub restated: u64,
+    /// First values in rows that were there.
+    pub filled: u64,
 }
 
 /// All versions up to `store`'s.
@@ -87,16 +89,17 @@ pub(super) fn versions(store: &Store) -> Result<Vec<VersionCoverage>> {
 
 /// The same change with the most restated columns and stocks alone.
 fn change(diff: DiffReport) -> VersionChange {
-    let restated = diff.columns.into_iter().filter(|column| column.restated > 0);
-    let mut columns: Vec<ColumnTally> =
-        restated.map(|column| ColumnTally { column: column.name, restated: column.restated }).collect();
+    let changed = diff.columns.into_iter().filter(|column| column.restated + column.filled > 0);
+    let mut columns: Vec<ColumnTally> = changed
+        .map(|ColumnChange { name, restated, filled, .. }| ColumnTally { column: name, restated, filled })
+        .collect();
     let column_count = columns.len() as u64;
-    columns.sort_by_key(|column| Reverse(column.restated));
+    columns.sort_by_key(|column| Reverse((column.restated, column.filled)));
     columns.truncate(NAMED);
-    let is_told = |stock: &StockChange| stock.added + stock.restated + stock.removed > 0;
+    let is_told = |stock: &StockChange| stock.added + stock.restated + stock.filled + stock.removed > 0;
     let mut stocks: Vec<StockChange> = diff.stocks.into_iter().filter(is_told).collect();
     let stock_count = stocks.len() as u64;
-    stocks.sort_by_key(|stock| Reverse((stock.restated, stock.added + stock.removed)));
+    stocks.sort_by_key(|stock| Reverse((stock.restated, stock.added + stock.filled + stock.removed)));
     stocks.truncate(NAMED);
     VersionChange { dates: diff.dates, column_count, columns, stock_count, stocks }
 }

@@ -193,8 +193,9 @@ fn version(version: &VersionCoverage, has_room: bool) -> Value {
     let untold = if has_room { json!(untold) } else { json!("large") };
     let change = change.map(|change| {
         let dates = change.dates.iter().map(|d| json!([d.date.days(), d.added, d.restated, d.removed, d.filled]));
-        let columns = change.columns.iter().map(|column| json!([column.column, column.restated]));
-        let stocks = change.stocks.iter().map(|stock| json!([stock.stock, stock.added, stock.restated, stock.removed]));
+        let columns = change.columns.iter().map(|column| json!([column.column, column.restated, column.filled]));
+        let stocks = change.stocks.iter();
+        let stocks = stocks.map(|s| json!([s.stock, s.added, s.restated, s.removed, s.filled]));
         json!({
             "dates": dates.collect::<Value>(),
             "column_count": change.column_count,
@@ -213,6 +214,7 @@ fn version(version: &VersionCoverage, has_room: bool) -> Value {
         "added": entry.added,
         "restated": entry.restated,
         "removed": entry.removed,
+        "filled": entry.filled,
         "dirty_dates": entry.dirty_dates,
         "kept": kept,
         "dirty": dirty.map(|dates| dates.iter().map(|date| json!(date.days())).collect::<Value>()),

@@ -286,7 +286,8 @@
         percent(stocks.holes[at], stocks.holes[at] + stocks.dates[at])]),
       (at) => filter("stock", stocks.code[shown[at]]));
     $("chosen").textContent = `${count(chosen.length)} of ${counted(stocks.code.length, "stock", "stocks")}, ` +
-      `${count(chosenColumns().length)} of ${counted(facts.columns.length, "column", "columns")}`;
+      `${count(chosenColumns().length)} of ${counted(facts.columns.length, "column", "columns")}` +
+      ($("stock").value.trim() ? "; stocks over time, columns and numbers are of all stocks" : "");
   };
 
   // --- columns -----------------------------------------------------------------------------------------------------
@@ -352,9 +353,10 @@
   let version = null;
   const drawVersions = () => {
     const newest = [...facts.versions].reverse();
-    table($("version-table"), "", ["#version", "made", "command", "#rows", "#added", "#restated", "#removed", "#dirty dates", "state"],
+    table($("version-table"), "", ["#version", "made", "command", "#rows", "#added", "#restated", "#removed", "#filled", "#dirty dates",
+      "state"],
       newest.map((one) => [String(one.version), one.made, one.command, count(one.rows), count(one.added), count(one.restated),
-        count(one.removed), count(one.dirty_dates), one.kept ? "kept" : "gone"]), (at) => { version = newest[at]; drawVersion(); });
+        count(one.removed), count(one.filled), count(one.dirty_dates), one.kept ? "kept" : "gone"]), (at) => { version = newest[at]; drawVersion(); });
     version = newest.find((one) => one.change) ?? newest[0] ?? null;
     const line = $("version-table").querySelectorAll("tbody tr")[newest.indexOf(version)];
     line?.classList.add("chosen");
@@ -374,11 +376,12 @@
       const stock = $("stock").value, column = $("column").value;
       const columns = make("div"), stocks = make("div");
       place.append(columns, stocks);
-      table(columns, `Most restated columns (${count(change.column_count)} in all)`, ["column", "#values"],
-        change.columns.filter(([name]) => matches(name, column)).map(([name, values]) => [name, count(values)]));
-      table(stocks, `Most restated stocks (${count(change.stock_count)} changed in all)`,
-        ["stock", "#restated", "#added", "#removed"], change.stocks.filter(([code]) => matches(code, stock))
-          .map(([code, added, restated, removed]) => [code, count(restated), count(added), count(removed)]));
+      table(columns, `Most restated columns, then most filled (${count(change.column_count)} in all)`,
+        ["column", "#restated", "#filled"], change.columns.filter(([name]) => matches(name, column))
+          .map(([name, restated, filled]) => [name, count(restated), count(filled)]));
+      table(stocks, `Most restated stocks, then most changed (${count(change.stock_count)} in all)`,
+        ["stock", "#restated", "#added", "#removed", "#filled"], change.stocks.filter(([code]) => matches(code, stock))
+          .map(([code, added, restated, removed, filled]) => [code, ...[restated, added, removed, filled].map(count)]));
     }
     const dates = change ? change.dates.map((date) => date[0]) : version.dirty;
     if (!dates || dates.length === 0) return;
@@ -422,12 +425,12 @@
   const soon = (draw) => { clearTimeout(timer); timer = setTimeout(draw, 150); };
   document.title = `${facts.store}, version ${facts.version}`;
   $("title").textContent = facts.store;
-  const states = [...stocks.state];
+  const told = (letter, one, many) => counted([...stocks.state].filter((state) => state === letter).length, one, many);
   $("summary").textContent = `Version ${facts.version}, made ${facts.made}. ${counted(facts.rows, "row", "rows")} of ` +
     `${counted(stocks.code.length, "stock", "stocks")} on ${counted(facts.dates.length, "date", "dates")}` +
     (facts.dates.length > 0 ? `, ${day(facts.dates[0])} to ${day(facts.dates.at(-1))}` : "") +
-    `. On the last date ${count(states.filter((state) => state === "c").length)} stocks have a row; ` +
-    `${count(states.filter((state) => state === "s").length)} are stale, ${count(states.filter((state) => state === "l").length)} have left.`;
+    `. On the last date ${told("c", "stock has", "stocks have")} a row; ` +
+    `${told("s", "is", "are")} stale, ${told("l", "has", "have")} left.`;
   for (const id of ["stock", "column"]) $(id).addEventListener("input", () => soon(drawChosen));
   $("filters").addEventListener("reset", () => soon(drawChosen));
   $("filters").addEventListener("submit", (event) => event.preventDefault());

@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray};
 use transect::coverage::{ColumnCoverage, Distribution, JumpKind, StockState, Untold, VersionChange};
 use transect::progress::{Observer, Silent};
 use transect::source::SourceOptions;
-use transect::store::Collect;
+use transect::store::{Collect, StockChange};
 use transect::{AddSource, Build, Coverage, Date, Error, Guard, Store, Update};
 
 use super::panels::{Place, batch, date, workers, write_parquet};
@@ -186,8 +186,8 @@ fn check_change(told: &VersionChange, old: &Model, new: &Model, others: &BTreeSe
     let row = |model: &Model, key: &(usize, usize, i64)| model.get(key).copied().unwrap_or_default();
     let bits = |row: [Option<usize>; 3]| (row[0].map(|at| FLOATS[at].to_bits()), row[1], row[2]);
     let has = |model: &Model, key: &(usize, usize, i64)| model.contains_key(key) || others.contains(key);
-    let mut stocks: BTreeMap<String, [u64; 3]> = BTreeMap::new();
-    let mut columns = [0_u64; 3];
+    let mut stocks: BTreeMap<String, [u64; 4]> = BTreeMap::new();
+    let mut columns = [[0_u64; 2]; 3];
     for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         let (a, b) = (row(old, key), row(new, key));
         let kind = match (has(old, key), has(new, key)) {
@@ -195,28 +195,29 @@ fn check_change(told: &VersionChange, old: &Model, new: &Model, others: &BTreeSe
             (_, false) => 2,
             _ if bits(a) == bits(b) => continue,
             // First values of a row that the other source had.
-            _ if !old.contains_key(key) => continue,
+            _ if !old.contains_key(key) => 3,
             _ => 1,
         };
-        if kind == 1 {
+        if kind % 2 == 1 {
             let differ = [bits(a).0 != bits(b).0, a[1] != b[1], a[2] != b[2]];
-            columns.iter_mut().zip(differ).for_each(|(count, differs)| *count += u64::from(differs));
+            columns.iter_mut().zip(differ).for_each(|(counts, differs)| counts[kind / 2] += u64::from(differs));
         }
         stocks.entry(CODES[key.1].to_owned()).or_default()[kind] += 1;
     }
-    let told_stocks: BTreeMap<String, [u64; 3]> =
-        told.stocks.iter().map(|stock| (stock.stock.clone(), [stock.added, stock.restated, stock.removed])).collect();
+    let counts = |of: &StockChange| [of.added, of.restated, of.removed, of.filled];
+    let told_stocks: BTreeMap<String, [u64; 4]> =
+        told.stocks.iter().map(|stock| (stock.stock.clone(), counts(stock))).collect();
     assert_eq!(told_stocks, stocks);
     assert!(told.stocks.is_sorted_by(|a, b| a.restated >= b.restated));
-    let told_columns: BTreeMap<&str, u64> =
-        told.columns.iter().map(|column| (&*column.column, column.restated)).collect();
-    let columns = ["px", "pn", "pt"].into_iter().zip(columns).filter(|(_, count)| *count > 0);
+    let told_columns: BTreeMap<&str, [u64; 2]> =
+        told.columns.iter().map(|column| (&*column.column, [column.restated, column.filled])).collect();
+    let columns = ["px", "pn", "pt"].into_iter().zip(columns).filter(|(_, counts)| *counts != [0; 2]);
     assert_eq!(told_columns, columns.collect());
-    let sums = told
-        .dates
-        .iter()
-        .fold([0; 3], |sums, date| [sums[0] + date.added, sums[1] + date.restated, sums[2] + date.removed]);
-    assert_eq!(sums, stocks.values().fold([0; 3], |sums, counts| [0, 1, 2].map(|at| sums[at] + counts[at])));
+    let sums = told.dates.iter().fold([0; 4], |sums, date| {
+        let of_date = [date.added, date.restated, date.removed, date.filled];
+        [0, 1, 2, 3].map(|at| sums[at] + of_date[at])
+    });
+    assert_eq!(sums, stocks.values().fold([0; 4], |sums, counts| [0, 1, 2, 3].map(|at| sums[at] + counts[at])));
 }
 
 #[test]
@@ -264,7 +265,9 @@ fn coverage_of_random_panels_is_what_a_map_of_their_rows_says() {
         check(&coverage, &models, is_keyed);
         let others = models.get(1).map(|other| other.keys().copied().collect()).unwrap_or_default();
         let last = coverage.versions.last().unwrap();
-        check_change(last.change.as_ref().unwrap(), &before, &models[0], &others);
+        let change = last.change.as_ref().unwrap();
+        check_change(change, &before, &models[0], &others);
+        assert_eq!(last.entry.filled, change.dates.iter().map(|date| date.filled).sum::<u64>());
         assert_eq!(coverage.versions[0].untold, Some(Untold::First));
 
         Collect::new(place.store()).keep(1).run().unwrap();
