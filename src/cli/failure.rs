@@ -130,7 +130,8 @@ fn exit(error: Option<&Error>) -> Exit {
         Some(Error::Corrupt { .. }) => Exit::Damaged,
         // What the command line alone shows to be wrong, and names that nothing has.
         Some(
-            Error::Invalid { .. } | Error::NotFound { wanted: Wanted::Column | Wanted::Stock | Wanted::Source, .. },
+            Error::Invalid { .. }
+            | Error::NotFound { wanted: Wanted::Column | Wanted::Stock | Wanted::Date | Wanted::Source, .. },
         ) => Exit::Usage,
         _ => Exit::Failed,
     }

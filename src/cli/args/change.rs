@@ -15,7 +15,7 @@ use super::reading::Reading;
 /// Heading of options that decide how a store reads its files.
 const READING: &str = "Reading the files, from now on";
 
-/// Read per-stock Parquet files into a store
+/// Read a folder of files, by stock or by date, into a store
 ///
 /// A file that cannot be used is skipped, named on stderr with the reason, and remembered by the store (see `transect
 /// info`); the exit code is then 3, unless so many are usual (see --max-skipped). Where more than a tenth of the files
@@ -128,7 +128,8 @@ pub struct UpdateArgs {
     /// Publish nothing unless the store then has this date: a date, or today
     ///
     /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that of
-    /// this machine's clocks. See --min-codes.
+    /// this machine's clocks. A stock has the date where any source brings its row; what a source lacks that others have
+    /// is told under `behind`. See --min-codes.
     #[arg(long, value_name = "DATE|today", value_parser = expected, help_heading = STOPS)]
     pub expect: Option<Date>,
 
