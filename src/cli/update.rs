@@ -208,6 +208,10 @@ fn add_newest(newest: &Newest, lines: &mut Lines) {
     let have = |number, date| format!("{} {date}", output::counted(number, "stock has", "stocks have"));
     let before = newest.date_before.map(|date| format!(", {}", have(newest.stocks_before, date)));
     lines.add("newest", have(newest.stocks, newest.date) + &before.unwrap_or_default());
+    for of in newest.sources.iter().filter(|of| of.stocks < of.stocks_before) {
+        let before = newest.date_before.map(|date| format!(", {}", have(of.stocks_before, date))).unwrap_or_default();
+        lines.add("behind", format!("source {}: {}{before}", of.source, have(of.stocks, newest.date)));
+    }
     lines.add_some("stale", newest.stale, |_| {
         let named = newest.stale_stocks.iter().take(NAMED).map(|stale| format!("{} ({})", stale.stock, stale.last));
         let more = if newest.stale > NAMED as u64 { ", ..." } else { "" };

@@ -60,7 +60,7 @@ pub use info::{ColumnInfo, SourceInfo, StoreInfo};
 pub use matrix::{Cells, Fill, Matrix};
 pub use moves::{Move, Turn};
 pub(crate) use newest::STALE;
-pub use newest::{Newest, StaleStock};
+pub use newest::{Newest, NewestOf, StaleStock};
 pub use request::{CodeType, DateType, Request, Selection, Types, ValueTypes};
 pub use section::Section;
 pub use text::{Texts, printable};

@@ -29,6 +29,20 @@ pub struct Newest {
     pub stale: u64,
     /// Those that have become so last, at most 20.
     pub stale_stocks: Vec<StaleStock>,
+    /// Which sources have these dates, where there are several.
+    pub sources: Vec<NewestOf>,
+}
+
+/// How many stocks a source has on the newest dates of the panel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NewestOf {
+    /// The source.
+    pub source: String,
+    /// Stocks of which it has a row on the newest date.
+    pub stocks: u64,
+    /// Stocks of which it has one on the date before.
+    pub stocks_before: u64,
 }
 
 /// A stock without a row on the newest date.
@@ -42,7 +56,8 @@ pub struct StaleStock {
 }
 
 impl Store {
-    /// The newest date, and who lacks it; `None` where there is no date. Reads the keys of 21 dates.
+    /// The newest date, and who lacks it; `None` where there is no date. Reads the keys of 21 dates, and of each of several
+    /// sources those of two.
     ///
     /// # Errors
     /// When one of them is damaged.
@@ -68,15 +83,28 @@ impl Store {
             |(stock, age): (usize, &Option<usize>)| age.filter(|&age| age > 0).map(|age| (age, codes.value(stock)));
         let mut stale: Vec<(usize, &str)> = ages.iter().enumerate().filter_map(of_age).collect();
         stale.sort_unstable();
+        let date_before = dates.len().checked_sub(2).map(|before| dates[before]);
+        let of_source = |(place, source): (usize, &str)| -> Result<NewestOf> {
+            let own = self.of_source(place);
+            let count =
+                |date: Option<Date>| -> Result<u64> { date.map_or(Ok(0), |date| Ok(own.codes_on(date)?.len() as u64)) };
+            Ok(NewestOf { source: source.to_owned(), stocks: count(Some(date))?, stocks_before: count(date_before)? })
+        };
+        let names = self.source_names()?;
+        let sources = match names.len() {
+            1 => Vec::new(),
+            _ => names.into_iter().enumerate().map(of_source).collect::<Result<_>>()?,
+        };
         let named = stale.iter().take(NAMED);
         let named = named.map(|&(age, code)| StaleStock { stock: code.to_owned(), last: dates[dates.len() - 1 - age] });
         Ok(Some(Newest {
             date,
             stocks,
-            date_before: dates.len().checked_sub(2).map(|before| dates[before]),
+            date_before,
             stocks_before,
             stale: stale.len() as u64,
             stale_stocks: named.collect(),
+            sources,
         }))
     }
 
