@@ -355,7 +355,8 @@ fn a_way_out_that_takes_several_settings_is_told_whole_and_one_that_takes_none_i
     let zz = || vec![("zz", texts(&["a", "b"]))];
     let [built, updated] = told_of("C", usual(), texts(&["20240102", "20240102"]), zz());
     let apart = "has differing rows for 20240102: \"v\" is 1.0 in row 1 and 2.0 in row 2; \"zz\" differs, too; \"zz\" tells \
-                 them apart, and cannot be part of the key; write the file with one of these rows";
+                 them apart, and cannot be part of the key; write the file with one of these rows, or duplicates first \
+                 keeps the one, or duplicates last the other";
     assert_eq!((built.as_str(), updated.as_str()), (apart, apart));
 
     // Midnights of Shanghai, counted in seconds.

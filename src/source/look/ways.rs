@@ -16,7 +16,7 @@ use crate::remedy::{CastTo, Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
 use crate::source::date::spelling::READS_THEM;
-use crate::source::options::{DATE_NAMES, SourceOptions};
+use crate::source::options::{DATE_NAMES, Duplicates, SourceOptions};
 use crate::source::path::naming::shown;
 use crate::source::survey::{Input, InputFile, Survey};
 use crate::source::trouble::check_machine;
@@ -136,7 +136,14 @@ impl<'w> Ways<'w> {
         Ok(match (reason.kind(), reason.column()) {
             (Kind::DifferingRows, Some(name)) => {
                 let why = format!("{name:?} tells them apart, and cannot be part of the key");
-                reason.but(&why).or(Remedy::Do("write the file with one of these rows".to_owned()))
+                let mut reason = reason.but(&why).or(Remedy::Do("write the file with one of these rows".to_owned()));
+                for (which, effect) in [(Duplicates::First, "keeps the one"), (Duplicates::Last, "the other")] {
+                    let settings = vec![Setting::Duplicates(which.to_string())];
+                    if self.way(settings.clone(), path, 0)?.is_some() {
+                        reason = reason.or(Remedy::Set { settings, effect: effect.to_owned() });
+                    }
+                }
+                reason
             }
             _ => reason.or(Remedy::Do("write the file anew, as the others are".to_owned())),
         })
