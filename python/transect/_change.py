@@ -316,14 +316,14 @@ def set_source(
 ) -> UpdateReport:
     """Changes how a source is found and read, from now on, and brings it up to date.
 
-    What is given takes the place of what was set before; `""` or an empty list is the default. `add` and `remove` change
-    lists, as `add={"exclude": ["memo"]}`. `path` is where its files are, `join` how it joins the others, as for
+    What is given takes the place of what was set before; `""` or an empty list is the default. `add` and `remove`
+    change lists, as `add={"exclude": ["memo"]}`. `path` is where its files are, `join` how it joins the others, as for
     `add_source`. Files that were left out are tried again, and all are read again where it matters. A column that is
     excluded goes from the store, and one that is renamed keeps its values; `columns`, `exclude`, `casts` and `rename`
-    name columns as the files have them. A source of frames has no files to read otherwise: it takes `exclude`, `columns`,
-    `rename` and `prefix`, which also name columns as the store has them, `join`, which counts for further rows, and the
-    `path` of a folder. What was left out of its rows is gone. Raises Guarded where the outcome looks broken, and Refused
-    where it cannot be; then nothing is published.
+    name columns as the files have them. A source of frames has no files to read otherwise: it takes `exclude`,
+    `columns`, `rename` and `prefix`, which also name columns as the store has them, `join`, which counts for further
+    rows, and the `path` of a folder. What was left out of its rows is gone. Raises Guarded where the outcome looks
+    broken, and Refused where it cannot be; then nothing is published.
 
     >>> report = transect.set_source("panel.store", "features", exclude=["industry"], rename={"close": "price"})
     >>> report.lost_columns, report.renamed_columns, report.read_files
