@@ -215,7 +215,12 @@ fn date_runs(date_count: usize, most: usize) -> impl Iterator<Item = Range<usize
 }
 
 /// The rows of the stock at `place` among those that were gathered, of each part of the dates.
-fn stock_parts(plan: &Plan, stock: u32, place: usize, gathered: &[Gathered]) -> Result<Vec<(Vec<OutputColumn>, usize)>> {
+fn stock_parts(
+    plan: &Plan,
+    stock: u32,
+    place: usize,
+    gathered: &[Gathered],
+) -> Result<Vec<(Vec<OutputColumn>, usize)>> {
     let part = |gathered: &Gathered| {
         let rows = gathered.starts[place]..gathered.starts[place + 1];
         let columns: Vec<StoredColumn> =

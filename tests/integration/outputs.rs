@@ -7,13 +7,14 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
+use transect::progress::Silent;
 use transect::sink::Format;
 use transect::storage::{Disk, Operation};
-use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport};
+use transect::{Build, Error, Selection, Shape, Store, Transpose, TransposeReport, verify_output};
 
 use super::panels::{
     Place, SMALL_DATES, assert_clean, bare_ledger, copy_dir, date, entries, read_parquet, segment_path, small_panel,
-    small_store,
+    small_store, workers,
 };
 
 /// The second version of a store.
@@ -337,4 +338,24 @@ fn a_copy_without_its_ledger_goes_on_under_force() {
     fs::remove_file(copy.join(".transect.parquet")).unwrap();
     assert_eq!(counts(&forced(&store, &copy, &Shape::default())), (0, 3, 0, 3));
     assert_clean(&store, &copy);
+}
+
+/// Holes cost nobody anything but who reads them.
+#[test]
+fn a_file_or_a_ledger_of_a_terabyte_is_told_without_being_read() {
+    let (place, store) = small_store();
+    for format in [Format::Parquet, Format::Arrow, Format::Csv] {
+        let out = place.path(&format.to_string());
+        let run = || Transpose::new(&store, &out).shape(Shape { format, ..Shape::default() }).workers(1).run();
+        run().unwrap();
+        assert_eq!(run().unwrap().unchanged, 3);
+        let lengthen = |name: &str| fs::OpenOptions::new().write(true).open(out.join(name)).unwrap().set_len(1 << 40);
+        lengthen(&format!("20231229.{format}")).unwrap();
+        let found = verify_output(&store, &out, &workers(1), &Silent).unwrap();
+        assert!(found.differences[0].contains("it is not the file that was written"), "{:?}", found.differences);
+        let ledger = entries(&out).into_iter().find(|name| name.starts_with(".transect."));
+        lengthen(&ledger.unwrap()).unwrap();
+        let refused = run().unwrap_err().to_string();
+        assert!(refused.contains("it has 1099511627776 bytes, which are too many"), "{refused}");
+    }
 }
