@@ -726,7 +726,7 @@ fn show_prints_a_section_a_series_or_one_row() {
     let turned = place.run(&format!("show store --stock {code} --date 20260630 --columns beta,size")).done();
     assert!(turned.stdout.starts_with("ts_code,trade_date,beta,size\n"));
 
-    place.run("show store --date 19990101").failed(1, &["19990101", "nearest"]);
+    place.run("show store --date 19990101").failed(2, &["19990101", "nearest"]);
     place.run("show store --stock NONE").failed(2, &["NONE"]);
     place.run("show store --columns nope").failed(2, &["nope", "momentum"]);
 }
@@ -774,7 +774,7 @@ fn csv_and_json_keep_null_nan_and_the_empty_text_apart() {
 {"ts_code":"A","date":"20240104","x":-0.0,"name":"a,\"b\""}
 "#
     );
-    place.run("show store --stock A --date 20240105").failed(1, &["20240105"]);
+    place.run("show store --stock A --date 20240105").failed(2, &["20240105"]);
 }
 
 #[test]
@@ -823,7 +823,7 @@ fn transpose_writes_what_was_chosen() {
     let report = place.run("transpose store lake --name d={date}/x.arrow --format arrow --from 20260601 --json").done();
     assert!(place.path("lake/d=20260630/x.arrow").exists() && !place.path("lake/d=20260529").exists(), "{report:?}");
 
-    place.run("transpose store no --dates 20260628").failed(1, &["20260628", "nearest", "20260629"]);
+    place.run("transpose store no --dates 20260628").failed(2, &["20260628", "nearest", "20260629"]);
     place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
     place.run("transpose store no --stocks NONE").failed(2, &["NONE"]);
     place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
@@ -1066,8 +1066,8 @@ name    Utf8     66.7 %       -                                       -"
         )
     );
     let versions: Vec<&str> = parts.next().unwrap().lines().collect();
-    assert!(versions[2].ends_with("build        2         0        0            2"), "{versions:?}");
-    assert!(versions[3].ends_with("update       1         1        0  1, 20240103  close (1), A (1)"), "{versions:?}");
+    assert!(versions[2].ends_with("build        2         0        0       0            2"), "{versions:?}");
+    assert!(versions[3].ends_with("update       1         1        0       0  1, 20240103  close (1), A (1)"), "{versions:?}");
     assert_eq!(
         parts.next(),
         Some(
@@ -1172,6 +1172,11 @@ stocks  2 with a difference
 numbers that moved furthest
 date      stock  column  old   new    move
 20240103  A      close   2.5  -0.0  -100 %
+
+restated values that are or were null, NaN or infinite, or are no numbers
+column  values  the first
+weight       1  20240103 A: NaN -> NaN
+name         1  20240103 A: a,b -> null
 
 stocks with most changes
 stock  added  restated  removed
