@@ -1079,7 +1079,7 @@ name    Utf8     66.7 %       -                                       -"
     assert_eq!(json["stocks"][1]["months"], serde_json::json!([[0, 1, 1]]));
     assert_eq!(json["columns"][0]["years"][0]["least"], 0.0);
     assert_eq!(json["columns"][1]["months"], serde_json::json!([[1, 2]]));
-    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"column": "close", "restated": 1}));
+    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"column": "close", "restated": 1, "filled": 0}));
     assert_eq!(json["sources"][0]["skipped"], serde_json::json!([]));
     let first = place.run("coverage store --version 1 --json").done().json();
     assert_eq!((&first["rows"], &first["versions"][0]["untold"]), (&2.into(), &"first".into()));
@@ -1418,7 +1418,7 @@ fn an_update_says_what_it_changed_and_a_second_one_that_there_is_nothing() {
             "dates     2 dirty, 20240103 to 20240104",
             "rows      6 on 3 dates",
             "files     2 read, 1 unchanged",
-            "written   1.93 KiB",
+            "written   2.09 KiB",
             "such as   20240103 A close: 2.0 -> 2.5",
             "such as   20240104 A added",
             "such as   20240104 C added",
