@@ -1067,7 +1067,10 @@ name    Utf8     66.7 %       -                                       -"
     );
     let versions: Vec<&str> = parts.next().unwrap().lines().collect();
     assert!(versions[2].ends_with("build        2         0        0       0            2"), "{versions:?}");
-    assert!(versions[3].ends_with("update       1         1        0       0  1, 20240103  close (1), A (1)"), "{versions:?}");
+    assert!(
+        versions[3].ends_with("update       1         1        0       0  1, 20240103  close (1), A (1)"),
+        "{versions:?}"
+    );
     assert_eq!(
         parts.next(),
         Some(
@@ -1079,7 +1082,10 @@ name    Utf8     66.7 %       -                                       -"
     assert_eq!(json["stocks"][1]["months"], serde_json::json!([[0, 1, 1]]));
     assert_eq!(json["columns"][0]["years"][0]["least"], 0.0);
     assert_eq!(json["columns"][1]["months"], serde_json::json!([[1, 2]]));
-    assert_eq!(json["versions"][1]["change"]["columns"][0], serde_json::json!({"column": "close", "restated": 1, "filled": 0}));
+    assert_eq!(
+        json["versions"][1]["change"]["columns"][0],
+        serde_json::json!({"column": "close", "restated": 1, "filled": 0})
+    );
     assert_eq!(json["sources"][0]["skipped"], serde_json::json!([]));
     let first = place.run("coverage store --version 1 --json").done().json();
     assert_eq!((&first["rows"], &first["versions"][0]["untold"]), (&2.into(), &"first".into()));
