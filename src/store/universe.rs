@@ -148,6 +148,10 @@ fn columns_of(store: &Store, batch: &RecordBatch) -> Result<(ArrayRef, ArrayRef)
 fn numbers(values: &ArrayRef, known: &HashMap<&str, i32>) -> Result<Vec<Option<i32>>> {
     if let Some(coded) = values.as_any_dictionary_opt() {
         let own = numbers(coded.values(), known)?;
+        // Arrow gives no keys where there is nothing that they could stand for.
+        if own.is_empty() {
+            return Ok(vec![None; coded.len()]);
+        }
         let is_valid = |row: &usize| coded.keys().is_valid(*row);
         let keys = coded.normalized_keys();
         return Ok((0..coded.len()).map(|row| Some(row).filter(is_valid).and_then(|row| own[keys[row]])).collect());

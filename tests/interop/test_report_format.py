@@ -124,9 +124,10 @@ def test_reports_are_what_the_document_says(home):
     told("diff", store)
     told("diff", store, 9, expect=1)
     told("diff", store, "--stock", "nobody", expect=2)
-    tonight = {"ts_code": ["A", "C"], "date": ["20240104"] * 2, "close": [9.0, 1.0], "name": ["a", "b"], "added": [7, None]}
+    tonight = {"ts_code": ["A", "C"], "date": ["20240104"] * 2, "close": [9.0, 1.0], "name": ["b", "b"], "added": [7, None]}
     pq.write_table(pa.table(tonight), home / "20240104.parquet")
     told("append", store, home / "20240104.parquet")
+    assert told("diff", store)["turns"]
     assert told("verify", store, "--source", src, expect=3)["source"]["restated"]
     (home / "value").mkdir()
     write(home / "value" / "A.parquet", 7.0)

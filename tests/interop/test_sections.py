@@ -103,7 +103,7 @@ def test_dates_are_named_one_by_one(panel, tmp_path):
 
 
 def test_a_date_the_store_lacks_is_an_error_that_names_the_nearest(panel, tmp_path):
-    done = transect.run("transpose", panel.store, tmp_path / "out", "--dates", "20260627", expect=transect.FAILED)
+    done = transect.run("transpose", panel.store, tmp_path / "out", "--dates", "20260627", expect=transect.USAGE)
     assert "20260626" in done.stderr.replace("-", "") and "20260629" in done.stderr.replace("-", "")
     assert not (tmp_path / "out").exists() or not transect.sections(tmp_path / "out")
 
