@@ -35,7 +35,7 @@ impl SourceOptions {
     /// Reads the file of the code map, if there is one.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it cannot be read, or is none.
+    /// [`Error::Invalid`](crate::Error::Invalid) where it cannot be read, or is none.
     pub(crate) fn read_code_map(&mut self, memory: u64) -> Result<()> {
         let Some(map) = self.code_map.take() else { return Ok(()) };
         let path = Path::new(map.path());

@@ -30,8 +30,8 @@ impl Diff {
     }
 
     /// All that changed, in numbers, without a look at how far any moved. Between a version and the one before it this was
-    /// [noted](Store::changes_of) when it was made, and no section is read; as long as neither dates, stocks nor columns are
-    /// chosen.
+    /// [noted](crate::Store::changes_of) when it was made, and no section is read; as long as neither dates, stocks nor
+    /// columns are chosen.
     ///
     /// # Errors
     /// As [`report`](Diff::report).

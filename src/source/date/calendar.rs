@@ -26,7 +26,7 @@ const IS_OPEN: &str = "is_open";
 /// The days since 1970 that the calendar at `path` has, in the order of its rows.
 ///
 /// # Errors
-/// [`Error::Invalid`] where it cannot be read, or has no dates.
+/// [`Error::Invalid`](crate::Error::Invalid) where it cannot be read, or has no dates.
 pub(in crate::source) fn trading_days(path: &Path, allowance: &Arc<Allowance>) -> Result<Vec<i32>> {
     let otherwise = "give a csv or Parquet file with the trading dates in a column trade_date";
     read(path, allowance).map_err(|reason| unusable(Setting::Calendar, path, &reason, otherwise))
