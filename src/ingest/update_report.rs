@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::gather::intake::Gathered;
 use super::guard::{GuardMet, Guards, NearLimit};
 use super::limit::Limit;
+use super::restated::{FilledColumn, RestatedColumn, RestatedStock};
 use super::revise::changes::{Changes, DirtyDate, EXAMPLES, RowChange};
 use super::spelling::date_note;
 use crate::error::{Error, Result};
@@ -150,36 +151,6 @@ pub struct UpdateReport {
     /// Whether more files of one of several sources were skipped than is usual.
     #[serde(skip)]
     more_skips_than_usual: bool,
-}
-
-/// A column with restated values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RestatedColumn {
-    /// Its name.
-    pub column: String,
-    /// How many of its values differ from those of the version before.
-    pub restated: u64,
-}
-
-/// A stock with restated rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RestatedStock {
-    /// Its code.
-    pub stock: String,
-    /// How many of its rows differ from those of the version before.
-    pub restated: u64,
-}
-
-/// A column with first values in rows that are not new.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct FilledColumn {
-    /// Its name.
-    pub column: String,
-    /// How many.
-    pub filled: u64,
 }
 
 impl UpdateReport {
