@@ -19,7 +19,9 @@ use super::writing::{Writing, setters};
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::key::Date;
-use crate::store::{Diff, DiffReport, FileEntry, Snapshot, SnapshotTables, StockChanges, Store, StoreWriter};
+use crate::store::{
+    Diff, DiffReport, FileEntry, Snapshot, SnapshotSource, SnapshotTables, StockChanges, Store, StoreWriter,
+};
 
 /// Makes the rows of an older version those of the next one.
 ///
@@ -66,6 +68,7 @@ impl<'a> Restore<'a> {
         let found = diff.count_rows(&stages.workers, self.writing.observer)?;
         let sources = Sources::new(before, &restored, writer.version())?;
         report.describe_restored((&found, &diff), (before, &restored))?;
+        report.schema_changed |= sources.differ;
         report.notes.extend(sources.notes.iter().cloned());
         let mut guards = Guards::new(&self.writing.allowed);
         let changes = changes((&diff, &found), before, &report, &sources)?;
@@ -210,6 +213,8 @@ fn keep_changed(snapshot: &mut Snapshot, before: &Store, found: &DiffReport, dir
 struct Sources {
     /// By place; `None` for one that the store has no longer.
     now: Vec<Option<(Settings, Vec<FileEntry>)>>,
+    /// Whether some are called, read or joined otherwise now, or are not there.
+    differ: bool,
     notes: Vec<String>,
     /// The dates on which rows were appended that the version does not know of.
     appended: BTreeSet<Date>,
@@ -221,31 +226,45 @@ impl Sources {
         let mut live = Vec::new();
         for (place, source) in before.snapshot_sources()?.into_iter().enumerate() {
             let view = before.of_source(place);
-            live.push((source.id, Settings::of(&view)?, view.files()?));
+            live.push((source, Settings::of(&view)?, view.files()?));
         }
-        let mut sources = Sources { now: Vec::new(), notes: Vec::new(), appended: BTreeSet::new() };
+        let mut sources = Sources { now: Vec::new(), differ: false, notes: Vec::new(), appended: BTreeSet::new() };
         let restored_sources = restored.snapshot_sources()?;
         let ids: BTreeSet<u32> = restored_sources.iter().map(|source| source.id).collect();
         for (place, source) in restored_sources.into_iter().enumerate() {
             let view = restored.of_source(place);
             let (then, files_then) = (Settings::of(&view)?, view.files()?);
-            let same = live.iter().position(|(id, ..)| *id == source.id);
+            let same = live.iter().position(|(live, ..)| live.id == source.id);
             // One that was dropped, and added again as it was.
-            let is_alike = |(id, now, _): &(u32, Settings, _)| {
-                !ids.contains(id) && now.source.is_some() && now.source == then.source && now.options == then.options
+            let is_alike = |(live, now, _): &(SnapshotSource, Settings, _)| {
+                !ids.contains(&live.id)
+                    && now.source.is_some()
+                    && now.source == then.source
+                    && now.options == then.options
             };
             let Some(at) = same.or_else(|| live.iter().position(is_alike)) else {
                 sources.now.push(None);
+                sources.differ = true;
                 continue;
             };
-            let (_, now, files) = live.swap_remove(at);
-            if now.options != then.options {
-                let what = format!("the source {:?} is read as version {} read it", source.name, restored.version());
-                sources.notes.push(what);
+            let (known_as, now, files) = live.swap_remove(at);
+            let (name, version_then) = (&source.name, restored.version());
+            let mut notes = Vec::new();
+            if known_as.name != *name {
+                notes.push(format!("the source {:?} is called {name:?} again", known_as.name));
             }
+            if now.options != then.options {
+                notes.push(format!("the source {name:?} is read as version {version_then} read it"));
+            }
+            if now.join != then.join {
+                notes.push(format!("the source {name:?} joins {} again", then.join));
+            }
+            sources.differ |= !notes.is_empty();
+            sources.notes.extend(notes);
             sources.appended.extend(now.appended.dates_beyond(&then.appended));
             sources.now.push(Some(known(now, files, then, &files_then, version)));
         }
+        sources.differ |= !live.is_empty();
         let none = Appended::default();
         sources.appended.extend(live.iter().flat_map(|(_, now, _)| now.appended.dates_beyond(&none)));
         Ok(sources)

@@ -145,9 +145,9 @@ pub struct UpdateReport {
     /// Whether a source joins left from now on.
     #[serde(skip)]
     pub(super) joins_left: bool,
-    /// Whether columns or dates are not as they were.
+    /// Whether columns or dates, or what a restore gives back of sources, are not as they were.
     #[serde(skip)]
-    schema_changed: bool,
+    pub(super) schema_changed: bool,
     /// Whether more files of one of several sources were skipped than is usual.
     #[serde(skip)]
     more_skips_than_usual: bool,
@@ -506,7 +506,7 @@ impl UpdateReport {
         !self.more_skips_than_usual && self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all)
     }
 
-    /// Whether rows or columns are not as they were.
+    /// Whether rows or columns are not as they were, or what a restore gives back of sources.
     pub fn changes_anything(&self) -> bool {
         self.dirty_dates > 0 || self.schema_changed || !self.lost_columns.is_empty()
     }

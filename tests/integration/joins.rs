@@ -10,12 +10,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, StringArray};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::Silent;
 use transect::source::{CodeMap, SourceOptions};
 use transect::{AddSource, Append, Build, ChangeSource, Join, Restore, Store, Update, verify_source};
 
-use super::panels::{Place, batch, workers, write_parquet};
+use super::panels::{Place, batch, cases, workers, write_parquet};
 use super::sources::{ALL, Key, Model, NAMES, World, date, model, narrowed};
 
 #[derive(Debug, Clone)]
@@ -40,11 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 16,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn a_source_that_joins_left_has_rows_of_the_others_keys_alone(
@@ -161,6 +156,33 @@ fn rows_that_were_left_out_come_when_their_source_joins_outer_again() {
     let outer = set("outer");
     assert_eq!((outer.added, outer.dirty_dates, outer.read_files), (1, 1, 1));
     world.assert_holds(&world.live(), "again");
+}
+
+#[test]
+fn a_version_with_the_same_rows_gives_back_how_its_sources_joined_and_what_they_were_called() {
+    let mut world = World::new(false);
+    let rows = Model::from([((0, 0, 0), Some(1))]);
+    world.put(0, rows.clone());
+    world.build();
+    world.put(1, rows);
+    world.add(1..2, Join::Left);
+    let version = world.live().version();
+    let update = Update::new(world.place.store()).set(NAMES[1], "join=outer".parse().unwrap());
+    update.workers(1).run().unwrap();
+    ChangeSource::rename(world.place.store(), NAMES[1], "other").workers(1).run().unwrap();
+    let store = world.place.store();
+    let restore = || Restore::new(&store, version).workers(1);
+    let told = restore().dry_run(true).run().unwrap();
+    assert!(told.changes_anything() && !told.published, "{told:?}");
+    assert_eq!(told.notes, ["the source \"other\" is called \"value\" again", "the source \"value\" joins left again"]);
+    let report = restore().run().unwrap();
+    assert_eq!((report.published, report.dirty_dates, report.notes), (true, 0, told.notes));
+    assert_eq!(world.live().source_names().unwrap(), ["prices", "value"]);
+    // As they join now, the source brings no row of its own.
+    world.put(1, Model::from([((0, 0, 0), Some(1)), ((1, 0, 0), Some(2))]));
+    let update = Update::new(world.place.store()).workers(1).run().unwrap();
+    assert_eq!((update.added, update.left_out), (0, 1));
+    assert!(!restore().run().unwrap().published);
 }
 
 #[test]

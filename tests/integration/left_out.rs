@@ -18,12 +18,11 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::FileFailurePersistence;
 use transect::progress::{Observer, Silent};
 use transect::source::SourceOptions;
 use transect::{AddSource, Append, Build, Guard, Store, Transpose, Update, verify_source};
 
-use super::panels::{Contents, Place, assert_whole, batch, entries, sections, setting, workers, write_parquet};
+use super::panels::{Contents, Place, assert_whole, batch, cases, entries, sections, workers, write_parquet};
 
 /// How a file says something that the others do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -318,11 +317,7 @@ fn lead((begin, nights): &(Vec<Step>, Vec<Step>)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: setting("TRANSECT_LEFT_OUT", 16) as u32,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(16))]
 
     #[test]
     fn a_folder_with_unusable_files_makes_the_store_of_one_without_them(life in lives()) {

@@ -15,7 +15,7 @@ use transect::{Append, Build, Error, Guard, Store, Update, UpdateReport};
 
 use super::appends::noted;
 use super::model::Rows;
-use super::panels::{Cell, Place, assert_no_leftovers, assert_whole, batch, cases, date, setting, write_parquet};
+use super::panels::{Cell, Place, assert_no_leftovers, assert_whole, batch, cases, date, write_parquet};
 use super::updates::{Difference, rows_of};
 
 const CODES: [&str; 4] = ["B", "A", "平安", "a b"];
@@ -399,7 +399,7 @@ fn live(first: BTreeMap<usize, File>, steps: Vec<Step>, workers: usize, faults: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..cases(setting("TRANSECT_NIGHTS", 60) as u32) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..cases(60) })]
 
     #[test]
     fn each_row_is_what_the_last_who_had_a_say_said(

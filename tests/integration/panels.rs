@@ -340,9 +340,10 @@ pub fn assert_no_leftovers(root: &Path) {
     assert_eq!(left, Vec::<String>::new(), "in {}", root.display());
 }
 
-/// So many random cases, without a file of those that failed.
+/// So many random cases, or `TRANSECT_TIMES` as many, without a file of those that failed.
 pub fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig { cases: count, failure_persistence: None, ..ProptestConfig::default() }
+    let cases = count * setting("TRANSECT_TIMES", 1) as u32;
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// A number from the environment, for runs that try more than usual.
