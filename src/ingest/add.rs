@@ -23,7 +23,7 @@ use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
 use super::steps::{Step, Steps};
-use super::update::{exact_in_store, has_value_in_store};
+use super::stored_values::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
 use super::writing::{Writing, setters};
 use crate::compare::{Rule, Unread};

@@ -23,7 +23,7 @@ use crate::ingest::build_report::known_file;
 use crate::ingest::gather::stages::{LEAST_MEMORY, too_little};
 use crate::ingest::rolled::days_of;
 use crate::ingest::settings::Settings;
-use crate::ingest::update::{exact_in_store, has_value_in_store};
+use crate::ingest::stored_values::{exact_in_store, has_value_in_store};
 use crate::key::Date;
 use crate::panel::{Column, PanelSchema};
 use crate::progress::Observer;
