@@ -121,8 +121,7 @@ impl Reshaped {
             return Err(Error::refused(what, "choose another name"));
         }
         if !reshaped.rereads && snapshot.columns.iter().all(|column| column.source != id) {
-            let what = format!("the source {:?} would have no column left", snapshot.sources[place].name);
-            return Err(Error::refused(what, "leave it one, or drop the source"));
+            return Err(without_columns(&snapshot.sources[place].name));
         }
         if !goes.is_empty() {
             let own = whole.of_source(place);
@@ -145,6 +144,12 @@ impl Reshaped {
     pub(super) fn describe(&self, report: &mut UpdateReport) {
         report.describe_reshaped(self.renamed.clone(), self.lost.clone(), &self.dates);
     }
+}
+
+/// The refusal to leave the source `name` no column.
+pub(super) fn without_columns(name: &str) -> Error {
+    let what = format!("the source {name:?} would have no column left");
+    Error::refused(what, "leave it one, or drop the source")
 }
 
 /// What the second of these options decides anew: columns to leave out, and types.

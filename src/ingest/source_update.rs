@@ -18,7 +18,7 @@ use super::joining::{check_before_reading, check_new_columns};
 use super::left::outer_sources;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
 use super::rereads::{Rereads, given_up, rules, touches, units_under, was_read};
-use super::reshape::{Reshaped, decided};
+use super::reshape::{Reshaped, decided, without_columns};
 use super::revise::changes::{Changes, Lost};
 use super::revise::revision::{Given, Revised, Revision};
 use super::rolled::{Rolled, days_of};
@@ -315,6 +315,9 @@ impl<'u> SourceUpdate<'u> {
         let (survey, spill, gathered) =
             stages.read(surveyor, survey, self.writer).map_err(|error| self.with_columns_kept(error, name))?;
         check_new_columns(whole, &survey.columns[count..], name)?;
+        if survey.columns.is_empty() && !panel_then.columns.is_empty() {
+            return Err(without_columns(name));
+        }
         let entries = source_entries(&survey, &gathered);
         Ok(Reread { survey, spilled: spill.map()?, gathered, entries })
     }

@@ -438,6 +438,22 @@ fn what_cannot_be_set_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn the_last_column_of_a_source_stays_whatever_it_is_called() {
+    let mut world = World::new();
+    for (text, is_refused) in [("exclude+=b", false), ("rename+=a:x", false), ("exclude+=a", true)] {
+        let result = world.set(0, text);
+        assert_eq!(result.is_err(), is_refused, "{text}: {result:?}");
+        let message = result.err().map(|error| error.to_string());
+        let refusal = "the source \"prices\" would have no column left; leave it one, or drop the source";
+        assert_eq!(message.as_deref(), is_refused.then_some(refusal));
+    }
+    world.sources[0].renames.insert("a", "x".to_owned());
+    world.sources[0].excluded.insert("b");
+    world.reread(0);
+    world.assert_holds();
+}
+
+#[test]
 fn another_folder_with_few_of_the_codes_is_stopped() {
     let place = Place::new();
     small_panel(&place, 0);
