@@ -1,38 +1,102 @@
 //! Texts and byte strings as codes.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, BinaryArray, StringArray, cast::AsArray};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::DataType;
+use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
+
+/// Rows whose texts are looked up at a time: what is made for it on the way stays small.
+const ROWS_AT_ONCE: usize = 1 << 16;
+
+/// Distinct texts or byte strings by code. There may be millions of them, so that they lie in one text.
+#[derive(Debug, Default)]
+pub(crate) struct Dictionary {
+    bytes: Vec<u8>,
+    /// By code, where each ends.
+    ends: Vec<i32>,
+}
 
 /// The distinct texts or byte strings of one column of one block, in the order in which they were first seen.
 #[derive(Default)]
 pub(crate) struct DictionaryBuilder {
-    codes: HashMap<Box<[u8]>, u32>,
+    /// The codes, by the hashes of their values.
+    codes: HashTable<u32>,
+    hasher: RandomState,
+    values: Dictionary,
+}
+
+impl Dictionary {
+    fn get(&self, code: u32) -> &[u8] {
+        let code = code as usize;
+        let start = if code == 0 { 0 } else { self.ends[code - 1] };
+        &self.bytes[start as usize..self.ends[code] as usize]
+    }
+
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The values, by code.
-    values: Vec<Box<[u8]>>,
-    byte_len: usize,
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len() as u32).map(|code| self.get(code))
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.bytes.len() + size_of_val(&self.ends[..])
+    }
+
+    /// The values as an array of text, or of byte strings; not copied.
+    ///
+    /// # Errors
+    /// When a text is not UTF-8.
+    fn into_array(mut self, is_bytes: bool) -> Result<ArrayRef> {
+        self.ends.insert(0, 0);
+        let (ends, bytes) = (OffsetBuffer::new(ScalarBuffer::from(self.ends)), Buffer::from_vec(self.bytes));
+        let array = match is_bytes {
+            true => BinaryArray::try_new(ends, bytes, None).map(|values| Arc::new(values) as ArrayRef),
+            false => StringArray::try_new(ends, bytes, None).map(|texts| Arc::new(texts) as ArrayRef),
+        };
+        array.map_err(Error::failed("read a text"))
+    }
 }
 
 impl DictionaryBuilder {
     /// A builder that goes on from the values of an array of text, or of byte strings.
-    pub(crate) fn of(known: Option<&ArrayRef>) -> DictionaryBuilder {
+    ///
+    /// # Errors
+    /// As [`add`](DictionaryBuilder::add).
+    pub(crate) fn of(known: Option<&ArrayRef>) -> Result<DictionaryBuilder> {
         let mut builder = DictionaryBuilder::default();
         let texts = known.and_then(|known| known.as_string_opt::<i32>()).into_iter().flatten();
         let values = known.and_then(|known| known.as_binary_opt::<i32>()).into_iter().flatten();
         for value in texts.flatten().map(str::as_bytes).chain(values.flatten()) {
-            builder.add(value);
+            builder.add(value)?;
         }
-        builder
+        Ok(builder)
     }
 
     /// The code of each row of `array`; 0 where it is null.
+    ///
+    /// # Errors
+    /// As [`add`](DictionaryBuilder::add).
     pub(crate) fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
+        let mut codes = Vec::with_capacity(array.len());
+        for start in (0..array.len()).step_by(ROWS_AT_ONCE) {
+            self.encode_rows(&array.slice(start, ROWS_AT_ONCE.min(array.len() - start)), &mut codes)?;
+        }
+        Ok(codes)
+    }
+
+    fn encode_rows(&mut self, array: &ArrayRef, codes: &mut Vec<u32>) -> Result<()> {
         let failed = || Error::failed("dictionary-code a column");
         let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
         let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };
@@ -41,52 +105,58 @@ impl DictionaryBuilder {
         let coded = cast(&flat, &DataType::Dictionary(Box::new(DataType::Int32), Box::new(plain))).map_err(failed())?;
         let coded = coded.as_dictionary::<Int32Type>();
         let ours: Vec<u32> = if is_bytes {
-            coded.values().as_binary::<i32>().iter().map(|value| self.add(value.unwrap_or_default())).collect()
+            let values = coded.values().as_binary::<i32>().iter();
+            values.map(|value| self.add(value.unwrap_or_default())).collect::<Result<_>>()?
         } else {
             let texts = coded.values().as_string::<i32>().iter();
-            texts.map(|value| self.add(value.unwrap_or_default().as_bytes())).collect()
+            texts.map(|value| self.add(value.unwrap_or_default().as_bytes())).collect::<Result<_>>()?
         };
-        Ok(coded.keys().iter().map(|key| key.map_or(0, |key| ours[key as usize])).collect())
+        codes.extend(coded.keys().iter().map(|key| key.map_or(0, |key| ours[key as usize])));
+        Ok(())
     }
 
     /// The code of `value`, new or known.
-    pub(crate) fn add(&mut self, value: &[u8]) -> u32 {
-        if let Some(&code) = self.codes.get(value) {
-            return code;
+    ///
+    /// # Errors
+    /// When all values take more than 2 GiB, the limit of an Arrow dictionary.
+    pub(crate) fn add(&mut self, value: &[u8]) -> Result<u32> {
+        let DictionaryBuilder { codes, hasher, values } = self;
+        let hash = hasher.hash_one(value);
+        if let Some(&code) = codes.find(hash, |&code| values.get(code) == value) {
+            return Ok(code);
         }
-        let code = self.values.len() as u32;
-        self.codes.insert(value.into(), code);
-        self.values.push(value.into());
-        self.byte_len += value.len();
-        code
+        let Ok(end) = i32::try_from(values.bytes.len() + value.len()) else {
+            let what = "the distinct texts of a column take more than 2 GiB";
+            return Err(Error::refused(what, "leave out the column with the longest texts"));
+        };
+        let code = values.len() as u32;
+        values.bytes.extend_from_slice(value);
+        values.ends.push(end);
+        codes.insert_unique(hash, code, |&code| hasher.hash_one(values.get(code)));
+        Ok(code)
     }
 
     /// The values, by code.
-    pub(crate) fn into_values(self) -> Vec<Box<[u8]>> {
-        self.values
+    pub(crate) fn into_values(self) -> Dictionary {
+        let mut values = self.values;
+        values.bytes.shrink_to_fit();
+        values.ends.shrink_to_fit();
+        values
     }
 
-    /// Bytes on the heap, roughly: each value is held twice, as key and in the list.
+    /// Bytes on the heap, with those of a table that grows.
     pub(crate) fn byte_len(&self) -> usize {
-        2 * self.byte_len + 64 * self.values.len()
+        const SLOT_LEN: usize = size_of::<u32>() + 1;
+        self.values.byte_len() + self.codes.capacity() * SLOT_LEN * 2
     }
 
     /// The values as an array of text, or of byte strings.
     ///
     /// # Errors
-    /// When they take more than 2 GiB, the limit of an Arrow dictionary.
+    /// When a text is not UTF-8.
     pub(crate) fn finish(self, is_bytes: bool) -> Result<ArrayRef> {
-        if self.byte_len > i32::MAX as usize {
-            let what = "the distinct texts of a column take more than 2 GiB";
-            return Err(Error::refused(what, "leave out the column with the longest texts"));
-        }
-        let values = self.values.iter().map(AsRef::as_ref);
-        if is_bytes {
-            return Ok(Arc::new(BinaryArray::from_iter_values(values)));
-        }
-        let texts: Result<Vec<&str>, _> = values.map(std::str::from_utf8).collect();
-        let texts = texts.map_err(Error::failed("read a text"))?;
-        Ok(Arc::new(StringArray::from_iter_values(texts)))
+        let DictionaryBuilder { values, .. } = self;
+        values.into_array(is_bytes)
     }
 }
 
@@ -105,5 +175,18 @@ mod tests {
         assert_eq!(dictionary.encode(&cast(&first, &coded).unwrap().slice(2, 2)).unwrap(), [1, 0]);
         let values = dictionary.finish(false).unwrap();
         assert_eq!(values.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["b", "a", ""]);
+    }
+
+    /// Each text takes its bytes and a few beside them, however many there are.
+    #[test]
+    fn a_million_distinct_texts_take_little_more_than_their_bytes() {
+        let mut dictionary = DictionaryBuilder::default();
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..1 << 20).map(|n| format!("{n:09}"))));
+        let codes = dictionary.encode(&texts).unwrap();
+        assert_eq!(codes, (0..1 << 20).collect::<Vec<u32>>());
+        assert!(dictionary.byte_len() <= (9 + 4 + 24) << 20, "{}", dictionary.byte_len() >> 20);
+        let values = dictionary.into_values();
+        assert_eq!((values.len(), values.byte_len()), (1 << 20, (9 + 4) << 20));
+        assert!(values.iter().zip(0..).all(|(text, n)| text == format!("{n:09}").as_bytes()));
     }
 }

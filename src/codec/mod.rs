@@ -6,6 +6,6 @@ mod narrow;
 mod stored;
 
 pub(crate) use bits::copy_bits;
-pub(crate) use dictionary::DictionaryBuilder;
+pub(crate) use dictionary::{Dictionary, DictionaryBuilder};
 pub(crate) use narrow::{Lane, Values, fixed_bytes, widened};
 pub(crate) use stored::{Slot, natural_stored, stored_type};

@@ -305,7 +305,7 @@ mod tests {
     fn a_constant_column_makes_the_lane_of_its_rows() {
         let coded = |one: ArrayRef, row_count| {
             let mut dictionary = DictionaryBuilder::default();
-            dictionary.add(b"known");
+            dictionary.add(b"known").unwrap();
             Lane::new(SeriesColumn::Constant(one), row_count, &mut dictionary).unwrap()
         };
         for (one, stored, bits) in [

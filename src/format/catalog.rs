@@ -166,19 +166,25 @@ impl CatalogBytes {
 
     /// Appends the contents of `table`. One that stays empty is not listed.
     pub fn put<T: Pod>(&mut self, table: Table, records: &[T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(records);
-        if bytes.is_empty() {
+        self.put_all(table, &[bytemuck::cast_slice(records)]);
+    }
+
+    /// As [`put`](CatalogBytes::put), of contents that lie in several places.
+    pub fn put_all(&mut self, table: Table, parts: &[&[u8]]) {
+        if parts.iter().all(|part| part.is_empty()) {
             return;
         }
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        let offset = self.bytes.len();
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        let bytes = &self.bytes[offset..];
         self.directory.push(TableRef {
             kind: table as u32,
             needed: FOR_READERS,
-            offset: self.bytes.len() as u64,
+            offset: offset as u64,
             byte_len: bytes.len() as u64,
             checksum: checksum(bytes),
         });
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// The whole file, and the checksum in its header.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::spill::Extent;
+use crate::codec::Dictionary;
 use crate::format::Stored;
 
 /// The rows of a block on a band of dates: where its columns lie in the spill, each in (date, stock) order.
@@ -26,5 +27,5 @@ pub(crate) struct BlockColumn {
     /// Its validity bits; `None` when it has no nulls.
     pub(crate) validity: Option<Extent>,
     /// For codes, what they stand for in this block, on every band.
-    pub(crate) dictionary: Arc<[Box<[u8]>]>,
+    pub(crate) dictionary: Option<Arc<Dictionary>>,
 }

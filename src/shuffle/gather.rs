@@ -77,12 +77,12 @@ impl Frame {
             Stored::Bytes8 => self.spill_values::<u64>(lanes, stored, signed, spill)?,
             Stored::Bytes16 => self.spill_values::<u128>(lanes, stored, signed, spill)?,
         };
-        let dictionary: Arc<[_]> = dictionary.into_values().into();
+        let dictionary = (stored == Stored::Codes).then(|| Arc::new(dictionary.into_values()));
         let column = |(band, values)| BlockColumn {
             stored,
             values,
             validity: validity.get(band).copied(),
-            dictionary: Arc::clone(&dictionary),
+            dictionary: dictionary.clone(),
         };
         Ok(Some(values.into_iter().enumerate().map(column).collect()))
     }

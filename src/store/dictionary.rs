@@ -16,7 +16,7 @@ const BYTES: u32 = 1;
 pub(super) fn put(catalog: &mut CatalogBytes, dictionaries: &[ArrayRef]) {
     let mut records = Vec::with_capacity(dictionaries.len());
     let mut all_offsets: Vec<i32> = Vec::new();
-    let mut all_bytes: Vec<u8> = Vec::new();
+    let (mut all_bytes, mut byte_len) = (Vec::with_capacity(dictionaries.len()), 0);
     for dictionary in dictionaries {
         let (kind, offsets, bytes) = match dictionary.as_string_opt::<i32>() {
             Some(text) => (TEXT, text.offsets(), text.values()),
@@ -29,17 +29,23 @@ pub(super) fn put(catalog: &mut CatalogBytes, dictionaries: &[ArrayRef]) {
         let used = &bytes[first as usize..offsets[offsets.len() - 1] as usize];
         records.push(DictionaryRecord {
             offsets_start: all_offsets.len() as u64,
-            bytes_start: all_bytes.len() as u64,
+            bytes_start: byte_len,
             byte_len: used.len() as u64,
             count: dictionary.len() as u32,
             kind,
         });
         all_offsets.extend(offsets.iter().map(|offset| offset - first));
-        all_bytes.extend_from_slice(used);
+        all_bytes.push(used);
+        byte_len += used.len() as u64;
     }
     catalog.put(Table::Dictionaries, &records);
     catalog.put(Table::DictionaryOffsets, &all_offsets);
-    catalog.put(Table::DictionaryBytes, &all_bytes);
+    catalog.put_all(Table::DictionaryBytes, &all_bytes);
+}
+
+/// Bytes that all dictionaries take.
+pub(super) fn byte_len(catalog: &Catalog) -> u64 {
+    catalog.place(Table::DictionaryOffsets).byte_len + catalog.place(Table::DictionaryBytes).byte_len
 }
 
 /// The values of dictionary `index`, in place.

@@ -74,7 +74,7 @@ pub(crate) use compare::{differing_rows, first_difference};
 pub(crate) use gather::{Gathered, Survey};
 pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use part::present_column;
-pub(crate) use piece::Piece;
+pub(crate) use piece::{Piece, RawColumn};
 pub(crate) use publish::{Opening, StoreWriter};
 pub(crate) use snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,

@@ -436,6 +436,11 @@ impl Store {
         self.version.ranks()
     }
 
+    /// Bytes that the distinct texts of all columns take, codes of stocks among them.
+    pub(crate) fn texts_len(&self) -> usize {
+        self.version.texts_len()
+    }
+
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
     pub(crate) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
         self.version.dictionary(column)

@@ -132,10 +132,21 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
     let Err(why @ Error::Refused { .. }) = append(MEMORY) else { panic!("24 MiB of texts within 16") };
     assert_eq!(
         why.to_string(),
-        "the distinct texts of \"s0\" (23 MiB) take more than a quarter of the memory (16 MiB); memory of 119 MiB \
+        "the distinct texts of \"s0\" (23 MiB) take more than a quarter of the memory (16 MiB); memory of 118 MiB \
          allows it"
     );
     assert_eq!(append(2 * MEMORY).unwrap().added, 6000);
+
+    // Those that the store has are held beside new ones.
+    let path = place.source().join("20240301.parquet");
+    write_parquet(&path, &repetitive(("ts_code", vec!["000001".to_owned()]), 1, 1));
+    let append = |memory| Append::new(place.store(), [&path]).memory(memory).workers(1).run();
+    let why = append(MEMORY).unwrap_err().to_string();
+    let told = "the distinct texts of many columns, beside 23 MiB that the store has, take more than a quarter of the memory \
+                (16 MiB); memory of ";
+    assert!(why.starts_with(told), "{why}");
+    let advised = why.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
+    assert_eq!(append(advised.parse::<u64>().unwrap() << 20).unwrap().added, 1);
 }
 
 /// A store with one piece of 66 columns of eight bytes in 65,536 rows: 34 MiB with its key.

@@ -16,6 +16,8 @@ import pytest
 import transect
 
 MIB = 2**20
+# What the allocator keeps of what was given back to it.
+KEPT = 16 * MIB
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="RssAnon is Linux's")
 
@@ -64,6 +66,42 @@ def test_a_build_by_date_keeps_to_its_memory(large, tmp_path):
     assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
     # The outputs of the first store make the first store again.
     transect.verify(again, "--source", tmp_path / "out")
+
+
+def distinct_texts(directory, columns, rows, start=0):
+    """Two stocks, each with that many rows on one date, in whose columns no two texts are the same."""
+    directory.mkdir(exist_ok=True)
+    for code in range(2):
+        numbers = range(start + 2 * code * rows * columns, start + (2 * code + 1) * rows * columns)
+        texts = {f"t{n}": pa.array([f"t{at:09}" for at in numbers[n * rows : (n + 1) * rows]]) for n in range(columns)}
+        table = pa.table({"date": ["20240102"] * rows, "k": range(rows), **texts})
+        pq.write_table(table, directory / f"S{code}.parquet")
+
+
+def test_distinct_texts_are_held_within_the_memory(tmp_path):
+    source, store = tmp_path / "source", tmp_path / "store"
+    distinct_texts(source, 1, 170_000)
+    peak = peak_anon("build", source, store, "--key", "k", "-q", "--memory", "64MiB", "-j", 2)
+    assert peak <= 64 * MIB + KEPT, f"{peak / MIB:.0f} MiB"
+    # All of them are new, beside those that the store has.
+    distinct_texts(source, 1, 170_000, 10**8)
+    update = ["update", store, "-q", "--memory", "64MiB", "-j", 2]
+    peak = peak_anon(*update)
+    assert peak <= 64 * MIB + KEPT, f"{peak / MIB:.0f} MiB"
+    transect.verify(store, "--source", source)
+
+
+def test_texts_that_are_too_many_are_refused_within_the_memory_that_is_given_and_built_within_that_which_is_advised(
+    tmp_path,
+):
+    source, store = tmp_path / "source", tmp_path / "store"
+    distinct_texts(source, 10, 100_000)
+    build = ["build", source, store, "--key", "k", "-q", "-j", 2]
+    refused = transect.run(*build, "--memory", "64MiB", expect=transect.FAILED).stderr
+    assert "take more than a quarter of the memory (16 MiB); --memory " in refused, refused
+    advised = refused.split("; --memory ")[1].split("MiB")[0]
+    peak = peak_anon(*build, "--memory", f"{advised}MiB")
+    assert peak <= int(advised) * MIB + KEPT, f"{peak / MIB:.0f} MiB of {advised}"
 
 
 def test_wide_pieces_are_put_together_within_the_memory(tmp_path):

@@ -47,7 +47,7 @@ pub(in crate::ingest) fn gather<'p, T: Sync>(
 ) -> Result<(Vec<Result<Section, Reason>>, Codes)> {
     let codes = Codes::new(stages.workers.memory());
     let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
-    let texts = Texts::new(&panel.columns, stages.workers.memory(), None);
+    let texts = Texts::new(&panel.columns, stages.texts_budget(), None);
     stages.observer.begin("read", unit, given.len() as u64);
     let sections = stages.workers.try_map(given.len(), |at| {
         if stages.observer.cancelled() {

@@ -34,6 +34,8 @@ const WORKER_MEMORY: u64 = 16 << 20;
 pub(in crate::ingest) struct Stages<'a> {
     pub(in crate::ingest) workers: Workers,
     pub(in crate::ingest) observer: &'a dyn Observer,
+    /// Bytes of the texts of the store that is changed.
+    known_texts: usize,
 }
 
 /// A batch that is to be written.
@@ -113,16 +115,22 @@ impl<'a> Stages<'a> {
         }
         let asked = workers.unwrap_or_else(available);
         let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
-        Ok(Stages { workers, observer })
+        Ok(Stages { workers, observer, known_texts: 0 })
     }
 
-    /// The same stages, with as many workers as the memory lets read `before`.
+    /// The same stages, with as many workers as the memory lets read `before`, which they change.
     ///
     /// # Errors
     /// When it does not let one, or there is no store.
     pub(in crate::ingest) fn reading(self, before: Result<&Store>) -> Result<Stages<'a>> {
-        let fewer = before?.fewer_workers(&self.workers, None)?;
-        Ok(Stages { workers: fewer.unwrap_or(self.workers), ..self })
+        let before = before?;
+        let workers = before.fewer_workers(&self.workers, None)?.unwrap_or(self.workers);
+        Ok(Stages { workers, known_texts: before.texts_len(), ..self })
+    }
+
+    /// The memory of the run, and what the texts take of it that the store has.
+    pub(super) fn texts_budget(&self) -> (u64, usize) {
+        (self.workers.memory(), self.known_texts)
     }
 
     /// Bytes that what one worker reads or puts together at once may take.
@@ -171,7 +179,7 @@ impl<'a> Stages<'a> {
         survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
-        let intake = Intake::new(survey, spill, self.observer, self.workers.memory(), self.workers.count());
+        let intake = Intake::new(survey, spill, self.observer, self.texts_budget(), self.workers.count());
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
         // what a block takes, and blocks of half a share serve as well as larger ones.

@@ -9,13 +9,17 @@ use crate::remedy::{Remedy, Setting, excluding};
 use crate::shuffle::Block;
 use crate::source::Survey;
 
-/// Bytes a text takes beside its own: its place in the list, and the allocator's.
-const OVERHEAD: usize = 32;
+/// Bytes a text takes beside those of its dictionary: the code that it gets in the end.
+const CODE_LEN: usize = size_of::<u32>();
+/// Bytes a dictionary takes beside its texts.
+const OVERHEAD: usize = 128;
 
 /// What the texts of one run take, and the most that they may.
 pub(in crate::ingest) struct Texts<'a> {
     columns: &'a [Column],
     limit: usize,
+    /// Bytes that the store's texts take, to which these are added.
+    known: usize,
     len: AtomicUsize,
     /// Bytes that the texts of each column take.
     lens: Vec<AtomicUsize>,
@@ -31,11 +35,16 @@ pub(in crate::ingest) fn enough_for(len: usize) -> u64 {
 }
 
 impl<'a> Texts<'a> {
-    /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
-    pub(in crate::ingest) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
+    /// The texts of these columns in a run within `memory` bytes that goes on from a store with so many bytes of texts; of
+    /// the files of `survey`, if they are files.
+    pub(in crate::ingest) fn new(
+        columns: &'a [Column],
+        (memory, known): (u64, usize),
+        survey: Option<&'a Survey>,
+    ) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
         let key_count = survey.map_or(0, |survey| survey.key.len());
-        Texts { columns, limit: (memory / 4) as usize, len: AtomicUsize::new(0), lens, survey, key_count }
+        Texts { columns, limit: (memory / 4) as usize, known, len: AtomicUsize::new(0), lens, survey, key_count }
     }
 
     /// `blocks` of the same stocks, with their texts added. None once these are too many: what is read then is only counted,
@@ -43,17 +52,20 @@ impl<'a> Texts<'a> {
     pub(in crate::ingest) fn counted(&self, blocks: Vec<Block>) -> Vec<Block> {
         let columns = blocks.first().map_or(&[][..], |block| &block.columns);
         for (column, own_len) in columns.iter().zip(&self.lens) {
-            let texts = column.as_ref().map_or(&[][..], |column| &column.dictionary);
-            let len: usize = texts.iter().map(|text| text.len() + OVERHEAD).sum();
+            let Some(texts) = column.as_ref().and_then(|column| column.dictionary.as_ref()) else { continue };
+            let len = texts.byte_len() + texts.len() * CODE_LEN + OVERHEAD;
             own_len.fetch_add(len, Ordering::Relaxed);
             self.len.fetch_add(len, Ordering::Relaxed);
         }
         if self.len() > self.limit { Vec::new() } else { blocks }
     }
 
-    /// Bytes of the texts so far.
+    /// Bytes of the texts so far, and of those to which they are added; 0 where nothing is added.
     pub(in crate::ingest) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        match self.len.load(Ordering::Relaxed) {
+            0 => 0,
+            own => own + self.known,
+        }
     }
 
     /// Refuses texts that are too many; to be asked when all have been read.
@@ -73,6 +85,10 @@ impl<'a> Texts<'a> {
         let told: Vec<String> =
             columns.iter().map(|&(len, column)| format!("{:?} ({} MiB)", name(column), len >> 20)).collect();
         let what = if told.is_empty() { "many columns".to_owned() } else { listed(&told) };
+        let beside = match self.known >> 20 {
+            0 => String::new(),
+            known => format!(", beside {known} MiB that the store has,"),
+        };
         let own_names = |survey: &Survey| columns.iter().flat_map(|&(_, column)| survey.own_names(column)).collect();
         let names: Vec<String> = self.survey.map_or_else(Vec::new, own_names);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -81,7 +97,10 @@ impl<'a> Texts<'a> {
         let without = can_be_without.then(|| excluding(&names));
         let more = Remedy::set(Setting::Memory(enough_for(self.len())), "allows it");
         Error::refused_unless(
-            format!("the distinct texts of {what} take more than a quarter of the memory ({} MiB)", self.limit >> 20),
+            format!(
+                "the distinct texts of {what}{beside} take more than a quarter of the memory ({} MiB)",
+                self.limit >> 20
+            ),
             [more].into_iter().chain(without).collect::<Vec<_>>(),
         )
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 
 use super::before::stored_as;
-use crate::codec::{DictionaryBuilder, natural_stored};
+use crate::codec::{Dictionary, DictionaryBuilder, natural_stored};
 use crate::error::Result;
 use crate::format::{NONE, Stored};
 use crate::panel::{Column, PanelSchema};
@@ -155,28 +156,14 @@ pub(in crate::ingest) fn assemble(
                 snapshot.columns.len() - 1
             }
         };
-        let in_blocks = || blocks.iter().map(move |block| block.columns[index].as_ref());
         let id = snapshot.columns[place].id;
         let (stored, dictionary) = if natural_stored(data_type) == Stored::Codes {
             let known = snapshot.columns[place].dictionary.map(|number| number as usize);
-            let mut builder = DictionaryBuilder::of(known.map(|number| &snapshot.dictionaries[number]));
-            let mut codes: Arc<[u32]> = Arc::default();
-            let mut last: Option<&Arc<[Box<[u8]>]>> = None;
-            for (block, column) in block_codes.iter_mut().zip(in_blocks()) {
-                let dictionary = column.map(|column| &column.dictionary);
-                // Blocks of the same stocks share their dictionary and come one after the other.
-                if !last.zip(dictionary).is_some_and(|(last, dictionary)| Arc::ptr_eq(last, dictionary)) {
-                    codes = dictionary
-                        .into_iter()
-                        .flat_map(|values| values.iter())
-                        .map(|value| builder.add(value))
-                        .collect();
-                }
-                last = dictionary;
-                block.push(Arc::clone(&codes));
-            }
             let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-            let values = builder.finish(is_bytes)?;
+            let dictionaries = blocks.iter().map(|block| block.columns[index].as_ref()?.dictionary.as_ref());
+            let known_values = known.map(|number| &snapshot.dictionaries[number]);
+            let (values, codes) = join_dictionaries(known_values, dictionaries, is_bytes)?;
+            block_codes.iter_mut().zip(codes).for_each(|(block, codes)| block.push(codes));
             match known {
                 Some(number) => snapshot.dictionaries[number] = values.clone(),
                 None => {
@@ -189,7 +176,8 @@ pub(in crate::ingest) fn assemble(
             block_codes.iter_mut().for_each(|block| block.push(Arc::default()));
             let before = stored_before.get(&id).into_iter().flatten();
             let widest_before = before.filter_map(|&(stored, logical)| stored_as(logical, stored, data_type));
-            let widest = in_blocks().flatten().map(|column| column.stored).chain(widest_before).max();
+            let in_blocks = blocks.iter().filter_map(|block| block.columns[index].as_ref());
+            let widest = in_blocks.map(|column| column.stored).chain(widest_before).max();
             // Without any value, the narrowest that the type allows.
             let narrowest = if data_type.is_integer() { Stored::Bits } else { natural_stored(data_type) };
             (widest.unwrap_or(narrowest), None)
@@ -200,16 +188,49 @@ pub(in crate::ingest) fn assemble(
     Ok(Assembly { snapshot, columns: columns.into(), stocks, codes: block_codes })
 }
 
+/// The texts that are `known`, and those that the dictionaries of blocks add to them; for each block the code of each of
+/// its own texts.
+fn join_dictionaries<'d>(
+    known: Option<&ArrayRef>,
+    dictionaries: impl Iterator<Item = Option<&'d Arc<Dictionary>>>,
+    is_bytes: bool,
+) -> Result<(ArrayRef, Vec<Arc<[u32]>>)> {
+    let mut builder: Option<DictionaryBuilder> = None;
+    let mut last: Option<(&Arc<Dictionary>, Arc<[u32]>)> = None;
+    let mut all_codes = Vec::new();
+    for dictionary in dictionaries {
+        let codes = match (dictionary, last) {
+            (None, _) => Arc::default(),
+            // Blocks of the same stocks share their dictionary and come one after the other.
+            (Some(dictionary), Some((known, codes))) if Arc::ptr_eq(dictionary, known) => codes,
+            (Some(dictionary), _) => {
+                let builder = match &mut builder {
+                    Some(builder) => builder,
+                    none => none.insert(DictionaryBuilder::of(known)?),
+                };
+                dictionary.iter().map(|value| builder.add(value)).collect::<Result<_>>()?
+            }
+        };
+        last = dictionary.map(|dictionary| (dictionary, Arc::clone(&codes)));
+        all_codes.push(codes);
+    }
+    let values = match (builder, known) {
+        (None, Some(known)) => known.clone(),
+        (builder, _) => builder.unwrap_or_default().finish(is_bytes)?,
+    };
+    Ok((values, all_codes))
+}
+
 /// For each input the number of its stock, which `snapshot` knows from now on.
 pub(in crate::ingest) fn number_stocks(inputs: &[Option<&str>], snapshot: &mut Snapshot) -> Result<Vec<u32>> {
     let mut stocks = vec![0; inputs.len()];
-    let mut codes = DictionaryBuilder::of(snapshot.dictionaries.first());
+    let mut codes = DictionaryBuilder::of(snapshot.dictionaries.first())?;
     let mut with_rows: Vec<(&str, usize)> =
         inputs.iter().enumerate().filter_map(|(input, code)| Some(((*code)?, input))).collect();
     // New stocks are numbered in the order of their codes, whichever was read first.
     with_rows.sort_unstable();
     for (code, input) in with_rows {
-        stocks[input] = codes.add(code.as_bytes());
+        stocks[input] = codes.add(code.as_bytes())?;
     }
     let codes = codes.finish(false)?;
     match snapshot.dictionaries.first_mut() {

@@ -1,15 +1,15 @@
 //! What a section held in the version before an update, its columns in the types of now.
 
 use arrow_array::{Array, ArrayRef, cast::AsArray};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, ScalarBuffer};
 use arrow_schema::DataType;
 
-use crate::codec::{DictionaryBuilder, fixed_bytes, natural_stored};
+use crate::codec::{fixed_bytes, natural_stored};
 use crate::compare::ColumnRows;
 use crate::error::Result;
 use crate::format::Stored;
 use crate::segment::{Room, SegmentColumn};
-use crate::store::{Piece, Section};
+use crate::store::{Piece, RawColumn, Section};
 
 /// A part of a section of the version before, its columns in the types of now.
 pub(in crate::ingest) struct Before {
@@ -56,9 +56,13 @@ impl Before {
             if serves(index, &column.logical)? || !section.has_value(index)? {
                 return Ok(None);
             }
-            let array = section.column_as(index, &column.logical, 0..section.row_count())?;
-            let converted = Converted::new(&array, column)?;
-            drop(array);
+            let converted = match natural_stored(&column.logical) {
+                Stored::Codes => Converted::of_codes(&section, index)?,
+                stored => {
+                    let array = section.column_as(index, &column.logical, 0..section.row_count())?;
+                    Converted::new(&array, stored)?
+                }
+            };
             if fits { Ok(Some(converted)) } else { converted.put_away(room).map(Some) }
         });
         let converted = converted.collect::<Result<_>>()?;
@@ -123,9 +127,8 @@ pub(super) fn stored_as(then: &DataType, stored: Stored, now: &DataType) -> Opti
 }
 
 impl Converted {
-    /// `array`, in the logical type of `column`.
-    fn new(array: &ArrayRef, column: &SegmentColumn) -> Result<Converted> {
-        let stored = natural_stored(array.data_type());
+    /// `array`, of a type that is stored so, not as codes.
+    fn new(array: &ArrayRef, stored: Stored) -> Result<Converted> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let values = match stored {
             Stored::Bits => match array.as_boolean_opt() {
@@ -133,13 +136,30 @@ impl Converted {
                 // A column of nulls has no values.
                 None => Buffer::from(vec![0; array.len().div_ceil(8)]),
             },
-            Stored::Codes => {
-                let mut known = DictionaryBuilder::of(column.dictionary.as_ref());
-                Buffer::from_vec(known.encode(array)?)
-            }
             _ => fixed_bytes(array)?,
         };
         Ok(Converted { stored, values, validity: nulls.map(|nulls| nulls.inner().sliced()) })
+    }
+
+    /// A column of codes, which are the same in all pieces and in the type of now: nothing but texts is coded.
+    fn of_codes(section: &Section, index: usize) -> Result<Converted> {
+        let mut values: Vec<u8> = Vec::with_capacity(section.row_count() * size_of::<u32>());
+        let mut validity = BooleanBufferBuilder::new(section.row_count());
+        for piece in section.pieces() {
+            let piece = piece?;
+            let (rows, end) = (piece.row_count(), values.len() + piece.row_count() * size_of::<u32>());
+            let raw = piece.raw(index)?.and_then(RawColumn::filled);
+            match raw.as_ref().and_then(|raw| raw.validity) {
+                Some(bits) => validity.append_packed_range(0..rows, bits),
+                None => validity.append_n(rows, raw.is_some()),
+            }
+            values.extend_from_slice(raw.map_or(&[], |raw| raw.values));
+            values.resize(end, 0);
+        }
+        let validity = validity.finish();
+        let has_nulls = validity.count_set_bits() < validity.len();
+        let (values, validity) = (Buffer::from_vec(values), has_nulls.then(|| validity.into_inner()));
+        Ok(Converted { stored: Stored::Codes, values, validity })
     }
 
     fn put_away(self, room: &Room) -> Result<Converted> {
