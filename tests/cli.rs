@@ -732,6 +732,22 @@ fn show_prints_a_section_a_series_or_one_row() {
 }
 
 #[test]
+fn the_last_dates_of_a_stock_are_its_own_and_of_several_those_that_one_of_them_has() {
+    let place = Place::new();
+    write_closes(&place, "GONE", &["20240102", "20240103", "20240105"], &[1.0, 2.0, 3.0]);
+    write_closes(&place, "B", &["20240102", "20240108", "20240109"], &[4.0, 5.0, 6.0]);
+    place.run("build src store -q").done();
+    let rows = |options: &str| place.run(&format!("show store {options}")).done().stdout;
+    let header = "ts_code,trade_date,close\n";
+    assert_eq!(rows("--stock GONE --last 2"), format!("{header}GONE,20240103,2.0\nGONE,20240105,3.0\n"));
+    assert_eq!(rows("--stock GONE --to 20240104 --last 1"), format!("{header}GONE,20240103,2.0\n"));
+    let both = "GONE,20240105,3.0\nB,20240108,5.0\nB,20240109,6.0\n";
+    assert_eq!(rows("--stock GONE,B --last 3"), format!("{header}{both}"));
+    let message = "stock \"GONE\" has no row on these dates";
+    place.run("show store --stock GONE --from 20240106 --last 2").failed(1, &[message]);
+}
+
+#[test]
 fn show_writes_the_same_rows_in_every_format() {
     let place = Place::with_store();
     let csv = place.run("show store --date 20260630").done().stdout;

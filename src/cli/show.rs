@@ -1,11 +1,15 @@
 //! `transect show`
 
+use std::collections::BTreeSet;
+
 use crate::progress::Silent;
-use crate::store::Answer;
+use crate::store::{Answer, CodeType, DateType, Types};
 use crate::workers::Workers;
-use crate::{Request, Selection, Store};
+use crate::{Date, Request, Selection, Store};
 use anyhow::{Context, bail};
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Date32Type;
 
 use super::args::{RowFormat, ShowArgs};
 use super::exit::Exit;
@@ -25,11 +29,14 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     let columns = args.columns.as_deref().map(Names::all);
     // A column that is not there is told before anything else.
     store.answer(&Request { columns: columns.clone(), ..Request::default() })?;
-    let dates = selection(&args, &store, stocks.is_some(), quiet)?;
+    let mut dates = selection(&args, &store, stocks.is_some(), quiet)?;
     if args.date.is_none() {
         super::transpose::check_range(&dates, &store)?;
     }
     let ignore_unknown = args.ignore_unknown;
+    if let (Some(stocks), Some(count)) = (&stocks, dates.last) {
+        dates = Selection { dates: Some(last_dates(&store, stocks, &args, count)?), ..Selection::default() };
+    }
     let request = Request { columns, dates, stocks: stocks.clone(), ignore_unknown, ..Request::default() };
     let answer = store.answer(&request)?;
     let mut out = Out::new();
@@ -55,6 +62,38 @@ fn selection(args: &ShowArgs, store: &Store, has_stocks: bool, quiet: bool) -> a
     }
 }
 
+/// The last so many of the dates asked for on which one of `stocks` has a row.
+fn last_dates(store: &Store, stocks: &[String], args: &ShowArgs, count: usize) -> anyhow::Result<Vec<Date>> {
+    let request = Request {
+        columns: Some(Vec::new()),
+        dates: Selection { from: args.from, to: args.to, ..Selection::default() },
+        stocks: Some(stocks.to_vec()),
+        ignore_unknown: args.ignore_unknown,
+        types: Types { code: CodeType::Dictionary, date: DateType::Day, ..Types::default() },
+        ..Request::default()
+    };
+    let answer = store.answer(&request)?;
+    let mut dates = BTreeSet::new();
+    for batch in rows(&answer, stocks)? {
+        let batch = batch?;
+        let days = batch.column_by_name(&store.schema()?.date_name).context("a section lacks its dates")?;
+        dates.extend(days.as_primitive::<Date32Type>().values().iter().filter_map(|&day| Date::from_days(day)));
+    }
+    Ok(dates.into_iter().rev().take(count).collect())
+}
+
+/// The rows of these stocks.
+fn rows<'a>(
+    answer: &'a Answer,
+    stocks: &[String],
+) -> anyhow::Result<Box<dyn Iterator<Item = crate::Result<RecordBatch>> + 'a>> {
+    Ok(match stocks {
+        // Those of one are found without a look at the others.
+        [code] => Box::new(std::iter::once(answer.series(code, &Workers::new(None)?, &Silent))),
+        _ => Box::new(answer.batches()),
+    })
+}
+
 fn write(
     args: &ShowArgs,
     answer: &Answer,
@@ -62,9 +101,8 @@ fn write(
     format: RowFormat,
     out: &mut Out,
 ) -> anyhow::Result<()> {
-    let all: Box<dyn Iterator<Item = crate::Result<RecordBatch>>> = match (stocks, args.date) {
-        // The rows of one stock are found without a look at the others.
-        (Some([code]), None) => Box::new(std::iter::once(answer.series(code, &Workers::new(None)?, &Silent))),
+    let all = match (stocks, args.date) {
+        (Some(stocks), None) => rows(answer, stocks)?,
         _ => Box::new(answer.batches()),
     };
     let is_empty = |batch: &crate::Result<RecordBatch>| batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);

@@ -1,6 +1,6 @@
 //! Which stocks count on which dates: the members of an index, say, as they were known on each date.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -28,6 +28,29 @@ pub enum Universe {
     Column(String),
     /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members.
     Rows(Vec<RecordBatch>),
+}
+
+impl Universe {
+    /// The codes of its rows that `store` lacks.
+    ///
+    /// # Errors
+    /// When its rows have no codes, or the catalog is damaged.
+    pub(crate) fn unknown_codes(&self, store: &Store) -> Result<BTreeSet<String>> {
+        let mut unknown = BTreeSet::new();
+        let Universe::Rows(batches) = self else { return Ok(unknown) };
+        let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();
+        for batch in batches {
+            let (_, codes) = columns_of(store, batch)?;
+            let codes = as_texts(&codes)?;
+            let strange = codes.as_string::<i32>().iter().flatten().filter(|code| !known.contains(code));
+            for code in strange {
+                if !unknown.contains(code) {
+                    unknown.insert(code.to_owned());
+                }
+            }
+        }
+        Ok(unknown)
+    }
 }
 
 /// A universe found in one version.

@@ -20,7 +20,7 @@ use super::unit::{Unit, units};
 use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
-use crate::hint::listed;
+use crate::hint::{counted, listed};
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, Format, NewFile, Partition, Scratch, in_parquet, temporary_name};
@@ -226,13 +226,21 @@ impl<'a> Transpose<'a> {
         }
         work.take_over(&claims, &units);
 
+        let mut notes: Vec<String> = work.note.iter().cloned().collect();
+        notes.extend(notes_of_types(&plan, self.shape.format));
+        if let Some(universe) = &self.universe {
+            let unknown: Vec<String> = universe.unknown_codes(self.store)?.into_iter().collect();
+            let count = counted(unknown.len(), "code", "codes");
+            let note = || format!("the universe names {count} that the store lacks: {}", listed(&unknown));
+            notes.extend((!unknown.is_empty()).then(note));
+        }
         let mut report = TransposeReport {
             version: self.store.version(),
             unchanged: work.unchanged,
             taken_over: work.taken_over,
             without_rows: work.without_rows,
             columns: plan.column_count()? as u64,
-            notes: work.note.iter().cloned().chain(notes_of_types(&plan, self.shape.format)).collect(),
+            notes,
             ..TransposeReport::default()
         };
         let own = plan.names.ledger(self.shape.format);

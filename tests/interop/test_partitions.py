@@ -194,7 +194,15 @@ def test_a_universe_is_point_in_time(panel, tmp_path):
     # Another membership on one date makes its file, and no other, out of date.
     pq.write_table(members.slice(0, len(members) - 1), tmp_path / "members.parquet")
     out = tmp_path / "out"
-    assert transect.transpose(panel.store, out, "--universe", tmp_path / "members.parquet")["written"] == 1
+    report = transect.transpose(panel.store, out, "--universe", tmp_path / "members.parquet")
+    assert (report["written"], report["notes"]) == (1, again["notes"])
+    # Codes that the store lacks may be slips, or of another market.
+    strangers = pa.table({"date": pa.array(days)[:2], "code": pa.array(["@none", "@other"], members["code"].type)})
+    pq.write_table(pa.concat_tables([members.slice(0, len(members) - 1), strangers.cast(members.schema)]),
+                   tmp_path / "members.parquet")
+    report = transect.transpose(panel.store, out, "--universe", tmp_path / "members.parquet")
+    told = "the universe names 2 codes that the store lacks: @none and @other"
+    assert (report["written"], report["notes"]) == (0, [*again["notes"], told])
 
 
 def test_a_universe_may_be_a_column_of_this_store_or_of_another(panel, tmp_path):

@@ -108,7 +108,8 @@ pub struct TransposeArgs {
     /// Write only these stocks: CODE,CODE or @FILE with one code per line
     ///
     /// The store must have each, unless --ignore-unknown is given. In a file, blank lines and what follows a # do not
-    /// count.
+    /// count. All files of a directory have the same stocks: another list takes --force. A list that changes with time is
+    /// a --universe, which is followed.
     #[arg(long, value_name = "LIST|@FILE", help_heading = COLUMNS)]
     pub stocks: Option<Listed<String>>,
 
@@ -203,7 +204,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "DATE")]
     pub to: Option<Date>,
 
-    /// Of the dates, show only the last N
+    /// Of the dates, show only the last N; of stocks, of those on which one has a row
     #[arg(long, value_name = "N", value_parser = at_least_one::<usize>())]
     pub last: Option<usize>,
 
