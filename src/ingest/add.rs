@@ -192,7 +192,7 @@ impl<'a> AddSource<'a> {
         let surveyor = Surveyor::again(directory, &mut scan, &prior, &options, workers, observer);
         let survey = surveyor.survey()?;
         check_before_reading(whole, &survey, panel.columns.len(), name)?;
-        let (survey, spill, gathered) = stages.read(surveyor, survey, writer)?;
+        let (survey, spill, gathered) = stages.read(surveyor, survey, writer, Some(before))?;
         let files = source_entries(&survey, &gathered);
         if gathered.read.iter().all(|read| read.rows == 0) {
             return Err(nothing_to_store(&survey, &files));

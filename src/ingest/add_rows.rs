@@ -67,7 +67,7 @@ impl NewRows<'_> {
         report.dry_run = self.dry_run;
         let spill = stages.spill(writer, 0)?;
         let parted = Parted::read(stages, writer, self.rows, &frame)?;
-        let sections = parted.sections(stages, frame.options(), &panel, &spill)?;
+        let sections = parted.sections(stages, frame.options(), (&panel, Some(before)), &spill)?;
         drop(parted);
         if sections.dates.is_empty() {
             return Err(Error::refused("the frame has no rows", "give one that has some"));

@@ -23,7 +23,7 @@ use crate::remedy::{Remedy, Setting};
 use crate::shuffle::Spill;
 use crate::skipped::Skipped;
 use crate::source::{Allowance, FrameSchema, SourceOptions, check_machine, read_section};
-use crate::store::StoreWriter;
+use crate::store::{Store, StoreWriter};
 
 /// Adds rows to a store from per-date files, of the shape that [`Transpose`](crate::Transpose) writes, and restates
 /// those that it has.
@@ -129,13 +129,13 @@ impl<'a> Append<'a> {
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.writing.dry_run;
         let sections = match rows {
-            None => self.sections_of_files(stages, &options, &panel, &spill, &mut report)?,
+            None => self.sections_of_files(stages, &options, (&panel, before), &spill, &mut report)?,
             Some(rows) => {
                 let schema = rows.schema();
                 let frame = FrameSchema::joining(&schema, &options, &panel)?;
                 panel = frame.typed(panel);
                 let parted = Parted::read(stages, writer, rows, &frame)?;
-                parted.sections(stages, frame.options(), &panel, &spill)?
+                parted.sections(stages, frame.options(), (&panel, Some(before)), &spill)?
             }
         };
         if sections.dates.is_empty() && keep == before.kept() {
@@ -162,7 +162,7 @@ impl<'a> Append<'a> {
         &self,
         stages: &Stages,
         options: &SourceOptions,
-        panel: &PanelSchema,
+        (panel, before): (&PanelSchema, &Store),
         spill: &Spill,
         report: &mut UpdateReport,
     ) -> Result<Sections> {
@@ -173,7 +173,7 @@ impl<'a> Append<'a> {
             }
             Ok(section)
         };
-        let (read, codes) = gather(stages, (&self.files, "files"), panel, spill, read)?;
+        let (read, codes) = gather(stages, (&self.files, "files"), (panel, Some(before)), spill, read)?;
         let (mut sections, mut dates) = (Vec::new(), HashSet::new());
         for (path, read) in self.files.iter().zip(read) {
             let refused = match read {

@@ -97,7 +97,7 @@ impl<'a> Build<'a> {
         (surveyor, survey): (Surveyor, Survey),
         writer: &StoreWriter,
     ) -> Result<BuildReport> {
-        let (survey, spill, gathered) = stages.read(surveyor, survey, writer)?;
+        let (survey, spill, gathered) = stages.read(surveyor, survey, writer, None)?;
         let survey = &survey;
         let keep = self.writing.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
         // How dates are spelt is decided when all are known.

@@ -312,8 +312,9 @@ impl<'u> SourceUpdate<'u> {
         let surveyor = Surveyor::again(&self.folder, scan, &prior, options, &stages.workers, stages.observer);
         let survey = surveyor.survey()?;
         check_before_reading(whole, &survey, count, name)?;
-        let (survey, spill, gathered) =
-            stages.read(surveyor, survey, self.writer).map_err(|error| self.with_columns_kept(error, name))?;
+        let (survey, spill, gathered) = stages
+            .read(surveyor, survey, self.writer, Some(before))
+            .map_err(|error| self.with_columns_kept(error, name))?;
         check_new_columns(whole, &survey.columns[count..], name)?;
         if survey.columns.is_empty() && !panel_then.columns.is_empty() {
             return Err(without_columns(name));

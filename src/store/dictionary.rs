@@ -43,11 +43,6 @@ pub(super) fn put(catalog: &mut CatalogBytes, dictionaries: &[ArrayRef]) {
     catalog.put_all(Table::DictionaryBytes, &all_bytes);
 }
 
-/// Bytes that all dictionaries take.
-pub(super) fn byte_len(catalog: &Catalog) -> u64 {
-    catalog.place(Table::DictionaryOffsets).byte_len + catalog.place(Table::DictionaryBytes).byte_len
-}
-
 /// The values of dictionary `index`, in place.
 ///
 /// # Errors

@@ -250,11 +250,6 @@ impl Version {
         self.catalog.table(Table::StockRanks)
     }
 
-    /// Bytes that all dictionaries take.
-    pub(super) fn texts_len(&self) -> usize {
-        dictionary::byte_len(&self.catalog) as usize
-    }
-
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
     pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
         let panel = self.panel()?;

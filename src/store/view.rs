@@ -436,9 +436,13 @@ impl Store {
         self.version.ranks()
     }
 
-    /// Bytes that the distinct texts of all columns take, codes of stocks among them.
-    pub(crate) fn texts_len(&self) -> usize {
-        self.version.texts_len()
+    /// Bytes that the distinct texts of all columns take.
+    pub(crate) fn texts_len(&self) -> Result<usize> {
+        let columns = 2..self.schema()?.columns.len() + 2;
+        let of_column = |column| {
+            Ok(self.dictionary(column)?.map_or(0, |texts| texts.to_data().get_slice_memory_size().unwrap_or(0)))
+        };
+        columns.map(of_column).sum()
     }
 
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.

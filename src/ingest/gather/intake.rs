@@ -54,13 +54,13 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    /// An intake that keeps to about `memory` bytes with this many workers, beside a store with so many bytes of texts.
+    /// An intake that keeps to about `memory` bytes with this many workers.
     pub(in crate::ingest) fn new(
         survey: &'a Survey,
         spill: &'a Spill,
         observer: &'a dyn Observer,
-        (memory, known_texts): (u64, usize),
-        workers: usize,
+        texts: Texts<'a>,
+        (memory, workers): (u64, usize),
     ) -> Intake<'a> {
         Intake {
             survey,
@@ -70,7 +70,7 @@ impl<'a> Intake<'a> {
             // whatever the memory.
             share: (((memory - FIXED_MEMORY) / 2) as usize / workers).min(MOST_SHARE),
             memory,
-            texts: Texts::new(&survey.columns, (memory, known_texts), Some(survey)),
+            texts,
             codes: Codes::new(memory),
         }
     }

@@ -21,7 +21,7 @@ use crate::key::Date;
 use crate::panel::{DateForm, PanelSchema};
 use crate::shuffle::{Extent, Shelf, Spill, SpillMap};
 use crate::source::{FrameSchema, Losses, SourceOptions, of_frame_on, take_frame, unreadable};
-use crate::store::StoreWriter;
+use crate::store::{Store, StoreWriter};
 
 /// Rows in memory, or made while they are read: batches of one schema.
 pub type Rows<'a> = Box<dyn RecordBatchReader + Send + 'a>;
@@ -95,7 +95,7 @@ impl Parted {
         Ok(Parted { schema, head, dates, spill: spill.map()?, form, says_more, losses: frame.losses() })
     }
 
-    /// Spills its rows as the sections of `panel`, in the panel's types.
+    /// Spills its rows as the sections of `panel`, in the panel's types; `before` is what the source has.
     ///
     /// # Errors
     /// When the rows of a date cannot be used, with the reason; or a file cannot be written, or the observer cancels.
@@ -103,13 +103,13 @@ impl Parted {
         &self,
         stages: &Stages,
         options: &SourceOptions,
-        panel: &PanelSchema,
+        (panel, before): (&PanelSchema, Option<&Store>),
         spill: &Spill,
     ) -> Result<Sections> {
         let read = |(_, extents): &(Date, Vec<Extent>), allowance: &Arc<_>| {
             Ok(take_frame(&self.batches(extents)?, &self.schema, options, panel, allowance))
         };
-        let (sections, codes) = gather(stages, (&self.dates, "dates"), panel, spill, read)?;
+        let (sections, codes) = gather(stages, (&self.dates, "dates"), (panel, before), spill, read)?;
         let of_date = |(section, (date, _)): (std::result::Result<_, _>, &(Date, _))| {
             section.map_err(|reason| of_frame_on(*date, &reason))
         };

@@ -13,6 +13,7 @@ use crate::panel::PanelSchema;
 use crate::reason::Reason;
 use crate::shuffle::{Block, Frame, Inputs, Spill};
 use crate::source::{Allowance, Losses, SectionRows};
+use crate::store::Store;
 
 /// The rows of one date.
 pub(in crate::ingest) struct Section {
@@ -34,20 +35,21 @@ pub(in crate::ingest) struct Sections {
     pub(in crate::ingest) losses: Losses,
 }
 
-/// Reads each of `given` with `read`, several at once, and spills it as a section of `panel`, or says why not.
+/// Reads each of `given` with `read`, several at once, and spills it as a section of `panel`, or says why not; `before` is
+/// what the source has.
 ///
 /// # Errors
 /// Those of `read`; or a file cannot be written, or the observer cancels.
 pub(in crate::ingest) fn gather<'p, T: Sync>(
     stages: &Stages,
     (given, unit): (&[T], &'static str),
-    panel: &'p PanelSchema,
+    (panel, before): (&'p PanelSchema, Option<&Store>),
     spill: &Spill,
     read: impl Fn(&T, &Arc<Allowance>) -> Result<Result<SectionRows<'p>, Reason>> + Send + Sync,
 ) -> Result<(Vec<Result<Section, Reason>>, Codes)> {
     let codes = Codes::new(stages.workers.memory());
     let allowance = Allowance::new(stages.workers.memory(), stages.workers.count());
-    let texts = Texts::new(&panel.columns, stages.texts_budget(), None);
+    let texts = Texts::new(&panel.columns, stages.workers.memory(), None).beside(before)?;
     stages.observer.begin("read", unit, given.len() as u64);
     let sections = stages.workers.try_map(given.len(), |at| {
         if stages.observer.cancelled() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::intake::{Gathered, Intake};
 use super::plan;
-use super::texts::enough_for;
+use super::texts::{Texts, enough_for};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::progress::Observer;
@@ -34,8 +34,6 @@ const WORKER_MEMORY: u64 = 16 << 20;
 pub(in crate::ingest) struct Stages<'a> {
     pub(in crate::ingest) workers: Workers,
     pub(in crate::ingest) observer: &'a dyn Observer,
-    /// Bytes of the texts of the store that is changed.
-    known_texts: usize,
 }
 
 /// A batch that is to be written.
@@ -115,22 +113,16 @@ impl<'a> Stages<'a> {
         }
         let asked = workers.unwrap_or_else(available);
         let workers = Workers::new(Some(asked.min((memory / WORKER_MEMORY) as usize)))?.within(memory);
-        Ok(Stages { workers, observer, known_texts: 0 })
+        Ok(Stages { workers, observer })
     }
 
-    /// The same stages, with as many workers as the memory lets read `before`, which they change.
+    /// The same stages, with as many workers as the memory lets read `before`.
     ///
     /// # Errors
     /// When it does not let one, or there is no store.
     pub(in crate::ingest) fn reading(self, before: Result<&Store>) -> Result<Stages<'a>> {
-        let before = before?;
-        let workers = before.fewer_workers(&self.workers, None)?.unwrap_or(self.workers);
-        Ok(Stages { workers, known_texts: before.texts_len(), ..self })
-    }
-
-    /// The memory of the run, and what the texts take of it that the store has.
-    pub(super) fn texts_budget(&self) -> (u64, usize) {
-        (self.workers.memory(), self.known_texts)
+        let fewer = before?.fewer_workers(&self.workers, None)?;
+        Ok(Stages { workers: fewer.unwrap_or(self.workers), ..self })
     }
 
     /// Bytes that what one worker reads or puts together at once may take.
@@ -155,7 +147,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Reads all inputs that `surveyor` found and that can be used, and gathers them by blocks; `survey` is what it says
-    /// before any is read.
+    /// before any is read, and `before` what the source has.
     ///
     /// # Errors
     /// When the intermediate files of `writer` cannot be written, the observer cancels, `strict` and an input is skipped,
@@ -165,21 +157,28 @@ impl<'a> Stages<'a> {
         surveyor: Surveyor,
         survey: Survey,
         writer: &StoreWriter,
+        before: Option<&Store>,
     ) -> Result<(Survey, Spill, Gathered)> {
         let (survey, (spill, gathered)) = surveyor.read(survey, |survey| {
             let spill = self.spill(writer, survey.decoded_len())?;
-            let (gathered, bad) = self.gather(survey, &spill)?;
+            let (gathered, bad) = self.gather(survey, &spill, before)?;
             Ok(((spill, gathered), bad))
         })?;
         Ok((survey, spill, gathered))
     }
 
     /// Reads all inputs of `survey` and gathers them by blocks; those that cannot be used.
-    fn gather(&self, survey: &mut Survey, spill: &Spill) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
+    fn gather(
+        &self,
+        survey: &mut Survey,
+        spill: &Spill,
+        before: Option<&Store>,
+    ) -> Result<(Gathered, Vec<(usize, BadFile)>)> {
         survey.whole_file_limit(self.share() as u64);
         let survey = &*survey;
         let inputs = &survey.inputs;
-        let intake = Intake::new(survey, spill, self.observer, self.texts_budget(), self.workers.count());
+        let texts = Texts::new(&survey.columns, self.workers.memory(), Some(survey)).beside(before)?;
+        let intake = Intake::new(survey, spill, self.observer, texts, (self.workers.memory(), self.workers.count()));
         let decoded_lens: Vec<u64> = inputs.iter().map(|input| input.decoded_len).collect();
         // There are several tasks for each worker, and each makes one block: what footers promise is two to three times
         // what a block takes, and blocks of half a share serve as well as larger ones.

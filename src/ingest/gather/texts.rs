@@ -8,6 +8,7 @@ use crate::panel::Column;
 use crate::remedy::{Remedy, Setting, excluding};
 use crate::shuffle::Block;
 use crate::source::Survey;
+use crate::store::Store;
 
 /// Bytes a text takes beside those of its dictionary: the code that it gets in the end.
 const CODE_LEN: usize = size_of::<u32>();
@@ -18,7 +19,7 @@ const OVERHEAD: usize = 128;
 pub(in crate::ingest) struct Texts<'a> {
     columns: &'a [Column],
     limit: usize,
-    /// Bytes that the store's texts take, to which these are added.
+    /// Bytes that the texts of the source's columns take in the store, to which these are added.
     known: usize,
     len: AtomicUsize,
     /// Bytes that the texts of each column take.
@@ -35,16 +36,19 @@ pub(in crate::ingest) fn enough_for(len: usize) -> u64 {
 }
 
 impl<'a> Texts<'a> {
-    /// The texts of these columns in a run within `memory` bytes that goes on from a store with so many bytes of texts; of
-    /// the files of `survey`, if they are files.
-    pub(in crate::ingest) fn new(
-        columns: &'a [Column],
-        (memory, known): (u64, usize),
-        survey: Option<&'a Survey>,
-    ) -> Texts<'a> {
+    /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
+    pub(in crate::ingest) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
         let key_count = survey.map_or(0, |survey| survey.key.len());
-        Texts { columns, limit: (memory / 4) as usize, known, len: AtomicUsize::new(0), lens, survey, key_count }
+        Texts { columns, limit: (memory / 4) as usize, known: 0, len: AtomicUsize::new(0), lens, survey, key_count }
+    }
+
+    /// The same, which are added to those of `before`.
+    ///
+    /// # Errors
+    /// When its catalog is damaged.
+    pub(in crate::ingest) fn beside(self, before: Option<&Store>) -> Result<Texts<'a>> {
+        Ok(Texts { known: before.map_or(Ok(0), Store::texts_len)?, ..self })
     }
 
     /// `blocks` of the same stocks, with their texts added. None once these are too many: what is read then is only counted,

@@ -8,7 +8,7 @@ use arrow_schema::DataType;
 
 use super::conflict::{Conflict, Dispute, advise, tell};
 use super::prior::Prior;
-use super::question::{Answers, Ask, Question};
+use super::question::{Answers, Ask, Question, Unsettled};
 use crate::error::Result;
 use crate::panel::Column;
 use crate::reason::Reason;
@@ -46,8 +46,8 @@ pub(in crate::source) fn agree(members: &[Member], prior: Option<&Prior>, ask: &
         let mut agreed = Vec::with_capacity(columns.len());
         // The files of the first conflict are refused, and what else is in their way is told with it.
         let mut conflicts: HashMap<usize, Vec<Conflict>> = HashMap::new();
-        for Uses { name, before, types } in columns {
-            match settle(name, before, types, &mut answers)? {
+        for (name, settled) in settle_all(&columns, &mut answers)? {
+            match settled {
                 Settled::Type(data_type) => agreed.push(Column { name: name.to_owned(), data_type }),
                 Settled::Conflict(conflict, files) => {
                     let is_first = conflicts.is_empty();
@@ -125,8 +125,32 @@ enum Settled {
     Conflict(Box<Conflict>, Vec<usize>),
 }
 
+/// Settles each of `columns`. What one has to ask for that is asked together with what the others have to, again and again
+/// until all is known.
+fn settle_all<'c>(columns: &'c [Uses], answers: &mut Answers) -> Result<Vec<(&'c str, Settled)>> {
+    let mut settled: Vec<Option<Settled>> = columns.iter().map(|_| None).collect();
+    loop {
+        for (uses, found) in columns.iter().zip(&mut settled).filter(|(_, found)| found.is_none()) {
+            match settle(uses.name, uses.before, uses.types.clone(), answers) {
+                Ok(now) => *found = Some(now),
+                Err(Unsettled::Unknown) => {}
+                Err(Unsettled::Failed(error)) => return Err(error),
+            }
+        }
+        if !answers.ask()? {
+            break;
+        }
+    }
+    Ok(columns.iter().zip(settled).filter_map(|(uses, settled)| Some((uses.name, settled?))).collect())
+}
+
 /// Where the types of the column `name` meet, or the files of the rarer type where they do not.
-fn settle(name: &str, before: Option<&DataType>, mut types: Types, answers: &mut Answers) -> Result<Settled> {
+fn settle(
+    name: &str,
+    before: Option<&DataType>,
+    mut types: Types,
+    answers: &mut Answers,
+) -> Result<Settled, Unsettled> {
     // Most files first; the sort is stable, so that of two equally common types the one seen later is the rarer.
     types.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
     let all = types.clone();
@@ -193,7 +217,7 @@ fn conflict(
     suspects: &[usize],
     (before, types): (Option<&DataType>, &Types),
     answers: &mut Answers,
-) -> Result<Settled> {
+) -> Result<Settled, Unsettled> {
     let refused: Vec<usize> = answers.no(suspects, name, &Question::Empty)?.into_iter().map(|(file, _)| file).collect();
     let Sides { own, target, common } = *sides;
     let advice = advise(&Dispute { column: name, own, target, before, types, refused: &refused }, answers)?;
@@ -225,7 +249,7 @@ fn refuse(
     target: &DataType,
     before: Option<&DataType>,
     answers: &mut Answers,
-) -> Result<Option<(String, Vec<usize>)>> {
+) -> Result<Option<(String, Vec<usize>)>, Unsettled> {
     let Some((value, files)) = types.last() else { return Ok(None) };
     // Values of a file are looked at once more when it is read; those of the store must be looked at now.
     if let Some(before) = before
@@ -255,7 +279,7 @@ fn with_values<'a, 'v>(
     before: Option<&'a DataType>,
     types: Types<'v>,
     answers: &mut Answers,
-) -> Result<(Option<&'a DataType>, Types<'v>)> {
+) -> Result<(Option<&'a DataType>, Types<'v>), Unsettled> {
     let with_rows = types.iter().filter(|(_, files)| !files.is_empty());
     let different: HashSet<(&DataType, Option<DataType>)> = with_rows
         .map(|(value, _)| (&value.logical, unit_lost(value)))
@@ -276,5 +300,62 @@ fn with_values<'a, 'v>(
         (false, false) => Ok((None, kept)),
         (false, true) if before.is_some() => Ok((before, Vec::new())),
         (false, true) => Ok((None, types.into_iter().take(1).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A file with so many columns of a type.
+    fn member(count: usize, data_type: &DataType) -> Member {
+        let value = |leaf: usize| Value {
+            name: format!("c{leaf}"),
+            own_name: format!("c{leaf}"),
+            leaf,
+            raw: data_type.clone(),
+            logical: data_type.clone(),
+        };
+        let schema = FileSchema {
+            columns: Vec::new(),
+            date: Err(Reason::damaged("none")),
+            has_named_date: false,
+            code: None,
+            values: (0..count).map(value).collect(),
+            drops_index: false,
+            refusal: None,
+            format: None,
+        };
+        Member { schema: Arc::new(schema), has_rows: true }
+    }
+
+    /// Each time that a file is asked it is opened, which takes as long as it has columns.
+    #[test]
+    fn a_file_is_asked_about_all_of_its_columns_at_once() {
+        let times_asked = |count: usize| {
+            let members = [DataType::Utf8, DataType::Float64, DataType::Float64].map(|kind| member(count, &kind));
+            let times = Cell::new(0);
+            let ask = |asked: &[(usize, Vec<(String, Question)>)]| {
+                times.set(times.get() + asked.len());
+                let answer = |file: usize, question: &Question| match question {
+                    Question::Empty => Err("it has values".to_owned()),
+                    Question::Readable(DataType::Float64) if file == 0 => Err("\"x\" cannot be read".to_owned()),
+                    _ => Ok(()),
+                };
+                let of_file = |(file, questions): &(usize, Vec<(String, Question)>)| {
+                    questions.iter().map(|(_, question)| answer(*file, question)).collect()
+                };
+                Ok(asked.iter().map(of_file).collect())
+            };
+            let agreement = agree(&members, None, &ask).unwrap();
+            let told = agreement.refused[0].as_ref().unwrap().to_string();
+            assert!(told.starts_with("its column \"c0\" is Utf8, but Float64 in 2 files"), "{told}");
+            assert_eq!(agreement.columns.len(), count);
+            times.get()
+        };
+        assert!(times_asked(1) <= 12, "{} times", times_asked(1));
+        assert_eq!(times_asked(1000), times_asked(1));
     }
 }

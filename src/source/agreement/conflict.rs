@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
 
-use super::question::{Answers, Question};
-use crate::error::Result;
+use super::question::{Answers, Question, Unsettled};
 use crate::panel::parse_zone;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, taking_for_null};
@@ -66,7 +65,7 @@ pub(super) struct Dispute<'a> {
 }
 
 /// Finds a type as which all files can read their column, or else all but some of the refused ones.
-pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice> {
+pub(super) fn advise(dispute: &Dispute, answers: &mut Answers) -> Result<Advice, Unsettled> {
     let Dispute { column, own, target, before, types, refused } = *dispute;
     let can_exclude = answers.prior.is_none_or(|prior| !prior.has(column));
     let mut advice = Advice { cast: None, unread: HashMap::new(), obstacle: None, can_exclude };

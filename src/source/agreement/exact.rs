@@ -1,5 +1,6 @@
 //! Answers, for the agreement on types, what it asks about the values of a file's column.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -7,77 +8,128 @@ use arrow_array::{Array, ArrayRef};
 use arrow_cast::can_cast_types;
 use arrow_schema::DataType;
 
-use super::question::Question;
+use super::question::{Question, Questions};
 use crate::compare::KeyOrder;
 use crate::panel::can_be_key;
-use crate::reason::{Kind, Reason};
+use crate::reason::Reason;
 use crate::source::allowance::Allowance;
 use crate::source::content::{Content, Stamp, guarded};
 use crate::source::convert::{convert, identity, shown_value, widen};
-use crate::source::input::schema::{FileSchema, Value};
+use crate::source::input::schema::{Decoder, FileSchema, Value};
 use crate::source::types::shown_type;
 
 /// The leaves of one file whose signed integers all lie within 53 bits by the footer's statistics. Kept, since the
 /// question often comes for many columns of a file.
 pub(in crate::source) type Small = OnceLock<Vec<usize>>;
 
-/// Answers `question` about a file's column by decoding it, as far as the answer needs it. Only whether integers are
+/// Values that are looked at at once: of a file of few rows and many columns many columns, since to look at one takes as long
+/// as the file has columns.
+const VALUES_AT_ONCE: u64 = 1 << 16;
+
+/// Answers `questions` about columns of a file of so many rows by decoding them, as far as the answers need it. Only whether integers are
 /// small is taken from the statistics in the footer, if they tell: they may be wrong, but the reader looks at each value
 /// again.
 pub(in crate::source) fn answer(
     path: &Path,
     stamp: Stamp,
-    schema: &Arc<FileSchema>,
+    (schema, row_count): (&Arc<FileSchema>, u64),
     small: &Small,
-    name: &str,
-    question: &Question,
+    questions: &Questions,
     allowance: &Arc<Allowance>,
-) -> Result<(), String> {
-    let Some(value) = schema.values.iter().find(|value| value.name == name) else { return Ok(()) };
-    if let Question::Readable(to) | Question::Apart(to) = question
-        && !can_cast_types(&value.raw, to)
+) -> Vec<Result<(), String>> {
+    let values: HashMap<&str, &Value> = schema.values.iter().map(|value| (value.name.as_str(), value)).collect();
+    let mut answers = vec![Ok(()); questions.len()];
+    let mut open = Vec::new();
+    for ((name, question), answer) in questions.iter().zip(&mut answers) {
+        let Some(value) = values.get(name.as_str()) else { continue };
+        match question {
+            Question::Readable(to) | Question::Apart(to) if !can_cast_types(&value.raw, to) => {
+                *answer = Err(format!("{} cannot be cast to {to}", shown_type(&value.raw)));
+            }
+            _ => open.push(Open { value, question, answer }),
+        }
+    }
+    open.retain(|asked| !asked.is_known(small));
+    if !open.is_empty()
+        && let Err(reason) = look(path, stamp, (schema, row_count), small, &mut open, allowance)
     {
-        return Err(format!("{} cannot be cast to {to}", shown_type(&value.raw)));
+        open.iter_mut().for_each(|asked| *asked.answer = Err(reason.what().to_owned()));
     }
-    if is_by_statistics(value, question) && small.get().is_some_and(|small| small.contains(&value.leaf)) {
-        return Ok(());
-    }
-    look(path, stamp, schema, small, value, question, allowance).map_err(|reason| reason.what().to_owned())
+    answers
 }
 
+/// A question whose answer takes a look.
+struct Open<'a> {
+    value: &'a Value,
+    question: &'a Question,
+    /// That of a question is yes until something speaks against it.
+    answer: &'a mut Result<(), String>,
+}
+
+/// Looks for the answers to all that is `open`.
 fn look(
     path: &Path,
     stamp: Stamp,
-    schema: &Arc<FileSchema>,
+    (schema, row_count): (&Arc<FileSchema>, u64),
     small: &Small,
-    value: &Value,
-    question: &Question,
+    open: &mut Vec<Open>,
     allowance: &Arc<Allowance>,
 ) -> Result<(), Reason> {
-    // Not read whole: the footer and one column are little of a file.
+    // Not read whole: the footer and some columns are little of a file.
     let content = Content::load(path, stamp, 0)?;
-    guarded(|| {
-        let file = schema.open(content, allowance)?;
-        if is_by_statistics(value, question) && small.get_or_init(|| file.small_leaves()).contains(&value.leaf) {
-            return Ok(());
+    let file = guarded(|| schema.open(content, allowance))?;
+    if open.iter().any(Open::is_by_statistics) {
+        small.get_or_init(|| file.small_leaves());
+        open.retain(|asked| !asked.is_known(small));
+    }
+    open.sort_by_key(|asked| asked.value.leaf);
+    let at_once = VALUES_AT_ONCE / row_count.clamp(1, VALUES_AT_ONCE);
+    for some in open.chunks_mut(at_once as usize) {
+        if guarded(|| check_all(&*file, some)).is_ok() {
+            continue;
         }
-        let inexact = |why: String| Reason::new(Kind::InexactValue, why);
-        if let Question::Apart(to) = question {
-            let columns = file.columns(&[value.leaf], file.row_count().and_then(|rows| usize::try_from(rows).ok()))?;
-            return columns.iter().try_for_each(|array| stay_apart(array, to).map_err(inexact));
+        // Each by itself: that one cannot be read says nothing of the others.
+        for one in some {
+            *one.answer = Ok(());
+            if let Err(reason) = guarded(|| check_all(&*file, std::slice::from_mut(one))) {
+                *one.answer = Err(reason.what().to_owned());
+            }
         }
-        let mut row_count = 0;
-        for batch in file.batches(&[value.leaf])? {
-            let array = &batch?[0];
-            check(array, question, row_count).map_err(inexact)?;
-            row_count += array.len();
-        }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
-fn is_by_statistics(value: &Value, question: &Question) -> bool {
-    value.raw == DataType::Int64 && matches!(question, Question::Exact(DataType::Float64))
+/// Answers what is asked about some columns, in the order of the file.
+fn check_all(file: &dyn Decoder, some: &mut [Open]) -> Result<(), Reason> {
+    let leaves: Vec<usize> = some.iter().map(|asked| asked.value.leaf).collect();
+    if let [Open { question: Question::Apart(to), answer, .. }] = some {
+        let columns = file.columns(&leaves, file.row_count().and_then(|rows| usize::try_from(rows).ok()))?;
+        **answer = columns.iter().try_for_each(|array| stay_apart(array, to));
+        return Ok(());
+    }
+    let mut row_count = 0;
+    for batch in file.batches(&leaves)? {
+        let batch = batch?;
+        for (asked, array) in some.iter_mut().zip(&batch).filter(|(asked, _)| asked.answer.is_ok()) {
+            *asked.answer = check(array, asked.question, row_count);
+        }
+        if some.iter().all(|asked| asked.answer.is_err()) {
+            break;
+        }
+        row_count += batch.first().map_or(0, Array::len);
+    }
+    Ok(())
+}
+
+impl Open<'_> {
+    fn is_by_statistics(&self) -> bool {
+        self.value.raw == DataType::Int64 && matches!(self.question, Question::Exact(DataType::Float64))
+    }
+
+    /// Whether the statistics say yes.
+    fn is_known(&self, small: &Small) -> bool {
+        self.is_by_statistics() && small.get().is_some_and(|small| small.binary_search(&self.value.leaf).is_ok())
+    }
 }
 
 fn check(array: &ArrayRef, question: &Question, before: usize) -> Result<(), String> {

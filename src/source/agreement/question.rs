@@ -1,11 +1,11 @@
 //! What an agreement on types may ask about values: of files, and of the panel that was there before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_schema::DataType;
 
 use super::prior::Prior;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What may be asked about the values that a file has in a column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,38 +20,75 @@ pub(in crate::source) enum Question {
     Apart(DataType),
 }
 
-/// Answers a question for each of some files; an `Err` says why not.
-pub(super) type Ask<'a> = dyn Fn(&[usize], &str, &Question) -> Result<Vec<Result<(), String>>> + 'a;
+/// Columns of one file, by name, and what is asked about each.
+pub(in crate::source) type Questions = Vec<(String, Question)>;
 
-/// What has been asked so far; a question is asked once, since its answer may take the reading of a whole column.
+/// Answers the questions that are put to each of some files; an `Err` says why not.
+pub(super) type Ask<'a> = dyn Fn(&[(usize, Questions)]) -> Result<Vec<Vec<Result<(), String>>>> + 'a;
+
+/// Why a column is not settled.
+pub(super) enum Unsettled {
+    /// Something has to be asked first.
+    Unknown,
+    Failed(Error),
+}
+
+impl From<Error> for Unsettled {
+    fn from(error: Error) -> Unsettled {
+        Unsettled::Failed(error)
+    }
+}
+
+/// What has been asked so far; a question is asked once, since its answer may take the reading of a whole column. Those of
+/// all columns are gathered, and asked together: to open a file takes as long as it has columns, whichever is looked at.
 pub(super) struct Answers<'a> {
     pub(in crate::source) prior: Option<&'a Prior<'a>>,
     ask: &'a Ask<'a>,
     /// By file, or `None` for the panel that was there before.
     known: HashMap<(Option<usize>, String, Question), Result<(), String>>,
+    /// What is to be asked, by file.
+    wanted: BTreeMap<usize, Questions>,
 }
 
 impl<'a> Answers<'a> {
-    pub(in crate::source) fn new(prior: Option<&'a Prior<'a>>, ask: &'a Ask<'a>) -> Answers<'a> {
-        Answers { prior, ask, known: HashMap::new() }
+    pub(super) fn new(prior: Option<&'a Prior<'a>>, ask: &'a Ask<'a>) -> Answers<'a> {
+        Answers { prior, ask, known: HashMap::new(), wanted: BTreeMap::new() }
+    }
+
+    /// Asks what is wanted; whether that was anything.
+    pub(super) fn ask(&mut self) -> Result<bool> {
+        let wanted: Vec<(usize, Questions)> = std::mem::take(&mut self.wanted).into_iter().collect();
+        if wanted.is_empty() {
+            return Ok(false);
+        }
+        let answers = (self.ask)(&wanted)?;
+        for ((file, questions), answers) in wanted.into_iter().zip(answers) {
+            let key = |(name, question)| (Some(file), name, question);
+            self.known.extend(questions.into_iter().map(key).zip(answers));
+        }
+        Ok(true)
     }
 
     /// Those of `files` of whose column the answer is no, with the reason.
-    pub(in crate::source) fn no(
+    pub(super) fn no(
         &mut self,
         files: &[usize],
         name: &str,
         question: &Question,
-    ) -> Result<Vec<(usize, String)>> {
+    ) -> Result<Vec<(usize, String)>, Unsettled> {
         let key = |file: usize| (Some(file), name.to_owned(), question.clone());
         let unknown: Vec<usize> = files.iter().copied().filter(|&file| !self.known.contains_key(&key(file))).collect();
-        let answers = (self.ask)(&unknown, name, question)?;
-        self.known.extend(unknown.into_iter().map(key).zip(answers));
+        for &file in &unknown {
+            self.wanted.entry(file).or_default().push((name.to_owned(), question.clone()));
+        }
+        if !unknown.is_empty() {
+            return Err(Unsettled::Unknown);
+        }
         Ok(files.iter().filter_map(|&file| Some((file, self.known.get(&key(file))?.as_ref().err()?.clone()))).collect())
     }
 
     /// Whether one of `files` has a value in its column. Asks more and more of them at a time: the first is likely to.
-    pub(in crate::source) fn has_value(&mut self, files: &[usize], name: &str) -> Result<bool> {
+    pub(super) fn has_value(&mut self, files: &[usize], name: &str) -> Result<bool, Unsettled> {
         let (mut at, mut count) = (0, 1);
         while at < files.len() {
             let some = &files[at..(at + count).min(files.len())];

@@ -43,23 +43,24 @@ impl Talks<'_> {
     pub(in crate::source) fn agree(&self, parties: &[Party]) -> Result<Agreement> {
         let member = |party: &Party| Member { schema: Arc::clone(&party.schema), has_rows: party.row_count > 0 };
         let members: Vec<Member> = parties.iter().map(member).collect();
-        agree(&members, self.prior, &|files, name, question| {
-            let is_key = self.options.key.iter().any(|column| column == name);
-            let question = &match question {
-                Question::Readable(to) if is_key => Question::Apart(to.clone()),
-                other => other.clone(),
-            };
-            self.workers.try_map(files.len(), |n| {
+        let put = |(name, question): &(String, Question)| match question {
+            Question::Readable(to) if self.options.key.contains(name) => (name.clone(), Question::Apart(to.clone())),
+            other => (name.clone(), other.clone()),
+        };
+        agree(&members, self.prior, &|asked| {
+            self.workers.try_map(asked.len(), |n| {
                 if self.observer.cancelled() {
                     return Err(Error::Cancelled);
                 }
-                let Party { path, stamp, schema, small, .. } = &parties[files[n]];
+                let (file, questions) = &asked[n];
+                let Party { path, stamp, schema, row_count, small } = &parties[*file];
                 let path: PathBuf = self.root.join(path);
-                let answer = answer(&path, *stamp, schema, small, name, question, self.allowance);
-                if answer.is_err() {
+                let questions = questions.iter().map(put).collect();
+                let answers = answer(&path, *stamp, (schema, *row_count), small, &questions, self.allowance);
+                if answers.iter().any(Result::is_err) {
                     check_machine(&path)?;
                 }
-                Ok(answer)
+                Ok(answers)
             })
         })
     }
