@@ -178,6 +178,8 @@ fn against(action: &str, error: &io::Error) -> Option<&'static str> {
         (io::ErrorKind::FileTooLarge, _) => "raise `ulimit -f`, or write smaller files",
         (_, Some(Errno::MFILE)) => "raise `ulimit -n`, or take fewer threads",
         (_, Some(Errno::IO)) if action == "read" => "try again, and move the file away if it is the only one",
+        // Ours say what to put there.
+        (io::ErrorKind::InvalidInput, None) => return None,
         _ if action == "read" => "try again",
         _ => return None,
     })

@@ -843,9 +843,29 @@ fn transpose_writes_what_was_chosen() {
     place.run("transpose store no --from 20300101").failed(1, &["20300101", "20260630"]);
     place.run("transpose store no --stocks NONE").failed(2, &["NONE"]);
     place.run("transpose store no --stocks @nothing.txt").failed(1, &["nothing.txt", "No such file"]);
-    place.run("transpose store no --stocks @/dev/zero").failed(1, &["/dev/zero is no regular file"]);
     fs::File::create(place.path("long.txt")).unwrap().set_len((16 << 20) + 1).unwrap();
-    place.run("transpose store no --stocks @long.txt").failed(1, &["long.txt has more than 16 MiB"]);
+    let otherwise = "; name a file with one code per line";
+    for (file, why) in [
+        ("/dev/zero", "it is no regular file"),
+        ("store", "it is no regular file"),
+        ("by_date/20260601.parquet", "it is no text"),
+        ("long.txt", "it has more than 16 MiB"),
+    ] {
+        let told = format!("--stocks @{file}: {why}{otherwise}");
+        place.run(&format!("transpose store no --stocks @{file}")).failed(1, &[&told]);
+    }
+    place.run("transpose store no --dates @/dev/zero").failed(1, &["--dates @/dev/zero: ", "with one date per line"]);
+    for path in ["/dev/zero", "by_date"] {
+        let told =
+            format!("--universe {path} is no regular file; name a file of dates and codes, a column, or a column of");
+        place.run(&format!("transpose store no --universe {path}")).failed(2, &[&told]);
+    }
+    let unknown: Vec<String> = (0..5000).map(|n| format!("X{n:04}")).collect();
+    fs::write(place.path("unknown.txt"), unknown.join("\n")).unwrap();
+    let told = place.run("transpose store no --stocks @unknown.txt");
+    let told =
+        told.failed(2, &["stocks \"X0000\", ", "\"X0019\" and 4980 more in store; --ignore-unknown passes over them"]);
+    assert!(told.stderr.len() < 400, "{told:?}");
     place.run("transpose store no --columns nope").failed(2, &["nope"]);
     place
         .run("transpose store no --exclude trade_date")

@@ -25,7 +25,7 @@ pub fn run(args: ShowArgs, quiet: bool) -> anyhow::Result<Exit> {
     }
     let format = RowFormat::for_stdout("show", args.format)?;
     let store = args.at.open(&args.store, quiet)?;
-    let stocks = args.stock.as_ref().map(|stocks| stocks.read("code")).transpose()?;
+    let stocks = args.stock.as_ref().map(|stocks| stocks.read("--stock", "code")).transpose()?;
     let columns = args.columns.as_deref().map(Names::all);
     // A column that is not there is told before anything else.
     store.answer(&Request { columns: columns.clone(), ..Request::default() })?;

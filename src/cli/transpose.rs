@@ -32,7 +32,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = args.at.open(&args.store, quiet)?;
     let shape = shape(&args, &store)?;
     let universe = args.universe.as_deref().map(|text| universe(text, &store, args.memory)).transpose()?;
-    let dates = args.dates.as_ref().map(|dates| dates.read("date")).transpose()?;
+    let dates = args.dates.as_ref().map(|dates| dates.read("--dates", "date")).transpose()?;
     let ignore_unknown = args.ignore_unknown;
     let shape_by = shape.by;
     let selection = Selection { from: args.from, to: args.to, dates, last: args.last, ignore_unknown };
@@ -73,7 +73,7 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
     let is_key = |name: &String| *name == panel.code.name || *name == panel.date_name;
     let named = args.columns.as_deref().map(Names::all);
     let columns = named.map(|names| names.into_iter().filter(|name| !is_key(name)).collect());
-    let stocks = args.stocks.as_ref().map(|stocks| stocks.read("code")).transpose()?;
+    let stocks = args.stocks.as_ref().map(|stocks| stocks.read("--stocks", "code")).transpose()?;
     Ok(Shape {
         by: if args.matrix.is_some() { Partition::Matrix } else { args.by },
         format: args.format,

@@ -6,7 +6,7 @@ use crate::remedy::{Remedy, Setting};
 use crate::source::read_members;
 use crate::store::{CodeType, DateType, Types, Universe};
 use crate::{Error, Request, Store};
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 /// Bytes that a row of another store takes until it is known which stocks are members: its date, its code, and its place
 /// among the members.
@@ -65,5 +65,11 @@ pub fn universe(text: &str, store: &Store, memory: u64) -> anyhow::Result<Univer
         };
         return Ok(Universe::Rows(members.batches().map(as_here).collect::<anyhow::Result<_>>()?));
     }
-    bail!("{text} is no file, no column of {}, and no STORE.COLUMN; name one of these", store.path().display())
+    let why = match path.exists() {
+        true => format!("{text} is no regular file"),
+        false => format!("{text} is no file, no column of {}, and no STORE.COLUMN", store.path().display()),
+    };
+    let otherwise = "name a file of dates and codes, a column, or a column of another store behind its path and a dot";
+    let remedies = vec![Remedy::Do(otherwise.to_owned())];
+    Err(Error::Invalid { setting: Setting::Universe, why, remedies }.into())
 }

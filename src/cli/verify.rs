@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
 use crate::workers::Workers;
-use crate::{Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
+use crate::{Error, Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 use serde::Serialize;
 
 use super::advice::Speaker;
@@ -41,7 +41,7 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         return Err(super::usage("verify", why));
     }
     let store = args.at.open(&args.store, quiet)?;
-    let verified = {
+    let mut verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?.within(args.memory);
         let all = args.all_versions;
@@ -49,6 +49,7 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
     };
 
     let speaker = Speaker::new("verify", &args.store);
+    add_way_out(&mut verified.checksums, &store, &speaker);
     say_damage(&verified, &args.store, args.source.as_deref(), args.output.as_deref(), &speaker);
     let exit = match &verified {
         Verified { ok: false, .. } => Exit::Damaged,
@@ -76,6 +77,14 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         output::print(&lines.to_string())?;
     }
     Ok(exit)
+}
+
+/// Adds to the damage that CURRENT is of another day what chooses a version.
+fn add_way_out(report: &mut VerifyReport, store: &Store, speaker: &Speaker) {
+    let Ok(Some(Error::Refused { what, remedies, .. })) = store.stale_current() else { return };
+    if let Some(damage) = report.damages.iter_mut().find(|damage| **damage == what) {
+        *damage = speaker.sentence(&what, &remedies);
+    }
 }
 
 /// Compares the store, or all its versions, with itself; then with the files it came from and those made from it.

@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::{Assignment, Date, Guard, list};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 /// Codes or dates that were named.
@@ -44,43 +44,51 @@ impl<T: FromStr + Clone> Listed<T>
 where
     T::Err: Display,
 {
-    /// All of them, each `noun` of a file on a line of its own. Blank lines do not count, nor does what follows a # at the
-    /// beginning of a line or after a blank.
-    pub fn read(&self, noun: &str) -> anyhow::Result<Vec<T>> {
-        let path = match self {
-            Listed::Here(names) => return Ok(names.clone()),
-            Listed::File(path) => path,
-        };
-        let unreadable = || format!("cannot read {}", path.display());
-        // Before it is opened: some things that are no files wait for a writer, or never end.
-        if !std::fs::metadata(path).with_context(unreadable)?.is_file() {
-            bail!("{} is no regular file; name a file with one {noun} per line", path.display());
+    /// All of them, which `option` names, each `noun` of a file on a line of its own. Blank lines do not count, nor does what
+    /// follows a # at the beginning of a line or after a blank.
+    pub fn read(&self, option: &str, noun: &str) -> anyhow::Result<Vec<T>> {
+        match self {
+            Listed::Here(names) => Ok(names.clone()),
+            Listed::File(path) => lines_of(path, noun).map_err(|why| anyhow!("{option} @{}: {why:#}", path.display())),
         }
-        let mut text = String::new();
-        let file = std::fs::File::open(path).with_context(unreadable)?;
-        file.take(LONGEST_LIST + 1).read_to_string(&mut text).with_context(unreadable)?;
-        if text.len() as u64 > LONGEST_LIST {
-            let most = LONGEST_LIST >> 20;
-            bail!("{} has more than {most} MiB; name a file with one {noun} per line", path.display());
-        }
-        let mut names = Vec::new();
-        for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-            let end = line.match_indices('#').map(|(at, _)| at);
-            let end = end.into_iter().find(|&at| line[..at].chars().next_back().is_none_or(char::is_whitespace));
-            let name = line[..end.unwrap_or(line.len())].trim();
-            if names.len() == MOST_NAMES {
-                bail!("{} has more than {MOST_NAMES} lines; name fewer {noun}s, or all by naming none", path.display());
-            }
-            if !name.is_empty() {
-                let at = at + 1;
-                names.push(name.parse().map_err(|why| anyhow!("line {at} of {}: {why}", path.display()))?);
-            }
-        }
-        if names.is_empty() {
-            bail!("{} names no {noun}; write one per line", path.display());
-        }
-        Ok(names)
     }
+}
+
+/// What stands in the file at `path`, each `noun` on a line of its own.
+fn lines_of<T: FromStr>(path: &Path, noun: &str) -> anyhow::Result<Vec<T>>
+where
+    T::Err: Display,
+{
+    let otherwise = || format!("name a file with one {noun} per line");
+    let unreadable = |why: std::io::Error| anyhow!("it cannot be read: {why}; {}", otherwise());
+    // Before it is opened: some things that are no files wait for a writer, or never end.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        bail!("it is no regular file; {}", otherwise());
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(LONGEST_LIST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LONGEST_LIST {
+        bail!("it has more than {} MiB; {}", LONGEST_LIST >> 20, otherwise());
+    }
+    let Ok(text) = String::from_utf8(bytes) else { bail!("it is no text; {}", otherwise()) };
+    let mut names = Vec::new();
+    for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let end = line.match_indices('#').map(|(at, _)| at);
+        let end = end.into_iter().find(|&at| line[..at].chars().next_back().is_none_or(char::is_whitespace));
+        let name = line[..end.unwrap_or(line.len())].trim();
+        if names.len() == MOST_NAMES {
+            bail!("it has more than {MOST_NAMES} lines; name fewer {noun}s, or all by naming none");
+        }
+        if !name.is_empty() {
+            let at = at + 1;
+            names.push(name.parse().map_err(|why| anyhow!("line {at}: {why}"))?);
+        }
+    }
+    if names.is_empty() {
+        bail!("it names no {noun}; write one per line");
+    }
+    Ok(names)
 }
 
 /// Names of columns, as a [list].
@@ -197,14 +205,14 @@ mod tests {
         let read = |text: &str| {
             let path = dir.path().join("list.txt");
             std::fs::write(&path, text).unwrap();
-            Listed::<String>::File(path).read("code").map_err(|error| error.to_string())
+            Listed::<String>::File(path).read("--stocks", "code").map_err(|error| error.to_string())
         };
         let text = "\u{feff}# index members\n000001.SZ  # a bank\n\n C#1 \t# sharp\r\n\t#\n";
         assert_eq!(read(text).unwrap(), ["000001.SZ", "C#1"]);
-        assert!(read("# none\n").unwrap_err().ends_with("list.txt names no code; write one per line"));
+        assert!(read("# none\n").unwrap_err().ends_with("list.txt: it names no code; write one per line"));
         let path = dir.path().join("dates.txt");
         std::fs::write(&path, "20240102\n20249999\n").unwrap();
-        let why = Listed::<crate::Date>::File(path).read("date").unwrap_err().to_string();
-        assert!(why.contains("line 2 of ") && why.contains("\"20249999\" is no date"), "{why}");
+        let why = Listed::<crate::Date>::File(path).read("--dates", "date").unwrap_err().to_string();
+        assert!(why.contains(": line 2: ") && why.contains("\"20249999\" is no date"), "{why}");
     }
 }

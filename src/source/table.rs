@@ -30,7 +30,11 @@ pub(super) fn unusable(setting: Setting, path: &Path, reason: &Reason, otherwise
 }
 
 /// Some columns of a table, by name.
-pub(super) struct Table(Vec<(String, ArrayRef)>);
+pub(super) struct Table {
+    columns: Vec<(String, ArrayRef)>,
+    /// The names of all that it has.
+    names: Vec<String>,
+}
 
 /// What to read of a table.
 pub(super) struct Wanted<'a> {
@@ -53,25 +57,24 @@ impl Table {
             return Err(allowance.refusal("read, it", len.saturating_mul(8)));
         }
         let bytes = content.range(0, usize::try_from(len).unwrap_or(usize::MAX)).map_err(Reason::undecodable)?;
-        let columns = match format_of(&content) {
+        match format_of(&content) {
             Some(input @ (InputFormat::Parquet | InputFormat::Arrow)) => {
-                guarded(|| of_file(content, input, allowance, wanted))?
+                guarded(|| of_file(content, input, allowance, wanted))
             }
-            _ => of_csv(&bytes, wanted)?,
-        };
-        Ok(Table(columns))
+            _ => of_csv(&bytes, wanted),
+        }
     }
 
     /// The first column that has one of these names, in any case.
     pub(super) fn column(&self, names: &[&str]) -> Option<(&str, &ArrayRef)> {
         let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
-        let found = names.iter().find_map(|wanted| self.0.iter().find(|(name, _)| is(name, wanted)));
+        let found = names.iter().find_map(|wanted| self.columns.iter().find(|(name, _)| is(name, wanted)));
         found.map(|(name, array)| (name.as_str(), array))
     }
 
     /// The column, where there is one alone.
     pub(super) fn only(&self) -> Option<(&str, &ArrayRef)> {
-        match &self.0[..] {
+        match &self.columns[..] {
             [(name, array)] => Some((name, array)),
             _ => None,
         }
@@ -79,19 +82,11 @@ impl Table {
 
     /// Its names, for a message.
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-        if names.is_empty() { "none that can be read".to_owned() } else { listed(&names) }
+        listed(&self.names)
     }
 }
 
-type Columns = Vec<(String, ArrayRef)>;
-
-fn of_file(
-    content: Content,
-    input: InputFormat,
-    allowance: &Arc<Allowance>,
-    wanted: &Wanted,
-) -> Result<Columns, Reason> {
+fn of_file(content: Content, input: InputFormat, allowance: &Arc<Allowance>, wanted: &Wanted) -> Result<Table, Reason> {
     let options = SourceOptions { input, ..SourceOptions::default() };
     let interner = Interner::new(&options, allowance);
     let footer = survey_file(&content, &interner)?;
@@ -106,11 +101,12 @@ fn of_file(
     chosen.sort_unstable();
     let leaves: Vec<usize> = chosen.iter().map(|(leaf, _)| *leaf).collect();
     let arrays = file.columns(&leaves, Some(rows))?;
-    Ok(chosen.into_iter().map(|(_, name)| name).zip(arrays).collect())
+    let names = footer.schema.columns.iter().map(|column| column.name.clone()).collect();
+    Ok(Table { columns: chosen.into_iter().map(|(_, name)| name).zip(arrays).collect(), names })
 }
 
 /// The columns of a csv file; without names, the first one is all that counts.
-fn of_csv(bytes: &[u8], wanted: &Wanted) -> Result<Columns, Reason> {
+fn of_csv(bytes: &[u8], wanted: &Wanted) -> Result<Table, Reason> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
     let mut names: Option<Vec<String>> = None;
@@ -132,5 +128,6 @@ fn of_csv(bytes: &[u8], wanted: &Wanted) -> Result<Columns, Reason> {
         columns.iter_mut().enumerate().for_each(|(n, column)| column.push(text(n)));
     }
     let arrays = columns.into_iter().map(|texts| Arc::new(StringArray::from(texts)) as ArrayRef);
-    Ok(names.unwrap_or_default().into_iter().zip(arrays).collect())
+    let names = names.unwrap_or_default();
+    Ok(Table { columns: names.iter().cloned().zip(arrays).collect(), names })
 }

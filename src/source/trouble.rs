@@ -26,6 +26,9 @@ thread_local! {
 /// How long to wait before a file is opened again, in milliseconds: other workers close theirs meanwhile.
 const WAITS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 400];
 
+/// How often a signal may interrupt one reading.
+const MOST_SIGNALS: usize = 1000;
+
 /// Opens a file to read, and again where the system had too little of something for a moment.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     TROUBLE.set(None);
@@ -94,14 +97,17 @@ pub(super) fn room(len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One reading, which no signal ends.
+/// One reading, which a signal does not end; where each try is interrupted, something else is wrong.
 fn read(mut once: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match injected("read").map_or_else(|| once().map_err(io::Error::from), Err) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done.map_err(note),
+    let mut once = || injected("read").map_or_else(|| once().map_err(io::Error::from), Err);
+    let mut done = once();
+    for _ in 0..MOST_SIGNALS {
+        match &done {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => done = once(),
+            _ => break,
         }
     }
+    done.map_err(note)
 }
 
 /// Keeps `error` in mind if it is the machine's.

@@ -143,7 +143,7 @@ pub(crate) fn open_below(path: &Path) -> io::Result<File> {
 /// The file, if it is one.
 pub(super) fn regular(file: File) -> io::Result<File> {
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file; put one in its place"));
     }
     Ok(file)
 }

@@ -331,7 +331,7 @@ impl Stocks {
         let unknown: Vec<&str> = codes.iter().map(String::as_str).filter(|code| !known.contains(code)).collect();
         if let ([_, _, ..], false) = (unknown.as_slice(), ignore_unknown) {
             let names: Vec<String> = unknown.iter().map(|code| format!("{code:?}")).collect();
-            return Err(unknown_names(Wanted::Stock, &format!("stocks {}", names.join(", ")), store));
+            return Err(unknown_names(Wanted::Stock, "stocks", &names, store));
         }
         let ranks = store.ranks()?;
         let unknown = || store.version.catalog.structure("its stock order names unknown stocks");

@@ -102,9 +102,17 @@ pub enum ValueTypes {
     Stored,
 }
 
-/// That a store lacks several of what was asked for, `names`.
-pub(super) fn unknown_names(wanted: Wanted, names: &str, store: &Store) -> Error {
-    let what = format!("{names} in {}", store.path().display());
+/// Names that are told where a store lacks several of what was asked for.
+const TOLD: usize = 20;
+
+/// That a store lacks several of what was asked for, the `names` of `things`.
+pub(super) fn unknown_names(wanted: Wanted, things: &str, names: &[String], store: &Store) -> Error {
+    let told = names[..names.len().min(TOLD)].join(", ");
+    let more = match names.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = format!("{things} {told}{more} in {}", store.path().display());
     Error::NotFound {
         wanted,
         what,
@@ -138,7 +146,7 @@ impl Selection {
             &[only] => store.place_of(only).map(drop)?,
             several => {
                 let names: Vec<String> = several.iter().map(Date::to_string).collect();
-                return Err(unknown_names(Wanted::Date, &format!("dates {}", names.join(", ")), store));
+                return Err(unknown_names(Wanted::Date, "dates", &names, store));
             }
         }
         let selected = |date: Date| {

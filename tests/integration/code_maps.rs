@@ -308,6 +308,12 @@ fn what_is_no_code_map_is_told_and_nothing_is_lost() {
     assert_eq!(told(b""), "has zero bytes");
     assert_eq!(told(b"from,to\n"), "has no entry");
     assert_eq!(told(b"old,new\nA,X\n"), "has no columns from and to; its columns are old and new");
+    let texts = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    let mut parquet = world.place.path("other");
+    parquet.set_extension("parquet");
+    write_parquet(&parquet, &batch(&[("date", texts("20240102")), ("zz", texts("A"))]));
+    let other = told(&fs::read(&parquet).unwrap());
+    assert_eq!(other, "has no columns from and to; its columns are date and zz");
     assert_eq!(told(b"from,to\nA,X\nB\n").split(':').next(), Some("is no csv file"));
     assert_eq!(told(b"from,to\nA,\n"), "row 1 has no \"to\"");
     assert_eq!(told(b"from,to\nA,X\nA,Y\n"), "A stands for both X and Y on some date");

@@ -173,4 +173,7 @@ fn a_reading_that_a_signal_ends_goes_on() {
     let file = fs::read_dir(place.source()).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
     let (code, stderr) = run_with(&place, &format!("build {source} a.store -q"), "read", EINTR, 50, &file);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    // Each try is no signal any more.
+    let (code, stderr) = run_with(&place, &format!("build {source} b.store -q"), "read", EINTR, u32::MAX, &file);
+    assert!(code == Some(1) && stderr.contains("os error 4"), "{stderr}");
 }

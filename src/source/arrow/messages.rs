@@ -40,7 +40,7 @@ pub(in crate::source) fn unread(what: &str, error: impl fmt::Display) -> Reason 
     let error = error.to_string();
     let limits = [
         ("depth limit", "has a column of types nested too deeply to be read", "it"),
-        ("oo many tables", "has too many columns to be read", "some"),
+        ("oo many tables", "has too many columns, or notes on them, to be read", "some"),
     ];
     match limits.into_iter().find(|(limit, ..)| error.contains(limit)) {
         Some((_, what, some)) => {
