@@ -3,6 +3,8 @@
 import datetime
 
 import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -80,3 +82,30 @@ def test_instants_of_96_bits_are_in_other_years_for_nobody(tmp_path):
     transect.transpose(tmp_path / "store", tmp_path / "out")
     found = pa.concat_tables(pq.read_table(path) for path in transect.sections(tmp_path / "out").values())
     assert found["x"].to_pylist() == days
+
+
+@pytest.mark.parametrize("compression", [None, "SNAPPY", "GZIP"])
+@pytest.mark.parametrize("has_nulls", [True, False])
+def test_instants_of_96_bits_by_fastparquet_which_leaves_bytes_behind_them(tmp_path, compression, has_nulls):
+    fastparquet = pytest.importorskip("fastparquet")
+    days = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-04"]).astype("M8[ns]")
+    frame = pd.DataFrame({"date": days, "t": days + pd.Timedelta("1ns"), "x": [1.0, 2.0, 3.0]})
+    (tmp_path / "source").mkdir()
+    path = str(tmp_path / "source" / "A.parquet")
+    fastparquet.write(path, frame, times="int96", has_nulls=has_nulls, compression=compression, stats=False)
+    transect.build(tmp_path / "source", tmp_path / "store")
+    transect.transpose(tmp_path / "store", tmp_path / "out")
+    found = pa.concat_tables(pq.read_table(path) for path in transect.sections(tmp_path / "out").values())
+    assert found["t"].cast(pa.int64()).to_pylist() == list(frame["t"].astype("int64"))
+    assert found["x"].to_pylist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_integers_of_128_bits_are_named_and_not_called_damaged(tmp_path, kind):
+    frame = pl.DataFrame({"date": ["20240102"], "wide": pl.Series([1], dtype=pl.Int128)})
+    (tmp_path / "source").mkdir()
+    path = tmp_path / "source" / f"A.{kind}"
+    frame.write_parquet(path) if kind == "parquet" else frame.write_ipc(path)
+    failed = transect.run("build", tmp_path / "source", tmp_path / "store", "--input", kind, expect=1)
+    told = 'its column "wide" is an integer of 128 bits, which Arrow does not know; write it as a decimal'
+    assert told in failed.stderr

@@ -50,6 +50,20 @@ pub(in crate::source) fn unread(what: &str, error: impl fmt::Display) -> Reason 
     }
 }
 
+/// Why a schema is not read that flatbuffers hold: `what`, unless a column has integers that Arrow has not.
+pub(in crate::source) fn unread_schema(schema: arrow_ipc::Schema, what: &str) -> Reason {
+    let is_wide = |field: &arrow_ipc::Field| field.type_as_int().is_some_and(|integer| integer.bitWidth() == 128);
+    let wide = schema.fields().and_then(|fields| fields.iter().find(is_wide));
+    match wide.and_then(|field| field.name()) {
+        Some(name) => {
+            let what = format!("its column {name:?} is an integer of 128 bits, which Arrow does not know");
+            let way_out = Remedy::Do("write it as a decimal, or the file without it".to_owned());
+            Reason::new(Kind::ColumnType, what).of_column(name).or(way_out)
+        }
+        None => Reason::damaged(what),
+    }
+}
+
 /// A message that has rows, or texts that rows refer to.
 pub(super) enum Batch<'a> {
     Rows(RecordBatch<'a>, MetadataVersion),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parquet::file::reader::Length;
 
 use super::buffers::{all, unmatched, unpacked_len};
-use super::messages::{Batch, MARK, batch, is_possible, message_of, unread};
+use super::messages::{Batch, MARK, batch, is_possible, message_of, unread, unread_schema};
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::Meter;
@@ -267,10 +267,10 @@ fn part_of(block: &Block, end: u64, is_dictionary: bool) -> Option<Part> {
 }
 
 fn schema(schema: Option<arrow_ipc::Schema>, version: MetadataVersion) -> Result<SchemaRef, Reason> {
-    let damaged = || Reason::damaged("its schema cannot be read");
+    const UNREAD: &str = "its schema cannot be read";
     let anew = || Remedy::Do("write it anew with a newer Arrow, or as Parquet".to_owned());
     // Zeros are of version 1 and have no schema.
-    let schema = schema.ok_or_else(damaged)?;
+    let schema = schema.ok_or_else(|| Reason::damaged(UNREAD))?;
     if !(MetadataVersion::V4..=MetadataVersion::V5).contains(&version) {
         let what = format!("is of version {} of Arrow's format, which is not read", i64::from(version.0) + 1);
         return Err(Reason::new(Kind::Other, what).or(anew()));
@@ -279,7 +279,7 @@ fn schema(schema: Option<arrow_ipc::Schema>, version: MetadataVersion) -> Result
         let what = "has its numbers in big-endian order, which is not read";
         return Err(Reason::new(Kind::Other, what).or(anew()));
     }
-    let schema = try_fb_to_schema(schema).map_err(|_| damaged())?;
+    let schema = try_fb_to_schema(schema).map_err(|_| unread_schema(schema, UNREAD))?;
     if !schema.fields().iter().all(|field| is_possible(field.data_type())) {
         return Err(Reason::damaged("its schema has a decimal of no digits, or of too many"));
     }

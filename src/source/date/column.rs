@@ -97,8 +97,9 @@ impl DateRules {
 impl DateRules {
     /// What the numbers of `array` count since 1970, if one unit makes instants of this age of all of them.
     pub(in crate::source) fn count(&self, array: &ArrayRef) -> Option<Epoch> {
-        let counts = (self.epoch.is_none() && array.data_type().is_integer()).then(|| lenient(array, &DataType::Int64));
-        let counts = counts?.ok()?;
+        let is_number = self.epoch.is_none() && array.data_type().is_numeric();
+        // A NaN, which is how pandas writes a null among integers, and what no integer holds become null.
+        let counts = is_number.then(|| lenient(array, &DataType::Int64))?.ok()?;
         let counts = counts.as_primitive::<Int64Type>();
         let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
         Epoch::ALL.into_iter().find(|epoch| {
@@ -187,6 +188,14 @@ impl<'a> DateReader<'a> {
                 self.push_texts(array, texts.iter())
             }
             (DataType::Dictionary(_, value), _) => self.push(&lenient(array, value)?),
+            // Text by writers that do not say that it is.
+            (DataType::Binary | DataType::LargeBinary | DataType::BinaryView, _) => {
+                self.push(&lenient(array, &DataType::Utf8)?)
+            }
+            // Whole numbers, in databases whose integers are decimals.
+            (DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale), _) => {
+                self.push(&lenient(array, if *scale == 0 { &DataType::Int64 } else { &DataType::Float64 })?)
+            }
             (DataType::Null, _) => (0..array.len()).try_for_each(|row| self.push_bad(array, row)),
             (DataType::Date32, _) => {
                 let days = lenient(array, &DataType::Int32)?;
@@ -458,8 +467,12 @@ impl<'a> DateReader<'a> {
             (Seen::Dashes, tail) => Spelling::Custom(format!("%Y-%m-%d{tail}")),
             (Seen::Slashes, tail) => Spelling::Custom(format!("%Y/%m/%d{tail}")),
         };
-        // No output has dates in doubles.
-        let data_type = if self.raw.is_floating() { DataType::Int64 } else { logical(self.raw)? };
+        // No output has dates in doubles, in decimals or in bytes.
+        let data_type = match self.raw {
+            number if number.is_floating() || number.is_decimal() => DataType::Int64,
+            bytes if bytes.is_binary() => DataType::Utf8,
+            other => logical(other)?,
+        };
         Some(DateForm { data_type, spelling })
     }
 

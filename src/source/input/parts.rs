@@ -105,9 +105,12 @@ pub(in crate::source) fn cast_parts(
             };
             let is_day =
                 matches!(value, DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
-            // Doubles are dates only where somebody says so.
+            let is_whole =
+                matches!(value, DataType::Decimal32(_, 0) | DataType::Decimal64(_, 0) | DataType::Decimal128(_, 0));
+            // Numbers that need not be whole are dates only where somebody says so.
             let is_named = options.epoch.is_some() || !options.date_columns.is_empty();
-            is_text(raw) || value.is_integer() || (is_named && value.is_floating()) || is_day
+            let is_number = value.is_integer() || is_whole || (is_named && value.is_numeric());
+            is_text(raw) || value.is_binary() || is_number || is_day
         };
         match raw {
             Ok(raw) if fits(raw) => Ok(key(&columns[at], raw)),

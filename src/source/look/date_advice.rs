@@ -40,6 +40,8 @@ struct Dates {
     column: String,
     /// What reads them, where they are not read as they are: one of these, with what it does if that is not all.
     spelt: Vec<(Setting, Option<String>)>,
+    /// What is needed beside it.
+    also: Option<Setting>,
     times: Times,
 }
 
@@ -126,7 +128,8 @@ impl<'a> DateAdvice<'a> {
                 let with = |spelt: Option<&(Setting, Option<String>)>| {
                     let column = Setting::DateColumn(list.clone());
                     let setting = spelt.map(|(setting, _)| setting.clone());
-                    let settings = [column].into_iter().chain(setting).chain(times.clone()).collect();
+                    let others = setting.into_iter().chain(dates.also.clone()).chain(times.clone());
+                    let settings = [column].into_iter().chain(others).collect();
                     let own = spelt.and_then(|(_, own)| own.clone());
                     Remedy::Set { settings, effect: own.unwrap_or_else(|| effect.to_owned()) }
                 };
@@ -157,7 +160,7 @@ impl<'a> DateAdvice<'a> {
                 // A column of the key is one that all files have, and of one kind.
                 let is_alike = date.name == column && raw(column).is_some_and(|raw| raw.as_ref() == Ok(&date.raw));
                 chosen(other) == Some(&date.name)
-                    && !(counts && date.raw.is_integer())
+                    && !(counts && date.raw.is_numeric())
                     && (dates.times != Times::Kept || is_alike)
             })
         };
@@ -183,6 +186,8 @@ impl<'a> DateAdvice<'a> {
         };
         let mut columns: Vec<&FileColumn> = schema.columns.iter().filter(|column| self.is_free(&column.name)).collect();
         columns.sort_by_key(|column| rank(&column.name));
+        let drop = || Setting::BadDates(BadDates::Drop.to_string());
+        let without = |row: usize| format!("reads it without its rows that have no date, such as row {}", row + 1);
         let mut found = Vec::new();
         for FileColumn { name, leaf, raw, .. } in columns.into_iter().take(TRIED) {
             let Ok(raw) = raw else { continue };
@@ -204,14 +209,14 @@ impl<'a> DateAdvice<'a> {
                 self.rules.count(&first[0]).filter(|_| is_told)
             };
             // The first row without a date, of a column in which most have one.
-            let first_without = || {
-                let rules = self.rules.lenient().without_times();
+            let first_without = |rules: &DateRules| {
+                let rules = rules.lenient().without_times();
                 let mut dates = DateReader::new(name, raw, &rules);
                 file.batches(&[*leaf]).ok()?.try_for_each(|batch| dates.push(&batch?[0])).ok()?;
                 let is_most = dates.dropped > 0 && dates.dropped * 2 < dates.days.len() as u64;
                 dates.days.iter().position(|&day| day == NO_DAY).filter(|_| is_most && !dates.has_time)
             };
-            let as_it_is = |times| Dates { column: name.clone(), spelt: Vec::new(), times };
+            let as_it_is = |times| Dates { column: name.clone(), spelt: Vec::new(), also: None, times };
             let spelt = |spelt: Vec<(Setting, Option<String>)>, times| Dates { spelt, ..as_it_is(times) };
             let is_other_text = is_text(raw) && self.options.date_format.is_none();
             let formats = |is_wanted: bool| match is_wanted {
@@ -231,10 +236,13 @@ impl<'a> DateAdvice<'a> {
                 && let Ok(Some(times)) = read(&self.rules.with_epoch(epoch))
             {
                 found.push(spelt(vec![(Setting::Epoch(epoch.to_string()), None)], times));
-            } else if let Some(row) = first_without() {
-                let drop = Setting::BadDates(BadDates::Drop.to_string());
-                let effect = format!("reads it without its rows that have no date, such as row {}", row + 1);
-                found.push(spelt(vec![(drop, Some(effect))], Times::None));
+            } else if let Some(epoch) = counts()
+                && let Some(row) = first_without(&self.rules.with_epoch(epoch))
+            {
+                let spelt = vec![(Setting::Epoch(epoch.to_string()), Some(without(row)))];
+                found.push(Dates { spelt, also: Some(drop()), ..as_it_is(Times::None) });
+            } else if let Some(row) = first_without(self.rules) {
+                found.push(spelt(vec![(drop(), Some(without(row)))], Times::None));
             }
         }
         found.retain(|dates| dates.times != Times::Kept || self.can_keep_times);

@@ -52,13 +52,15 @@ impl Dictionary {
 
 /// Whether `bytes` hold `count` plain values of fixed width.
 fn holds(leaf: Leaf, bytes: &[u8], count: u64) -> bool {
-    let (needed, len) = (count.checked_mul(leaf.width), bytes.len() as u64);
-    // Other lengths make the decoder guess that each value has its length before it.
-    if leaf.physical == PhysicalType::FIXED_LEN_BYTE_ARRAY {
-        needed == Some(len)
-    } else {
-        needed.is_some_and(|needed| needed <= len)
-    }
+    count.checked_mul(leaf.width).is_some_and(|needed| needed <= bytes.len() as u64)
+}
+
+/// How many bytes behind `count` values there are, of which the decoder must not know: where fixed byte strings take
+/// another length it guesses that each has its own before it. fastparquet writes some after INT96.
+pub(in crate::source) fn surplus(leaf: Leaf, encoding: Encoding, bytes: &[u8], count: u64) -> usize {
+    let is_fixed = leaf.physical == PhysicalType::FIXED_LEN_BYTE_ARRAY && encoding == Encoding::PLAIN;
+    let needed = count.saturating_mul(leaf.width);
+    if is_fixed { (bytes.len() as u64).saturating_sub(needed) as usize } else { 0 }
 }
 
 /// How many values are present by these levels of a flat column; `None` where the levels are not as many.

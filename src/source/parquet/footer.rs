@@ -21,7 +21,7 @@ use super::outline::decoded_len;
 use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
-use crate::source::arrow::messages::{is_of_known_version, is_possible, unread};
+use crate::source::arrow::messages::{is_of_known_version, is_possible, unread, unread_schema};
 use crate::source::content::{Content, changed, unreadable};
 use crate::source::input::interner::Interner;
 use crate::source::input::parts::{lost_of_field, tells_attrs};
@@ -178,7 +178,7 @@ fn arrow_schema(metadata: &ParquetMetaData) -> Result<Option<Schema>, Reason> {
         return Err(damaged());
     }
     let schema = message.header_as_schema().ok_or_else(damaged)?;
-    let schema = try_fb_to_schema(schema).map_err(|_| damaged())?;
+    let schema = try_fb_to_schema(schema).map_err(|_| unread_schema(schema, UNREAD))?;
     match schema.fields().iter().all(|field| is_possible(field.data_type())) {
         true => Ok(Some(schema)),
         false => Err(damaged()),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parquet::basic::{CompressionCodec, Encoding};
 use parquet::column::page::Page;
 
-use super::contents::{Dictionary, Leaf, decoded_len, present, split};
+use super::contents::{Dictionary, Leaf, decoded_len, present, split, surplus};
 use super::inflate::Inflater;
 use super::thrift::{FALSE, I32, STRUCT, TRUE, Thrift};
 use crate::source::content::Content;
@@ -295,7 +295,8 @@ impl Pages {
                 self.dictionary =
                     Some(dictionary.ok_or(Fault::Damaged("has a dictionary of fewer entries than it claims"))?);
                 let encoding = encoding(code).ok_or(UNKNOWN)?;
-                let page = Page::DictionaryPage { buf: body, num_values: values, encoding, is_sorted: false };
+                let buf = body.slice(..body.len() - surplus(leaf, Encoding::PLAIN, &body, values.into()));
+                let page = Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: false };
                 return Ok(Checked { page, decoded_len: 0 });
             }
             PageKind::Data { values, encoding: code, level_encoding } => {
@@ -309,7 +310,7 @@ impl Pages {
                 let len = self.decoded_len(code, bytes, values, present)?;
                 let (rle, encoding) = (Encoding::RLE, encoding(code).ok_or(UNKNOWN)?);
                 let page = Page::DataPage {
-                    buf: body,
+                    buf: body.slice(..body.len() - surplus(leaf, encoding, bytes, present)),
                     num_values: values,
                     encoding,
                     def_level_encoding: rle,
@@ -324,10 +325,11 @@ impl Pages {
                 if rows != values || u64::from(values) - present != u64::from(nulls) {
                     return Err(Fault::Damaged("has a page of other numbers of rows or nulls than it claims"));
                 }
-                let len = self.decoded_len(code, &body[(others_len + levels_len) as usize..], values, present)?;
+                let bytes = &body[(others_len + levels_len) as usize..];
+                let len = self.decoded_len(code, bytes, values, present)?;
                 let encoding = encoding(code).ok_or(UNKNOWN)?;
                 let page = Page::DataPageV2 {
-                    buf: body,
+                    buf: body.slice(..body.len() - surplus(leaf, encoding, bytes, present)),
                     num_values: values,
                     encoding,
                     num_nulls: nulls,

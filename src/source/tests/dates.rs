@@ -2,8 +2,8 @@
 
 use arrow_array::types::Int8Type;
 use arrow_array::{
-    Date32Array, Date64Array, DictionaryArray, Int32Array, LargeStringArray, StringViewArray,
-    TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray,
+    BinaryArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Int32Array, LargeStringArray,
+    StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow_schema::DataType;
 
@@ -450,6 +450,51 @@ fn counts_since_1970_are_dates_and_a_unit_is_advised_where_one_fits() {
     let mut source = source_of(floats(&[19_724.0, -1.0]));
     source.options(|options| options.epoch = Some(Epoch::Days));
     assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["19691231", "20240102"]);
+}
+
+#[test]
+fn counts_in_doubles_are_advised_too_without_the_rows_that_have_none() {
+    let advice = "date column date with epoch ms";
+    let source = source_of(floats(&[1_704_153_600_000.0, 1_704_240_000_000.0]));
+    assert_mentions(&source.reason(), &["is Float64, which is no date", advice]);
+    // A null among integers is how pandas comes to doubles.
+    let mut source = source_of(floats(&[1_704_153_600_000.0, 1_704_240_000_000.0, f64::NAN]));
+    let without = "reads it without its rows that have no date, such as row 3";
+    assert_mentions(&source.reason(), &["date column date with epoch ms", without]);
+    source.options(|options| {
+        options.date_columns = vec!["date".to_owned()];
+        (options.epoch, options.bad_dates) = (Some(Epoch::Milliseconds), BadDates::Drop);
+    });
+    assert_eq!(days(&read_all(&source.survey(), 0).unwrap().0), ["20240102", "20240103"]);
+}
+
+#[test]
+fn dates_in_decimals_are_integers_and_in_bytes_text() {
+    let decimals = |numbers: &[i128], scale| -> ArrayRef {
+        let decimals = Decimal128Array::from(numbers.to_vec());
+        Arc::new(decimals.with_precision_and_scale(12, scale).unwrap())
+    };
+    let numbers = [20_240_229, 20_240_301];
+    let bytes: [&[u8]; 2] = [b"2024-02-29", b"2024-03-01"];
+    let read = |source: &Source| {
+        let survey = source.survey();
+        let reader = survey.open(&survey.inputs[0]).map_err(|reason| panic!("{reason}")).unwrap();
+        (days(&reader).join(" "), reader.files()[0].date_form.clone().unwrap())
+    };
+    for (dates, data_type, spelling) in [
+        (decimals(&numbers, 0), DataType::Int64, Spelling::Digits),
+        (Arc::new(BinaryArray::from(bytes.to_vec())) as ArrayRef, DataType::Utf8, Spelling::Dashes),
+    ] {
+        assert_eq!(read(&source_of(dates)), ("20240229 20240301".into(), DateForm { data_type, spelling }));
+    }
+    // Decimals that need not be whole are dates where somebody says so, and where they are.
+    let mut source = source_of(decimals(&numbers.map(|number| number * 100), 2));
+    assert_mentions(&source.reason(), &["is Decimal128(12, 2), which is no date", "date column date reads it"]);
+    source.options(|options| options.date_columns = vec!["date".to_owned()]);
+    assert_eq!(read(&source).0, "20240229 20240301");
+    let mut source = source_of(decimals(&[2_024_022_950], 2));
+    source.options(|options| options.date_columns = vec!["date".to_owned()]);
+    assert_mentions(&source.reason(), &["20240229.5 is no date"]);
 }
 
 #[test]
