@@ -156,6 +156,17 @@ impl DateForm {
         DateForm { data_type: data_type.clone(), spelling }
     }
 
+    /// The first of `dates` that has no place in this form.
+    pub(crate) fn first_without(&self, dates: &[Date]) -> Option<Date> {
+        match (&self.spelling, &self.data_type) {
+            (Spelling::Day, DataType::Timestamp(..)) | (Spelling::Custom(_), _) => {
+                dates.iter().copied().find(|date| !self.holds(*date))
+            }
+            // There may be very many, and nothing to look at.
+            _ => None,
+        }
+    }
+
     /// Whether `date` can be written in this form and read back from it.
     pub(crate) fn holds(&self, date: Date) -> bool {
         match (&self.spelling, &self.data_type) {
@@ -347,11 +358,21 @@ fn own_texts(coded: &DictionaryArray<Int32Type>) -> Result<ArrayRef, ArrowError>
     Ok(Arc::new(DictionaryArray::try_new(keys, texts)?))
 }
 
+/// What the codes of a dictionary stand for, row by row.
+pub(crate) fn written_out(coded: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match coded.data_type() {
+        DataType::Dictionary(_, value) => cast(coded, value),
+        _ => Ok(Arc::clone(coded)),
+    }
+}
+
 /// One column of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SeriesColumn {
     /// One value a row.
     Rows(ArrayRef),
+    /// One text a row, as a dictionary of texts of the column's type. Many columns of texts lie like that in their files.
+    Coded(ArrayRef),
     /// All rows hold the value of this array of one row, and it is no null. Many columns are like that, such as the
     /// dummies of an industry; that not every such column is found must not matter to who reads it.
     Constant(ArrayRef),
@@ -365,6 +386,7 @@ impl SeriesColumn {
     pub fn into_array(self, row_count: usize) -> Result<ArrayRef, String> {
         match self {
             SeriesColumn::Rows(array) => Ok(array),
+            SeriesColumn::Coded(array) => written_out(&array).map_err(|error| error.to_string()),
             SeriesColumn::Constant(one) => {
                 take(&one, &UInt32Array::from(vec![0; row_count]), None).map_err(|error| error.to_string())
             }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, BinaryArray, StringArray, cast::AsArray};
+use arrow_array::{Array, ArrayRef, BinaryArray, DictionaryArray, StringArray, cast::AsArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 /// Distinct texts or byte strings by code. There may be millions of them, so that they lie in one text.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Dictionary {
     bytes: Vec<u8>,
     /// By code, where each ends.
@@ -89,30 +89,48 @@ impl DictionaryBuilder {
     /// # Errors
     /// As [`add`](DictionaryBuilder::add).
     pub(crate) fn encode(&mut self, array: &ArrayRef) -> Result<Vec<u32>> {
+        let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+        let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };
         let mut codes = Vec::with_capacity(array.len());
+        if let Some(coded) = array.as_dictionary_opt::<Int32Type>() {
+            self.encode_coded(coded, &plain, &mut codes)?;
+            return Ok(codes);
+        }
+        let to = DataType::Dictionary(Box::new(DataType::Int32), Box::new(plain.clone()));
         for start in (0..array.len()).step_by(ROWS_AT_ONCE) {
-            self.encode_rows(&array.slice(start, ROWS_AT_ONCE.min(array.len() - start)), &mut codes)?;
+            let rows = array.slice(start, ROWS_AT_ONCE.min(array.len() - start));
+            let coded = cast(&rows, &plain).and_then(|flat| cast(&flat, &to));
+            let coded = coded.map_err(Error::failed("dictionary-code a column"))?;
+            self.encode_coded(coded.as_dictionary(), &plain, &mut codes)?;
         }
         Ok(codes)
     }
 
-    fn encode_rows(&mut self, array: &ArrayRef, codes: &mut Vec<u32>) -> Result<()> {
-        let failed = || Error::failed("dictionary-code a column");
-        let is_bytes = matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-        let plain = if is_bytes { DataType::Binary } else { DataType::Utf8 };
-        // Casting a dictionary to its values first drops values that no row uses, and nulls among them.
-        let flat = cast(array, &plain).map_err(failed())?;
-        let coded = cast(&flat, &DataType::Dictionary(Box::new(DataType::Int32), Box::new(plain))).map_err(failed())?;
-        let coded = coded.as_dictionary::<Int32Type>();
-        let ours: Vec<u32> = if is_bytes {
-            let values = coded.values().as_binary::<i32>().iter();
-            values.map(|value| self.add(value.unwrap_or_default())).collect::<Result<_>>()?
-        } else {
-            let texts = coded.values().as_string::<i32>().iter();
-            texts.map(|value| self.add(value.unwrap_or_default().as_bytes())).collect::<Result<_>>()?
+    /// Adds the codes of rows that have a dictionary, of values of the `plain` type or of one that becomes it.
+    fn encode_coded(
+        &mut self,
+        coded: &DictionaryArray<Int32Type>,
+        plain: &DataType,
+        codes: &mut Vec<u32>,
+    ) -> Result<()> {
+        let values = cast(coded.values(), plain).map_err(Error::failed("dictionary-code a column"))?;
+        let value = |key: usize| match plain {
+            DataType::Binary => values.as_binary::<i32>().value(key),
+            _ => values.as_string::<i32>().value(key).as_bytes(),
         };
-        codes.extend(coded.keys().iter().map(|key| key.map_or(0, |key| ours[key as usize])));
-        Ok(())
+        // A dictionary may have values that no row uses, one value twice, and nulls.
+        let mut ours: Vec<Option<u32>> = vec![None; values.len()];
+        let mut code = |key: i32| match &mut ours[key as usize] {
+            Some(code) => Ok(*code),
+            None if values.is_null(key as usize) => Ok(0),
+            unseen => self.add(value(key as usize)).map(|code| *unseen.insert(code)),
+        };
+        match coded.nulls() {
+            None => coded.keys().values().iter().try_for_each(|&key| code(key).map(|code| codes.push(code))),
+            Some(_) => {
+                coded.keys().iter().try_for_each(|key| key.map_or(Ok(0), &mut code).map(|code| codes.push(code)))
+            }
+        }
     }
 
     /// The code of `value`, new or known.
@@ -162,6 +180,9 @@ impl DictionaryBuilder {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Int32Array;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -188,5 +209,25 @@ mod tests {
         let values = dictionary.into_values();
         assert_eq!((values.len(), values.byte_len()), (1 << 20, (9 + 4) << 20));
         assert!(values.iter().zip(0..).all(|(text, n)| text == format!("{n:09}").as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn an_arrays_own_dictionary_gives_the_codes_of_its_rows(
+            texts in prop::collection::vec(prop::option::weighted(0.8, "[ab]{0,2}"), 0..8),
+            keys in prop::collection::vec(prop::option::weighted(0.8, any::<usize>()), 0..20),
+            is_large in any::<bool>(),
+        ) {
+            let key = |key: &Option<usize>| key.filter(|_| !texts.is_empty()).map(|key| (key % texts.len()) as i32);
+            let keys: Int32Array = keys.iter().map(key).collect();
+            let values: ArrayRef = Arc::new(StringArray::from(texts.clone()));
+            let values = if is_large { cast(&values, &DataType::LargeUtf8).unwrap() } else { values };
+            let coded: ArrayRef = Arc::new(DictionaryArray::try_new(keys, values).unwrap());
+            let rows = cast(&coded, &DataType::Utf8).unwrap();
+            let [mut by_dictionary, mut by_rows] = [(); 2].map(|()| DictionaryBuilder::default());
+            [&mut by_dictionary, &mut by_rows].into_iter().for_each(|dictionary| _ = dictionary.add(b"b").unwrap());
+            prop_assert_eq!(by_dictionary.encode(&coded).unwrap(), by_rows.encode(&rows).unwrap());
+            prop_assert_eq!(by_dictionary.into_values(), by_rows.into_values());
+        }
     }
 }

@@ -44,7 +44,7 @@ impl Lane {
         dictionary: &mut DictionaryBuilder,
     ) -> Result<Option<Lane>> {
         match column {
-            SeriesColumn::Rows(array) => Lane::of_rows(&array, dictionary),
+            SeriesColumn::Rows(array) | SeriesColumn::Coded(array) => Lane::of_rows(&array, dictionary),
             SeriesColumn::Constant(_) if row_count == 0 => Ok(None),
             SeriesColumn::Constant(one) => Ok(Lane::of_rows(&one, dictionary)?.map(|lane| lane.repeated(row_count))),
         }

@@ -128,11 +128,11 @@ pub(super) fn shown_type(data_type: &DataType) -> String {
     }
 }
 
-fn dictionary(value: DataType) -> DataType {
+pub(super) fn dictionary(value: DataType) -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(value))
 }
 
-fn is_plain_text(data_type: &DataType) -> bool {
+pub(super) fn is_plain_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 

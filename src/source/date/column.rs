@@ -1,17 +1,18 @@
 //! Reads a file's date column into days and remembers how the dates were spelt.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 
 use super::clock::{Clocks, Moment, Reading};
 use super::format::Format;
+use super::month::Month;
 use super::spelling::{READS_THEM, order, spellings_that};
 use super::text;
 use crate::error::Result;
-use crate::key::{Date, days_in_month};
+use crate::key::Date;
 use crate::panel::{DateForm, Spelling, ticks_per_day};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
@@ -187,6 +188,7 @@ impl<'a> DateReader<'a> {
                 let texts = array.as_string_view();
                 self.push_texts(array, texts.iter())
             }
+            (DataType::Dictionary(..), _) if self.push_coded(array)? => Ok(()),
             (DataType::Dictionary(_, value), _) => self.push(&lenient(array, value)?),
             // Text by writers that do not say that it is.
             (DataType::Binary | DataType::LargeBinary | DataType::BinaryView, _) => {
@@ -283,6 +285,25 @@ impl<'a> DateReader<'a> {
             self.push_moment(array, row, found.map(|found| (found, Seen::Instant)))?;
         }
         Ok(())
+    }
+
+    /// Adds dates that lie as a dictionary of eight digits each; `false`, and nothing added, where they do not.
+    fn push_coded(&mut self, array: &ArrayRef) -> Result<bool, Reason> {
+        let Some(coded) = array.as_dictionary_opt::<Int32Type>() else { return Ok(false) };
+        if !is_text(array.data_type()) || coded.null_count() > 0 || !self.reads_usual_first() || !self.tail.is_empty() {
+            return Ok(false);
+        }
+        let texts = lenient(coded.values(), &DataType::Utf8)?;
+        let date = |text: Option<&str>| self.month.date(text?.as_bytes().try_into().ok()?);
+        let dates: Vec<Option<Date>> = texts.as_string::<i32>().iter().map(date).collect();
+        // A dictionary may have values that no row uses.
+        let days = coded.keys().values().iter().map(|&key| dates[key as usize]);
+        if days.clone().any(|date| date.is_none()) {
+            return Ok(false);
+        }
+        self.days.reserve(array.len());
+        days.flatten().for_each(|date| self.push_day(date, 0, Seen::Digits));
+        Ok(true)
     }
 
     fn push_texts<'t>(&mut self, array: &ArrayRef, texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), Reason> {
@@ -502,33 +523,6 @@ pub(in crate::source) fn can_be_date(data_type: &DataType) -> bool {
 /// `array` as `to`, with nulls for what it cannot hold.
 fn lenient(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Reason> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).map_err(Reason::undecodable)
-}
-
-/// The month of the text read last. A series has some twenty dates of a month one after the other, in which but two
-/// digits differ; reading each as if nothing were known took a tenth of all decoding.
-#[derive(Default)]
-struct Month {
-    /// Its six digits.
-    digits: [u8; 6],
-    /// The day before its first, since 1970.
-    before: i32,
-    day_count: u8,
-}
-
-impl Month {
-    /// The date that eight digits spell.
-    fn date(&mut self, text: [u8; 8]) -> Option<Date> {
-        let [a, b, c, d, e, f, tens, ones] = text;
-        let digits = [a, b, c, d, e, f];
-        if digits != self.digits {
-            let first: Date = std::str::from_utf8(&[a, b, c, d, e, f, b'0', b'1']).ok()?.parse().ok()?;
-            let (year, month, _) = first.ymd();
-            *self = Month { digits, before: first.days() - 1, day_count: days_in_month(year, month) as u8 };
-        }
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
-        let day = digit(tens)? * 10 + digit(ones)?;
-        if day == 0 || day > self.day_count { None } else { Date::from_days(self.before + i32::from(day)) }
-    }
 }
 
 /// The second of the day at which `count`, whose whole part `found` is, lies.

@@ -4,6 +4,7 @@ pub(in crate::source) mod calendar;
 pub(in crate::source) mod clock;
 pub(in crate::source) mod column;
 pub(in crate::source) mod format;
+mod month;
 pub(in crate::source) mod spelling;
 pub(in crate::source) mod text;
 pub(in crate::source) mod times;

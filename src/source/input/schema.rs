@@ -185,6 +185,14 @@ pub(in crate::source) trait Decoder {
     /// A reason to skip the file.
     fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason>;
 
+    /// As [`batches`](Decoder::batches), but texts may come as a dictionary of such, where they lie like that in the file.
+    ///
+    /// # Errors
+    /// A reason to skip the file.
+    fn coded(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+        self.batches(leaves)
+    }
+
     /// Whether all that was read so far is of one state of the file.
     ///
     /// # Errors
@@ -215,26 +223,39 @@ impl dyn Decoder + '_ {
         if leaves.is_empty() {
             return Ok(Vec::new());
         }
-        let mut batches: Vec<Vec<ArrayRef>> = Vec::new();
-        let mut found = 0;
-        for batch in self.batches(leaves)? {
-            let batch = batch?;
-            found += batch[0].len();
-            if row_count.is_some_and(|row_count| found > row_count) {
-                break;
-            }
-            batches.push(batch);
-        }
-        if let Some(row_count) = row_count.filter(|row_count| *row_count != found) {
-            return Err(Reason::damaged(format_args!("its columns have {found} and {row_count} rows")));
-        }
-        if let [batch] = &mut batches[..] {
-            return Ok(std::mem::take(batch));
-        }
-        let whole = |n: usize| {
-            let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
-            concat(&parts).map_err(Reason::undecodable)
-        };
-        (0..leaves.len()).map(whole).collect()
+        whole(self.batches(leaves)?, leaves.len(), row_count)
     }
+
+    /// As [`columns`](Self::columns), but texts may come as a dictionary of such, where they lie like that in the file.
+    pub(in crate::source) fn coded_columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
+        if leaves.is_empty() {
+            return Ok(Vec::new());
+        }
+        whole(self.coded(leaves)?, leaves.len(), Some(row_count))
+    }
+}
+
+/// All of `batches`, which have so many columns, one after the other.
+fn whole(read: Batches<'_>, column_count: usize, row_count: Option<usize>) -> Result<Vec<ArrayRef>, Reason> {
+    let mut batches: Vec<Vec<ArrayRef>> = Vec::new();
+    let mut found = 0;
+    for batch in read {
+        let batch = batch?;
+        found += batch[0].len();
+        if row_count.is_some_and(|row_count| found > row_count) {
+            break;
+        }
+        batches.push(batch);
+    }
+    if let Some(row_count) = row_count.filter(|row_count| *row_count != found) {
+        return Err(Reason::damaged(format_args!("its columns have {found} and {row_count} rows")));
+    }
+    if let [batch] = &mut batches[..] {
+        return Ok(std::mem::take(batch));
+    }
+    let column = |n: usize| {
+        let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch[n].as_ref()).collect();
+        concat(&parts).map_err(Reason::undecodable)
+    };
+    (0..column_count).map(column).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch};
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::{ParquetMetaData, ParquetStatisticsPolicy};
@@ -20,6 +20,7 @@ use crate::remedy::{CastTo, Remedy, Setting, excluding};
 use crate::source::allowance::{Allowance, Meter, ROW_LEN};
 use crate::source::content::Content;
 use crate::source::input::schema::{Batches, Decoder, FileColumn, FileSchema, Format, Value};
+use crate::source::types::{dictionary, is_plain_text};
 
 /// Rows decoded at a time, at most. Ordinary files fit in one batch, so nothing is joined afterwards; a footer that
 /// claims more rows than the file has cannot ask for more memory than this many.
@@ -76,7 +77,16 @@ impl Parquet {
         &self,
         leaves: &[usize],
     ) -> Result<impl Iterator<Item = Result<RecordBatch, Reason>> + use<'_>, Reason> {
-        let (reader, reason) = self.reader(leaves).map_err(|why| self.encrypted(leaves).unwrap_or(why))?;
+        self.read(leaves, self.metadata.schema().fields())
+    }
+
+    /// As [`stored`](Self::stored), by a schema whose fields are `types`.
+    fn read(
+        &self,
+        leaves: &[usize],
+        types: &Fields,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, Reason>> + use<'_>, Reason> {
+        let (reader, reason) = self.reader(leaves, types).map_err(|why| self.encrypted(leaves).unwrap_or(why))?;
         let leaves = leaves.to_vec();
         let why = move |error: ArrowError| {
             let known = self.encrypted(&leaves).or_else(|| reason.get().cloned());
@@ -96,11 +106,15 @@ impl Parquet {
     }
 
     /// A reader of these columns, and where it says why their pages ended, in better words than the decoder's.
-    fn reader(&self, leaves: &[usize]) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<Reason>>), Reason> {
+    fn reader(
+        &self,
+        leaves: &[usize],
+        types: &Fields,
+    ) -> Result<(ParquetRecordBatchReader, Arc<OnceLock<Reason>>), Reason> {
         let rows = usize::try_from(self.rows()).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS);
         let descriptor = self.metadata.parquet_schema();
         let mask = ProjectionMask::leaves(descriptor, leaves.iter().copied());
-        let levels = parquet_to_arrow_field_levels(descriptor, mask, Some(self.metadata.schema().fields()));
+        let levels = parquet_to_arrow_field_levels(descriptor, mask, Some(types));
         self.meter.start(self.rows().saturating_mul(ROW_LEN));
         let chunks = Chunks {
             content: self.content.clone(),
@@ -127,7 +141,7 @@ impl Parquet {
     /// What the decoder said of these columns, as a reason with the name of the one that it is about. The decoder takes
     /// them side by side and does not say which.
     fn blame(&self, leaves: &[usize], error: &ArrowError) -> Reason {
-        let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf)) {
+        let fails = |leaf: &&usize| match self.reader(std::slice::from_ref(*leaf), self.metadata.schema().fields()) {
             Ok((mut reader, _)) => reader.any(|batch| batch.is_err()),
             Err(_) => true,
         };
@@ -135,18 +149,13 @@ impl Parquet {
         let column = self.metadata.parquet_schema().column(leaf);
         Reason::undecodable(format_args!("its column {:?}: {error}", column.name())).of_column(column.name())
     }
-}
 
-impl Decoder for Parquet {
-    fn row_count(&self) -> Option<u64> {
-        Some(self.rows())
-    }
-
-    fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+    /// The columns at `leaves`, decoded as `types` say; numbers and bytes become values of the types of their columns.
+    fn batches_by(&self, leaves: &[usize], types: &Fields) -> Result<Batches<'_>, Reason> {
         let columns: Vec<&FileColumn> =
             self.schema.columns.iter().filter(|column| leaves.binary_search(&column.leaf).is_ok()).collect();
         let mut before = 0;
-        Ok(Box::new(self.stored(leaves)?.map(move |batch| {
+        Ok(Box::new(self.read(leaves, types)?.map(move |batch| {
             let batch = batch?;
             if batch.num_columns() != columns.len() {
                 return Err(Reason::damaged("it does not have all of its columns"));
@@ -155,6 +164,9 @@ impl Decoder for Parquet {
                 let FileColumn { name, raw, is_instant, .. } = column;
                 let raw =
                     raw.as_ref().map_err(|kind| Reason::damaged(format_args!("its column {name:?} is {kind}")))?;
+                if matches!(array.data_type(), DataType::Dictionary(_, value) if **value == *raw) {
+                    return Ok(Arc::clone(array));
+                }
                 take_as(array, raw, before, column.may_round).map_err(|reason| {
                     // No type of a panel holds all instants that such a column may have.
                     let cut = match raw {
@@ -171,6 +183,34 @@ impl Decoder for Parquet {
             before += batch.num_rows();
             arrays
         })))
+    }
+
+    /// The types by which the columns at `leaves` are decoded where texts may stay as dictionaries.
+    fn coded_types(&self, leaves: &[usize]) -> Fields {
+        let groups = self.metadata.metadata().row_groups();
+        let lies_coded = |leaf: usize| groups.iter().all(|group| group.column(leaf).dictionary_page_offset().is_some());
+        let field = |(leaf, field): (usize, &FieldRef)| match is_plain_text(field.data_type()) && lies_coded(leaf) {
+            true if leaves.binary_search(&leaf).is_ok() => {
+                let coded = dictionary(field.data_type().clone());
+                Arc::new(Field::new(field.name(), coded, field.is_nullable()))
+            }
+            _ => Arc::clone(field),
+        };
+        self.metadata.schema().fields().iter().enumerate().map(field).collect()
+    }
+}
+
+impl Decoder for Parquet {
+    fn row_count(&self) -> Option<u64> {
+        Some(self.rows())
+    }
+
+    fn batches(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+        self.batches_by(leaves, self.metadata.schema().fields())
+    }
+
+    fn coded(&self, leaves: &[usize]) -> Result<Batches<'_>, Reason> {
+        self.batches_by(leaves, &self.coded_types(leaves))
     }
 
     fn check_unchanged(&self) -> Result<(), Reason> {

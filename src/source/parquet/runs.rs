@@ -95,9 +95,11 @@ pub(in crate::source) fn unpack(bytes: &[u8], width: u8, count: u64, mut each: i
     for n in 0..count as usize {
         let bit = n * width;
         let from = &bytes[(bit / 8).min(bytes.len())..];
-        let mut window = [0; 8];
-        let len = from.len().min(8);
-        window[..len].copy_from_slice(&from[..len]);
+        let window = from.first_chunk().copied().unwrap_or_else(|| {
+            let mut last = [0; 8];
+            last[..from.len()].copy_from_slice(from);
+            last
+        });
         each(((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32);
     }
 }

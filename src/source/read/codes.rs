@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -145,6 +146,12 @@ fn check_codes(
     let differs = match codes.data_type() {
         DataType::Utf8 => codes.as_string::<i32>().iter().position(|code| !is_code(code)),
         DataType::LargeUtf8 => codes.as_string::<i64>().iter().position(|code| !is_code(code)),
+        DataType::Dictionary(..) if codes.as_dictionary_opt::<Int32Type>().is_some() => {
+            let coded = codes.as_dictionary::<Int32Type>();
+            let values = cast(coded.values(), &DataType::Utf8).map_err(Reason::undecodable)?;
+            let fits: Vec<bool> = values.as_string::<i32>().iter().map(&is_code).collect();
+            coded.keys().iter().position(|key| !key.map_or_else(|| is_code(None), |key| fits[key as usize]))
+        }
         _ => {
             let texts = cast(codes, &DataType::Utf8).map_err(Reason::undecodable)?;
             texts.as_string::<i32>().iter().position(|code| !is_code(code))

@@ -14,7 +14,7 @@ use super::apart::{Compared, Differing, differing};
 use super::codes::{CodeReader, mapped};
 use crate::compare::KeyOrder;
 use crate::key::Date;
-use crate::panel::{DateForm, SeriesColumn, can_be_key};
+use crate::panel::{DateForm, SeriesColumn, can_be_key, written_out};
 use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting, taking_for_null};
 use crate::source::allowance::Meter;
@@ -84,7 +84,7 @@ impl FileReader {
         let key = KeyOrder::new(&key, &key).map_err(Reason::undecodable)?;
         reader.order = order(&dates.days, &key, survey.options.duplicates);
         if let Some(form) = survey.date_form()
-            && let Some(date) = reader.order.dates.iter().find(|date| !form.holds(**date))
+            && let Some(date) = form.first_without(&reader.order.dates)
         {
             let cast = CastTo { column: survey.date_name.clone(), to: "date32".to_owned() };
             return Err(Reason::new(Kind::BadDate, format!("its date {date} has no place in {form}"))
@@ -190,7 +190,8 @@ impl FileReader {
         let names = self.layout.key.iter().map(|&column| &self.layout.targets[column].name);
         let columns = names.zip(&key[usize::from(self.codes.is_some())..]);
         for (name, array) in columns.filter(|(name, _)| Some(*name) != own.as_ref()) {
-            if let Some(seconds) = seconds_of(name, array, survey.dates.clocks())? {
+            let array = written_out(array).map_err(Reason::undecodable)?;
+            if let Some(seconds) = seconds_of(name, &array, survey.dates.clocks())? {
                 return Ok(seconds);
             }
         }
@@ -204,7 +205,7 @@ impl FileReader {
         }
     }
 
-    /// What tells the rows of a date apart, in the panel's types: their codes, where there are several, and the further key
+    /// What tells the rows of a date apart, in the panel's types, texts maybe as codes: their codes, where there are several, and the further key
     /// columns; with the rows of the file, which are of these days.
     fn key(&self, days: &[i32]) -> Result<Vec<ArrayRef>, Reason> {
         let column = |&n: &usize| {
@@ -216,11 +217,16 @@ impl FileReader {
             })?;
             let value = &self.layout.schema.values[slot];
             let array = match self.decode(&[value])?.pop().flatten() {
-                Some(column) => column.into_array(self.file_rows).map_err(Reason::undecodable)?,
+                Some(SeriesColumn::Coded(array)) if target.takes_codes_of(&value.raw) => array,
+                Some(column) => {
+                    let array = column.into_array(self.file_rows).map_err(Reason::undecodable)?;
+                    target.convert(&value.own_name, &array)?
+                }
                 None => return Ok(new_null_array(&target.data_type, self.file_rows)),
             };
-            let array = target.convert(&value.own_name, &array)?;
-            match (0..days.len()).find(|&row| days[row] != NO_DAY && array.is_null(row)) {
+            let is_missing = |row: &usize| days[*row] != NO_DAY && array.is_null(*row);
+            let missing = (array.null_count() > 0).then(|| (0..days.len()).find(is_missing));
+            match missing.flatten() {
                 None => Ok(array),
                 Some(row) => Err(no_key(row, &target.name)),
             }
@@ -256,10 +262,7 @@ impl FileReader {
     /// # Errors
     /// The reason for leaving the file out.
     pub(super) fn sorted_codes(&self) -> Result<Option<ArrayRef>, Reason> {
-        match (&self.codes, &self.order.rows) {
-            (Some(codes), Some(rows)) => take(codes, rows, None).map(Some).map_err(Reason::undecodable),
-            (codes, _) => Ok(codes.clone()),
-        }
+        self.codes.clone().map(|codes| self.sorted(codes)).transpose()
     }
 
     /// The codes, where there are several, and the further key columns in the panel's types, in the order of the dates.
@@ -267,11 +270,16 @@ impl FileReader {
     /// # Errors
     /// The reason for leaving the file out.
     pub(super) fn sorted_key(&self) -> Result<Vec<ArrayRef>, Reason> {
-        let sorted = |column: ArrayRef| match &self.order.rows {
+        let sorted = |column| self.sorted(written_out(&column).map_err(Reason::undecodable)?);
+        guarded(|| self.key(&[])?.into_iter().map(sorted).collect())
+    }
+
+    /// A column of the file in the order of the dates.
+    fn sorted(&self, column: ArrayRef) -> Result<ArrayRef, Reason> {
+        match &self.order.rows {
             None => Ok(column),
             Some(rows) => take(&column, rows, None).map_err(Reason::undecodable),
-        };
-        guarded(|| self.key(&[])?.into_iter().map(sorted).collect())
+        }
     }
 
     /// Decodes the survey's columns of this range, in the order of the dates, each as long as
@@ -319,12 +327,12 @@ impl FileReader {
         Ok(match decoded {
             None => SeriesColumn::Rows(new_null_array(&target.data_type, self.order.dates.len())),
             Some(SeriesColumn::Constant(one)) => SeriesColumn::Constant(convert(&one)?),
-            Some(SeriesColumn::Rows(array)) => {
-                let array = convert(&array)?;
-                SeriesColumn::Rows(match &self.order.rows {
-                    None => array,
-                    Some(rows) => take(&array, rows, None).map_err(Reason::undecodable)?,
-                })
+            Some(SeriesColumn::Coded(array)) if target.takes_codes_of(&value.raw) => {
+                SeriesColumn::Coded(self.sorted(array)?)
+            }
+            Some(column) => {
+                let array = column.into_array(self.file_rows).map_err(Reason::undecodable)?;
+                SeriesColumn::Rows(self.sorted(convert(&array)?)?)
             }
         })
     }
@@ -337,10 +345,14 @@ impl FileReader {
         let wanted = values.iter().zip(&columns).filter(|(_, column)| column.is_none());
         let mut leaves: Vec<usize> = wanted.map(|(value, _)| value.leaf).collect();
         leaves.sort_unstable();
-        let arrays = decoder.columns(&leaves, Some(self.file_rows))?;
+        let arrays = decoder.coded_columns(&leaves, self.file_rows)?;
         for (value, column) in values.iter().zip(&mut columns) {
             if let Ok(place) = leaves.binary_search(&value.leaf) {
-                *column = Some(SeriesColumn::Rows(arrays[place].clone()));
+                let array = Arc::clone(&arrays[place]);
+                *column = Some(match *array.data_type() == value.raw {
+                    true => SeriesColumn::Rows(array),
+                    false => SeriesColumn::Coded(array),
+                });
             }
         }
         Ok(columns)
@@ -353,7 +365,9 @@ impl FileReader {
             return Ok(());
         }
         let rows = |(value, column): (&&'v Value, &'v Option<SeriesColumn>)| match column {
-            Some(SeriesColumn::Rows(array)) => Some(Compared { name: &value.name, logical: &value.logical, array }),
+            Some(SeriesColumn::Rows(array) | SeriesColumn::Coded(array)) => {
+                Some(Compared { name: &value.name, logical: &value.logical, array })
+            }
             _ => None,
         };
         let columns: Vec<Compared> = values.iter().zip(decoded).filter_map(rows).collect();
@@ -391,6 +405,11 @@ impl FileReader {
 }
 
 impl Target {
+    /// Whether the texts of a column of type `raw` may stay codes: they are the panel's as they are.
+    fn takes_codes_of(&self, raw: &DataType) -> bool {
+        *raw == self.data_type
+    }
+
     /// `array`, the column `name` of a file, in the panel's type.
     fn convert(&self, name: &str, array: &ArrayRef) -> Result<ArrayRef, Reason> {
         let inexact = |why: String| Reason::new(Kind::InexactValue, why);
@@ -462,7 +481,7 @@ impl<'s> Scanned<'s> {
             let mut leaves: Vec<usize> = date.into_iter().chain(&schema.code).map(|column| column.leaf).collect();
             leaves.sort_unstable();
             let place = |leaf: usize| leaves.iter().position(|other| *other == leaf).unwrap_or(0);
-            for batch in decoder.batches(&leaves)? {
+            for batch in decoder.coded(&leaves)? {
                 let batch = batch?;
                 if let Some(column) = &schema.code {
                     codes.push(&batch[place(column.leaf)])?;

@@ -3,6 +3,7 @@
 mod arrow;
 mod bad_files;
 mod casts;
+mod coded;
 mod columns;
 mod constants;
 mod csv;
