@@ -146,7 +146,7 @@ impl Chunk<'_> {
         let codes = (0..self.row_count).filter(valid).map(|row| codes[row] as u64);
         let start = self.put_levels(nulls);
         let Scratch { page, dictionary, distinct, .. } = &mut *self.scratch;
-        if !all_different && distinct.find(self.row_count - null_count, codes.clone()) {
+        if !all_different && distinct.find_below(texts.len(), self.row_count - null_count, codes.clone()) {
             dictionary.clear();
             if !plain::put_texts(distinct.values.iter().map(|&code| text(code)), dictionary) {
                 return Ok(None);

@@ -24,29 +24,21 @@ impl Distinct {
     /// Looks for the distinct ones of `count` values; `false`, and nothing to be used, when more than half of them are,
     /// or nearly all of the first ones: then a dictionary would hardly pay.
     pub(super) fn find(&mut self, count: usize, values: impl Iterator<Item = u64>) -> bool {
-        let limit = count / 2;
-        if limit == 0 {
-            return false;
-        }
-        self.values.clear();
-        self.indices.clear();
-        self.indices.reserve(count);
-        self.spread(FIRST_SLOTS);
+        self.start(count, FIRST_SLOTS);
         for (row, value) in values.enumerate() {
             let mut slot = self.slot(value);
             let index = loop {
                 match self.table[slot] {
                     FREE => {
-                        let found = self.values.len();
-                        if found == limit || row >= SAMPLE && found > row - row / 16 {
+                        if !self.add(value, slot, row, count) {
                             return false;
                         }
-                        self.table[slot] = found as u32;
-                        self.values.push(value);
-                        if self.values.len() > self.table.len() / 2 {
+                        let found = self.values.len() as u32 - 1;
+                        // Nearly empty, so that most values are found where one looks first.
+                        if self.values.len() > self.table.len() / 4 {
                             self.spread(self.table.len() * 4);
                         }
-                        break found as u32;
+                        break found;
                     }
                     index if self.values[index as usize] == value => break index,
                     _ => slot = (slot + 1) & (self.table.len() - 1),
@@ -54,6 +46,43 @@ impl Distinct {
             };
             self.indices.push(index);
         }
+        count > 1
+    }
+
+    /// As [`find`](Distinct::find), of values below `bound`. Where these are not many more than the values that are looked
+    /// at, each has a slot of its own.
+    pub(super) fn find_below(&mut self, bound: usize, count: usize, values: impl Iterator<Item = u64>) -> bool {
+        if bound > count.max(FIRST_SLOTS) {
+            return self.find(count, values);
+        }
+        self.start(count, bound);
+        for (row, value) in values.enumerate() {
+            let slot = value as usize;
+            if self.table[slot] == FREE && !self.add(value, slot, row, count) {
+                return false;
+            }
+            self.indices.push(self.table[slot]);
+        }
+        count > 1
+    }
+
+    /// Begins a column of `count` values.
+    fn start(&mut self, count: usize, slots: usize) {
+        self.values.clear();
+        self.indices.clear();
+        self.indices.reserve(count);
+        self.table.clear();
+        self.table.resize(slots, FREE);
+    }
+
+    /// Adds the value of a row that is unlike those before; `false` where they are too many.
+    fn add(&mut self, value: u64, slot: usize, row: usize, count: usize) -> bool {
+        let found = self.values.len();
+        if found == count / 2 || row >= SAMPLE && found > row - row / 16 {
+            return false;
+        }
+        self.table[slot] = found as u32;
+        self.values.push(value);
         true
     }
 
@@ -103,6 +132,19 @@ mod tests {
                     let found: Vec<u64> = distinct.indices.iter().map(|&at| distinct.values[at as usize]).collect();
                     prop_assert_eq!(&found, &values);
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn small_values_are_found_as_others_are(values in prop::collection::vec(0..700_u64, 0..1500), spread in 1..700_u64) {
+            let values: Vec<u64> = values.into_iter().map(|value| value % spread).collect();
+            for bound in [spread as usize, 700, 5_000] {
+                let [mut small, mut any] = [(); 2].map(|()| Distinct::default());
+                let pays = any.find(values.len(), values.iter().copied());
+                prop_assert_eq!(small.find_below(bound, values.len(), values.iter().copied()), pays);
+                prop_assert!(!pays || (&small.values, &small.indices) == (&any.values, &any.indices));
             }
         }
     }

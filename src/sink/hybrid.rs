@@ -33,16 +33,25 @@ pub(super) fn put_repeated(page: &mut Vec<u8>, number: u32, len: usize, width: u
 pub(super) fn put_numbers(page: &mut Vec<u8>, numbers: &[u32], width: u32) {
     // What is to be packed begins here; it is a whole number of groups when a repeated run begins.
     let mut packed = 0;
+    // A run that is long enough to be repeated has two numbers this far apart, one of them at a multiple of it.
+    const STEP: usize = GROUP / 2;
     let mut at = 0;
-    while at < numbers.len() {
-        let len = numbers[at..].iter().take_while(|&&number| number == numbers[at]).count();
-        let filled = (packed + (at - packed).next_multiple_of(GROUP)).min(at + len);
-        if at + len - filled >= GROUP {
-            put_packed(page, &numbers[packed..filled], width);
-            put_repeated(page, numbers[at], at + len - filled, width);
-            packed = at + len;
+    while at + STEP < numbers.len() {
+        let number = numbers[at];
+        if numbers[at + STEP] != number {
+            at += STEP;
+            continue;
         }
-        at += len;
+        let is_like = |other: &&u32| **other == number;
+        let start = at - numbers[packed..at].iter().rev().take_while(is_like).count();
+        let end = at + numbers[at..].iter().take_while(is_like).count();
+        let filled = (packed + (start - packed).next_multiple_of(GROUP)).min(end);
+        if end - filled >= GROUP {
+            put_packed(page, &numbers[packed..filled], width);
+            put_repeated(page, number, end - filled, width);
+            packed = end;
+        }
+        at = end.next_multiple_of(STEP);
     }
     put_packed(page, &numbers[packed..], width);
 }
@@ -120,6 +129,35 @@ mod tests {
             let mut page = Vec::new();
             put_numbers(&mut page, &numbers, width);
             prop_assert_eq!(read(&page, width, numbers.len()), numbers);
+        }
+    }
+
+    /// The runs as one gets them by looking at one number after the other.
+    fn put_one_by_one(page: &mut Vec<u8>, numbers: &[u32], width: u32) {
+        let (mut packed, mut at) = (0, 0);
+        for run in numbers.chunk_by(|a, b| a == b) {
+            let end = at + run.len();
+            let filled = (packed + (at - packed).next_multiple_of(GROUP)).min(end);
+            if end - filled >= GROUP {
+                put_packed(page, &numbers[packed..filled], width);
+                put_repeated(page, run[0], end - filled, width);
+                packed = end;
+            }
+            at = end;
+        }
+        put_packed(page, &numbers[packed..], width);
+    }
+
+    proptest! {
+        #[test]
+        fn every_run_that_is_long_enough_is_repeated(
+            runs in prop::collection::vec((0..3_u32, prop_oneof![Just(1), 1..6_usize, 6..20_usize]), 0..60),
+        ) {
+            let numbers: Vec<u32> = runs.iter().flat_map(|&(number, len)| std::iter::repeat_n(number, len)).collect();
+            let [mut page, mut expected] = [Vec::new(), Vec::new()];
+            put_numbers(&mut page, &numbers, 2);
+            put_one_by_one(&mut expected, &numbers, 2);
+            prop_assert_eq!(page, expected);
         }
     }
 
