@@ -132,14 +132,19 @@ impl Alignment {
         loop {
             if marks.is_none() {
                 // Mostly a row that was read again follows on one that was, and both sections have all of them.
-                while let (Some(&stock), Some(&(other, block, row))) = (stocks.get(search), rows.get(n))
-                    && stock == other
-                    && compare(search, n).is_eq()
-                {
+                while let Some(&(_, block, row)) = rows.get(n) {
+                    let both = stocks[search..].iter().zip(&rows[n..]).enumerate();
+                    let is_next = |&(at, (stock, (other, of, place))): &(usize, (&u32, &(u32, usize, usize)))| {
+                        (stock, *of, *place) == (other, block, row + at) && compare(search + at, n + at).is_eq()
+                    };
+                    let len = both.take_while(is_next).count();
+                    if len == 0 {
+                        break;
+                    }
                     alignment.take(Origin::Before, kept..search);
-                    alignment.pair(search, block, row);
-                    alignment.take(Origin::Block(block), row..row + 1);
-                    (search, n) = (search + 1, n + 1);
+                    alignment.pair(search, block, row, len);
+                    alignment.take(Origin::Block(block), row..row + len);
+                    (search, n) = (search + len, n + len);
                     kept = search;
                 }
                 // Of the last stock further rows may be left.
@@ -174,7 +179,7 @@ impl Alignment {
                 alignment.take(Origin::Before, kept..search);
                 kept = search + usize::from(is_before);
                 match row {
-                    Some((block, row)) if is_before => alignment.pair(search, block, row),
+                    Some((block, row)) if is_before => alignment.pair(search, block, row, 1),
                     Some(row) => alignment.added.push(row),
                     None => alignment.removed.push(search),
                 }
@@ -219,7 +224,7 @@ impl Alignment {
             for n in 0..len {
                 match left_out.contains(&(block, row + n)) {
                     true => _ = parted.insert(before + n),
-                    false => only.pair(before + n, block, row + n),
+                    false => only.pair(before + n, block, row + n, 1),
                 }
             }
         }
@@ -244,12 +249,12 @@ impl Alignment {
         }
     }
 
-    fn pair(&mut self, before: usize, block: usize, row: usize) {
+    fn pair(&mut self, before: usize, block: usize, row: usize, len: usize) {
         match self.pairs.last_mut() {
             Some(last) if last.block == block && last.before + last.len == before && last.row + last.len == row => {
-                last.len += 1;
+                last.len += len;
             }
-            _ => self.pairs.push(Pair { before, block, row, len: 1 }),
+            _ => self.pairs.push(Pair { before, block, row, len }),
         }
     }
 }

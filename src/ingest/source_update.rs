@@ -529,7 +529,7 @@ impl<'u> SourceUpdate<'u> {
 
 /// Refuses a type of dates that cannot hold those which the source has.
 fn check_dates(before: &Store, form: &DateForm) -> Result<()> {
-    let Some(date) = before.dates()?.iter().find(|date| !form.holds(**date)) else { return Ok(()) };
+    let Some(date) = form.first_without(before.dates()?) else { return Ok(()) };
     let why = format!("of the dates to {form}: the store's date {date} has no place in it");
     Err(Error::invalid(Setting::Cast(Vec::new()), why, [Remedy::Do("choose another type".to_owned())]))
 }

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::changes::{Changes, DirtyDate, EXAMPLES, Found, Lost, NewUnit, RowChange, UnitNow};
 use super::merged::without;
 use super::revision::{Given, Revision, Unit};
-use super::tallies::Tallies;
+use super::tallies::{Counts, Tallies, count_row};
 use crate::compare::{Alignment, Marks, Origin, Pair, Run, for_each_difference};
 use crate::error::{Error, Result};
 use crate::ingest::appended::AppendedDate;
@@ -39,7 +39,8 @@ impl Revision<'_> {
         observer.begin("compare", "dates", self.dates.len() as u64);
         let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
         let tallies = Tallies::new(self.ranks().len());
-        let parts = stages.workers.try_map(tasks.len(), |task| self.compare_dates(tasks[task], &tallies, observer))?;
+        let compared = |task: usize| tallies.count(|counts| self.compare_dates(tasks[task], counts, observer));
+        let parts = stages.workers.try_map(tasks.len(), compared)?;
         observer.end();
         let mut all = Changes::none(self.sealer.columns.len() - 2);
         for part in parts {
@@ -59,12 +60,12 @@ impl Revision<'_> {
             all.parted += part.parted;
         }
         all.examples.truncate(EXAMPLES);
-        all.rows_of = tallies.counts();
+        all.rows_of = tallies.sums();
         Ok(all)
     }
 
-    /// Adds to `tallies` how many rows of each stock differ.
-    fn compare_dates(&self, dates: &[Date], tallies: &Tallies, observer: &dyn Observer) -> Result<Changes> {
+    /// Adds to `counts` how many rows of each stock differ.
+    fn compare_dates(&self, dates: &[Date], counts: &mut Counts, observer: &dyn Observer) -> Result<Changes> {
         let mut changes = Changes::none(self.sealer.columns.len() - 2);
         let mut walk = self.sealer.gathering.walk(dates[0]);
         for &date in dates {
@@ -82,7 +83,7 @@ impl Revision<'_> {
                 if let Some(versions) = &mut versions {
                     versions.extend(self.versions(&marks, &alignment));
                 }
-                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, tallies));
+                let (before, changed) = ((before.as_ref(), &marks), (&mut dirty, &mut changes, &mut *counts));
                 let now = self.compare_unit(&unit, before, &alignment, changed)?;
                 dirty.units.push(NewUnit { unit, now });
             }
@@ -102,7 +103,7 @@ impl Revision<'_> {
         unit: &Unit,
         (before, marks): (Option<&Before>, &Marks),
         alignment: &Alignment,
-        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
+        (dirty, changes, counts): (&mut DirtyDate, &mut Changes, &mut Counts),
     ) -> Result<Option<UnitNow>> {
         let date = dirty.date;
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
@@ -112,7 +113,7 @@ impl Revision<'_> {
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         changes.rows_before += stocks.len() as u64;
         let count_before = dirty.change_count();
-        let mut differing = self.compare_pairs(before, &alignment.pairs, (dirty, changes, tallies))?;
+        let mut differing = self.compare_pairs(before, &alignment.pairs, (&mut *dirty, &mut *changes, &mut *counts))?;
         alignment.removed.iter().for_each(|&row| changes.stocks.add(stocks[row]));
         let stock = |&(block, row): &(usize, usize)| self.sealer.gathering.stock(block, row);
         alignment.added.iter().for_each(|row| changes.stocks.add(stock(row)));
@@ -125,14 +126,18 @@ impl Revision<'_> {
             let joined = without(&added, &merged.new);
             let parted = self.parted(&merged, alignment, unit, section.as_ref())?;
             removed = without(&removed, &parted);
-            differing.extend(self.compare_moved(before, (&joined, &parted), (dirty, changes, tallies)));
+            differing.extend(self.compare_moved(
+                before,
+                (&joined, &parted),
+                (&mut *dirty, &mut *changes, &mut *counts),
+            ));
             moved = Some(self.pieces_now(&merged, unit, section.as_ref())?);
             added = merged.new;
         }
         dirty.added += added.len() as u64;
         dirty.removed += removed.len() as u64;
-        added.iter().for_each(|row| tallies.add(stock(row), |of| &of.added));
-        removed.iter().for_each(|&row| tallies.add(stocks[row], |of| &of.removed));
+        added.iter().for_each(|row| count_row(counts, stock(row), |of| &mut of.added));
+        removed.iter().for_each(|&row| count_row(counts, stocks[row], |of| &mut of.removed));
         changes.left_out += alignment.left_out.len() as u64;
         alignment.left_out.iter().for_each(|row| changes.left_stocks.add(stock(row)));
         alignment.parted.iter().for_each(|&row| changes.left_stocks.add(stocks[row]));
@@ -151,7 +156,7 @@ impl Revision<'_> {
         &self,
         before: Option<&Before>,
         pairs: &[Pair],
-        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
+        (dirty, changes, counts): (&mut DirtyDate, &mut Changes, &mut Counts),
     ) -> Result<Vec<Differing>> {
         let columns_before = self.before.schema()?.columns.len();
         let stocks = before.map_or(&[][..], Before::stock_numbers);
@@ -182,10 +187,10 @@ impl Revision<'_> {
         for (row, (&is_restated, &is_filled)) in rows_before.zip(restated.iter().zip(&filled)) {
             if is_restated {
                 dirty.restated += 1;
-                tallies.add(stocks[row], |of| &of.restated);
+                count_row(counts, stocks[row], |of| &mut of.restated);
             } else if is_filled {
                 dirty.filled += 1;
-                tallies.add(stocks[row], |of| &of.filled);
+                count_row(counts, stocks[row], |of| &mut of.filled);
             }
         }
         Ok(first)
@@ -197,7 +202,7 @@ impl Revision<'_> {
         &self,
         before: Option<&Before>,
         (joined, parted): (&[(usize, usize)], &[usize]),
-        (dirty, changes, tallies): (&mut DirtyDate, &mut Changes, &Tallies),
+        (dirty, changes, counts): (&mut DirtyDate, &mut Changes, &mut Counts),
     ) -> Vec<Differing> {
         changes.parted += parted.len() as u64;
         let (mut filled, mut restated) = (vec![false; joined.len()], vec![false; parted.len()]);
@@ -222,12 +227,12 @@ impl Revision<'_> {
         }
         for (&(block, row), _) in joined.iter().zip(&filled).filter(|(_, has_value)| **has_value) {
             dirty.filled += 1;
-            tallies.add(self.sealer.gathering.stock(block, row), |of| &of.filled);
+            count_row(counts, self.sealer.gathering.stock(block, row), |of| &mut of.filled);
         }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         for (&row, _) in parted.iter().zip(&restated).filter(|(_, has_value)| **has_value) {
             dirty.restated += 1;
-            tallies.add(stocks[row], |of| &of.restated);
+            count_row(counts, stocks[row], |of| &mut of.restated);
         }
         first
     }
