@@ -214,6 +214,9 @@ pub enum Damage {
     /// A structure that cannot be right, whatever its checksum says.
     #[error("{0}")]
     Structure(String),
+    /// What a task made is not what was written; the task can be done again.
+    #[error("{0}")]
+    Task(String),
 }
 
 impl Error {
@@ -312,6 +315,7 @@ impl Error {
                 let build = Operation::Build { source: None, store: Some(path.to_string_lossy().into_owned()) };
                 vec![Remedy::run(build, "begins anew"), Remedy::Do("remove the directory".to_owned())]
             }
+            Error::Corrupt { damage: Damage::Task(_), .. } => only("remove it, and do its task again".to_owned()),
             Error::Corrupt { .. } => only("restore it from a copy, or build the store again".to_owned()),
             Error::Locked { .. } => {
                 vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]

@@ -105,7 +105,8 @@ pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Assignment, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join,
     Kept, KeptRows, Limit, NearLimit, RestatedColumn, RestatedStock, Restore, RowChange, SourceDifference,
-    SourceReport, Update, UpdateReport, Write, verify_source,
+    SourceReport, TaskPlanReport, TaskReport, TaskSplit, Tasks, Update, UpdateReport, Write, clear_staging,
+    verify_source,
 };
 pub use key::{Date, StockId};
 pub use page::{Page, PageReport};

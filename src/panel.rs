@@ -17,6 +17,7 @@ use arrow_cast::{CastOptions, cast, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::take::take;
 use chrono::{DateTime, NaiveDate, TimeZone};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Wanted};
 use crate::hint::instead;
@@ -24,12 +25,39 @@ use crate::key::Date;
 use crate::remedy::Operation;
 
 /// One column of a panel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name, as in the input.
     pub name: String,
     /// Its logical type.
+    #[serde(with = "type_text")]
     pub data_type: DataType,
+}
+
+/// A type as the text that Arrow has for it, and behind an `@` the name of its time zone, which may be any.
+pub(crate) mod type_text {
+    use arrow_schema::DataType;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(data_type: &DataType, serializer: S) -> Result<S::Ok, S::Error> {
+        match data_type {
+            DataType::Timestamp(unit, Some(zone)) => {
+                serializer.collect_str(&format_args!("{}@{zone}", DataType::Timestamp(*unit, None)))
+            }
+            other => serializer.collect_str(other),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataType, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (plain, zone) = text.split_once('@').map_or((&*text, None), |(plain, zone)| (plain, Some(zone)));
+        match (plain.parse().map_err(D::Error::custom)?, zone) {
+            (DataType::Timestamp(unit, _), Some(zone)) => Ok(DataType::Timestamp(unit, Some(zone.into()))),
+            (other, None) => Ok(other),
+            (other, Some(_)) => Err(D::Error::custom(format_args!("{other} has no time zone"))),
+        }
+    }
 }
 
 /// A panel's columns: code, date, then the rest.
@@ -102,7 +130,8 @@ pub fn can_be_key(data_type: &DataType) -> bool {
 }
 
 /// How a text or integer spells a day.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Spelling {
     /// The type itself means a day: date32, date64 or a timestamp at midnight.
     Day,
@@ -117,9 +146,10 @@ pub enum Spelling {
 }
 
 /// Type and spelling of a date column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DateForm {
     /// date32, date64, a timestamp, an integer type or a text type.
+    #[serde(with = "type_text")]
     pub data_type: DataType,
     /// How values of that type spell a day.
     pub spelling: Spelling,
@@ -390,6 +420,47 @@ impl SeriesColumn {
             SeriesColumn::Constant(one) => {
                 take(&one, &UInt32Array::from(vec![0; row_count]), None).map_err(|error| error.to_string())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_comes_back_from_its_text() {
+        let coded = |key, value| DataType::Dictionary(Box::new(key), Box::new(value));
+        let types = [
+            DataType::Null,
+            DataType::Boolean,
+            DataType::Int8,
+            DataType::UInt64,
+            DataType::Float32,
+            DataType::Float64,
+            DataType::Decimal128(38, -3),
+            DataType::Date32,
+            DataType::Date64,
+            DataType::Time32(TimeUnit::Second),
+            DataType::Time64(TimeUnit::Nanosecond),
+            DataType::Timestamp(TimeUnit::Millisecond, None),
+            DataType::Timestamp(TimeUnit::Nanosecond, Some("Asia/Shanghai".into())),
+            DataType::Timestamp(TimeUnit::Second, Some("+08:00".into())),
+            DataType::Timestamp(TimeUnit::Second, Some("".into())),
+            DataType::Timestamp(TimeUnit::Second, Some("a\"@)".into())),
+            DataType::Utf8,
+            DataType::LargeUtf8,
+            DataType::Utf8View,
+            DataType::Binary,
+            DataType::LargeBinary,
+            DataType::BinaryView,
+            coded(DataType::Int8, DataType::Utf8),
+            coded(DataType::UInt32, DataType::LargeUtf8),
+        ];
+        for data_type in types {
+            let column = Column { name: "a".to_owned(), data_type };
+            let text = serde_json::to_string(&column).unwrap();
+            assert_eq!(serde_json::from_str::<Column>(&text).unwrap(), column, "{text}");
         }
     }
 }

@@ -33,7 +33,7 @@ fn help(command: &str) -> String {
 fn command(line: &str) -> String {
     let mut words = line.split_whitespace().skip(1);
     let first = words.next().unwrap_or_default();
-    let is_group = matches!(first, "source" | "generate");
+    let is_group = matches!(first, "source" | "generate" | "task");
     [Some(first), words.next().filter(|_| is_group)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 

@@ -186,6 +186,7 @@ fn the_help_lists_commands_and_exit_codes() {
         "log",
         "diff",
         "gc",
+        "task",
         "synth",
         "demo",
         "generate",
@@ -223,6 +224,12 @@ fn the_help_lists_commands_and_exit_codes() {
         ("source list", "0 1 2 6 130"),
         ("transpose", "0 1 2 5 6 130"),
         ("gc", "0 1 2 5 6 130"),
+        ("task plan", "0 1 2 6 130"),
+        ("task gather", "0 1 2 6 130"),
+        ("task assemble", "0 1 2 4 6 130"),
+        ("task seal", "0 1 2 6 130"),
+        ("task commit", "0 1 2 3 5 6 130"),
+        ("task run", "0 1 2 3 4 5 6 130"),
         ("verify", "0 1 2 3 6 130"),
         ("show", "0 1 2 6 130"),
         ("coverage", "0 1 2 6 130"),
@@ -1648,4 +1655,98 @@ fn where_the_disk_of_a_first_build_fails_the_next_build_makes_a_store_of_what_is
     place.run("info store").failed(1, &[why]);
     place.run("build panel store -q").done();
     place.run("verify store -q").done();
+}
+
+#[test]
+fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
+    let place = Place::with_store();
+    place.run("transpose store out -q").done();
+    let plan = place.run("task plan panel own --staging staging --parts 5 --bands 3").done().stdout;
+    assert!(
+        plan.contains("plan    staging/plan.json") && plan.contains("4 parts") && plan.contains("3 bands"),
+        "{plan}"
+    );
+    assert!(!place.path("own").exists());
+    let beside = Path::new(TRANSECT).parent().unwrap().display().to_string();
+    let run = || {
+        let mut script = std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/tasks"));
+        script.args(["staging/plan.json", "3"]).current_dir(place.path(""));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = script.env("PATH", format!("{beside}:{path}")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run().contains("version 1"));
+    assert!(run().contains("version 1 was committed before"));
+    place.run("transpose own own_out -q").done();
+    for name in ["20260630.parquet", "20260629.parquet"] {
+        assert!(fs::read(place.path("out").join(name)).unwrap() == fs::read(place.path("own_out").join(name)).unwrap());
+    }
+}
+
+#[test]
+fn exit_codes_of_tasks_say_whether_another_try_may_help() {
+    let place = Place::with_panel();
+    let plan = "staging/plan.json";
+    place.run("task plan panel own --staging staging --parts 2 --bands 2 -q").done();
+    place.run("task plan panel own --staging staging").failed(2, &["has a plan already"]);
+    place.run(&format!("task assemble {plan}")).failed(1, &["part-0000", "its task is not done yet; try again"]);
+    place.run(&format!("task gather {plan} 2")).failed(2, &["name one from 0 to 1"]);
+    place.run("task gather staging/nothing.json 0").failed(2, &["name a plan of tasks"]);
+    place.run(&format!("task gather {plan} 0")).done();
+    fs::write(place.path("staging/part-0001"), "other").unwrap();
+    place.run(&format!("task gather {plan} 1")).failed(6, &["part-0001 is damaged", "do its task again"]);
+    fs::remove_file(place.path("staging/part-0001")).unwrap();
+    let again = place.run(&format!("task gather {plan} 1 --json")).done().json();
+    assert_eq!((&again["was_done"], &again["number"]), (&false.into(), &1.into()));
+    place.run(&format!("task run {plan} -q")).done();
+    assert!(place.run(&format!("task gather {plan} 1")).done().stdout.ends_with(", done before\n"));
+    place.run("task plan panel own --staging other").failed(2, &["is not empty"]);
+
+    // A guard: most of the files are none.
+    for code in ["a", "b", "c", "d"] {
+        fs::write(place.path("panel").join(format!("{code}.parquet")), "").unwrap();
+    }
+    place.run("task plan panel guarded --staging guarded.staging -q").done();
+    let stopped = place.run("task run guarded.staging/plan.json");
+    stopped.failed(4, &["skipped-files", "plan again with --allow skipped-files"]);
+    assert!(!place.path("guarded").exists());
+    place.run("task plan panel guarded --staging allowed --allow skipped-files -q").done();
+    assert_eq!(place.run("task run allowed/plan.json -q").code, 3);
+}
+
+#[test]
+fn gc_removes_what_tasks_left_by_its_age_alone() {
+    let place = Place::with_panel();
+    place.run("task plan panel own --staging staging --parts 2 --bands 2 -q").done();
+    place.run("task gather staging/plan.json 0 -q").done();
+    fs::create_dir(place.path("staging/.attempt-1-2-3")).unwrap();
+    fs::write(place.path("staging/.attempt-1-2-3/receipt"), "half").unwrap();
+    let below = |name: &str| {
+        let entries = fs::read_dir(place.path(name)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let names = || (below("staging"), below("staging/.attempt-1-2-3"));
+    let all = names();
+    assert_eq!(
+        place.run("gc own --staging staging --older-than 1h").done().stdout,
+        "staging  staging\nfreed    0 B in 0 files\n"
+    );
+    place.run("gc own --staging staging --older-than 0h --dry-run").done();
+    assert_eq!(names(), all);
+    place.run("gc other --staging staging --older-than 0h").failed(1, &["is of the store", "name that store"]);
+    place.run("gc own --staging panel --older-than 0h").failed(1, &["which no task of transect left"]);
+    place.run("gc own --staging staging").failed(2, &["--older-than"]);
+    // An attempt that died long ago, beside tasks that are at work.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    for name in ["staging/.attempt-1-2-3/receipt", "staging/.attempt-1-2-3"] {
+        fs::File::open(place.path(name)).unwrap().set_modified(long_ago).unwrap();
+    }
+    let freed = place.run("gc own --staging staging --older-than 1h").done().stdout;
+    assert!(freed.ends_with("freed    4 B in 1 file\n"), "{freed}");
+    assert_eq!((names().0.len(), names().1.len()), (all.0.len() - 1, 0));
+    place.run("task run staging/plan.json -q").done();
+    place.run("gc own --staging staging --older-than 0h").done();
+    assert!(!place.path("staging").exists());
+    place.run("verify own -q").done();
 }

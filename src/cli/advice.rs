@@ -11,6 +11,7 @@ use clap::{Command, CommandFactory};
 use serde_json::Value;
 
 use super::args::Cli;
+use super::exit::is_task;
 use super::output;
 
 /// The command that takes options as assignments.
@@ -123,6 +124,9 @@ impl Words for Speaker {
             }
         } else if has_all(self.command) {
             return options();
+        }
+        if is_task(self.command) && has_all("task plan") {
+            return Some(format!("`transect task plan SRC STORE --staging DIR {}`", options()?));
         }
         if let Some(command) = ["update", "gc"].into_iter().find(|command| has_all(command)) {
             return Some(format!("`transect {command} {store} {}`", options()?));

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::{BuildArgs, Reading};
+use super::args::{BuildArgs, MakeArgs, Reading};
 use super::bar::Watch;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -28,28 +28,12 @@ struct Json<'a> {
     report: &'a BuildReport,
 }
 
-pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
+pub fn run(args: MakeArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut build = Build::new(&args.source, &args.store).memory(args.memory).force(args.force);
-        build = build.wait(args.waiting.patience()).allow(args.allowed.allow.iter().copied()).observer(&watch);
-        if let Some(count) = args.running.workers() {
-            build = build.workers(count);
-        }
-        if let Some(most) = args.max_skipped {
-            build = build.max_skipped(most);
-        }
-        if let Some(versions) = args.keeping.keep {
-            build = build.keep(versions);
-        }
-        if let Some(age) = args.keeping.keep_for {
-            build = build.keep_for(age);
-        }
-        if let Some(name) = &args.name {
-            build = build.source_name(name);
-        }
-        build.options(options(&args.reading)).run()?
+        configured(&args.build, &watch).wait(args.waiting.patience()).force(args.force).run()?
     };
+    let args = args.build;
 
     let (source, store) = (output::path(&args.source), output::path(&args.store));
     let stop = Stop::new(&report.guards, None);
@@ -75,9 +59,31 @@ pub fn run(args: BuildArgs, quiet: bool) -> anyhow::Result<Exit> {
         output::print(&lines.to_string()).with_context(|| output::untold(&store, live))?;
     }
     if let Some(stop) = stop {
-        stop.say();
+        stop.say("run it again");
     }
     Ok(exit)
+}
+
+/// What a build is told, watched by `watch`.
+pub fn configured<'w>(args: &BuildArgs, watch: &'w Watch) -> Build<'w> {
+    let mut build = Build::new(&args.source, &args.store).memory(args.memory).observer(watch);
+    build = build.allow(args.allowed.allow.iter().copied());
+    if let Some(count) = args.running.workers() {
+        build = build.workers(count);
+    }
+    if let Some(most) = args.max_skipped {
+        build = build.max_skipped(most);
+    }
+    if let Some(versions) = args.keeping.keep {
+        build = build.keep(versions);
+    }
+    if let Some(age) = args.keeping.keep_for {
+        build = build.keep_for(age);
+    }
+    if let Some(name) = &args.name {
+        build = build.source_name(name);
+    }
+    build.options(options(&args.reading))
 }
 
 /// How files are found and read.
@@ -112,7 +118,8 @@ pub fn options(args: &Reading) -> SourceOptions {
     }
 }
 
-fn lines(store: &str, report: &BuildReport) -> Lines {
+/// The report of a build.
+pub fn lines(store: &str, report: &BuildReport) -> Lines {
     let mut lines = Lines::default();
     let read = report.files - (report.skipped.len() + report.empty_files.len()) as u64;
     let range = match (&report.first_date, &report.last_date) {

@@ -35,15 +35,15 @@ impl Exit {
 
     /// Whether the sub-command of this name can end so; one of `source` is named with it.
     fn is_of(self, command: &str) -> bool {
-        let skips = ["build", "update", "append", "verify", "source add", "source set"];
-        let stops = ["build", "update", "append", "restore", "source add", "source set"];
-        let writes = ["transpose", "gc", "source rename", "source drop"];
+        let skips = ["build", "update", "append", "verify", "source add", "source set", "task commit", "task run"];
+        let stops = ["build", "update", "append", "restore", "source add", "source set", "task assemble", "task run"];
+        let writes = ["transpose", "gc", "source rename", "source drop", "task commit"];
         match self {
             Exit::Done | Exit::Failed | Exit::Usage => true,
             Exit::Interrupted => command != "generate",
             Exit::Skipped => skips.contains(&command),
             Exit::Stopped => stops.contains(&command),
-            Exit::Busy => stops.contains(&command) || writes.contains(&command),
+            Exit::Busy => (stops.contains(&command) && command != "task assemble") || writes.contains(&command),
             Exit::Damaged => !["synth", "generate"].contains(&command),
         }
     }
@@ -54,6 +54,8 @@ impl Exit {
             Exit::Skipped if command == "verify" => {
                 "the source lacks rows that the store keeps, or more was skipped than is usual"
             }
+            Exit::Failed if is_task(command) => "failed; it may be tried again",
+            Exit::Usage if is_task(command) => "wrong usage, or refused; to try again does not help",
             Exit::Done => "done",
             Exit::Failed => "failed",
             Exit::Usage => "wrong usage",
@@ -64,6 +66,11 @@ impl Exit {
             Exit::Interrupted => "interrupted; nothing half-written stands under a final name",
         }
     }
+}
+
+/// Whether the sub-command of this name is one of those that a scheduler runs, and may run again.
+pub fn is_task(command: &str) -> bool {
+    command.starts_with("task ")
 }
 
 /// These exit codes of the sub-command of this name, for the end of the help.

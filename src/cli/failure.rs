@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::advice::Speaker;
 use super::args::Cli;
-use super::exit::Exit;
+use super::exit::{Exit, is_task};
 use super::output::{self, SCHEMA_VERSION, escape, say};
 use super::skips;
 
@@ -123,8 +123,13 @@ fn chain(error: &anyhow::Error, speaker: &Speaker) -> String {
     told.join(": ")
 }
 
-fn exit(error: Option<&Error>) -> Exit {
+fn exit(error: Option<&Error>, command: &str) -> Exit {
     match error {
+        Some(Error::Refused { .. } | Error::Inputs { .. } | Error::NotAStore { .. } | Error::WrongVersion { .. })
+            if is_task(command) =>
+        {
+            Exit::Usage
+        }
         Some(Error::Cancelled) => Exit::Interrupted,
         Some(Error::Locked { .. }) => Exit::Busy,
         Some(Error::Corrupt { .. }) => Exit::Damaged,
@@ -148,7 +153,7 @@ pub fn fail(error: &anyhow::Error, path: &str, json: bool, speaker: &Speaker) ->
         return Exit::Usage;
     }
     let ours = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
-    let exit = exit(ours);
+    let exit = exit(ours, speaker.command());
     let failure = Failure::new(error, ours, path, speaker);
     let skipped = match ours {
         Some(Error::Inputs { skipped, .. }) => skipped.as_slice(),

@@ -26,6 +26,7 @@ mod source;
 mod stop;
 mod synth;
 mod table;
+mod task;
 mod transpose;
 mod universe;
 mod update;
@@ -40,7 +41,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use advice::Speaker;
-use args::{Cli, Command, SourceCommand};
+use args::{Cli, Command, SourceCommand, TaskCommand};
 
 /// Runs the command that the arguments name, as the binary does; the first of them is the program's name. Gives the exit
 /// code.
@@ -55,7 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let quiet = cli.quiet;
     let (name, subject, json) = match &cli.command {
-        Command::Build(args) => ("build", args.store.clone(), args.running.json),
+        Command::Build(args) => ("build", args.build.store.clone(), args.build.running.json),
         Command::Update(args) => ("update", args.store.clone(), args.running.json),
         Command::Append(args) => ("append", args.store.clone(), args.running.json),
         Command::Restore(args) => ("restore", args.store.clone(), args.running.json),
@@ -74,6 +75,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Log(args) => ("log", args.store.clone(), args.json),
         Command::Diff(args) => ("diff", args.store.clone(), args.running.json),
         Command::Gc(args) => ("gc", args.store.clone(), args.json),
+        Command::Task(args) => match &args.what {
+            TaskCommand::Plan(args) => ("task plan", args.build.store.clone(), args.build.running.json),
+            TaskCommand::Gather(args) => ("task gather", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Assemble(args) => ("task assemble", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Seal(args) => ("task seal", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Commit(args) => ("task commit", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Run(args) => ("task run", args.planned.plan.clone(), args.planned.json),
+        },
         Command::Verify(args) => ("verify", args.store.clone(), args.running.json),
         Command::Synth(args) => ("synth", args.dir.clone(), args.running.json),
         Command::Demo(args) => ("demo", args.dir.clone().unwrap_or_default(), args.json),
@@ -93,6 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Log(args) => log::run(&args, quiet),
         Command::Diff(args) => diff::run(&args, quiet),
         Command::Gc(args) => gc::run(&args, quiet),
+        Command::Task(args) => task::run(args.what, quiet),
         Command::Verify(args) => verify::run(&args, quiet),
         Command::Synth(args) => synth::run(&args, quiet),
         Command::Demo(args) => demo::run(args, quiet),

@@ -29,11 +29,11 @@ impl Stop {
         Failure::stopped(store, self.reasons.join("; "), self.way_out.clone())
     }
 
-    /// Says it on stderr.
-    pub fn say(&self) {
+    /// Says it on stderr, and what to do again where it is right.
+    pub fn say(&self, again: &str) {
         output::say_wrong("nothing was published", &self.reasons, "");
         if let Some(way_out) = &self.way_out {
-            output::say(format_args!("  if all this is right, run it again with {way_out}"));
+            output::say(format_args!("  if all this is right, {again} with {way_out}"));
         }
     }
 }

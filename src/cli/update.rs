@@ -118,7 +118,7 @@ pub fn tell(
         output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;
     }
     if let Some(stop) = stop {
-        stop.say();
+        stop.say("run it again");
     }
     Ok(exit)
 }

@@ -33,6 +33,17 @@ pub(crate) struct DictionaryBuilder {
 }
 
 impl Dictionary {
+    /// Values of these lengths, which lie one after the other in `bytes`; `None` where they are others, or too many.
+    pub(crate) fn of(lens: &[u32], bytes: &[u8]) -> Option<Dictionary> {
+        let mut end = 0u64;
+        let mut next = |len: &u32| {
+            end += u64::from(*len);
+            i32::try_from(end).ok()
+        };
+        let ends = lens.iter().map(&mut next).collect::<Option<Vec<i32>>>()?;
+        (end == bytes.len() as u64).then(|| Dictionary { bytes: bytes.to_vec(), ends })
+    }
+
     fn get(&self, code: u32) -> &[u8] {
         let code = code as usize;
         let start = if code == 0 { 0 } else { self.ends[code - 1] };

@@ -20,6 +20,7 @@ pub use catalog::{
     CatalogBytes, Directory, FOR_NOBODY, FOR_READERS, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header,
     table,
 };
+pub(crate) use checksum::RunningChecksum;
 pub use checksum::{ChunkIdentity, checksum};
 pub use chunk::{ALIGNMENT, ChunkLayout, Stored};
 pub use current::Current;

@@ -202,7 +202,7 @@ impl<'a> AddSource<'a> {
         let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
         let target = Target { before: Some(whole), place, name };
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
+            assemble(panel, &inputs, &gathered.blocks, writer.ids(), keep, target)?;
         let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
         guard_codes_of(whole, "the folder", found, &mut guards)?;
         guard_skipped(&files, self.writing.max_skipped, &mut guards);

@@ -1,25 +1,21 @@
 //! Runs a build: survey, gather, seal, publish.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::build_report::{BuildReport, guard_skipped, nothing_to_store, report, source_entries};
-use super::first::{DEFAULT_KEEP, add_sealed, begin_history, ended, seal_all};
+use super::build_report::BuildReport;
+use super::first::{DEFAULT_KEEP, ended, seal_all};
 use super::gather::intake::{codes_of, panel_of};
 use super::gather::stages::Stages;
-use super::guard::Guards;
-use super::rolled::Rolled;
+use super::making::{Making, live_version};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
-use super::settings::{Settings, store_settings};
-use super::sparse::guard_sparse;
-use super::spelling::date_form;
+use super::settings::Settings;
 use super::writing::{Writing, setters};
-use crate::error::{Error, Result};
-use crate::key::Date;
+use crate::error::Result;
 use crate::shuffle::{self, Gathering};
 use crate::source::{SourceOptions, Survey, Surveyor};
-use crate::store::{Opening, SnapshotTables, SourceContents, Store, StoreWriter};
+use crate::store::{Opening, Store, StoreWriter};
 
 /// Builds a store from per-stock Parquet files.
 ///
@@ -34,10 +30,10 @@ use crate::store::{Opening, SnapshotTables, SourceContents, Store, StoreWriter};
 /// Series are collected in blocks that fill each worker's share of [`memory`](Build::memory), whatever the panel's
 /// size, and pass through an intermediate file in the store's directory that is about as large as the store.
 pub struct Build<'a> {
-    writing: Writing<'a>,
-    source: PathBuf,
-    options: SourceOptions,
-    name: Option<String>,
+    pub(super) writing: Writing<'a>,
+    pub(super) source: PathBuf,
+    pub(super) options: SourceOptions,
+    pub(super) name: Option<String>,
     force: bool,
 }
 
@@ -98,68 +94,41 @@ impl<'a> Build<'a> {
         writer: &StoreWriter,
     ) -> Result<BuildReport> {
         let (survey, spill, gathered) = stages.read(surveyor, survey, writer, None)?;
-        let survey = &survey;
         let keep = self.writing.keep.of(writer.before().map_or(DEFAULT_KEEP, Store::kept));
-        // How dates are spelt is decided when all are known.
-        let panel = panel_of(survey);
-        let inputs = codes_of(survey, &gathered);
-        let target = Target { before: None, place: 0, name: &self.name_of_source() };
-        let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &gathered.blocks, writer, keep, target)?;
+        let panel = panel_of(&survey);
+        let inputs = codes_of(&survey, &gathered);
+        let name = name_of_source(self.name.clone(), &self.source);
+        let target = Target { before: None, place: 0, name: &name };
+        let Assembly { snapshot, columns, stocks, codes } =
+            assemble(panel, &inputs, &gathered.blocks, writer.ids(), keep, target)?;
         let settings_before = writer.before().and_then(|before| Settings::of(&before.of_source(0)).ok());
         let max_skipped = self.writing.max_skipped.or(settings_before.and_then(|settings| settings.max_skipped));
-        let rolled = Rolled::new(survey, &gathered, None, &[]);
-        let settings = Settings { max_skipped, rolled, ..Settings::new(&self.source, survey.options()) };
-        snapshot.settings = store_settings("build")?;
-        let files = source_entries(survey, &gathered);
-        let mut guards = Guards::new(&self.writing.allowed);
-        guard_skipped(&files, max_skipped, &mut guards);
-        guard_sparse(survey, &mut guards);
-
+        let making = Making::new((&survey, &gathered), &self.source, &self.writing.allowed, max_skipped)?;
         let source = snapshot.sources[0].id;
-        let (sealed, batches, sections): (_, Vec<(Date, u32)>, _) = stages.synced(|syncs| {
+        let (sealed, sections) = stages.synced(|syncs| {
             // Goes when the last section is sealed: giving back so many pages takes as long as the last syncs.
             let spilled = spill.map()?;
             let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
             let sections = shuffle::sections(gathering.days());
-            if sections.is_empty() {
-                return Err(nothing_to_store(survey, &files));
-            }
-            if guards.stop() {
-                return Ok((Vec::new(), Vec::new(), sections));
+            if making.stops(&sections)? {
+                return Ok((None, sections));
             }
             let sealer = Sealer { gathering, columns };
-            let (sealed, batches) = seal_all(stages, writer, (source, &sealer), &sections, syncs)?;
-            Ok((sealed, batches, sections))
+            let sealed = seal_all(stages, writer, (source, &sealer), &sections, syncs)?;
+            Ok((Some(sealed), sections))
         })?;
-        let dates = sections.iter().map(|&(date, _)| date);
-        snapshot.set_date_form(date_form(survey, &gathered.read, dates));
-        if guards.stop() {
-            let version = writer.before().map_or(0, Store::version);
-            return Ok(BuildReport {
-                version,
-                published: false,
-                ..report(survey, &gathered, &snapshot, &files, &sections, (guards, max_skipped))
-            });
+        match sealed {
+            Some(sealed) => making.publish(writer, snapshot, &sections, sealed, self.writing.observer),
+            None => Ok(making.stopped(snapshot, &sections, live_version(writer))),
         }
-        let mut contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-        add_sealed((sealed, batches), &mut contents, &mut snapshot, writer);
-        let files = contents.files.clone();
-        snapshot.sources[0].tables = SnapshotTables::New(contents);
-        begin_history(writer, "build", &mut snapshot, sections.len() as u64);
-        if self.writing.observer.cancelled() {
-            return Err(Error::Cancelled);
-        }
-        writer.publish(&snapshot)?;
-        Ok(report(survey, &gathered, &snapshot, &files, &sections, (guards, max_skipped)))
     }
+}
 
-    /// The name of the source: that of its directory, unless it was given one.
-    fn name_of_source(&self) -> String {
-        let directory = || {
-            let source = std::path::absolute(&self.source).unwrap_or_else(|_| self.source.clone());
-            source.file_name().map(|name| name.to_string_lossy().into_owned())
-        };
-        self.name.clone().or_else(directory).unwrap_or_else(|| "source".to_owned())
-    }
+/// The name of a source: that of its directory, unless it was given one.
+pub(super) fn name_of_source(given: Option<String>, directory: &Path) -> String {
+    let own = || {
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        directory.file_name().map(|name| name.to_string_lossy().into_owned())
+    };
+    given.or_else(own).unwrap_or_else(|| "source".to_owned())
 }

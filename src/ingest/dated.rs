@@ -73,7 +73,7 @@ impl DatedChange<'_> {
         let target = Target { before: Some(whole), place, name: self.name };
         let (inputs, key) = (sections.codes(), self.panel.key.clone());
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(self.panel, &inputs, &sections.blocks, writer, self.keep, target)?;
+            assemble(self.panel, &inputs, &sections.blocks, writer.ids(), self.keep, target)?;
 
         // Of these dates all stocks are read again.
         let unread = if self.others == Others::Stay { Unread::Stays } else { Unread::Goes };

@@ -110,7 +110,7 @@ impl<'a> ChangeSource<'a> {
             .map(|(_, column)| column.name.clone())
             .collect();
         let target = Target { before: Some(whole), place, name: &self.name };
-        let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer, whole.kept(), target)?;
+        let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer.ids(), whole.kept(), target)?;
         let spill = stages.spill(writer, 0)?.map()?;
         let gathering = Gathering { blocks: &[], spill: &spill, stocks: Vec::new(), codes: Vec::new() };
         let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };

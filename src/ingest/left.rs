@@ -120,7 +120,7 @@ fn take_away(
     let panel = before.schema()?.clone();
     let key = panel.key.clone();
     let target = Target { before: Some(whole), place, name: "" };
-    let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer, whole.kept(), target)?;
+    let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer.ids(), whole.kept(), target)?;
     let spill = stages.spill(writer, 0)?.map()?;
     let gathering = Gathering { blocks: &[], spill: &spill, stocks: Vec::new(), codes: Vec::new() };
     let appended = settings.appended.clone();

@@ -386,7 +386,7 @@ impl<'u> SourceUpdate<'u> {
         }
         let target = Target { before: Some(whole), place, name: "" };
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &inputs, &gathered.blocks, self.writer, self.keep(), target)?;
+            assemble(panel, &inputs, &gathered.blocks, self.writer.ids(), self.keep(), target)?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: spilled, stocks, codes };
         let dates_read: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
         let Rereads { stocks: stock_rules, dates: date_rules } =

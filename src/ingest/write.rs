@@ -95,7 +95,7 @@ impl<'a> Write<'a> {
         let target = Target { before: None, place: 0, name: self.name.as_deref().unwrap_or("frame") };
         let date_form = panel.date_form.to_string();
         let Assembly { mut snapshot, columns, stocks, codes } =
-            assemble(panel, &sections.codes(), &sections.blocks, writer, keep, target)?;
+            assemble(panel, &sections.codes(), &sections.blocks, writer.ids(), keep, target)?;
         let source = snapshot.sources[0].id;
         let (sealed, dates) = stages.synced(|syncs| {
             let spilled = spill.map()?;

@@ -11,4 +11,4 @@ mod writer;
 pub(crate) use body::{BatchBody, ChunkMut, Room, filled_chunk};
 pub(crate) use column::{SegmentColumn, chunk_array, stored_array};
 pub(crate) use reader::Segment;
-pub(crate) use writer::{SealedSegment, SegmentId, SegmentWriter};
+pub(crate) use writer::{SealedBatch, SealedSegment, SegmentId, SegmentWriter};

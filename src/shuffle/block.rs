@@ -12,8 +12,9 @@ pub(crate) struct Block {
     pub(crate) days: Extent,
     /// Where each date's rows start, and the end of the last.
     pub(crate) row_starts: Extent,
-    /// For each row, the number of its input.
+    /// For each row, the number of its input, less `first_input`.
     pub(crate) inputs: Extent,
+    pub(crate) first_input: u32,
     /// The panel's columns; `None` where the block has no value.
     pub(crate) columns: Vec<Option<BlockColumn>>,
 }

@@ -104,6 +104,7 @@ impl Frame {
                 days: spill.put(Shelf::Kept, bytemuck::cast_slice(&days))?,
                 row_starts: spill.put(Shelf::Kept, bytemuck::cast_slice(&row_starts))?,
                 inputs,
+                first_input: 0,
                 columns: columns.iter_mut().map(Iterator::next).collect(),
             })
         };

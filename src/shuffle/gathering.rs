@@ -33,14 +33,16 @@ impl Gathering<'_> {
 
     /// The stock numbers of these rows of a block.
     pub(crate) fn stocks(&self, block: usize, rows: Range<usize>) -> impl Iterator<Item = u32> {
-        let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(self.blocks[block].inputs));
-        inputs[rows].iter().map(|&input| self.stocks[input as usize])
+        let Block { inputs, first_input, .. } = self.blocks[block];
+        let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(inputs));
+        inputs[rows].iter().map(move |&input| self.stocks[(first_input + input) as usize])
     }
 
     /// The stock number of a row of a block.
     pub(crate) fn stock(&self, block: usize, row: usize) -> u32 {
-        let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(self.blocks[block].inputs));
-        self.stocks[inputs[row] as usize]
+        let Block { inputs, first_input, .. } = self.blocks[block];
+        let inputs: &[u32] = bytemuck::cast_slice(self.spill.get(inputs));
+        self.stocks[(first_input + inputs[row]) as usize]
     }
 
     /// For each block its days, ascending, and where each one's rows start and the last one's end.
@@ -60,18 +62,10 @@ impl Gathering<'_> {
         Walk { steps: steps.filter(|step| step.next < step.days.len()).collect(), at: None }
     }
 
-    /// `sections`, each a date with the number of its rows, cut into pieces: the date, the piece's place in its section,
-    /// and its rows, counted in the section. Pieces are cut between stocks where that is possible.
+    /// `sections`, each a date with the number of its rows, cut into pieces; see [`pieces`].
     pub(crate) fn pieces(&self, sections: &[(Date, u32)]) -> Vec<(Date, u32, Range<usize>)> {
         let mut walk = self.walk(sections.first().map_or(Date::EPOCH, |&(date, _)| date));
-        let pieces = sections.iter().flat_map(|&(date, row_count)| {
-            let cuts = match row_count as usize {
-                whole if whole <= PIECE_ROWS => std::iter::once(0..whole).collect(),
-                _ => self.cut(&walk.runs(date)),
-            };
-            cuts.into_iter().enumerate().map(move |(place, rows)| (date, place as u32, rows))
-        });
-        pieces.collect()
+        pieces(sections, |date| self.cut(&walk.runs(date)))
     }
 
     /// The pieces that these rows of blocks make.
@@ -83,7 +77,7 @@ impl Gathering<'_> {
     }
 
     /// How many neighbouring rows each stock has among these of a block.
-    fn stock_runs(&self, block: usize, rows: Range<usize>) -> Vec<usize> {
+    pub(crate) fn stock_runs(&self, block: usize, rows: Range<usize>) -> Vec<usize> {
         let stocks: Vec<u32> = self.stocks(block, rows).collect();
         stocks.chunk_by(|a, b| a == b).map(<[u32]>::len).collect()
     }
@@ -91,6 +85,23 @@ impl Gathering<'_> {
 
 /// The most rows of a piece.
 pub(crate) const PIECE_ROWS: usize = 1 << 16;
+
+/// `sections`, each a date with the number of its rows, cut into pieces: the date, the piece's place in its section, and
+/// its rows, counted in the section. Pieces are cut between stocks where that is possible, and `cut` says where; it is
+/// asked for long sections alone.
+pub(crate) fn pieces(
+    sections: &[(Date, u32)],
+    mut cut: impl FnMut(Date) -> Vec<Range<usize>>,
+) -> Vec<(Date, u32, Range<usize>)> {
+    let pieces = sections.iter().flat_map(|&(date, row_count)| {
+        let cuts = match row_count as usize {
+            whole if whole <= PIECE_ROWS => std::iter::once(0..whole).collect(),
+            _ => cut(date),
+        };
+        cuts.into_iter().enumerate().map(move |(place, rows)| (date, place as u32, rows))
+    });
+    pieces.collect()
+}
 
 /// The rows of pieces, given how many rows each stock has, in the order of the rows.
 pub(crate) fn cut(stocks: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
@@ -162,7 +173,8 @@ pub(crate) fn sections<'a>(blocks: impl Iterator<Item = (&'a [i32], &'a [u32])> 
     let mut counts = vec![0u32; (last - first) as usize + 1];
     for (days, row_starts) in blocks {
         for (day, ends) in days.iter().zip(row_starts.windows(2)) {
-            counts[(day - first) as usize] += ends[1] - ends[0];
+            let count = &mut counts[(day - first) as usize];
+            *count = count.saturating_add(ends[1] - ends[0]);
         }
     }
     let days = counts.iter().zip(first..).filter(|(count, _)| **count > 0);

@@ -6,8 +6,8 @@ mod gather;
 mod gathering;
 mod spill;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, BlockColumn};
 pub(crate) use builder::BlockBuilder;
 pub(crate) use gather::{Frame, Inputs};
-pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, sections};
-pub(crate) use spill::{Extent, Shelf, Spill, SpillMap};
+pub(crate) use gathering::{Gathering, PIECE_ROWS, Walk, cut, pieces, sections};
+pub(crate) use spill::{BandFile, Extent, Shelf, Spill, SpillMap};

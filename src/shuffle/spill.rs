@@ -1,12 +1,13 @@
 //! The intermediate storage of a build: what blocks of stocks gathered, each column by (date, stock).
 
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow_buffer::Buffer;
 
 use crate::error::Result;
+use crate::format::RunningChecksum;
 use crate::key::Date;
 use crate::storage::{Access, Dir, DiskFile, load};
 use crate::workers;
@@ -31,6 +32,15 @@ pub(crate) struct Spill {
 struct SpillFile {
     file: DiskFile,
     end: AtomicU64,
+    /// Of what was written, where the file stays: then one worker writes it from its start to its end.
+    sum: Option<Mutex<RunningChecksum>>,
+}
+
+/// A finished file of a band that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BandFile {
+    pub(crate) byte_len: u64,
+    pub(crate) checksum: u64,
 }
 
 /// Which files an extent goes to.
@@ -43,11 +53,18 @@ pub(crate) enum Shelf {
 }
 
 /// A finished extent of the spill.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
-    file: usize,
-    offset: u64,
-    byte_len: u64,
+    pub(crate) file: usize,
+    pub(crate) offset: u64,
+    pub(crate) byte_len: u64,
+}
+
+impl Extent {
+    /// Where the next extent of the file begins.
+    pub(crate) fn end(self) -> u64 {
+        self.offset.saturating_add(self.byte_len.checked_next_multiple_of(EXTENT_ALIGNMENT).unwrap_or(u64::MAX))
+    }
 }
 
 impl Spill {
@@ -59,11 +76,7 @@ impl Spill {
         band_count: usize,
         name: impl Fn(usize) -> String,
     ) -> Result<Spill> {
-        let create = |number| {
-            let file = dir.create(&name(number))?;
-            dir.remove(&name(number))?;
-            Ok(SpillFile { file, end: AtomicU64::new(0) })
-        };
+        let create = |number| unnamed(dir, &name(number));
         let file_count = worker_count * band_count;
         Ok(Spill {
             files: (0..file_count).map(create).collect::<Result<_>>()?,
@@ -71,6 +84,38 @@ impl Spill {
             band_count,
             starts: OnceLock::new(),
         })
+    }
+
+    /// Makes files that stay, one for each of the bands that begin at these dates, the first of which is every date before,
+    /// under the names that `name` gives for a band. One worker may write to them.
+    pub(crate) fn lasting(
+        dir: &Dir,
+        starts: &[Date],
+        kept_name: &str,
+        name: impl Fn(usize) -> String,
+    ) -> Result<Spill> {
+        let band_count = starts.len() + 1;
+        let create = |band| {
+            let (file, sum) = (dir.create(&name(band))?, Some(Mutex::default()));
+            Ok(SpillFile { file, end: AtomicU64::new(0), sum })
+        };
+        Ok(Spill {
+            files: (0..band_count).map(create).collect::<Result<_>>()?,
+            kept: unnamed(dir, kept_name)?,
+            band_count,
+            starts: OnceLock::from(starts.to_vec()),
+        })
+    }
+
+    /// The files of the bands, complete, and what was kept.
+    pub(crate) fn finish(self) -> Result<(Vec<BandFile>, Buffer)> {
+        let finish = |SpillFile { sum, .. }: SpillFile| {
+            // Where a lock is poisoned the run has failed.
+            let sum = sum.unwrap_or_default().into_inner().unwrap_or_else(PoisonError::into_inner);
+            BandFile { byte_len: sum.byte_len(), checksum: sum.finish() }
+        };
+        let kept = load(self.kept.file.file(), self.kept.file.path(), Access::Map)?;
+        Ok((self.files.into_iter().map(finish).collect(), kept))
     }
 
     /// The bands of a block with these `dates`, ascending, and with these starts of each one's rows: number of the band
@@ -100,7 +145,11 @@ impl Spill {
     /// Writes `bytes` at `at` within `extent`.
     pub(crate) fn write(&self, extent: Extent, at: u64, bytes: &[u8]) -> Result<()> {
         debug_assert!(at + bytes.len() as u64 <= extent.byte_len);
-        self.file(extent.file).file.write_at(bytes, extent.offset + at)
+        let SpillFile { file, sum, .. } = self.file(extent.file);
+        if let Some(sum) = sum {
+            sum.lock().unwrap_or_else(PoisonError::into_inner).add(extent.offset + at, bytes);
+        }
+        file.write_at(bytes, extent.offset + at)
     }
 
     /// Appends an extent to one of the worker's files.
@@ -118,7 +167,7 @@ impl Spill {
     pub(crate) fn map(self) -> Result<SpillMap> {
         let map = |SpillFile { file, .. }: SpillFile| {
             let bytes = load(file.file(), file.path(), Access::Map)?;
-            Ok((file, bytes))
+            Ok((Some(file), bytes))
         };
         Ok(SpillMap {
             files: self.files.into_iter().chain([self.kept]).map(map).collect::<Result<_>>()?,
@@ -127,6 +176,13 @@ impl Spill {
             released: AtomicUsize::new(0),
         })
     }
+}
+
+/// A file without a name.
+fn unnamed(dir: &Dir, name: &str) -> Result<SpillFile> {
+    let file = dir.create(name)?;
+    dir.remove(name)?;
+    Ok(SpillFile { file, end: AtomicU64::new(0), sum: None })
 }
 
 /// The dates at which a block's rows are to be cut into `count` bands of about equal length.
@@ -141,7 +197,8 @@ fn even_starts(dates: &[Date], row_starts: &[u32], count: usize) -> Vec<Date> {
 
 /// A spill, mapped.
 pub(crate) struct SpillMap {
-    files: Vec<(DiskFile, Buffer)>,
+    /// With what is given back, where it can be.
+    files: Vec<(Option<DiskFile>, Buffer)>,
     band_count: usize,
     starts: Vec<Date>,
     /// How many bands are gone.
@@ -149,6 +206,12 @@ pub(crate) struct SpillMap {
 }
 
 impl SpillMap {
+    /// Files that stay as they are.
+    pub(crate) fn of(files: impl IntoIterator<Item = Buffer>) -> SpillMap {
+        let files = files.into_iter().map(|bytes| (None, bytes)).collect();
+        SpillMap { files, band_count: 1, starts: Vec::new(), released: AtomicUsize::new(0) }
+    }
+
     /// The bytes of an extent, which must not have been [released](SpillMap::release_before).
     pub(crate) fn get(&self, extent: Extent) -> &[u8] {
         let start = extent.offset as usize;
@@ -165,9 +228,8 @@ impl SpillMap {
         let count = self.starts.partition_point(|&next| next <= date);
         let first = self.released.fetch_max(count, Ordering::Relaxed);
         for band in first..count {
-            for (file, _) in self.files[band..self.files.len() - 1].iter().step_by(self.band_count) {
-                file.give_back();
-            }
+            let files = self.files[band..self.files.len() - 1].iter().step_by(self.band_count);
+            files.filter_map(|(file, _)| file.as_ref()).for_each(DiskFile::give_back);
         }
     }
 }
@@ -205,7 +267,7 @@ mod tests {
         let [first, second] = [0, 1].map(|band| spill.put(Shelf::Band(band), &[band as u8; 100]).unwrap());
         let kept = spill.put(Shelf::Kept, b"kept").unwrap();
         let map = spill.map().unwrap();
-        let len = |extent: Extent| map.files[extent.file].0.file().metadata().unwrap().len();
+        let len = |extent: Extent| map.files[extent.file].0.as_ref().unwrap().file().metadata().unwrap().len();
         for (before, lens) in [(4, [100, 100, 4]), (5, [0, 100, 4]), (2, [0, 100, 4]), (9, [0, 100, 4])] {
             map.release_before(date(before));
             assert_eq!([first, second, kept].map(len), lens, "before {before}");

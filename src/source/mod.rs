@@ -42,6 +42,7 @@ pub(crate) use code_map::Touched;
 pub(crate) use convert::check_values;
 pub(crate) use folder::scan::{Known, KnownFile, Scan, Trust, scan};
 pub(crate) use frame::{FrameSchema, of_frame_on, unreadable};
+pub(crate) use look::agreed::Agreed;
 pub(crate) use look::surveyor::Surveyor;
 pub use look::surveyor::survey;
 pub(crate) use losses::Losses;

@@ -1,9 +1,11 @@
 //! What became of one file that was read.
 
+use serde::{Deserialize, Serialize};
+
 use crate::panel::DateForm;
 
 /// What one file of a series brought.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileOutcome {
     /// Rows of the series that came from it.
     pub rows: u64,

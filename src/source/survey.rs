@@ -159,6 +159,12 @@ impl Survey {
         places.iter().map(taken).collect()
     }
 
+    /// This survey without the inputs at the places `unread`, as it was told of after they were read.
+    pub(crate) fn without(mut self, skipped: Vec<Skipped>, notes: Vec<String>, unread: &HashSet<usize>) -> Survey {
+        self.unread = self.take_out(unread);
+        Survey { skipped, notes, ..self }
+    }
+
     /// Sets the size up to which a file is read whole, 64 MiB unless set; longer ones are read piece by piece, which
     /// takes two passes over their bytes. An open reader holds up to this much.
     pub fn whole_file_limit(&mut self, bytes: u64) {

@@ -229,9 +229,17 @@ impl Dir {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (path, target) = (self.path.join(from), self.path.join(to));
+        self.take(self, from, to)
+    }
+
+    /// As [`rename`](Dir::rename), of a file in the directory `other`, which must be on the same file system.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn take(&self, other: &Dir, from: &str, to: &str) -> Result<()> {
+        let (path, target) = (other.path.join(from), self.path.join(to));
         self.disk.before(Operation::Rename(&path, &target)).map_err(Error::io("rename to", &target))?;
-        rustix::fs::renameat(&self.handle, from, &self.handle, to).map_err(failed("rename to", &target))
+        rustix::fs::renameat(&other.handle, from, &self.handle, to).map_err(failed("rename to", &target))
     }
 
     /// Removes the file `name`; that it is gone already is no error.

@@ -37,6 +37,7 @@ mod request;
 mod section;
 mod series;
 mod shared_columns;
+mod site;
 mod snapshot;
 mod stale;
 mod strings;
@@ -75,7 +76,8 @@ pub(crate) use gather::{Gathered, Survey};
 pub(crate) use keep::{Keep, KeepChange};
 pub(crate) use part::present_column;
 pub(crate) use piece::{Piece, RawColumn};
-pub(crate) use publish::{Opening, StoreWriter};
+pub(crate) use publish::{Ids, Opening, StoreWriter};
+pub(crate) use site::Site;
 pub(crate) use snapshot::{
     SegmentList, Snapshot, SnapshotColumn, SnapshotPiece, SnapshotSegment, SnapshotSource, SnapshotTables,
     SourceContents, StockChanges,

@@ -34,6 +34,27 @@ pub(crate) enum Opening {
     Look,
 }
 
+/// The numbers of a version that is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) store_id: [u8; 16],
+    pub(crate) version: u64,
+    pub(crate) commit: u64,
+    /// Those of the next new column and of the next new source.
+    pub(crate) next_column: u32,
+    pub(crate) next_source: u32,
+}
+
+impl Ids {
+    /// Those of the first version of a new store, which were not drawn before.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub(crate) fn first(disk: &Disk) -> Result<Ids> {
+        Ok(Ids { store_id: new_store_id(disk)?, version: 1, commit: disk.draw()?, next_column: 2, next_source: 0 })
+    }
+}
+
 /// A new version being written, by the one writer of the store: the lock goes with it.
 pub(crate) struct StoreWriter {
     pub(super) dir: Dir,
@@ -48,7 +69,7 @@ pub(crate) struct StoreWriter {
     /// The live version, where `before` is a later one that was staged.
     pub(super) live: Option<Store>,
     /// `None` where nothing is to be published.
-    lock: Option<Lock>,
+    pub(super) lock: Option<Lock>,
     /// Whether this writer made the directory.
     is_new: bool,
 }
@@ -124,12 +145,12 @@ impl StoreWriter {
         };
         let store_id = match &before {
             Some(before) => before.id().to_le_bytes(),
-            None => [disk.draw()?.to_le_bytes(), disk.draw()?.to_le_bytes()].concat().try_into().unwrap_or_default(),
+            None => new_store_id(disk)?,
         };
         let newest = match &before {
             Some(before) if changes => before.version(),
             // Where all that there is goes, CURRENT may be of another day, or nobody can read it.
-            _ => newest_version(root, access)?,
+            _ => newest_version(root, access, None)?,
         };
         let version = next_version(root, newest.max(lock.note().last))?;
         let (commit, lock) = (disk.draw()?, Some(lock));
@@ -189,6 +210,26 @@ impl StoreWriter {
         self.before.as_ref().map_or(now, |before| now.max(before.created_ns().saturating_add(1)))
     }
 
+    /// All its numbers. No id of before is used again, not by a store that is built anew either.
+    pub(crate) fn ids(&self) -> Ids {
+        let StoreWriter { store_id, version, commit, .. } = *self;
+        let (next_column, next_source) = self.before.as_ref().map_or((2, 0), Store::next_ids);
+        Ids { store_id, version, commit, next_column, next_source }
+    }
+
+    /// Goes on with what others have written for a new store that has these numbers. Its version is this writer's, as
+    /// if nobody had begun to publish it before.
+    ///
+    /// # Errors
+    /// When the store's catalogs cannot be listed.
+    pub(crate) fn take_over(&mut self, ids: Ids) -> Result<Ids> {
+        (self.store_id, self.commit) = (ids.store_id, ids.commit);
+        let last = self.lock.as_ref().map_or(0, |lock| lock.note().last);
+        let newest = newest_version(self.root(), self.access, Some(ids.commit))?;
+        self.version = next_version(self.root(), newest.max(last))?;
+        Ok(Ids { version: self.version, ..ids })
+    }
+
     /// The live version, if there is one.
     pub(crate) fn before(&self) -> Option<&Store> {
         self.before.as_ref()
@@ -223,26 +264,11 @@ impl StoreWriter {
         self.dir(SEGMENT_DIR)
     }
 
-    /// Where intermediate files go.
-    pub(crate) fn spill_dir(&self) -> &Dir {
-        &self.dir
-    }
-
-    /// A name for an intermediate file.
-    pub(crate) fn spill_name(&self, number: usize) -> String {
-        match self.lock {
-            Some(_) => format!("{SPILL_PREFIX}{number}"),
-            // Beside a writer's.
-            None => format!("{SPILL_PREFIX}{}-{number}", std::process::id()),
-        }
-    }
-
     /// Makes `snapshot` the live version. Its segments are synced already. When this returns, the version survives a
     /// crash; before CURRENT is renamed, readers see the version before.
     ///
-    /// # Errors
-    /// When any step fails, or a file of an earlier commit is not as it was; then the version before stays live, unless it
-    /// is [`Error::Live`]: the very last sync.
+    /// # Errors When any step fails, or a file of an earlier commit is not as it was; then the version before stays
+    /// live, unless it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
         let header_checksum = self.put_version(snapshot)?;
         self.published()?.check_files()?;
@@ -266,7 +292,8 @@ impl StoreWriter {
         Store::open_catalog(self.root(), self.commit, self.access)
     }
 
-    /// Goes on from `snapshot`, as if it were live: a later one of this writer's is to be published, and then this goes.
+    /// Goes on from `snapshot`, as if it were live: a later one of this writer's is to be published, and then this
+    /// goes.
     ///
     /// # Errors
     /// When any step fails.
@@ -325,8 +352,8 @@ impl StoreWriter {
 }
 
 impl StoreWriter {
-    /// As [`clear_unpublished`](StoreWriter::clear_unpublished); and a directory that this writer made goes with it, where
-    /// nothing was ever published: it would pass for a build that was killed.
+    /// As [`clear_unpublished`](StoreWriter::clear_unpublished); and a directory that this writer made goes with it,
+    /// where nothing was ever published: it would pass for a build that was killed.
     ///
     /// # Errors
     /// When something cannot be removed.
@@ -363,9 +390,15 @@ fn make_root(root: &Path, disk: &Disk) -> Result<()> {
     to_sync.iter().try_for_each(|dir| disk.sync_dir(dir))
 }
 
-/// The highest version that a catalog has, live or not; 0 where there is none that can be read.
-fn newest_version(root: &Path, access: Access) -> Result<u64> {
-    let found = catalogs(root)?.into_iter().filter_map(|at| Store::open_catalog(root, at, access).ok());
+fn new_store_id(disk: &Disk) -> Result<[u8; 16]> {
+    Ok([disk.draw()?.to_le_bytes(), disk.draw()?.to_le_bytes()].concat().try_into().unwrap_or_default())
+}
+
+/// The highest version that a catalog has, live or not, but that which the commit `but` wrote; 0 where there is none
+/// that can be read.
+fn newest_version(root: &Path, access: Access, but: Option<u64>) -> Result<u64> {
+    let others = catalogs(root)?.into_iter().filter(|at| Some(*at) != but);
+    let found = others.filter_map(|at| Store::open_catalog(root, at, access).ok());
     Ok(found.map(|store| store.version()).max().unwrap_or(0))
 }
 

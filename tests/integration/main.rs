@@ -51,6 +51,7 @@ mod sources;
 mod spec;
 mod stale;
 mod targets;
+mod tasks;
 #[cfg(feature = "cli")]
 mod trouble;
 mod units;

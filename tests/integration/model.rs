@@ -308,7 +308,7 @@ pub(super) fn days() -> impl Strategy<Value = Vec<Files>> {
     })
 }
 
-fn files() -> impl Strategy<Value = Files> {
+pub(super) fn files() -> impl Strategy<Value = Files> {
     let types = subsequence(types(), 1..12).prop_shuffle();
     let dates = proptest::sample::select(&Dates::ALL[..]);
     let codes = subsequence(CODES.to_vec(), 1..=CODES.len());

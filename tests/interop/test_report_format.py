@@ -14,6 +14,7 @@ ROW = re.compile(r"^\| `(\w+)`(\??) \| ([^|]+) \| .* \|$")
 COMMANDS = (
     "build", "update", "append", "restore", "source add", "source set", "source rename", "source drop", "transpose",
     "verify", "info", "source list", "log", "diff", "coverage", "report", "gc", "synth", "demo",
+    "task plan", "task gather", "task assemble", "task seal", "task commit", "task run",
 )
 
 
@@ -105,6 +106,19 @@ def home(tmp_path):
 def test_reports_are_what_the_document_says(home):
     src, store = home / "src", home / "s"
     told("synth", home / "made", "--stocks", 2, "--dates", 30)
+    plan, cut = home / "st" / "plan.json", ("--parts", 1, "--bands", 1)
+    told("task", "plan", src, home / "t", "--staging", home / "st", *cut)
+    told("task", "commit", plan, expect=1)
+    for word in ("gather", "seal"):
+        told("task", word, plan, 0)
+        told("task", word, plan, 0)
+        told("task", word, plan, 1, expect=2)
+        told("task", "assemble", plan)
+    told("task", "commit", plan, expect=3)
+    told("task", "commit", plan)
+    told("task", "plan", src, home / "r", "--staging", home / "rs", *cut)
+    told("task", "run", home / "rs" / "plan.json", expect=3)
+    told("gc", home / "r", "--staging", home / "rs", "--older-than", "0h")
     told("demo", home / "demo")
     told("build", src, store, expect=3)
     told("build", src, store, expect=1)

@@ -30,6 +30,23 @@ Examples:
   transect build prices panel.store --cast volume=float64
   transect build bars panel.store --key ToD    # a date and a time in text
   transect build klines panel.store --date-column t --key t --epoch ms")]
+pub struct MakeArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+
+    #[command(flatten)]
+    pub waiting: Waiting,
+
+    /// Replace a store that exists, and erase all its versions
+    ///
+    /// Not for every night: that is what `transect update` is for. Whoever has the store open keeps reading the version
+    /// they opened. A directory that is no store is refused all the same.
+    #[arg(long, help_heading = RUNNING)]
+    pub force: bool,
+}
+
+/// What a build is told, whoever does the work.
+#[derive(Debug, Args)]
 pub struct BuildArgs {
     /// The directory with one file per stock, Parquet unless --input says otherwise
     #[arg(value_name = "SRC")]
@@ -71,17 +88,7 @@ pub struct BuildArgs {
     pub memory: u64,
 
     #[command(flatten)]
-    pub waiting: Waiting,
-
-    #[command(flatten)]
     pub running: Running,
-
-    /// Replace a store that exists, and erase all its versions
-    ///
-    /// Not for every night: that is what `transect update` is for. Whoever has the store open keeps reading the version
-    /// they opened. A directory that is no store is refused all the same.
-    #[arg(long, help_heading = RUNNING)]
-    pub force: bool,
 }
 
 /// Bring a store up to date with the files it was built from

@@ -6,6 +6,7 @@ mod change;
 mod look;
 mod reading;
 mod sources;
+mod task;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,12 +19,13 @@ use super::exit::{self, Exit};
 use super::groups::{Io, Running, Waiting};
 use super::words::{at_least_one, one_of};
 
-pub use change::{AppendArgs, BuildArgs, RestoreArgs, UpdateArgs};
+pub use change::{AppendArgs, BuildArgs, MakeArgs, RestoreArgs, UpdateArgs};
 pub use look::{
     CoverageArgs, DiffArgs, DiffBy, InfoArgs, LogArgs, ReportArgs, RowFormat, ShowArgs, TransposeArgs, VerifyArgs,
 };
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
+pub use task::{PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
 
 /// Turns a panel of per-stock Parquet files into one file per date
 ///
@@ -50,7 +52,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Build(Box<BuildArgs>),
+    Build(Box<MakeArgs>),
     Update(UpdateArgs),
     Append(AppendArgs),
     Restore(RestoreArgs),
@@ -64,6 +66,7 @@ pub enum Command {
     Log(LogArgs),
     Diff(DiffArgs),
     Gc(GcArgs),
+    Task(TaskArgs),
     Synth(SynthArgs),
     Demo(DemoArgs),
     Generate(GenerateArgs),
@@ -79,7 +82,8 @@ pub enum Command {
 Examples:
   transect gc panel.store --dry-run
   transect gc panel.store --keep 1
-  transect gc panel.store --keep-for 30d --keep 3    # the newest 3 stay, however old")]
+  transect gc panel.store --keep-for 30d --keep 3    # the newest 3 stay, however old
+  transect gc panel.store --staging panel.staging --older-than 2d")]
 pub struct GcArgs {
     /// The store
     #[arg(value_name = "STORE")]
@@ -92,8 +96,19 @@ pub struct GcArgs {
     /// Keep versions that were replaced no longer ago than this, such as 30d, 2w or 12h
     ///
     /// The store can still be read --as-of any instant since. With --keep, whichever keeps more counts.
-    #[arg(long, alias = "older-than", value_name = "AGE", value_parser = quantity::age)]
+    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
     pub keep_for: Option<Duration>,
+
+    /// Remove instead what tasks left in this staging directory, which is of this store (see `transect task`)
+    ///
+    /// All of it, where nothing was written there for as long as --older-than says; else only what attempts that died left
+    /// before. Nothing of the store is touched. Tasks that failed may be run again and go on from what is there.
+    #[arg(long, value_name = "DIR", requires = "older_than", conflicts_with_all = ["keep", "keep_for", "live"])]
+    pub staging: Option<PathBuf>,
+
+    /// How long nothing may have been written to a staging directory that goes, such as 2d or 12h
+    #[arg(long, value_name = "AGE", value_parser = quantity::age, requires = "staging")]
+    pub older_than: Option<Duration>,
 
     /// Which version is live, where CURRENT names another than the one that went live last
     ///

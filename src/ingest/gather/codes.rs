@@ -120,6 +120,30 @@ impl AllCodes {
         (0..self.ends.len() as u32).map(|number| self.get(number))
     }
 
+    /// Adds those of another run, whose numbers go on from these.
+    pub(in crate::ingest) fn extend(&mut self, other: &AllCodes) {
+        let start = self.texts.len();
+        self.texts.push_str(&other.texts);
+        self.ends.extend(other.ends.iter().map(|end| start + end));
+        self.is_used.extend(&other.is_used);
+    }
+
+    /// How many there are.
+    pub(in crate::ingest) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// These codes by number, each with whether a row that stays has it.
+    pub(in crate::ingest) fn of<'c>(codes: impl IntoIterator<Item = (&'c str, bool)>) -> AllCodes {
+        let mut all = AllCodes::default();
+        for (code, is_used) in codes {
+            all.texts.push_str(code);
+            all.ends.push(all.texts.len());
+            all.is_used.push(is_used);
+        }
+        all
+    }
+
     /// By number, the code, if a row that stays has it: codes that only refused files have are no stocks.
     pub(in crate::ingest) fn kept(&self) -> Vec<Option<&str>> {
         self.all().zip(&self.is_used).map(|(code, &is_used)| is_used.then_some(code)).collect()

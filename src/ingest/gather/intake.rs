@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
+use serde::{Deserialize, Serialize};
 
 use super::codes::{AllCodes, Codes};
 use super::plan;
@@ -35,6 +36,7 @@ pub(in crate::ingest) struct Gathered {
 }
 
 /// What became of one input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ingest) struct Read {
     pub(in crate::ingest) input: usize,
     pub(in crate::ingest) rows: u64,
@@ -42,7 +44,7 @@ pub(in crate::ingest) struct Read {
 }
 
 /// Reads inputs for all workers of a build.
-pub(super) struct Intake<'a> {
+pub(in crate::ingest) struct Intake<'a> {
     survey: &'a Survey,
     spill: &'a Spill,
     observer: &'a dyn Observer,

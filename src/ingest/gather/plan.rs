@@ -48,7 +48,7 @@ fn split(lens: impl ExactSizeIterator<Item = u64>, target: u64) -> Vec<Range<usi
 }
 
 /// What is wrong, and the way out, where `memory` does not hold the list of where each of `columns` lies on `dates`.
-pub(super) fn too_long(dates: usize, columns: usize, memory: u64) -> Option<(String, Remedy)> {
+pub(in crate::ingest) fn too_long(dates: usize, columns: usize, memory: u64) -> Option<(String, Remedy)> {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let len = (dates as u64).saturating_mul(columns as u64).saturating_mul(size_of::<ChunkRecord>() as u64);
     (len > memory).then(|| {

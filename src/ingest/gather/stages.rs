@@ -1,6 +1,7 @@
 //! The long stages that builds and updates have in common: gathering the input, and sealing segments.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::intake::{Gathered, Intake};
@@ -14,7 +15,7 @@ use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, SegmentId, S
 use crate::shuffle::{Gathering, Spill, Walk};
 use crate::source::{BadFile, Survey, Surveyor};
 use crate::storage::Syncs;
-use crate::store::{Store, StoreWriter};
+use crate::store::{Site, Store};
 use crate::workers::{self, Workers, available};
 
 /// The least memory a run can work with.
@@ -48,7 +49,7 @@ pub(in crate::ingest) struct PlannedBatch<T> {
 
 /// Where sealed segments go, and how they are called.
 pub(in crate::ingest) struct SegmentPlace<'a> {
-    pub(in crate::ingest) writer: &'a StoreWriter,
+    pub(in crate::ingest) site: &'a dyn Site,
     /// The id of the source that they are of; `None` of those that hold keys alone.
     pub(in crate::ingest) source: Option<u32>,
     /// The ordinal of the next segment.
@@ -59,7 +60,7 @@ pub(in crate::ingest) struct SegmentPlace<'a> {
 /// What one worker may hold, and where it puts what is more.
 #[derive(Clone, Copy)]
 pub(in crate::ingest) struct Scratch<'w> {
-    writer: &'w StoreWriter,
+    site: &'w dyn Site,
     /// Bytes.
     pub(in crate::ingest) share: usize,
 }
@@ -67,8 +68,8 @@ pub(in crate::ingest) struct Scratch<'w> {
 impl Scratch<'_> {
     /// Room for the worker that asks.
     pub(in crate::ingest) fn room(&self) -> Room<'_> {
-        let name = self.writer.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
-        Room::Spill { limit: self.share, dir: self.writer.spill_dir(), name }
+        let name = self.site.spill_name(SPILLING_WORKERS * BANDS + 1 + workers::current());
+        Room::Spill { limit: self.share, dir: self.site.spill_dir(), name }
     }
 }
 
@@ -80,7 +81,7 @@ pub(in crate::ingest) fn too_little(memory: u64) -> Error {
 }
 
 /// Makes the memory that files are said to need enough for the texts of all of them, beside those of the others.
-fn raise_figures(skipped: &mut [(usize, BadFile)], texts_len: usize) {
+pub(in crate::ingest) fn raise_figures(skipped: &mut [(usize, BadFile)], texts_len: usize) {
     let figures = skipped.iter().filter_map(|(_, bad)| bad.reason.memory());
     let all = figures.fold(enough_for(texts_len), u64::saturating_add);
     for (_, bad) in skipped {
@@ -131,36 +132,36 @@ impl<'a> Stages<'a> {
     }
 
     /// Where workers put together what is beyond their shares.
-    pub(in crate::ingest) fn scratch<'w>(&self, writer: &'w StoreWriter) -> Scratch<'w> {
-        Scratch { writer, share: self.share() }
+    pub(in crate::ingest) fn scratch<'w>(&self, site: &'w dyn Site) -> Scratch<'w> {
+        Scratch { site, share: self.share() }
     }
 
-    /// Intermediate files of `writer`'s, for rows that take about so many bytes.
+    /// Intermediate files at `site`, for rows that take about so many bytes.
     ///
     /// # Errors
     /// When a file cannot be made.
-    pub(in crate::ingest) fn spill(&self, writer: &StoreWriter, byte_len: u64) -> Result<Spill> {
+    pub(in crate::ingest) fn spill(&self, site: &dyn Site, byte_len: u64) -> Result<Spill> {
         // What fits the memory is not worth giving back by bands.
         let band_count = if byte_len > self.workers.memory() { BANDS } else { 1 };
         let worker_count = self.workers.count().min(SPILLING_WORKERS);
-        Spill::create(writer.spill_dir(), worker_count, band_count, |number| writer.spill_name(number))
+        Spill::create(site.spill_dir(), worker_count, band_count, |number| site.spill_name(number))
     }
 
     /// Reads all inputs that `surveyor` found and that can be used, and gathers them by blocks; `survey` is what it says
     /// before any is read, and `before` what the source has.
     ///
     /// # Errors
-    /// When the intermediate files of `writer` cannot be written, the observer cancels, `strict` and an input is skipped,
+    /// When the intermediate files at `site` cannot be written, the observer cancels, `strict` and an input is skipped,
     /// or the files that are left do not make a panel.
     pub(in crate::ingest) fn read(
         &self,
         surveyor: Surveyor,
         survey: Survey,
-        writer: &StoreWriter,
+        site: &dyn Site,
         before: Option<&Store>,
     ) -> Result<(Survey, Spill, Gathered)> {
         let (survey, (spill, gathered)) = surveyor.read(survey, |survey| {
-            let spill = self.spill(writer, survey.decoded_len())?;
+            let spill = self.spill(site, survey.decoded_len())?;
             let (gathered, bad) = self.gather(survey, &spill, before)?;
             Ok(((spill, gathered), bad))
         })?;
@@ -211,8 +212,9 @@ impl<'a> Stages<'a> {
         Syncs::run(self.workers.count() - 1, work)
     }
 
-    /// Writes segments with these columns of these batches, by date, each made by `make` with a walk that has come up to its
-    /// date and room for it, and hands them over to be synced. What blocks have of dates that are done is given back if it `releases` it.
+    /// Writes segments with these columns of these batches, by date, each made by `make` with a walk that has come up
+    /// to its date and room for it, and hands them over to be synced. What blocks have of dates that are done is given
+    /// back if it `releases` it.
     ///
     /// # Errors
     /// When a file cannot be written, `make` fails, or the observer cancels.
@@ -230,16 +232,34 @@ impl<'a> Stages<'a> {
         }
         let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
-        self.observer.begin("seal", "sections", batches.len() as u64);
+        let sealed = self.seal_segments(to, columns, gathering, (batches, &segments), releases, make)?;
+        to.next += segments.len() as u32;
+        Ok(sealed)
+    }
+
+    /// As [`seal`](Stages::seal), of batches that were cut into these segments.
+    ///
+    /// # Errors
+    /// As there.
+    pub(in crate::ingest) fn seal_segments<T: Sync>(
+        &self,
+        to: &SegmentPlace,
+        columns: &Arc<[SegmentColumn]>,
+        gathering: &Gathering,
+        (batches, segments): (&[PlannedBatch<T>], &[Range<usize>]),
+        releases: bool,
+        make: impl Fn(&mut Walk, &PlannedBatch<T>, &Room) -> Result<BatchBody> + Send + Sync,
+    ) -> Result<Vec<SealedSegment>> {
+        self.observer.begin("seal", "sections", segments.iter().map(|segment| segment.len() as u64).sum());
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
-        let (writer, source, first) = (to.writer, to.source, to.next);
+        let (site, source, first) = (to.site, to.source, to.next);
         let seal = |number: usize| {
             let ordinal = first + number as u32;
-            let id = SegmentId { store_id: writer.store_id(), commit: writer.commit(), ordinal, source };
-            let mut segment = SegmentWriter::create(writer.segment_dir()?, id, columns.clone())?;
+            let id = SegmentId { store_id: site.store_id(), commit: site.commit(), ordinal, source };
+            let mut segment = SegmentWriter::create(site.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);
-            let scratch = self.scratch(writer);
+            let scratch = self.scratch(site);
             let room = scratch.room();
             for batch in own {
                 if self.observer.cancelled() {
@@ -259,7 +279,6 @@ impl<'a> Stages<'a> {
             Ok(sealed)
         };
         let sealed = self.workers.try_map(segments.len(), seal)?;
-        to.next += segments.len() as u32;
         self.observer.end();
         Ok(sealed)
     }

@@ -51,9 +51,8 @@ impl<'a> Texts<'a> {
         Ok(Texts { known: before.map_or(Ok(0), Store::texts_len)?, ..self })
     }
 
-    /// `blocks` of the same stocks, with their texts added. None once these are too many: what is read then is only counted,
-    /// so that [`check`](Texts::check) knows how much memory it takes.
-    pub(in crate::ingest) fn counted(&self, blocks: Vec<Block>) -> Vec<Block> {
+    /// Adds the texts of `blocks` of the same stocks.
+    pub(in crate::ingest) fn count(&self, blocks: &[Block]) {
         let columns = blocks.first().map_or(&[][..], |block| &block.columns);
         for (column, own_len) in columns.iter().zip(&self.lens) {
             let Some(texts) = column.as_ref().and_then(|column| column.dictionary.as_ref()) else { continue };
@@ -61,6 +60,12 @@ impl<'a> Texts<'a> {
             own_len.fetch_add(len, Ordering::Relaxed);
             self.len.fetch_add(len, Ordering::Relaxed);
         }
+    }
+
+    /// `blocks` of the same stocks, with their texts added. None once these are too many: what is read then is only counted,
+    /// so that [`check`](Texts::check) knows how much memory it takes.
+    pub(in crate::ingest) fn counted(&self, blocks: Vec<Block>) -> Vec<Block> {
+        self.count(&blocks);
         if self.len() > self.limit { Vec::new() } else { blocks }
     }
 

@@ -35,7 +35,7 @@ impl Revision<'_> {
     ) -> Result<()> {
         let plan = self.plan(changes, writer.version())?;
         stages.synced(|syncs| {
-            let to = SegmentPlace { writer, source: None, next: 0, syncs };
+            let to = SegmentPlace { site: writer, source: None, next: 0, syncs };
             self.seal(stages, to, plan, changes, (snapshot, contents))
         })
     }

@@ -14,8 +14,8 @@ use crate::panel::{Column, PanelSchema};
 use crate::segment::SegmentColumn;
 use crate::shuffle::Block;
 use crate::store::{
-    ChunkFile, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
-    SourceContents, StockChanges, Store, StoreWriter,
+    ChunkFile, Ids, Keep, SegmentList, Snapshot, SnapshotColumn, SnapshotSegment, SnapshotSource, SnapshotTables,
+    SourceContents, StockChanges, Store,
 };
 
 /// What was decided.
@@ -47,24 +47,23 @@ pub(in crate::ingest) fn assemble(
     panel: PanelSchema,
     inputs: &[Option<&str>],
     blocks: &[Block],
-    writer: &StoreWriter,
+    ids: Ids,
     keep: Keep,
     target: Target,
 ) -> Result<Assembly> {
     let before = target.before;
-    // No id is used again, not by a store that is built anew either.
-    let (next_column, next_source) = writer.before().map_or((2, 0), Store::next_ids);
+    let Ids { store_id, version, commit, next_column, next_source } = ids;
     let mut snapshot = match before {
         Some(before) => Snapshot {
             keep,
             key_segments: SegmentList::default(),
             pieces: Vec::new(),
-            ..before.snapshot(writer.version(), writer.commit())?
+            ..before.snapshot(version, commit)?
         },
         None => Snapshot {
-            version: writer.version(),
-            commit: writer.commit(),
-            store_id: writer.store_id(),
+            version,
+            commit,
+            store_id,
             keep,
             settings: String::new(),
             columns: Vec::new(),
@@ -73,7 +72,7 @@ pub(in crate::ingest) fn assemble(
             key_segments: SegmentList::default(),
             pieces: Vec::new(),
             sources: Vec::new(),
-            chunks: ChunkFile::new(writer.commit()),
+            chunks: ChunkFile::new(commit),
             stock_changes: StockChanges::default(),
             history: Vec::new(),
             changes: None,

@@ -1,5 +1,7 @@
 //! Which trading date a row is of.
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::Date;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
@@ -7,7 +9,7 @@ use crate::source::order::NO_DAY;
 use crate::source::roll::Roll;
 
 /// The trading dates, and from which time on rows belong to the next one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trading {
     roll: Roll,
     /// As days since 1970, ascending.

@@ -1,11 +1,12 @@
 //! What the fields of a column of text look like, and where those of several files meet.
 
 use arrow_schema::DataType;
+use serde::{Deserialize, Serialize};
 
 use crate::source::types::is_text;
 
 /// What all fields of a column look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::source) struct Fields {
     pub(in crate::source) guess: Guess,
     /// Whether each that is there has eight digits, as a date has.
@@ -13,7 +14,8 @@ pub(in crate::source) struct Fields {
 }
 
 /// What fields look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(in crate::source) enum Guess {
     /// All are empty.
     Nothing,

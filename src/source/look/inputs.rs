@@ -230,7 +230,11 @@ pub(super) fn look_at(
     Ok(survey)
 }
 
-fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
+/// What a file says of itself, and its size and time.
+///
+/// # Errors
+/// The reason to skip it.
+pub(super) fn look(path: &Path, interner: &Interner) -> Result<(Stamp, Footer), Reason> {
     let (content, stamp) = Content::open(path)?;
     Ok((stamp, survey_file(&content, interner)?))
 }
@@ -266,7 +270,13 @@ fn losses(candidates: &[Candidate], options: &SourceOptions) -> Losses {
     losses
 }
 
-fn inputs(candidates: Vec<Candidate>, columns: &[Column], key: &[usize], options: &SourceOptions) -> Vec<Input> {
+/// The inputs that `candidates` make, which are in the order of their units: where the panel's columns stand in each.
+pub(super) fn inputs(
+    candidates: Vec<Candidate>,
+    columns: &[Column],
+    key: &[usize],
+    options: &SourceOptions,
+) -> Vec<Input> {
     let decided: HashSet<String> = options.casts.iter().map(|cast| options.name_of(&cast.column)).collect();
     let target = |column: &Column| Target {
         name: column.name.clone(),

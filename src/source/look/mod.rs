@@ -1,5 +1,6 @@
 //! A look at every input: the parts that its columns play, what the options leave open, and ways out that were tried.
 
+pub(in crate::source) mod agreed;
 pub(in crate::source) mod by_date;
 pub(in crate::source) mod candidate;
 pub(in crate::source) mod date_advice;

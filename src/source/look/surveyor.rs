@@ -193,6 +193,20 @@ impl<'a> Surveyor<'a> {
         }
     }
 
+    /// What [`read`](Surveyor::read) says in the end where somebody else read the inputs of `planned`, and `bad` ones cannot be
+    /// used. `None` where the files are others meanwhile, or make another panel without the bad ones.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub(crate) fn after(mut self, planned: &Survey, bad: Vec<(usize, BadFile)>) -> Result<Option<Survey>> {
+        let mut survey = self.survey()?;
+        if !survey.is_read_as(planned, &HashSet::new()) || !self.leave_out(&mut survey, bad)? {
+            return Ok(None);
+        }
+        let skipped = self.ways_out(&survey)?;
+        Ok(Some(Survey { skipped, ..survey }))
+    }
+
     /// Leaves out inputs of `survey`, each for a file that cannot be used. Says whether the others are read as before; else
     /// `survey` is another one now.
     fn leave_out(&mut self, survey: &mut Survey, bad: Vec<(usize, BadFile)>) -> Result<bool> {

@@ -10,6 +10,7 @@ use arrow_array::{Array, ArrayRef, new_null_array};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
+use serde::{Deserialize, Serialize};
 
 use super::apart::{Compared, Differing, differing};
 use super::file::{FileReader, in_key};
@@ -51,7 +52,7 @@ struct Joined {
 }
 
 /// A file that cannot be used, so that the stock or the date that it is of is left out.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BadFile {
     /// Its place among the files of the input.
     pub file: usize,

@@ -1,0 +1,187 @@
+//! `transect task`
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::advice::Speaker;
+use super::args::{PlanArgs, Planned, RunArgs, TaskCommand};
+use super::bar::Watch;
+use super::build;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Lines};
+use super::skips;
+use super::stop::Stop;
+use crate::{BuildReport, TaskPlanReport, TaskReport, TaskSplit, Tasks};
+
+/// How to go on where a guard stopped it.
+const AGAIN: &str = "plan again";
+
+pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
+    match command {
+        TaskCommand::Plan(args) => plan(*args, quiet),
+        TaskCommand::Gather(args) => {
+            one("task gather", &args.planned, ("part", args.part), quiet, |tasks| tasks.gather(args.part))
+        }
+        TaskCommand::Seal(args) => {
+            one("task seal", &args.planned, ("band", args.band), quiet, |tasks| tasks.seal(args.band))
+        }
+        TaskCommand::Assemble(args) => {
+            let report = {
+                let watch = Watch::new(quiet)?;
+                Tasks::open(&args.planned.plan)?.observer(&watch).assemble()?
+            };
+            tell_whole("task assemble", &args.planned, report.as_ref(), quiet)
+        }
+        TaskCommand::Commit(args) => {
+            let report = {
+                let watch = Watch::new(quiet)?;
+                Tasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience()).commit()?
+            };
+            tell_whole("task commit", &args.planned, Some(&report), quiet)
+        }
+        TaskCommand::Run(args) => run_all(&args, quiet),
+    }
+}
+
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    source: String,
+    store: String,
+    #[serde(flatten)]
+    report: &'a TaskPlanReport,
+}
+
+fn plan(args: PlanArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let split =
+            TaskSplit { staging: args.staging.clone(), parts: usize::from(args.parts), bands: usize::from(args.bands) };
+        build::configured(&args.build, &watch).plan_tasks(&split)?
+    };
+    let (source, store) = (output::path(&args.build.source), output::path(&args.build.store));
+    let speaker = Speaker::new("task plan", &args.build.store);
+    skips::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, &speaker, "--json lists all");
+    if args.build.running.json {
+        let json = PlanJson { source, store, report: &report };
+        skips::print_json_of("task plan", Exit::Done, &json, &speaker, &["skipped"])?;
+    } else if !quiet {
+        let mut lines = Lines::default();
+        lines.add("plan", output::quoted(&report.plan));
+        let parts = output::counted(report.parts, "part", "parts");
+        lines.add(
+            "gather",
+            format!("{parts}, {} files of {}", output::count(report.files), output::bytes(report.source_bytes)),
+        );
+        lines.add("seal", output::counted(report.bands, "band", "bands"));
+        report.notes.iter().for_each(|note| lines.add("note", note));
+        output::print(&lines.to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct OneJson<'a> {
+    plan: String,
+    number: usize,
+    #[serde(flatten)]
+    report: &'a TaskReport,
+    seconds: f64,
+}
+
+/// Runs one of several tasks of a kind.
+fn one(
+    command: &'static str,
+    planned: &Planned,
+    (what, number): (&str, usize),
+    quiet: bool,
+    task: impl Fn(&Tasks) -> crate::Result<TaskReport>,
+) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let report = {
+        let watch = Watch::new(quiet)?;
+        task(&Tasks::open(&planned.plan)?.observer(&watch))?
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    if planned.json {
+        let json = OneJson { plan: output::path(&planned.plan), number, report: &report, seconds };
+        output::print_json(command, Exit::Done, &json)?;
+    } else if !quiet {
+        let done = if report.was_done { ", done before" } else { "" };
+        output::print(&format!("{what} {number}: {} rows{done}\n", output::count(report.rows)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let tasks = Tasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience());
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        tasks.run(args.parallel.map_or_else(cores, usize::from))?
+    };
+    tell_whole("task run", &args.planned, Some(&report), quiet)
+}
+
+#[derive(Serialize)]
+struct WholeJson<'a> {
+    plan: String,
+    was_done: bool,
+    /// Of a commit that was done before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    #[serde(flatten)]
+    report: Option<&'a BuildReport>,
+}
+
+/// Whether it is of a commit that was done before.
+fn is_before(report: &BuildReport) -> bool {
+    !report.published && report.version > 0
+}
+
+/// Tells of the whole store: what it will hold, or what it holds. No report: it was told before.
+fn tell_whole(
+    command: &'static str,
+    planned: &Planned,
+    report: Option<&BuildReport>,
+    quiet: bool,
+) -> anyhow::Result<Exit> {
+    let plan = output::path(&planned.plan);
+    let store = Tasks::open(&planned.plan).map(|tasks| output::path(tasks.store())).unwrap_or_default();
+    let stop = report.and_then(|report| Stop::new(&report.guards, None));
+    let is_usual = report.is_none_or(BuildReport::skips_are_usual);
+    let exit = match (&stop, is_usual || command == "task assemble") {
+        (Some(_), _) => Exit::Stopped,
+        (None, true) => Exit::Done,
+        (None, false) => Exit::Skipped,
+    };
+    let speaker = Speaker::new(command, Path::new(&store));
+    if let Some(report) = report {
+        skips::say_skipped(&report.skipped, report.files, &speaker, "--json lists all");
+    }
+    let live = report.filter(|report| report.published).map(|report| report.version);
+    if planned.json {
+        let error = stop.as_ref().map(|stop| stop.failure(&store));
+        let now = report.filter(|report| !is_before(report));
+        let version = report.filter(|report| is_before(report)).map(|report| report.version);
+        let json = WholeJson { plan, was_done: now.is_none(), version, error, report: now };
+        skips::print_json_of(command, exit, &json, &speaker, &["skipped"])
+            .with_context(|| output::untold(&store, live))?;
+    } else if !quiet {
+        let text = match report {
+            Some(report) if is_before(report) => format!("{store}: version {} was committed before\n", report.version),
+            Some(report) => build::lines(&store, report).to_string(),
+            None => "assembled before\n".to_owned(),
+        };
+        output::print(&text).with_context(|| output::untold(&store, live))?;
+    }
+    if let Some(stop) = stop {
+        stop.say(AGAIN);
+    }
+    Ok(exit)
+}

@@ -1,0 +1,124 @@
+//! Assembles the parts: decides what depends on all of them, from their receipts alone.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use super::assembly::{Assembled, Cuts, Told, receipt_of};
+use super::attempt::Attempt;
+use super::part::{Part, cuts};
+use super::staging::ASSEMBLY;
+use super::tasks::Tasks;
+use crate::error::{Error, Result};
+use crate::ingest::build_report::BuildReport;
+use crate::ingest::gather::intake::{Gathered, codes_of, panel_of};
+use crate::ingest::gather::plan::{bits_per_row, segments, too_long};
+use crate::ingest::gather::stages::{Stages, raise_figures};
+use crate::ingest::gather::texts::Texts;
+use crate::ingest::making::Making;
+use crate::ingest::seal::assemble::{Assembly, Target, assemble};
+use crate::key::Date;
+use crate::shuffle::{self, PIECE_ROWS, pieces};
+use crate::source::{BadFile, Survey, Surveyor};
+
+impl Tasks<'_> {
+    /// Decides on stock numbers, dictionaries, widths and cuts, once all parts are gathered. Says what the store will
+    /// hold, or why a guard stops the build, which then goes no further; `None` where it was done before.
+    ///
+    /// # Errors
+    /// When a part is not gathered yet, no row can be stored, something cannot be written, or the observer cancels; and
+    /// where a file that cannot be used had a say in what the others are.
+    pub fn assemble(&self) -> Result<Option<BuildReport>> {
+        let (plan, stages, planned) = (&self.plan, self.stages()?, self.planned()?);
+        if Assembled::open(&self.staging, plan, &planned)?.is_some() {
+            return Ok(None);
+        }
+        let (mut parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
+        let mut bad = Vec::new();
+        let mut gathered = Gathered { codes, ..Gathered::default() };
+        for part in &mut parts {
+            bad.append(&mut part.bad);
+            gathered.read.append(&mut part.read);
+        }
+        let text_len = text_len(&parts, &planned, plan.memory)?;
+        if text_len > 0 {
+            raise_figures(&mut bad, text_len);
+        }
+        let unread: Vec<usize> = bad.iter().map(|(input, _)| *input).collect();
+        let survey = self.without(planned, bad, &stages)?;
+
+        let sections = shuffle::sections(parts.iter().flat_map(Part::days));
+        let is_long = |(_, rows): &&(Date, u32)| *rows as usize > PIECE_ROWS;
+        let long: Vec<(Date, u32)> = sections.iter().filter(is_long).copied().collect();
+        let long = cuts(&parts, &survey, &long)?;
+        gathered.blocks = parts.into_iter().flat_map(|part| part.blocks).collect();
+        let inputs = codes_of(&survey, &gathered);
+        let target = Target { before: None, place: 0, name: &plan.name };
+        let made = assemble(panel_of(&survey), &inputs, &gathered.blocks, plan.ids(), plan.keep(), target)?;
+        let making =
+            Making::new((&survey, &gathered), Path::new(plan.agreed.root()), &plan.allowed(), plan.max_skipped)?;
+        if making.stops(&sections)? {
+            return Ok(Some(making.stopped(made.snapshot, &sections, 0)));
+        }
+        let cuts = self.cut(&made, sections, long)?;
+        let told = Told {
+            skipped: survey.skipped.iter().map(|one| (one.path.clone(), one.reason.clone())).collect(),
+            notes: survey.notes.clone(),
+            unread,
+        };
+        let receipt = receipt_of(plan, &told, &made, &gathered.blocks, &cuts)?;
+        Attempt::begin(&self.staging, plan.ids())?.place_receipt(ASSEMBLY, &receipt)?;
+        Ok(Some(making.stopped(made.snapshot, &cuts.sections, 0)))
+    }
+
+    /// What was planned, without `bad` inputs; the reasons have ways out that were tried.
+    fn without(&self, planned: Survey, bad: Vec<(usize, BadFile)>, stages: &Stages) -> Result<Survey> {
+        if bad.is_empty() && planned.skipped.is_empty() {
+            return Ok(planned);
+        }
+        let root = planned.root.clone();
+        let surveyor = Surveyor::new(&root, &self.plan.options, &stages.workers, stages.observer)?;
+        let example = bad.first().map(|(input, bad)| planned.inputs[*input].files[bad.file].path.display().to_string());
+        surveyor.after(&planned, bad)?.ok_or_else(|| {
+            let (what, way_out) = match example {
+                Some(path) => (
+                    format!(
+                        "{path} cannot be used, and without it the others make another panel, or they have changed"
+                    ),
+                    "plan again, and leave out such files",
+                ),
+                None => (format!("the files in {} are others than were planned", root.display()), "plan again"),
+            };
+            Error::refused(what, way_out).about(&root)
+        })
+    }
+
+    /// Where the rows of these sections are cut, of which long ones are cut as given.
+    fn cut(
+        &self,
+        made: &Assembly,
+        sections: Vec<(Date, u32)>,
+        mut long: HashMap<i32, Vec<Range<usize>>>,
+    ) -> Result<Cuts> {
+        let pieces = pieces(&sections, |date| long.remove(&date.days()).unwrap_or_default());
+        if let Some((what, way_out)) = too_long(pieces.len(), made.columns.len(), self.plan.memory) {
+            return Err(Error::refused_unless(what, [way_out]));
+        }
+        let row_counts: Vec<u32> = pieces.iter().map(|(.., rows)| rows.len() as u32).collect();
+        let segments = segments(&row_counts, bits_per_row(&made.columns));
+        Ok(Cuts { sections, pieces, segments })
+    }
+}
+
+/// Bytes of the texts of all parts.
+///
+/// # Errors
+/// When they take too much of the memory.
+fn text_len(parts: &[Part], survey: &Survey, memory: u64) -> Result<usize> {
+    let texts = Texts::new(&survey.columns, memory, Some(survey));
+    for blocks in parts.iter().flat_map(Part::groups) {
+        texts.count(blocks);
+    }
+    texts.check()?;
+    Ok(texts.len())
+}

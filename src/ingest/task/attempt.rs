@@ -1,0 +1,93 @@
+//! One attempt at a task: it writes in a directory of its own, and puts in place what is complete.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::staging::ATTEMPT_PREFIX;
+use crate::error::Result;
+use crate::format::SPILL_PREFIX;
+use crate::storage::Dir;
+use crate::store::{Ids, Site};
+
+/// The name of a receipt before it is put in place.
+const RECEIPT: &str = "receipt";
+
+/// A directory that no other attempt has. Whoever dies leaves it; nobody needs it.
+pub(super) struct Attempt<'a> {
+    staging: &'a Dir,
+    name: String,
+    dir: Dir,
+    ids: Ids,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt at a task of the commit with these numbers.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub(super) fn begin(staging: &'a Dir, ids: Ids) -> Result<Attempt<'a>> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let drawn = staging.disk().draw()?;
+        let name = format!("{ATTEMPT_PREFIX}{}-{now}-{drawn:016x}", std::process::id());
+        let dir = staging.make(&name)?;
+        Ok(Attempt { staging, name, dir, ids })
+    }
+
+    /// Where it writes.
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Puts a complete file in place. What stands there is the same, of another attempt.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn place(&self, from: &str, to: &str) -> Result<()> {
+        self.staging.take(&self.dir, from, to)
+    }
+
+    /// Puts the receipt in place, the last thing that a task does.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn place_receipt(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let file = self.dir.create(RECEIPT)?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        // What it vouches for has its name before it has its own.
+        self.staging.sync()?;
+        self.place(RECEIPT, name)?;
+        self.staging.sync()
+    }
+}
+
+impl Drop for Attempt<'_> {
+    /// What is left is nobody's; where it cannot be removed, it goes with what else is old.
+    fn drop(&mut self) {
+        for name in self.dir.names().unwrap_or_default() {
+            let _ = self.dir.remove(&name);
+        }
+        let _ = self.staging.remove_empty(&self.name);
+    }
+}
+
+impl Site for Attempt<'_> {
+    fn store_id(&self) -> [u8; 16] {
+        self.ids.store_id
+    }
+
+    fn commit(&self) -> u64 {
+        self.ids.commit
+    }
+
+    fn segment_dir(&self) -> Result<Dir> {
+        Ok(self.dir.clone())
+    }
+
+    fn spill_dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    fn spill_name(&self, number: usize) -> String {
+        format!("{SPILL_PREFIX}{number}")
+    }
+}

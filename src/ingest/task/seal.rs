@@ -1,0 +1,228 @@
+//! Seals a band: the segments that begin on its dates, from the rows that the parts have of them, and a receipt.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_buffer::Buffer;
+
+use super::assembly::{Assembled, Piece};
+use super::attempt::Attempt;
+use super::part::Part;
+use super::plan::Plan;
+use super::receipt::{Kind, Receipt, damaged, encode};
+use super::staging::{band_name, rows_name, sealed_name};
+use super::tasks::{TaskReport, Tasks};
+use crate::compare::within;
+use crate::error::Result;
+use crate::format::{ChunkRecord, SEGMENT_DIR, Stored, checksum, segment_name};
+use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace};
+use crate::ingest::seal::sealer::Sealer;
+use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
+use crate::shuffle::{Block, Gathering, SpillMap};
+use crate::storage::{Access, Syncs, load};
+
+impl Tasks<'_> {
+    /// Seals the segments that begin on the dates of band `band`, counted from 0.
+    ///
+    /// # Errors When there are not so many, the parts are not assembled yet, what they left is not what their receipts
+    /// say, something cannot be written, or the observer cancels.
+    pub fn seal(&self, band: usize) -> Result<TaskReport> {
+        self.check_number(band, self.plan.band_count(), "bands")?;
+        let (plan, planned) = (&self.plan, self.planned()?);
+        let assembled = Assembled::read(&self.staging, plan, &planned)?;
+        let made = assembled.made(plan, &planned, plan.ids())?;
+        let own = own_segments(plan, &assembled, band);
+        let pieces = &assembled.cuts.pieces;
+        let rows = |own: &Range<usize>| -> u64 {
+            let segments = assembled.cuts.segments[own.clone()].iter();
+            segments.flat_map(|segment| &pieces[segment.clone()]).map(|(.., rows)| rows.len() as u64).sum()
+        };
+        let id = SegmentId { source: Some(made.snapshot.sources[0].id), ..self.segment_id(0) };
+        if let Some(receipt) = Receipt::open(&self.staging, &band_name(band), plan.whose(Kind::Band, band), u64::MAX)?
+            && self.has_segments(&read_sealed(&receipt, &assembled, own.clone(), (id, &made.columns))?)?
+        {
+            return Ok(TaskReport::before(rows(&own)));
+        }
+        let stages = self.stages()?;
+        let (parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
+        let inputs = if plan.is_by_date() { codes.len() } else { planned.inputs.len() };
+        let (stocks, codes) = assembled.numbers(&parts, inputs, &made.columns)?;
+        let (first, segments) = (own.start, &assembled.cuts.segments[own.clone()]);
+        let start = segments.first().map_or(0, |segment| segment.start);
+        let end = segments.last().map_or(0, |segment| segment.end);
+        let batches: Vec<PlannedBatch<Range<usize>>> = pieces[start..end].iter().map(planned_batch).collect();
+        let segments: Vec<Range<usize>> =
+            segments.iter().map(|segment| segment.start - start..segment.end - start).collect();
+        let bands = match (batches.first(), batches.last()) {
+            (Some(first), Some(last)) => plan.band_of(first.date)..plan.band_of(last.date) + 1,
+            _ => 0..0,
+        };
+        let spill = self.rows_of(&parts, bands)?;
+        let blocks: Vec<Block> = parts.into_iter().flat_map(|part| part.blocks).collect();
+        let sealer =
+            Sealer { gathering: Gathering { blocks: &blocks, spill: &spill, stocks, codes }, columns: made.columns };
+        let attempt = Attempt::begin(&self.staging, plan.ids())?;
+        let all: Vec<usize> = (0..sealer.columns.len()).collect();
+        let sealed = Syncs::run(0, |syncs| {
+            let to = SegmentPlace { site: &attempt, source: id.source, next: first as u32, syncs };
+            let cut = (&batches[..], &segments[..]);
+            stages.seal_segments(&to, &sealer.columns, &sealer.gathering, cut, false, |walk, batch, room| {
+                let runs = within(&walk.runs(batch.date), batch.of.clone());
+                sealer.batch(batch.date, &runs, None, &all, room)
+            })
+        })?;
+        for segment in &sealed {
+            attempt.place(&segment.temporary, &sealed_name(segment.id.ordinal))?;
+        }
+        attempt.place_receipt(&band_name(band), &receipt_of(plan, band, &sealed))?;
+        Ok(TaskReport::now(rows(&own)))
+    }
+
+    /// The segments of all bands, in order.
+    ///
+    /// # Errors
+    /// When a band is not sealed yet, or its receipt is damaged.
+    pub(super) fn sealed(
+        &self,
+        assembled: &Assembled,
+        (source, columns): (u32, &Arc<[SegmentColumn]>),
+    ) -> Result<Vec<SealedSegment>> {
+        let mut all = Vec::with_capacity(assembled.cuts.segments.len());
+        for band in 0..self.plan.band_count() {
+            let whose = self.plan.whose(Kind::Band, band);
+            let receipt = Receipt::read(&self.staging, &band_name(band), whose, u64::MAX)?;
+            let own = own_segments(&self.plan, assembled, band);
+            let id = SegmentId { source: Some(source), ..self.segment_id(0) };
+            all.extend(read_sealed(&receipt, assembled, own, (id, columns))?);
+        }
+        Ok(all)
+    }
+
+    fn segment_id(&self, ordinal: u32) -> SegmentId {
+        let ids = self.plan.ids();
+        SegmentId { store_id: ids.store_id, commit: ids.commit, ordinal, source: None }
+    }
+
+    /// Whether these segments are there, or in the store already.
+    fn has_segments(&self, sealed: &[SealedSegment]) -> Result<bool> {
+        for segment in sealed {
+            let found = self.staging.look(&sealed_name(segment.id.ordinal))?;
+            let published = || {
+                let path = std::path::Path::new(&self.plan.store).join(SEGMENT_DIR);
+                std::fs::metadata(path.join(segment_name(segment.id.commit, segment.id.ordinal)))
+            };
+            let byte_len = found.map(|found| found.byte_len).or_else(|| Some(published().ok()?.len()));
+            if byte_len != Some(segment.file_len) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What all parts have of these bands, mapped, and the days of their blocks.
+    ///
+    /// # Errors
+    /// When it is not what their receipts say.
+    fn rows_of(&self, parts: &[Part], bands: Range<usize>) -> Result<SpillMap> {
+        let mut files = Vec::with_capacity(parts.len() * (self.plan.band_count() + 1));
+        for (number, part) in parts.iter().enumerate() {
+            for (band, expected) in part.bands.iter().enumerate() {
+                if !bands.contains(&band) {
+                    files.push(Buffer::default());
+                    continue;
+                }
+                let name = rows_name(number, band);
+                let path = self.staging.path().join(&name);
+                let gather = || format!("it is not what part {number} left; remove the part's receipt, too");
+                let file = self.staging.open_file(&name)?.ok_or_else(|| damaged(&path, "it is not there"))?;
+                let bytes = load(&file, &path, Access::Map)?;
+                if bytes.len() as u64 != expected.byte_len || checksum(&bytes) != expected.checksum {
+                    return Err(damaged(&path, gather()));
+                }
+                files.push(bytes);
+            }
+            files.push(part.kept.clone());
+        }
+        let spill = SpillMap::of(files);
+        for (number, part) in parts.iter().enumerate() {
+            let own = number * (self.plan.band_count() + 1);
+            let are_there = |block: &&Block| bands.contains(&(block.inputs.file - own));
+            let input_count = if self.plan.is_by_date() { part.codes.len() } else { self.plan.part(number).len() };
+            if !part.blocks.iter().filter(are_there).all(|block| has_rows(block, &spill, input_count)) {
+                let path = self.staging.path().join(rows_name(number, bands.start));
+                return Err(damaged(&path, format!("it has rows that are not those of part {number}")));
+            }
+        }
+        Ok(spill)
+    }
+}
+
+/// Whether the rows of a block are of so many inputs, and its codes stand for texts that it has.
+fn has_rows(block: &Block, spill: &SpillMap, input_count: usize) -> bool {
+    let all_below = |bytes: &[u8], count: usize| {
+        let numbers: &[u32] = bytemuck::cast_slice(bytes);
+        numbers.iter().all(|number| (*number as usize) < count)
+    };
+    let coded = block.columns.iter().flatten().filter(|column| column.stored == Stored::Codes);
+    all_below(spill.get(block.inputs), input_count)
+        && coded.into_iter().all(|column| {
+            all_below(spill.get(column.values), column.dictionary.as_ref().map_or(0, |texts| texts.len()).max(1))
+        })
+}
+
+fn planned_batch((date, piece, rows): &Piece) -> PlannedBatch<Range<usize>> {
+    PlannedBatch { date: *date, piece: *piece, row_count: rows.len() as u32, of: rows.clone() }
+}
+
+/// The segments that begin on the dates of a band.
+fn own_segments(plan: &Plan, assembled: &Assembled, band: usize) -> Range<usize> {
+    let cuts = &assembled.cuts;
+    let band_of = |segment: &Range<usize>| plan.band_of(cuts.pieces[segment.start].0);
+    let start = cuts.segments.partition_point(|segment| band_of(segment) < band);
+    start..cuts.segments.partition_point(|segment| band_of(segment) <= band)
+}
+
+/// The receipt of a band of which these segments were sealed.
+fn receipt_of(plan: &Plan, band: usize, sealed: &[SealedSegment]) -> Vec<u8> {
+    let segments: Vec<u64> = sealed.iter().flat_map(|segment| [segment.file_len, segment.frame_checksum]).collect();
+    let batches = sealed.iter().flat_map(|segment| &segment.batches);
+    let batches: Vec<u64> = batches.flat_map(|batch| [batch.body_offset, batch.body_len]).collect();
+    let chunks: Vec<ChunkRecord> = sealed.iter().flat_map(|segment| segment.chunks.iter().copied()).collect();
+    let arrays = [bytemuck::cast_slice(&segments), bytemuck::cast_slice(&batches), bytemuck::cast_slice(&chunks)];
+    encode(plan.whose(Kind::Band, band), &arrays)
+}
+
+/// The segments `own` of the assembly, as the receipt of their band tells of them.
+fn read_sealed(
+    receipt: &Receipt,
+    assembled: &Assembled,
+    own: Range<usize>,
+    (id, columns): (SegmentId, &Arc<[SegmentColumn]>),
+) -> Result<Vec<SealedSegment>> {
+    let wrong = || receipt.damaged("its segments are not those of the assembly");
+    let mut segments = receipt.array::<[u64; 2]>(0)?.iter();
+    let mut batches = receipt.array::<[u64; 2]>(1)?.iter();
+    let mut chunks: &[ChunkRecord] = receipt.array(2)?;
+    let mut sealed = Vec::with_capacity(own.len());
+    for ordinal in own {
+        let &[file_len, frame_checksum] = segments.next().ok_or_else(wrong)?;
+        let pieces = &assembled.cuts.pieces[assembled.cuts.segments[ordinal].clone()];
+        let mut own_batches = Vec::with_capacity(pieces.len());
+        for (.., rows) in pieces {
+            let &[body_offset, body_len] = batches.next().ok_or_else(wrong)?;
+            own_batches.push(SealedBatch { row_count: rows.len() as u32, body_offset, body_len });
+        }
+        let own_chunks = chunks.split_off(..pieces.len() * columns.len()).ok_or_else(wrong)?;
+        sealed.push(SealedSegment {
+            id: SegmentId { ordinal: ordinal as u32, ..id },
+            columns: Arc::clone(columns),
+            temporary: segment_name(id.commit, ordinal as u32),
+            file_len,
+            frame_checksum,
+            batches: own_batches,
+            chunks: own_chunks.to_vec(),
+        });
+    }
+    let is_all = segments.next().is_none() && batches.next().is_none() && chunks.is_empty();
+    if is_all { Ok(sealed) } else { Err(wrong()) }
+}

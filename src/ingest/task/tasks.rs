@@ -1,0 +1,165 @@
+//! The tasks of a plan, for whoever runs them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::plan::Plan;
+use super::staging::staging_of;
+use crate::error::{Error, Result};
+use crate::ingest::build_report::BuildReport;
+use crate::ingest::gather::stages::Stages;
+use crate::progress::{Observer, Silent};
+use crate::source::Survey;
+use crate::storage::{Dir, Disk};
+use crate::workers::Workers;
+
+/// The tasks of a plan: [`gather`](Tasks::gather) each part, then [`assemble`](Tasks::assemble), then
+/// [`seal`](Tasks::seal) each band, then [`commit`](Tasks::commit). Each may be run by another process on another
+/// machine that reaches the same directories, and again, and twice at once. A task is one thread, and keeps to the
+/// plan's memory.
+pub struct Tasks<'a> {
+    pub(super) staging: Dir,
+    pub(super) plan: Arc<Plan>,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) patience: Duration,
+    pub(super) disk: Disk,
+}
+
+/// What a task did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TaskReport {
+    /// Whether it was done before, so that nothing was.
+    pub was_done: bool,
+    /// Rows that it is about.
+    pub rows: u64,
+}
+
+impl TaskReport {
+    pub(super) fn now(rows: u64) -> TaskReport {
+        TaskReport { was_done: false, rows }
+    }
+
+    pub(super) fn before(rows: u64) -> TaskReport {
+        TaskReport { was_done: true, rows }
+    }
+}
+
+impl<'a> Tasks<'a> {
+    /// The tasks of the plan at `path`, whose directory is the staging directory.
+    ///
+    /// # Errors
+    /// When it is no plan, or that of another version of this library.
+    pub fn open(path: impl AsRef<Path>) -> Result<Tasks<'a>> {
+        Tasks::open_on(path, Disk::default())
+    }
+
+    /// As [`open`](Tasks::open), on a disk that a test may have fail.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_on(path: impl AsRef<Path>, disk: Disk) -> Result<Tasks<'a>> {
+        let (staging, name) = staging_of(&disk, path.as_ref())?;
+        let plan = Arc::new(Plan::read(&staging, name)?);
+        Ok(Tasks { staging, plan, observer: &Silent, patience: Duration::ZERO, disk })
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// How long a commit waits for somebody else who is writing to the store; by default not at all.
+    pub fn wait(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How many parts there are to gather.
+    pub fn parts(&self) -> usize {
+        self.plan.part_count()
+    }
+
+    /// How many bands there are to seal.
+    pub fn bands(&self) -> usize {
+        self.plan.band_count()
+    }
+
+    /// Where the store will be.
+    pub fn store(&self) -> &Path {
+        Path::new(&self.plan.store)
+    }
+
+    /// Runs all tasks here, so many at once, each with the plan's memory. Where a guard stops the build, nothing is
+    /// committed.
+    ///
+    /// # Errors
+    /// Those of the tasks.
+    pub fn run(&self, jobs: usize) -> Result<BuildReport> {
+        let started = Instant::now();
+        let workers = Workers::new(Some(jobs))?;
+        self.each(&workers, ("gather", "parts"), self.parts(), |tasks, part| tasks.gather(part).map(drop))?;
+        if let Some(stopped) = self.assemble()?
+            && stopped.guards.iter().any(|met| !met.allowed)
+        {
+            return Ok(stopped);
+        }
+        self.each(&workers, ("seal", "bands"), self.bands(), |tasks, band| tasks.seal(band).map(drop))?;
+        Ok(BuildReport { seconds: started.elapsed().as_secs_f64(), ..self.commit()? })
+    }
+
+    /// Runs a task for each number below `count`.
+    fn each(
+        &self,
+        workers: &Workers,
+        (stage, unit): (&'static str, &'static str),
+        count: usize,
+        task: impl Fn(&Tasks, usize) -> Result<()> + Sync + Send,
+    ) -> Result<()> {
+        let Tasks { staging, plan, patience, disk, .. } = self;
+        let (staging, plan, disk, patience) = (staging.clone(), Arc::clone(plan), disk.clone(), *patience);
+        let own = Tasks { staging, plan, patience, disk, observer: &Quiet(self.observer) };
+        self.observer.begin(stage, unit, count as u64);
+        workers.try_map(count, |number| {
+            task(&own, number)?;
+            self.observer.advance(1);
+            Ok(())
+        })?;
+        self.observer.end();
+        Ok(())
+    }
+
+    /// The survey that was planned.
+    pub(super) fn planned(&self) -> Result<Survey> {
+        self.plan.agreed.survey(self.plan.memory)
+    }
+
+    /// What runs the stages of a task.
+    pub(super) fn stages(&self) -> Result<Stages<'_>> {
+        Stages::new(Some(1), self.plan.memory, self.observer)
+    }
+
+    /// Refuses a number that no task has.
+    pub(super) fn check_number(&self, number: usize, count: usize, what: &str) -> Result<()> {
+        match number < count {
+            true => Ok(()),
+            false => Err(Error::refused(
+                format!("there is no number {number} among the {count} {what} of the plan"),
+                format!("name one from 0 to {}", count - 1),
+            )),
+        }
+    }
+}
+
+/// Hears whether a run is to stop, and tells nothing of what one task of many does.
+struct Quiet<'a>(&'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}

@@ -1,0 +1,542 @@
+//! A build cut into tasks: other processes run the parts, in another order, twice, at once, or die and begin anew. What
+//! is published must be what a build here publishes, byte for byte, but for the time at which it was made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
+use proptest::prelude::*;
+use transect::source::{FilesBy, InputFormat, Pattern, SourceOptions};
+use transect::storage::Disk;
+use transect::{Build, BuildReport, Error, Guard, Store, TaskSplit, Tasks, Transpose};
+
+use super::model::{Files, files};
+use super::panels::{Place, assert_clean, assert_whole, batch, cases, entries, small_panel, write_parquet};
+use super::scene::Random;
+
+/// A build of the files of `place`.
+fn build<'a>(place: &Place, store: &str, options: &SourceOptions) -> Build<'a> {
+    let build = Build::new(place.source(), place.path(store)).options(options.clone()).memory(64 << 20);
+    build.allow(Guard::ALL).disk(Disk::default().counting())
+}
+
+/// Plans tasks for the files of `place`, in a directory of this name.
+fn plan(place: &Place, name: &str, options: &SourceOptions, parts: usize, bands: usize) -> PathBuf {
+    let staging = place.path(&format!("{name}.staging"));
+    let split = TaskSplit { staging, parts, bands };
+    let report = build(place, &format!("{name}.store"), options).plan_tasks(&split).unwrap();
+    PathBuf::from(report.plan)
+}
+
+fn tasks(plan: &Path) -> Tasks<'static> {
+    Tasks::open(plan).unwrap()
+}
+
+fn gather_all(tasks: &Tasks) {
+    (0..tasks.parts()).for_each(|part| assert!(!tasks.gather(part).unwrap().was_done));
+}
+
+fn seal_all(tasks: &Tasks) {
+    (0..tasks.bands()).for_each(|band| assert!(!tasks.seal(band).unwrap().was_done));
+}
+
+/// The bytes of the file `name` of a store, without the times at which it was made, and what depends on those.
+fn timeless(root: &Path, name: &str) -> Vec<u8> {
+    let mut bytes = fs::read(root.join(name)).unwrap();
+    if !name.starts_with("catalog/") {
+        return bytes;
+    }
+    let number = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    bytes[40..48].fill(0);
+    bytes[120..128].fill(0);
+    let tables = u32::from_le_bytes(bytes[92..96].try_into().unwrap()) as usize;
+    for table in 0..tables {
+        let at = 128 + 32 * table;
+        let (start, len) = (number(&bytes, at + 8), number(&bytes, at + 16));
+        // By kind of table, the length of its records, and which of their bytes say when, or vouch for those that do.
+        let (record, when) = match bytes[at] {
+            12 => (40, 24..32),
+            13 => (104, 16..24),
+            _ => continue,
+        };
+        bytes[at + 24..at + 32].fill(0);
+        for first in (start..start + len).step_by(record) {
+            bytes[first + when.start..first + when.end].fill(0);
+        }
+    }
+    bytes
+}
+
+/// Asserts that two stores have the same bytes.
+fn assert_same(place: &Place, name: &str, what: &str) {
+    let (local, own) = (place.path("local.store"), place.path(&format!("{name}.store")));
+    assert_eq!(entries(&local), entries(&own), "{what}");
+    for name in entries(&local).iter().filter(|name| name.contains('/')) {
+        assert!(timeless(&local, name) == timeless(&own, name), "{what}: {name} differs");
+    }
+}
+
+/// Asserts that two stores have the same bytes, and so do their outputs.
+fn assert_same_outputs(place: &Place, name: &str, what: &str) {
+    assert_same(place, name, what);
+    let store = Store::open(place.path(&format!("{name}.store"))).unwrap();
+    assert_whole(&store);
+    Transpose::new(&Store::open(place.path("local.store")).unwrap(), place.path("out")).run().unwrap();
+    assert_clean(&store, &place.path("out"));
+}
+
+/// What two builds say alike.
+fn said(report: &BuildReport) -> BuildReport {
+    let mut said = report.clone();
+    said.seconds = 0.0;
+    said
+}
+
+fn assert_same_report(local: &BuildReport, own: &BuildReport) {
+    assert_eq!(format!("{:?}", said(local)), format!("{:?}", said(own)));
+}
+
+/// Builds the files of `place` here, and by so many parts and bands.
+fn check(place: &Place, options: &SourceOptions, splits: &[(usize, usize)]) {
+    let local = build(place, "local.store", options).workers(2).run();
+    for &(parts, bands) in splits {
+        let name = format!("{parts}-{bands}");
+        let plan = plan(place, &name, options, parts, bands);
+        let tasks = tasks(&plan);
+        let own = tasks.run(2);
+        match (&local, own) {
+            (Ok(local), Ok(own)) => {
+                assert_same(place, &name, &name);
+                assert_same_report(local, &own);
+            }
+            (Err(local), Err(own)) => assert_eq!(local.to_string(), own.to_string(), "{name}"),
+            (local, own) => panic!("{name}: {local:?}, {own:?}"),
+        }
+    }
+}
+
+const SPLITS: [(usize, usize); 4] = [(1, 1), (7, 3), (64, 64), (3, 8)];
+
+fn texts(values: impl IntoIterator<Item = String>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn days(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
+    range.map(|day| transect::Date::from_days(19_700 + day as i32).unwrap().to_string())
+}
+
+/// Twenty stocks with texts of their own and in common, of which some have no row, or a column less.
+fn texts_panel(place: &Place) {
+    for stock in 0..20 {
+        let range = if stock % 7 == 3 { 0..0 } else { stock..30 - stock / 2 };
+        let count = range.len();
+        let name = |row: usize| format!("name {} {}", stock % 3, row % (stock + 1));
+        let mut columns = vec![
+            ("date", texts(days(range))),
+            ("name", texts((0..count).map(name))),
+            ("n", Arc::new(Int64Array::from_iter_values((0..count).map(|row| (row << stock) as i64))) as ArrayRef),
+        ];
+        if stock % 2 == 0 {
+            columns.push((
+                "x",
+                Arc::new(Float64Array::from_iter((0..count).map(|row| (row % 3 > 0).then_some(row as f64)))),
+            ));
+        }
+        place.add(&format!("{stock:03}"), &batch(&columns));
+    }
+}
+
+/// Rows by minute, so many of them that a date is cut into pieces.
+fn bars(place: &Place) -> SourceOptions {
+    for (code, count) in [("A", 20_000), ("B", 40_000), ("C", 150_000), ("D", 10), ("E", 65_000)] {
+        let rows = || (0..count).flat_map(|n| [Some((0, n)), (n % 100 == 0).then_some((1, n))]).flatten();
+        let columns = [
+            ("date", texts(rows().flat_map(|(day, _)| days(day..day + 1)))),
+            ("time", Arc::new(Int64Array::from_iter_values(rows().map(|(_, n)| n as i64))) as ArrayRef),
+            ("x", Arc::new(Int64Array::from_iter_values(rows().map(|(day, n)| (n * 7 + day) as i64 % 91)))),
+        ];
+        place.add(code, &batch(&columns));
+    }
+    SourceOptions { key: vec!["time".to_owned()], ..SourceOptions::default() }
+}
+
+/// Spoils files of `place`: one is empty, one is cut off, one has damaged pages behind a whole footer, and one a column of
+/// another type.
+fn spoil(place: &Place) {
+    let path = |code: &str| place.source().join(format!("{code}.parquet"));
+    fs::write(path("001"), b"").unwrap();
+    let whole = fs::read(path("002")).unwrap();
+    fs::write(path("002"), &whole[..whole.len() / 2]).unwrap();
+    let mut pages = fs::read(path("004")).unwrap();
+    let end = pages.len() / 3;
+    pages[4..end].fill(0xee);
+    fs::write(path("004"), pages).unwrap();
+    let other = [("date", texts(days(0..3))), ("n", texts(["a", "b", "c"].map(str::to_owned)))];
+    write_parquet(&path("005"), &batch(&other));
+}
+
+#[test]
+fn tasks_make_the_store_that_a_build_makes() {
+    let place = Place::in_memory();
+    small_panel(&place, 0);
+    check(&place, &SourceOptions::default(), &SPLITS);
+    let place = Place::in_memory();
+    texts_panel(&place);
+    check(&place, &SourceOptions::default(), &SPLITS);
+    // Rows that have a key alone.
+    let place = Place::in_memory();
+    for code in ["A", "B", "C"] {
+        place.add(code, &batch(&[("date", texts(days(0..5)))]));
+    }
+    check(&place, &SourceOptions::default(), &SPLITS);
+}
+
+#[test]
+fn tasks_skip_what_a_build_skips() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    spoil(&place);
+    check(&place, &SourceOptions::default(), &SPLITS);
+}
+
+#[test]
+fn tasks_cut_long_dates_as_a_build_does() {
+    let place = Place::in_memory();
+    let options = bars(&place);
+    check(&place, &options, &[(1, 2), (5, 3)]);
+}
+
+#[test]
+fn tasks_read_files_by_date_and_files_of_text() {
+    let place = Place::in_memory();
+    for day in 0..9 {
+        let codes = (0..5).filter(|code| (code + day) % 4 > 0);
+        let columns = [
+            ("ts_code", texts(codes.clone().map(|code| format!("{code}.SZ")))),
+            ("name", texts(codes.clone().map(|code| format!("name {}", code * day % 5)))),
+            ("x", Arc::new(Int64Array::from_iter_values(codes.map(|code| (code << day) as i64))) as ArrayRef),
+        ];
+        write_parquet(&place.source().join(format!("{}.parquet", 20240101 + day)), &batch(&columns));
+    }
+    check(&place, &SourceOptions::by_date(), &SPLITS);
+
+    let place = Place::in_memory();
+    for stock in 0..6 {
+        let row = |day: String| format!("{day},{},{}\n", stock * 3, if stock == 4 { "x" } else { "1.5" });
+        let lines: String = days(0..stock + 1).map(row).collect();
+        fs::write(place.source().join(format!("{stock}.csv")), format!("date,n,y\n{lines}")).unwrap();
+    }
+    let pattern = Pattern::usual(FilesBy::Stock, InputFormat::Csv);
+    check(&place, &SourceOptions { input: InputFormat::Csv, pattern, ..SourceOptions::default() }, &SPLITS);
+}
+
+/// A store of more than one segment, whose bands do not end where segments do.
+#[test]
+fn tasks_cut_the_segments_that_a_build_cuts() {
+    let place = Place::in_memory();
+    for stock in 0..60 {
+        let names: Vec<String> = (0..150).map(|column| format!("x{column}")).collect();
+        let mut columns: Vec<(&str, ArrayRef)> = vec![("date", texts(days(stock..1000)))];
+        for (column, name) in names.iter().enumerate() {
+            let values = Decimal128Array::from(vec![(stock * 300 + column) as i128; 1000 - stock]);
+            columns.push((name, Arc::new(values)));
+        }
+        place.add(&format!("{stock:03}"), &batch(&columns));
+    }
+    check(&place, &SourceOptions::default(), &[(3, 5)]);
+    assert_eq!(fs::read_dir(place.path("local.store/segment")).unwrap().count(), 3);
+}
+
+#[test]
+fn tasks_may_be_run_in_any_order_twice_at_once_and_after_the_commit() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    build(&place, "local.store", &SourceOptions::default()).run().unwrap();
+    let path = plan(&place, "own", &SourceOptions::default(), 5, 4);
+    let own = tasks(&path);
+    thread::scope(|scope| {
+        for part in (0..own.parts()).rev().chain(0..own.parts()) {
+            let path = &path;
+            scope.spawn(move || tasks(path).gather(part).unwrap());
+        }
+    });
+    assert!(own.gather(2).unwrap().was_done);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| tasks(&path).assemble().unwrap());
+        }
+    });
+    thread::scope(|scope| {
+        for band in (0..own.bands()).rev().chain(0..own.bands()) {
+            let path = &path;
+            scope.spawn(move || tasks(path).seal(band).unwrap());
+        }
+    });
+    own.commit().unwrap();
+    assert_same_outputs(&place, "own", "at once");
+    let before = entries(&place.path("own.staging"));
+    for part in 0..own.parts() {
+        assert!(own.gather(part).unwrap().was_done);
+    }
+    assert!(own.assemble().unwrap().is_none());
+    assert!((0..own.bands()).all(|band| own.seal(band).unwrap().was_done));
+    let again = own.commit().unwrap();
+    assert_eq!((again.version, again.published), (1, false));
+    assert_eq!(before, entries(&place.path("own.staging")));
+    assert_same(&place, "own", "again");
+}
+
+/// Fails, as if the process had died, before its operation `at`; `None` where it does not come so far.
+fn dying(at: usize) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
+    let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    let disk = Disk::with_hook(move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < at {
+        true => Ok(()),
+        false => Err(std::io::Error::from_raw_os_error(5)),
+    });
+    (disk, done)
+}
+
+/// Runs a task with a death before each of its operations, and then to its end.
+fn die_everywhere(path: &Path, run: impl Fn(&Tasks) -> Result<(), Error>) {
+    for at in 0.. {
+        let (disk, done) = dying(at);
+        let result = run(&Tasks::open_on(path, disk).unwrap());
+        if done.load(std::sync::atomic::Ordering::SeqCst) <= at {
+            result.unwrap();
+            return;
+        }
+        // What cannot be removed any more may be left.
+        assert!(at < 400, "a task does not end");
+    }
+}
+
+#[test]
+fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    spoil(&place);
+    build(&place, "local.store", &SourceOptions::default()).run().unwrap();
+    let path = plan(&place, "own", &SourceOptions::default(), 3, 2);
+    for part in 0..3 {
+        die_everywhere(&path, |tasks| tasks.gather(part).map(drop));
+    }
+    die_everywhere(&path, |tasks| tasks.assemble().map(drop));
+    for band in 0..2 {
+        die_everywhere(&path, |tasks| tasks.seal(band).map(drop));
+    }
+    die_everywhere(&path, |tasks| tasks.commit().map(drop));
+    assert_same_outputs(&place, "own", "after many deaths");
+}
+
+#[test]
+fn of_two_that_commit_one_wins_and_the_other_is_told() {
+    let place = Place::in_memory();
+    small_panel(&place, 0);
+    let path = plan(&place, "own", &SourceOptions::default(), 2, 2);
+    let other = {
+        let staging = place.path("other.staging");
+        let split = TaskSplit { staging, parts: 2, bands: 2 };
+        let build = Build::new(place.source(), place.path("own.store"));
+        PathBuf::from(build.plan_tasks(&split).unwrap().plan)
+    };
+    for path in [&path, &other] {
+        let tasks = tasks(path);
+        gather_all(&tasks);
+        tasks.assemble().unwrap();
+        seal_all(&tasks);
+    }
+    let results: Vec<Result<BuildReport, Error>> = thread::scope(|scope| {
+        let paths = [&path, &path, &other, &other, &path, &other];
+        let threads: Vec<_> = paths.map(|path| scope.spawn(move || tasks(path).commit())).into_iter().collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let published = results.iter().flatten().filter(|report| report.published).count();
+    assert_eq!(published, 1, "{results:?}");
+    for told in results.iter().filter_map(|result| result.as_ref().err()) {
+        assert!(matches!(told, Error::Locked { .. } | Error::Refused { .. }), "{told}");
+    }
+    assert_whole(&Store::open(place.path("own.store")).unwrap());
+    // Whoever tries again hears which of the two it was.
+    let again = [&path, &other].map(|path| tasks(path).commit());
+    assert_eq!(again.iter().flatten().map(|report| report.version).collect::<Vec<_>>(), [1]);
+    let refused = again.iter().find_map(|result| result.as_ref().err()).unwrap().to_string();
+    assert!(refused.contains("is a store already"), "{refused}");
+}
+
+#[test]
+fn a_task_waits_for_no_other_but_says_which_is_missing() {
+    let place = Place::in_memory();
+    small_panel(&place, 0);
+    let path = plan(&place, "own", &SourceOptions::default(), 2, 2);
+    let own = tasks(&path);
+    let said = |result: Result<(), Error>| result.unwrap_err().to_string();
+    own.gather(0).unwrap();
+    assert!(said(own.assemble().map(drop)).contains("part-0001"));
+    assert!(said(own.seal(0).map(drop)).contains("assembly"));
+    own.gather(1).unwrap();
+    own.assemble().unwrap();
+    own.seal(0).unwrap();
+    assert!(said(own.commit().map(drop)).contains("band-0001"));
+    assert!(said(own.gather(2).map(drop)).contains("name one from 0 to 1"));
+    assert!(!place.path("own.store").exists());
+}
+
+#[test]
+fn files_that_changed_since_the_plan_are_skipped_or_refuse_the_assembly() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    let path = plan(&place, "own", &SourceOptions::default(), 3, 2);
+    fs::remove_file(place.source().join("006.parquet")).unwrap();
+    let own = tasks(&path);
+    let why = own.run(1).unwrap_err().to_string();
+    assert!(why.contains("006.parquet cannot be used"), "{why}");
+}
+
+#[test]
+fn a_guard_stops_the_tasks_before_anything_is_sealed() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    spoil(&place);
+    let split = TaskSplit { staging: place.path("own.staging"), parts: 2, bands: 2 };
+    let report = Build::new(place.source(), place.path("own.store")).plan_tasks(&split).unwrap();
+    let stopped = tasks(Path::new(&report.plan)).run(2).unwrap();
+    assert!(!stopped.published && stopped.guards.iter().any(|met| !met.allowed));
+    assert!(!place.path("own.store").exists() && !place.path("own.staging/assembly").exists());
+}
+
+/// The plan of a small panel, and what all tasks but the commit left.
+fn staged() -> (Place, PathBuf, BTreeMap<String, Vec<u8>>) {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    let path = plan(&place, "own", &SourceOptions::default(), 2, 2);
+    let own = tasks(&path);
+    gather_all(&own);
+    own.assemble().unwrap();
+    seal_all(&own);
+    let staging = place.path("own.staging");
+    let files = entries(&staging).into_iter().map(|name| (name.clone(), fs::read(staging.join(name)).unwrap()));
+    let files = files.collect();
+    (place, path, files)
+}
+
+/// Runs all tasks, of which those were done whose receipts are there.
+fn go_on(path: &Path) -> Result<(), Error> {
+    let own = Tasks::open(path)?;
+    own.run(1).map(drop)
+}
+
+#[test]
+fn what_is_cut_off_or_changed_in_the_staging_directory_is_told_and_makes_no_store() {
+    let (place, path, files) = staged();
+    let staging = place.path("own.staging");
+    let restore = || files.iter().for_each(|(name, bytes)| fs::write(staging.join(name), bytes).unwrap());
+    let not_sealed = || {
+        fs::remove_file(staging.join("band-0000")).unwrap();
+        fs::remove_file(staging.join("band-0001")).unwrap();
+    };
+    for (name, bytes) in files.iter().filter(|(name, _)| !name.starts_with("segment")) {
+        let is_rows = name.contains(".band-");
+        let step = bytes.len() / 40 + 1;
+        for at in (0..bytes.len()).step_by(step) {
+            for cut in [true, false] {
+                restore();
+                if is_rows {
+                    not_sealed();
+                }
+                let mut other = bytes.clone();
+                if cut {
+                    other.truncate(at)
+                } else {
+                    other[at] ^= 0x21
+                }
+                fs::write(staging.join(name), other).unwrap();
+                // Rows that are too short are gathered again.
+                if is_rows && cut {
+                    continue;
+                }
+                let why = go_on(&path).expect_err(&format!("{name} {at} {cut}")).to_string();
+                assert!(why.contains(name.as_str()), "{name} {at}: {why}");
+            }
+        }
+    }
+    restore();
+    fs::write(staging.join("segment-0000.arrow"), b"short").unwrap();
+    go_on(&path).unwrap();
+}
+
+/// What a receipt says that has the right checksum all the same: nobody's words are taken for what would not fit.
+#[test]
+fn receipts_of_any_words_give_an_answer_or_an_error() {
+    let (place, path, files) = staged();
+    let staging = place.path("own.staging");
+    let names: Vec<&String> = files.keys().filter(|name| !name.contains('.')).collect();
+    let mut random = Random::new(7);
+    for round in 0..400 {
+        let name = names[random.below(names.len())];
+        let mut bytes = files[name].clone();
+        for _ in 0..=random.below(2) {
+            let at = 64 + random.below((bytes.len() - 64) / 4) * 4;
+            let odd = [0, 1, u32::MAX, i32::MAX as u32, 1 << 16, bytes[at].into()][random.below(6)];
+            match random.below(3) {
+                0 => bytes[at] ^= 1 << random.below(8),
+                _ => bytes[at..at + 4].copy_from_slice(&odd.to_le_bytes()),
+            }
+        }
+        bytes[48..56].fill(0);
+        let sum = transect::format::checksum(&bytes);
+        bytes[48..56].copy_from_slice(&sum.to_le_bytes());
+        for (other, whole) in &files {
+            // What comes later is made of it.
+            let is_later = name.starts_with("part") && other == "assembly" || other.starts_with("band");
+            match is_later && round % 2 == 0 && other != name {
+                true => _ = fs::remove_file(staging.join(other)),
+                false => fs::write(staging.join(other), whole).unwrap(),
+            }
+        }
+        fs::write(staging.join(name), bytes).unwrap();
+        let own = tasks(&path);
+        let _ = (0..2).try_for_each(|part| own.gather(part).map(drop));
+        let _ = own.assemble();
+        let _ = (0..2).try_for_each(|band| own.seal(band).map(drop));
+        let _ = own.commit();
+        let _ = fs::remove_dir_all(place.path("own.store"));
+    }
+}
+
+#[test]
+fn a_plan_of_another_program_and_receipts_of_another_plan_are_refused() {
+    let (place, path, files) = staged();
+    let text = String::from_utf8(files["plan.json"].clone()).unwrap();
+    let version = format!("\"transect\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    let rest = text[31..].replace(&version, "\"transect\":\"0.0.9\"");
+    let sum = transect::format::checksum(rest.as_bytes());
+    fs::write(&path, format!("{{\"checksum\":\"{sum:016x}\",{rest}")).unwrap();
+    let why = Tasks::open(&path).err().unwrap().to_string();
+    assert!(why.contains("was made by transect 0.0.9") && why.contains("plan again"), "{why}");
+
+    fs::write(&path, &text).unwrap();
+    let other = plan(&place, "other", &SourceOptions::default(), 3, 2);
+    tasks(&other).gather(0).unwrap();
+    fs::copy(place.path("other.staging/part-0000"), place.path("own.staging/part-0000")).unwrap();
+    let why = go_on(&path).unwrap_err().to_string();
+    assert!(why.contains("is of another plan") && why.contains("do its task again"), "{why}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 100, ..cases(24) })]
+
+    #[test]
+    fn tasks_make_of_random_files_what_a_build_makes(files in files(), parts in 1..9usize, bands in 1..6usize) {
+        check_files(&files, parts, bands);
+    }
+}
+
+fn check_files(files: &Files, parts: usize, bands: usize) {
+    let place = Place::in_memory();
+    files.write(&place);
+    check(&place, &SourceOptions::default(), &[(parts, bands)]);
+}
