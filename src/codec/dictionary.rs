@@ -144,6 +144,28 @@ impl DictionaryBuilder {
         }
     }
 
+    /// Makes room for all values of `others`: what grows holds its bytes twice for a while.
+    pub(crate) fn reserve<'d>(&mut self, others: impl Iterator<Item = &'d Dictionary>) {
+        let (count, byte_len) =
+            others.fold((0, 0), |(count, len), other| (count + other.len(), len + other.bytes.len()));
+        self.values.bytes.reserve_exact(byte_len);
+        self.values.ends.reserve_exact(count + 1);
+        let DictionaryBuilder { codes, hasher, values } = self;
+        codes.reserve(count, |&code| hasher.hash_one(values.get(code)));
+    }
+
+    /// The code of each value of `other`.
+    ///
+    /// # Errors
+    /// As [`add`](DictionaryBuilder::add).
+    pub(crate) fn add_all(&mut self, other: &Dictionary) -> Result<Vec<u32>> {
+        let mut codes = Vec::with_capacity(other.len());
+        for value in other.iter() {
+            codes.push(self.add(value)?);
+        }
+        Ok(codes)
+    }
+
     /// The code of `value`, new or known.
     ///
     /// # Errors

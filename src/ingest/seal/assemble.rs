@@ -194,30 +194,27 @@ fn join_dictionaries<'d>(
     dictionaries: impl Iterator<Item = Option<&'d Arc<Dictionary>>>,
     is_bytes: bool,
 ) -> Result<(ArrayRef, Vec<Arc<[u32]>>)> {
-    let mut builder: Option<DictionaryBuilder> = None;
+    let dictionaries: Vec<Option<&Arc<Dictionary>>> = dictionaries.collect();
+    // Blocks of the same stocks share their dictionary and come one after the other.
+    let mut own: Vec<&Arc<Dictionary>> = dictionaries.iter().copied().flatten().collect();
+    own.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    if let (true, Some(known)) = (own.is_empty(), known) {
+        return Ok((known.clone(), dictionaries.iter().map(|_| Arc::default()).collect()));
+    }
+    let mut builder = DictionaryBuilder::of(known)?;
+    builder.reserve(own.iter().copied().map(Arc::as_ref));
     let mut last: Option<(&Arc<Dictionary>, Arc<[u32]>)> = None;
-    let mut all_codes = Vec::new();
+    let mut all_codes = Vec::with_capacity(dictionaries.len());
     for dictionary in dictionaries {
         let codes = match (dictionary, last) {
             (None, _) => Arc::default(),
-            // Blocks of the same stocks share their dictionary and come one after the other.
-            (Some(dictionary), Some((known, codes))) if Arc::ptr_eq(dictionary, known) => codes,
-            (Some(dictionary), _) => {
-                let builder = match &mut builder {
-                    Some(builder) => builder,
-                    none => none.insert(DictionaryBuilder::of(known)?),
-                };
-                dictionary.iter().map(|value| builder.add(value)).collect::<Result<_>>()?
-            }
+            (Some(dictionary), Some((last, codes))) if Arc::ptr_eq(dictionary, last) => codes,
+            (Some(dictionary), _) => builder.add_all(dictionary)?.into(),
         };
         last = dictionary.map(|dictionary| (dictionary, Arc::clone(&codes)));
         all_codes.push(codes);
     }
-    let values = match (builder, known) {
-        (None, Some(known)) => known.clone(),
-        (builder, _) => builder.unwrap_or_default().finish(is_bytes)?,
-    };
-    Ok((values, all_codes))
+    Ok((builder.finish(is_bytes)?, all_codes))
 }
 
 /// For each input the number of its stock, which `snapshot` knows from now on.
