@@ -59,6 +59,25 @@ fn a_column_that_is_too_large_alone_is_refused_with_the_memory_that_holds_it() {
 }
 
 #[test]
+fn the_memory_that_is_advised_for_dates_and_keys_holds_the_columns_that_are_read_after_them() {
+    const ROWS: i64 = 720_000;
+    let place = Place::new();
+    // 17 MiB with their places; the texts take three times as much.
+    let columns: [(&str, ArrayRef); 3] = [
+        ("date", Arc::new(Int64Array::from(vec![20240102; ROWS as usize]))),
+        ("k", Arc::new(Int64Array::from_iter_values(0..ROWS))),
+        ("text", Arc::new(StringArray::from_iter_values((0..ROWS).map(|n| format!("{:050}", n % 7))))),
+    ];
+    write_parquet(&place.source().join("A.parquet"), &batch(&columns));
+    let options = || SourceOptions { key: vec!["k".to_owned()], ..SourceOptions::default() };
+    let build = |memory| Build::new(place.source(), place.store()).options(options()).memory(memory).workers(1).run();
+    let refused = build(MEMORY).unwrap_err().to_string();
+    assert!(refused.contains("decoded, it would take 17 MiB, more than a quarter of the memory"), "{refused}");
+    let advised = refused.split("; memory of ").nth(1).unwrap().split(" MiB allows it").next().unwrap();
+    assert_eq!(build(advised.parse::<u64>().unwrap() << 20).unwrap().rows, ROWS as u64, "at {advised} MiB");
+}
+
+#[test]
 fn a_file_of_too_many_dates_is_refused_with_the_memory_that_holds_them_and_stays_out_of_the_comparison() {
     const DATES: usize = 3000;
     let place = Place::new();

@@ -15,6 +15,7 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::Remedy;
 use crate::source::allowance::{Meter, ROW_LEN};
 use crate::source::content::Content;
+use crate::source::input::schema::FileSchema;
 
 /// Checks where the chunks of a file lie, before `byte_len`, and how many values those of flat columns have.
 ///
@@ -105,6 +106,9 @@ pub(in crate::source) fn extent(group: &RowGroupMetaData, leaf: usize) -> Option
     Some(Extent { start, end, rows, codec: chunk.compression_codec(), leaf })
 }
 
+/// Columns of text that are looked at to say what a file takes that is refused.
+const TEXTS: usize = 16;
+
 /// What all pages that are read of one file have in common.
 #[derive(Clone)]
 pub(in crate::source) struct Chunks {
@@ -113,6 +117,8 @@ pub(in crate::source) struct Chunks {
     pub(in crate::source) meter: Arc<Meter>,
     /// The leaves that are read.
     pub(in crate::source) leaves: Arc<[usize]>,
+    /// All columns of the file that have a part in the panel, of which others may be read later.
+    pub(in crate::source) schema: Arc<FileSchema>,
     /// Why reading stopped.
     pub(in crate::source) reason: Arc<OnceLock<Reason>>,
 }
@@ -128,20 +134,47 @@ impl Chunks {
                     Reason::new(Kind::Other, format!("its column {name:?} is packed by LZO, which is not read"));
                 reason.of_column(&name).or(Remedy::Do("write the file anew with another compression".to_owned()))
             }
-            Fault::TooLarge(_) => match self.needed() {
-                Ok(bytes) => self.meter.allowance.refusal("decoded, it", bytes),
+            Fault::TooLarge(_) => match self.needed(&self.leaves) {
+                Ok(bytes) => self.meter.allowance.refusal_of("decoded, it", bytes, bytes.max(self.needed_later())),
                 Err(reason) => reason,
             },
         }
     }
 
-    /// The most bytes that reading all of the leaves would take at once, by looking at each page and keeping none.
-    fn needed(&self) -> std::result::Result<u64, Reason> {
+    /// The most bytes that one of the columns takes by itself that are not read now: with less the file would be refused
+    /// again. Nothing where fewer columns are tried next.
+    fn needed_later(&self) -> u64 {
+        let has_date = self.schema.date.as_ref().is_ok_and(|date| self.leaves.contains(&date.leaf));
+        if self.leaves.len() > 1 && !has_date {
+            return 0;
+        }
+        let groups = self.metadata.row_groups();
+        let values = self.schema.values.iter().map(|value| value.leaf);
+        let (mut most, mut texts) = (0, 0);
+        for leaf in values.filter(|leaf| !self.leaves.contains(leaf)) {
+            let is_text = groups.iter().any(|group| {
+                group.columns().get(leaf).is_some_and(|chunk| chunk.column_type() == PhysicalType::BYTE_ARRAY)
+            });
+            let needed = match is_text {
+                // Others are as wide as their type.
+                false => (self.num_rows() as u64).saturating_mul(ROW_LEN + 16),
+                true if texts == TEXTS => continue,
+                // What else is wrong with it is told when it is read.
+                true => self.needed(&[leaf]).unwrap_or(0),
+            };
+            texts += usize::from(is_text);
+            most = most.max(needed);
+        }
+        most
+    }
+
+    /// The most bytes that reading all of `leaves` would take at once, by looking at each page and keeping none.
+    fn needed(&self, leaves: &[usize]) -> std::result::Result<u64, Reason> {
         self.meter.start(0);
         let mut kept = (self.num_rows() as u64).saturating_mul(ROW_LEN);
         let mut most = kept;
         for group in self.metadata.row_groups() {
-            for &leaf in self.leaves.iter() {
+            for &leaf in leaves {
                 let Some(chunk) = extent(group, leaf) else { continue };
                 // Where each text ends.
                 let ends = chunk.rows.saturating_mul(8);

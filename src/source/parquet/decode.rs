@@ -121,6 +121,7 @@ impl Parquet {
             metadata: Arc::clone(self.metadata.metadata()),
             meter: Arc::clone(&self.meter),
             leaves: leaves.into(),
+            schema: Arc::clone(&self.schema),
             reason: Arc::default(),
         };
         let levels = levels.map_err(Reason::undecodable)?;
