@@ -67,8 +67,8 @@
 //!
 //! # What it is not
 //!
-//! No server and no query language; one machine with a local file system; 64-bit little-endian
-//! Linux and macOS.
+//! No server and no query language; one machine with a local file system, but for a build, which others may run the
+//! [tasks](Tasks) of; 64-bit little-endian Linux and macOS.
 
 mod as_text;
 #[cfg(feature = "cli")]

@@ -267,8 +267,9 @@ impl StoreWriter {
     /// Makes `snapshot` the live version. Its segments are synced already. When this returns, the version survives a
     /// crash; before CURRENT is renamed, readers see the version before.
     ///
-    /// # Errors When any step fails, or a file of an earlier commit is not as it was; then the version before stays
-    /// live, unless it is [`Error::Live`]: the very last sync.
+    /// # Errors
+    /// When any step fails, or a file of an earlier commit is not as it was; then the version before stays live, unless
+    /// it is [`Error::Live`]: the very last sync.
     pub(crate) fn publish(&self, snapshot: &Snapshot) -> Result<()> {
         let header_checksum = self.put_version(snapshot)?;
         self.published()?.check_files()?;

@@ -26,8 +26,9 @@ impl Tasks<'_> {
     /// before, it says so and changes nothing: the report is of the store as it is then, and not
     /// [`published`](BuildReport::published).
     ///
-    /// # Errors When a task is not done yet, there is another store, somebody else is committing, or something cannot
-    /// be written. Nothing that tasks made is lost: the commit can be tried again.
+    /// # Errors
+    /// When a task is not done yet, there is another store, somebody else is committing, or something cannot be
+    /// written. Nothing that tasks made is lost: the commit can be tried again.
     pub fn commit(&self) -> Result<BuildReport> {
         let started = Instant::now();
         if let Some(report) = self.committed() {

@@ -18,8 +18,9 @@ const KEPT: &str = "kept";
 impl Tasks<'_> {
     /// Gathers the inputs of part `part`, counted from 0.
     ///
-    /// # Errors When there are not so many, its texts take too much memory, something cannot be written, or the
-    /// observer cancels.
+    /// # Errors
+    /// When there are not so many, its texts take too much memory, something cannot be written, or the observer
+    /// cancels.
     pub fn gather(&self, part: usize) -> Result<TaskReport> {
         self.check_number(part, self.plan.part_count(), "parts")?;
         let plan = &self.plan;

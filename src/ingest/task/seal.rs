@@ -24,8 +24,9 @@ use crate::storage::{Access, Syncs, load};
 impl Tasks<'_> {
     /// Seals the segments that begin on the dates of band `band`, counted from 0.
     ///
-    /// # Errors When there are not so many, the parts are not assembled yet, what they left is not what their receipts
-    /// say, something cannot be written, or the observer cancels.
+    /// # Errors
+    /// When there are not so many, the parts are not assembled yet, what they left is not what their receipts say,
+    /// something cannot be written, or the observer cancels.
     pub fn seal(&self, band: usize) -> Result<TaskReport> {
         self.check_number(band, self.plan.band_count(), "bands")?;
         let (plan, planned) = (&self.plan, self.planned()?);
