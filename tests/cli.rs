@@ -855,14 +855,14 @@ fn transpose_writes_what_was_chosen() {
     for (file, why) in [
         ("/dev/zero", "it is no regular file"),
         ("store", "it is no regular file"),
-        ("by_date/20260601.parquet", "it is no text"),
+        ("panel/000001.SZ.parquet", "it is no text"),
         ("long.txt", "it has more than 16 MiB"),
     ] {
         let told = format!("--stocks @{file}: {why}{otherwise}");
         place.run(&format!("transpose store no --stocks @{file}")).failed(1, &[&told]);
     }
     place.run("transpose store no --dates @/dev/zero").failed(1, &["--dates @/dev/zero: ", "with one date per line"]);
-    for path in ["/dev/zero", "by_date"] {
+    for path in ["/dev/zero", "panel"] {
         let told =
             format!("--universe {path} is no regular file; name a file of dates and codes, a column, or a column of");
         place.run(&format!("transpose store no --universe {path}")).failed(2, &[&told]);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::join::Join;
+use super::joining::with_source;
 use super::limit::Limit;
 use super::settings::Settings;
 use crate::list;
@@ -92,8 +93,8 @@ impl Assignment {
         matches!(self.0, Change::CodeMap(_))
     }
 
-    /// Makes the change.
-    pub(super) fn apply(&self, settings: &mut Settings) {
+    /// Makes the change of the source `name`.
+    pub(super) fn apply(&self, name: &str, settings: &mut Settings) {
         let options = &mut settings.options;
         match &self.0 {
             Change::Path(path) => settings.set_directory(path),
@@ -118,7 +119,7 @@ impl Assignment {
             Change::Calendar(calendar) => options.calendar = calendar.as_deref().map(absolute),
             Change::Duplicates(duplicates) => options.duplicates = *duplicates,
             Change::BadDates(bad_dates) => options.bad_dates = *bad_dates,
-            Change::Prefix(prefix) => options.prefix.clone_from(prefix),
+            Change::Prefix(prefix) => options.prefix = with_source(prefix, name),
             Change::MaxSkipped(most) => settings.max_skipped = *most,
             Change::Join(join) => settings.join = *join,
             Change::Ignore(how, globs) => how.change(&mut options.ignore, globs, |a, b| a == b),
@@ -253,7 +254,7 @@ mod tests {
     fn after(assignments: &[&str]) -> Settings {
         let mut settings = Settings::new(Path::new("/a"), &SourceOptions::default());
         for text in assignments {
-            text.parse::<Assignment>().unwrap_or_else(|why| panic!("{text}: {why}")).apply(&mut settings);
+            text.parse::<Assignment>().unwrap_or_else(|why| panic!("{text}: {why}")).apply("prices", &mut settings);
         }
         settings
     }
@@ -285,6 +286,7 @@ mod tests {
         assert_eq!((after(&["join=left"]).join, after(&["join=left", "join="]).join), (Join::Left, Join::Outer));
         let plain = SourceOptions { prefix: "v_".to_owned(), ..SourceOptions::default() };
         assert_eq!(settings.options, plain);
+        assert_eq!(after(&["prefix={source}_"]).options.prefix, "prices_");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::store::Store;
 /// How the inputs of the source `name` are read; `panel` has the key of the store.
 pub(super) fn options_of(options: &SourceOptions, panel: &PanelSchema, name: &str) -> Result<SourceOptions> {
     let mut options = options.clone();
-    options.prefix = options.prefix.replace("{source}", name);
+    options.prefix = with_source(&options.prefix, name);
     take_key(&mut options, panel.key_names().map(str::to_owned).collect())?;
     Ok(options)
 }
@@ -95,4 +95,9 @@ fn taken<'c>(whole: &Store, columns: &'c [Column]) -> Result<Vec<&'c str>> {
         places.contains_key(column.name.as_str()) || column.name == panel.code.name || column.name == panel.date_name
     };
     Ok(columns.iter().filter(is_taken).map(|column| column.name.as_str()).collect())
+}
+
+/// What columns begin with, where `prefix` may name the source.
+pub(super) fn with_source(prefix: &str, name: &str) -> String {
+    prefix.replace("{source}", name)
 }

@@ -213,7 +213,10 @@ impl<'a> Update<'a> {
 
     /// Changes what is to be changed of the source `name`.
     fn assign(&self, name: &str, settings: &mut Settings) {
-        self.assignments.iter().filter(|(of, _)| of == name).for_each(|(_, assignment)| assignment.apply(settings));
+        self.assignments
+            .iter()
+            .filter(|(of, _)| of == name)
+            .for_each(|(_, assignment)| assignment.apply(name, settings));
     }
 
     /// Updates the source at `place`. Notes which codes it then has on a date that is expected, unless it stays as it is.

@@ -148,9 +148,9 @@ pub struct UpdateReport {
     /// Whether columns or dates, or what a restore gives back of sources, are not as they were.
     #[serde(skip)]
     pub(super) schema_changed: bool,
-    /// Whether more files of one of several sources were skipped than is usual.
+    /// Of several sources, whether more files of one were skipped than is usual for it.
     #[serde(skip)]
-    more_skips_than_usual: bool,
+    more_skips_than_usual: Option<bool>,
 }
 
 impl UpdateReport {
@@ -167,7 +167,7 @@ impl UpdateReport {
 
     /// Adds the report of a change of another source, which went on from this one.
     pub(super) fn join(&mut self, other: UpdateReport) {
-        self.more_skips_than_usual |= !self.skips_are_usual() || !other.skips_are_usual();
+        self.more_skips_than_usual = Some(!self.skips_are_usual() || !other.skips_are_usual());
         self.refused = self.refused.take().or(other.refused);
         self.guards.extend(other.guards);
         self.near.extend(other.near);
@@ -503,7 +503,10 @@ impl UpdateReport {
     /// Whether no more files were skipped than is usual.
     pub fn skips_are_usual(&self) -> bool {
         let (count, all) = (self.skipped.len() as u64, self.file_count());
-        !self.more_skips_than_usual && self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all)
+        match self.more_skips_than_usual {
+            Some(more) => !more,
+            None => self.max_skipped.unwrap_or(Limit::Count(0)).allows(count, all),
+        }
     }
 
     /// Whether rows or columns are not as they were, or what a restore gives back of sources.

@@ -126,7 +126,8 @@ impl Chunk<'_> {
     }
 
     /// A chunk of texts or byte strings; `None` where they are too long for one page. Those that are all different are
-    /// known to be in the order of their rows.
+    /// known to be in the order of their rows, and are so in each chunk of their column. All others have a dictionary, also
+    /// where it hardly pays: fastparquet loses the texts of a column that has one in some chunks and none in others.
     ///
     /// # Errors
     /// Those of the `parquet` crate.
@@ -146,7 +147,8 @@ impl Chunk<'_> {
         let codes = (0..self.row_count).filter(valid).map(|row| codes[row] as u64);
         let start = self.put_levels(nulls);
         let Scratch { page, dictionary, distinct, .. } = &mut *self.scratch;
-        if !all_different && distinct.find_below(texts.len(), self.row_count - null_count, codes.clone()) {
+        if !all_different {
+            distinct.find_all_below(texts.len(), self.row_count - null_count, codes);
             dictionary.clear();
             if !plain::put_texts(distinct.values.iter().map(|&code| text(code)), dictionary) {
                 return Ok(None);
@@ -159,10 +161,7 @@ impl Chunk<'_> {
             return Ok(None);
         }
         let ends = [codes.clone().next(), codes.clone().next_back()];
-        let statistics = match all_different {
-            true => plain::text_statistics(ends.into_iter().flatten().map(text), null_count as u64),
-            false => plain::text_statistics(codes.map(text), null_count as u64),
-        };
+        let statistics = plain::text_statistics(ends.into_iter().flatten().map(text), null_count as u64);
         self.finish(None, statistics).map(Some)
     }
 

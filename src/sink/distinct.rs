@@ -24,15 +24,27 @@ impl Distinct {
     /// Looks for the distinct ones of `count` values; `false`, and nothing to be used, when more than half of them are,
     /// or nearly all of the first ones: then a dictionary would hardly pay.
     pub(super) fn find(&mut self, count: usize, values: impl Iterator<Item = u64>) -> bool {
+        let pays = |found: usize, row: usize| found < count / 2 && (row < SAMPLE || found <= row - row / 16);
+        self.find_if(count, values, pays) && count > 1
+    }
+
+    /// Looks for the distinct ones of `count` values, as long as it `pays` to have found so many in so many rows.
+    fn find_if(
+        &mut self,
+        count: usize,
+        values: impl Iterator<Item = u64>,
+        pays: impl Fn(usize, usize) -> bool,
+    ) -> bool {
         self.start(count, FIRST_SLOTS);
         for (row, value) in values.enumerate() {
             let mut slot = self.slot(value);
             let index = loop {
                 match self.table[slot] {
                     FREE => {
-                        if !self.add(value, slot, row, count) {
+                        if !pays(self.values.len(), row) {
                             return false;
                         }
+                        self.add(value, slot);
                         let found = self.values.len() as u32 - 1;
                         // Nearly empty, so that most values are found where one looks first.
                         if self.values.len() > self.table.len() / 4 {
@@ -46,24 +58,24 @@ impl Distinct {
             };
             self.indices.push(index);
         }
-        count > 1
+        true
     }
 
-    /// As [`find`](Distinct::find), of values below `bound`. Where these are not many more than the values that are looked
-    /// at, each has a slot of its own.
-    pub(super) fn find_below(&mut self, bound: usize, count: usize, values: impl Iterator<Item = u64>) -> bool {
+    /// Finds the distinct ones of `count` values below `bound`, however many they are. Where `bound` is not much more than
+    /// `count`, each has a slot of its own.
+    pub(super) fn find_all_below(&mut self, bound: usize, count: usize, values: impl Iterator<Item = u64>) {
         if bound > count.max(FIRST_SLOTS) {
-            return self.find(count, values);
+            self.find_if(count, values, |_, _| true);
+            return;
         }
         self.start(count, bound);
-        for (row, value) in values.enumerate() {
+        for value in values {
             let slot = value as usize;
-            if self.table[slot] == FREE && !self.add(value, slot, row, count) {
-                return false;
+            if self.table[slot] == FREE {
+                self.add(value, slot);
             }
             self.indices.push(self.table[slot]);
         }
-        count > 1
     }
 
     /// Begins a column of `count` values.
@@ -75,15 +87,10 @@ impl Distinct {
         self.table.resize(slots, FREE);
     }
 
-    /// Adds the value of a row that is unlike those before; `false` where they are too many.
-    fn add(&mut self, value: u64, slot: usize, row: usize, count: usize) -> bool {
-        let found = self.values.len();
-        if found == count / 2 || row >= SAMPLE && found > row - row / 16 {
-            return false;
-        }
-        self.table[slot] = found as u32;
+    /// Adds a value that is unlike those before.
+    fn add(&mut self, value: u64, slot: usize) {
+        self.table[slot] = self.values.len() as u32;
         self.values.push(value);
-        true
     }
 
     /// Makes a table of `slots` of the values so far.
@@ -138,13 +145,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn small_values_are_found_as_others_are(values in prop::collection::vec(0..700_u64, 0..1500), spread in 1..700_u64) {
+        fn all_small_values_are_found_however_many_they_are(
+            values in prop::collection::vec(0..700_u64, 0..1500),
+            spread in 1..700_u64,
+        ) {
             let values: Vec<u64> = values.into_iter().map(|value| value % spread).collect();
+            let mut seen = Vec::new();
+            values.iter().for_each(|value| if !seen.contains(value) { seen.push(*value) });
             for bound in [spread as usize, 700, 5_000] {
-                let [mut small, mut any] = [(); 2].map(|()| Distinct::default());
-                let pays = any.find(values.len(), values.iter().copied());
-                prop_assert_eq!(small.find_below(bound, values.len(), values.iter().copied()), pays);
-                prop_assert!(!pays || (&small.values, &small.indices) == (&any.values, &any.indices));
+                let mut all = Distinct::default();
+                all.find_all_below(bound, values.len(), values.iter().copied());
+                prop_assert_eq!(&all.values, &seen);
+                let found: Vec<u64> = all.indices.iter().map(|&at| all.values[at as usize]).collect();
+                prop_assert_eq!(&found, &values);
             }
         }
     }

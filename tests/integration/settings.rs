@@ -356,6 +356,26 @@ fn files_that_were_skipped_are_tried_again_and_others_only_where_it_matters() {
 }
 
 #[test]
+fn how_many_skipped_files_are_usual_is_said_of_each_source() {
+    for (limits, spoilt, is_usual) in [
+        ([None, Some("1")], vec![(1, 0)], true),
+        ([None, Some("1")], vec![(1, 0), (0, 0)], false),
+        ([Some("1"), Some("1")], vec![(1, 0), (0, 0)], true),
+        ([Some("2"), None], vec![(1, 0), (0, 0)], false),
+    ] {
+        let world = World::new();
+        for (source, limit) in limits.iter().enumerate() {
+            world.set(source, &format!("max-skipped={}", limit.unwrap_or_default())).unwrap();
+        }
+        for &(source, stock) in &spoilt {
+            fs::write(world.folders[source].join(format!("{}.parquet", STOCKS[stock])), "no file").unwrap();
+        }
+        let report = Update::new(world.place.store()).allow(Guard::ALL).workers(1).run().unwrap();
+        assert_eq!(report.skips_are_usual(), is_usual, "{limits:?}, {spoilt:?}: {report:?}");
+    }
+}
+
+#[test]
 fn a_column_that_comes_with_a_file_and_that_another_source_has_is_refused_until_it_is_left_out_or_renamed() {
     let world = World::new();
     let dates: ArrayRef = Arc::new(StringArray::from(DAYS.to_vec()));
