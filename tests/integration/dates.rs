@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use transect::progress::Silent;
 use transect::source::{Duplicates, FilesBy, SourceOptions};
-use transect::{Append, Build, Guard, Kept, Store, Update, UpdateReport, verify_source};
+use transect::{AddSource, Append, Build, Guard, Kept, Store, Update, UpdateReport, verify_source};
 
 use super::panels::{Place, assert_whole, batch, cases, sections, workers, write_parquet};
 
@@ -299,5 +299,34 @@ fn stores_by_date_and_by_stock_of_the_same_rows_are_the_same() {
         let build = Build::new(by_date.source(), by_date.store()).options(SourceOptions::by_date());
         build.force(true).workers(workers).run().unwrap();
         assert_eq!(sections(&Store::open(by_date.store()).unwrap()), sections(&store));
+    }
+}
+
+#[test]
+fn a_folder_of_files_by_date_is_told_so_also_where_it_would_be_another_source() {
+    let place = Place::in_memory();
+    for folder in ["prices", "flows", "bare"] {
+        fs::create_dir(place.path(folder)).unwrap();
+    }
+    let texts = |texts: &[&str]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let numbers = |column: &[i64]| -> ArrayRef { Arc::new(Int64Array::from(column.to_vec())) };
+    let days = ["20240102", "20240103"];
+    for code in ["A", "B"] {
+        let rows = batch(&[("trade_date", texts(&days)), ("p", numbers(&[1, 2]))]);
+        write_parquet(&place.path(&format!("prices/{code}.parquet")), &rows);
+    }
+    for day in days {
+        let rows = [("ts_code", texts(&["A", "B"])), ("trade_date", texts(&[day; 2])), ("flow", numbers(&[3, 4]))];
+        write_parquet(&place.path(&format!("flows/{day}.parquet")), &batch(&rows));
+        write_parquet(&place.path(&format!("bare/{day}.parquet")), &batch(&[rows[0].clone(), rows[2].clone()]));
+    }
+    Build::new(place.path("prices"), place.store()).workers(1).run().unwrap();
+    for folder in ["flows", "bare"] {
+        let add = || AddSource::new(place.store(), [place.path(folder)]).workers(1);
+        let message = add().run().unwrap_err().to_string();
+        assert!(message.contains("the 2 files are by date") && message.contains("files by date"), "{message}");
+        let options = SourceOptions { code_column: Some("ts_code".to_owned()), ..SourceOptions::by_date() };
+        let report = add().options(options).dry_run(true).run().unwrap();
+        assert_eq!((report.filled, report.added, report.skipped.len()), (4, 0, 0), "{report:?}");
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn look_at(
     let told = join_fields(&mut candidates, prior, &interner);
     let are_all_read = skipped.is_empty();
     let look = Look { root, rules: &dates, allowance: &allowance, workers, observer, is_first: prior.is_none() };
-    if prior.is_none() && options.files_by == FilesBy::Stock {
+    if is_first && options.files_by == FilesBy::Stock {
         refuse_by_date(&candidates, options, &look)?;
     }
     let options = &match prior {
