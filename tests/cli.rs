@@ -870,8 +870,10 @@ fn transpose_writes_what_was_chosen() {
     let unknown: Vec<String> = (0..5000).map(|n| format!("X{n:04}")).collect();
     fs::write(place.path("unknown.txt"), unknown.join("\n")).unwrap();
     let told = place.run("transpose store no --stocks @unknown.txt");
-    let told =
-        told.failed(2, &["stocks \"X0000\", ", "\"X0019\" and 4980 more in store; --ignore-unknown passes over them"]);
+    let told = told.failed(
+        2,
+        &["stocks \"X0000\", ", "\"X0019\" and 4980 more in store not found; --ignore-unknown passes over them"],
+    );
     assert!(told.stderr.len() < 400, "{told:?}");
     place.run("transpose store no --columns nope").failed(2, &["nope"]);
     place

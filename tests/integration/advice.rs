@@ -453,3 +453,23 @@ fn a_file_whose_column_has_the_name_of_the_stores_dates_is_skipped_and_stops_no_
          without \"trade_date\", or with another name for it"
     );
 }
+
+#[test]
+fn what_was_tried_on_many_files_is_told_to_those_that_are_like_them() {
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("src");
+    fs::create_dir(&source).unwrap();
+    // Two rows a date, which times in another column tell apart.
+    let days = texts(&["2024-01-02", "2024-01-02"]);
+    let times = texts(&["2024-01-02 09:45:00", "2024-01-02 10:00:00"]);
+    let bars: [(&str, ArrayRef); 3] =
+        [("date", days), ("datetime", times), ("p", Arc::new(Int64Array::from(vec![1, 2])))];
+    for stock in 0..25 {
+        let path = source.join(format!("S{stock:02}.parquet"));
+        write_parquet(&path, &RecordBatch::try_from_iter(bars.clone()).unwrap());
+    }
+    let skipped = build(&source, &Told { options: SourceOptions::default(), memory: 256 << 20 }).skipped;
+    let told: BTreeSet<String> = skipped.iter().map(|skipped| skipped.reason.to_string()).collect();
+    assert_eq!((skipped.len(), told.len()), (25, 1), "{told:?}");
+    assert!(told.first().unwrap().contains("date column date with key datetime reads"), "{told:?}");
+}

@@ -27,7 +27,7 @@ use crate::workers::Workers;
 const TRIED: usize = 20;
 /// Ways out that are taken one after the other.
 const STEPS: usize = 2;
-/// Files that are read with the same settings; further ones are taken to be like them.
+/// Files that are read with the same settings; what becomes of most of them is taken to become of further ones.
 const READ: usize = 20;
 
 /// The ways out of what a survey leaves out.
@@ -59,8 +59,20 @@ struct Tried {
     settings: Vec<Setting>,
     /// What is read with them; `None` where that is less than without, or nothing at all.
     survey: Option<Survey>,
-    /// Files that were read.
-    count: usize,
+    /// How many files were read.
+    read: usize,
+    /// Why others were refused.
+    refused: Vec<Reason>,
+}
+
+impl Tried {
+    /// What becomes of a file that is not tried any more.
+    fn usual(&self) -> Outcome {
+        match self.refused.last() {
+            Some(reason) if self.refused.len() > self.read => Outcome::Refused(reason.clone()),
+            _ => Outcome::Read,
+        }
+    }
 }
 
 /// What became of a file.
@@ -203,21 +215,25 @@ impl<'w> Ways<'w> {
             None if self.tried.len() == TRIED => return Ok(Outcome::Lost),
             None => {
                 let survey = self.survey_with(settings, path)?;
-                self.tried.push(Tried { settings: settings.to_vec(), survey, count: 0 });
+                self.tried.push(Tried { settings: settings.to_vec(), survey, read: 0, refused: Vec::new() });
                 self.tried.len() - 1
             }
         };
-        let Tried { survey, count, .. } = &mut self.tried[at];
-        let Some(survey) = survey else { return Ok(Outcome::Lost) };
+        let tried = &mut self.tried[at];
+        let Some(survey) = &tried.survey else { return Ok(Outcome::Lost) };
         if let Some(skipped) = survey.skipped.iter().find(|skipped| skipped.path == path) {
             return Ok(Outcome::Refused(skipped.reason.clone()));
         }
-        let Some(input) = input_of(survey, path).filter(|_| *count < READ) else {
-            return Ok(if *count < READ { Outcome::Lost } else { Outcome::Read });
+        if tried.read + tried.refused.len() >= READ {
+            return Ok(tried.usual());
+        }
+        let Some(input) = input_of(survey, path) else { return Ok(Outcome::Lost) };
+        let Err(bad) = survey.read_all(input) else {
+            tried.read += 1;
+            return Ok(Outcome::Read);
         };
-        *count += 1;
-        let Err(bad) = survey.read_all(input) else { return Ok(Outcome::Read) };
         check_machine(&survey.root.join(&input.files[bad.file].path))?;
+        tried.refused.push(bad.reason.clone());
         Ok(Outcome::Refused(bad.reason))
     }
 
