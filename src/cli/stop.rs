@@ -19,7 +19,8 @@ impl Stop {
         let stopping = || guards.iter().filter(|met| !met.allowed);
         let mut words: Vec<&str> = guards.iter().map(|met| met.guard.word()).collect();
         words.dedup();
-        let way_out = stopping().next().map(|_| format!("--allow {}", words.join(",")));
+        let limit = if refused.is_some() { ", and a limit that lets so many through" } else { "" };
+        let way_out = stopping().next().map(|_| format!("--allow {}{limit}", words.join(",")));
         let reasons: Vec<String> = stopping().map(told).chain(refused.map(str::to_owned)).collect();
         (!reasons.is_empty()).then_some(Stop { reasons, way_out })
     }

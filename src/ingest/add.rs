@@ -22,6 +22,7 @@ use super::rolled::{Rolled, days_of};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
+use super::sparse::{guard_sparse, lone_note};
 use super::steps::{Step, Steps};
 use super::stored_values::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
@@ -197,7 +198,8 @@ impl<'a> AddSource<'a> {
         if gathered.read.iter().all(|read| read.rows == 0) {
             return Err(nothing_to_store(&survey, &files));
         }
-        check_columns(whole, &survey.columns[panel.columns.len()..], name)?;
+        let known_count = panel.columns.len();
+        check_columns(whole, &survey.columns[known_count..], name)?;
         let panel = panel_of(&survey);
         let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
         let target = Target { before: Some(whole), place, name };
@@ -206,6 +208,7 @@ impl<'a> AddSource<'a> {
         let found = named.iter().map(String::as_str).chain(inputs.iter().copied().flatten());
         guard_codes_of(whole, "the folder", found, &mut guards)?;
         guard_skipped(&files, self.writing.max_skipped, &mut guards);
+        guard_sparse(&survey, known_count, whole.row_count(), &mut guards);
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
@@ -218,6 +221,7 @@ impl<'a> AddSource<'a> {
         let revision = Revision::new(sealer, revised, &snapshot, key, &reread, dates)?;
         let changes = revision.compare(stages)?;
         report.describe_files(&survey, &gathered, &files, &snapshot.date_form());
+        report.notes.extend(lone_note(&survey, known_count));
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         let rolled = Rolled::new(&survey, &gathered, None, &[]);
         report.waiting_rows = rolled.as_ref().map_or(0, Rolled::waiting_rows);

@@ -182,7 +182,7 @@ pub(super) fn report(
 ) -> BuildReport {
     let with = |status| sources.iter().filter(move |source| source.status == status);
     let mut notes = survey.notes.clone();
-    notes.extend(lone_note(survey));
+    notes.extend(lone_note(survey, 0));
     notes.extend(date_note(survey, &gathered.read, &snapshot.date_form()));
     BuildReport {
         version: snapshot.version,

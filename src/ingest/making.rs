@@ -40,7 +40,7 @@ impl<'a> Making<'a> {
         let files = source_entries(survey, gathered);
         let mut guards = Guards::new(allowed);
         guard_skipped(&files, max_skipped, &mut guards);
-        guard_sparse(survey, &mut guards);
+        guard_sparse(survey, 0, 0, &mut guards);
         Ok(Making { survey, gathered, files, settings, guards, max_skipped })
     }
 

@@ -25,6 +25,7 @@ use super::rolled::{Rolled, days_of};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
+use super::sparse::{guard_sparse, lone_note};
 use super::steps::Step;
 use super::stored_values::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
@@ -408,6 +409,7 @@ impl<'u> SourceUpdate<'u> {
         report.describe_files(survey, gathered, entries, &snapshot.date_form());
         report.describe(&changes, &snapshot, &revision.sealer.columns, before)?;
         self.reshaped.describe(&mut report);
+        report.notes.extend(lone_note(survey, before.schema()?.columns.len()));
         report.joins_left = self.now.join != self.then.join;
         let rolled = Rolled::new(survey, gathered, self.then.rolled.as_ref(), &report.pruned_files);
         report.waiting_rows = rolled.as_ref().map_or(0, Rolled::waiting_rows);
@@ -447,6 +449,7 @@ impl<'u> SourceUpdate<'u> {
         let changed = reread.entries.iter().filter(was_read).filter(has_changed);
         let changed: HashSet<&str> = changed.map(|entry| entry.path.as_str()).collect();
         guard_columns((&reread.survey, &changed), is_of, changes, report.file_count(), guards);
+        guard_sparse(&reread.survey, self.before.schema()?.columns.len(), self.whole.row_count(), guards);
         guard_nulls(&self.before, changes, guards)?;
         guard_pruned(changes, self.before.row_count(), guards);
         guard_appended(changes, self.before.row_count(), guards);

@@ -181,3 +181,29 @@ def test_what_exists_is_refused_without_force(tmp_path):
     transect.transpose(tmp_path / "store", tmp_path / "out", "--force")
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
     assert len(list((tmp_path / "out").glob("2*.parquet"))) == len(DAYS)
+
+
+def test_columns_that_are_in_one_file_each_stop_a_build_an_update_and_another_source(tmp_path):
+    """Tickers in the names of columns make gigabytes of nulls from megabytes, on whichever night they come."""
+    days = [f"2{n:03}{1 + n % 12:02}01" for n in range(400)]
+
+    def panel(directory, count):
+        tables = {f"T{n:03}": pa.table({"trade_date": days, **{f"{name}_T{n:03}": np.arange(400.0) for name in "abc"}})
+                  for n in range(count)}
+        return transect.write_panel(directory, tables)
+
+    def stopped(*args):
+        failed = transect.run(*args, expect=4)
+        assert "sparse-columns: only " in failed.stderr and "are in one file each" in failed.stderr
+        assert "nothing was published" in failed.stderr and "--allow sparse-columns" in failed.stderr
+
+    few, many = panel(tmp_path / "few", 3), panel(tmp_path / "many", 400)
+    stopped("build", many, tmp_path / "whole")
+    transect.build(few, tmp_path / "store")
+    panel(few, 400)
+    stopped("update", tmp_path / "store")
+    prices = {f"T{n:03}": pa.table({"trade_date": days, "x": np.arange(400.0)}) for n in range(400)}
+    transect.build(transect.write_panel(tmp_path / "prices", prices), tmp_path / "joined")
+    stopped("source", "add", tmp_path / "joined", many)
+    report = transect.run("source", "add", tmp_path / "joined", few, "--json", "--allow", "sparse-columns").report
+    assert report["published"] and any("are in one file each" in note for note in report["notes"])

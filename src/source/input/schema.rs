@@ -226,7 +226,7 @@ impl dyn Decoder + '_ {
         whole(self.batches(leaves)?, leaves.len(), row_count)
     }
 
-    /// As [`columns`](Self::columns), but texts may come as a dictionary of such, where they lie like that in the file.
+    /// As `columns`, but texts may come as a dictionary of such, where they lie like that in the file.
     pub(in crate::source) fn coded_columns(&self, leaves: &[usize], row_count: usize) -> Result<Vec<ArrayRef>, Reason> {
         if leaves.is_empty() {
             return Ok(Vec::new());
