@@ -45,7 +45,9 @@ def rows_of(table, key):
     rows = {}
     for row in table.to_pylist():
         shown = {name: plain(value) for name, value in row.items() if value is not None and name != key}
-        rows.setdefault(row[key], []).append(shown)
+        # A date or a code in bytes is the text that they are.
+        value = row[key].decode(errors="replace") if isinstance(row[key], bytes) else row[key]
+        rows.setdefault(value, []).append(shown)
     return rows
 
 
