@@ -549,8 +549,8 @@ def test_every_option_of_the_command_line_is_an_argument(command):
     arguments = inspect.signature(function).parameters
     named = {option: {**CALLED, **called}.get(option, option.replace("-", "_")) for option in options}
     lacking = {option for option, name in named.items() if name not in arguments}
-    # It has as many threads as there are cores.
-    assert lacking <= ({"parallel"} if command == "diff" else set()), lacking
+    # It has as many threads as there are cores; and tasks, which leave a staging directory, are the command line's.
+    assert lacking <= {"diff": {"parallel"}, "gc": {"staging"}}.get(command, set()), lacking
 
 
 def test_a_source_calls_the_key_otherwise_and_has_files_of_another_kind(tmp_path):
