@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.ipc
 import pyarrow.parquet as pq
+import pytest
 
 import transect
 
@@ -225,3 +226,19 @@ def test_folders_of_dates_and_further_sources_are_of_any_format(tmp_path):
     (flows / "000001.csv").write_text("date,flow\n20240103,8\n")
     transect.run("source", "set", store, "flows.input=csv", "flows.pattern=")
     assert rows_of(store, "20240103") == "code,date,close,flow\n000001,2024-01-03,1.5,8\n"
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_dictionary_in_several_pieces_is_named_and_not_called_damaged(tmp_path, is_file):
+    (tmp_path / "source").mkdir()
+    options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+    kind = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema([("trade_date", pa.string()), ("t", kind)])
+    pieces = [pa.DictionaryArray.from_arrays(pa.array([n], pa.int32()), ["a", "b"][: n + 1]) for n in range(2)]
+    writer = pa.ipc.new_file if is_file else pa.ipc.new_stream
+    with writer(tmp_path / "source" / "A.arrow", schema, options=options) as out:
+        for day, piece in zip(["20240102", "20240103"], pieces):
+            out.write_batch(pa.record_batch([pa.array([day]), piece], schema=schema))
+    failed = transect.run("build", tmp_path / "source", tmp_path / "store", "--input", "arrow", expect=transect.FAILED)
+    told = "has a dictionary in several pieces, which is not read; write each dictionary whole, or the file as Parquet"
+    assert told in failed.stderr

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_ipc::convert::try_fb_to_schema;
-use arrow_ipc::{Block, Endianness, MetadataVersion, root_as_footer, root_as_message};
+use arrow_ipc::{Block, DictionaryBatch, Endianness, MetadataVersion, root_as_footer, root_as_message};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use parquet::file::reader::Length;
@@ -148,12 +148,13 @@ impl Walk<'_> {
                 (Batch::Rows(..), false) | (Batch::Dictionary(_), true) => {}
                 _ => return Err(damaged("has a message of another kind than its footer says")),
             }
-            if let Batch::Dictionary(dictionary) = &found
-                && self.dictionaries.contains(&dictionary.id())
-            {
-                return Err(damaged("has a dictionary that another block has, too"));
+            let is_known = |dictionary: &DictionaryBatch| self.dictionaries.contains(&dictionary.id());
+            match &found {
+                Batch::Dictionary(dictionary) if is_known(dictionary) && !dictionary.isDelta() => {
+                    return Err(damaged("has a dictionary that another block has, too"));
+                }
+                found => self.take(found)?,
             }
-            self.take(&found)?;
             places.push(part.start..part.start + part.message_len + part.body_len);
             self.parts.push(part);
         }
