@@ -49,11 +49,25 @@ impl Candidate {
         allowance: &Arc<Allowance>,
         mut holds: impl FnMut(&ArrayRef) -> bool,
     ) -> Result<bool, Reason> {
+        self.all_of(root, &[leaf], allowance, |columns| holds(&columns[0]))
+    }
+
+    /// As [`all`](Self::all), of several columns together.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(in crate::source) fn all_of(
+        &self,
+        root: &Path,
+        leaves: &[usize],
+        allowance: &Arc<Allowance>,
+        mut holds: impl FnMut(&[ArrayRef]) -> bool,
+    ) -> Result<bool, Reason> {
         let content = Content::load(&root.join(&self.path), self.stamp, 0)?;
         guarded(|| {
             let file = self.footer.schema.open(content, allowance)?;
-            for batch in file.batches(&[leaf])? {
-                if !holds(&batch?[0]) {
+            for batch in file.batches(leaves)? {
+                if !holds(&batch?) {
                     return Ok(false);
                 }
             }

@@ -36,6 +36,9 @@ const CODE_NAMES: [&str; 8] = ["code", "symbol", "ticker", "stock_code", "sec_co
 const SECTION_CODE_NAMES: [&str; 8] =
     ["stock_id", "order_book_id", "s_info_windcode", "wind_code", "asset", "sid", "permno", "isin"];
 
+/// Columns that are looked at together.
+const LOOKED_AT: usize = 64;
+
 /// What looks into files.
 pub(in crate::source) struct Look<'a> {
     pub(in crate::source) root: &'a Path,
@@ -128,8 +131,7 @@ impl Look<'_> {
         }
         let rank = |name: &&str| CODE_NAMES.iter().position(|usual| usual.eq_ignore_ascii_case(name));
         names.sort_by_key(|name| rank(name).unwrap_or(CODE_NAMES.len()));
-        for name in names {
-            // The first file rules most columns out.
+        for name in self.not_ruled_out(options, first, names) {
             let has_code = |file: &Candidate| self.has_code(options, file, name);
             if has_code(first)? && self.each(files, has_code)? {
                 return Ok(Some(name.to_owned()));
@@ -138,16 +140,32 @@ impl Look<'_> {
         Ok(None)
     }
 
+    /// Those of `names` whose first rows in `file` may have its code: one file rules most columns out. A csv file is read
+    /// whole for however few columns.
+    fn not_ruled_out<'n>(&self, options: &SourceOptions, file: &Candidate, mut names: Vec<&'n str>) -> Vec<&'n str> {
+        let wanted: HashSet<&str> = names.iter().copied().collect();
+        let columns = file.footer.schema.columns.iter().filter(|column| wanted.contains(column.name.as_str()));
+        let mut columns: Vec<(usize, &str)> = columns.map(|column| (column.leaf, column.name.as_str())).collect();
+        columns.sort_unstable();
+        let mut ruled_out: HashSet<&str> = HashSet::new();
+        for columns in columns.chunks(LOOKED_AT) {
+            let leaves: Vec<usize> = columns.iter().map(|(leaf, _)| *leaf).collect();
+            // What cannot be read together is looked at by itself.
+            let _ = file.all_of(self.root, &leaves, self.allowance, |first| {
+                let others = columns.iter().zip(first).filter(|(_, texts)| !are_codes(options, file, texts));
+                ruled_out.extend(others.map(|((_, name), _)| *name));
+                false
+            });
+        }
+        names.retain(|name| !ruled_out.contains(name));
+        names
+    }
+
     /// Whether each row of the column `name` has the code of `file`.
     fn has_code(&self, options: &SourceOptions, file: &Candidate, name: &str) -> Result<bool> {
         let column = file.footer.schema.columns.iter().find(|column| column.name == name);
         let Some(column) = column.filter(|column| column.may_be_codes()) else { return Ok(false) };
-        let of_path = options.named_by(&file.path).unwrap_or_default();
-        let is_code = |text: Option<&str>| text.is_some_and(|text| options.is_code(text, &of_path, &file.unit));
-        let is_code = |texts: &ArrayRef| {
-            cast(texts, &DataType::LargeUtf8).is_ok_and(|texts| texts.as_string::<i64>().iter().all(is_code))
-        };
-        Ok(self.all(file, column.leaf, is_code)?.unwrap_or(false))
+        Ok(self.all(file, column.leaf, |texts| are_codes(options, file, texts))?.unwrap_or(false))
     }
 
     /// Whether a date column that is one of `named` says more than a day in one of `files`.
@@ -184,6 +202,13 @@ impl Look<'_> {
         })?;
         Ok(answers.into_iter().all(|holds| holds))
     }
+}
+
+/// Whether each of `texts` is the code of `file`.
+fn are_codes(options: &SourceOptions, file: &Candidate, texts: &ArrayRef) -> bool {
+    let of_path = options.named_by(&file.path).unwrap_or_default();
+    let is_code = |text: Option<&str>| text.is_some_and(|text| options.is_code(text, &of_path, &file.unit));
+    cast(texts, &DataType::LargeUtf8).is_ok_and(|texts| texts.as_string::<i64>().iter().all(is_code))
 }
 
 /// The column that holds the codes of files by date, by its name; the likeliest, where several have such a name.

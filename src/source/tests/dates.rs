@@ -542,6 +542,26 @@ fn the_code_column_is_the_files_own_where_each_row_has_the_code() {
 }
 
 #[test]
+fn the_code_column_is_found_among_many_of_texts() {
+    let (own, usual) = ("c150", "symbol");
+    let others: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
+    let source = |codes: [&str; 2]| {
+        let source = Source::new();
+        for code in ["A", "B"] {
+            let mut columns = vec![("date", texts(&["20240102", "20240103"]))];
+            let text = |name: &str| texts(&if codes.contains(&name) { [code, code] } else { [code, "x"] });
+            columns.extend(others.iter().map(|name| (name.as_str(), text(name))));
+            columns.push((usual, text(usual)));
+            source.add(code, &columns);
+        }
+        source
+    };
+    assert_eq!(source([own, own]).survey().code.name, own);
+    assert_eq!(source([own, usual]).survey().code.name, usual, "the likelier by its name");
+    assert_eq!(source(["", ""]).survey().code.name, "ts_code");
+}
+
+#[test]
 fn the_advice_names_the_date_on_which_rows_were_known_and_not_what_they_are_about() {
     let source = Source::new();
     source.add(
