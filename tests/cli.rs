@@ -1665,7 +1665,7 @@ fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
     place.run("transpose store out -q").done();
     let plan = place.run("task plan panel own --staging staging --parts 5 --bands 3").done().stdout;
     assert!(
-        plan.contains("plan    staging/plan.json") && plan.contains("4 parts") && plan.contains("3 bands"),
+        plan.contains("plan    staging/plan.json") && plan.contains("5 parts") && plan.contains("3 bands"),
         "{plan}"
     );
     assert!(!place.path("own").exists());
@@ -1691,6 +1691,7 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     let place = Place::with_panel();
     let plan = "staging/plan.json";
     place.run("task plan panel own --staging staging --parts 2 --bands 2 -q").done();
+    place.run("task gather staging 0").failed(2, &["staging is a directory; name the plan in it, staging/plan.json"]);
     place.run("task plan panel own --staging staging").failed(2, &["has a plan already"]);
     place.run(&format!("task assemble {plan}")).failed(1, &["part-0000", "its task is not done yet; try again"]);
     place.run(&format!("task gather {plan} 2")).failed(2, &["name one from 0 to 1"]);

@@ -55,7 +55,7 @@ pub fn run(args: MakeArgs, quiet: bool) -> anyhow::Result<Exit> {
         skips::print_json_of("build", exit, &json, &speaker, &["skipped"])
             .with_context(|| output::untold(&store, live))?;
     } else if !quiet {
-        let lines = lines(&store, &report);
+        let lines = lines(&store, &report, output::pace(report.seconds, report.rows));
         output::print(&lines.to_string()).with_context(|| output::untold(&store, live))?;
     }
     if let Some(stop) = stop {
@@ -119,7 +119,7 @@ pub fn options(args: &Reading) -> SourceOptions {
 }
 
 /// The report of a build.
-pub fn lines(store: &str, report: &BuildReport) -> Lines {
+pub fn lines(store: &str, report: &BuildReport, time: String) -> Lines {
     let mut lines = Lines::default();
     let read = report.files - (report.skipped.len() + report.empty_files.len()) as u64;
     let range = match (&report.first_date, &report.last_date) {
@@ -139,7 +139,7 @@ pub fn lines(store: &str, report: &BuildReport) -> Lines {
     let store_bytes =
         if report.published { format!(" -> {}", output::bytes(report.store_bytes)) } else { String::new() };
     lines.add("bytes", format!("{} in {files}{store_bytes}", output::bytes(report.source_bytes)));
-    lines.add("time", output::pace(report.seconds, report.rows));
+    lines.add("time", time);
     lines.add_some("left out", report.merged_rows, |_| output::merged(report.merged_rows));
     lines.add_some("dropped", report.dropped_rows, |_| output::dateless(report.dropped_rows));
     lines.add_some("waiting", report.waiting_rows, |_| output::waiting(report.waiting_rows));

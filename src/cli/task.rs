@@ -161,6 +161,11 @@ fn tell_whole(
         (None, false) => Exit::Skipped,
     };
     let speaker = Speaker::new(command, Path::new(&store));
+    // What other tasks read says nothing of the time of this one.
+    let time = |report: &BuildReport| match command {
+        "task run" => output::pace(report.seconds, report.rows),
+        _ => output::seconds(report.seconds),
+    };
     if let Some(report) = report {
         skips::say_skipped(&report.skipped, report.files, &speaker, "--json lists all");
     }
@@ -175,7 +180,7 @@ fn tell_whole(
     } else if !quiet {
         let text = match report {
             Some(report) if is_before(report) => format!("{store}: version {} was committed before\n", report.version),
-            Some(report) => build::lines(&store, report).to_string(),
+            Some(report) => build::lines(&store, report, time(report)).to_string(),
             None => "assembled before\n".to_owned(),
         };
         output::print(&text).with_context(|| output::untold(&store, live))?;

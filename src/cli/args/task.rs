@@ -50,7 +50,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = CUT)]
     pub staging: PathBuf,
 
-    /// How many tasks read the files, at most
+    /// How many tasks read the files
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = count(), help_heading = CUT)]
     pub parts: u16,
 

@@ -13,9 +13,8 @@ pub(in crate::ingest) const SEGMENT_LEN: u64 = 128 << 20;
 /// Splits inputs of these decoded lengths into contiguous ranges of about equal length, at most `count`.
 pub(in crate::ingest) fn tasks(decoded_lens: &[u64], count: usize) -> Vec<Range<usize>> {
     // Footers may claim anything.
-    let total = decoded_lens.iter().fold(0, |sum: u64, &len| sum.saturating_add(len));
-    let target = total.div_ceil(count.max(1) as u64).max(1);
-    split(decoded_lens.iter().copied(), target)
+    let total: u128 = decoded_lens.iter().map(|len| u128::from(*len)).sum();
+    split(decoded_lens.iter().copied(), total.div_ceil(count.max(1) as u128).max(1))
 }
 
 /// Splits sections with these row counts into the ranges that make one segment each, all of about the same length: no
@@ -24,7 +23,7 @@ pub(in crate::ingest) fn tasks(decoded_lens: &[u64], count: usize) -> Vec<Range<
 pub(in crate::ingest) fn segments(row_counts: &[u32], bits_per_row: u64) -> Vec<Range<usize>> {
     let lens = row_counts.iter().map(|&rows| u64::from(rows) * bits_per_row / 8);
     let total: u64 = lens.clone().sum();
-    split(lens, total.div_ceil(total.div_ceil(SEGMENT_LEN).max(1)).max(1))
+    split(lens, total.div_ceil(total.div_ceil(SEGMENT_LEN).max(1)).max(1).into())
 }
 
 /// Bits of one row of a segment with these columns, validity aside.
@@ -32,16 +31,21 @@ pub(in crate::ingest) fn bits_per_row(columns: &[SegmentColumn]) -> u64 {
     columns.iter().map(|column| column.stored.byte_len(8)).sum()
 }
 
-/// Contiguous ranges, each closed by the item with which it reaches `target`.
-fn split(lens: impl ExactSizeIterator<Item = u64>, target: u64) -> Vec<Range<usize>> {
+/// Contiguous ranges, each closed by the item with which it reaches `target`, the last one by the last item. Items without
+/// a length make no range of their own behind others.
+fn split(lens: impl ExactSizeIterator<Item = u64>, target: u128) -> Vec<Range<usize>> {
     let count = lens.len();
-    let mut ranges = Vec::new();
-    let (mut start, mut sum) = (0, 0u64);
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let (mut start, mut sum) = (0, 0u128);
     for (at, len) in lens.enumerate() {
-        sum = sum.saturating_add(len);
-        if sum >= target || at + 1 == count {
-            ranges.push(start..at + 1);
-            (start, sum) = (at + 1, 0);
+        sum += u128::from(len);
+        match ranges.last_mut() {
+            Some(last) if at + 1 == count && sum == 0 => last.end = count,
+            _ if sum >= target || at + 1 == count => {
+                ranges.push(start..at + 1);
+                (start, sum) = (at + 1, 0);
+            }
+            _ => {}
         }
     }
     ranges
@@ -67,12 +71,20 @@ mod tests {
 
     #[test]
     fn every_item_is_in_exactly_one_range_in_order() {
-        for lens in [vec![], vec![0], vec![5, 0, 0, 5, 100, 1], vec![u64::MAX, u64::MAX, 1], vec![1; 1000]] {
+        for lens in [
+            vec![],
+            vec![0],
+            vec![5, 0, 0, 5, 100, 1],
+            vec![5, 0, 0],
+            vec![0, 0],
+            vec![u64::MAX, u64::MAX, 1],
+            vec![1; 1000],
+        ] {
             for count in [1, 2, 3, 1000] {
                 let ranges = tasks(&lens, count);
                 let items: Vec<usize> = ranges.iter().cloned().flatten().collect();
                 assert_eq!(items, (0..lens.len()).collect::<Vec<_>>());
-                assert!(ranges.iter().all(|range| !range.is_empty()));
+                assert!(ranges.iter().all(|range| !range.is_empty()) && ranges.len() <= count, "{ranges:?}");
             }
         }
     }

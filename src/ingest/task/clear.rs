@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::plan::LONGEST;
 use super::staging::{ASSEMBLY, ATTEMPT_PREFIX, PLAN};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
@@ -90,7 +91,8 @@ fn check(dir: &Dir, store: &Path) -> Result<()> {
         return Err(Error::refused(what, "name the staging directory of a plan, or remove that").about(dir.path()));
     }
     let Some(file) = dir.open_file(PLAN)? else { return Ok(()) };
-    let planned: Planned = serde_json::from_reader(std::io::BufReader::new(file)).map_err(|error| {
+    let text = std::io::BufReader::new(std::io::Read::take(file, LONGEST));
+    let planned: Planned = serde_json::from_reader(text).map_err(|error| {
         Error::refused(format!("{path}/{PLAN} is no plan of tasks: {error}"), "remove the directory yourself")
     })?;
     match std::path::absolute(store).is_ok_and(|store| store == Path::new(&planned.store)) {

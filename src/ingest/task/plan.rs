@@ -23,7 +23,7 @@ use crate::store::{Ids, Keep, KeepChange};
 const TASKS: u32 = 1;
 
 /// The longest plan: one of some million files.
-const LONGEST: u64 = 1 << 30;
+pub(super) const LONGEST: u64 = 1 << 30;
 
 /// The most parts, and the most bands: an attempt has a file of each band open.
 pub(super) const MOST: usize = 512;

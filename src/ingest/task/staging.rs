@@ -38,6 +38,13 @@ pub(super) fn sealed_name(ordinal: u32) -> String {
 /// # Errors
 /// When it is no path of a file, or there is no such directory.
 pub(super) fn staging_of<'p>(disk: &Disk, path: &'p Path) -> Result<(Dir, &'p str)> {
+    if path.is_dir() {
+        let plan = path.join(PLAN);
+        return Err(Error::refused(
+            format!("{} is a directory", path.display()),
+            format!("name the plan in it, {}", plan.display()),
+        ));
+    }
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::refused(format!("{} is no file", path.display()), "name a plan"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

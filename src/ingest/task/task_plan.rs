@@ -26,7 +26,7 @@ const SAMPLE: usize = 4;
 pub struct TaskSplit {
     /// The directory that the plan and what tasks make go to; on the store's file system, and for this plan alone.
     pub staging: PathBuf,
-    /// How many tasks gather, at most.
+    /// How many tasks gather.
     pub parts: usize,
     /// How many tasks seal.
     pub bands: usize,
@@ -38,7 +38,7 @@ pub struct TaskSplit {
 pub struct TaskPlanReport {
     /// Where the plan is.
     pub plan: String,
-    /// How many tasks gather: there is no part without a file.
+    /// How many tasks gather.
     pub parts: u64,
     /// How many tasks seal.
     pub bands: u64,
@@ -77,7 +77,9 @@ impl Build<'_> {
             return Err(Error::Inputs { what, skipped: survey.skipped, path: Some(source.into()) });
         }
         let lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-        let parts = tasks(&lens, split.parts);
+        let mut parts = tasks(&lens, split.parts);
+        // A scheduler starts as many tasks as it was told; those that are too many have nothing to do.
+        parts.resize(split.parts, lens.len()..lens.len());
         let starts = starts(&survey, split.bands);
         writing.disk.create_dir(&split.staging)?;
         let staging = Dir::open(&writing.disk, &split.staging)?;
