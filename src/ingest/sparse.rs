@@ -3,7 +3,7 @@
 
 use super::guard::{EXAMPLES, Guard, Guards};
 use crate::hint::listed;
-use crate::source::{InputFile, Survey};
+use crate::source::Survey;
 
 /// Cells that make no large store, whatever they hold: 1 GiB of doubles.
 const FEW_CELLS: u64 = 1 << 27;
@@ -32,15 +32,13 @@ pub(super) fn guard_sparse(survey: &Survey, first: usize, panel_rows: u64, guard
     if cells <= FEW_CELLS {
         return;
     }
-    let new_columns = |file: &InputFile| (first..survey.columns.len()).filter(|&at| file.has_column(at)).count() as u64;
-    let filled = survey.files().map(|file| file.row_count.saturating_mul(new_columns(file))).fold(0, rows);
+    let filled = survey.cell_counts(first).fold(0, rows);
     if filled < cells / SPARSE {
         let lone = lone_columns(survey, first);
         let what = format!(
             "only {filled} of {cells} cells could have a value (give a column the same name in all files, or \
-             choose columns): {} of {} columns are in one file each",
-            lone.len(),
-            new + if first == 0 { 2 } else { 0 }
+             choose columns): {} of {new} columns are in one file each",
+            lone.len()
         );
         let examples = lone.into_iter().take(EXAMPLES).map(str::to_owned).collect();
         guards.meet(Guard::SparseColumns, (cells - filled, cells), what, examples);

@@ -200,6 +200,15 @@ impl Survey {
         counts
     }
 
+    /// For each file how many values the columns from the place `first` on can have of it.
+    pub fn cell_counts(&self, first: usize) -> impl Iterator<Item = u64> {
+        let names: HashSet<&str> = self.columns[first..].iter().map(|column| column.name.as_str()).collect();
+        self.files().map(move |file| {
+            let own = file.layout.schema.values.iter().filter(|value| names.contains(value.name.as_str()));
+            file.row_count.saturating_mul(own.count() as u64)
+        })
+    }
+
     /// Upper estimate of the bytes of all inputs once decoded, by what their footers claim.
     pub fn decoded_len(&self) -> u64 {
         self.inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.decoded_len))

@@ -7,20 +7,11 @@ use crate::format::RowCounts;
 /// Counts by stock number. Each task counts in some of its own, which the next one goes on with.
 pub(super) struct Tallies {
     stock_count: usize,
-    free: Mutex<Vec<Vec<Tally>>>,
+    free: Mutex<Vec<Vec<RowCounts>>>,
 }
 
 /// Those of one task.
-pub(super) type Counts = [Tally];
-
-/// Those of one stock, which has no more rows than 32 bits count.
-#[derive(Clone, Default)]
-pub(super) struct Tally {
-    pub(super) added: u32,
-    pub(super) restated: u32,
-    pub(super) filled: u32,
-    pub(super) removed: u32,
-}
+pub(super) type Counts = [RowCounts];
 
 impl Tallies {
     /// None of so many stocks.
@@ -32,7 +23,7 @@ impl Tallies {
     pub(super) fn count<T>(&self, task: impl FnOnce(&mut Counts) -> T) -> T {
         let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let known = free().pop();
-        let mut counts = known.unwrap_or_else(|| vec![Tally::default(); self.stock_count]);
+        let mut counts = known.unwrap_or_else(|| vec![RowCounts::default(); self.stock_count]);
         let found = task(&mut counts);
         free().push(counts);
         found
@@ -43,11 +34,11 @@ impl Tallies {
         let parts = self.free.into_inner().unwrap_or_else(PoisonError::into_inner);
         let sum = |stock: usize| {
             let mut sum = RowCounts::default();
-            for Tally { added, restated, filled, removed } in parts.iter().map(|part| &part[stock]) {
-                sum.added += u64::from(*added);
-                sum.restated += u64::from(*restated);
-                sum.filled += u64::from(*filled);
-                sum.removed += u64::from(*removed);
+            for RowCounts { added, restated, filled, removed } in parts.iter().map(|part| part[stock]) {
+                sum.added += added;
+                sum.restated += restated;
+                sum.filled += filled;
+                sum.removed += removed;
             }
             (stock as u32, sum)
         };
@@ -56,7 +47,7 @@ impl Tallies {
 }
 
 /// Counts one more row of a stock, where `of` says.
-pub(super) fn count_row(counts: &mut Counts, stock: u32, of: impl Fn(&mut Tally) -> &mut u32) {
+pub(super) fn count_row(counts: &mut Counts, stock: u32, of: impl Fn(&mut RowCounts) -> &mut u64) {
     if let Some(tally) = counts.get_mut(stock as usize) {
         *of(tally) += 1;
     }
