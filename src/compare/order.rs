@@ -2,9 +2,14 @@
 
 use std::cmp::Ordering;
 
-use arrow_array::ArrayRef;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef};
 use arrow_ord::ord::{DynComparator, make_comparator};
-use arrow_schema::SortOptions;
+use arrow_ord::rank::rank;
+use arrow_schema::{ArrowError, SortOptions};
 
 use crate::error::{Error, Result};
 
@@ -18,8 +23,7 @@ impl KeyOrder {
     /// # Errors
     /// When a type has no order.
     pub(crate) fn new(left: &[ArrayRef], right: &[ArrayRef]) -> Result<KeyOrder> {
-        let compare = |(left, right): (&ArrayRef, &ArrayRef)| make_comparator(left, right, SortOptions::default());
-        let columns = left.iter().zip(right).map(compare).collect::<Result<_, _>>();
+        let columns = left.iter().zip(right).map(|(left, right)| comparator(left, right)).collect::<Result<_, _>>();
         columns.map(KeyOrder).map_err(Error::failed("compare keys"))
     }
 
@@ -29,11 +33,21 @@ impl KeyOrder {
     }
 }
 
+/// Compares the rows of two columns. Within one column of texts as codes, each text is placed among the others once.
+fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynComparator, ArrowError> {
+    match left.as_dictionary_opt::<Int32Type>() {
+        Some(coded) if Arc::ptr_eq(left, right) && left.logical_null_count() == 0 => {
+            let (codes, ranks) = (coded.keys().values().clone(), rank(coded.values(), None)?);
+            let of_row = move |row: usize| ranks[codes[row] as usize];
+            Ok(Box::new(move |left, right| of_row(left).cmp(&of_row(right))))
+        }
+        _ => make_comparator(left, right, SortOptions::default()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{Decimal128Array, DictionaryArray, Int64Array, StringArray, types::Int32Type};
+    use arrow_array::{Decimal128Array, DictionaryArray, Int32Array, Int64Array, StringArray};
 
     use super::*;
 
@@ -57,6 +71,16 @@ mod tests {
         assert_eq!(order.compare(0, 0), Ordering::Greater);
         assert_eq!(order.compare(0, 1), Ordering::Equal);
         assert_eq!(order.compare(1, 1), Ordering::Less);
+    }
+
+    #[test]
+    fn codes_of_one_column_go_by_texts_of_which_some_stand_there_twice() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "\u{e9}", "unused"]));
+        let codes = Int32Array::from(vec![1, 0, 2, 3]);
+        let column: [ArrayRef; 1] = [Arc::new(DictionaryArray::new(codes, texts))];
+        let order = KeyOrder::new(&column, &column).unwrap();
+        let found = [(0, 1), (1, 2), (2, 3), (3, 0)].map(|(left, right)| order.compare(left, right));
+        assert_eq!(found, [Ordering::Less, Ordering::Equal, Ordering::Less, Ordering::Greater]);
     }
 
     #[test]
