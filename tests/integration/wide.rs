@@ -41,7 +41,7 @@ fn a_large_panel_of_columns_that_are_in_one_file_each_is_stopped_unless_it_is_al
     assert_eq!(
         met.what,
         "only 1350000 of 135000000 cells could have a value (give a column the same name in all files, or choose \
-         columns): 13500 of 13502 columns are in one file each"
+         columns): 13500 of 13500 columns are in one file each"
     );
     assert_eq!(met.examples, ["S00_00000", "S00_00001", "S00_00002"]);
 
