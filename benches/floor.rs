@@ -10,6 +10,8 @@
 //! The last line printed is a JSON object, for `tools/compare`. Without a directory nothing is measured, so that a
 //! plain `cargo bench` passes by.
 
+#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::io;

@@ -3,6 +3,8 @@
 //! each case run on a copy). To add a case is to add those. `TRYCMD=overwrite` writes the answers as they are now;
 //! read them before you believe them.
 
+#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! The command line: exit codes, what goes to stdout and what to stderr, and that an interrupted run leaves nothing
 //! half-written under a final name.
 
+#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Read};

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::storage;
 use crate::synth::{Preset, SynthOptions, SynthReport, synth};
 use crate::workers::Workers;
 use crate::{Build, BuildReport, Store, Transpose, TransposeReport};
@@ -131,7 +132,7 @@ What to try next:
 
 /// The directory that was named, if nothing is in it.
 fn take(dir: PathBuf) -> anyhow::Result<PathBuf> {
-    match fs::read_dir(&dir) {
+    match storage::list(&dir) {
         Ok(mut entries) => {
             if entries.next().is_some() {
                 bail!("{} is not empty; name a new directory", dir.display());

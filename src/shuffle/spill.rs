@@ -274,6 +274,6 @@ mod tests {
         }
         assert_eq!(map.get(second), [1; 100]);
         assert_eq!(map.get(kept), b"kept");
-        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+        assert_eq!(crate::storage::list(dir.path()).unwrap().count(), 0);
     }
 }

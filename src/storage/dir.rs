@@ -1,13 +1,16 @@
 //! A directory held open. What lies in it is reached from there, one name after the other and never through a symbolic
 //! link: whatever another program puts below it, nothing outside is read, replaced or removed.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::disk::{TO_READ, link, link_named, regular};
 use super::{Disk, DiskFile, Operation};
@@ -50,8 +53,7 @@ impl Dir {
     /// # Errors
     /// When it is not there, is no directory, or the system refuses.
     pub(crate) fn open(disk: &Disk, path: &Path) -> Result<Dir> {
-        let flags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open", path))?;
+        let handle = open_named(path).map_err(failed("open", path))?;
         Ok(Dir { disk: disk.clone(), handle: Arc::new(handle), path: path.to_owned() })
     }
 
@@ -154,15 +156,9 @@ impl Dir {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
-        let refused = || failed("read directory", &self.path);
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refused())? {
-            let name = entry.map_err(refused())?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        let refused = || Error::io("read directory", &self.path);
+        let dir = rustix::fs::Dir::read_from(&self.handle).map_err(failed("read directory", &self.path))?;
+        names_of(dir).map(|name| Ok(name.map_err(refused())?.to_string_lossy().into_owned())).collect()
     }
 
     /// Opens the file at `path` below this directory to read it; `None` where nothing is.
@@ -328,6 +324,29 @@ impl Dir {
     }
 }
 
+/// The names of what is in the directory at `path`. As `std::fs::read_dir`, which panics where the system fails to
+/// close a directory.
+///
+/// # Errors
+/// When it is no directory, or the system refuses.
+pub fn list(path: &Path) -> io::Result<impl Iterator<Item = io::Result<OsString>>> {
+    Ok(names_of(rustix::fs::Dir::new(open_named(path)?)?))
+}
+
+fn open_named(path: &Path) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()))
+}
+
+fn names_of(dir: rustix::fs::Dir) -> impl Iterator<Item = io::Result<OsString>> {
+    let name_of = |entry: rustix::io::Result<rustix::fs::DirEntry>| match entry {
+        Ok(entry) if entry.file_name() == c"." || entry.file_name() == c".." => None,
+        entry => {
+            Some(entry.map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned()).map_err(Into::into))
+        }
+    };
+    dir.filter_map(name_of)
+}
+
 /// The directories of a relative path, and its last name.
 fn split(path: &str) -> (impl Iterator<Item = &str>, &str) {
     let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -360,6 +379,22 @@ mod tests {
         symlink("../elsewhere/x", place.path().join("out/file")).unwrap();
         let dir = Dir::open(&Disk::default(), &place.path().join("out")).unwrap();
         (place, dir)
+    }
+
+    #[test]
+    fn a_list_has_each_name_once_and_neither_the_directory_nor_the_one_above() {
+        let place = tempfile::tempdir().unwrap();
+        // More than one reading brings, and one that is no text.
+        let mut made: Vec<OsString> = (0..3000).map(|at| format!("{at}-{}", "x".repeat(at % 200)).into()).collect();
+        made.push(OsStr::from_bytes(b".\xff").to_owned());
+        made.iter().for_each(|name| drop(File::create(place.path().join(name)).unwrap()));
+        let mut found: Vec<OsString> = list(place.path()).unwrap().map(Result::unwrap).collect();
+        made.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, made);
+        let refused = |path: &Path| list(path).map(drop).unwrap_err().kind();
+        assert_eq!(refused(&place.path().join("0-")), io::ErrorKind::NotADirectory);
+        assert_eq!(refused(&place.path().join("none")), io::ErrorKind::NotFound);
     }
 
     #[test]

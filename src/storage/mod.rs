@@ -6,6 +6,7 @@ mod disk;
 mod lock;
 mod map;
 
+pub use dir::list;
 pub(crate) use dir::{Dir, Found};
 pub(crate) use disk::{AlignedWriter, Syncs, open, open_below};
 pub use disk::{Disk, DiskFile, Operation};

@@ -1,6 +1,5 @@
 //! Whether a directory is a store, part of one, or somebody else's.
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -45,13 +44,9 @@ pub(super) fn is_empty(root: &Path) -> Result<bool> {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).map_err(Error::io("read directory", dir))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read directory", dir))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    Ok(names)
+    let refused = || Error::io("read directory", dir);
+    let names = storage::list(dir).map_err(refused())?;
+    names.map(|name| Ok(name.map_err(refused())?.to_string_lossy().into_owned())).collect()
 }
 
 /// The names in `dir`, which is catalog/ or segment/ of the store at `root`.

@@ -24,6 +24,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::error::{Error, Result};
 use crate::progress::Observer;
+use crate::storage;
 use crate::workers::Workers;
 
 use self::life::Life;
@@ -132,7 +133,7 @@ pub fn synth(dir: &Path, options: &SynthOptions, workers: &Workers, observer: &d
 
 /// Makes `dir`, or finds it empty.
 fn prepare(dir: &Path) -> Result<()> {
-    match fs::read_dir(dir) {
+    match storage::list(dir) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => {

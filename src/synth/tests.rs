@@ -25,8 +25,8 @@ fn panel(stocks: usize, dates: usize, preset: Preset, threads: usize) -> (TempDi
 }
 
 fn files(dir: &TempDir) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
-    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+    let names = crate::storage::list(dir.path()).unwrap().map(Result::unwrap);
+    names.map(|name| (name.to_str().unwrap().to_owned(), fs::read(dir.path().join(name)).unwrap())).collect()
 }
 
 fn read(dir: &TempDir, name: &str) -> RecordBatch {

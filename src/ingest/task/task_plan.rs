@@ -15,7 +15,7 @@ use crate::key::Date;
 use crate::remedy::Remedy;
 use crate::skipped::Skipped;
 use crate::source::{Agreed, Input, Survey, Surveyor, absolute};
-use crate::storage::Dir;
+use crate::storage::{self, Dir};
 use crate::store::Ids;
 
 /// How many inputs are opened to see on which dates rows are: the longest ones.
@@ -115,7 +115,7 @@ fn check_places(staging: &Dir, store: &Path) -> Result<()> {
         let what = format!("{} has a plan already", staging.path().display());
         return Err(Error::refused(what, "go on with it, or name another directory"));
     }
-    let is_empty = match std::fs::read_dir(store) {
+    let is_empty = match storage::list(store) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(Error::io("read", store)(error)),

@@ -19,6 +19,7 @@ use crate::source::path::naming::shown;
 use crate::source::path::pattern::{Entry, Values};
 use crate::source::path::unit::beside_overlapping;
 use crate::source::trouble::is_of_file;
+use crate::storage;
 
 /// The file at `path`, relative to the source directory, is left out.
 pub(in crate::source) fn skip(path: &Path, reason: Reason) -> Skipped {
@@ -124,8 +125,8 @@ impl Walk<'_> {
     /// Looks at the entries of `directory` as step `at` of the pattern.
     fn list(&mut self, directory: &Path, at: usize, known: &Values) -> Result<()> {
         let whole = self.root.join(directory);
-        for entry in fs::read_dir(&whole).map_err(Error::io("read", &whole))? {
-            let name = entry.map_err(Error::io("read", &whole))?.file_name();
+        for name in storage::list(&whole).map_err(Error::io("read", &whole))? {
+            let name = name.map_err(Error::io("read", &whole))?;
             let path = directory.join(&name);
             if self.options.ignores(&path) {
                 continue;
@@ -157,7 +158,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let whole = self.root.join(&path);
-        let looked = if is_file { fs::symlink_metadata(&whole).map(drop) } else { fs::read_dir(&whole).map(drop) };
+        let looked = if is_file { fs::symlink_metadata(&whole).map(drop) } else { storage::list(&whole).map(drop) };
         match looked {
             Ok(()) if is_file => {
                 self.beside.look(&start, &path);

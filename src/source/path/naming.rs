@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::key::Date;
+use crate::storage;
 
 /// What Spark and its kin, Delta Lake and desktops leave beside data.
 const NOTES_OF_OTHERS: [&str; 9] = [
@@ -115,8 +116,7 @@ pub(crate) fn shown(text: &OsStr) -> String {
 
 /// The names in a directory that are not hidden, ascending.
 pub(in crate::source) fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
-    let mut names: Vec<OsString> =
-        std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<_>>()?;
+    let mut names: Vec<OsString> = storage::list(directory)?.collect::<std::io::Result<_>>()?;
     names.retain(|name| !is_hidden(name));
     names.sort_unstable();
     Ok(names)
