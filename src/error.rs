@@ -171,6 +171,7 @@ fn against(action: &str, error: &io::Error) -> Option<&'static str> {
         (io::ErrorKind::NotFound, _) => "name one that is there",
         (io::ErrorKind::PermissionDenied, _) => "give it the permission, or name another one",
         (io::ErrorKind::NotADirectory, _) => "name a directory",
+        (io::ErrorKind::IsADirectory, _) => "move the directory away, and try again",
         (io::ErrorKind::AlreadyExists, _) => "name another one, or move it away",
         (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => "make room there, and try again",
         (io::ErrorKind::ReadOnlyFilesystem, _) => "name a place that can be written to",
@@ -214,9 +215,14 @@ pub enum Damage {
     /// A structure that cannot be right, whatever its checksum says.
     #[error("{0}")]
     Structure(String),
-    /// What a task made is not what was written; the task can be done again.
-    #[error("{0}")]
-    Task(String),
+    /// What a task left is not what it wrote; the task can be run again.
+    #[error("{what}")]
+    Task {
+        /// What is wrong.
+        what: String,
+        /// Which task is to be run again, and what has to go before.
+        way_out: String,
+    },
 }
 
 impl Error {
@@ -315,7 +321,7 @@ impl Error {
                 let build = Operation::Build { source: None, store: Some(path.to_string_lossy().into_owned()) };
                 vec![Remedy::run(build, "begins anew"), Remedy::Do("remove the directory".to_owned())]
             }
-            Error::Corrupt { damage: Damage::Task(_), .. } => only("remove it, and do its task again".to_owned()),
+            Error::Corrupt { damage: Damage::Task { way_out, .. }, .. } => only(way_out.clone()),
             Error::Corrupt { .. } => only("restore it from a copy, or build the store again".to_owned()),
             Error::Locked { .. } => {
                 vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]

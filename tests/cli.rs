@@ -1695,12 +1695,14 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     place.run("task plan panel own --staging staging --parts 2 --bands 2 -q").done();
     place.run("task gather staging 0").failed(2, &["staging is a directory; name the plan in it, staging/plan.json"]);
     place.run("task plan panel own --staging staging").failed(2, &["has a plan already"]);
-    place.run(&format!("task assemble {plan}")).failed(1, &["part-0000", "its task is not done yet; try again"]);
+    place.run(&format!("task assemble {plan}")).failed(1, &["part-0000: gather 0 is not done yet; run it first"]);
     place.run(&format!("task gather {plan} 2")).failed(2, &["name one from 0 to 1"]);
     place.run("task gather staging/nothing.json 0").failed(2, &["name a plan of tasks"]);
     place.run(&format!("task gather {plan} 0")).done();
     fs::write(place.path("staging/part-0001"), "other").unwrap();
-    place.run(&format!("task gather {plan} 1")).failed(6, &["part-0001 is damaged", "do its task again"]);
+    place
+        .run(&format!("task gather {plan} 1"))
+        .failed(6, &["part-0001 is damaged", "remove it, and run gather 1 again"]);
     fs::remove_file(place.path("staging/part-0001")).unwrap();
     let again = place.run(&format!("task gather {plan} 1 --json")).done().json();
     assert_eq!((&again["was_done"], &again["number"]), (&false.into(), &1.into()));

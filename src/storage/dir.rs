@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::disk::{TO_READ, link, link_named, regular};
+use super::disk::{TO_READ, link, named, regular};
 use super::{Disk, DiskFile, Operation};
 use crate::error::{Error, Result};
 
@@ -168,16 +168,19 @@ impl Dir {
     pub(crate) fn open_file(&self, path: &str) -> Result<Option<File>> {
         let Some((dir, name)) = self.holder(path)? else { return Ok(None) };
         let at = dir.path.join(name);
+        let no_file = || {
+            let way_out = "move it away, and try again";
+            Err(Error::refused(format!("{} is not a regular file", at.display()), way_out).about(&at))
+        };
         let file = match rustix::fs::openat(&dir.handle, name, TO_READ, Mode::empty()) {
             Ok(handle) => File::from(handle),
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(is_link(&at)),
+            // A socket.
+            Err(Errno::NXIO) => return no_file(),
             Err(errno) => return Err(failed("open", &at)(errno)),
         };
-        match file.metadata().map_err(Error::io("examine", &at))?.is_file() {
-            true => Ok(Some(file)),
-            false => Err(Error::refused(format!("{} is not a regular file", at.display()), "remove it").about(&at)),
-        }
+        if file.metadata().map_err(Error::io("examine", &at))?.is_file() { Ok(Some(file)) } else { no_file() }
     }
 
     /// Opens the file `name` to read and to write it, and makes it where there is none.
@@ -188,7 +191,7 @@ impl Dir {
         let path = self.path.join(name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&self.handle, name, flags, Mode::from_raw_mode(0o666));
-        let opened = opened.map_err(|errno| link_named(errno.into())).map(File::from).and_then(regular);
+        let opened = opened.map_err(|errno| named(errno.into())).map(File::from).and_then(regular);
         opened.map_err(Error::io("open", &path))
     }
 

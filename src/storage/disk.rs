@@ -13,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
@@ -125,7 +126,7 @@ pub(super) const TO_READ: OFlags =
 
 /// Opens a file to read.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(TO_READ.bits() as i32).open(path).map_err(link_named).and_then(regular)
+    OpenOptions::new().read(true).custom_flags(TO_READ.bits() as i32).open(path).map_err(named).and_then(regular)
 }
 
 /// As [`open`], a file in a directory of ours, which is no link either; its parents may be.
@@ -137,23 +138,25 @@ pub(crate) fn open_below(path: &Path) -> io::Result<File> {
         _ => errno.into(),
     })?;
     let file = rustix::fs::openat(&handle, name, TO_READ, Mode::empty());
-    file.map(File::from).map_err(|errno| link_named(errno.into())).and_then(regular)
+    file.map(File::from).map_err(|errno| named(errno.into())).and_then(regular)
 }
 
 /// The file, if it is one.
 pub(super) fn regular(file: File) -> io::Result<File> {
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file; put one in its place"));
-    }
-    Ok(file)
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
 }
 
-/// The error of opening a link, which is not followed, in words.
-pub(super) fn link_named(error: io::Error) -> io::Error {
-    match rustix::io::Errno::from_io_error(&error) {
-        Some(rustix::io::Errno::LOOP) => link(),
+/// The error of opening what is no file, in words: a link, which is not followed, a socket, or a directory to write to.
+pub(super) fn named(error: io::Error) -> io::Error {
+    match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => link(),
+        Some(Errno::NXIO | Errno::ISDIR) => no_file(),
         _ => error,
     }
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file; put one in its place")
 }
 
 /// What is wrong with a link that leads out of a directory of ours.

@@ -373,14 +373,18 @@ fn a_task_waits_for_no_other_but_says_which_is_missing() {
     small_panel(&place, 0);
     let path = plan(&place, "own", &SourceOptions::default(), 2, 2);
     let own = tasks(&path);
-    let said = |result: Result<(), Error>| result.unwrap_err().to_string();
+    let said = |result: Result<(), Error>| {
+        let error = result.unwrap_err();
+        let cause = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        error.to_string() + &cause
+    };
     own.gather(0).unwrap();
-    assert!(said(own.assemble().map(drop)).contains("part-0001"));
-    assert!(said(own.seal(0).map(drop)).contains("assembly"));
+    assert!(said(own.assemble().map(drop)).ends_with("part-0001: gather 1 is not done yet; run it first"));
+    assert!(said(own.seal(0).map(drop)).ends_with("assembly: assemble is not done yet; run it first"));
     own.gather(1).unwrap();
     own.assemble().unwrap();
     own.seal(0).unwrap();
-    assert!(said(own.commit().map(drop)).contains("band-0001"));
+    assert!(said(own.commit().map(drop)).ends_with("band-0001: seal 1 is not done yet; run it first"));
     assert!(said(own.gather(2).map(drop)).contains("name one from 0 to 1"));
     assert!(!place.path("own.store").exists());
 }
@@ -486,9 +490,6 @@ fn receipts_of_any_words_give_an_answer_or_an_error() {
                 _ => bytes[at..at + 4].copy_from_slice(&odd.to_le_bytes()),
             }
         }
-        bytes[48..56].fill(0);
-        let sum = transect::format::checksum(&bytes);
-        bytes[48..56].copy_from_slice(&sum.to_le_bytes());
         for (other, whole) in &files {
             // What comes later is made of it.
             let is_later = name.starts_with("part") && other == "assembly" || other.starts_with("band");
@@ -497,7 +498,7 @@ fn receipts_of_any_words_give_an_answer_or_an_error() {
                 false => fs::write(staging.join(other), whole).unwrap(),
             }
         }
-        fs::write(staging.join(name), bytes).unwrap();
+        forge(&staging.join(name), bytes);
         let own = tasks(&path);
         let _ = (0..2).try_for_each(|part| own.gather(part).map(drop));
         let _ = own.assemble();
@@ -505,6 +506,152 @@ fn receipts_of_any_words_give_an_answer_or_an_error() {
         let _ = own.commit();
         let _ = fs::remove_dir_all(place.path("own.store"));
     }
+}
+
+/// Does what an error of a task says, but for what it is about `path`.
+fn follow(path: &Path, own: &Tasks, error: &Error) {
+    let told: String = error.remedies().iter().map(|way_out| way_out.to_string()).collect();
+    let cause = std::error::Error::source(error).map_or_else(String::new, |source| source.to_string());
+    let told = format!("{told} {cause}");
+    let remove = |path: &Path| if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+    if told.contains("remove it") || told.contains("move it away") || told.contains("move the directory away") {
+        remove(path).unwrap();
+    }
+    if let Some((_, rest)) = told.split_once("remove part-") {
+        remove(&path.with_file_name(format!("part-{}", &rest[..4]))).unwrap();
+    }
+    let number = |task: &str| {
+        let (_, rest) = told.split_once(&format!("{task} "))?;
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    if let Some(part) = number("gather") {
+        own.gather(part).unwrap();
+    } else if let Some(band) = number("seal") {
+        own.seal(band).unwrap();
+    } else if told.contains("assemble") {
+        own.assemble().unwrap();
+    } else {
+        assert!(told.contains("try again"), "{error}: {told}");
+    }
+}
+
+/// What each task needs is gone, changed, or something else stands there.
+#[test]
+fn what_is_told_of_files_of_tasks_leads_on_until_the_store_is_there() {
+    let (place, path, files) = staged();
+    let staging = place.path("own.staging");
+    build(&place, "local.store", &SourceOptions::default()).run().unwrap();
+    for name in files.keys().filter(|name| *name != "plan.json") {
+        for kind in ["gone", "changed", "cut", "directory", "socket"] {
+            for (other, bytes) in &files {
+                fs::write(staging.join(other), bytes).unwrap();
+            }
+            let at = staging.join(name);
+            if name.contains(".band-") {
+                ["band-0000", "band-0001"].iter().for_each(|band| fs::remove_file(staging.join(band)).unwrap());
+            }
+            fs::remove_file(&at).unwrap();
+            let mut bytes = files[name].clone();
+            let middle = bytes.len() / 2;
+            match kind {
+                // The commit does not read them; whoever reads the store tells.
+                "changed" if name.ends_with(".arrow") => continue,
+                "changed" => {
+                    bytes[middle] ^= 1;
+                    fs::write(&at, bytes).unwrap();
+                }
+                "cut" => fs::write(&at, &bytes[..middle]).unwrap(),
+                "directory" => fs::create_dir(&at).unwrap(),
+                "socket" => drop(std::os::unix::net::UnixListener::bind(&at).unwrap()),
+                _ => {}
+            }
+            let own = tasks(&path);
+            for tries in 0.. {
+                let sealed = (0..2).try_for_each(|band| own.seal(band).map(drop));
+                let Err(why) = sealed.and_then(|()| own.commit().map(drop)) else { break };
+                assert!(tries < 4, "{name} {kind}: {why}");
+                let about = why.path().unwrap_or_else(|| panic!("{name} {kind}: {why}"));
+                follow(about, &own, &why);
+            }
+            assert_same(&place, "own", &format!("{name} {kind}"));
+            fs::remove_dir_all(place.path("own.store")).unwrap();
+        }
+    }
+}
+
+/// Where the arrays of a receipt lie.
+fn arrays_of(receipt: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let number = |at: usize| u64::from_le_bytes(receipt[at..at + 8].try_into().unwrap()) as usize;
+    let count = number(40);
+    let mut start = (64 + 8 * count).next_multiple_of(64);
+    let mut next = |array: usize| {
+        let own = start..start + number(64 + 8 * array);
+        start = own.end.next_multiple_of(64);
+        own
+    };
+    (0..count).map(&mut next).collect()
+}
+
+/// Puts a receipt in place with the checksum of what it says.
+fn forge(path: &Path, mut bytes: Vec<u8>) {
+    bytes[48..56].fill(0);
+    let sum = transect::format::checksum(&bytes);
+    bytes[48..56].copy_from_slice(&sum.to_le_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+/// The parts have it all: which codes and texts there are, how wide a value is, and which rows there are on each date.
+#[test]
+fn an_assembly_that_says_other_than_the_parts_makes_no_store_whatever_its_checksum() {
+    let (place, path, files) = staged();
+    let staging = place.path("own.staging");
+    let whole = &files["assembly"];
+    let arrays = arrays_of(whole);
+    assert_eq!(arrays.len(), 12);
+    let mut tried = [0; 12];
+    let mut refused = |array: usize, bytes: Vec<u8>| {
+        if bytes == *whole {
+            return;
+        }
+        tried[array] += 1;
+        for band in ["band-0000", "band-0001"] {
+            let _ = fs::remove_file(staging.join(band));
+        }
+        forge(&staging.join("assembly"), bytes);
+        let why = go_on(&path).expect_err(&format!("array {array}")).to_string();
+        assert!(why.contains("assembly is damaged") && why.ends_with("remove it, and run assemble again"), "{why}");
+        assert!(!place.path("own.store").exists());
+    };
+    // What is told of files that are skipped, and how rows are cut into segments, is nothing that rows depend on.
+    for (array, own) in arrays.iter().enumerate().take(11).skip(1) {
+        let step = if [2, 3, 6].contains(&array) { 1 } else { 4 };
+        let words: Vec<usize> = own.clone().step_by(step).collect();
+        for (place, &at) in words.iter().enumerate().step_by(words.len() / 50 + 1) {
+            for bit in [0, 1] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 1 << bit;
+                // Whole numbers may have more room than they need.
+                if array != 3 || bytes[at] < whole[at] {
+                    refused(array, bytes);
+                }
+            }
+            // Swapped, and the same twice.
+            let Some(&next) = words.get(place + 1) else { continue };
+            let mut bytes = whole.clone();
+            (0..step).for_each(|byte| bytes.swap(at + byte, next + byte));
+            if array != 3 {
+                refused(array, bytes);
+            }
+            let mut bytes = whole.clone();
+            bytes.copy_within(at..at + step, next);
+            if array != 3 || bytes[next] < whole[next] {
+                refused(array, bytes);
+            }
+        }
+    }
+    assert!((1..11).all(|array| tried[array] > 0), "{tried:?}");
+    forge(&staging.join("assembly"), whole.clone());
+    go_on(&path).unwrap();
 }
 
 #[test]
@@ -523,7 +670,7 @@ fn a_plan_of_another_program_and_receipts_of_another_plan_are_refused() {
     tasks(&other).gather(0).unwrap();
     fs::copy(place.path("other.staging/part-0000"), place.path("own.staging/part-0000")).unwrap();
     let why = go_on(&path).unwrap_err().to_string();
-    assert!(why.contains("is of another plan") && why.contains("do its task again"), "{why}");
+    assert!(why.ends_with("is of another plan; remove it, and run gather 0 again"), "{why}");
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::Array;
+use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::part::Part;
 use super::plan::Plan;
 use super::receipt::{Kind, Receipt, encode, json};
 use super::staging::ASSEMBLY;
-use crate::codec::{Dictionary, natural_stored};
+use crate::codec::{Dictionary, stored_type};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::ingest::gather::intake::panel_of;
@@ -20,7 +20,7 @@ use crate::ingest::seal::assemble::{Assembly, Target, assemble};
 use crate::key::Date;
 use crate::reason::Reason;
 use crate::segment::SegmentColumn;
-use crate::shuffle::{Block, BlockColumn, Extent};
+use crate::shuffle::{self, Block, BlockColumn, Extent};
 use crate::source::Survey;
 use crate::storage::Dir;
 use crate::store::Ids;
@@ -140,6 +140,13 @@ fn shares_texts(before: Option<&Block>, block: &Block, column: usize) -> bool {
     }
 }
 
+impl Cuts {
+    /// The band that seals a segment: that of the date on which it begins.
+    pub(super) fn band_of(&self, plan: &Plan, segment: &Range<usize>) -> usize {
+        plan.band_of(self.pieces[segment.start].0)
+    }
+}
+
 impl Assembled {
     /// The assembly in `staging`; `None` where it is not done yet.
     ///
@@ -173,18 +180,48 @@ impl Assembled {
     /// What the version with these numbers is, but for its sections, and how segments hold its columns.
     ///
     /// # Errors
-    /// When texts are none.
+    /// When texts are none, or one is there twice.
     pub(super) fn made(&self, plan: &Plan, survey: &Survey, ids: Ids) -> Result<Assembly> {
         let codes: Vec<Option<&str>> = self.codes.iter().map(|code| Some(code.as_str())).collect();
         let target = Target { before: None, place: 0, name: &plan.name };
-        assemble(panel_of(survey), &codes, std::slice::from_ref(&self.whole), ids, plan.keep(), target)
+        let made = assemble(panel_of(survey), &codes, std::slice::from_ref(&self.whole), ids, plan.keep(), target)?;
+        let counts = self.whole.columns.iter().map(|column| Some(column.as_ref()?.dictionary.as_ref()?.len()));
+        let found = |column: &SegmentColumn| column.dictionary.as_ref().map(|texts| texts.len());
+        let is_once = found(&made.columns[0]) == Some(codes.len()) && made.columns[2..].iter().map(found).eq(counts);
+        match is_once {
+            true => Ok(made),
+            false => Err(self.receipt.damaged("it has a code or a text twice")),
+        }
     }
 
-    /// What the numbers of `parts` are in the store, whose segments have these columns.
+    /// Refuses an assembly of other rows than `parts` have, or of columns that are too narrow for them.
     ///
     /// # Errors
-    /// When they are not those of the parts, which have so many inputs, or numbers of codes.
-    pub(super) fn numbers(&self, parts: &[Part], inputs: usize, columns: &[SegmentColumn]) -> Result<Numbers> {
+    /// Where it is one.
+    pub(super) fn check(&self, parts: &[Part]) -> Result<()> {
+        let width = |column: &Option<BlockColumn>| column.as_ref().map(|column| column.stored);
+        let fits = |block: &Block| {
+            let mut pairs = block.columns.iter().zip(&self.whole.columns);
+            pairs.all(|(own, whole)| width(own) <= width(whole))
+        };
+        let has_rows = shuffle::sections(parts.iter().flat_map(Part::days)) == self.cuts.sections;
+        match has_rows && parts.iter().flat_map(|part| &part.blocks).all(fits) {
+            true => Ok(()),
+            false => Err(self.receipt.damaged("its rows or columns are not those of the parts")),
+        }
+    }
+
+    /// What the numbers of `parts` are in the store, whose segments have these columns. Each stands for the code or the
+    /// text that the part has.
+    ///
+    /// # Errors
+    /// When they are not those of the parts, whose inputs, or numbers of codes, have these codes.
+    pub(super) fn numbers(
+        &self,
+        parts: &[Part],
+        inputs: &[Option<&str>],
+        columns: &[SegmentColumn],
+    ) -> Result<Numbers> {
         let wrong = || self.receipt.damaged("its codes are not those of the parts");
         let stocks: Vec<u32> = self.receipt.array(STOCKS)?.to_vec();
         let mut left: &[u32] = self.receipt.array(BLOCK_CODES)?;
@@ -194,22 +231,39 @@ impl Assembled {
             let mut own = Vec::with_capacity(block.columns.len());
             for (at, (column, target)) in block.columns.iter().zip(&columns[2..]).enumerate() {
                 let texts = column.as_ref().and_then(|column| column.dictionary.as_ref());
-                let count = texts.map_or(0, |texts| texts.len());
-                let codes: Arc<[u32]> = match all.last() {
-                    Some(last) if shares_texts(before, block, at) => Arc::clone(&last[at]),
-                    _ => left.split_off(..count).ok_or_else(wrong)?.into(),
-                };
-                let known = target.dictionary.as_ref().map_or(0, |texts| texts.len());
-                if codes.iter().any(|code| *code as usize >= known) {
-                    return Err(wrong());
-                }
-                own.push(codes);
+                own.push(match (texts, all.last()) {
+                    (None, _) => Arc::default(),
+                    (Some(_), Some(last)) if shares_texts(before, block, at) => Arc::clone(&last[at]),
+                    (Some(texts), _) => {
+                        let codes = left.split_off(..texts.len()).ok_or_else(wrong)?;
+                        let known = |code: &u32| text_at(target.dictionary.as_ref()?, *code);
+                        if !codes.iter().map(known).eq(texts.iter().map(Some)) {
+                            return Err(wrong());
+                        }
+                        codes.into()
+                    }
+                });
             }
             all.push(own);
             before = Some(block);
         }
-        let are_stocks = stocks.iter().all(|stock| (*stock as usize) < self.codes.len().max(1));
-        if left.is_empty() && are_stocks && stocks.len() == inputs { Ok((stocks, all)) } else { Err(wrong()) }
+        let is_of = |(stock, code): (&u32, &Option<&str>)| match code {
+            Some(code) => text_at(columns[0].dictionary.as_ref()?, *stock).map(|text| text == code.as_bytes()),
+            // It has no rows, and its number is that of nothing.
+            None => Some(*stock == 0),
+        };
+        let are_stocks =
+            stocks.len() == inputs.len() && stocks.iter().zip(inputs).all(|pair| is_of(pair) == Some(true));
+        if left.is_empty() && are_stocks { Ok((stocks, all)) } else { Err(wrong()) }
+    }
+}
+
+/// The text, or the bytes, that `code` stands for in a dictionary.
+fn text_at(dictionary: &ArrayRef, code: u32) -> Option<&[u8]> {
+    let code = Some(code as usize).filter(|code| *code < dictionary.len())?;
+    match dictionary.as_string_opt::<i32>() {
+        Some(texts) => Some(texts.value(code).as_bytes()),
+        None => Some(dictionary.as_binary_opt::<i32>()?.value(code)),
     }
 }
 
@@ -244,11 +298,10 @@ fn whole(receipt: &Receipt, survey: &Survey) -> Result<Block> {
     let mut columns = Vec::with_capacity(widths.len());
     for (&width, column) in widths.iter().zip(&survey.columns) {
         let stored = Stored::from_number(width).ok_or_else(wrong)?;
-        let is_coded = natural_stored(&column.data_type) == Stored::Codes;
-        if is_coded != (stored == Stored::Codes) {
+        if stored_type(&column.data_type, stored).is_none() {
             return Err(wrong());
         }
-        let dictionary = if is_coded { Some(next().ok_or_else(wrong)?) } else { None };
+        let dictionary = if stored == Stored::Codes { Some(next().ok_or_else(wrong)?) } else { None };
         columns.push(Some(BlockColumn { stored, values: nowhere, validity: None, dictionary }));
     }
     Ok(Block { days: nowhere, row_starts: nowhere, inputs: nowhere, first_input: 0, columns })
@@ -272,6 +325,24 @@ fn cuts(receipt: &Receipt) -> Result<Cuts> {
         start = end as usize;
     }
     let are_cut = start == pieces.len() && segments.iter().all(|segment| !segment.is_empty());
-    let ascend = pieces.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)) && sections.is_sorted_by(|a, b| a.0 < b.0);
-    if are_cut && ascend { Ok(Cuts { sections, pieces, segments }) } else { Err(wrong()) }
+    // The pieces of each section are all its rows, in order.
+    let mut left = &pieces[..];
+    let are_whole = sections.iter().all(|(date, row_count)| {
+        let own = left.iter().take_while(|(own, ..)| own == date).count();
+        let (own, rest) = left.split_at(own);
+        left = rest;
+        let mut start = 0;
+        let follows = |(place, (_, piece, rows)): (usize, &Piece)| {
+            let fits = *piece as usize == place && rows.start == start && rows.end > start;
+            start = rows.end;
+            fits
+        };
+        own.iter().enumerate().all(follows) && start == *row_count as usize
+    });
+    let ascend = sections.is_sorted_by(|a, b| a.0 < b.0);
+    if are_cut && are_whole && left.is_empty() && ascend {
+        Ok(Cuts { sections, pieces, segments })
+    } else {
+        Err(wrong())
+    }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::receipt::Receipt;
-use crate::codec::{Dictionary, natural_stored};
+use crate::codec::{Dictionary, natural_stored, stored_type};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
@@ -196,9 +196,7 @@ impl PartPlace<'_> {
                 continue;
             }
             let stored = Stored::from_number(width & !HAS_VALIDITY)?;
-            if (stored == Stored::Codes) != is_coded(column) {
-                return None;
-            }
+            stored_type(&column.data_type, stored)?;
             let validity = match width & HAS_VALIDITY {
                 0 => None,
                 _ => Some(next(Stored::Bits.byte_len(rows))?),

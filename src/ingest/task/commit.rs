@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 
-use super::assembly::Assembled;
+use super::assembly::{Assembled, Cuts};
 use super::part::Part;
 use super::staging::sealed_name;
 use super::tasks::Tasks;
@@ -37,6 +37,7 @@ impl Tasks<'_> {
         let (plan, planned) = (&self.plan, self.planned()?);
         let assembled = Assembled::read(&self.staging, plan, &planned)?;
         let (parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
+        assembled.check(&parts)?;
         let read = parts.into_iter().flat_map(|part| part.read).collect();
         let gathered = Gathered { read, codes, ..Gathered::default() };
         let skipped = assembled.told.skipped.iter();
@@ -58,7 +59,7 @@ impl Tasks<'_> {
         };
         let snapshot = assembled.made(plan, &survey, writer.take_over(plan.ids())?)?.snapshot;
         let batches = assembled.cuts.pieces.iter().map(|&(date, piece, _)| (date, piece)).collect();
-        let published = self.move_segments(&writer, &sealed).and_then(|()| {
+        let published = self.move_segments(&writer, &assembled.cuts, &sealed).and_then(|()| {
             making.publish(&writer, snapshot, &assembled.cuts.sections, (sealed, batches), self.observer)
         });
         let mut report = published.inspect_err(|_| {
@@ -87,17 +88,21 @@ impl Tasks<'_> {
     }
 
     /// Moves the segments into the store, but those that an earlier attempt moved.
-    fn move_segments(&self, writer: &StoreWriter, sealed: &[SealedSegment]) -> Result<()> {
+    fn move_segments(&self, writer: &StoreWriter, cuts: &Cuts, sealed: &[SealedSegment]) -> Result<()> {
         let to = writer.segment_dir()?;
-        for segment in sealed {
+        for (segment, cut) in sealed.iter().zip(&cuts.segments) {
             let (own, name) = (sealed_name(segment.id.ordinal), segment_name(segment.id.commit, segment.id.ordinal));
             let (dir, there) = match self.staging.look(&own)? {
                 Some(found) => (&self.staging, Some(found)),
                 None => (&to, to.look(&name)?),
             };
             if there.is_none_or(|found| !found.is_file() || found.byte_len != segment.file_len) {
-                let what = "it is not what its band left; remove the band's receipt, too";
-                return Err(damaged(&self.staging.path().join(&own), what));
+                let band = cuts.band_of(&self.plan, cut);
+                let what = match there {
+                    Some(_) => format!("it is not what seal {band} left"),
+                    None => "it is gone".to_owned(),
+                };
+                return Err(damaged(&self.staging.path().join(&own), what, format!("run seal {band} again")));
             }
             if std::ptr::eq(dir, &self.staging) {
                 to.take(&self.staging, &own, &name)?;

@@ -1,5 +1,6 @@
 //! The receipt of a task: a header that says whose it is, then arrays. What it says is checked before anybody uses it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow_buffer::Buffer;
@@ -30,6 +31,17 @@ pub(super) struct Whose {
     pub(super) number: usize,
 }
 
+impl Whose {
+    /// The task, as it is called by whoever runs it.
+    fn task(self) -> String {
+        match self.kind {
+            Kind::Part => format!("gather {}", self.number),
+            Kind::Assembly => "assemble".to_owned(),
+            Kind::Band => format!("seal {}", self.number),
+        }
+    }
+}
+
 /// The first bytes of a receipt. Its arrays follow, after the length of each, at multiples of 64.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -51,6 +63,7 @@ const ALIGNMENT: usize = format::ALIGNMENT as usize;
 
 /// A receipt that was read.
 pub(super) struct Receipt {
+    whose: Whose,
     path: PathBuf,
     bytes: Buffer,
     arrays: Vec<(usize, usize)>,
@@ -99,9 +112,13 @@ fn checksum(header: Header, rest: &[u8]) -> u64 {
     sum.finish()
 }
 
-/// That what a task made at `path` is not what was written.
-pub(super) fn damaged(path: &Path, what: impl Into<String>) -> Error {
-    Error::Corrupt { path: path.to_owned(), damage: Damage::Task(what.into()) }
+/// That what a task left at `path` is not what it wrote, and how to go on.
+pub(super) fn damaged(path: &Path, what: impl Into<String>, way_out: impl Into<String>) -> Error {
+    Error::Corrupt { path: path.to_owned(), damage: Damage::Task { what: what.into(), way_out: way_out.into() } }
+}
+
+fn damaged_receipt(path: &Path, whose: Whose, what: impl Into<String>) -> Error {
+    damaged(path, what, format!("remove it, and run {} again", whose.task()))
 }
 
 impl Receipt {
@@ -118,8 +135,8 @@ impl Receipt {
             return Err(Error::refused(what, "plan with more memory"));
         }
         let bytes = load(&file, &path, Access::Read)?;
-        let arrays = arrays(&bytes, whose).map_err(|what| damaged(&path, what))?;
-        Ok(Some(Receipt { path, bytes, arrays }))
+        let arrays = arrays(&bytes, whose).map_err(|what| damaged_receipt(&path, whose, what))?;
+        Ok(Some(Receipt { whose, path, bytes, arrays }))
     }
 
     /// As [`open`](Receipt::open), of one that must be there.
@@ -128,8 +145,8 @@ impl Receipt {
     /// As there, and where it is not there.
     pub(super) fn read(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Receipt> {
         let missing = || {
-            let not_yet = std::io::Error::other("its task is not done yet");
-            Error::io("read", &dir.path().join(name))(not_yet)
+            let not_yet = format!("{} is not done yet; run it first", whose.task());
+            Error::io("read", &dir.path().join(name))(io::Error::new(io::ErrorKind::InvalidInput, not_yet))
         };
         Receipt::open(dir, name, whose, most)?.ok_or_else(missing)
     }
@@ -168,7 +185,7 @@ impl Receipt {
 
     /// That it says what cannot be.
     pub(super) fn damaged(&self, what: impl Into<String>) -> Error {
-        damaged(&self.path, what)
+        damaged_receipt(&self.path, self.whose, what)
     }
 }
 

@@ -10,11 +10,12 @@ use super::attempt::Attempt;
 use super::part::Part;
 use super::plan::Plan;
 use super::receipt::{Kind, Receipt, damaged, encode};
-use super::staging::{band_name, rows_name, sealed_name};
+use super::staging::{band_name, part_name, rows_name, sealed_name};
 use super::tasks::{TaskReport, Tasks};
 use crate::compare::within;
 use crate::error::Result;
 use crate::format::{ChunkRecord, SEGMENT_DIR, Stored, checksum, segment_name};
+use crate::ingest::gather::intake::{Gathered, codes_of};
 use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace};
 use crate::ingest::seal::sealer::Sealer;
 use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
@@ -45,9 +46,11 @@ impl Tasks<'_> {
             return Ok(TaskReport::before(rows(&own)));
         }
         let stages = self.stages()?;
-        let (parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
-        let inputs = if plan.is_by_date() { codes.len() } else { planned.inputs.len() };
-        let (stocks, codes) = assembled.numbers(&parts, inputs, &made.columns)?;
+        let (mut parts, codes) = Part::read_all(&self.staging, plan, &planned)?;
+        assembled.check(&parts)?;
+        let read = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.read)).collect();
+        let gathered = Gathered { read, codes, ..Gathered::default() };
+        let (stocks, codes) = assembled.numbers(&parts, &codes_of(&planned, &gathered), &made.columns)?;
         let (first, segments) = (own.start, &assembled.cuts.segments[own.clone()]);
         let start = segments.first().map_or(0, |segment| segment.start);
         let end = segments.last().map_or(0, |segment| segment.end);
@@ -134,11 +137,12 @@ impl Tasks<'_> {
                 }
                 let name = rows_name(number, band);
                 let path = self.staging.path().join(&name);
-                let gather = || format!("it is not what part {number} left; remove the part's receipt, too");
-                let file = self.staging.open_file(&name)?.ok_or_else(|| damaged(&path, "it is not there"))?;
+                let again = format!("run gather {number} again");
+                let file = self.staging.open_file(&name)?.ok_or_else(|| damaged(&path, "it is gone", &again))?;
                 let bytes = load(&file, &path, Access::Map)?;
                 if bytes.len() as u64 != expected.byte_len || checksum(&bytes) != expected.checksum {
-                    return Err(damaged(&path, gather()));
+                    let what = format!("it is not what gather {number} left");
+                    return Err(damaged(&path, what, without_receipt(number)));
                 }
                 files.push(bytes);
             }
@@ -151,11 +155,17 @@ impl Tasks<'_> {
             let input_count = if self.plan.is_by_date() { part.codes.len() } else { self.plan.part(number).len() };
             if !part.blocks.iter().filter(are_there).all(|block| has_rows(block, &spill, input_count)) {
                 let path = self.staging.path().join(rows_name(number, bands.start));
-                return Err(damaged(&path, format!("it has rows that are not those of part {number}")));
+                let what = format!("it has rows that are not those of part {number}");
+                return Err(damaged(&path, what, without_receipt(number)));
             }
         }
         Ok(spill)
     }
+}
+
+/// How rows are made again that are as long as their part's receipt says.
+fn without_receipt(part: usize) -> String {
+    format!("remove {} beside it, and run gather {part} again", part_name(part))
 }
 
 /// Whether the rows of a block are of so many inputs, and its codes stand for texts that it has.
@@ -178,7 +188,7 @@ fn planned_batch((date, piece, rows): &Piece) -> PlannedBatch<Range<usize>> {
 /// The segments that begin on the dates of a band.
 fn own_segments(plan: &Plan, assembled: &Assembled, band: usize) -> Range<usize> {
     let cuts = &assembled.cuts;
-    let band_of = |segment: &Range<usize>| plan.band_of(cuts.pieces[segment.start].0);
+    let band_of = |segment: &Range<usize>| cuts.band_of(plan, segment);
     let start = cuts.segments.partition_point(|segment| band_of(segment) < band);
     start..cuts.segments.partition_point(|segment| band_of(segment) <= band)
 }
