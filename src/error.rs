@@ -290,7 +290,7 @@ impl Error {
             Error::Invalid { remedies, .. } | Error::Refused { remedies, .. } => {
                 remedies.iter_mut().for_each(|remedy| remedy.be_of_source(name));
             }
-            Error::Inputs { skipped, .. } => skipped.iter_mut().for_each(|input| input.reason.be_of_source(name)),
+            Error::Inputs { skipped, .. } => skipped.iter_mut().for_each(|input| input.be_of_source(name)),
             _ => {}
         }
         self

@@ -11,23 +11,45 @@ use crate::remedy::{Remedy, Setting, sentence};
 /// An input that is left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
+    /// The source that it is of, where it is told of one of several.
+    pub source: Option<String>,
     /// Its path relative to the source directory; control characters and bytes that are not UTF-8 are escaped.
     pub path: String,
     /// Why it is left out.
     pub reason: Reason,
 }
 
+impl Skipped {
+    /// An input at `path` that is left out.
+    pub(crate) fn new(path: impl Into<String>, reason: Reason) -> Skipped {
+        Skipped { source: None, path: path.into(), reason }
+    }
+
+    /// Says that it is of the source `name`, and that ways out are for that one.
+    pub(crate) fn be_of_source(&mut self, name: &str) {
+        self.source = Some(name.to_owned());
+        self.reason.be_of_source(name);
+    }
+
+    /// `A.parquet`, `prices: A.parquet`.
+    fn named(&self) -> String {
+        self.source.iter().chain([&self.path]).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
 impl Serialize for Skipped {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Told<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            source: &'a Option<String>,
             path: &'a str,
             kind: Kind,
             reason: &'a str,
             remedies: &'a [Remedy],
         }
-        let Skipped { path, reason } = self;
-        Told { path, kind: reason.kind(), reason: reason.what(), remedies: reason.remedies() }.serialize(serializer)
+        let Skipped { source, path, reason } = self;
+        Told { source, path, kind: reason.kind(), reason: reason.what(), remedies: reason.remedies() }.serialize(serializer)
     }
 }
 
@@ -51,7 +73,7 @@ impl fmt::Display for Group<'_> {
 impl Group<'_> {
     /// `a.parquet: has zero bytes`, `3 inputs, such as a.parquet: has zero bytes`; without the ways out.
     pub fn what(&self) -> String {
-        let (path, what) = (&self.example.path, self.example.reason.what());
+        let (path, what) = (self.example.named(), self.example.reason.what());
         match self.count {
             1 => format!("{path}: {what}"),
             count => format!("{count} inputs, such as {path}: {what}"),
@@ -103,7 +125,7 @@ mod tests {
     use super::*;
 
     fn skipped(path: &str, reason: Reason) -> Skipped {
-        Skipped { path: path.to_owned(), reason }
+        Skipped::new(path, reason)
     }
 
     #[test]
@@ -139,6 +161,15 @@ mod tests {
         let groups = grouped(&all);
         assert_eq!(groups.len(), 1);
         assert_eq!(groups[0].remedies, [Remedy::set(Setting::Memory(83), "allows it")]);
+    }
+
+    #[test]
+    fn one_of_a_source_says_which() {
+        let mut one = skipped("A.parquet", Reason::new(Kind::ZeroBytes, "has zero bytes"));
+        one.be_of_source("prices");
+        assert_eq!(grouped(&[one.clone()])[0].what(), "prices: A.parquet: has zero bytes");
+        let json = serde_json::to_string(&one).unwrap();
+        assert!(json.starts_with(r#"{"source":"prices","path":"A.parquet","kind":"#), "{json}");
     }
 
     #[test]

@@ -385,6 +385,11 @@ def parsed(report: str) -> Any:
     return json.loads(report)
 
 
+def _of_source(told: Any) -> str:
+    """Which source `told` is of, where it says so."""
+    return f" of {told['source']}" if "source" in told else ""
+
+
 def told(skipped: Any) -> str:
     """Why one input was left out, and what helps."""
     return f"{skipped.reason}; {skipped.way_out}" if skipped.way_out else skipped.reason
@@ -396,14 +401,14 @@ def finish(report: _AnyReport, name: str) -> _AnyReport:
     refused = report.get("refused")
     if (met or refused) and not report.get("dry_run", False):
         words = [guard.guard for guard in met]
-        reasons = [f"{guard.guard}: {guard.what}" for guard in met] + ([refused] if refused else [])
+        reasons = [f"{guard.guard}{_of_source(guard)}: {guard.what}" for guard in met] + ([refused] if refused else [])
         way_out = f"; if all this is right, {name}(..., allow={words!r})" if words else ""
         error = Guarded(f"nothing was published: {'; '.join(reasons)}{way_out}")
         error.words, error.report = words, report
         raise error
     if report.skipped:
         first, count = report.skipped[0], len(report.skipped)
-        such = f"{first.path}: {told(first)}"
+        such = f"{first.path}{_of_source(first)}: {told(first)}"
         many = f"{count} inputs were left out, such as {such}"
         warning = SkippedInputs(many if count > 1 else f"1 input was left out, {such}")
         warning.report = report

@@ -46,11 +46,16 @@ pub fn allowed(guards: &[GuardMet], lines: &mut Lines) {
     }
 }
 
-/// `missing-files: 253 of 256 files are gone, such as A.parquet, B.parquet`.
+/// `missing-files: 253 of 256 files are gone, such as A.parquet, B.parquet`; `missing-files of prices: ...`.
 fn told(met: &GuardMet) -> String {
     let examples = match met.examples.as_slice() {
         [] => String::new(),
         examples => format!(", such as {}", examples.join(", ")),
     };
-    format!("{}: {}{examples}", met.guard, met.what)
+    format!("{}{}: {}{examples}", met.guard, of(&met.source), met.what)
+}
+
+/// ` of prices`, where a source is named.
+pub fn of(source: &Option<String>) -> String {
+    source.as_ref().map_or_else(String::new, |name| format!(" of {name}"))
 }

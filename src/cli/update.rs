@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Lines};
 use super::skips;
-use super::stop::{Stop, allowed};
+use super::stop::{Stop, allowed, of};
 use super::words::Names;
 
 /// Columns and examples that are named in the report.
@@ -195,7 +195,7 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         lines.add("note", note);
     }
     for near in &report.near {
-        lines.add("near", format!("{}: {}", near.word, near.what));
+        lines.add("near", format!("{}{}: {}", near.word, of(&near.source), near.what));
     }
     if let Some(newest) = &report.newest {
         add_newest(newest, &mut lines);

@@ -187,7 +187,7 @@ impl<'a> Append<'a> {
                 }
                 Err(reason) => reason,
             };
-            report.skipped.push(Skipped { path: path.display().to_string(), reason: refused });
+            report.skipped.push(Skipped::new(path.display().to_string(), refused));
         }
         report.read_files = sections.len() as u64;
         Ok(Sections::new(sections, codes))

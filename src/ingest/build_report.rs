@@ -154,7 +154,7 @@ pub(super) fn nothing_to_store(survey: &Survey, files: &[FileEntry]) -> Error {
             (FileStatus::Read, None) => Reason::new(Kind::NoRows, "has no row whose trading date is known"),
             _ => Reason::new(Kind::NoRows, "has no rows"),
         };
-        Skipped { path: file.path.clone(), reason }
+        Skipped::new(&file.path, reason)
     };
     let skipped = files.iter().map(|file| file.skipped().unwrap_or_else(|| without_rows(file)));
     let what = format!("no row in {} can be stored", survey.root.display());

@@ -89,6 +89,9 @@ impl Serialize for Guard {
 pub struct GuardMet {
     /// Which.
     pub guard: Guard,
+    /// The source that it is about, where it is told of one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Whether it was allowed. If not, nothing was published.
     pub allowed: bool,
     /// How many files, values, codes or rows it is about.
@@ -107,6 +110,9 @@ pub struct GuardMet {
 pub struct NearLimit {
     /// The guard's word, or the limit's name.
     pub word: &'static str,
+    /// The source that it is about, where it is told of one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// How many files, values or rows it is about.
     pub count: u64,
     /// Of how many.
@@ -132,7 +138,7 @@ impl Guards {
     /// Notes that `guard` is met.
     pub(super) fn meet(&mut self, guard: Guard, (count, of): (u64, u64), what: String, examples: Vec<String>) {
         let allowed = self.allowed.contains(&guard);
-        self.met.push(GuardMet { guard, allowed, count, of, what, examples });
+        self.met.push(GuardMet { guard, source: None, allowed, count, of, what, examples });
     }
 
     /// Notes that `guard` is met where `count` of `all` are many, and that it nearly is where they are more than half as
@@ -147,7 +153,7 @@ impl Guards {
         if is_many(count, all, few) {
             self.meet(guard, (count, all), what(), examples());
         } else if is_near(count, all, few) {
-            self.near.push(NearLimit { word: guard.word(), count, of: all, what: what() });
+            self.near.push(NearLimit { word: guard.word(), source: None, count, of: all, what: what() });
         }
     }
 

@@ -19,11 +19,9 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// The same, with ways out that are for the source `name`.
+    /// The same, told as that of the source `name`, with ways out that are for it.
     pub(super) fn of_source(mut self, name: &str) -> Step {
-        for skipped in &mut self.report.skipped {
-            skipped.reason.be_of_source(name);
-        }
+        self.report.be_of_source(name);
         self
     }
 }

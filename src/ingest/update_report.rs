@@ -104,11 +104,11 @@ pub struct UpdateReport {
     pub unchanged_files: u64,
     /// Files whose time changed, and whose bytes did not.
     pub touched_files: u64,
-    /// Files that have disappeared; their rows stay.
+    /// Files that have disappeared; their rows stay. Where the store has several sources, each after its source's name.
     pub missing_files: Vec<String>,
-    /// Files that have disappeared, and their rows with them.
+    /// Files that have disappeared, and their rows with them; named like those.
     pub pruned_files: Vec<String>,
-    /// Files read that have no rows.
+    /// Files read that have no rows; named like those.
     pub empty_files: Vec<String>,
     /// Rows left out because another row of the stock has the same key.
     pub merged_rows: u64,
@@ -163,6 +163,15 @@ impl UpdateReport {
             keep: Some(keep),
             ..UpdateReport::default()
         }
+    }
+
+    /// Says of which source what is told of files is.
+    pub(super) fn be_of_source(&mut self, name: &str) {
+        self.skipped.iter_mut().for_each(|skipped| skipped.be_of_source(name));
+        self.guards.iter_mut().for_each(|met| met.source = Some(name.to_owned()));
+        self.near.iter_mut().for_each(|near| near.source = Some(name.to_owned()));
+        let files = [&mut self.missing_files, &mut self.pruned_files, &mut self.empty_files, &mut self.notes];
+        files.into_iter().flatten().for_each(|told| told.insert_str(0, &format!("{name}: ")));
     }
 
     /// Adds the report of a change of another source, which went on from this one.
@@ -446,7 +455,7 @@ impl UpdateReport {
         for (word, most, (count, of), what) in limits {
             if let Some(most) = most.filter(|most| most.allows(count, of) && most.is_near(count, of)) {
                 let what = format!("{count} of {of} {what}; at most {most} may be");
-                self.near.push(NearLimit { word, count, of, what });
+                self.near.push(NearLimit { word, source: None, count, of, what });
             }
         }
     }

@@ -87,6 +87,6 @@ impl FileEntry {
     /// The file as one that was skipped, if it was.
     pub(crate) fn skipped(&self) -> Option<Skipped> {
         let reason = self.reason.clone().filter(|_| self.status == FileStatus::Skipped)?;
-        Some(Skipped { path: self.path.clone(), reason })
+        Some(Skipped::new(&self.path, reason))
     }
 }

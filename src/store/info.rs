@@ -177,6 +177,8 @@ impl Store {
     /// # Errors
     /// When the catalog is damaged.
     pub fn sources(&self) -> Result<Vec<SourceInfo>> {
+        let names = self.source_names()?;
+        let has_several = names.len() > 1;
         let info = |(place, name): (usize, &str)| {
             let own = self.of_source(place);
             let files = own.files()?;
@@ -186,9 +188,10 @@ impl Store {
             // An update skipped these, and their rows are those of an earlier time.
             let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
             skipped_files.extend(with_rows.filter_map(|(path, reason)| {
-                Some(Skipped { path: path.clone(), reason: serde_json::from_value(reason.clone()).ok()? })
+                Some(Skipped::new(path, serde_json::from_value(reason.clone()).ok()?))
             }));
             skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
+            skipped_files.iter_mut().filter(|_| has_several).for_each(|skipped| skipped.be_of_source(name));
             let panel = own.schema()?;
             let columns = panel.columns.iter().enumerate().filter(|(index, _)| !panel.key.contains(index));
             Ok(SourceInfo {
@@ -203,7 +206,7 @@ impl Store {
                 dropped_rows: files.iter().map(|file| file.dropped).sum(),
             })
         };
-        self.source_names()?.into_iter().enumerate().map(info).collect()
+        names.into_iter().enumerate().map(info).collect()
     }
 
     /// What is remembered of the whole store, or, in a source's own view, of how it is read, as JSON.

@@ -95,7 +95,7 @@ fn follow(source: &Path) -> usize {
     let told = Told { options: SourceOptions::default(), memory: 64 << 20 };
     let outcome = build(source, &told);
     let mut followed = 0;
-    for Skipped { path, reason } in &outcome.skipped {
+    for Skipped { path, reason, .. } in &outcome.skipped {
         for remedy in reason.remedies() {
             let Remedy::Set { settings, .. } = remedy else { continue };
             if settings.iter().any(is_blank) {

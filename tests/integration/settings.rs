@@ -376,6 +376,26 @@ fn how_many_skipped_files_are_usual_is_said_of_each_source() {
 }
 
 #[test]
+fn what_is_told_of_files_names_their_source_where_several_have_files_of_one_name() {
+    let world = World::new();
+    let names: Vec<String> = world.live().source_names().unwrap().into_iter().map(str::to_owned).collect();
+    let file = |source: usize, stock: usize| world.folders[source].join(format!("{}.parquet", STOCKS[stock]));
+    fs::write(file(1, 0), "no file").unwrap();
+    fs::remove_file(file(1, 1)).unwrap();
+    let report = Update::new(world.place.store()).allow(Guard::ALL).max_skipped("1".parse().unwrap()).workers(1);
+    let report = report.run().unwrap();
+    let [skipped] = &report.skipped[..] else { panic!("{:?}", report.skipped) };
+    assert_eq!((skipped.source.as_ref(), &skipped.path), (Some(&names[1]), &format!("{}.parquet", STOCKS[0])));
+    assert_eq!(report.missing_files, [format!("{}: {}.parquet", names[1], STOCKS[1])]);
+    let near: Vec<_> = report.near.iter().map(|near| (near.word, near.source.as_ref())).collect();
+    assert_eq!(near, [("max-skipped", Some(&names[1]))]);
+    // So is what the store remembers of them.
+    let known = world.live().sources().unwrap();
+    let known = known.iter().flat_map(|source| &source.skipped_files).map(|one| (one.source.as_ref(), &one.path));
+    assert_eq!(known.collect::<Vec<_>>(), [(Some(&names[1]), &skipped.path)]);
+}
+
+#[test]
 fn a_column_that_comes_with_a_file_and_that_another_source_has_is_refused_until_it_is_left_out_or_renamed() {
     let world = World::new();
     let dates: ArrayRef = Arc::new(StringArray::from(DAYS.to_vec()));

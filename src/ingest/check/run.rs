@@ -67,7 +67,7 @@ pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: 
     })?;
     if let Some(name) = name {
         let skipped = report.skipped.iter_mut().chain(&mut report.skipped_before);
-        skipped.for_each(|input| input.reason.be_of_source(name));
+        skipped.for_each(|input| input.be_of_source(name));
     }
     Ok(report)
 }

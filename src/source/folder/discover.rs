@@ -23,7 +23,7 @@ use crate::storage;
 
 /// The file at `path`, relative to the source directory, is left out.
 pub(in crate::source) fn skip(path: &Path, reason: Reason) -> Skipped {
-    Skipped { path: shown(path.as_os_str()), reason }
+    Skipped::new(shown(path.as_os_str()), reason)
 }
 
 /// What lies in the source directory.

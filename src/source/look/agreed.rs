@@ -220,7 +220,7 @@ impl Agreed {
             key: self.key.clone(),
             inputs: inputs(candidates, &self.columns, &self.key, &self.options),
             unread: Vec::new(),
-            skipped: skipped.map(|(path, reason)| Skipped { path: path.clone(), reason: reason.clone() }).collect(),
+            skipped: skipped.map(|(path, reason)| Skipped::new(path, reason.clone())).collect(),
             notes: self.notes.clone(),
             options: self.options.clone(),
             dates: DateRules::new(&self.options)?,

@@ -96,8 +96,8 @@ impl<'w> Ways<'w> {
     /// When the observer cancels, or the machine fails while a file is read.
     pub(super) fn that_work(mut self) -> Result<Vec<Skipped>> {
         let survey = self.survey;
-        let with_ways = |Skipped { path, reason }: &Skipped| {
-            Ok(Skipped { path: path.clone(), reason: self.reason_with_ways(path, reason)? })
+        let with_ways = |Skipped { path, reason, .. }: &Skipped| {
+            Ok(Skipped::new(path, self.reason_with_ways(path, reason)?))
         };
         let mut skipped: Vec<Skipped> = survey.skipped.iter().map(with_ways).collect::<Result<_>>()?;
         agree_on_formats(&mut skipped);
