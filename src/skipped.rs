@@ -49,7 +49,8 @@ impl Serialize for Skipped {
             remedies: &'a [Remedy],
         }
         let Skipped { source, path, reason } = self;
-        Told { source, path, kind: reason.kind(), reason: reason.what(), remedies: reason.remedies() }.serialize(serializer)
+        Told { source, path, kind: reason.kind(), reason: reason.what(), remedies: reason.remedies() }
+            .serialize(serializer)
     }
 }
 

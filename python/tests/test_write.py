@@ -175,7 +175,7 @@ def test_a_folder_and_a_frame_stand_beside_each_other_through_the_nights(source,
         store.verify(inputs=tmp_path)
     told = transect.update(own, sources="ranks")
     assert not told.published
-    assert told.notes == ['the source "ranks" has no folder: its rows are those that were appended']
+    assert told.notes == ["ranks: no folder to read: the rows are those that were appended"]
     with pytest.raises(transect.Refused, match="has a source \"features\" already, of a folder"):
         transect.add_source(own, ranks.rename({"rank": "other"}), name="features")
     with pytest.raises(transect.Refused, match=r'prefix="\{source\}_"'):

@@ -129,7 +129,7 @@ impl<'a> Append<'a> {
         let mut report = UpdateReport::of(whole, keep);
         report.dry_run = self.writing.dry_run;
         let sections = match rows {
-            None => self.sections_of_files(stages, &options, (&panel, before), &spill, &mut report)?,
+            None => self.sections_of_files(stages, &options, (&panel, whole, place), &spill, &mut report)?,
             Some(rows) => {
                 let schema = rows.schema();
                 let frame = FrameSchema::joining(&schema, &options, &panel)?;
@@ -162,7 +162,7 @@ impl<'a> Append<'a> {
         &self,
         stages: &Stages,
         options: &SourceOptions,
-        (panel, before): (&PanelSchema, &Store),
+        (panel, whole, place): (&PanelSchema, &Store, usize),
         spill: &Spill,
         report: &mut UpdateReport,
     ) -> Result<Sections> {
@@ -173,6 +173,7 @@ impl<'a> Append<'a> {
             }
             Ok(section)
         };
+        let before = &whole.of_source(place);
         let (read, codes) = gather(stages, (&self.files, "files"), (panel, Some(before)), spill, read)?;
         let (mut sections, mut dates) = (Vec::new(), HashSet::new());
         for (path, read) in self.files.iter().zip(read) {
@@ -185,11 +186,25 @@ impl<'a> Append<'a> {
                     sections.push(section);
                     continue;
                 }
-                Err(reason) => reason,
+                Err(reason) => of_another_source(whole, place, reason)?,
             };
             report.skipped.push(Skipped::new(path.display().to_string(), refused));
         }
         report.read_files = sections.len() as u64;
         Ok(Sections::new(sections, codes))
     }
+}
+
+/// `reason` for which a file cannot be added to the source at `place`; where it has a column of another source, the file
+/// is for that one.
+fn of_another_source(whole: &Store, place: usize, reason: Reason) -> Result<Reason> {
+    let Some(column) = reason.column().filter(|_| reason.kind() == Kind::OtherColumns) else { return Ok(reason) };
+    for (other, name) in whole.source_names()?.into_iter().enumerate().filter(|(other, _)| *other != place) {
+        if whole.of_source(other).schema()?.index_of(column).is_some() {
+            let what = format!("has the column {column:?}, which is one of the source {name:?}");
+            let way_out = Remedy::set(Setting::Source(name.to_owned()), "adds it to that one");
+            return Ok(Reason::new(Kind::OtherColumns, what).of_column(column).or(way_out));
+        }
+    }
+    Ok(reason)
 }

@@ -38,8 +38,8 @@ fn take_key(options: &mut SourceOptions, key: Vec<String>) -> Result<()> {
     };
     if is_other {
         let why = match key[..] {
-            [] => "the rows of the store are known by date and code alone".to_owned(),
-            _ => format!("the key of the store is {}", listed(&key)),
+            [] => "is for no source of this store, whose rows are known by date and code alone".to_owned(),
+            _ => format!("is another than that of the store, {}", listed(&key)),
         };
         return Err(Error::invalid(Setting::Key(Vec::new()), why, [Remedy::Do("leave it out".to_owned())]));
     }

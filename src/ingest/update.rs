@@ -234,7 +234,7 @@ impl<'a> Update<'a> {
             let name = live.source_names()?[place];
             return match self.assignments.iter().any(|(of, _)| of == name) {
                 true => without_files::set(&self.writing, writer, place, (then, now)),
-                false => without_files::leave(&self.writing, writer, place, self.sources.iter().any(|one| one == name)),
+                false => without_files::leave(&self.writing, writer, self.sources.iter().any(|one| one == name)),
             };
         };
         let how = How {

@@ -13,17 +13,17 @@ use crate::error::{Error, Result};
 use crate::source::{Becomes, SourceOptions};
 use crate::store::{Snapshot, SnapshotTables, StoreWriter};
 
-/// Leaves the source at `place` as it is; where it `is_named`, the report says why.
+/// Leaves a source as it is; where it `is_named`, the report says why.
 ///
 /// # Errors
 /// When the store is damaged.
-pub(super) fn leave(writing: &Writing, writer: &StoreWriter, place: usize, is_named: bool) -> Result<Step> {
+pub(super) fn leave(writing: &Writing, writer: &StoreWriter, is_named: bool) -> Result<Step> {
     let whole = writer.live()?;
     let keep = writing.keep.of(whole.kept());
     let mut report = UpdateReport::of(whole, keep);
     report.dry_run = writing.dry_run;
-    if let Some(name) = whole.source_names()?.get(place).filter(|_| is_named) {
-        report.notes.push(format!("the source {name:?} has no folder: its rows are those that were appended"));
+    if is_named {
+        report.notes.push("no folder to read: the rows are those that were appended".to_owned());
     }
     if keep == whole.kept() || writing.dry_run {
         return Ok(Step { report, snapshot: None });
@@ -81,8 +81,8 @@ pub(super) fn set(
     reshaped.describe(&mut report);
     report.joins_left = now.join != then.join;
     if then.join == Join::Left && now.join == Join::Outer {
-        let what = "its rows that were left out so far come in where they are given again";
-        report.notes.push(format!("the source {name:?}: {what}"));
+        let note = "rows that were left out so far come in where they are given again";
+        report.notes.push(note.to_owned());
     }
     let is_as_it_was = now.options == then.options && now.join == then.join && keep == live.kept();
     if is_as_it_was || writing.dry_run {

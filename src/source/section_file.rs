@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
 
-use super::allowance::{Allowance, Meter};
+use super::allowance::{Allowance, Meter, QUARTER, whole};
 use super::content::{self, Content, WHOLE, guarded};
 use super::input::formats::survey_by_hand;
 use super::input::interner::Interner;
@@ -73,10 +73,22 @@ fn section_at<'p>(
     }
     let mut leaves: Vec<usize> = schema.values.iter().map(|value| value.leaf).collect();
     leaves.extend(schema.date.iter().chain(&schema.code).map(|key| key.leaf));
-    let columns = guarded(|| read_leaves(content, &schema, leaves, allowance))?;
+    let columns = guarded(|| read_leaves(content, &schema, leaves, allowance));
+    let columns = columns.map_err(|reason| also_in_order(reason, row_count))?;
     let mut section = guarded(|| SectionRows::new(path, schema, columns, options, panel, meter))?;
     section.losses.count_attrs(usize::from(has_attrs));
     Ok(section)
+}
+
+/// `reason`, with a figure of memory that is enough for putting the rows in order, too, once they are decoded: for
+/// codes and keys twice over, and three times a piece of a column, each of which is at most all that is decoded; and what
+/// a row takes beside.
+fn also_in_order(mut reason: Reason, row_count: u64) -> Reason {
+    const ROW: u64 = 64;
+    if let Some(memory) = reason.memory() {
+        reason.raise_memory(whole(memory.saturating_mul(6).saturating_add(row_count.saturating_mul(ROW * QUARTER))));
+    }
+    reason
 }
 
 /// How a file of the shape of an output is read, whatever the files of the store's source are like: its date is that of

@@ -369,7 +369,7 @@ fn values(schema: &FileSchema, panel: &PanelSchema) -> Result<Vec<usize>, Reason
         schema.values.iter().map(|value| value.name.as_str()).filter(|name| !places.contains_key(name)).collect();
     if !others.is_empty() {
         let what = format!("has {}, which the store does not have", named(&others));
-        return Err(Reason::new(Kind::OtherColumns, what).or(excluding(&others)));
+        return Err(Reason::new(Kind::OtherColumns, what).of_column(others[0]).or(excluding(&others)));
     }
     let values: HashMap<&str, usize> =
         schema.values.iter().enumerate().rev().map(|(at, value)| (value.name.as_str(), at)).collect();

@@ -179,33 +179,34 @@ impl Store {
     pub fn sources(&self) -> Result<Vec<SourceInfo>> {
         let names = self.source_names()?;
         let has_several = names.len() > 1;
-        let info = |(place, name): (usize, &str)| {
-            let own = self.of_source(place);
-            let files = own.files()?;
-            let paths = |status| files.iter().filter(move |file| file.status == status);
-            let settings: serde_json::Value = serde_json::from_str(&own.settings()?).unwrap_or_default();
-            let mut skipped_files: Vec<Skipped> = files.iter().filter_map(FileEntry::skipped).collect();
-            // An update skipped these, and their rows are those of an earlier time.
-            let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
-            skipped_files.extend(with_rows.filter_map(|(path, reason)| {
-                Some(Skipped::new(path, serde_json::from_value(reason.clone()).ok()?))
-            }));
-            skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
-            skipped_files.iter_mut().filter(|_| has_several).for_each(|skipped| skipped.be_of_source(name));
-            let panel = own.schema()?;
-            let columns = panel.columns.iter().enumerate().filter(|(index, _)| !panel.key.contains(index));
-            Ok(SourceInfo {
-                name: name.to_owned(),
-                columns: columns.map(|(_, column)| column.name.clone()).collect(),
-                rows: own.version.row_count()?,
-                settings,
-                read_files: paths(FileStatus::Read).count() as u64,
-                empty_files: paths(FileStatus::Empty).map(|file| file.path.clone()).collect(),
-                skipped_files,
-                merged_rows: files.iter().map(|file| file.merged).sum(),
-                dropped_rows: files.iter().map(|file| file.dropped).sum(),
-            })
-        };
+        let info =
+            |(place, name): (usize, &str)| {
+                let own = self.of_source(place);
+                let files = own.files()?;
+                let paths = |status| files.iter().filter(move |file| file.status == status);
+                let settings: serde_json::Value = serde_json::from_str(&own.settings()?).unwrap_or_default();
+                let mut skipped_files: Vec<Skipped> = files.iter().filter_map(FileEntry::skipped).collect();
+                // An update skipped these, and their rows are those of an earlier time.
+                let with_rows = settings.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten();
+                skipped_files.extend(with_rows.filter_map(|(path, reason)| {
+                    Some(Skipped::new(path, serde_json::from_value(reason.clone()).ok()?))
+                }));
+                skipped_files.sort_by(|a, b| a.path.cmp(&b.path));
+                skipped_files.iter_mut().filter(|_| has_several).for_each(|skipped| skipped.be_of_source(name));
+                let panel = own.schema()?;
+                let columns = panel.columns.iter().enumerate().filter(|(index, _)| !panel.key.contains(index));
+                Ok(SourceInfo {
+                    name: name.to_owned(),
+                    columns: columns.map(|(_, column)| column.name.clone()).collect(),
+                    rows: own.version.row_count()?,
+                    settings,
+                    read_files: paths(FileStatus::Read).count() as u64,
+                    empty_files: paths(FileStatus::Empty).map(|file| file.path.clone()).collect(),
+                    skipped_files,
+                    merged_rows: files.iter().map(|file| file.merged).sum(),
+                    dropped_rows: files.iter().map(|file| file.dropped).sum(),
+                })
+            };
         names.into_iter().enumerate().map(info).collect()
     }
 

@@ -16,7 +16,7 @@ use transect::format::FileStatus;
 use transect::remedy::{Remedy, Setting};
 use transect::skipped::Skipped;
 use transect::source::SourceOptions;
-use transect::{Build, Error, Guard, Store};
+use transect::{AddSource, Build, Error, Guard, Store};
 
 use super::panels::write_parquet;
 use super::scene::Random;
@@ -399,6 +399,73 @@ fn a_way_out_that_would_lose_other_files_is_not_told() {
     let usual = texts(&["02.01.2024", "03.01.2024"]);
     let [built, _] = told_with(&options, "C", usual, texts(&["02-Jan-2024", "03-Jan-2024"]), Vec::new());
     assert!(built.ends_with(" are read; write the file anew, as the others are"), "{built}");
+}
+
+#[test]
+fn files_with_dates_in_columns_of_other_names_are_told_one_list_that_reads_them_all() {
+    let texts = || texts(&["20240102", "20240103"]);
+    let numbers = || -> ArrayRef { Arc::new(Date32Array::from(vec![19_724, 19_725])) };
+    let write = |place: &Path, names: &[&str]| {
+        for (n, name) in names.iter().enumerate() {
+            let dates = if n % 2 == 0 { texts() } else { numbers() };
+            let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+            let rows = RecordBatch::try_from_iter([(*name, dates), ("x", values)]).unwrap();
+            write_parquet(&place.join(format!("S{n:02}.parquet")), &rows);
+        }
+    };
+    for (names, told) in [
+        (&["dt", "day", "dt", "day"][..], &["dt", "day"][..]),
+        (&["dt", "day", "asof", "dt"], &["dt", "day", "asof"]),
+        (&["trade_date", "dt", "day", "trade_date"], &["trade_date", "dt", "day"]),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), names);
+        let plain = Told { options: SourceOptions::default(), memory: 64 << 20 };
+        let skipped = build(place.path(), &plain).skipped;
+        assert_eq!(skipped.len(), names.iter().filter(|name| **name != "trade_date").count());
+        let list = Setting::DateColumn(told.iter().map(|name| (*name).to_owned()).collect());
+        for one in &skipped {
+            let [Remedy::Set { settings, .. }] = one.reason.remedies() else { panic!("{}", one.reason) };
+            assert_eq!(settings[..], [list.clone()], "{names:?}");
+        }
+        assert_eq!(build(place.path(), &with(&plain, &[list])).read.len(), names.len());
+    }
+}
+
+#[test]
+fn a_source_that_is_added_is_told_no_key_as_the_store_has_one() {
+    let place = tempfile::tempdir().unwrap();
+    let (prices, flows, store) = (place.path().join("prices"), place.path().join("flows"), place.path().join("s"));
+    let days = ["20240102", "20240102", "20240103"];
+    let kinds: ArrayRef = texts(&["a", "b", "a"]);
+    for (folder, rows) in [(&prices, 1..3), (&flows, 0..3)] {
+        fs::create_dir(folder).unwrap();
+        let whole = RecordBatch::try_from_iter([
+            ("trade_date", texts(&days)),
+            ("kind", Arc::clone(&kinds)),
+            ("v", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef),
+        ]);
+        write_parquet(&folder.join("A.parquet"), &whole.unwrap().slice(rows.start, rows.len()));
+    }
+    Build::new(&prices, &store).workers(1).run().unwrap();
+    let add = || AddSource::new(&store, [&flows]).prefix("f_").workers(1);
+    let Error::Inputs { skipped, .. } = add().run().unwrap_err() else { panic!("read") };
+    let told: Vec<&Setting> = skipped[0].reason.remedies().iter().flat_map(settings_of).collect();
+    assert!(!told.is_empty() && told.iter().all(|setting| matches!(setting, Setting::Duplicates(_))), "{told:?}");
+    for setting in told {
+        let options = with(&Told { options: SourceOptions::default(), memory: 0 }, &[setting.clone()]).options;
+        assert_eq!(
+            add().options(SourceOptions { prefix: "f_".to_owned(), ..options }).dry_run(true).run().unwrap().filled,
+            2
+        );
+    }
+}
+
+fn settings_of(remedy: &Remedy) -> &[Setting] {
+    match remedy {
+        Remedy::Set { settings, .. } => settings,
+        _ => &[],
+    }
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
+use transect::remedy::{Remedy, Setting};
 use transect::sink::Format;
-use transect::{Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
+use transect::{AddSource, Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
 
 use super::model::{Files, days};
 use super::panels::{
@@ -330,6 +331,52 @@ fn a_file_that_does_not_fit_is_skipped_by_name_and_the_others_go_in() {
     let report = append(&place, &[bad, good, place.path("d=20240105/x.parquet"), twice]);
     assert_eq!((report.added, report.skipped.len(), report.published), (1, 3, true));
     assert!(report.skipped[1].reason.to_string().contains("second file of 20240105"), "{}", report.skipped[1].reason);
+}
+
+#[test]
+fn a_file_of_another_source_is_told_which() {
+    let place = two_by_two();
+    let factor = place.path("mom");
+    fs::create_dir(&factor).unwrap();
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
+    write_parquet(&factor.join("A.parquet"), &batch(&[("trade_date", dates), ("mom", values)]));
+    AddSource::new(place.store(), [&factor]).allow(Guard::ALL).workers(1).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    let prices = store.source_names().unwrap()[0];
+    let path = place.path("20240105.parquet");
+    write_parquet(&path, &section(&["A"], &[1.0]));
+    let append = |source: &str| Append::new(place.store(), [&path]).source_name(source).workers(1).run().unwrap();
+    let told = append("mom").skipped.remove(0).reason;
+    assert_eq!(told.what(), format!("has the column \"size\", which is one of the source {prices:?}"));
+    let [Remedy::Set { settings, .. }] = told.remedies() else { panic!("{told}") };
+    assert_eq!(settings[..], [Setting::Source(prices.to_owned())]);
+    assert_eq!(append(prices).added, 1);
+}
+
+#[test]
+fn the_memory_that_a_file_is_told_is_enough() {
+    let place = Place::new();
+    let row = |codes: usize, texts: usize| {
+        let codes: ArrayRef = Arc::new(StringArray::from_iter_values((0..codes).map(|n| format!("{n:06}"))));
+        let text = |n| format!("{n:06}{}", "x".repeat(texts));
+        let values: ArrayRef = Arc::new(StringArray::from_iter_values((0..codes.len()).map(text)));
+        batch(&[("ts_code", codes), ("note", values)])
+    };
+    let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102"]));
+    let note: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    write_parquet(&place.source().join("000000.parquet"), &batch(&[("trade_date", dates), ("note", note)]));
+    place.build();
+    for (codes, texts) in [(20_000, 1_000), (200_000, 90), (1_000_000, 1)] {
+        let path = place.path("20240103.parquet");
+        write_parquet(&path, &row(codes, texts));
+        let run =
+            |memory: u64| Append::new(place.store(), [&path]).memory(memory).dry_run(true).workers(1).run().unwrap();
+        let told = run(64 << 20).skipped.remove(0).reason;
+        let [Remedy::Set { settings, .. }] = told.remedies() else { panic!("{told}") };
+        let [Setting::Memory(enough)] = settings[..] else { panic!("{told}") };
+        assert_eq!(run(enough).added, codes as u64, "{told}");
+    }
 }
 
 /// A stock is what has a row, and has its number by its code, whichever file was read first.

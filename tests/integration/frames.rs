@@ -385,7 +385,7 @@ fn a_source_of_rows_joins_otherwise_from_now_on() {
     assert_eq!(set("join=left").removed, 1);
     assert_eq!(Store::open(place.store()).unwrap().row_count(), before.row_count());
     let report = set("join=outer");
-    let note = "the source \"mom\": its rows that were left out so far come in where they are given again";
+    let note = "mom: rows that were left out so far come in where they are given again";
     assert_eq!((report.published, report.added, report.notes), (true, 0, vec![note.to_owned()]));
     assert_eq!(Append::of_rows(place.store(), rows(vec![batch])).source_name("mom").run().unwrap().added, 1);
     assert_whole(&Store::open(place.store()).unwrap());

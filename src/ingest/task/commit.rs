@@ -41,8 +41,7 @@ impl Tasks<'_> {
         let read = parts.into_iter().flat_map(|part| part.read).collect();
         let gathered = Gathered { read, codes, ..Gathered::default() };
         let skipped = assembled.told.skipped.iter();
-        let skipped =
-            skipped.map(|(path, reason): &(String, Reason)| Skipped::new(path, reason.clone()));
+        let skipped = skipped.map(|(path, reason): &(String, Reason)| Skipped::new(path, reason.clone()));
         let unread: HashSet<usize> = assembled.told.unread.iter().copied().collect();
         let survey = planned.without(skipped.collect(), assembled.told.notes.clone(), &unread);
         let making =

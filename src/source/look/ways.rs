@@ -96,12 +96,43 @@ impl<'w> Ways<'w> {
     /// When the observer cancels, or the machine fails while a file is read.
     pub(super) fn that_work(mut self) -> Result<Vec<Skipped>> {
         let survey = self.survey;
-        let with_ways = |Skipped { path, reason, .. }: &Skipped| {
-            Ok(Skipped::new(path, self.reason_with_ways(path, reason)?))
-        };
+        let with_ways =
+            |Skipped { path, reason, .. }: &Skipped| Ok(Skipped::new(path, self.reason_with_ways(path, reason)?));
         let mut skipped: Vec<Skipped> = survey.skipped.iter().map(with_ways).collect::<Result<_>>()?;
         agree_on_formats(&mut skipped);
+        self.agree_on_date_columns(&mut skipped)?;
         Ok(skipped)
+    }
+
+    /// Tells files with dates in columns of different names one list of these, if it reads them all: each list alone would
+    /// leave out the files of the others.
+    fn agree_on_date_columns(&mut self, skipped: &mut [Skipped]) -> Result<()> {
+        // Each list that is told, with the first file that it is told of.
+        let mut told: Vec<(&[Setting], &str)> = Vec::new();
+        for one in skipped.iter() {
+            if let Some(settings) = one.reason.remedies().iter().find_map(of_date_columns)
+                && told.iter().all(|(known, _)| *known != settings)
+            {
+                told.push((settings, &one.path));
+            }
+        }
+        if told.len() < 2 {
+            return Ok(());
+        }
+        let all = told.iter().fold(Vec::new(), |all, (settings, _)| with_date_columns(&all, settings));
+        for (_, path) in &told {
+            if !matches!(self.outcome(&all, path)?, Outcome::Read) {
+                return Ok(());
+            }
+        }
+        for reason in skipped.iter_mut().map(|one| &mut one.reason) {
+            let mut remedies = reason.remedies().to_vec();
+            if let Some(remedy) = remedies.iter_mut().find(|remedy| of_date_columns(remedy).is_some()) {
+                *remedy = Remedy::Set { settings: all.clone(), effect: "reads it".to_owned() };
+                *reason = remedies.into_iter().fold(reason.clone().alone(), Reason::or);
+            }
+        }
+        Ok(())
     }
 
     fn reason_with_ways(&mut self, path: &str, reason: &Reason) -> Result<Reason> {
@@ -488,11 +519,13 @@ fn effect_of(settings: &[Setting], effect: &str) -> String {
     }
 }
 
-/// Whether a store that is there lets `settings` be changed: a column of it stays, and becomes at most wider, and its key
-/// is what it is.
+/// Whether a store that is there lets `settings` be: its key is what it is, also for a source that is new; a column of
+/// one that is not stays, and becomes at most wider.
 fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Setting]) -> bool {
-    let Some(prior) = prior.filter(|prior| !prior.is_new) else { return true };
+    let Some(prior) = prior else { return true };
     settings.iter().all(|setting| match setting {
+        Setting::Key(_) => false,
+        _ if prior.is_new => true,
         Setting::Exclude(names) => !names.iter().any(|name| prior.has(&options.name_of(name))),
         Setting::Cast(casts) => casts.iter().all(|cast| {
             let name = options.name_of(&cast.column);
@@ -500,9 +533,30 @@ fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Settin
             let to = parse_type(&cast.to).ok();
             ours.is_none_or(|ours| to.is_some_and(|to| is_exact_in(&ours.data_type, &to)))
         }),
-        Setting::Key(_) => false,
         _ => true,
     })
+}
+
+/// The settings of a way out by a list of date columns.
+fn of_date_columns(remedy: &Remedy) -> Option<&[Setting]> {
+    match remedy {
+        Remedy::Set { settings, .. } => match &settings[..] {
+            [Setting::DateColumn(names), ..] if !names.is_empty() => Some(settings),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `settings` and `more`, those of one kind as one, and date columns one after the other.
+fn with_date_columns(settings: &[Setting], more: &[Setting]) -> Vec<Setting> {
+    let names = |settings: &[Setting]| match settings {
+        [Setting::DateColumn(names), ..] => names.clone(),
+        _ => Vec::new(),
+    };
+    let mut list = names(settings);
+    list.extend(names(more).into_iter().filter(|name| !list.contains(name)).collect::<Vec<_>>());
+    joined(&joined(settings, more), &[Setting::DateColumn(list)])
 }
 
 /// `settings` and `more`, those of one kind as one.
