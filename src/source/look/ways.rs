@@ -116,19 +116,25 @@ impl<'w> Ways<'w> {
                 told.push((settings, &one.path));
             }
         }
-        if told.len() < 2 {
+        let mut names: Vec<String> = Vec::new();
+        for name in told.iter().flat_map(|(settings, _)| date_columns(settings)) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        if told.iter().all(|(settings, _)| date_columns(settings) == names) {
             return Ok(());
         }
-        let all = told.iter().fold(Vec::new(), |all, (settings, _)| with_date_columns(&all, settings));
-        for (_, path) in &told {
-            if !matches!(self.outcome(&all, path)?, Outcome::Read) {
+        let with_all = |settings: &[Setting]| joined(settings, &[Setting::DateColumn(names.clone())]);
+        for (settings, path) in &told {
+            if !matches!(self.outcome(&with_all(settings), path)?, Outcome::Read) {
                 return Ok(());
             }
         }
         for reason in skipped.iter_mut().map(|one| &mut one.reason) {
             let mut remedies = reason.remedies().to_vec();
-            if let Some(remedy) = remedies.iter_mut().find(|remedy| of_date_columns(remedy).is_some()) {
-                *remedy = Remedy::Set { settings: all.clone(), effect: "reads it".to_owned() };
+            if let Some(Remedy::Set { settings, .. }) = remedies.iter_mut().find(|one| of_date_columns(one).is_some()) {
+                *settings = with_all(settings);
                 *reason = remedies.into_iter().fold(reason.clone().alone(), Reason::or);
             }
         }
@@ -540,23 +546,16 @@ fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Settin
 /// The settings of a way out by a list of date columns.
 fn of_date_columns(remedy: &Remedy) -> Option<&[Setting]> {
     match remedy {
-        Remedy::Set { settings, .. } => match &settings[..] {
-            [Setting::DateColumn(names), ..] if !names.is_empty() => Some(settings),
-            _ => None,
-        },
+        Remedy::Set { settings, .. } if !date_columns(settings).is_empty() => Some(settings),
         _ => None,
     }
 }
 
-/// `settings` and `more`, those of one kind as one, and date columns one after the other.
-fn with_date_columns(settings: &[Setting], more: &[Setting]) -> Vec<Setting> {
-    let names = |settings: &[Setting]| match settings {
-        [Setting::DateColumn(names), ..] => names.clone(),
-        _ => Vec::new(),
-    };
-    let mut list = names(settings);
-    list.extend(names(more).into_iter().filter(|name| !list.contains(name)).collect::<Vec<_>>());
-    joined(&joined(settings, more), &[Setting::DateColumn(list)])
+fn date_columns(settings: &[Setting]) -> &[String] {
+    match settings {
+        [Setting::DateColumn(names), ..] => names,
+        _ => &[],
+    }
 }
 
 /// `settings` and `more`, those of one kind as one.
