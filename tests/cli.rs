@@ -1722,6 +1722,50 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     assert_eq!(place.run("task run allowed/plan.json -q").code, 3);
 }
 
+/// Whoever moves it away, as is said, goes on.
+#[test]
+fn what_stands_in_the_place_of_a_file_is_told_with_a_way_out_that_leads_on() {
+    let place = Place::with_store();
+    place.run("transpose store out -q").done();
+    let (catalog, segments) = ("store/catalog/0000000000000001", "store/segment/0000000000000001.chunks");
+    let (date, ledger) = ("out/20260630.parquet", "out/.transect.parquet");
+    let in_places = [
+        (date, "transpose store out -q"),
+        (date, "transpose store out --force -q"),
+        (ledger, "transpose store out -q"),
+        (ledger, "verify store --output out"),
+        (catalog, "gc store -q"),
+        (segments, "gc store -q"),
+        ("store/CURRENT", "info store"),
+        ("store/LOCK", "update store -q"),
+    ];
+    for (name, line) in in_places {
+        for is_socket in [false, true] {
+            let at = place.path(name);
+            let bytes = fs::read(&at).ok();
+            let _ = fs::remove_file(&at);
+            match is_socket {
+                true => drop(std::os::unix::net::UnixListener::bind(&at).unwrap()),
+                false => fs::create_dir(&at).unwrap(),
+            }
+            let ran = place.run(line);
+            if ran.code != 0 {
+                let told =
+                    ["move the directory away, and try again", "move it away, and try again", "put one in its place"];
+                assert!(told.iter().any(|told| ran.stderr.contains(told)), "{name}: {ran:?}");
+            }
+            // A file is put there by rename, and what is left over removed; of a directory the system lets nobody do so.
+            let can_be_replaced = is_socket && [date, segments].contains(&name);
+            assert_eq!(ran.code == 0, can_be_replaced, "{name} {is_socket}: {ran:?}");
+            let _ = if is_socket { fs::remove_file(&at) } else { fs::remove_dir(&at) };
+            if let Some(bytes) = bytes {
+                fs::write(at, bytes).unwrap();
+            }
+            place.run(line).done();
+        }
+    }
+}
+
 #[test]
 fn gc_removes_what_tasks_left_by_its_age_alone() {
     let place = Place::with_panel();

@@ -156,7 +156,7 @@ pub(super) fn named(error: io::Error) -> io::Error {
 }
 
 fn no_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file; put one in its place")
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file; move it away, or put one in its place")
 }
 
 /// What is wrong with a link that leads out of a directory of ours.
