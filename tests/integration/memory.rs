@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use transect::progress::Silent;
+use transect::remedy::{Remedy, Setting};
 use transect::source::SourceOptions;
 use transect::storage::Access;
 use transect::{Append, Build, Error, Shape, Store, Transpose, Update, verify_source};
@@ -166,6 +167,40 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
     assert!(why.starts_with(told), "{why}");
     let advised = why.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
     assert_eq!(append(advised.parse::<u64>().unwrap() << 20).unwrap().added, 1);
+}
+
+#[test]
+fn as_many_columns_of_texts_are_told_as_must_be_left_out() {
+    let place = Place::new();
+    // 36 MiB and more, in a quarter of 64; the columns of the key cannot go.
+    let texts = |stock: usize, column: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values((0..3000).map(|row| format!("{stock} {column} {row:0500}"))))
+    };
+    for stock in 0..2 {
+        let names: Vec<String> = (0..12).map(|column| format!("t{column}")).collect();
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("date", Arc::new(Int64Array::from(vec![20240102; 3000]))),
+            ("k", Arc::new(StringArray::from_iter_values((0..3000).map(|row| format!("{stock} {row:0700}"))))),
+        ];
+        columns.extend(names.iter().enumerate().map(|(column, name)| (name.as_str(), texts(stock, column))));
+        write_parquet(&place.source().join(format!("{stock}.parquet")), &batch(&columns));
+    }
+    let build = |exclude: Vec<String>| {
+        let options = SourceOptions { key: vec!["k".to_owned()], exclude, ..SourceOptions::default() };
+        Build::new(place.source(), place.store()).options(options).memory(MEMORY).workers(2).run()
+    };
+    let why = build(Vec::new()).unwrap_err();
+    let excluded = why.remedies().into_iter().find_map(|remedy| match remedy {
+        Remedy::Set { settings, .. } => settings.into_iter().find_map(|setting| match setting {
+            Setting::Exclude(names) => Some(names),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let excluded = excluded.unwrap_or_else(|| panic!("{why}"));
+    assert!((7..10).contains(&excluded.len()), "{why}");
+    let report = build(excluded.clone()).unwrap();
+    assert_eq!((report.rows, report.columns), (6000, 3 + 12 - excluded.len() as u64));
 }
 
 /// A store with one piece of 66 columns of eight bytes in 65,536 rows: 34 MiB with its key.

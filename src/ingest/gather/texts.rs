@@ -26,8 +26,6 @@ pub(in crate::ingest) struct Texts<'a> {
     lens: Vec<AtomicUsize>,
     /// Of whose files such columns may be left out.
     survey: Option<&'a Survey>,
-    /// How many of the columns are part of the key.
-    key_count: usize,
 }
 
 /// The memory that such texts take, and some more: of other memory other blocks are made, in which texts may be more often.
@@ -39,8 +37,7 @@ impl<'a> Texts<'a> {
     /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
     pub(in crate::ingest) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
-        let key_count = survey.map_or(0, |survey| survey.key.len());
-        Texts { columns, limit: (memory / 4) as usize, known: 0, len: AtomicUsize::new(0), lens, survey, key_count }
+        Texts { columns, limit: (memory / 4) as usize, known: 0, len: AtomicUsize::new(0), lens, survey }
     }
 
     /// The same, which are added to those of `before`.
@@ -88,6 +85,7 @@ impl<'a> Texts<'a> {
         let lens = self.lens.iter().map(|len| len.load(Ordering::Relaxed));
         let mut columns: Vec<(usize, usize)> = lens.enumerate().map(|(column, len)| (len, column)).collect();
         columns.sort_by_key(|&(len, _)| std::cmp::Reverse(len));
+        let without = self.without(&columns);
         columns.retain(|&(len, _)| len > self.limit / 10);
         columns.truncate(NAMED);
         let name = |column: usize| &self.columns[column].name;
@@ -98,12 +96,6 @@ impl<'a> Texts<'a> {
             0 => String::new(),
             known => format!(", beside {known} MiB that the store has,"),
         };
-        let own_names = |survey: &Survey| columns.iter().flat_map(|&(_, column)| survey.own_names(column)).collect();
-        let names: Vec<String> = self.survey.map_or_else(Vec::new, own_names);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // One column at least stays.
-        let can_be_without = !names.is_empty() && columns.len() < self.columns.len() - self.key_count;
-        let without = can_be_without.then(|| excluding(&names));
         let more = Remedy::set(Setting::Memory(enough_for(self.len())), "allows it");
         Error::refused_unless(
             format!(
@@ -112,5 +104,23 @@ impl<'a> Texts<'a> {
             ),
             [more].into_iter().chain(without).collect::<Vec<_>>(),
         )
+    }
+
+    /// How so many of these columns, of which the longest come first, are left out that the others fit; `None` where none
+    /// would stay but those of the key, or they are more than can be told.
+    fn without(&self, columns: &[(usize, usize)]) -> Option<Remedy> {
+        let survey = self.survey?;
+        let (mut left, mut names, mut count) = (self.len(), Vec::new(), 0);
+        for &(len, column) in columns.iter().filter(|(_, column)| !survey.key.contains(column)) {
+            if left <= self.limit {
+                break;
+            }
+            left -= len;
+            count += 1;
+            names.extend(survey.own_names(column));
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let is_enough = left <= self.limit && count < self.columns.len() - survey.key.len();
+        is_enough.then(|| excluding(&names)).filter(|remedy| matches!(remedy, Remedy::Set { .. }))
     }
 }
