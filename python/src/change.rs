@@ -65,10 +65,10 @@ pub fn workers(options: &str) -> PyResult<impl Fn() -> transect::Result<Workers>
 }
 
 /// Options by name.
-struct Options(Map<String, Value>);
+pub struct Options(Map<String, Value>);
 
 impl Options {
-    fn parse(json: &str) -> PyResult<Options> {
+    pub fn parse(json: &str) -> PyResult<Options> {
         serde_json::from_str(json).map(Options).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
@@ -104,7 +104,7 @@ impl Options {
         guards.collect::<Result<_, _>>().map_err(|why| PyValueError::new_err(format!("allow: {why}")))
     }
 
-    fn wait(&self) -> PyResult<Duration> {
+    pub fn wait(&self) -> PyResult<Duration> {
         Ok(self.parsed("wait", quantity::duration)?.unwrap_or_default())
     }
 
@@ -225,7 +225,12 @@ pub fn build(
     options: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let options = Options::parse(options)?;
+    let build = building(source, store, &Options::parse(options)?)?;
+    Ok(told(watched(py, progress.as_ref(), |observer| build.observer(observer).run())?))
+}
+
+/// The build that these options say.
+pub fn building<'a>(source: PathBuf, store: PathBuf, options: &Options) -> PyResult<Build<'a>> {
     let mut build = Build::new(source, store).options(options.source()?).force(options.flag("force"));
     common!(build, options);
     if let Some(name) = options.text("name")? {
@@ -234,7 +239,7 @@ pub fn build(
     if let Some(most) = options.read::<Limit>("max_skipped")? {
         build = build.max_skipped(most);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| build.observer(observer).run())?))
+    Ok(build)
 }
 
 #[pyfunction]
