@@ -102,7 +102,8 @@ impl DateRules {
         // A NaN, which is how pandas writes a null among integers, and what no integer holds become null.
         let counts = is_number.then(|| lenient(array, &DataType::Int64))?.ok()?;
         let counts = counts.as_primitive::<Int64Type>();
-        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2100, 1, 1)?);
+        // What would be days from 2070 on are rather a spreadsheet's, which counts from the end of 1899.
+        let (first, last) = (Date::from_ymd(1980, 1, 1)?, Date::from_ymd(2070, 1, 1)?);
         Epoch::ALL.into_iter().find(|epoch| {
             let is_of_this_age = |count: i64| {
                 let moment = self.clocks.since_1970(count, *epoch);
@@ -453,7 +454,9 @@ impl<'a> DateReader<'a> {
             .count(array)
             .map(|epoch| Remedy::set(Setting::Epoch(epoch.to_string()), "reads them as counts since 1970"));
         let reason = spelt.into_iter().fold(Reason::new(Kind::BadDate, what), Reason::or);
-        Err(reason.or(counts).or(has_dates.then_some(drops)))
+        let is_count = counts.is_none() && !has_dates && array.data_type().is_numeric();
+        let anew = is_count.then(|| Remedy::Do("write its dates as dates, or as numbers such as 20240102".to_owned()));
+        Err(reason.or(counts).or(has_dates.then_some(drops)).or(anew))
     }
 
     /// The formats that read every date of `array` beside the usual spellings: two, where days and months may be swapped.
