@@ -93,6 +93,7 @@ mod shuffle;
 pub mod sink;
 pub mod skipped;
 pub mod source;
+mod staging;
 pub mod storage;
 pub mod store;
 #[cfg(feature = "synth")]
@@ -105,10 +106,12 @@ pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Assignment, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join,
     Kept, KeptRows, Limit, NearLimit, RestatedColumn, RestatedStock, Restore, RowChange, SourceDifference,
-    SourceReport, TaskPlanReport, TaskReport, TaskSplit, Tasks, Update, UpdateReport, Write, clear_staging,
-    verify_source,
+    SourceReport, TaskPlanReport, TaskSplit, Tasks, Update, UpdateReport, Write, verify_source,
 };
 pub use key::{Date, StockId};
 pub use page::{Page, PageReport};
+pub use staging::{PlanOf, TaskReport, clear_staging};
 pub use store::{Request, Selection, Store};
-pub use transpose::{OutputReport, Shape, Transpose, TransposeReport, verify_output};
+pub use transpose::{
+    OutputPlanReport, OutputReport, OutputSplit, OutputTasks, Shape, Transpose, TransposeReport, verify_output,
+};

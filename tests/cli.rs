@@ -230,6 +230,8 @@ fn the_help_lists_commands_and_exit_codes() {
         ("task gather", "0 1 2 6 130"),
         ("task assemble", "0 1 2 4 6 130"),
         ("task seal", "0 1 2 6 130"),
+        ("task transpose", "0 1 2 6 130"),
+        ("task write", "0 1 2 6 130"),
         ("task commit", "0 1 2 3 5 6 130"),
         ("task run", "0 1 2 3 4 5 6 130"),
         ("verify", "0 1 2 3 6 130"),
@@ -1672,17 +1674,21 @@ fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
     );
     assert!(!place.path("own").exists());
     let beside = Path::new(TRANSECT).parent().unwrap().display().to_string();
-    let run = || {
+    let run = |staging: &str| {
         let mut script = std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/tasks"));
-        script.args(["staging/plan.json", "3"]).current_dir(place.path(""));
+        script.args([&format!("{staging}/plan.json"), "3"]).current_dir(place.path(""));
         let path = std::env::var("PATH").unwrap_or_default();
         let output = script.env("PATH", format!("{beside}:{path}")).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(run().contains("version 1"));
-    assert!(run().contains("version 1 was committed before"));
-    place.run("transpose own own_out -q").done();
+    assert!(run("staging").contains("version 1"));
+    assert!(run("staging").contains("version 1 was committed before"));
+    let plan = place.run("task transpose own own_out --staging staging_out --parts 3").done().stdout;
+    assert!(plan.contains("plan   staging_out/plan.json") && plan.contains("3 parts"), "{plan}");
+    let written = run("staging_out");
+    assert!(written.contains(" written\n") && !written.contains("current"), "{written}");
+    assert!(run("staging_out").contains("nothing to do: "));
     for name in ["20260630.parquet", "20260629.parquet"] {
         assert!(fs::read(place.path("out").join(name)).unwrap() == fs::read(place.path("own_out").join(name)).unwrap());
     }
@@ -1709,6 +1715,16 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     place.run(&format!("task run {plan} -q")).done();
     assert!(place.run(&format!("task gather {plan} 1")).done().stdout.ends_with(", done before\n"));
     place.run("task plan panel own --staging other").failed(2, &["is not empty"]);
+
+    place.run("task transpose own out --staging out.staging --parts 2 -q").done();
+    place.run("task gather out.staging/plan.json 0").failed(2, &["plans the files of an output, and not a store"]);
+    place.run(&format!("task write {plan} 0")).failed(2, &["plans a store, and not the files of an output"]);
+    place.run("task commit out.staging/plan.json").failed(1, &["files-0000", "write 0 is not done yet; run it first"]);
+    let stdout = place.run("task run out.staging/plan.json --json").done().json();
+    assert_eq!((&stdout["was_done"], &stdout["output"]["unchanged"]), (&false.into(), &0.into()));
+    fs::write(place.path("members.csv"), "ts_code,trade_date\n000001.SZ,20260629\n").unwrap();
+    let universe = "task transpose own members --universe members.csv --staging members.staging";
+    place.run(universe).failed(2, &["no plan holds the rows of a universe; name a column that says it"]);
 
     // A guard: most of the files are none.
     for code in ["a", "b", "c", "d"] {

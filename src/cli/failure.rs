@@ -125,11 +125,13 @@ fn chain(error: &anyhow::Error, speaker: &Speaker) -> String {
 
 fn exit(error: Option<&Error>, command: &str) -> Exit {
     match error {
-        Some(Error::Refused { .. } | Error::Inputs { .. } | Error::NotAStore { .. } | Error::WrongVersion { .. })
-            if is_task(command) =>
-        {
-            Exit::Usage
-        }
+        Some(
+            Error::Refused { .. }
+            | Error::Inputs { .. }
+            | Error::NotAStore { .. }
+            | Error::NotFound { .. }
+            | Error::WrongVersion { .. },
+        ) if is_task(command) => Exit::Usage,
         Some(Error::Cancelled) => Exit::Interrupted,
         Some(Error::Locked { .. }) => Exit::Busy,
         Some(Error::Corrupt { .. }) => Exit::Damaged,

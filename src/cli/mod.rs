@@ -82,6 +82,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             TaskCommand::Gather(args) => ("task gather", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Assemble(args) => ("task assemble", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Seal(args) => ("task seal", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Transpose(args) => {
+                ("task transpose", args.transpose.store.clone(), args.transpose.running.json)
+            }
+            TaskCommand::Write(args) => ("task write", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Commit(args) => ("task commit", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Run(args) => ("task run", args.planned.plan.clone(), args.planned.json),
         },

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::{PlanArgs, Planned, RunArgs, TaskCommand};
+use super::args::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskCommand};
 use super::bar::Watch;
 use super::build;
 use super::exit::Exit;
@@ -15,7 +15,11 @@ use super::failure::Failure;
 use super::output::{self, Lines};
 use super::skips;
 use super::stop::Stop;
-use crate::{BuildReport, TaskPlanReport, TaskReport, TaskSplit, Tasks};
+use super::transpose;
+use crate::{
+    BuildReport, OutputPlanReport, OutputSplit, OutputTasks, PlanOf, TaskPlanReport, TaskReport, TaskSplit, Tasks,
+    TransposeReport,
+};
 
 /// How to go on where a guard stopped it.
 const AGAIN: &str = "plan again";
@@ -23,18 +27,29 @@ const AGAIN: &str = "plan again";
 pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
         TaskCommand::Plan(args) => plan(*args, quiet),
-        TaskCommand::Gather(args) => {
-            one("task gather", &args.planned, ("part", args.part), quiet, |tasks| tasks.gather(args.part))
-        }
-        TaskCommand::Seal(args) => {
-            one("task seal", &args.planned, ("band", args.band), quiet, |tasks| tasks.seal(args.band))
-        }
+        TaskCommand::Gather(args) => one("task gather", &args.planned, ("part", args.part), quiet, |plan, watch| {
+            Tasks::open(plan)?.observer(watch).gather(args.part)
+        }),
+        TaskCommand::Seal(args) => one("task seal", &args.planned, ("band", args.band), quiet, |plan, watch| {
+            Tasks::open(plan)?.observer(watch).seal(args.band)
+        }),
+        TaskCommand::Write(args) => one("task write", &args.planned, ("part", args.part), quiet, |plan, watch| {
+            OutputTasks::open(plan)?.observer(watch).write(args.part)
+        }),
+        TaskCommand::Transpose(args) => plan_output(&args, quiet),
         TaskCommand::Assemble(args) => {
             let report = {
                 let watch = Watch::new(quiet)?;
                 Tasks::open(&args.planned.plan)?.observer(&watch).assemble()?
             };
             tell_whole("task assemble", &args.planned, report.as_ref(), quiet)
+        }
+        TaskCommand::Commit(args) if is_output(&args.planned)? => {
+            let report = {
+                let watch = Watch::new(quiet)?;
+                OutputTasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience()).commit()?
+            };
+            tell_output("task commit", &args.planned, &report, quiet)
         }
         TaskCommand::Commit(args) => {
             let report = {
@@ -98,12 +113,12 @@ fn one(
     planned: &Planned,
     (what, number): (&str, usize),
     quiet: bool,
-    task: impl Fn(&Tasks) -> crate::Result<TaskReport>,
+    task: impl Fn(&Path, &Watch) -> crate::Result<TaskReport>,
 ) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let report = {
         let watch = Watch::new(quiet)?;
-        task(&Tasks::open(&planned.plan)?.observer(&watch))?
+        task(&planned.plan, &watch)?
     };
     let seconds = started.elapsed().as_secs_f64();
     if planned.json {
@@ -117,13 +132,84 @@ fn one(
 }
 
 fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let (plan, patience) = (&args.planned.plan, args.waiting.patience());
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.parallel.map_or_else(cores, usize::from);
+    if is_output(&args.planned)? {
+        let report = {
+            let watch = Watch::new(quiet)?;
+            OutputTasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
+        };
+        return tell_output("task run", &args.planned, &report, quiet);
+    }
     let report = {
         let watch = Watch::new(quiet)?;
-        let tasks = Tasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience());
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        tasks.run(args.parallel.map_or_else(cores, usize::from))?
+        Tasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
     };
     tell_whole("task run", &args.planned, Some(&report), quiet)
+}
+
+/// Whether a plan is of an output, and not of a store.
+fn is_output(planned: &Planned) -> anyhow::Result<bool> {
+    Ok(PlanOf::at(&planned.plan)? == PlanOf::Output)
+}
+
+#[derive(Serialize)]
+struct OutputPlanJson<'a> {
+    store: String,
+    out: String,
+    #[serde(flatten)]
+    report: &'a OutputPlanReport,
+}
+
+fn plan_output(args: &OutputPlanArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let typed = &args.transpose;
+    let store = transpose::open("task transpose", typed, quiet)?;
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let split = OutputSplit { staging: args.staging.clone(), parts: usize::from(args.parts) };
+        transpose::configured(typed, &store, &watch)?.plan_tasks(&split)?
+    };
+    if typed.running.json {
+        let json = OutputPlanJson { store: output::path(&typed.store), out: output::path(&typed.out), report: &report };
+        output::print_json("task transpose", Exit::Done, &json)?;
+    } else if !quiet {
+        let mut lines = Lines::default();
+        lines.add("plan", output::quoted(&report.plan));
+        let (parts, files) = (report.parts, output::counted(report.files, "file", "files"));
+        lines.add(
+            "write",
+            format!("{}, {files} of version {}", output::counted(parts, "part", "parts"), report.version),
+        );
+        lines.add_some("current", report.unchanged, |count| format!("{count} files"));
+        output::print(&lines.to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct OutputJson<'a> {
+    plan: String,
+    was_done: bool,
+    output: &'a TransposeReport,
+}
+
+/// Tells of the output, once all its files are in their places.
+fn tell_output(
+    command: &'static str,
+    planned: &Planned,
+    report: &TransposeReport,
+    quiet: bool,
+) -> anyhow::Result<Exit> {
+    if planned.json {
+        let was_done = report.written + report.removed + report.taken_over == 0;
+        let json = OutputJson { plan: output::path(&planned.plan), was_done, output: report };
+        output::print_json(command, Exit::Done, &json)?;
+    } else if !quiet {
+        let out = output::path(OutputTasks::open(&planned.plan)?.out());
+        output::print(&transpose::lines(&out, ["file", "files"], report).to_string())?;
+    }
+    Ok(Exit::Done)
 }
 
 #[derive(Serialize)]

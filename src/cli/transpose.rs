@@ -21,50 +21,62 @@ struct Json<'a> {
 }
 
 pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
-    if let (Some(from), Some(to)) = (args.from, args.to)
-        && from > to
-    {
-        return Err(super::usage("transpose", format_args!("--from {from} is later than --to {to}")));
-    }
-    if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
-        return Err(super::usage("transpose", "--compression is for Parquet; other files are not compressed"));
-    }
-    let store = args.at.open(&args.store, quiet)?;
-    let shape = shape(&args, &store)?;
-    let universe = args.universe.as_deref().map(|text| universe(text, &store, args.memory)).transpose()?;
-    let dates = args.dates.as_ref().map(|dates| dates.read("--dates", "date")).transpose()?;
-    let ignore_unknown = args.ignore_unknown;
-    let shape_by = shape.by;
-    let selection = Selection { from: args.from, to: args.to, dates, last: args.last, ignore_unknown };
-    check_range(&selection, &store)?;
-
+    let store = open("transpose", &args, quiet)?;
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut transpose = Transpose::new(&store, &args.out)
-            .shape(shape)
-            .selection(selection)
-            .force(args.force)
-            .check_content(args.check_content)
-            .memory(args.memory)
-            .wait(args.waiting.patience())
-            .observer(&watch);
-        if let Some(universe) = universe {
-            transpose = transpose.universe(universe);
-        }
-        if let Some(count) = args.running.workers() {
-            transpose = transpose.workers(count);
-        }
-        transpose.run()?
+        configured(&args, &store, &watch)?.run()?
     };
-
     let out = output::path(&args.out);
     if args.running.json {
         let json = Json { store: output::path(&args.store), out, report: &report };
         output::print_json("transpose", Exit::Done, &json)?;
     } else if !quiet {
-        output::print(&lines(&out, shape_by, &report).to_string())?;
+        let by = if args.matrix.is_some() { Partition::Matrix } else { args.by };
+        output::print(&lines(&out, nouns(by), &report).to_string())?;
     }
     Ok(Exit::Done)
+}
+
+/// The store that is written, once what was typed to `command` is known to make sense.
+pub(super) fn open(command: &'static str, args: &TransposeArgs, quiet: bool) -> anyhow::Result<Store> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        return Err(super::usage(command, format_args!("--from {from} is later than --to {to}")));
+    }
+    if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
+        return Err(super::usage(command, "--compression is for Parquet; other files are not compressed"));
+    }
+    Ok(args.at.open(&args.store, quiet)?)
+}
+
+/// The transpose that was asked for.
+pub(super) fn configured<'a>(
+    args: &TransposeArgs,
+    store: &'a Store,
+    watch: &'a Watch,
+) -> anyhow::Result<Transpose<'a>> {
+    let shape = shape(args, store)?;
+    let universe = args.universe.as_deref().map(|text| universe(text, store, args.memory)).transpose()?;
+    let dates = args.dates.as_ref().map(|dates| dates.read("--dates", "date")).transpose()?;
+    let ignore_unknown = args.ignore_unknown;
+    let selection = Selection { from: args.from, to: args.to, dates, last: args.last, ignore_unknown };
+    check_range(&selection, store)?;
+    let mut transpose = Transpose::new(store, &args.out)
+        .shape(shape)
+        .selection(selection)
+        .force(args.force)
+        .check_content(args.check_content)
+        .memory(args.memory)
+        .wait(args.waiting.patience())
+        .observer(watch);
+    if let Some(universe) = universe {
+        transpose = transpose.universe(universe);
+    }
+    if let Some(count) = args.running.workers() {
+        transpose = transpose.workers(count);
+    }
+    Ok(transpose)
 }
 
 fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
@@ -110,7 +122,8 @@ pub(super) fn check_range(selection: &Selection, store: &Store) -> anyhow::Resul
     bail!("{} has no date {range}; {held}", store.path().display())
 }
 
-fn lines(out: &str, by: Partition, report: &TransposeReport) -> Lines {
+/// What was done to `out`, of files that are each of one of `of`.
+pub(super) fn lines(out: &str, of: [&str; 2], report: &TransposeReport) -> Lines {
     let mut lines = Lines::default();
     lines.add("output", format!("{out}, of version {}", report.version));
     lines.add("files", files(report));
@@ -130,7 +143,7 @@ fn lines(out: &str, by: Partition, report: &TransposeReport) -> Lines {
         format!("{count} files that are out of date, but that somebody has changed since transect wrote them")
     });
     lines.add_some("no rows", report.without_rows, |count| {
-        let [one, several] = nouns(by);
+        let [one, several] = of;
         match report.without_rows {
             1 => format!("1 {one} has none of what was chosen, and no file"),
             _ => format!("{count} {several} have none of what was chosen, and no file"),

@@ -56,7 +56,7 @@ pub use limit::Limit;
 pub use restated::{FilledColumn, RestatedColumn, RestatedStock};
 pub use restore::Restore;
 pub use revise::changes::RowChange;
-pub use task::{TaskPlanReport, TaskReport, TaskSplit, Tasks, clear_staging};
+pub use task::{TaskPlanReport, TaskSplit, Tasks};
 pub use update::Update;
 pub use update_report::UpdateReport;
 pub use write::Write;

@@ -42,10 +42,14 @@ impl CsvEncoder {
         Ok(bytes)
     }
 
-    /// The names of columns in which an empty text was written.
-    pub(super) fn with_empty(&self) -> Vec<String> {
-        let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
-        empty.iter().map(|&index| self.schema.field(index).name().clone()).collect()
+    /// The columns in which an empty text was written.
+    pub(super) fn with_empty(&self) -> BTreeSet<usize> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The name of a column; `None` where there is none.
+    pub(super) fn name(&self, index: usize) -> Option<&str> {
+        self.schema.fields().get(index).map(|field| field.name().as_str())
     }
 }
 

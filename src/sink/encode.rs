@@ -1,5 +1,7 @@
 //! Row groups as the bytes of one file, in the chosen format.
 
+use std::collections::BTreeSet;
+
 use arrow_schema::SchemaRef;
 
 use super::arrow::{self, ArrowFile};
@@ -78,10 +80,16 @@ impl Encoder {
         }
     }
 
-    /// What its format could not say of the files that were made; `None` where it said all.
-    pub(crate) fn loss(&self) -> Option<String> {
+    /// The columns of which its format could not say all in the files that were made.
+    pub(crate) fn lossy(&self) -> BTreeSet<usize> {
+        let AsFormat::Csv(csv) = &self.as_format else { return BTreeSet::new() };
+        csv.with_empty()
+    }
+
+    /// What its format could not say of these columns; `None` where it said all.
+    pub(crate) fn loss(&self, lossy: &BTreeSet<usize>) -> Option<String> {
         let AsFormat::Csv(csv) = &self.as_format else { return None };
-        let empty = csv.with_empty();
+        let empty: Vec<&str> = lossy.iter().filter_map(|&index| csv.name(index)).collect();
         let told = || format!("in csv an empty text looks like a null: there are some in {}", empty.join(", "));
         (!empty.is_empty()).then(told)
     }

@@ -63,6 +63,14 @@ impl NewFile {
         Ok(())
     }
 
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), DiskFile::sync)
+    }
+
     /// Gives the file its name, in place of what stands there.
     ///
     /// The file is not synced: output can be written again from the store at any time, and thousands of syncs would cost

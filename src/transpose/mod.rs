@@ -6,16 +6,20 @@ mod encode;
 mod key;
 mod ledger;
 mod names;
+mod output_plan;
 mod place;
 mod plan;
 mod rows;
 mod run;
 mod select;
 mod shape;
+mod tasks;
 mod unit;
 mod work;
 
 pub use check::{OutputReport, verify_output};
 
+pub use output_plan::{OutputPlanReport, OutputSplit};
 pub use run::{Transpose, TransposeReport};
 pub use shape::Shape;
+pub use tasks::OutputTasks;

@@ -46,18 +46,29 @@ use crate::workers::{DEFAULT_MEMORY, Workers};
 /// Each worker holds one encoded row group: a section, or so many rows of several. The sections themselves are mapped. By
 /// stock, workers gather the rows of neighbouring stocks first, within [`memory`](Transpose::memory).
 pub struct Transpose<'a> {
-    store: &'a Store,
-    out: PathBuf,
-    shape: Shape,
-    selection: Selection,
-    universe: Option<Universe>,
-    workers: Option<usize>,
-    memory: Option<u64>,
-    force: bool,
-    check_content: bool,
-    wait: Duration,
-    observer: &'a dyn Observer,
-    disk: Disk,
+    pub(super) store: &'a Store,
+    pub(super) out: PathBuf,
+    pub(super) shape: Shape,
+    pub(super) selection: Selection,
+    pub(super) universe: Option<Universe>,
+    pub(super) workers: Option<usize>,
+    pub(super) memory: Option<u64>,
+    pub(super) force: bool,
+    pub(super) check_content: bool,
+    pub(super) wait: Duration,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) disk: Disk,
+}
+
+/// What files are like, and which there are.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    pub(super) encoder: Encoder,
+    /// All that the store has.
+    pub(super) units: Vec<Unit>,
+    /// The places of those that were chosen.
+    selected: Vec<usize>,
+    pub(super) workers: Workers,
 }
 
 /// What a transpose did.
@@ -184,7 +195,16 @@ impl<'a> Transpose<'a> {
     /// cancels.
     pub fn run(mut self) -> Result<TransposeReport> {
         let started = Instant::now();
-        let selection = std::mem::take(&mut self.selection);
+        let prepared = self.prepare()?;
+        let mut report = self.bring(&prepared, |_, _| Ok(()), |out, units| self.encode(&prepared, out, units))?;
+        report.notes.extend(prepared.encoder.loss(&prepared.encoder.lossy()));
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Decides what files are like, from the store's metadata alone.
+    pub(super) fn prepare(&mut self) -> Result<Prepared> {
+        let selection = self.selection.clone();
         if self.shape.by != Partition::Date {
             self.shape.dates = Some(selection.clone());
         }
@@ -192,7 +212,7 @@ impl<'a> Transpose<'a> {
             Universe::Column(name) => format!("{COLUMN}{name}"),
             Universe::Rows(_) => ROWS.to_owned(),
         });
-        self.shape = self.shape.canonical(self.store.schema()?);
+        self.shape = self.shape.clone().canonical(self.store.schema()?);
         let workers = Workers::new(self.workers)?.within(self.memory.unwrap_or(DEFAULT_MEMORY));
         let workers = workers.fewer(self.worker_len())?.unwrap_or(workers);
         let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
@@ -204,30 +224,31 @@ impl<'a> Transpose<'a> {
             Partition::Date => selection.resolve(self.store)?,
             _ => (0..units.len()).collect(),
         };
+        Ok(Prepared { plan, encoder, units, selected, workers })
+    }
 
-        refuse_collision(self.store, &self.out, &plan.names)?;
+    /// The output directory, which is made where it is not there.
+    pub(super) fn output(&self, prepared: &Prepared) -> Result<Dir> {
+        refuse_collision(self.store, &self.out, &prepared.plan.names)?;
         self.disk.create_dir(&self.out)?;
-        let _lock = wait(self.wait, self.observer, || self.lock())?;
-        let out = Dir::open(&self.disk, &self.out)?;
-        let before = Ledger::read(&out)?;
-        let refusal = self.refusal(before.as_ref(), &out)?;
-        let has_ledger = before.is_some();
-        let (name, fields) = (self.store_name(), plan.fields.clone());
-        let ledger = Ledger::new(name, self.store.version(), self.shape.clone(), &plan.names, fields);
-        let check =
-            Check { out: &out, units: &units, content: self.check_content, workers: &workers, observer: self.observer };
-        let mut work = Work::new(&check, before, ledger, &selected)?;
-        // Without a ledger, files that were not selected may be transect's too.
-        let places = if has_ledger { work.write.clone() } else { (0..units.len()).collect() };
-        let claims = claims(&check, &plan, (&self.shape, self.universe.as_ref()), &encoder, &work, &places)?;
-        self.refuse_foreign_files(&claims, &work, &units)?;
-        if !self.force {
-            self.refuse_unforced(&claims, &units, refusal)?;
-        }
-        work.take_over(&claims, &units);
+        Dir::open(&self.disk, &self.out)
+    }
 
+    /// Brings the directory up to date; `put` puts in place the files that have to be written, once these are `ready`.
+    pub(super) fn bring(
+        &self,
+        prepared: &Prepared,
+        ready: impl FnOnce(&Dir, &[&Unit]) -> Result<()>,
+        put: impl FnOnce(&Dir, &[&Unit]) -> Result<Vec<LedgerFile>>,
+    ) -> Result<TransposeReport> {
+        let out = self.output(prepared)?;
+        let _lock = wait(self.wait, self.observer, || self.lock())?;
+        let work = self.decide(prepared, &out)?;
+        let Prepared { plan, units, .. } = prepared;
+        let write: Vec<&Unit> = work.write.iter().map(|&place| &units[place]).collect();
+        ready(&out, &write)?;
         let mut notes: Vec<String> = work.note.iter().cloned().collect();
-        notes.extend(notes_of_types(&plan, self.shape.format));
+        notes.extend(notes_of_types(plan, self.shape.format));
         if let Some(universe) = &self.universe {
             let unknown: Vec<String> = universe.unknown_codes(self.store)?.into_iter().collect();
             let count = counted(unknown.len(), "code", "codes");
@@ -245,11 +266,30 @@ impl<'a> Transpose<'a> {
         };
         let own = plan.names.ledger(self.shape.format);
         if !work.is_none() || !Standing::of(&out)?.strays(&out, &own).is_empty() {
-            self.work(work, &check, &plan, &encoder, &mut report)?;
-            report.notes.extend(encoder.loss());
+            self.work(work, prepared, &out, put, &mut report)?;
         }
-        report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// What has to be done in the directory `out`.
+    pub(super) fn decide(&self, prepared: &Prepared, out: &Dir) -> Result<Work> {
+        let Prepared { plan, encoder, units, selected, workers } = prepared;
+        let before = Ledger::read(out)?;
+        let refusal = self.refusal(before.as_ref(), out)?;
+        let has_ledger = before.is_some();
+        let (name, fields) = (self.store_name(), plan.fields.clone());
+        let ledger = Ledger::new(name, self.store.version(), self.shape.clone(), &plan.names, fields);
+        let check = Check { out, units, content: self.check_content, workers, observer: self.observer };
+        let mut work = Work::new(&check, before, ledger, selected)?;
+        // Without a ledger, files that were not selected may be transect's too.
+        let places = if has_ledger { work.write.clone() } else { (0..units.len()).collect() };
+        let claims = claims(&check, plan, (&self.shape, self.universe.as_ref()), encoder, &work, &places)?;
+        self.refuse_foreign_files(&claims, &work, units)?;
+        if !self.force {
+            self.refuse_unforced(&claims, units, refusal)?;
+        }
+        work.take_over(&claims, units);
+        Ok(work)
     }
 
     /// Bytes that a worker takes at most, about: a column of a row group on its way into the file, or a slice of all
@@ -261,18 +301,9 @@ impl<'a> Transpose<'a> {
         }
     }
 
-    fn work(
-        &self,
-        work: Work,
-        check: &Check<'_>,
-        plan: &Plan,
-        encoder: &Encoder,
-        report: &mut TransposeReport,
-    ) -> Result<()> {
-        let out = check.out;
-        work.ledger.write(out, encoder)?;
-
-        let units: Vec<&Unit> = work.write.iter().map(|&place| &check.units[place]).collect();
+    /// Writes the files of `units` to their places below `out`.
+    fn encode(&self, prepared: &Prepared, out: &Dir, units: &[&Unit]) -> Result<Vec<LedgerFile>> {
+        let Prepared { plan, encoder, workers, .. } = prepared;
         self.observer.begin("transpose", plan.by.nouns()[1], units.len() as u64);
         let write = |scratch: &mut Scratch, at: usize, rows: &Rows<'_>| {
             let Unit { path, made, .. } = units[at];
@@ -287,9 +318,23 @@ impl<'a> Transpose<'a> {
             let Some(file) = file else { return Ok(LedgerFile::without_rows(*made)) };
             Ok(LedgerFile::new(*made, rows, file.finish()?))
         };
-        let written = for_each_file(plan, &units, check.workers, self.observer, Scratch::default, write)?;
+        let written = for_each_file(plan, units, workers, self.observer, Scratch::default, write)?;
         self.observer.end();
+        Ok(written)
+    }
 
+    fn work(
+        &self,
+        work: Work,
+        prepared: &Prepared,
+        out: &Dir,
+        put: impl FnOnce(&Dir, &[&Unit]) -> Result<Vec<LedgerFile>>,
+        report: &mut TransposeReport,
+    ) -> Result<()> {
+        let encoder = &prepared.encoder;
+        work.ledger.write(out, encoder)?;
+        let units: Vec<&Unit> = work.write.iter().map(|&place| &prepared.units[place]).collect();
+        let written = put(out, &units)?;
         let mut ledger = work.ledger.clone();
         let mut removable = work.stale.clone();
         for (file, unit) in written.into_iter().zip(units) {

@@ -35,6 +35,7 @@ mod memory;
 mod model;
 mod nights;
 mod operations;
+mod output_tasks;
 mod outputs;
 mod panels;
 mod partitions;

@@ -290,7 +290,7 @@ fn tasks_may_be_run_in_any_order_twice_at_once_and_after_the_commit() {
 }
 
 /// Fails, as if the process had died, before its operation `at`; `None` where it does not come so far.
-fn dying(at: usize) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
+pub fn dying(at: usize) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
     let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = Arc::clone(&done);
     let disk = Disk::with_hook(move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < at {

@@ -14,7 +14,8 @@ ROW = re.compile(r"^\| `(\w+)`(\??) \| ([^|]+) \| .* \|$")
 COMMANDS = (
     "build", "update", "append", "restore", "source add", "source set", "source rename", "source drop", "transpose",
     "verify", "info", "source list", "log", "diff", "coverage", "report", "gc", "synth", "demo",
-    "task plan", "task gather", "task assemble", "task seal", "task commit", "task run",
+    "task plan", "task gather", "task assemble", "task seal", "task transpose", "task write", "task commit",
+    "task run",
 )
 
 
@@ -118,6 +119,13 @@ def test_reports_are_what_the_document_says(home):
     told("task", "commit", plan)
     told("task", "plan", src, home / "r", "--staging", home / "rs", *cut)
     told("task", "run", home / "rs" / "plan.json", expect=3)
+    told("task", "transpose", home / "r", home / "by_task", "--staging", home / "os", "--parts", 1)
+    told("task", "commit", home / "os" / "plan.json", expect=1)
+    told("task", "write", home / "os" / "plan.json", 0)
+    told("task", "write", home / "os" / "plan.json", 0)
+    told("task", "run", home / "os" / "plan.json")
+    told("task", "commit", home / "os" / "plan.json")
+    told("task", "transpose", home / "r", home / "by_task", "--staging", home / "os", expect=2)
     told("gc", home / "r", "--staging", home / "rs", "--older-than", "0h")
     told("demo", home / "demo")
     told("build", src, store, expect=3)

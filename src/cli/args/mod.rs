@@ -25,7 +25,7 @@ pub use look::{
 };
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
-pub use task::{PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
+pub use task::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
 
 /// Turns a panel of per-stock Parquet files into one file per date
 ///

@@ -6,15 +6,17 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::super::groups::{RUNNING, Waiting};
 use super::change::BuildArgs;
+use super::look::TransposeArgs;
 
 /// Headings of `--help`: how the work is cut.
 const CUT: &str = "Tasks";
 
-/// Cut a build into tasks that other machines run
+/// Cut a build, or the writing of its files, into tasks that other machines run
 ///
-/// Plan, gather every part, assemble, seal every band, commit. A task's input is the plan and a number; it may be run by
-/// any scheduler, on any machine that reaches the same directories, again after it failed, and twice at once. Nothing
-/// stands in the store before the commit. The segments are those of `transect build`, byte for byte.
+/// Of a build: plan, gather every part, assemble, seal every band, commit. Of files from a store: transpose, which plans
+/// them, write every part, commit. A task's input is the plan and a number; it may be run by any scheduler, on any machine
+/// that reaches the same directories, again after it failed, and twice at once. Nothing stands in the store, or in OUT,
+/// before the commit. Segments and files are those of `transect build` and `transect transpose`, byte for byte.
 #[derive(Debug, Args)]
 pub struct TaskArgs {
     #[command(subcommand)]
@@ -27,6 +29,8 @@ pub enum TaskCommand {
     Gather(GatherArgs),
     Assemble(AssembleArgs),
     Seal(SealArgs),
+    Transpose(Box<OutputPlanArgs>),
+    Write(WriteArgs),
     Commit(CommitArgs),
     Run(RunArgs),
 }
@@ -109,7 +113,42 @@ pub struct SealArgs {
     pub band: usize,
 }
 
-/// Publish the store, once all bands are sealed
+/// Plan the files that `transect transpose` would write, and cut them into parts
+///
+/// Writes plan.json into the staging directory and nothing else; all other tasks depend on it alone, and on this version
+/// of the store. Files that are current are no part of it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  transect task transpose panel.store by_date --staging by_date.staging --parts 64
+  transect task run by_date.staging/plan.json -j 4")]
+pub struct OutputPlanArgs {
+    #[command(flatten)]
+    pub transpose: TransposeArgs,
+
+    /// The directory for the plan and what tasks leave, on OUT's file system
+    ///
+    /// Files are moved from there to OUT. It is for this plan alone, and can be removed after the commit.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = CUT)]
+    pub staging: PathBuf,
+
+    /// How many tasks write
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = count(), help_heading = CUT)]
+    pub parts: u16,
+}
+
+/// Write the files of a part of an output
+#[derive(Debug, Args)]
+pub struct WriteArgs {
+    #[command(flatten)]
+    pub planned: Planned,
+
+    /// The part, from 0
+    #[arg(value_name = "K")]
+    pub part: usize,
+}
+
+/// Publish the store, once all bands are sealed, or move files to their places, once all parts are written
 ///
 /// Reads no row. Of several commits one publishes, and the others are told so.
 #[derive(Debug, Args)]

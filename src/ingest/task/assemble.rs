@@ -5,9 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::assembly::{Assembled, Cuts, Told, receipt_of};
-use super::attempt::Attempt;
 use super::part::{Part, cuts};
-use super::staging::ASSEMBLY;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
 use crate::ingest::build_report::BuildReport;
@@ -20,6 +18,7 @@ use crate::ingest::seal::assemble::{Assembly, Target, assemble};
 use crate::key::Date;
 use crate::shuffle::{self, PIECE_ROWS, pieces};
 use crate::source::{BadFile, Survey, Surveyor};
+use crate::staging::{ASSEMBLY, Attempt};
 
 impl Tasks<'_> {
     /// Decides on stock numbers, dictionaries, widths and cuts, once all parts are gathered. Says what the store will
@@ -67,7 +66,7 @@ impl Tasks<'_> {
             unread,
         };
         let receipt = receipt_of(plan, &told, &made, &gathered.blocks, &cuts)?;
-        Attempt::begin(&self.staging, plan.ids())?.place_receipt(ASSEMBLY, &receipt)?;
+        Attempt::begin(&self.staging)?.place_receipt(ASSEMBLY, &receipt)?;
         Ok(Some(making.stopped(made.snapshot, &cuts.sections, 0)))
     }
 

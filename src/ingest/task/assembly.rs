@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::blocks::is_shared;
 use super::part::Part;
 use super::plan::Plan;
-use super::receipt::{Kind, Receipt, encode, json};
-use super::staging::ASSEMBLY;
 use crate::codec::{Dictionary, stored_type};
 use crate::error::Result;
 use crate::format::Stored;
@@ -22,6 +20,7 @@ use crate::reason::Reason;
 use crate::segment::SegmentColumn;
 use crate::shuffle::{self, Block, BlockColumn, Extent};
 use crate::source::Survey;
+use crate::staging::{ASSEMBLY, Kind, Receipt, encode, json};
 use crate::storage::Dir;
 use crate::store::Ids;
 

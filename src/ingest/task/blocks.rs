@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::receipt::Receipt;
 use crate::codec::{Dictionary, natural_stored, stored_type};
 use crate::error::Result;
 use crate::format::Stored;
 use crate::key::Date;
 use crate::panel::Column;
 use crate::shuffle::{BandFile, Block, BlockColumn, Extent};
+use crate::staging::Receipt;
 
 /// Says of a column of a block that it has validity bits.
 const HAS_VALIDITY: u8 = 0x80;

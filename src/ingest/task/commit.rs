@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::assembly::{Assembled, Cuts};
 use super::part::Part;
-use super::staging::sealed_name;
 use super::tasks::Tasks;
 use crate::error::Result;
 use crate::format::segment_name;
@@ -16,10 +15,9 @@ use crate::ingest::making::Making;
 use crate::reason::Reason;
 use crate::segment::SealedSegment;
 use crate::skipped::Skipped;
+use crate::staging::{damaged, sealed_name};
 use crate::storage::{Access, wait};
 use crate::store::{Keep, Opening, Store, StoreWriter};
-
-use super::receipt::damaged;
 
 impl Tasks<'_> {
     /// Makes the version live. Reads no row, and moves the segments into the store. Where this plan was committed

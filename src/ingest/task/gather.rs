@@ -2,14 +2,13 @@
 
 use arrow_buffer::Buffer;
 
-use super::attempt::Attempt;
 use super::part::{Part, receipt_of, runs_of};
-use super::staging::{part_name, rows_name};
-use super::tasks::{TaskReport, Tasks};
+use super::tasks::Tasks;
 use crate::error::Result;
 use crate::ingest::gather::intake::Intake;
 use crate::ingest::gather::texts::Texts;
 use crate::shuffle::{BandFile, Spill, SpillMap};
+use crate::staging::{Attempt, TaskReport, check_number, part_name, rows_name};
 use crate::storage::{Access, Dir, load};
 
 /// What is kept beside the bands while a part is gathered.
@@ -22,7 +21,7 @@ impl Tasks<'_> {
     /// When there are not so many, its texts take too much memory, something cannot be written, or the observer
     /// cancels.
     pub fn gather(&self, part: usize) -> Result<TaskReport> {
-        self.check_number(part, self.plan.part_count(), "parts")?;
+        check_number(part, self.plan.part_count(), "parts")?;
         let plan = &self.plan;
         if let Some(found) = Part::open(&self.staging, plan, &self.planned()?, part)?
             && self.has_rows(part, &found.bands)?
@@ -32,7 +31,7 @@ impl Tasks<'_> {
         let stages = self.stages()?;
         let mut survey = plan.agreed.look(plan.part(part), plan.memory, stages.observer)?;
         survey.whole_file_limit(stages.share() as u64);
-        let attempt = Attempt::begin(&self.staging, plan.ids())?;
+        let attempt = Attempt::begin(&self.staging)?;
         let spill = Spill::lasting(attempt.dir(), plan.starts(), KEPT, |band| rows_name(part, band))?;
         let texts = Texts::new(&survey.columns, plan.memory, Some(&survey));
         let intake = Intake::new(&survey, &spill, stages.observer, texts, (plan.memory, 1));

@@ -2,19 +2,15 @@
 
 mod assemble;
 mod assembly;
-mod attempt;
 mod blocks;
-mod clear;
 mod commit;
 mod gather;
 mod part;
 mod plan;
-mod receipt;
 mod seal;
-mod staging;
+mod site;
 mod task_plan;
 mod tasks;
 
-pub use clear::clear_staging;
 pub use task_plan::{TaskPlanReport, TaskSplit};
-pub use tasks::{TaskReport, Tasks};
+pub use tasks::Tasks;

@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::blocks::{ARRAYS, BlockTable, PartPlace, is_alike};
 use super::plan::Plan;
-use super::receipt::{Kind, Receipt, encode, json};
-use super::staging::part_name;
 use crate::error::{Error, Result};
 use crate::ingest::gather::codes::AllCodes;
 use crate::ingest::gather::intake::{Gathered, Read};
@@ -17,6 +15,7 @@ use crate::key::Date;
 use crate::panel::Column;
 use crate::shuffle::{BandFile, Block, Extent, Gathering, SpillMap, cut};
 use crate::source::{BadFile, Survey};
+use crate::staging::{Kind, Receipt, encode, json, part_name};
 use crate::storage::Dir;
 
 /// Where the days of blocks lie, in which order the arrays stand.

@@ -1,36 +1,20 @@
 //! The plan of a build that is cut into tasks: pure data, and all that a task depends on.
 
-use std::fmt::Write;
 use std::ops::Range;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::receipt::{Kind, Whose};
-use crate::error::{Error, Result};
-use crate::format::checksum;
+use crate::error::Result;
 use crate::ingest::first::DEFAULT_KEEP;
 use crate::ingest::gather::stages::LEAST_MEMORY;
 use crate::ingest::guard::Guard;
 use crate::ingest::limit::Limit;
 use crate::key::Date;
 use crate::source::{Agreed, FilesBy, SourceOptions};
+use crate::staging::{Kind, MOST, PlanOf, Planned, TASKS, Whose, hex, read_plan, unhex};
 use crate::storage::Dir;
 use crate::store::{Ids, Keep, KeepChange};
-
-/// The version of what plans, receipts and files of rows hold.
-const TASKS: u32 = 1;
-
-/// The longest plan: one of some million files.
-pub(super) const LONGEST: u64 = 1 << 30;
-
-/// The most parts, and the most bands: an attempt has a file of each band open.
-pub(super) const MOST: usize = 512;
-
-/// How the text of a plan begins, before the checksum of what follows it.
-const BEGIN: &str = "{\"checksum\":\"";
-const BEGIN_LEN: usize = BEGIN.len() + 16 + 2;
 
 /// What a plan says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +22,7 @@ pub(super) struct Plan {
     /// The version of the program that made it, which alone goes on with it.
     transect: String,
     tasks: u32,
+    of: PlanOf,
     /// How many tasks gather, and how many seal, for who runs them.
     parts: usize,
     bands: usize,
@@ -65,13 +50,6 @@ pub(super) struct Plan {
     checksum: u64,
 }
 
-/// The version of the program, whatever else a plan says.
-#[derive(Deserialize)]
-struct MadeBy {
-    transect: String,
-    tasks: u32,
-}
-
 /// What is decided on, beside what the files say.
 pub(super) struct Decided {
     pub(super) store: String,
@@ -90,6 +68,7 @@ impl Plan {
         Plan {
             transect: env!("CARGO_PKG_VERSION").to_owned(),
             tasks: TASKS,
+            of: PlanOf::Store,
             parts: parts.len(),
             bands: starts.len() + 1,
             store: decided.store,
@@ -109,80 +88,13 @@ impl Plan {
         }
     }
 
-    /// The text of the plan.
-    ///
-    /// # Errors
-    /// When it is nothing that JSON has.
-    pub(super) fn encode(&self) -> Result<String> {
-        let rest = serde_json::to_string(self).map_err(Error::failed("write the plan"))?;
-        let rest = rest.strip_prefix('{').unwrap_or_default();
-        Ok(format!("{BEGIN}{:016x}\",{rest}", checksum(rest.as_bytes())))
-    }
-
     /// The plan `name` in the staging directory.
     ///
     /// # Errors
     /// When it is none, another version of the program made it, or the system refuses.
     pub(super) fn read(staging: &Dir, name: &str) -> Result<Plan> {
-        let path = staging.path().join(name);
-        let missing = || Error::refused(format!("{} is not there", path.display()), "name a plan of tasks");
-        let file = staging.open_file(name)?.ok_or_else(missing)?;
-        let byte_len = file.metadata().map_err(Error::io("read", &path))?.len();
-        let wrong = |why: &str| {
-            Error::refused(format!("{} is no plan of tasks: {why}", path.display()), "plan again").about(&path)
-        };
-        if byte_len > LONGEST {
-            return Err(wrong("it is too long"));
-        }
-        let mut text = String::new();
-        let read = std::io::Read::read_to_string(&mut std::io::Read::take(file, LONGEST), &mut text);
-        read.map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => wrong("it is no text"),
-            _ => Error::io("read", &path)(error),
-        })?;
-        Plan::decode(&text, &path).map_err(|why| wrong(&why))?
-    }
-
-    /// What `text` says; the outer error is why it is none, the inner one that another program made it.
-    fn decode(text: &str, path: &Path) -> Result<Result<Plan>, String> {
-        let begins = || {
-            let own = text.strip_prefix(BEGIN)?.get(..16)?;
-            Some((u64::from_str_radix(own, 16).ok()?, text.get(BEGIN_LEN..)?))
-        };
-        let (own, rest) = begins().ok_or("it does not begin as one")?;
-        if own != checksum(rest.as_bytes()) {
-            return Err("its checksum does not match".to_owned());
-        }
-        let MadeBy { transect, tasks } = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if (transect.as_str(), tasks) != (env!("CARGO_PKG_VERSION"), TASKS) {
-            let what = format!(
-                "{} was made by transect {transect}, and this is {}, of which tasks may have other bytes",
-                path.display(),
-                env!("CARGO_PKG_VERSION")
-            );
-            return Ok(Err(Error::refused(what, "run all tasks with the transect that planned them, or plan again")));
-        }
-        let mut plan: Plan = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        plan.checksum = own;
-        match plan.is_whole() {
-            true => Ok(Ok(plan)),
-            false => Err("its numbers contradict each other".to_owned()),
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        let ends = &self.part_ends;
-        self.agreed.is_whole()
-            && self.memory >= LEAST_MEMORY
-            && (self.parts, self.bands) == (ends.len(), self.starts.len() + 1)
-            && (1..=MOST).contains(&ends.len())
-            && ends.is_sorted()
-            && ends.last() == Some(&self.agreed.input_count())
-            && self.starts.len() < MOST
-            && self.starts.is_sorted()
-            && unhex::<16>(&self.store_id).is_some()
-            && unhex::<8>(&self.commit).is_some()
-            && self.allowed.iter().all(|word| word.parse::<Guard>().is_ok())
+        let (plan, checksum) = read_plan::<Plan>(staging, name)?;
+        Ok(Plan { checksum, ..plan })
     }
 
     /// The numbers of the version that is made, which may get another version.
@@ -242,20 +154,21 @@ impl Plan {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
+impl Planned for Plan {
+    const OF: PlanOf = PlanOf::Store;
 
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
+    fn is_whole(&self) -> bool {
+        let ends = &self.part_ends;
+        self.agreed.is_whole()
+            && self.memory >= LEAST_MEMORY
+            && (self.parts, self.bands) == (ends.len(), self.starts.len() + 1)
+            && (1..=MOST).contains(&ends.len())
+            && ends.is_sorted()
+            && ends.last() == Some(&self.agreed.input_count())
+            && self.starts.len() < MOST
+            && self.starts.is_sorted()
+            && unhex::<16>(&self.store_id).is_some()
+            && unhex::<8>(&self.commit).is_some()
+            && self.allowed.iter().all(|word| word.parse::<Guard>().is_ok())
     }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 
 use super::assembly::{Assembled, Piece};
-use super::attempt::Attempt;
 use super::part::Part;
 use super::plan::Plan;
-use super::receipt::{Kind, Receipt, damaged, encode};
-use super::staging::{band_name, part_name, rows_name, sealed_name};
-use super::tasks::{TaskReport, Tasks};
+use super::site::AttemptSite;
+use super::tasks::Tasks;
 use crate::compare::within;
 use crate::error::Result;
 use crate::format::{ChunkRecord, SEGMENT_DIR, Stored, checksum, segment_name};
@@ -20,6 +18,9 @@ use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace};
 use crate::ingest::seal::sealer::Sealer;
 use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
 use crate::shuffle::{Block, Gathering, SpillMap};
+use crate::staging::{
+    Attempt, Kind, Receipt, TaskReport, band_name, check_number, damaged, encode, part_name, rows_name, sealed_name,
+};
 use crate::storage::{Access, Syncs, load};
 
 impl Tasks<'_> {
@@ -29,7 +30,7 @@ impl Tasks<'_> {
     /// When there are not so many, the parts are not assembled yet, what they left is not what their receipts say,
     /// something cannot be written, or the observer cancels.
     pub fn seal(&self, band: usize) -> Result<TaskReport> {
-        self.check_number(band, self.plan.band_count(), "bands")?;
+        check_number(band, self.plan.band_count(), "bands")?;
         let (plan, planned) = (&self.plan, self.planned()?);
         let assembled = Assembled::read(&self.staging, plan, &planned)?;
         let made = assembled.made(plan, &planned, plan.ids())?;
@@ -65,10 +66,11 @@ impl Tasks<'_> {
         let blocks: Vec<Block> = parts.into_iter().flat_map(|part| part.blocks).collect();
         let sealer =
             Sealer { gathering: Gathering { blocks: &blocks, spill: &spill, stocks, codes }, columns: made.columns };
-        let attempt = Attempt::begin(&self.staging, plan.ids())?;
+        let attempt = Attempt::begin(&self.staging)?;
+        let site = AttemptSite { attempt: &attempt, ids: plan.ids() };
         let all: Vec<usize> = (0..sealer.columns.len()).collect();
         let sealed = Syncs::run(0, |syncs| {
-            let to = SegmentPlace { site: &attempt, source: id.source, next: first as u32, syncs };
+            let to = SegmentPlace { site: &site, source: id.source, next: first as u32, syncs };
             let cut = (&batches[..], &segments[..]);
             stages.seal_segments(&to, &sealer.columns, &sealer.gathering, cut, false, |walk, batch, room| {
                 let runs = within(&walk.runs(batch.date), batch.of.clone());

@@ -1,20 +1,17 @@
 //! Plans a build as tasks: lists the files, agrees on what they are, and cuts the work.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::plan::{Decided, MOST, Plan};
-use super::staging::PLAN;
+use super::plan::{Decided, Plan};
 use crate::error::{Error, Result};
-use crate::format::TEMP_PREFIX;
 use crate::ingest::build::Build;
 use crate::ingest::gather::plan::tasks;
 use crate::key::Date;
-use crate::remedy::Remedy;
 use crate::skipped::Skipped;
 use crate::source::{Agreed, Input, Survey, Surveyor, absolute};
+use crate::staging::{PLAN, check_count, check_device, check_new, put_plan};
 use crate::storage::{self, Dir};
 use crate::store::Ids;
 
@@ -61,12 +58,8 @@ impl Build<'_> {
     pub fn plan_tasks(self, split: &TaskSplit) -> Result<TaskPlanReport> {
         let Build { writing, source, mut options, name, .. } = self;
         let stages = writing.stages()?;
-        for count in [split.parts, split.bands] {
-            if !(1..=MOST).contains(&count) {
-                let way_out = Remedy::Do(format!("cut the build into 1 to {MOST}"));
-                return Err(Error::refused_unless(format!("{count} parts or bands of tasks"), [way_out]));
-            }
-        }
+        check_count(split.parts)?;
+        check_count(split.bands)?;
         // Tasks may be at work elsewhere.
         options.calendar = options.calendar.as_deref().map(absolute);
         let surveyor = Surveyor::new(&source, &options, &stages.workers, writing.observer)?;
@@ -96,7 +89,7 @@ impl Build<'_> {
             options,
         };
         let plan = Plan::new(decided, Agreed::of(&survey)?, &parts, starts);
-        staging.put(&format!("{TEMP_PREFIX}{PLAN}"), PLAN, plan.encode()?.as_bytes())?;
+        put_plan(&staging, &plan)?;
         Ok(TaskPlanReport {
             plan: split.staging.join(PLAN).display().to_string(),
             parts: plan.part_count() as u64,
@@ -111,10 +104,7 @@ impl Build<'_> {
 
 /// Refuses a store that is there, a plan that is there, and a store to which segments cannot be moved.
 fn check_places(staging: &Dir, store: &Path) -> Result<()> {
-    if staging.look(PLAN)?.is_some() {
-        let what = format!("{} has a plan already", staging.path().display());
-        return Err(Error::refused(what, "go on with it, or name another directory"));
-    }
+    check_new(staging)?;
     let is_empty = match storage::list(store) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
@@ -124,17 +114,7 @@ fn check_places(staging: &Dir, store: &Path) -> Result<()> {
         let what = format!("{} is not empty, and tasks make new stores alone", store.display());
         return Err(Error::refused(what, "name a directory that does not exist yet"));
     }
-    let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev());
-    let above = std::path::absolute(store).map_err(Error::io("find", store))?;
-    let above = above.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let same = device(above).ok() == device(staging.path()).ok();
-    match same {
-        true => Ok(()),
-        false => Err(Error::refused(
-            format!("{} is on another file system than {}", staging.path().display(), store.display()),
-            "name one on the same, as segments are moved, not copied",
-        )),
-    }
+    check_device(staging, store, "segments")
 }
 
 /// The first dates of so many bands but the first: they divide evenly the dates of files that name theirs, else those

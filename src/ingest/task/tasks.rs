@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::plan::Plan;
-use super::staging::staging_of;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ingest::build_report::BuildReport;
 use crate::ingest::gather::stages::Stages;
-use crate::progress::{Observer, Silent};
+use crate::progress::{Observer, Quiet, Silent};
 use crate::source::Survey;
+use crate::staging::staging_of;
 use crate::storage::{Dir, Disk};
 use crate::workers::Workers;
 
@@ -26,26 +24,6 @@ pub struct Tasks<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) patience: Duration,
     pub(super) disk: Disk,
-}
-
-/// What a task did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct TaskReport {
-    /// Whether it was done before, so that nothing was.
-    pub was_done: bool,
-    /// Rows that it is about.
-    pub rows: u64,
-}
-
-impl TaskReport {
-    pub(super) fn now(rows: u64) -> TaskReport {
-        TaskReport { was_done: false, rows }
-    }
-
-    pub(super) fn before(rows: u64) -> TaskReport {
-        TaskReport { was_done: true, rows }
-    }
 }
 
 impl<'a> Tasks<'a> {
@@ -141,25 +119,5 @@ impl<'a> Tasks<'a> {
     /// What runs the stages of a task.
     pub(super) fn stages(&self) -> Result<Stages<'_>> {
         Stages::new(Some(1), self.plan.memory, self.observer)
-    }
-
-    /// Refuses a number that no task has.
-    pub(super) fn check_number(&self, number: usize, count: usize, what: &str) -> Result<()> {
-        match number < count {
-            true => Ok(()),
-            false => Err(Error::refused(
-                format!("there is no number {number} among the {count} {what} of the plan"),
-                format!("name one from 0 to {}", count - 1),
-            )),
-        }
-    }
-}
-
-/// Hears whether a run is to stop, and tells nothing of what one task of many does.
-struct Quiet<'a>(&'a dyn Observer);
-
-impl Observer for Quiet<'_> {
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
     }
 }

@@ -17,18 +17,19 @@ const VERSION: u32 = 1;
 
 /// Which task's receipt it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Part = 1,
     Assembly = 2,
     Band = 3,
+    Files = 4,
 }
 
 /// Whose receipt it is: a kind of task, the checksum of the plan, and the task's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Whose {
-    pub(super) kind: Kind,
-    pub(super) plan: u64,
-    pub(super) number: usize,
+pub(crate) struct Whose {
+    pub(crate) kind: Kind,
+    pub(crate) plan: u64,
+    pub(crate) number: usize,
 }
 
 impl Whose {
@@ -38,6 +39,7 @@ impl Whose {
             Kind::Part => format!("gather {}", self.number),
             Kind::Assembly => "assemble".to_owned(),
             Kind::Band => format!("seal {}", self.number),
+            Kind::Files => format!("write {}", self.number),
         }
     }
 }
@@ -62,7 +64,7 @@ const HEADER_LEN: usize = size_of::<Header>();
 const ALIGNMENT: usize = format::ALIGNMENT as usize;
 
 /// A receipt that was read.
-pub(super) struct Receipt {
+pub(crate) struct Receipt {
     whose: Whose,
     path: PathBuf,
     bytes: Buffer,
@@ -70,7 +72,7 @@ pub(super) struct Receipt {
 }
 
 /// The bytes of a receipt of these arrays.
-pub(super) fn encode(whose: Whose, arrays: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn encode(whose: Whose, arrays: &[&[u8]]) -> Vec<u8> {
     let table_len = (HEADER_LEN + 8 * arrays.len()).next_multiple_of(ALIGNMENT);
     let padded = |array: &&[u8]| array.len().next_multiple_of(ALIGNMENT);
     let byte_len = table_len + arrays.iter().map(padded).sum::<usize>();
@@ -101,7 +103,7 @@ pub(super) fn encode(whose: Whose, arrays: &[&[u8]]) -> Vec<u8> {
 ///
 /// # Errors
 /// When it is none that JSON has.
-pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(Error::failed("write a receipt"))
 }
 
@@ -113,7 +115,7 @@ fn checksum(header: Header, rest: &[u8]) -> u64 {
 }
 
 /// That what a task left at `path` is not what it wrote, and how to go on.
-pub(super) fn damaged(path: &Path, what: impl Into<String>, way_out: impl Into<String>) -> Error {
+pub(crate) fn damaged(path: &Path, what: impl Into<String>, way_out: impl Into<String>) -> Error {
     Error::Corrupt { path: path.to_owned(), damage: Damage::Task { what: what.into(), way_out: way_out.into() } }
 }
 
@@ -126,7 +128,7 @@ impl Receipt {
     ///
     /// # Errors
     /// When it is another's, or damaged, or the system refuses.
-    pub(super) fn open(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Option<Receipt>> {
+    pub(crate) fn open(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Option<Receipt>> {
         let path = dir.path().join(name);
         let Some(file) = dir.open_file(name)? else { return Ok(None) };
         let byte_len = file.metadata().map_err(Error::io("read", &path))?.len();
@@ -143,7 +145,7 @@ impl Receipt {
     ///
     /// # Errors
     /// As there, and where it is not there.
-    pub(super) fn read(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Receipt> {
+    pub(crate) fn read(dir: &Dir, name: &str, whose: Whose, most: u64) -> Result<Receipt> {
         let missing = || {
             let not_yet = format!("{} is not done yet; run it first", whose.task());
             Error::io("read", &dir.path().join(name))(io::Error::new(io::ErrorKind::InvalidInput, not_yet))
@@ -152,7 +154,7 @@ impl Receipt {
     }
 
     /// How many bytes it has.
-    pub(super) fn byte_len(&self) -> usize {
+    pub(crate) fn byte_len(&self) -> usize {
         self.bytes.len()
     }
 
@@ -160,7 +162,7 @@ impl Receipt {
     ///
     /// # Errors
     /// When there are not so many.
-    pub(super) fn bytes(&self, number: usize) -> Result<Buffer> {
+    pub(crate) fn bytes(&self, number: usize) -> Result<Buffer> {
         let &(start, len) = self.arrays.get(number).ok_or_else(|| self.damaged("it has too few arrays"))?;
         Ok(self.bytes.slice_with_length(start, len))
     }
@@ -169,7 +171,7 @@ impl Receipt {
     ///
     /// # Errors
     /// When there are not so many, or it is none of these.
-    pub(super) fn array<T: Pod>(&self, number: usize) -> Result<&[T]> {
+    pub(crate) fn array<T: Pod>(&self, number: usize) -> Result<&[T]> {
         let &(start, len) = self.arrays.get(number).ok_or_else(|| self.damaged("it has too few arrays"))?;
         bytemuck::try_cast_slice(&self.bytes[start..start + len])
             .map_err(|_| self.damaged(format!("array {number} has an odd length")))
@@ -179,12 +181,12 @@ impl Receipt {
     ///
     /// # Errors
     /// When it is no such value.
-    pub(super) fn json<T: DeserializeOwned>(&self, number: usize) -> Result<T> {
+    pub(crate) fn json<T: DeserializeOwned>(&self, number: usize) -> Result<T> {
         serde_json::from_slice(self.array::<u8>(number)?).map_err(|error| self.damaged(error.to_string()))
     }
 
     /// That it says what cannot be.
-    pub(super) fn damaged(&self, what: impl Into<String>) -> Error {
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> Error {
         damaged_receipt(&self.path, self.whose, what)
     }
 }
@@ -249,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_page_has_the_header() {
-        let page = include_str!("../../../formats/tasks.md");
+        let page = include_str!("../../formats/tasks.md");
         let mut rows = page.lines().skip_while(|line| !line.starts_with("`ReceiptHeader`, 64 bytes")).skip(4);
         let of_page = || {
             let cells: Vec<&str> = rows.next()?.split('|').map(str::trim).collect();

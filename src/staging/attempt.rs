@@ -2,38 +2,35 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::staging::ATTEMPT_PREFIX;
+use super::names::ATTEMPT_PREFIX;
 use crate::error::Result;
-use crate::format::SPILL_PREFIX;
 use crate::storage::Dir;
-use crate::store::{Ids, Site};
 
 /// The name of a receipt before it is put in place.
 const RECEIPT: &str = "receipt";
 
 /// A directory that no other attempt has. Whoever dies leaves it; nobody needs it.
-pub(super) struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     staging: &'a Dir,
     name: String,
     dir: Dir,
-    ids: Ids,
 }
 
 impl<'a> Attempt<'a> {
-    /// An attempt at a task of the commit with these numbers.
+    /// An attempt at a task.
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub(super) fn begin(staging: &'a Dir, ids: Ids) -> Result<Attempt<'a>> {
+    pub(crate) fn begin(staging: &'a Dir) -> Result<Attempt<'a>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let drawn = staging.disk().draw()?;
         let name = format!("{ATTEMPT_PREFIX}{}-{now}-{drawn:016x}", std::process::id());
         let dir = staging.make(&name)?;
-        Ok(Attempt { staging, name, dir, ids })
+        Ok(Attempt { staging, name, dir })
     }
 
     /// Where it writes.
-    pub(super) fn dir(&self) -> &Dir {
+    pub(crate) fn dir(&self) -> &Dir {
         &self.dir
     }
 
@@ -41,7 +38,7 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn place(&self, from: &str, to: &str) -> Result<()> {
+    pub(crate) fn place(&self, from: &str, to: &str) -> Result<()> {
         self.staging.take(&self.dir, from, to)
     }
 
@@ -49,7 +46,7 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn place_receipt(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn place_receipt(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.dir.create(RECEIPT)?;
         file.write_at(bytes, 0)?;
         file.sync()?;
@@ -67,27 +64,5 @@ impl Drop for Attempt<'_> {
             let _ = self.dir.remove(&name);
         }
         let _ = self.staging.remove_empty(&self.name);
-    }
-}
-
-impl Site for Attempt<'_> {
-    fn store_id(&self) -> [u8; 16] {
-        self.ids.store_id
-    }
-
-    fn commit(&self) -> u64 {
-        self.ids.commit
-    }
-
-    fn segment_dir(&self) -> Result<Dir> {
-        Ok(self.dir.clone())
-    }
-
-    fn spill_dir(&self) -> &Dir {
-        &self.dir
-    }
-
-    fn spill_name(&self, number: usize) -> String {
-        format!("{SPILL_PREFIX}{number}")
     }
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::plan::LONGEST;
-use super::staging::{ASSEMBLY, ATTEMPT_PREFIX, PLAN};
+use super::names::{ASSEMBLY, ATTEMPT_PREFIX, PLAN};
+use super::plan_file::LONGEST;
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::storage::{Dir, Disk, Found};
@@ -76,7 +76,8 @@ fn remove(dir: &Dir, files: &[(String, Found)], dry_run: bool, report: &mut Coll
 /// Whether `name` is one that tasks give.
 fn is_ours(name: &str) -> bool {
     let is_numbered = |rest: &str| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    let numbered = ["part-", "band-", "segment-"].into_iter().filter_map(|prefix| name.strip_prefix(prefix));
+    let numbered =
+        ["part-", "band-", "segment-", "files-", "file-"].into_iter().filter_map(|prefix| name.strip_prefix(prefix));
     [PLAN, ASSEMBLY].contains(&name)
         || name.starts_with(ATTEMPT_PREFIX)
         || name.strip_prefix(TEMP_PREFIX) == Some(PLAN)
