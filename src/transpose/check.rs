@@ -1,15 +1,20 @@
 //! Compares the files of an output directory with the store they came from.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_cast::cast;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 use serde::Serialize;
 
 use super::encode::encode;
@@ -29,6 +34,8 @@ use crate::workers::Workers;
 
 /// What is wrong with a file that has other bytes than the ledger says.
 const NOT_WRITTEN: &str = "it is not the file that was written; transpose again, comparing contents";
+
+const NO_ROWS: &str = "the store has no rows for it";
 
 /// Bytes that a worker takes at most, about: rows of the store, and of a file with the pages that they are read from.
 const WORKER_LEN: u64 = 64 << 20;
@@ -96,7 +103,11 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
             Format::Csv => compare_text(&dir, path, listed[at], rows, &encoder, scratch),
             format => compare(&dir, path, listed[at], rows, format),
         };
-        Ok(difference.err().map(|why| format!("{}: {why}", out.join(&there[at].path).display())))
+        match difference {
+            Ok(()) => Ok(None),
+            Err(Failed::Differs(why)) => Ok(Some(format!("{}: {why}", out.join(&there[at].path).display()))),
+            Err(Failed::Whole(error)) => Err(error),
+        }
     })?;
     observer.end();
     differences.extend(found.into_iter().flatten());
@@ -116,24 +127,51 @@ fn noun(plan: &Plan) -> &'static str {
     plan.by.nouns()[0]
 }
 
-fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Format) -> Result<(), String> {
-    let failed = |error: Error| error.to_string();
-    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
-    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
+/// Why a file was not found to be as it should.
+enum Failed {
+    Differs(String),
+    /// The machine is short of something, which says nothing of the file.
+    Whole(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        match (error.is_of_machine(), std::error::Error::source(&error)) {
+            (true, _) => Failed::Whole(error),
+            (false, Some(cause)) => Failed::Differs(format!("{error}: {cause}")),
+            (false, None) => Failed::Differs(error.to_string()),
+        }
+    }
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Failed {
+        Failed::Differs(why)
+    }
+}
+
+/// The file at `path`, and whether it holds what was written.
+fn open(out: &Dir, path: &str, file: &LedgerFile) -> Result<(File, bool), Failed> {
+    let mut found = out.open_file(path)?.ok_or_else(|| "it is gone".to_owned())?;
+    let is_written = file.is_in(&mut found).map_err(Error::io("read", &out.path().join(path)))?;
+    Ok((found, is_written))
+}
+
+fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Format) -> Result<(), Failed> {
+    let found = match open(out, path, file)? {
+        (found, true) => found,
+        (_, false) => return Err(NOT_WRITTEN.to_owned().into()),
+    };
     // A slice of the rows is held at a time, of the store and of the file.
     let mut in_file = RowsOfFile::new(found, format);
     let (mut expected_rows, mut found_rows) = (0, 0);
     let mut difference = None;
-    let schema = rows.schema().map_err(failed)?;
+    let schema = rows.schema()?;
     let mut compare = |columns: &[OutputColumn], row_count: usize| {
         if difference.is_some() {
             return Ok(());
         }
         let expected = expected(columns, row_count, &schema, format)?;
-        if expected_rows == 0 && !is_written {
-            difference = Some(NOT_WRITTEN.to_owned());
-            return Ok(());
-        }
         let found = match in_file.as_mut() {
             Ok(rows) => rows.next(row_count).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -151,26 +189,24 @@ fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Fo
         Ok(())
     };
     let compared = rows.for_each_group(&mut |columns, row_count| in_slices(columns, row_count, &mut compare));
-    let total = compared.map_err(failed)?;
+    let total = compared?;
     if let Some(difference) = difference {
-        return Err(difference);
+        return Err(difference.into());
     }
     if total == 0 {
-        return Err("the store has no rows for it".to_owned());
+        return Err(NO_ROWS.to_owned().into());
     }
     found_rows += in_file.and_then(|mut rows| rows.count_rest()).map_err(|error| error.to_string())?;
     match found_rows == expected_rows {
         true => Ok(()),
-        false => Err(format!("{found_rows} rows, should be {expected_rows}")),
+        false => Err(format!("{found_rows} rows, should be {expected_rows}").into()),
     }
 }
 
 /// As [`compare`], where it is not known which rows there should be.
-fn compare_checksum(out: &Dir, path: &str, file: &LedgerFile) -> Result<(), String> {
-    let failed = |error: Error| error.to_string();
-    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
-    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
-    is_written.then_some(()).ok_or_else(|| NOT_WRITTEN.to_owned())
+fn compare_checksum(out: &Dir, path: &str, file: &LedgerFile) -> Result<(), Failed> {
+    let (_, is_written) = open(out, path, file)?;
+    is_written.then_some(()).ok_or_else(|| NOT_WRITTEN.to_owned().into())
 }
 
 /// As [`compare`], of a format that says of no value what type it has: by its bytes.
@@ -181,16 +217,14 @@ fn compare_text(
     rows: &Rows<'_>,
     encoder: &Encoder,
     scratch: &mut Scratch,
-) -> Result<(), String> {
-    let failed = |error: Error| error.to_string();
-    let mut found = out.open_file(path).map_err(failed)?.ok_or("it is gone")?;
-    let is_written = file.is_in(&mut found).map_err(|error| error.to_string())?;
+) -> Result<(), Failed> {
+    let (found, is_written) = open(out, path, file)?;
     let mut compared = OldFile::new(found, out.path().join(path));
-    let count = encode(rows, encoder, scratch, &mut |bytes| compared.compare(bytes)).map_err(failed)?;
-    match (count, is_written, compared.finish().map_err(failed)?) {
-        (0, ..) => Err("the store has no rows for it".to_owned()),
-        (_, false, _) => Err(NOT_WRITTEN.to_owned()),
-        (_, true, None) => Err("it has other rows or values than the store".to_owned()),
+    let count = encode(rows, encoder, scratch, &mut |bytes| compared.compare(bytes))?;
+    match (count, is_written, compared.finish()?) {
+        (0, ..) => Err(NO_ROWS.to_owned().into()),
+        (_, false, _) => Err(NOT_WRITTEN.to_owned().into()),
+        (_, true, None) => Err("it has other rows or values than the store".to_owned().into()),
         (_, true, Some(_)) => Ok(()),
     }
 }
@@ -221,7 +255,7 @@ struct RowsOfFile {
 impl RowsOfFile {
     fn new(file: File, format: Format) -> Result<RowsOfFile, ArrowError> {
         let reader: Box<dyn RecordBatchReader> = match format {
-            Format::Parquet => Box::new(ParquetRecordBatchReaderBuilder::try_new(file)?.build()?),
+            Format::Parquet => Box::new(ParquetRecordBatchReaderBuilder::try_new(Shared(Arc::new(file)))?.build()?),
             Format::Arrow | Format::Csv => Box::new(FileReader::try_new(file, None)?),
         };
         let rest = RecordBatch::new_empty(reader.schema());
@@ -254,6 +288,44 @@ impl RowsOfFile {
         for batch in &mut self.reader {
             count += batch?.num_rows();
         }
+        Ok(count)
+    }
+}
+
+/// A file of which each column is read on by itself, through one handle: a file is not to blame for those that the
+/// system has too few of.
+struct Shared(Arc<File>);
+
+impl Length for Shared {
+    fn len(&self) -> u64 {
+        self.0.metadata().map_or(0, |metadata| metadata.len())
+    }
+}
+
+impl ChunkReader for Shared {
+    type T = io::BufReader<At>;
+
+    fn get_read(&self, start: u64) -> Result<io::BufReader<At>, ParquetError> {
+        Ok(io::BufReader::new(At { file: Arc::clone(&self.0), at: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact_at(&mut bytes, start)?;
+        Ok(bytes.into())
+    }
+}
+
+/// A place in a file.
+struct At {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
         Ok(count)
     }
 }

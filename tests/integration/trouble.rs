@@ -13,8 +13,9 @@ use std::time::Instant;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use transect::sink::Format;
 use transect::storage::{Disk, Operation};
-use transect::{AddSource, Build, Error, Store, Update};
+use transect::{AddSource, Build, Error, Shape, Store, Transpose, Update};
 
 use super::panels::{Place, batch, entries, small_panel, verify, write_parquet};
 
@@ -53,6 +54,34 @@ fn with_few_open_files_a_build_is_whole_or_fails() {
         let _ = fs::remove_dir_all(store);
     }
     assert!(whole > 5, "{whole}");
+}
+
+#[test]
+fn with_few_open_files_no_output_is_called_different() {
+    let place = Place::new();
+    small_panel(&place, 0);
+    Build::new(place.source(), place.store()).run().unwrap();
+    let store = Store::open(place.store()).unwrap();
+    for format in [Format::Parquet, Format::Arrow, Format::Csv] {
+        let out = place.path(&format!("{format}.out"));
+        Transpose::new(&store, &out).shape(Shape { format, ..Shape::default() }).run().unwrap();
+        let mut ends = Vec::new();
+        for limit in 3..24 {
+            let script = format!(
+                "ulimit -n {limit}; exec {} verify {} --output {} -j2",
+                env!("CARGO_BIN_EXE_transect"),
+                place.store().display(),
+                out.display()
+            );
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // The loader itself may find no room.
+            let code = output.status.code().filter(|code| [0, 1, 127].contains(code));
+            ends.push(code.unwrap_or_else(|| panic!("{format} with {limit} files: {output:?}")));
+            assert!(code != Some(1) || stderr.contains("Too many open files"), "{format} with {limit} files: {stderr}");
+        }
+        assert!(ends.contains(&0) && ends.contains(&1), "{format}: {ends:?}");
+    }
 }
 
 #[test]
