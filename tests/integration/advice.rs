@@ -426,7 +426,7 @@ fn files_with_dates_in_columns_of_other_names_are_told_one_list_that_reads_them_
         let list = Setting::DateColumn(told.iter().map(|name| (*name).to_owned()).collect());
         for one in &skipped {
             let [Remedy::Set { settings, .. }] = one.reason.remedies() else { panic!("{}", one.reason) };
-            assert_eq!(settings[..], [list.clone()], "{names:?}");
+            assert_eq!(settings, std::slice::from_ref(&list), "{names:?}");
         }
         assert_eq!(build(place.path(), &with(&plain, &[list])).read.len(), names.len());
     }
@@ -453,7 +453,7 @@ fn a_source_that_is_added_is_told_no_key_as_the_store_has_one() {
     let told: Vec<&Setting> = skipped[0].reason.remedies().iter().flat_map(settings_of).collect();
     assert!(!told.is_empty() && told.iter().all(|setting| matches!(setting, Setting::Duplicates(_))), "{told:?}");
     for setting in told {
-        let options = with(&Told { options: SourceOptions::default(), memory: 0 }, &[setting.clone()]).options;
+        let options = with(&Told { options: SourceOptions::default(), memory: 0 }, std::slice::from_ref(setting)).options;
         assert_eq!(
             add().options(SourceOptions { prefix: "f_".to_owned(), ..options }).dry_run(true).run().unwrap().filled,
             2
