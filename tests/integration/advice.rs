@@ -453,7 +453,8 @@ fn a_source_that_is_added_is_told_no_key_as_the_store_has_one() {
     let told: Vec<&Setting> = skipped[0].reason.remedies().iter().flat_map(settings_of).collect();
     assert!(!told.is_empty() && told.iter().all(|setting| matches!(setting, Setting::Duplicates(_))), "{told:?}");
     for setting in told {
-        let options = with(&Told { options: SourceOptions::default(), memory: 0 }, std::slice::from_ref(setting)).options;
+        let options =
+            with(&Told { options: SourceOptions::default(), memory: 0 }, std::slice::from_ref(setting)).options;
         assert_eq!(
             add().options(SourceOptions { prefix: "f_".to_owned(), ..options }).dry_run(true).run().unwrap().filled,
             2

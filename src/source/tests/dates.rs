@@ -448,7 +448,8 @@ fn counts_since_1970_are_dates_and_a_unit_is_advised_where_one_fits() {
         ("20240102 20240103".into(), Some(&DateForm::COMMON))
     );
     // Days of a spreadsheet count from the end of 1899, and would be of the year 2094.
-    let anew = "45293 is no date, nor has another row one; integers are read as YYYYMMDD; write its dates as dates, or as";
+    let anew =
+        "45293 is no date, nor has another row one; integers are read as YYYYMMDD; write its dates as dates, or as";
     let told = source_of(ints(&[45_293, 45_294])).reason();
     assert!(told.contains(anew) && !told.contains("epoch"), "{told}");
     let mut source = source_of(floats(&[19_724.0, -1.0]));
