@@ -871,6 +871,18 @@ fn transpose_writes_what_was_chosen() {
             format!("--universe {path} is no regular file; name a file of dates and codes, a column, or a column of");
         place.run(&format!("transpose store no --universe {path}")).failed(2, &[&told]);
     }
+    let members = |lines: &str| fs::write(place.path("members.csv"), format!("date,code,in_index\n{lines}")).unwrap();
+    members("2026-06-30,000001.SZ,true\n2026-06-30,000002.SZ,false\n");
+    let told =
+        "all rows of a universe are its members, and \"in_index\" is not true in some; leave those rows out, or that";
+    place.run("transpose store no --universe members.csv").failed(1, &[told]);
+    members("2026-06-30,000001.SZ,true\n2031-01-02,000001.SZ,true\n");
+    let report = place.run("transpose store members --universe members.csv --json").done().json();
+    assert_eq!([&report["written"], &report["rows"]], [1, 1]);
+    assert_eq!(report["notes"][0], "the universe names 1 date that the store lacks: 20310102");
+    // Who has no member has no row.
+    members("");
+    assert_eq!(place.run("transpose store none --universe members.csv --json").done().json()["written"], 0);
     let unknown: Vec<String> = (0..5000).map(|n| format!("X{n:04}")).collect();
     fs::write(place.path("unknown.txt"), unknown.join("\n")).unwrap();
     let told = place.run("transpose store no --stocks @unknown.txt");
@@ -917,10 +929,10 @@ fn log_lists_versions_and_gc_removes_old_ones() {
     assert_eq!(
         timeless(&log.stdout),
         "\
-version  made                  command  rows  added  restated  removed  dirty dates  state
-      1  <  when it was made>  build       2      2         0        0            2  kept
-      2  <  when it was made>  build       4      4         0        2            2  kept
-      3  <  when it was made>  build       4      4         0        4            2  live
+version  made                  command  rows  added  restated  removed  filled  dirty dates  state
+      1  <  when it was made>  build       2      2         0        0       0            2  kept
+      2  <  when it was made>  build       4      4         0        2       0            2  kept
+      3  <  when it was made>  build       4      4         0        4       0            2  live
 "
     );
     let report = place.run("log store --json").done().json();

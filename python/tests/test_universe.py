@@ -56,6 +56,13 @@ def test_nulls_are_no_members(store):
     assert rows["holes"].to_list() == [1.0, 1.0, 1.5] and rows["holes"].null_count() == 0
 
 
+def test_a_row_that_is_said_to_be_no_member_is_refused(store):
+    members = pl.DataFrame(ROWS).with_columns(in_index=pl.Series([True, False, True]))
+    with pytest.raises(transect.Refused, match='"in_index" is not true in some; leave those rows out'):
+        store.scan(universe=members)
+    assert len(store.scan(universe=members.filter("in_index"))) == 1
+
+
 def test_what_is_no_universe_is_refused(store):
     with pytest.raises(transect.Refused, match='column "name" is .* and says of no row whether it is a member'):
         store.scan(universe="name")

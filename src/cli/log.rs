@@ -72,6 +72,7 @@ fn table(versions: &[Entry], live: u64) -> Table {
         ("added", right),
         ("restated", right),
         ("removed", right),
+        ("filled", right),
         ("dirty dates", right),
         ("state", left),
     ]);
@@ -90,6 +91,7 @@ fn table(versions: &[Entry], live: u64) -> Table {
             number(entry.added),
             number(entry.restated),
             number(entry.removed),
+            number(entry.filled),
             number(entry.dirty_dates),
             state.to_owned(),
         ]);

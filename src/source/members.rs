@@ -1,9 +1,10 @@
-//! Reads dates and codes of a file, and nothing else of it: the members of a universe.
+//! Reads dates, codes and what is true or false of a file, and nothing else of it: the members of a universe.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Date32Array, RecordBatch};
+use arrow_array::{ArrayRef, Date32Array, RecordBatch, StringArray};
+use arrow_schema::DataType;
 
 use super::allowance::Allowance;
 use super::content::{self, Content, WHOLE, guarded};
@@ -25,8 +26,8 @@ const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
 /// What a code column is mostly called.
 const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
 
-/// The dates and codes of the rows of the Parquet, Arrow or csv file at `path`, under the names that `panel` gives them; its own are
-/// those, or usual ones. Holds no more than `memory` bytes of it.
+/// The dates and codes of the rows of the Parquet, Arrow or csv file at `path`, under the names that `panel` gives them; its
+/// own are those, or usual ones. Also its columns of booleans. Holds no more than `memory` bytes of it.
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::Error::Invalid) where the file cannot be used.
@@ -49,20 +50,30 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
     let mut found = None;
     for options in names.map(|name| options(Some(name.to_owned()))) {
         let interner = Interner::new(&options, &allowance);
-        let Footer { schema, .. } = survey_by_hand(path, &content, &interner)?;
+        let Footer { schema, row_count, .. } = survey_by_hand(path, &content, &interner)?;
         if schema.code.is_some() {
-            found = Some((options.clone(), schema));
+            found = Some((options.clone(), schema, row_count));
             break;
         }
     }
-    let (options, schema) = found.ok_or_else(|| no_codes(&panel.code.name))?;
+    let (options, schema, row_count) = found.ok_or_else(|| no_codes(&panel.code.name))?;
     let (date, code) = (schema.date.clone()?, schema.code.clone().ok_or_else(|| no_codes(&panel.code.name))?);
-    let columns = guarded(|| read_leaves(content, &schema, vec![date.leaf, code.leaf], &allowance))?;
+    let named = |days, codes| -> [(&str, ArrayRef); 2] { [(&panel.date_name, days), (&panel.code.name, codes)] };
+    if row_count == 0 {
+        let none =
+            named(Arc::new(Date32Array::from(Vec::<i32>::new())), Arc::new(StringArray::from(Vec::<&str>::new())));
+        return RecordBatch::try_from_iter(none).map_err(Reason::undecodable);
+    }
+    let says: Vec<_> = schema.values.iter().filter(|value| value.logical == DataType::Boolean).collect();
+    let leaves = [date.leaf, code.leaf].into_iter().chain(says.iter().map(|value| value.leaf)).collect();
+    let columns = guarded(|| read_leaves(content, &schema, leaves, &allowance))?;
     guarded(|| {
         let days = columns.parts(date.leaf).first().map(|column| days_of(&date, column, &options)).transpose()?;
         let days = Date32Array::from(days.ok_or_else(|| Reason::damaged("its date column is not there"))?);
         let codes = columns.parts(code.leaf).first().ok_or_else(|| no_codes(&panel.code.name))?;
-        let columns: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes.clone())];
+        let said =
+            says.iter().flat_map(|value| Some((value.name.as_str(), columns.parts(value.leaf).first()?.clone())));
+        let columns = named(Arc::new(days), codes.clone()).into_iter().chain(said);
         RecordBatch::try_from_iter(columns).map_err(Reason::undecodable)
     })
 }

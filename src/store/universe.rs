@@ -26,21 +26,23 @@ const CODES: [&str; 5] = ["code", "stock", "symbol", "ticker", "ts_code"];
 pub enum Universe {
     /// The rows in which this column is true, or another number than 0. A null or a NaN is neither.
     Column(String),
-    /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members.
+    /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members. A column of booleans
+    /// beside them must be true in all rows.
     Rows(Vec<RecordBatch>),
 }
 
 impl Universe {
-    /// The codes of its rows that `store` lacks.
+    /// The dates and the codes of its rows that `store` lacks.
     ///
     /// # Errors
-    /// When its rows have no codes, or the catalog is damaged.
-    pub(crate) fn unknown_codes(&self, store: &Store) -> Result<BTreeSet<String>> {
-        let mut unknown = BTreeSet::new();
-        let Universe::Rows(batches) = self else { return Ok(unknown) };
+    /// When its rows have none, or the catalog is damaged.
+    pub(crate) fn unknown(&self, store: &Store) -> Result<(BTreeSet<Date>, BTreeSet<String>)> {
+        let (mut dates, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        let Universe::Rows(batches) = self else { return Ok((dates, unknown)) };
         let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();
         for batch in batches {
-            let (_, codes) = columns_of(store, batch)?;
+            let (days, codes) = columns_of(store, batch)?;
+            dates.extend(as_days(&days)?.into_iter().flatten().filter(|day| store.place_of(*day).is_err()));
             let codes = as_texts(&codes)?;
             let strange = codes.as_string::<i32>().iter().flatten().filter(|code| !known.contains(code));
             for code in strange {
@@ -49,7 +51,7 @@ impl Universe {
                 }
             }
         }
-        Ok(unknown)
+        Ok((dates, unknown))
     }
 }
 
@@ -134,6 +136,7 @@ fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {
     let mut dates: HashMap<Date, Vec<i32>> = HashMap::new();
     for batch in batches {
         let (date, code) = columns_of(store, batch)?;
+        check_true(batch)?;
         for (day, number) in as_days(&date)?.into_iter().zip(numbers(&code, &codes)?) {
             // Others are no rows of the store.
             if let Some((day, number)) = day.zip(number).filter(|(day, _)| store.place_of(*day).is_ok()) {
@@ -152,6 +155,17 @@ fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {
         return Err(Error::refused(what, "see that both are spelt as in the store"));
     }
     Ok(Members::Stocks(dates.into()))
+}
+
+/// Refuses rows of which a column says that they are no members.
+fn check_true(batch: &RecordBatch) -> Result<()> {
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if column.as_boolean_opt().is_some_and(|said| said.true_count() < said.len()) {
+            let what = format!("all rows of a universe are its members, and {:?} is not true in some", field.name());
+            return Err(Error::refused(what, "leave those rows out, or that column"));
+        }
+    }
+    Ok(())
 }
 
 /// The columns of dates and codes.

@@ -21,6 +21,7 @@ use super::work::{Check, Claims, Work};
 use crate::error::{Error, Result};
 use crate::format::TEMP_PREFIX;
 use crate::hint::{counted, listed};
+use crate::key::Date;
 use crate::progress::{Observer, Silent};
 use crate::remedy::{Remedy, Setting};
 use crate::sink::{Encoder, Format, NewFile, Partition, Scratch, in_parquet, temporary_name};
@@ -250,10 +251,13 @@ impl<'a> Transpose<'a> {
         let mut notes: Vec<String> = work.note.iter().cloned().collect();
         notes.extend(notes_of_types(plan, self.shape.format));
         if let Some(universe) = &self.universe {
-            let unknown: Vec<String> = universe.unknown_codes(self.store)?.into_iter().collect();
-            let count = counted(unknown.len(), "code", "codes");
-            let note = || format!("the universe names {count} that the store lacks: {}", listed(&unknown));
-            notes.extend((!unknown.is_empty()).then(note));
+            let (dates, codes) = universe.unknown(self.store)?;
+            let dates = (dates.iter().map(Date::to_string).collect(), "date", "dates");
+            let unknown: [(Vec<String>, &str, &str); 2] = [dates, (codes.into_iter().collect(), "code", "codes")];
+            for (names, one, many) in unknown.iter().filter(|(names, ..)| !names.is_empty()) {
+                let count = counted(names.len(), one, many);
+                notes.push(format!("the universe names {count} that the store lacks: {}", listed(names)));
+            }
         }
         let mut report = TransposeReport {
             version: self.store.version(),

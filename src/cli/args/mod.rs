@@ -27,10 +27,10 @@ pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
 pub use task::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
 
-/// Turns a panel of per-stock Parquet files into one file per date
+/// Turns a panel of files by stock, or by date, the other way round, through a store that is updated every night
 ///
-/// Reads one Parquet file per stock once, into a memory-mapped store, and writes from the store one file per trading
-/// date, as often as you like. Every value comes out as it went in, bit for bit.
+/// Reads the Parquet, Arrow or csv files of all stocks once, into a memory-mapped store, and writes from the store one
+/// file per trading date, as often as you like. Every value comes out as it went in, bit for bit.
 #[derive(Debug, Parser)]
 #[command(
     name = "transect",
