@@ -33,12 +33,14 @@ impl Stale {
     pub(super) fn find(root: &Path, access: Access) -> Result<Option<Stale>> {
         // In this order: a version that goes live meanwhile is in CURRENT, too, when that is read.
         let note = lock::note(root);
-        let others: Vec<Store> =
-            catalogs(root)?.into_iter().filter_map(|commit| Store::open_catalog(root, commit, access).ok()).collect();
+        let commits = catalogs(root)?;
         let live = Store::open_with(root, access)?;
         let current = live.version();
         let known: HashSet<u64> = live.history()?.iter().map(|entry| entry.commit).collect();
-        let mut others: Vec<Store> = others.into_iter().filter(|store| !known.contains(&store.commit())).collect();
+        // Of the others alone, since one that is not mapped may hold many texts.
+        let others = commits.into_iter().filter(|commit| !known.contains(commit));
+        let mut others: Vec<Store> =
+            others.filter_map(|commit| Store::open_catalog(root, commit, access).ok()).collect();
         others.sort_unstable_by_key(|store| (store.version(), store.created_ns()));
 
         // Whoever chose CURRENT's version before a newer one has LOCK say so.
