@@ -440,7 +440,17 @@ pub fn transpose(
     options: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let options = Options::parse(options)?;
+    let run = transposing(store, out, universe, &Options::parse(options)?)?;
+    Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?))
+}
+
+/// The transpose that these options say.
+pub fn transposing<'s>(
+    store: &'s Store,
+    out: PathBuf,
+    universe: Option<&Bound<'_, PyAny>>,
+    options: &Options,
+) -> PyResult<Transpose<'s>> {
     let given = |name: &str| options.0.get(name).filter(|names| !names.is_null()).map(|_| options.texts(name));
     let matrix = given("matrix");
     let shape = Shape {
@@ -479,7 +489,7 @@ pub fn transpose(
     if let Some(bytes) = options.parsed("memory", quantity::byte_len)? {
         run = run.memory(bytes);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).run())?))
+    Ok(run)
 }
 
 #[pyfunction]

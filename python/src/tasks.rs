@@ -1,12 +1,13 @@
-//! A build cut into tasks.
+//! A build, or a transpose, cut into tasks.
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use transect::{TaskSplit, Tasks};
+use transect::{OutputSplit, OutputTasks, PlanOf, TaskSplit, Tasks};
 
-use super::change::{Options, building, told};
+use super::change::{Options, building, told, transposing};
 use super::fault::raised;
+use super::store::Store;
 use super::watch::watched;
 
 #[pyfunction]
@@ -24,11 +25,30 @@ pub fn plan_tasks(
     Ok(told(watched(py, progress.as_ref(), |observer| build.observer(observer).plan_tasks(&split))?))
 }
 
-/// How many tasks gather, and how many seal.
 #[pyfunction]
-pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(usize, usize)> {
-    let tasks = Tasks::open(plan).map_err(|error| raised(py, &error))?;
-    Ok((tasks.parts(), tasks.bands()))
+pub fn plan_transpose(
+    py: Python<'_>,
+    store: &Store,
+    paths: (PathBuf, PathBuf),
+    parts: usize,
+    universe: Option<&Bound<'_, PyAny>>,
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let (out, staging) = paths;
+    let run = transposing(store, out, universe, &Options::parse(options)?)?;
+    let split = OutputSplit { staging, parts };
+    Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).plan_tasks(&split))?))
+}
+
+/// How many parts there are, and how many bands; of an output none.
+#[pyfunction]
+pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(usize, Option<usize>)> {
+    let counts = || match PlanOf::at(&plan)? {
+        PlanOf::Output => Ok((OutputTasks::open(&plan)?.parts(), None)),
+        _ => Tasks::open(&plan).map(|tasks| (tasks.parts(), Some(tasks.bands()))),
+    };
+    counts().map_err(|error| raised(py, &error))
 }
 
 #[pyfunction]
@@ -47,7 +67,18 @@ pub fn seal(py: Python<'_>, plan: PathBuf, band: usize) -> PyResult<String> {
 }
 
 #[pyfunction]
+pub fn write_part(py: Python<'_>, plan: PathBuf, part: usize) -> PyResult<String> {
+    Ok(told(watched(py, None, |observer| OutputTasks::open(plan)?.observer(observer).write(part))?))
+}
+
+#[pyfunction]
 pub fn commit(py: Python<'_>, plan: PathBuf, options: &str) -> PyResult<String> {
     let patience = Options::parse(options)?.wait()?;
     Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).wait(patience).commit())?))
+}
+
+#[pyfunction]
+pub fn commit_output(py: Python<'_>, plan: PathBuf, options: &str) -> PyResult<String> {
+    let patience = Options::parse(options)?.wait()?;
+    Ok(told(watched(py, None, |observer| OutputTasks::open(plan)?.observer(observer).wait(patience).commit())?))
 }

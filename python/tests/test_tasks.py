@@ -1,4 +1,4 @@
-"""A build by tasks: by pools of processes and by a Dask cluster of which workers are killed, it is the build's."""
+"""Builds and transposes by tasks, of pools of processes and of a Dask cluster of which workers are killed."""
 
 import concurrent.futures
 import multiprocessing
@@ -33,13 +33,15 @@ def assert_same(folder, store):
 def test_a_pool_of_processes_makes_the_store_that_a_build_makes(tmp_path):
     source, store = synthetic(tmp_path), tmp_path / "own.store"
     plan = transect.tasks.plan(source, store, staging=tmp_path / "staging", parts=5, bands=3)
-    assert transect.tasks.gather(plan, 4).was_done is False
+    assert '"was_done":false' in transect.tasks.do(("gather", plan, 4))
     assert not store.exists()
     with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         report = transect.tasks.run(plan, map=pool.map)
+        files = transect.tasks.plan_transpose(store, tmp_path / "own", staging=tmp_path / "files", parts=3)
+        assert transect.tasks.run(files, map=pool.map).written == 60
     assert report.published and report.stocks == 12
     assert_same(tmp_path, store)
-    assert transect.tasks.run(plan).published is False
+    assert transect.tasks.run(plan).published is False and transect.tasks.run(files).unchanged == 60
 
 
 def test_an_error_has_the_words_of_the_task_and_a_guard_stops_before_anything_is_sealed(tmp_path):
@@ -49,8 +51,8 @@ def test_an_error_has_the_words_of_the_task_and_a_guard_stops_before_anything_is
     for file in sorted(source.iterdir())[:10]:
         file.write_bytes(b"no Parquet")
     plan = transect.tasks.plan(source, store, staging=tmp_path / "staging", parts=2, bands=2)
-    with pytest.raises(transect.TransectError, match="part-0000: its task is not done yet"):
-        transect.tasks.assemble(plan)
+    with pytest.raises(transect.TransectError, match="part-0000: gather 0 is not done yet"):
+        transect.tasks.do(("assemble", plan, None))
     with pytest.raises(transect.Guarded) as caught:
         transect.tasks.run(plan)
     assert caught.value.words == ["skipped-files"]
@@ -79,13 +81,19 @@ def test_dask_makes_the_store_that_a_build_makes_though_workers_are_killed(tmp_p
     report = transect.dask.build(client, source, store, parts=6, bands=4, progress=kill_one)
     assert killed == [("gather", 6, "tasks"), ("seal", 4, "tasks")]
     assert report.published and report.rows == transect.open(tmp_path / "local.store").info().rows
+    out, killed[:] = tmp_path / "own", []
+    chosen = {"columns": ["size"], "start": "2000-01-01"}
+    report = transect.dask.transpose(client, store, out, parts=6, progress=kill_one, **chosen)
+    assert killed == [("write", 6, "tasks")] and report.written == 60
+    assert transect.transpose(store, out, **chosen).unchanged == 60
+    assert transect.dask.transpose(client, store, out, staging=tmp_path / "all", force=True).written == 60
     assert_same(tmp_path, store)
 
 
 def test_dask_raises_what_a_task_says_and_goes_on_once_that_is_mended(tmp_path, client):
     source, store = synthetic(tmp_path), tmp_path / "own.store"
     plan = transect.tasks.plan(source, store, staging=tmp_path / "staging", parts=2, bands=2)
-    transect.tasks.gather(plan, 1)
+    transect.tasks.do(("gather", plan, 1))
     receipt = tmp_path / "staging" / "part-0001"
     whole = receipt.read_bytes()
     receipt.write_bytes(whole[:-1])

@@ -462,13 +462,19 @@ def transpose(
     2
     """
     given = {name: value for name, value in locals().items() if name not in ("store", "out", "universe", "progress")}
-    given["start"], given["end"] = _spelt(start), _spelt(end)
-    given["dates"] = None if dates is None else [_spelt(one) for one in dates]
     opened = store if isinstance(store, Store) else open(store)
     members = None if universe is None else opened._members(universe)
     with watcher(progress) as watch:
-        report = _transect.transpose(opened._raw, os.fspath(out), members, options_of(given), watch)
+        report = _transect.transpose(opened._raw, os.fspath(out), members, transpose_options(given), watch)
     return TransposeReport(parsed(report))
+
+
+def transpose_options(given: dict[str, Any]) -> str:
+    """Options of a transpose as the extension takes them."""
+    dates = given.get("dates")
+    spelt = {name: _spelt(given.get(name)) for name in ("start", "end")}
+    spelt_dates = None if dates is None else [_spelt(one) for one in dates]
+    return options_of(given | spelt | {"dates": spelt_dates})
 
 
 def report(

@@ -1,7 +1,8 @@
-"""Builds by the workers of a Dask cluster: on this machine, or by dask-jobqueue of Slurm, PBS and LSF.
+"""Builds and transposes by the workers of a Dask cluster: on this machine, or by dask-jobqueue of Slurm, PBS and LSF.
 
     client = distributed.Client(cluster)
     transect.dask.build(client, "/shared/features", "/shared/panel.store", parts=64, bands=64, memory="1GiB")
+    transect.dask.transpose(client, "/shared/panel.store", "/shared/by_date", parts=64)
 
 Source, store and staging directory lie where all workers reach them by the same path. A worker runs as many tasks at
 once as it has threads, each of them one thread and of the plan's memory.
@@ -16,10 +17,10 @@ from typing import Any
 
 from . import tasks
 from ._progress import watcher
-from ._reports import BuildReport
-from ._store import Path, Progress
+from ._reports import BuildReport, TransposeReport
+from ._store import Path, Progress, open
 
-__all__ = ["build", "run"]
+__all__ = ["build", "run", "transpose"]
 
 
 def build(
@@ -45,12 +46,44 @@ def build(
     places = [os.path.abspath(path) for path in (source, store, staging or f"{os.fspath(store)}.staging")]
     planning = functools.partial(tasks.plan, *places[:2], staging=places[2], parts=parts, bands=bands, **options)
     plan = client.submit(planning, pure=False).result()
-    return run(client, plan, retries=retries, wait=wait, progress=progress)
+    report = run(client, plan, retries=retries, wait=wait, progress=progress)
+    assert isinstance(report, BuildReport)
+    return report
+
+
+def transpose(
+    client: Any,
+    store: Path,
+    out: Path,
+    *,
+    staging: Path | None = None,
+    parts: int = 64,
+    retries: int = 3,
+    wait: str | None = None,
+    progress: Progress = None,
+    **options: Any,
+) -> TransposeReport:
+    """Writes the files that `transect.transpose` writes, by tasks on the workers of `client`. Options are those of
+    `transect.tasks.plan_transpose`; `staging` is `OUT.staging-V` for the version V where it is not given. Else as
+    `build`.
+    """
+    given = None if staging is None else os.path.abspath(staging)
+    planning = functools.partial(_plan_transpose, os.path.abspath(store), os.path.abspath(out), given, parts, options)
+    plan = client.submit(planning, pure=False).result()
+    report = run(client, plan, retries=retries, wait=wait, progress=progress)
+    assert isinstance(report, TransposeReport)
+    return report
+
+
+def _plan_transpose(store: str, out: str, staging: str | None, parts: int, options: dict[str, Any]) -> str:
+    opened = open(store)
+    place = staging or f"{out}.staging-{opened.version}"
+    return tasks.plan_transpose(opened, out, staging=place, parts=parts, **options)
 
 
 def run(
     client: Any, plan: Path, *, retries: int = 3, wait: str | None = None, progress: Progress = None
-) -> BuildReport:
+) -> BuildReport | TransposeReport:
     """Runs the tasks of a plan on the workers of `client`, but those that were done before; see `build`."""
     from distributed import as_completed
 
