@@ -15,7 +15,7 @@ use transect::{
 use super::model::{Files, files};
 use super::panels::{Place, assert_clean, cases, counts, date, entries, small_panel};
 use super::scene::Random;
-use super::tasks::dying;
+use super::tasks::{coming_back, dying};
 
 fn plan(place: &Place, out: &str, shape: &Shape, parts: usize) -> (PathBuf, u64) {
     let store = Store::open(place.store()).unwrap();
@@ -190,6 +190,28 @@ fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
             local(&place, "local", &shape);
             assert_same(&place, "own", &shape, "after many deaths");
         }
+    }
+}
+
+#[test]
+fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_nothing() {
+    let place = Place::in_memory();
+    small_panel(&place, 0);
+    place.build();
+    local(&place, "local", &Shape::default());
+    for at in 0.. {
+        let out = format!("own-{at}");
+        let (path, _) = plan(&place, &out, &Shape::default(), 2);
+        let others = path.clone();
+        let (disk, done) = coming_back(at, move || assert_eq!(tasks(&others).run(1).unwrap().written, 3));
+        OutputTasks::open_on(&path, disk).unwrap().write(1).unwrap();
+        if done.load(Ordering::SeqCst) <= at {
+            assert!(at > 5, "{at}");
+            break;
+        }
+        assert_same(&place, &out, &Shape::default(), &out);
+        assert_eq!(counts(&tasks(&path).run(1).unwrap()), (0, 3, 0), "{out}");
+        assert_same(&place, &out, &Shape::default(), &out);
     }
 }
 

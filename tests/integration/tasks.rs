@@ -314,6 +314,54 @@ fn die_everywhere(path: &Path, run: impl Fn(&Tasks) -> Result<(), Error>) {
     }
 }
 
+/// Stops before operation `at` until `others` have run, as a machine that was taken for lost and comes back; whether it
+/// came so far.
+pub fn coming_back(
+    at: usize,
+    others: impl Fn() + Send + Sync + 'static,
+) -> (Disk, Arc<std::sync::atomic::AtomicUsize>) {
+    let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    let disk = Disk::with_hook(move |_| {
+        if count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == at {
+            others();
+        }
+        Ok(())
+    });
+    (disk, done)
+}
+
+#[test]
+fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_nothing() {
+    let place = Place::in_memory();
+    texts_panel(&place);
+    build(&place, "local.store", &SourceOptions::default()).run().unwrap();
+    let kinds: [fn(&Tasks) -> Result<(), Error>; 3] =
+        [|tasks| tasks.gather(1).map(drop), |tasks| tasks.assemble().map(drop), |tasks| tasks.seal(1).map(drop)];
+    for (kind, task) in kinds.into_iter().enumerate() {
+        for at in 0.. {
+            let name = format!("own-{kind}-{at}");
+            let path = plan(&place, &name, &SourceOptions::default(), 2, 2);
+            if kind > 0 {
+                gather_all(&tasks(&path));
+            }
+            if kind > 1 {
+                tasks(&path).assemble().unwrap();
+            }
+            let others = path.clone();
+            let (disk, done) = coming_back(at, move || assert!(tasks(&others).run(1).unwrap().published));
+            task(&Tasks::open_on(&path, disk).unwrap()).unwrap();
+            if done.load(std::sync::atomic::Ordering::SeqCst) <= at {
+                break;
+            }
+            assert_same(&place, &name, &name);
+            assert_whole(&Store::open(place.path(&format!("{name}.store"))).unwrap());
+            assert!(!tasks(&path).run(1).unwrap().published, "{name}");
+            assert_same(&place, &name, &name);
+        }
+    }
+}
+
 #[test]
 fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
     let place = Place::in_memory();
