@@ -133,6 +133,12 @@ impl Store {
         self.0.history().map(|history| json!(history).to_string()).map_err(|error| raised(py, &error))
     }
 
+    fn changes(&self, py: Python<'_>, version: u64) -> PyResult<String> {
+        py.detach(|| self.0.changes_of(version))
+            .map(|changes| json!(changes).to_string())
+            .map_err(|error| raised(py, &error))
+    }
+
     fn verify(&self, py: Python<'_>, all: bool, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let workers = workers(options)?;
         let report = watched(py, progress.as_ref(), |observer| {

@@ -115,3 +115,24 @@ def test_what_is_older_is_a_store_its_path_or_a_version(own):
             transect.open(own, version=version)
         with pytest.raises(transect.NotFound, match=f"^version {version} of .* not found"):
             transect.restore(own, version)
+
+
+def test_what_a_version_changed_is_counted_also_when_it_is_kept_no_longer(tmp_path):
+    world, path = random.Random(5), tmp_path / "s"
+    transect.write(path, panel(world, 0.8), name="panel")
+    counted = {}
+    for _ in range(3):
+        before = transect.open(path)
+        allow = ["pruned-rows", "turned-null", "few-codes"]
+        transect.add_source(path, panel(world, 0.8), name="panel", keep=1, allow=allow)
+        now = transect.open(path)
+        counted[now.version] = now.diff(before, by=None)
+    assert min(now.info().kept_versions) > min(counted)
+    for version, of in counted.items():
+        changes = now.changes(version)
+        assert changes.added + changes.restated + changes.filled + changes.removed > 0
+        for field in ("older", "newer", "added", "restated", "filled", "removed", "dirty_dates", "dates", "stocks"):
+            assert changes[field] == of[field], field
+    assert now.changes()["newer"] == now.version and now.changes(1) is None
+    with pytest.raises(transect.NotFound, match="version 9 "):
+        now.changes(9)

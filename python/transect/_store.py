@@ -345,6 +345,18 @@ class Store:
         """
         return [VersionEntry(entry) for entry in parsed(self._raw.log())]
 
+    def changes(self, version: SupportsIndex | None = None) -> DiffReport | None:
+        """What a version, this one unless given, changed against the one before it, as it was counted when it was made:
+        no row is read, and versions that are no longer kept have it, too. None of a version that was built anew, and of
+        one that is not among the newest 1,000. `diff` has the values.
+
+        >>> store.changes() is None
+        True
+        """
+        number = self.version if version is None else number_of(self.path, version)
+        report = parsed(self._raw.changes(number))
+        return None if report is None else DiffReport(report)
+
     def info(self) -> StoreInfo:
         """The store in numbers: sizes, columns with their types and nulls, the settings it was built with.
 
