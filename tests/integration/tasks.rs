@@ -336,9 +336,12 @@ fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_noth
     let place = Place::in_memory();
     texts_panel(&place);
     build(&place, "local.store", &SourceOptions::default()).run().unwrap();
-    let kinds: [fn(&Tasks) -> Result<(), Error>; 3] =
-        [|tasks| tasks.gather(1).map(drop), |tasks| tasks.assemble().map(drop), |tasks| tasks.seal(1).map(drop)];
-    for (kind, task) in kinds.into_iter().enumerate() {
+    let task = |kind: usize, tasks: &Tasks| match kind {
+        0 => tasks.gather(1).map(drop),
+        1 => tasks.assemble().map(drop),
+        _ => tasks.seal(1).map(drop),
+    };
+    for kind in 0..3 {
         for at in 0.. {
             let name = format!("own-{kind}-{at}");
             let path = plan(&place, &name, &SourceOptions::default(), 2, 2);
@@ -350,7 +353,7 @@ fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_noth
             }
             let others = path.clone();
             let (disk, done) = coming_back(at, move || assert!(tasks(&others).run(1).unwrap().published));
-            task(&Tasks::open_on(&path, disk).unwrap()).unwrap();
+            task(kind, &Tasks::open_on(&path, disk).unwrap()).unwrap();
             if done.load(std::sync::atomic::Ordering::SeqCst) <= at {
                 break;
             }
