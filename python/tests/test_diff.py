@@ -131,7 +131,7 @@ def test_what_a_version_changed_is_counted_also_when_it_is_kept_no_longer(tmp_pa
     for version, of in counted.items():
         changes = now.changes(version)
         assert changes.added + changes.restated + changes.filled + changes.removed > 0
-        for field in ("older", "newer", "added", "restated", "filled", "removed", "dirty_dates", "dates", "stocks"):
+        for field in ("older", "newer", "added", "restated", "filled", "removed", "dates", "stocks"):
             assert changes[field] == of[field], field
     assert now.changes()["newer"] == now.version and now.changes(1) is None
     with pytest.raises(transect.NotFound, match="version 9 "):

@@ -606,7 +606,7 @@ fn a_key_column_of_another_name_is_told_and_another_kind_of_key_is_refused() {
                        make a store of its own of files whose rows have another key";
         assert!(message.contains(way_out), "{message}");
     }
-    assert!(add("ticks", &["time"]).unwrap_err().to_string().contains("the key of the store is k"));
+    assert!(add("ticks", &["time"]).unwrap_err().to_string().contains("is another than that of the store, k"));
     let report = add("ticks", &["k=time"]).unwrap();
     assert_eq!((report.new_columns, report.filled + report.added), (vec!["x".to_owned()], 2));
     assert!(!world.update(1).published);
