@@ -1,13 +1,12 @@
 //! How the C library's allocator deals with memory that is free again.
 
+/// Pieces up to this length stay on the heap, of which twice as much stays when it is free.
+const STAYS: usize = 16 << 20;
+
 /// Keeps some of it, where the library is GNU's: a worker makes and drops buffers of the same few lengths file after
-/// file, and each page that it has given back comes back from the system zeroed. What is larger goes back as before.
+/// file, and each page that it has given back comes back from the system zeroed. That library learns from the largest
+/// piece that was dropped how much is to stay (mallopt(3), under `M_MMAP_THRESHOLD`); one is enough, and nobody touches
+/// its pages.
 pub(super) fn keep() {
-    #[cfg(target_env = "gnu")]
-    #[allow(unsafe_code, reason = "the allocator is C")]
-    // SAFETY: it takes two numbers, and leaves all as it is where it does not like them.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
-    }
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(STAYS)));
 }
