@@ -1,7 +1,7 @@
 //! An open store: one version, seen whole.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::format::{
 };
 use crate::hint::{instead, listed, nearest};
 use crate::key::{Date, StockId};
-use crate::panel::PanelSchema;
+use crate::panel::{Column, PanelSchema};
 use crate::remedy::Operation;
 use crate::storage;
 use crate::storage::Access;
@@ -436,13 +436,15 @@ impl Store {
         self.version.ranks()
     }
 
-    /// Bytes that the distinct texts of all columns take.
-    pub(crate) fn texts_len(&self) -> Result<usize> {
-        let columns = 2..self.schema()?.columns.len() + 2;
-        let of_column = |column| {
-            Ok(self.dictionary(column)?.map_or(0, |texts| texts.to_data().get_slice_memory_size().unwrap_or(0)))
-        };
-        columns.map(of_column).sum()
+    /// Bytes that the distinct texts of each column take, by its name.
+    pub(crate) fn texts_lens(&self) -> Result<HashMap<&str, usize>> {
+        let mut lens = HashMap::new();
+        for (place, Column { name, .. }) in self.schema()?.columns.iter().enumerate() {
+            let texts = self.dictionary(place + 2)?;
+            let len = texts.map_or(0, |texts| texts.to_data().get_slice_memory_size().unwrap_or(0));
+            lens.insert(name.as_str(), len);
+        }
+        Ok(lens)
     }
 
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.

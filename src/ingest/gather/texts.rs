@@ -1,5 +1,6 @@
 //! The distinct texts of all blocks, which stay in memory until the dictionaries are joined.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
@@ -19,8 +20,9 @@ const OVERHEAD: usize = 128;
 pub(in crate::ingest) struct Texts<'a> {
     columns: &'a [Column],
     limit: usize,
-    /// Bytes that the texts of the source's columns take in the store, to which these are added.
+    /// Bytes that the texts of the source's columns take in the store, to which these are added; and those of each column.
     known: usize,
+    known_lens: Vec<usize>,
     len: AtomicUsize,
     /// Bytes that the texts of each column take.
     lens: Vec<AtomicUsize>,
@@ -37,7 +39,8 @@ impl<'a> Texts<'a> {
     /// The texts of these columns in a run within `memory` bytes, of the files of `survey`, if they are files.
     pub(in crate::ingest) fn new(columns: &'a [Column], memory: u64, survey: Option<&'a Survey>) -> Texts<'a> {
         let lens = columns.iter().map(|_| AtomicUsize::new(0)).collect();
-        Texts { columns, limit: (memory / 4) as usize, known: 0, len: AtomicUsize::new(0), lens, survey }
+        let (known, known_lens) = (0, vec![0; columns.len()]);
+        Texts { columns, limit: (memory / 4) as usize, known, known_lens, len: AtomicUsize::new(0), lens, survey }
     }
 
     /// The same, which are added to those of `before`.
@@ -45,7 +48,9 @@ impl<'a> Texts<'a> {
     /// # Errors
     /// When its catalog is damaged.
     pub(in crate::ingest) fn beside(self, before: Option<&Store>) -> Result<Texts<'a>> {
-        Ok(Texts { known: before.map_or(Ok(0), Store::texts_len)?, ..self })
+        let known = before.map_or_else(|| Ok(HashMap::new()), Store::texts_lens)?;
+        let of_column = |column: &Column| known.get(column.name.as_str()).copied().unwrap_or(0);
+        Ok(Texts { known: known.values().sum(), known_lens: self.columns.iter().map(of_column).collect(), ..self })
     }
 
     /// Adds the texts of `blocks` of the same stocks.
@@ -115,7 +120,7 @@ impl<'a> Texts<'a> {
             if left <= self.limit {
                 break;
             }
-            left -= len;
+            left -= len + self.known_lens[column];
             count += 1;
             names.extend(survey.own_names(column));
         }
