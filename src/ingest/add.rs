@@ -199,7 +199,7 @@ impl<'a> AddSource<'a> {
             return Err(nothing_to_store(&survey, &files));
         }
         let known_count = panel.columns.len();
-        check_columns(whole, &survey.columns[known_count..], name)?;
+        check_columns(whole, &survey.columns[known_count..], (name, survey.options()))?;
         let panel = panel_of(&survey);
         let (inputs, key) = (codes_of(&survey, &gathered), panel.key.clone());
         let target = Target { before: Some(whole), place, name };

@@ -59,7 +59,7 @@ impl NewRows<'_> {
             let places = known.places();
             let is_own = |column: &Column| !places.contains_key(column.name.as_str());
             let own: Vec<Column> = frame.columns().into_iter().filter(is_own).collect();
-            check_columns(whole, &own, name)?;
+            check_columns(whole, &own, (name, frame.options()))?;
             panel.columns.extend(own);
         }
         let keep = self.keep.of(whole.kept());

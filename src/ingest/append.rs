@@ -195,16 +195,22 @@ impl<'a> Append<'a> {
     }
 }
 
-/// `reason` for which a file cannot be added to the source at `place`; where it has a column of another source, the file
-/// is for that one.
+/// `reason` for which a file cannot be added to the source at `place`; where it has a column of another source, says so,
+/// and that the file is for that one, unless it has all of this one beside.
 fn of_another_source(whole: &Store, place: usize, reason: Reason) -> Result<Reason> {
     let Some(column) = reason.column().filter(|_| reason.kind() == Kind::OtherColumns) else { return Ok(reason) };
     for (other, name) in whole.source_names()?.into_iter().enumerate().filter(|(other, _)| *other != place) {
-        if whole.of_source(other).schema()?.index_of(column).is_some() {
-            let what = format!("has the column {column:?}, which is one of the source {name:?}");
-            let way_out = Remedy::set(Setting::Source(name.to_owned()), "adds it to that one");
-            return Ok(Reason::new(Kind::OtherColumns, what).of_column(column).or(way_out));
+        if whole.of_source(other).schema()?.index_of(column).is_none() {
+            continue;
         }
+        let what = format!("has the column {column:?}, which is one of the source {name:?}");
+        let told = Reason::new(Kind::OtherColumns, what).of_column(column);
+        let to_that = || Remedy::set(Setting::Source(name.to_owned()), "adds it to that one");
+        let has_all = reason.remedies().iter().any(|remedy| matches!(remedy, Remedy::Set { .. }));
+        return Ok(match has_all {
+            true => reason.remedies().iter().cloned().fold(told, Reason::or),
+            false => told.or(to_that()),
+        });
     }
     Ok(reason)
 }

@@ -48,12 +48,12 @@ fn take_key(options: &mut SourceOptions, key: Vec<String>) -> Result<()> {
 }
 
 /// Refuses columns that the panel has already, and a source that brings none.
-pub(super) fn check_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
+pub(super) fn check_columns(whole: &Store, columns: &[Column], (name, options): (&str, &SourceOptions)) -> Result<()> {
     if columns.is_empty() {
         let what = format!("the source {name:?} has no column beside date, code and key");
         return Err(Error::refused(what, "append its rows, if they are what it is for"));
     }
-    check_new_columns(whole, columns, name)
+    check_new_columns(whole, columns, (name, options))
 }
 
 /// As [`check_new_columns`], of what `survey` says before files are read, beside so many columns that the source has
@@ -65,26 +65,30 @@ pub(super) fn check_before_reading(whole: &Store, survey: &Survey, own_count: us
     let places: Vec<usize> = places.map(|(place, _)| place).collect();
     let has_one = |input: &&Input| places.iter().any(|&place| input.has_column(place));
     match survey.inputs.iter().find(has_one) {
-        Some(input) if survey.can_read(input) => check_new_columns(whole, new, name),
+        Some(input) if survey.can_read(input) => check_new_columns(whole, new, (name, survey.options())),
         _ => Ok(()),
     }
 }
 
-/// Refuses columns that the panel has already: no two sources own one.
-pub(super) fn check_new_columns(whole: &Store, columns: &[Column], name: &str) -> Result<()> {
+/// Refuses columns that the panel has already: no two sources own one. The ways out call them as the files do.
+pub(super) fn check_new_columns(
+    whole: &Store,
+    columns: &[Column],
+    (name, options): (&str, &SourceOptions),
+) -> Result<()> {
     let taken = taken(whole, columns)?;
     let Some(first) = taken.first() else { return Ok(()) };
     let verb = if taken.len() == 1 { "is a column" } else { "are columns" };
     let what = format!("{} of the source {name:?} {verb} of the store already", listed(&taken));
-    let renamed = Setting::Rename(vec![format!("{first}={name}_{first}")]);
-    Err(Error::refused_unless(
-        what,
-        [
-            Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"),
-            Remedy::set(renamed, "gives one another name"),
-            Remedy::set(Setting::Exclude(taken.iter().map(|&name| name.to_owned()).collect()), "leaves them out"),
-        ],
-    ))
+    let own_names: Vec<String> = taken.iter().map(|name| options.file_name(name)).collect();
+    let renamed = Setting::Rename(vec![format!("{}={name}_{first}", own_names[0])]);
+    // A prefix leaves alone what is renamed.
+    let would_help = options.prefix.is_empty() && own_names.iter().zip(&taken).all(|(own, name)| own == name);
+    let prefix = would_help
+        .then(|| Remedy::set(Setting::Prefix("{source}_".to_owned()), "gives all columns of the source other names"));
+    let others =
+        [Remedy::set(renamed, "gives one another name"), Remedy::set(Setting::Exclude(own_names), "leaves them out")];
+    Err(Error::refused_unless(what, prefix.into_iter().chain(others).collect::<Vec<_>>()))
 }
 
 /// The names of those of `columns` that the panel has already.

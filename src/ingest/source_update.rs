@@ -316,7 +316,7 @@ impl<'u> SourceUpdate<'u> {
         let (survey, spill, gathered) = stages
             .read(surveyor, survey, self.writer, Some(before))
             .map_err(|error| self.with_columns_kept(error, name))?;
-        check_new_columns(whole, &survey.columns[count..], name)?;
+        check_new_columns(whole, &survey.columns[count..], (name, survey.options()))?;
         if survey.columns.is_empty() && !panel_then.columns.is_empty() {
             return Err(without_columns(name));
         }

@@ -13,7 +13,7 @@ use super::input::interner::Interner;
 use super::input::parts::{cast_parts, lost_of_field};
 use super::input::schema::{FileColumn, FileSchema, Footer};
 use super::options::{BadDates, Cast, SourceOptions};
-use super::section_rows::{AS_THE_STORE, Columns, SectionRows, no_rows};
+use super::section_rows::{AS_THE_STORE, Columns, SectionRows, no_rows, values};
 use super::types::shown_type;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
@@ -32,8 +32,8 @@ pub(crate) fn read_section<'p>(
     panel: &'p PanelSchema,
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
-    let options = section_options(options, panel);
-    section_at(path, &options, panel, allowance).map_err(|reason| of_store(reason, &options, panel))
+    let mut options = section_options(options, panel);
+    section_at(path, &mut options, panel, allowance).map_err(|reason| of_store(reason, &options, panel))
 }
 
 /// `reason` with those of its ways out that keep to a store which is there: its columns stay, and have their types.
@@ -54,9 +54,11 @@ fn of_store(reason: Reason, options: &SourceOptions, panel: &PanelSchema) -> Rea
     reason.keep_ways(helps, AS_THE_STORE)
 }
 
+/// Takes the columns by the names that files of the source give them; where that does not fit, and some have the names that
+/// an output gives them, by these, and changes `options` to that.
 fn section_at<'p>(
     path: &Path,
-    options: &SourceOptions,
+    options: &mut SourceOptions,
     panel: &'p PanelSchema,
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
@@ -65,8 +67,13 @@ fn section_at<'p>(
     // What is read piece by piece is compared with this afterwards.
     content.hash()?;
     let meter = Meter::new(allowance);
-    let interner = Interner::new(options, allowance);
-    let Footer { schema, has_attrs, row_count, .. } = survey_by_hand(path, &content, &interner)?;
+    let Footer { mut schema, has_attrs, row_count, .. } =
+        survey_by_hand(path, &content, &Interner::new(options, allowance))?;
+    let is_of_output = |name: &str| panel.index_of(name).is_some() && options.name_of(name) != name;
+    if values(&schema, panel).is_err() && schema.columns.iter().any(|column| is_of_output(&column.name)) {
+        (options.prefix, options.renames) = (String::new(), Vec::new());
+        schema = survey_by_hand(path, &content, &Interner::new(options, allowance))?.schema;
+    }
     let schema = in_types_of(panel, schema, options);
     if row_count == 0 {
         return Err(no_rows());

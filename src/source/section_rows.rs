@@ -363,18 +363,23 @@ fn check_code_map(options: &SourceOptions, codes: &StringArray, date: Date) -> R
 ///
 /// # Errors
 /// When there is not one for each, or one more.
-fn values(schema: &FileSchema, panel: &PanelSchema) -> Result<Vec<usize>, Reason> {
+pub(super) fn values(schema: &FileSchema, panel: &PanelSchema) -> Result<Vec<usize>, Reason> {
     let places = panel.places();
-    let others: Vec<&str> =
-        schema.values.iter().map(|value| value.name.as_str()).filter(|name| !places.contains_key(name)).collect();
-    if !others.is_empty() {
-        let what = format!("has {}, which the store does not have", named(&others));
-        return Err(Reason::new(Kind::OtherColumns, what).of_column(others[0]).or(excluding(&others)));
-    }
+    let others = schema.values.iter().filter(|value| !places.contains_key(value.name.as_str()));
+    let others: Vec<&str> = others.map(|value| value.own_name.as_str()).collect();
     let values: HashMap<&str, usize> =
         schema.values.iter().enumerate().rev().map(|(at, value)| (value.name.as_str(), at)).collect();
     let lacking: Vec<&str> =
         panel.columns.iter().map(|column| column.name.as_str()).filter(|name| !values.contains_key(name)).collect();
+    if let [first, ..] = others[..] {
+        let what = format!("has {}, which the store does not have", named(&others));
+        let reason = Reason::new(Kind::OtherColumns, what).of_column(first);
+        let anew = || Remedy::Do("write it with the columns that the store has".to_owned());
+        return Err(match lacking[..] {
+            [] => reason.or(excluding(&others)),
+            _ => reason.but(&format!("it lacks {}", named(&lacking))).or(anew()),
+        });
+    }
     if !lacking.is_empty() {
         let it = if lacking.len() == 1 { "it" } else { "them" };
         let way_out = format!("write the file with {it}, null where there is no value");

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use transect::remedy::{Remedy, Setting};
 use transect::sink::Format;
+use transect::source::SourceOptions;
 use transect::{AddSource, Append, Build, Guard, Limit, Shape, Store, Transpose, Update, UpdateReport};
 
 use super::model::{Files, days};
@@ -352,6 +354,49 @@ fn a_file_of_another_source_is_told_which() {
     let [Remedy::Set { settings, .. }] = told.remedies() else { panic!("{told}") };
     assert_eq!(settings[..], [Setting::Source(prices.to_owned())]);
     assert_eq!(append(prices).added, 1);
+}
+
+#[test]
+fn a_source_of_renamed_columns_takes_them_by_the_names_of_files_and_of_outputs() {
+    let place = two_by_two();
+    let factor = place.path("v");
+    fs::create_dir(&factor).unwrap();
+    let of = |date: &str, columns: &[(&str, f64)]| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec![date]));
+        let mut all = vec![("trade_date", dates), ("ts_code", Arc::new(StringArray::from(vec!["A"])) as ArrayRef)];
+        all.extend(columns.iter().map(|&(name, value)| (name, Arc::new(Float64Array::from(vec![value])) as ArrayRef)));
+        batch(&all)
+    };
+    write_parquet(&factor.join("A.parquet"), &of("20240102", &[("size", 1.0), ("mom", 2.0)]));
+    let options = SourceOptions {
+        prefix: "v_".to_owned(),
+        renames: vec!["mom=momentum".parse().unwrap()],
+        code_column: Some("ts_code".to_owned()),
+        ..SourceOptions::default()
+    };
+    AddSource::new(place.store(), [&factor]).options(options).allow(Guard::ALL).workers(1).run().unwrap();
+    let append = |day: &str, columns: &[(&str, f64)], exclude: &[String]| {
+        let path = place.path(&format!("{day}.parquet"));
+        write_parquet(&path, &of(day, columns));
+        Append::new(place.store(), [&path]).source_name("v").exclude(exclude.to_vec()).workers(1).run().unwrap()
+    };
+    let value = |day: &str, name: &str| {
+        let store = Store::open(place.store()).unwrap();
+        let section = store.section(day.parse().unwrap()).unwrap();
+        section.column(name).unwrap().logical().unwrap().as_primitive::<Float64Type>().value(0)
+    };
+    assert_eq!(append("20240105", &[("size", 3.0), ("mom", 4.0)], &[]).added, 1);
+    assert_eq!(append("20240106", &[("v_size", 5.0), ("momentum", 6.0)], &[]).added, 1);
+    assert_eq!(["v_size", "momentum"].map(|name| value("20240105", name)), [3.0, 4.0]);
+    assert_eq!(["v_size", "momentum"].map(|name| value("20240106", name)), [5.0, 6.0]);
+    // A whole output has the columns of both: what is told leaves out those of the other.
+    let whole = [("size", 7.0), ("v_size", 8.0), ("momentum", 9.0)];
+    let told = append("20240107", &whole, &[]).skipped.remove(0).reason;
+    let [Remedy::Set { settings, .. }] = told.remedies() else { panic!("{told}") };
+    let [Setting::Exclude(names)] = &settings[..] else { panic!("{told}") };
+    assert!(told.what().starts_with("has the column \"size\", which is one of the source"), "{told}");
+    assert_eq!(append("20240107", &whole, names).added, 1);
+    assert_eq!(["v_size", "momentum"].map(|name| value("20240107", name)), [8.0, 9.0]);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 use proptest::prelude::*;
 use transect::progress::Silent;
+use transect::remedy::{CastTo, Remedy, Setting};
+use transect::skipped::Skipped;
 use transect::source::{Duplicates, SourceOptions};
 use transect::workers::Workers;
 use transect::{Append, Build, Date, Store, Transpose, Update, verify_output, verify_source};
@@ -298,4 +300,41 @@ fn a_key_that_also_names_code_and_date_is_understood() {
         assert_eq!(schema.key, [0], "{key:?}");
         assert_eq!(schema.columns[0].name, "time");
     }
+}
+
+#[test]
+fn a_file_whose_key_column_has_floats_is_left_out_by_name_and_stops_no_other() {
+    let place = Place::new();
+    let write = |code: &str, key: ArrayRef| {
+        let dates: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240102"]));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let rows = RecordBatch::try_from_iter([("trade_date", dates), ("t", key), ("x", values)]).unwrap();
+        write_parquet(&place.source().join(format!("{code}.parquet")), &rows);
+    };
+    let (whole, half): (ArrayRef, ArrayRef) =
+        (Arc::new(Float64Array::from(vec![1.0, 2.0])), Arc::new(Float64Array::from(vec![1.0, 2.5])));
+    for n in 0..12 {
+        write(&format!("S{n:02}"), Arc::new(Int64Array::from(vec![1, 2])));
+    }
+    write("F", Arc::clone(&whole));
+    let options = SourceOptions { key: vec!["t".to_owned()], ..SourceOptions::default() };
+    let build = || Build::new(place.source(), place.store()).options(options.clone()).workers(1).force(true);
+    let cast = [Setting::Cast(vec![CastTo { column: "t".to_owned(), to: "int64".to_owned() }])];
+    let told = |skipped: &[Skipped]| {
+        let [one] = skipped else { panic!("{skipped:?}") };
+        let key_type = "its key column \"t\" is Float64; a key has integers, decimals, dates, times or text";
+        assert_eq!((one.path.as_str(), one.reason.what()), ("F.parquet", key_type));
+        one.reason.remedies().to_vec()
+    };
+    let ways = told(&build().run().unwrap().skipped);
+    assert!(matches!(&ways[..], [Remedy::Set { settings, .. }] if settings[..] == cast), "{ways:?}");
+    // Neither does it stop a night.
+    let update = || Update::new(place.store()).reread(true).workers(1);
+    told(&update().run().unwrap().skipped);
+    let report = update().set("source", "cast+=t:int64".parse().unwrap()).run().unwrap();
+    assert_eq!((report.skipped.len(), report.added), (0, 2));
+    // What is not whole has no such way out.
+    write("F", half);
+    let ways = told(&build().run().unwrap().skipped);
+    assert!(matches!(&ways[..], [Remedy::Do(_)]), "{ways:?}");
 }

@@ -563,6 +563,15 @@ fn a_column_that_the_store_has_is_refused_with_other_names() {
         "p and pt of the source \"again\" are columns of the store already; prefix {source}_ gives all columns of the \
          source other names, or rename p=again_p gives one another name, or exclude p, pt leaves them out"
     );
+    // Ways out call columns as files do, and a prefix, which leaves alone what is renamed, is none.
+    let renamed =
+        SourceOptions { renames: vec!["p=x".parse().unwrap(), "pt=p".parse().unwrap()], ..SourceOptions::default() };
+    let again = AddSource::new(world.place.store(), [world.directory(0)]).source_name("again").options(renamed);
+    assert_eq!(
+        again.run().unwrap_err().to_string(),
+        "p of the source \"again\" is a column of the store already; rename pt=again_p gives one another name, or \
+         exclude pt leaves them out"
+    );
     let report = AddSource::new(world.place.store(), [world.directory(0)])
         .source_name("again")
         .prefix("{source}_")

@@ -157,6 +157,9 @@ pub(in crate::source) fn cast_parts(
             }
         };
         match type_in_panel {
+            Ok((_, logical)) if logical.is_floating() && options.key.contains(&options.name_of(name)) => {
+                refusal.get_or_insert_with(|| no_key_type(name, &logical));
+            }
             Ok((raw, logical)) => {
                 let (name, own_name) = (options.name_of(name), name.clone());
                 values.push(Value { name, own_name, leaf: *leaf, raw: raw.clone(), logical });
@@ -172,6 +175,13 @@ pub(in crate::source) fn cast_parts(
     });
     let has_named_date = options.files_by == FilesBy::Date;
     FileSchema { columns, date, has_named_date, code, values, drops_index, refusal, format }
+}
+
+/// Refuses a file for the type of a key column: of floats nobody knows which are the same.
+fn no_key_type(name: &str, data_type: &DataType) -> Reason {
+    let what = format!("its key column {name:?} is {data_type}; a key has integers, decimals, dates, times or text");
+    let whole = Setting::Cast(vec![CastTo { column: name.to_owned(), to: "int64".to_owned() }]);
+    Reason::new(Kind::ColumnType, what).of_column(name).or(Remedy::set(whole, "reads whole numbers"))
 }
 
 /// A column's type for a message.
