@@ -880,9 +880,14 @@ fn transpose_writes_what_was_chosen() {
     let report = place.run("transpose store members --universe members.csv --json").done().json();
     assert_eq!([&report["written"], &report["rows"]], [1, 1]);
     assert_eq!(report["notes"][0], "the universe names 1 date that the store lacks: 20310102");
-    // Who has no member has no row.
+    members("2026-06-30,000001.SZ,1\n2026-06-30,000002.SZ,0\n");
+    place.run("transpose store no --universe members.csv").failed(1, &[told]);
+    members("2026-06-30,000001.SZ,2\n2026-06-30,000002.SZ,0\n");
+    assert_eq!(place.run("transpose store ranks --universe members.csv --json").done().json()["rows"], 2);
+    // A file that was cut off is no universe without members, for which outputs would go.
     members("");
-    assert_eq!(place.run("transpose store none --universe members.csv --json").done().json()["written"], 0);
+    let told = "--universe members.csv: has no rows; give a Parquet, Arrow or csv file with a column of dates";
+    place.run("transpose store members --universe members.csv").failed(2, &[told]);
     let unknown: Vec<String> = (0..5000).map(|n| format!("X{n:04}")).collect();
     fs::write(place.path("unknown.txt"), unknown.join("\n")).unwrap();
     let told = place.run("transpose store no --stocks @unknown.txt");

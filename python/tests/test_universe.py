@@ -61,6 +61,8 @@ def test_a_row_that_is_said_to_be_no_member_is_refused(store):
     with pytest.raises(transect.Refused, match='"in_index" is not true in some; leave those rows out'):
         store.scan(universe=members)
     assert len(store.scan(universe=members.filter("in_index"))) == 1
+    with pytest.raises(transect.Refused, match='"in_index" is not true in some'):
+        store.scan(universe=members.with_columns(pl.col("in_index").cast(pl.Int8)))
 
 
 def test_what_is_no_universe_is_refused(store):

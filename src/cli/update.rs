@@ -208,8 +208,13 @@ fn add_newest(newest: &Newest, lines: &mut Lines) {
     let have = |number, date| format!("{} {date}", output::counted(number, "stock has", "stocks have"));
     let before = newest.date_before.map(|date| format!(", {}", have(newest.stocks_before, date)));
     lines.add("newest", have(newest.stocks, newest.date) + &before.unwrap_or_default());
-    for of in newest.sources.iter().filter(|of| of.stocks < of.stocks_before) {
-        let before = newest.date_before.map(|date| format!(", {}", have(of.stocks_before, date))).unwrap_or_default();
+    for of in newest.sources.iter().filter(|of| of.stocks < of.stocks_before || of.last != Some(newest.date)) {
+        // Night after night, until it has the newest date again.
+        let before = match (newest.date_before, of.last) {
+            (Some(date), _) if of.stocks_before > 0 => format!(", {}", have(of.stocks_before, date)),
+            (_, Some(last)) => format!(", its last date is {last}"),
+            (_, None) => ", and it has no row".to_owned(),
+        };
         lines.add("behind", format!("source {}: {}{before}", of.source, have(of.stocks, newest.date)));
     }
     lines.add_some("stale", newest.stale, |_| {

@@ -1,9 +1,9 @@
-//! Reads dates, codes and what is true or false of a file, and nothing else of it: the members of a universe.
+//! Reads dates, codes and what may be yes or no of a file, and nothing else of it: the members of a universe.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Date32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Date32Array, RecordBatch};
 use arrow_schema::DataType;
 
 use super::allowance::Allowance;
@@ -14,7 +14,7 @@ use super::input::schema::Footer;
 use super::options::SourceOptions;
 use super::read::codes::no_codes;
 use super::section_file::read_leaves;
-use super::section_rows::days_of;
+use super::section_rows::{days_of, no_rows};
 use super::table::unusable;
 use crate::panel::PanelSchema;
 use crate::reason::Reason;
@@ -27,7 +27,7 @@ const USUAL_DATES: [&str; 3] = ["trade_date", "date", "datetime"];
 const USUAL_CODES: [&str; 5] = ["ts_code", "code", "symbol", "ticker", "stock"];
 
 /// The dates and codes of the rows of the Parquet, Arrow or csv file at `path`, under the names that `panel` gives them; its
-/// own are those, or usual ones. Also its columns of booleans. Holds no more than `memory` bytes of it.
+/// own are those, or usual ones. Also its columns of booleans and integers. Holds no more than `memory` bytes of it.
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::Error::Invalid) where the file cannot be used.
@@ -58,13 +58,11 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
     }
     let (options, schema, row_count) = found.ok_or_else(|| no_codes(&panel.code.name))?;
     let (date, code) = (schema.date.clone()?, schema.code.clone().ok_or_else(|| no_codes(&panel.code.name))?);
-    let named = |days, codes| -> [(&str, ArrayRef); 2] { [(&panel.date_name, days), (&panel.code.name, codes)] };
     if row_count == 0 {
-        let none =
-            named(Arc::new(Date32Array::from(Vec::<i32>::new())), Arc::new(StringArray::from(Vec::<&str>::new())));
-        return RecordBatch::try_from_iter(none).map_err(Reason::undecodable);
+        return Err(no_rows());
     }
-    let says: Vec<_> = schema.values.iter().filter(|value| value.logical == DataType::Boolean).collect();
+    let may_say = |kind: &DataType| *kind == DataType::Boolean || kind.is_integer();
+    let says: Vec<_> = schema.values.iter().filter(|value| may_say(&value.logical)).collect();
     let leaves = [date.leaf, code.leaf].into_iter().chain(says.iter().map(|value| value.leaf)).collect();
     let columns = guarded(|| read_leaves(content, &schema, leaves, &allowance))?;
     guarded(|| {
@@ -73,7 +71,8 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
         let codes = columns.parts(code.leaf).first().ok_or_else(|| no_codes(&panel.code.name))?;
         let said =
             says.iter().flat_map(|value| Some((value.name.as_str(), columns.parts(value.leaf).first()?.clone())));
-        let columns = named(Arc::new(days), codes.clone()).into_iter().chain(said);
+        let key: [(&str, ArrayRef); 2] = [(&panel.date_name, Arc::new(days)), (&panel.code.name, codes.clone())];
+        let columns = key.into_iter().chain(said);
         RecordBatch::try_from_iter(columns).map_err(Reason::undecodable)
     })
 }

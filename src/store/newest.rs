@@ -43,6 +43,8 @@ pub struct NewestOf {
     pub stocks: u64,
     /// Stocks of which it has one on the date before.
     pub stocks_before: u64,
+    /// The last date on which it has a row.
+    pub last: Option<Date>,
 }
 
 /// A stock without a row on the newest date.
@@ -88,7 +90,12 @@ impl Store {
             let own = self.of_source(place);
             let count =
                 |date: Option<Date>| -> Result<u64> { date.map_or(Ok(0), |date| Ok(own.codes_on(date)?.len() as u64)) };
-            Ok(NewestOf { source: source.to_owned(), stocks: count(Some(date))?, stocks_before: count(date_before)? })
+            Ok(NewestOf {
+                source: source.to_owned(),
+                stocks: count(Some(date))?,
+                stocks_before: count(date_before)?,
+                last: own.dates()?.last().copied(),
+            })
         };
         let names = self.source_names()?;
         let sources = match names.len() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type};
+use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_cast::cast;
@@ -26,8 +26,8 @@ const CODES: [&str; 5] = ["code", "stock", "symbol", "ticker", "ts_code"];
 pub enum Universe {
     /// The rows in which this column is true, or another number than 0. A null or a NaN is neither.
     Column(String),
-    /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members. A column of booleans
-    /// beside them must be true in all rows.
+    /// Those of these dates and codes, a row each. Dates and codes that the store lacks are no members. A column of booleans,
+    /// or of 1 and 0, beside them must be true in all rows.
     Rows(Vec<RecordBatch>),
 }
 
@@ -160,12 +160,26 @@ fn of_rows(store: &Store, batches: &[RecordBatch]) -> Result<Members> {
 /// Refuses rows of which a column says that they are no members.
 fn check_true(batch: &RecordBatch) -> Result<()> {
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        if column.as_boolean_opt().is_some_and(|said| said.true_count() < said.len()) {
+        if says_no(column).map_err(unread)? {
             let what = format!("all rows of a universe are its members, and {:?} is not true in some", field.name());
             return Err(Error::refused(what, "leave those rows out, or that column"));
         }
     }
     Ok(())
+}
+
+/// Whether a column says yes and no, as booleans or as 1 and 0, and no of a row.
+fn says_no(column: &ArrayRef) -> Result<bool, ArrowError> {
+    if let Some(said) = column.as_boolean_opt() {
+        return Ok(said.true_count() < said.len());
+    }
+    if !column.data_type().is_integer() {
+        return Ok(false);
+    }
+    let numbers = cast(column, &DataType::Int64)?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    Ok(numbers.iter().all(|number| number.is_none_or(|number| (0..=1).contains(&number)))
+        && numbers.iter().any(|number| number == Some(0)))
 }
 
 /// The columns of dates and codes.
