@@ -481,7 +481,7 @@ pub fn transposing<'s>(
         .check_content(options.flag("check_content"))
         .wait(options.wait()?);
     if let Some(universe) = universe {
-        run = run.universe(members(universe)?);
+        run = run.universe(members(store, universe)?);
     }
     if let Some(count) = options.number("threads") {
         run = run.workers(count as usize);

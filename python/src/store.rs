@@ -228,7 +228,7 @@ impl Store {
             ..Selection::default()
         };
         let types = Types { code, date: DateType::Day, values: ValueTypes::Logical };
-        let universe = universe.map(members).transpose()?;
+        let universe = universe.map(|universe| members(&self.0, universe)).transpose()?;
         let request = Request { columns, dates, stocks, at, universe, types, ..Request::default() };
         let answer = py.detach(|| self.0.answer(&request));
         let answer = answer.map(|found| Answer { found, failure: Arc::default() });
@@ -265,10 +265,20 @@ fn pressed_before(py: Python<'_>) -> PyResult<Option<usize>> {
     Ok((is_main && raises).then(capsule::interrupts))
 }
 
-/// A frame of dates and codes, or the name of a column.
-pub fn members(universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
-    match universe.extract::<String>() {
-        Ok(column) => Ok(Universe::Column(column)),
+/// The most memory that a file of members may take, of which one file has a quarter.
+const MEMBERS: u64 = 4 << 30;
+
+/// The name of a column of `store`, the path of a file, or a frame of dates and codes.
+pub fn members(store: &transect::Store, universe: &Bound<'_, PyAny>) -> PyResult<Universe> {
+    if let Ok(column) = universe.extract::<String>() {
+        return Ok(Universe::Column(column));
+    }
+    let py = universe.py();
+    match universe.extract::<PathBuf>() {
+        Ok(path) => py
+            .detach(|| transect::source::read_members(&path, store.schema()?, MEMBERS))
+            .map(|rows| Universe::Rows(vec![rows]))
+            .map_err(|error| raised(py, &error)),
         Err(_) => batches(universe).map(Universe::Rows),
     }
 }

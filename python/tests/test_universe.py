@@ -48,6 +48,15 @@ def test_a_column_of_the_store_or_a_file_is_a_universe(store, tmp_path):
     pq.write_table(pa.table(ROWS), tmp_path / "members.parquet")
     assert len(store.scan(universe=tmp_path / "members.parquet")) == 2
     assert len(store.scan(universe=str(tmp_path / "members.parquet"), stocks=["BRK.B"])) == 1
+    pl.DataFrame(ROWS).write_csv(tmp_path / "members.csv")
+    pl.DataFrame(ROWS).write_ipc(tmp_path / "members.arrow")
+    for name in ("members.csv", "members.arrow"):
+        assert len(store.scan(universe=tmp_path / name)) == 2
+    transect.transpose(store, tmp_path / "out", universe=tmp_path / "members.csv")
+    assert sum(len(pl.read_parquet(path)) for path in (tmp_path / "out").glob("2*.parquet")) == 2
+    (tmp_path / "members.csv").write_text("date,code\n")
+    with pytest.raises(transect.Refused, match="members.csv: has no rows; give a Parquet, Arrow or csv file"):
+        store.scan(universe=tmp_path / "members.csv")
     assert store.matrix("lots", fill=0, universe="halted").values.sum() == 1 + 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from . import _dates, _transect
@@ -204,21 +205,14 @@ class Store:
         return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
 
     def _members(self, universe: Universe) -> Any:
-        """The name of a column, or a frame of dates and codes."""
+        """The name of a column, a path, or a frame of dates and codes."""
         if isinstance(universe, str) and universe in self.columns:
             return universe
         if not isinstance(universe, (str, os.PathLike)):
             return universe
         if not os.path.exists(universe):
             raise NotFound(f"universe={os.fspath(universe)!r} is neither a column of {self.path} nor a file")
-        try:
-            import pyarrow.parquet as parquet
-
-            return parquet.read_table(universe)
-        except ImportError:
-            import polars
-
-            return polars.read_parquet(os.fspath(universe))
+        return pathlib.Path(universe)
 
     def section(self, date: DateLike, columns: Sequence[str] | None = None) -> Section:
         """All stocks on one date, by code. Nothing is copied but codes and dates; checksums are compared.
