@@ -57,7 +57,11 @@ fn instant_in(text: &str, zone: &impl TimeZone) -> Result<i64, String> {
     let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
     let with_offset = with_offset.iter().find_map(|format| DateTime::parse_from_str(&joined, format).ok());
     let naive = || naive.iter().find_map(|format| NaiveDateTime::parse_from_str(&joined, format).ok());
-    let next_midnight = || NaiveDate::parse_from_str(&joined, "%Y-%m-%d").ok()?.succ_opt()?.and_hms_opt(0, 0, 0);
+    // Fewer digits would be read, too, as those of a day without its zero.
+    let is_eight_digits = joined.len() == 8 && joined.bytes().all(|byte| byte.is_ascii_digit());
+    let form = if is_eight_digits { "%Y%m%d" } else { "%Y-%m-%d" };
+    let date = || NaiveDate::parse_from_str(&joined, form).ok();
+    let next_midnight = || date()?.succ_opt()?.and_hms_opt(0, 0, 0);
     let instant = if let Some(instant) = with_offset {
         instant.to_utc()
     } else if let Some(time) = naive() {
@@ -171,7 +175,19 @@ mod tests {
             assert_eq!(instant_in(text, &shanghai), Ok(NOON + (hour - 12) * HOUR), "{text}");
         }
         assert_eq!(instant_in("2024-01-02T12:00:00.000000001", &Utc), Ok(NOON + 1));
-        for bad in ["", "now", "2024-01", "2024-01-02T", "2024-02-30", "2024-01-02T25:00", "2024-01-02T12:00+8"] {
+        for bad in [
+            "",
+            "now",
+            "2024-01",
+            "202401",
+            "2024012",
+            "20240230",
+            "020240102",
+            "2024-01-02T",
+            "2024-02-30",
+            "2024-01-02T25:00",
+            "2024-01-02T12:00+8",
+        ] {
             assert!(instant(bad).is_err(), "{bad}");
         }
     }
@@ -180,6 +196,8 @@ mod tests {
     fn a_date_is_the_end_of_its_day() {
         const MIDNIGHT: i64 = 1_704_240_000_000_000_000;
         assert_eq!(instant_in("2024-01-02", &Utc), Ok(MIDNIGHT - 1));
+        assert_eq!(instant_in("20240102", &Utc), Ok(MIDNIGHT - 1), "as dates are written elsewhere");
+        assert_eq!(instant_in("2024-1-2", &Utc), Ok(MIDNIGHT - 1));
         let new_york = FixedOffset::west_opt(5 * 3600).unwrap();
         assert_eq!(instant_in("2024-01-02", &new_york), Ok(MIDNIGHT + 5 * 3_600_000_000_000 - 1));
         assert_eq!([instant("9999-12-31"), instant("0001-01-01")], [Ok(i64::MAX), Ok(i64::MIN)]);
