@@ -19,7 +19,7 @@ use crate::source::options::SourceOptions;
 use crate::source::path::code_template::code_of;
 use crate::source::path::files_by::{DATE, FilesBy};
 use crate::source::path::input_format::InputFormat;
-use crate::source::path::naming::{is_date, is_part, is_time, names_in, shown};
+use crate::source::path::naming::{NULL_PARTITION, is_date, is_part, is_time, names_in, shown};
 use crate::source::path::pattern::{ANYTHING, CODE, Pattern};
 use crate::workers::DEFAULT_MEMORY;
 
@@ -127,9 +127,12 @@ fn collect(
 
 /// What reads `files`, of which there is one at least.
 fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
-    let (first, noun) = (&files[0], options.input.noun());
+    // What a directory of rows without a key is called says nothing of the others.
+    let named: Vec<PathBuf> = files.iter().filter(|file| !has_null_key(file)).cloned().collect();
+    let named = if named.is_empty() { files } else { &named };
+    let (first, noun) = (&named[0], options.input.noun());
     // Of one that is damaged nobody asks how it is found.
-    let Some(readable) = files.iter().take(20).find(|file| footer(&root.join(file), options).is_ok()) else {
+    let Some(readable) = named.iter().take(20).find(|file| footer(&root.join(file), options).is_ok()) else {
         let reason = footer(&root.join(first), options).err().map_or_else(String::new, |reason| reason.to_string());
         return Remedy::Do(format!(
             "the first file that is {noun} by its name, {}, {reason}",
@@ -137,14 +140,14 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
         ));
     };
     // Which pattern reads most of the files; the first candidate, where several do.
-    let seeds = [readable, &files[files.len() / 2], &files[files.len() - 1]];
+    let seeds = [readable, &named[named.len() / 2], &named[named.len() - 1]];
     let are_times = |codes: &[String]| codes.iter().all(|code| is_time(code));
     let candidates = seeds.into_iter().flat_map(|file| candidates(file));
     let tried: Vec<(Pattern, Vec<String>)> =
         candidates.map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
     let stocks = tried.iter().filter(|(_, codes)| !are_times(codes));
     let best = stocks.rev().max_by_key(|(_, codes)| codes.len());
-    let are_most = |count: usize| count * 10 >= files.len() * 9;
+    let are_most = |count: usize| count * 10 >= named.len() * 9;
     let reads = |count: usize| match files.len() - count {
         0 => format!("reads the {noun} files there"),
         _ => format!("reads {count} of the {} {noun} files there", files.len()),
@@ -154,11 +157,11 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
     {
         return Remedy::set(Setting::Pattern(pattern.to_string()), reads(codes.len()));
     }
-    let open: Vec<Pattern> = seeds.into_iter().flat_map(|file| open_patterns(file, files)).collect();
+    let open: Vec<Pattern> = seeds.into_iter().flat_map(|file| open_patterns(file, named)).collect();
     let open: Vec<(Pattern, Vec<String>)> =
         open.into_iter().map(|pattern| (pattern.clone(), codes(&pattern, files))).collect();
     let are_dates = |codes: &[String]| codes.iter().all(|code| is_date(code));
-    let by_date = tried.iter().chain(&open).find(|(_, codes)| codes.len() == files.len() && are_dates(codes));
+    let by_date = tried.iter().chain(&open).find(|(_, codes)| codes.len() >= named.len() && are_dates(codes));
     if let Some((pattern, codes)) = by_date {
         return Remedy::Set { settings: by_date_settings(pattern, options), effect: reads(codes.len()) };
     }
@@ -182,6 +185,11 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
         return Remedy::Do(several_files_a_stock(files, options.input));
     };
     Remedy::Set { settings, effect: format!("{}, of {}", reads(read), counted(count, "stock", "stocks")) }
+}
+
+/// Whether a directory on the way to `file` says that its rows have no value for its key.
+fn has_null_key(file: &Path) -> bool {
+    file.iter().any(|step| step.to_str().is_some_and(|step| step.ends_with(&format!("={NULL_PARTITION}"))))
 }
 
 /// The settings that read files of which `pattern` takes the dates for codes.

@@ -11,11 +11,11 @@ use super::meeting::{Fitting, Meeting, of_several_stocks};
 use crate::error::{Error, Result};
 pub(in crate::source) use crate::hint::counted;
 use crate::reason::{Kind, Reason};
-use crate::remedy::Remedy;
+use crate::remedy::{Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::options::SourceOptions;
 use crate::source::path::files_by::FilesBy;
-use crate::source::path::naming::shown;
+use crate::source::path::naming::{NULL_PARTITION, shown};
 use crate::source::path::pattern::{Entry, Values};
 use crate::source::path::unit::beside_overlapping;
 use crate::source::trouble::is_of_file;
@@ -192,8 +192,12 @@ impl Walk<'_> {
                     FilesBy::Stock => (Kind::NoCode, "code"),
                     FilesBy::Date => (Kind::OtherDate, "date, such as 20240102, or leave it out"),
                 };
-                let rename = Remedy::Do(format!("rename the file after its {what}"));
-                self.found.skipped.push(skip(&path, Reason::new(kind, why).or(rename)));
+                let null = values.all().iter().find(|value| value.is_null());
+                let named =
+                    if null.is_some_and(|value| value.step + 1 < path.iter().count()) { "directory" } else { "file" };
+                let reason = Reason::new(kind, why).or(Remedy::Do(format!("rename the {named} after its {what}")));
+                let leave_out = Remedy::set(Setting::Ignore(format!("*={NULL_PARTITION}")), "leaves it out");
+                self.found.skipped.push(skip(&path, if null.is_some() { reason.or(leave_out) } else { reason }));
             }
         }
     }

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::naming::NULL_PARTITION;
 use super::pattern::{ANYTHING, CODE, Pattern, Values, parts_of};
 
 /// How codes are made of the placeholders of a pattern: `{code}.{exchange}`.
@@ -35,7 +34,7 @@ pub(in crate::source) fn code_of(template: Option<&CodeTemplate>, values: &Value
     for part in parts_of(text) {
         match part.map(|name| values.get(name)) {
             Ok(Some(value)) if value.text.is_empty() => return Err("its name leaves nothing for the code"),
-            Ok(Some(value)) if value.is_encoded() && value.text == NULL_PARTITION.as_bytes() => {
+            Ok(Some(value)) if value.is_null() => {
                 return Err("its name gives no code, but says that its rows have none");
             }
             Ok(value) => code.extend(value.map(|value| value.decoded()).unwrap_or_default()),

@@ -21,7 +21,7 @@ const NOTES_OF_OTHERS: [&str; 9] = [
 ];
 
 /// What Hive and Spark call the partition of rows that have no value for its key.
-pub(super) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(in crate::source) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The absolute path of a file, which a store remembers.
 pub(crate) fn absolute(path: &str) -> String {

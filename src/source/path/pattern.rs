@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files_by::{DATE, FilesBy, YEAR};
 use super::input_format::InputFormat;
-use super::naming::{is_hidden, percent_decoded};
+use super::naming::{NULL_PARTITION, is_hidden, percent_decoded};
 use crate::as_text::as_text;
 use crate::key::is_escaped;
 
@@ -76,8 +76,9 @@ impl Value {
         if self.is_encoded || is_ours() { decoded } else { self.text.clone() }
     }
 
-    pub(super) fn is_encoded(&self) -> bool {
-        self.is_encoded
+    /// Whether it says that rows have no value for its key.
+    pub(in crate::source) fn is_null(&self) -> bool {
+        self.is_encoded && self.text == NULL_PARTITION.as_bytes()
     }
 }
 

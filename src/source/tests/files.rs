@@ -73,6 +73,23 @@ fn a_hidden_file_that_is_known_is_told_of() {
 }
 
 #[test]
+fn a_directory_of_rows_without_a_key_has_no_say_in_the_pattern_that_is_advised() {
+    for (names, pattern, reads) in [
+        (["s=A/x", "s=B/x", "s=NULL/x"], "s={code}/x.parquet", "reads 2 of the 3 Parquet files there"),
+        (["s=a/x", "s=NULL/x", "s=b/x"], "s={code}/x.parquet", "reads 2 of the 3 Parquet files there"),
+        (["year=2022/A", "year=NULL/B", "year=2023/A"], "year={year}/{code}.parquet", "reads the Parquet files there"),
+    ] {
+        let mut source = Source::new();
+        for name in names {
+            source.add_at(&format!("{}.parquet", name.replace("NULL", "__HIVE_DEFAULT_PARTITION__")), &day());
+        }
+        assert_mentions(&source.refused(), &[pattern, reads]);
+        source.options(|options| options.pattern = pattern.parse().unwrap());
+        source.survey();
+    }
+}
+
+#[test]
 fn keys_of_directories_are_decoded_and_names_of_files_are_not() {
     let mut source = Source::new();
     source.options(|options| options.pattern = "symbol={code}/x.parquet".parse().unwrap());
@@ -87,7 +104,8 @@ fn keys_of_directories_are_decoded_and_names_of_files_are_not() {
     };
     assert_eq!(survey.skipped.len(), 4);
     assert_mentions(&skipped("%FF"), &["not UTF-8"]);
-    assert_mentions(&skipped("__HIVE_DEFAULT_PARTITION__"), &["gives no code"]);
+    let null = skipped("__HIVE_DEFAULT_PARTITION__");
+    assert_mentions(&null, &["gives no code", "rename the directory after its code", "*=__HIVE_DEFAULT_PARTITION__"]);
     let twin = "gives the code \"T%\", as symbol=T%25/x.parquet does; rename one of them";
     assert_eq!(skipped("T%"), twin);
     assert_eq!(skipped("T%25"), twin.replace("T%25/", "T%/"));
