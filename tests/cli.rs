@@ -1541,8 +1541,23 @@ fn an_append_takes_back_what_transpose_wrote() {
         ]
     );
     fs::copy(place.path("out/20240103.parquet"), place.path("20240109.parquet")).unwrap();
-    place.run("append store 20240109.parquet").failed(3, &["its rows are of 20240103, its name says 20240109"]);
     place.run("append store").failed(2, &["<FILE>"]);
+}
+
+#[test]
+fn an_append_of_no_usable_file_fails_and_of_one_beside_others_skips() {
+    let place = two_stocks();
+    place.run("transpose store out -q").done();
+    fs::copy(place.path("out/20240103.parquet"), place.path("20240109.parquet")).unwrap();
+    let told = ["no row can be appended to store", "its rows are of 20240103, its name says 20240109"];
+    place.run("append store 20240109.parquet").failed(1, &told);
+    place.run("append store 20240109.parquet -q --dry-run").failed(1, &told);
+    place.run("append store no.parquet 20240109.parquet").failed(1, &["no.parquet: cannot be opened", told[1]]);
+    let json = place.run("append store no.parquet --json").failed(1, &[]).json();
+    assert_eq!((&json["error"]["kind"], &json["exit_code"]), (&"inputs".into(), &1.into()));
+    assert_eq!(json["skipped"][0]["path"], "no.parquet");
+    let told = place.run("append store no.parquet out/20240102.parquet").failed(3, &["skipped 1 of 2 inputs"]).stdout;
+    assert!(told.contains("nothing changed"), "{told}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `transect append`
 
-use crate::Append;
+use crate::{Append, Error};
 
 use super::args::AppendArgs;
 use super::bar::Watch;
 use super::exit::Exit;
+use super::output;
 use super::update::tell;
 use super::words::Names;
 
@@ -36,5 +37,10 @@ pub fn run(args: AppendArgs, quiet: bool) -> anyhow::Result<Exit> {
         }
         append.run()?
     };
+    // As of a build without a usable file: a script must not go on as after a night of which most was read.
+    if report.read_files == 0 && !report.published && !report.skipped.is_empty() {
+        let what = format!("no row can be appended to {}", output::path(&args.store));
+        return Err(Error::Inputs { what, skipped: report.skipped, path: None }.into());
+    }
     tell("append", &args.store, &report, args.running.json, quiet)
 }
