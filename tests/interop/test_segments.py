@@ -155,7 +155,7 @@ def test_pyarrow_alone_puts_a_section_of_two_sources_together(tmp_path):
     transect.build(tmp_path / "prices", store, "--key", "key")
     transect.run("source", "add", store, tmp_path / "factors")
     # One that has no row: no other source has its dates.
-    put("strange", ["date", "code", "key", "odd"], [(datetime.date(2030, 1, 2), "A", 930, 1)])
+    put("strange", ["date", "code", "key", "odd"], [(datetime.date(2030, 1, 2), code, 930, 1) for code in "ABC"])
     transect.run("source", "add", store, tmp_path / "strange", "--join", "left")
     # A version in which some batches of a segment are live, and others not; and rows that one source alone has.
     factors = [(day, code, key, value + 100 * (day == days[0])) for day, code, key, value in factors]
