@@ -12,6 +12,9 @@ use crate::remedy::{Remedy, Setting};
 /// it once all are there.
 const OVERHEAD: usize = 40;
 
+/// Codes may take an eighth of the memory.
+const SHARE: u64 = 8;
+
 /// The codes that were met, by number.
 pub(in crate::ingest) struct Codes {
     known: Mutex<Known>,
@@ -41,32 +44,41 @@ pub(in crate::ingest) struct AllCodes {
 impl Codes {
     /// None yet, in a run within `memory` bytes.
     pub(in crate::ingest) fn new(memory: u64) -> Codes {
-        Codes { known: Mutex::default(), limit: (memory / 8) as usize }
+        Codes { known: Mutex::default(), limit: (memory / SHARE) as usize }
     }
 
     /// The number of each of `codes`, of which those of one stock are neighbours.
     ///
     /// # Errors
     /// When all codes together take too much memory.
-    pub(in crate::ingest) fn numbers<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Result<Vec<u32>> {
+    pub(in crate::ingest) fn numbers<'c>(&self, mut codes: impl Iterator<Item = &'c str>) -> Result<Vec<u32>> {
         let mut known = self.lock();
+        let mut numbers = Vec::with_capacity(codes.size_hint().0);
         let mut last: Option<(&str, u32)> = None;
-        codes
-            .map(|code| {
-                if let Some((_, number)) = last.filter(|(last, _)| *last == code) {
-                    return Ok(number);
-                }
-                let number = known.number(code);
-                if known.all.byte_len() > self.limit {
-                    let what = format!("the codes take more than an eighth of the memory ({} MiB)", self.limit >> 20);
-                    // Twice the memory.
-                    let more = Setting::Memory(16 * self.limit as u64);
-                    return Err(Error::refused_unless(what, [Remedy::set(more, "may be enough")]));
-                }
-                last = Some((code, number));
-                Ok(number)
-            })
-            .collect()
+        while let Some(code) = codes.next() {
+            let number = match last {
+                Some((last, number)) if last == code => number,
+                _ => known.number(code),
+            };
+            if known.all.byte_len() > self.limit {
+                return Err(self.too_many(known.all.byte_len(), code, codes));
+            }
+            last = Some((code, number));
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    /// Refuses codes that take so many bytes with `last`, after which `others` come, of which nobody knows how many are
+    /// new.
+    fn too_many<'c>(&self, mut byte_len: usize, mut last: &'c str, others: impl Iterator<Item = &'c str>) -> Error {
+        for code in others.filter(|&code| code != std::mem::replace(&mut last, code)) {
+            byte_len += code.len() + OVERHEAD;
+        }
+        let what = format!("the codes take more than an eighth of the memory ({} MiB)", self.limit >> 20);
+        let enough = Setting::Memory((byte_len as u64 * SHARE).next_multiple_of(1 << 20));
+        // Further files or dates may bring further codes.
+        Error::refused_unless(what, [Remedy::set(enough, "may be enough")])
     }
 
     /// Notes that rows with these numbers stay.
@@ -166,9 +178,17 @@ mod tests {
 
     #[test]
     fn codes_beyond_the_memory_are_refused_with_a_way_out() {
-        let many: Vec<String> = (0..3000).map(|n| format!("a code of some length {n}")).collect();
-        let error = Codes::new(1 << 20).numbers(many.iter().map(String::as_str)).unwrap_err();
-        let told = "the codes take more than an eighth of the memory (0 MiB); memory of 2 MiB may be enough";
-        assert_eq!(error.to_string(), told);
+        for count in [3_000, 50_000] {
+            let many: Vec<String> = (0..count).map(|n| format!("a code of some length {n}")).collect();
+            let twice = || many.iter().flat_map(|code| [code.as_str(); 2]);
+            let error = Codes::new(1 << 20).numbers(twice()).unwrap_err();
+            assert!(
+                error.to_string().starts_with("the codes take more than an eighth of the memory (0 MiB); memory of ")
+            );
+            let [Remedy::Set { settings, .. }] = &error.remedies()[..] else { panic!("{error}") };
+            let [Setting::Memory(enough)] = settings[..] else { panic!("{error}") };
+            assert_eq!(Codes::new(enough).numbers(twice()).unwrap().len(), 2 * count);
+            assert!(Codes::new(enough - (2 << 20)).numbers(twice()).is_err(), "{error}");
+        }
     }
 }
