@@ -1754,6 +1754,9 @@ fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     place.run("task commit out.staging/plan.json").failed(1, &["files-0000", "write 0 is not done yet; run it first"]);
     let stdout = place.run("task run out.staging/plan.json --json").done().json();
     assert_eq!((&stdout["was_done"], &stdout["output"]["unchanged"]), (&false.into(), &0.into()));
+    for (field, name) in [("store", "own"), ("out", "out")] {
+        assert_eq!(stdout["output"][field].as_str().unwrap(), place.path(name).display().to_string());
+    }
     fs::write(place.path("members.csv"), "ts_code,trade_date\n000001.SZ,20260629\n").unwrap();
     let universe = "task transpose own members --universe members.csv --staging members.staging";
     place.run(universe).failed(2, &["no plan holds the rows of a universe; name a column that says it"]);

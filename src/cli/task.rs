@@ -191,7 +191,7 @@ fn plan_output(args: &OutputPlanArgs, quiet: bool) -> anyhow::Result<Exit> {
 struct OutputJson<'a> {
     plan: String,
     was_done: bool,
-    output: &'a TransposeReport,
+    output: transpose::Json<'a>,
 }
 
 /// Tells of the output, once all its files are in their places.
@@ -201,12 +201,14 @@ fn tell_output(
     report: &TransposeReport,
     quiet: bool,
 ) -> anyhow::Result<Exit> {
+    let tasks = OutputTasks::open(&planned.plan)?;
+    let out = output::path(tasks.out());
     if planned.json {
         let was_done = report.written + report.removed + report.taken_over == 0;
-        let json = OutputJson { plan: output::path(&planned.plan), was_done, output: report };
+        let output = transpose::Json { store: output::path(tasks.store()), out, report };
+        let json = OutputJson { plan: output::path(&planned.plan), was_done, output };
         output::print_json(command, Exit::Done, &json)?;
     } else if !quiet {
-        let out = output::path(OutputTasks::open(&planned.plan)?.out());
         output::print(&transpose::lines(&out, ["file", "files"], report).to_string())?;
     }
     Ok(Exit::Done)

@@ -13,11 +13,11 @@ use super::universe::universe;
 use super::words::Names;
 
 #[derive(Serialize)]
-struct Json<'a> {
-    store: String,
-    out: String,
+pub(super) struct Json<'a> {
+    pub(super) store: String,
+    pub(super) out: String,
     #[serde(flatten)]
-    report: &'a TransposeReport,
+    pub(super) report: &'a TransposeReport,
 }
 
 pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
