@@ -541,3 +541,41 @@ fn what_was_tried_on_many_files_is_told_to_those_that_are_like_them() {
     assert_eq!((skipped.len(), told.len()), (25, 1), "{told:?}");
     assert!(told.first().unwrap().contains("date column date with key datetime reads"), "{told:?}");
 }
+
+#[test]
+fn what_only_later_files_need_is_told_to_all_where_it_reads_them_all() {
+    let times = |hours: [i64; 2]| -> ArrayRef {
+        let seconds: Vec<i64> =
+            [1, 2].into_iter().zip(hours).map(|(day, hour)| 1_000_000 * seconds(day, hour)).collect();
+        Arc::new(TimestampMicrosecondArray::from(seconds))
+    };
+    let values = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
+    let days = |days: &[&str]| texts(days);
+    let apart = ("kind", texts(&["a", "b"]));
+    // The rows of the first files, and of the later ones; and whether one way out reads both.
+    let cases = [
+        (days(&["20240102", "20240103"]), days(&["20240102", "20240102"]), Some(apart.clone()), true),
+        (times([0, 0]), times([9, 9]), None, true),
+        (days(&["20240102", "20240103"]), days(&["20240102", "20240102"]), None, false),
+    ];
+    for (n, (first, later, beside, is_one)) in cases.into_iter().enumerate() {
+        let place = tempfile::tempdir().unwrap();
+        for stock in 0..50 {
+            let dates = if stock < 30 { &first } else { &later };
+            let mut rows = vec![("dt", Arc::clone(dates)), ("v", values())];
+            rows.extend(beside.clone());
+            // Without a column that tells them apart in the first files.
+            rows.extend((!is_one && stock >= 30).then(|| apart.clone()));
+            let path = place.path().join(format!("S{stock:02}.parquet"));
+            write_parquet(&path, &RecordBatch::try_from_iter(rows).unwrap());
+        }
+        let plain = Told { options: SourceOptions::default(), memory: 256 << 20 };
+        let skipped = build(place.path(), &plain).skipped;
+        let mut told: Vec<&[Setting]> = skipped.iter().map(|one| settings_of(&one.reason.remedies()[0])).collect();
+        told.dedup();
+        let read: BTreeSet<usize> =
+            told.iter().map(|settings| build(place.path(), &with(&plain, settings)).read.len()).collect();
+        let expected = if is_one { BTreeSet::from([50]) } else { BTreeSet::from([20, 30]) };
+        assert_eq!((skipped.len(), read), (50, expected), "{n}: {}", skipped[0].reason);
+    }
+}

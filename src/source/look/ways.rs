@@ -8,6 +8,11 @@ use std::path::Path;
 
 use arrow_schema::DataType;
 
+use super::formats::agree_on_formats;
+use super::settings::{
+    can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, of_date_columns, ways_of,
+    with_more_of_rows,
+};
 use crate::error::{Error, Result};
 use crate::hint::listed;
 use crate::progress::Observer;
@@ -15,7 +20,6 @@ use crate::reason::{Kind, Reason};
 use crate::remedy::{CastTo, Remedy, Setting};
 use crate::skipped::Skipped;
 use crate::source::agreement::prior::Prior;
-use crate::source::date::spelling::READS_THEM;
 use crate::source::options::{DATE_NAMES, Duplicates, SourceOptions};
 use crate::source::path::naming::shown;
 use crate::source::survey::{Input, InputFile, Survey};
@@ -27,7 +31,8 @@ use crate::workers::Workers;
 const TRIED: usize = 20;
 /// Ways out that are taken one after the other.
 const STEPS: usize = 2;
-/// Files that are read with the same settings; what becomes of most of them is taken to become of further ones.
+/// Files that are read whole with the same settings; what becomes of most of them is taken to become of further ones,
+/// whose keys alone are read.
 const READ: usize = 20;
 
 /// The ways out of what a survey leaves out.
@@ -63,6 +68,27 @@ struct Tried {
     read: usize,
     /// Why others were refused.
     refused: Vec<Reason>,
+    /// Why files are refused for their keys, or for differing rows of one, by path; known once enough were read whole.
+    claims: Option<HashMap<String, Reason>>,
+}
+
+impl Ground<'_> {
+    /// Why files that are `left_out` are refused by `survey` for their keys, or for differing rows of one, by path.
+    fn refused_claims(&self, survey: &Survey, left_out: &HashSet<&str>) -> Result<HashMap<String, Reason>> {
+        let path = |file: &InputFile| shown(OsStr::new(&file.path));
+        let is_left_out = |input: &&Input| input.files.iter().any(|file| left_out.contains(path(file).as_str()));
+        let inputs: Vec<&Input> = survey.inputs.iter().filter(is_left_out).collect();
+        let read = self.workers.try_map(inputs.len(), |n| {
+            if self.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let Err(bad) = survey.read_claims(inputs[n]) else { return Ok(None) };
+            let file = &inputs[n].files[bad.file];
+            check_machine(&survey.root.join(&file.path))?;
+            Ok(Some((path(file), bad.reason)))
+        })?;
+        Ok(read.into_iter().flatten().collect())
+    }
 }
 
 impl Tried {
@@ -101,7 +127,43 @@ impl<'w> Ways<'w> {
         let mut skipped: Vec<Skipped> = survey.skipped.iter().map(with_ways).collect::<Result<_>>()?;
         agree_on_formats(&mut skipped);
         self.agree_on_date_columns(&mut skipped)?;
+        self.agree_on_rows(&mut skipped)?;
         Ok(skipped)
+    }
+
+    /// Tells files that need less than others what those need, if it reads them, too: whoever followed the shorter words
+    /// would be told the longer ones of the others next.
+    fn agree_on_rows(&mut self, skipped: &mut [Skipped]) -> Result<()> {
+        let mut told: Vec<Remedy> = Vec::new();
+        for remedy in skipped.iter().flat_map(|one| one.reason.remedies()) {
+            let is_tried = self
+                .tried
+                .iter()
+                .any(|tried| matches!(remedy, Remedy::Set { settings, .. } if *settings == tried.settings));
+            if is_tried && !told.contains(remedy) {
+                told.push(remedy.clone());
+            }
+        }
+        for Skipped { path, reason, .. } in skipped.iter_mut() {
+            let mut remedies: Vec<Remedy> = Vec::new();
+            for own in reason.remedies() {
+                let mut ways = Vec::new();
+                for other in &told {
+                    if let Some(settings) = with_more_of_rows(own, other)
+                        && matches!(self.outcome(settings, path)?, Outcome::Read)
+                    {
+                        ways.push(other.clone());
+                    }
+                }
+                if ways.is_empty() {
+                    ways.push(own.clone());
+                }
+                ways.retain(|way| !remedies.contains(way));
+                remedies.extend(ways);
+            }
+            *reason = remedies.into_iter().fold(reason.clone().alone(), Reason::or);
+        }
+        Ok(())
     }
 
     /// Tells files with dates in columns of different names one list of these, if it reads them all: each list alone would
@@ -252,7 +314,13 @@ impl<'w> Ways<'w> {
             None if self.tried.len() == TRIED => return Ok(Outcome::Lost),
             None => {
                 let survey = self.survey_with(settings, path)?;
-                self.tried.push(Tried { settings: settings.to_vec(), survey, read: 0, refused: Vec::new() });
+                self.tried.push(Tried {
+                    settings: settings.to_vec(),
+                    survey,
+                    read: 0,
+                    refused: Vec::new(),
+                    claims: None,
+                });
                 self.tried.len() - 1
             }
         };
@@ -262,7 +330,15 @@ impl<'w> Ways<'w> {
             return Ok(Outcome::Refused(skipped.reason.clone()));
         }
         if tried.read + tried.refused.len() >= READ {
-            return Ok(tried.usual());
+            let usual = tried.usual();
+            if matches!(usual, Outcome::Read) {
+                if tried.claims.is_none() {
+                    tried.claims = Some(self.ground.refused_claims(survey, &self.left_out)?);
+                }
+                let refused = tried.claims.as_ref().and_then(|claims| claims.get(path));
+                return Ok(refused.map_or(Outcome::Read, |reason| Outcome::Refused(reason.clone())));
+            }
+            return Ok(usual);
         }
         let Some(input) = input_of(survey, path) else { return Ok(Outcome::Lost) };
         let Err(bad) = survey.read_all(input) else {
@@ -415,45 +491,6 @@ fn takes_other_dates(before: &Survey, now: &Survey) -> bool {
     now.files().any(is_other)
 }
 
-/// Leaves to each file the date formats that read most files: where days and months may be swapped in one, another may
-/// tell. What is left to choose, nothing tells.
-fn agree_on_formats(skipped: &mut [Skipped]) {
-    fn format(remedy: &Remedy) -> Option<&str> {
-        match remedy {
-            Remedy::Set { settings, .. } => match &settings[..] {
-                [Setting::DateFormat(format)] => Some(format.as_str()),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for named in skipped.iter().flat_map(|skipped| skipped.reason.remedies()).filter_map(format) {
-        *counts.entry(named.to_owned()).or_default() += 1;
-    }
-    for reason in skipped.iter_mut().map(|skipped| &mut skipped.reason) {
-        let count = |remedy: &Remedy| format(remedy).map(|named| counts[named]);
-        let most = reason.remedies().iter().filter_map(count).max();
-        let mut kept: Vec<Remedy> = reason
-            .remedies()
-            .iter()
-            .filter(|remedy| count(remedy).is_none() || count(remedy) == most)
-            .cloned()
-            .collect();
-        let is_left: Vec<usize> = (0..kept.len()).filter(|&at| format(&kept[at]).is_some()).collect();
-        for (n, &at) in is_left.iter().enumerate() {
-            if let Remedy::Set { effect, .. } = &mut kept[at] {
-                match is_left.len() {
-                    1 => READS_THEM.clone_into(effect),
-                    all if n + 1 == all => effect.push_str(": only you can know which"),
-                    _ => {}
-                }
-            }
-        }
-        *reason = kept.into_iter().fold(reason.clone().alone(), Reason::or);
-    }
-}
-
 /// Whether each value of type `own` is exact in `to`.
 fn is_exact_in(own: &DataType, to: &DataType) -> bool {
     own == to || join(&[own.clone(), to.clone()]).iter().any(|join| join.target == *to)
@@ -476,55 +513,6 @@ fn is_at(file: &InputFile, path: &str) -> bool {
     shown(OsStr::new(&file.path)) == path
 }
 
-/// Whether nothing is left to the reader of `settings`, but on whose clocks times are.
-fn can_be_tried(settings: &[Setting]) -> bool {
-    settings.iter().all(|setting| match setting {
-        Setting::DateColumn(names) | Setting::Key(names) => !names.is_empty(),
-        Setting::Cast(_)
-        | Setting::Exclude(_)
-        | Setting::DateFormat(_)
-        | Setting::Epoch(_)
-        | Setting::Zone
-        | Setting::DropTime
-        | Setting::BadDates(_)
-        | Setting::Duplicates(_) => true,
-        _ => false,
-    })
-}
-
-/// What is said to help against `reason`, as far as it can be tried.
-fn ways_of(reason: &Reason) -> impl Iterator<Item = &[Setting]> {
-    reason.remedies().iter().filter_map(|remedy| match remedy {
-        Remedy::Set { settings, .. } if can_be_tried(settings) => Some(&settings[..]),
-        _ => None,
-    })
-}
-
-fn is_of_other_dates(settings: &[Setting]) -> bool {
-    matches!(settings, [Setting::DateColumn(names)] if names.is_empty())
-}
-
-/// Whether `more` goes with `settings`: a key keeps the times that others leave out.
-fn goes_with(more: &Setting, settings: &[Setting]) -> bool {
-    let drops = settings.contains(&Setting::DropTime);
-    let is_undone = drops && matches!(more, Setting::Key(_));
-    !(settings.contains(more) || is_undone)
-}
-
-/// What `settings` do, of which the first do what `effect` says.
-fn effect_of(settings: &[Setting], effect: &str) -> String {
-    let zone = settings.contains(&Setting::Zone).then_some("on whose clocks its times are midnight");
-    let rows = settings.iter().find_map(|setting| match setting {
-        Setting::Duplicates(which) => Some(which.as_str()),
-        _ => None,
-    });
-    match (zone, rows) {
-        (Some(zone), _) => format!("reads the file, where ZONE is one {zone}"),
-        (None, Some(which)) => format!("{effect}, and of differing rows keeps the {which}"),
-        (None, None) => "reads the file".to_owned(),
-    }
-}
-
 /// Whether a store that is there lets `settings` be: its key is what it is, also for a source that is new; a column of
 /// one that is not stays, and becomes at most wider.
 fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Setting]) -> bool {
@@ -541,37 +529,4 @@ fn may_be_set(prior: Option<&Prior>, options: &SourceOptions, settings: &[Settin
         }),
         _ => true,
     })
-}
-
-/// The settings of a way out by a list of date columns.
-fn of_date_columns(remedy: &Remedy) -> Option<&[Setting]> {
-    match remedy {
-        Remedy::Set { settings, .. } if !date_columns(settings).is_empty() => Some(settings),
-        _ => None,
-    }
-}
-
-fn date_columns(settings: &[Setting]) -> &[String] {
-    match settings {
-        [Setting::DateColumn(names), ..] => names,
-        _ => &[],
-    }
-}
-
-/// `settings` and `more`, those of one kind as one.
-fn joined(settings: &[Setting], more: &[Setting]) -> Vec<Setting> {
-    let mut all = settings.to_vec();
-    for setting in more {
-        let known = all.iter_mut().find(|known| known.name() == setting.name());
-        match (known, setting) {
-            (Some(Setting::Cast(ours)), Setting::Cast(theirs)) => {
-                ours.retain(|cast| theirs.iter().all(|other| other.column != cast.column));
-                ours.extend(theirs.iter().cloned());
-            }
-            (Some(Setting::Exclude(ours)), Setting::Exclude(theirs)) => ours.extend(theirs.iter().cloned()),
-            (Some(known), other) => known.clone_from(other),
-            (None, other) => all.push(other.clone()),
-        }
-    }
-    all
 }

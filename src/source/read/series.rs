@@ -89,11 +89,7 @@ impl Survey {
     pub(in crate::source) fn read_all(&self, input: &Input) -> Result<(), BadFile> {
         let reader = self.open(input)?;
         reader.codes()?;
-        let count = self.columns.len();
-        match reader.read(0..count) {
-            Err(_) if reader.was_too_large() => (0..count).try_for_each(|n| reader.read(n..n + 1).map(drop)),
-            read => read.map(drop),
-        }
+        reader.read_values()
     }
 
     /// Reads the keys in all files of one stock, or of one date.
@@ -102,6 +98,16 @@ impl Survey {
     /// The file that cannot be used.
     pub(in crate::source) fn read_key(&self, input: &Input) -> Result<(), BadFile> {
         self.open(input)?.codes().map(drop)
+    }
+
+    /// Reads the keys in all files of one stock, or of one date, and the values where several rows have one key.
+    ///
+    /// # Errors
+    /// The file that cannot be used.
+    pub(in crate::source) fn read_claims(&self, input: &Input) -> Result<(), BadFile> {
+        let reader = self.open(input)?;
+        reader.codes()?;
+        if reader.files().iter().all(|file| file.merged == 0) { Ok(()) } else { reader.read_values() }
     }
 
     /// The offset of clocks on which all times of the one file of `input`, which are left out, are midnight.
@@ -213,6 +219,15 @@ impl<'s> SeriesReader<'s> {
             None => self.open.iter().flatten().next().map_or(Ok(None), FileReader::sorted_codes),
         };
         codes.map_err(of(last))
+    }
+
+    /// Reads all columns: at once, or one by one where that takes too much memory.
+    fn read_values(&self) -> Result<(), BadFile> {
+        let count = self.survey.columns.len();
+        match self.read(0..count) {
+            Err(_) if self.was_too_large() => (0..count).try_for_each(|n| self.read(n..n + 1).map(drop)),
+            read => read.map(drop),
+        }
     }
 
     /// What became of each file of the input.
