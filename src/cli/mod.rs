@@ -14,7 +14,6 @@ mod failure;
 mod gc;
 mod generate;
 mod groups;
-mod heap;
 mod info;
 mod log;
 mod output;
@@ -49,7 +48,6 @@ use args::{Cli, Command, SourceCommand, TaskCommand};
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // A file beyond the limit of `ulimit -f` is an error to tell of, not a reason to die.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    heap::keep();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
