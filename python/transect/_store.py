@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from . import _dates, _transect
@@ -212,7 +211,10 @@ class Store:
             return universe
         if not os.path.exists(universe):
             raise NotFound(f"universe={os.fspath(universe)!r} is neither a column of {self.path} nor a file")
-        return pathlib.Path(universe)
+        # Slow to import: only where it is needed.
+        from pathlib import Path as FilePath
+
+        return FilePath(universe)
 
     def section(self, date: DateLike, columns: Sequence[str] | None = None) -> Section:
         """All stocks on one date, by code. Nothing is copied but codes and dates; checksums are compared.
