@@ -213,7 +213,7 @@ def test_sets_by_stock_and_one_by_date_are_joined_exactly(tmp_path):
     transect.run("source", "add", store, *list(sources.values())[1:], *exclude)
     # The extracts have other stocks.
     stopped = transect.run("source", "add", store, by_date, "--files-by", "date", expect=transect.STOPPED)
-    assert "few-codes: 0 of 38 known codes are in the folder; known are 1309, 1711, 1727, and" in stopped.stderr
+    assert "few-codes of perdate_tw_instflows: 0 of 38 known codes are in the folder; known are 1309, 1711, 1727, and" in stopped.stderr
     transect.run("source", "add", store, by_date, "--files-by", "date", "--allow", "few-codes")
     transect.transpose(store, tmp_path / "out")
     for source in [*sources.values(), by_date]:
