@@ -21,6 +21,7 @@ mod left;
 mod limit;
 mod making;
 mod night;
+mod recount;
 mod rereads;
 mod reshape;
 mod restated;
