@@ -10,8 +10,6 @@
 //! The last line printed is a JSON object, for `tools/compare`. Without a directory nothing is measured, so that a
 //! plain `cargo bench` passes by.
 
-#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
-
 use std::error::Error;
 use std::fs::{self, File};
 use std::io;
@@ -24,6 +22,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use transect::storage::list;
 use transect::workers::Workers;
 
 /// Rows per decoded batch. A daily series of one stock fits in one, so nothing is spent on putting batches together.
@@ -45,10 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runs: usize = words.next().map_or(Ok(3), |word| word.parse())?;
     let store = words.next().map(PathBuf::from);
 
-    let mut files: Vec<PathBuf> = fs::read_dir(&dir)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .filter(|path| path.as_ref().map_or(true, |path| path.extension().is_some_and(|e| e == "parquet")))
-        .collect::<Result<_, _>>()?;
+    let mut files = paths_in(Path::new(&dir))?;
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
     files.sort();
 
     let workers = Workers::new(None)?;
@@ -133,11 +130,16 @@ fn store_all(workers: &Workers, inputs: &[PathBuf], dir: &Path, byte_len: u64) -
     })
 }
 
+/// What is in the directory `dir`.
+fn paths_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    list(dir)?.map(|name| Ok(dir.join(name?))).collect()
+}
+
 /// Bytes of all files below `dir`.
 fn bytes_below(dir: &Path) -> io::Result<u64> {
     let mut sum = 0;
-    for entry in fs::read_dir(dir)? {
-        let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+    for path in paths_in(dir)? {
+        let metadata = path.symlink_metadata()?;
         sum += if metadata.is_dir() { bytes_below(&path)? } else { metadata.len() };
     }
     Ok(sum)

@@ -1,8 +1,6 @@
 //! The command line: exit codes, what goes to stdout and what to stderr, and that an interrupted run leaves nothing
 //! half-written under a final name.
 
-#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -18,6 +16,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
+use transect::storage::list;
 
 const TRANSECT: &str = env!("CARGO_BIN_EXE_transect");
 
@@ -61,8 +60,7 @@ fn segment_of(store: &Path, version: u64) -> PathBuf {
         // A catalog says its version behind magic, format version and its header's length.
         name.len() == 16 && fs::read(store.join("catalog").join(name)).unwrap()[16..24] == version.to_le_bytes()
     };
-    let files = fs::read_dir(store.join("catalog")).unwrap();
-    let mut names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names = list(&store.join("catalog")).unwrap().map(|name| name.unwrap().into_string().unwrap());
     store.join("segment").join(format!("{}-0000.arrow", names.find(of_version).unwrap()))
 }
 
@@ -128,8 +126,8 @@ impl Place {
         let base = self.path(dir);
         let mut dirs = vec![base.clone()];
         while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(&dir).unwrap() {
-                let path = entry.unwrap().path();
+            for name in list(&dir).unwrap() {
+                let path = dir.join(name.unwrap());
                 if path.is_dir() {
                     dirs.push(path);
                 } else {
@@ -169,8 +167,7 @@ fn interrupt(child: Child) -> Ran {
 }
 
 fn has_file(dir: &Path, is_it: impl Fn(&str) -> bool) -> bool {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name()).any(|name| is_it(&name.to_string_lossy()))
+    list(dir).into_iter().flatten().flatten().any(|name| is_it(&name.to_string_lossy()))
 }
 
 #[test]
@@ -1825,8 +1822,8 @@ fn gc_removes_what_tasks_left_by_its_age_alone() {
     fs::create_dir(place.path("staging/.attempt-1-2-3")).unwrap();
     fs::write(place.path("staging/.attempt-1-2-3/receipt"), "half").unwrap();
     let below = |name: &str| {
-        let entries = fs::read_dir(place.path(name)).into_iter().flatten();
-        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+        let names = list(&place.path(name)).into_iter().flatten();
+        names.map(Result::unwrap).collect::<std::collections::BTreeSet<_>>()
     };
     let names = || (below("staging"), below("staging/.attempt-1-2-3"));
     let all = names();

@@ -332,7 +332,7 @@ impl Dir {
 ///
 /// # Errors
 /// When it is no directory, or the system refuses.
-pub fn list(path: &Path) -> io::Result<impl Iterator<Item = io::Result<OsString>>> {
+pub fn list(path: &Path) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
     Ok(names_of(rustix::fs::Dir::new(open_named(path)?)?))
 }
 

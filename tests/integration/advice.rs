@@ -18,7 +18,7 @@ use transect::skipped::Skipped;
 use transect::source::SourceOptions;
 use transect::{AddSource, Build, Error, Guard, Store};
 
-use super::panels::write_parquet;
+use super::panels::{paths_in, write_parquet};
 use super::scene::Random;
 
 /// Random panels in one round.
@@ -237,7 +237,7 @@ fn every_way_out_of_the_cases_works() {
     let mut folders: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")];
     let mut followed = 0;
     while let Some(folder) = folders.pop() {
-        let entries: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries = paths_in(&folder);
         let is_parquet = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "parquet") && path.is_file();
         // Files by date are no stocks, and to read a hundred million rows takes the memory that is advised.
         let is_of_time = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().contains("2024"));

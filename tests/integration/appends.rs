@@ -17,7 +17,7 @@ use transect::{AddSource, Append, Build, Guard, Limit, Shape, Store, Transpose, 
 
 use super::model::{Files, days};
 use super::panels::{
-    Place, assert_no_leftovers, assert_whole, batch, cases, named, sections, small_panel, write_parquet,
+    Place, assert_no_leftovers, assert_whole, batch, cases, named, paths_in, sections, small_panel, write_parquet,
 };
 use super::updates::rows_of;
 
@@ -28,8 +28,7 @@ fn append(place: &Place, files: &[PathBuf]) -> UpdateReport {
 /// The files of an output, by name; not the ledger.
 fn outputs(out: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(out).unwrap() {
-        let path = entry.unwrap().path();
+    for path in paths_in(out) {
         if path.file_name().unwrap().to_string_lossy().starts_with('.') {
             continue;
         }

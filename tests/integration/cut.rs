@@ -12,7 +12,7 @@ use transect::storage::{Access, Disk};
 use transect::store::Collect;
 use transect::{AddSource, Append, Build, ChangeSource, Error, Guard, Restore, Store, Update};
 
-use super::panels::{Place, assert_whole, batch, copy_dir, entries, sections, write_parquet};
+use super::panels::{Place, assert_whole, batch, copy_dir, entries, paths_in, sections, write_parquet};
 use super::scene::{Panel, Random};
 
 type Command = fn(&Place, &Path, Disk) -> Result<(), Error>;
@@ -93,7 +93,7 @@ fn copied(place: &Place) -> PathBuf {
 fn published(store: &Path) -> Vec<PathBuf> {
     let mut files = vec![store.join("CURRENT")];
     for dir in ["catalog", "segment"] {
-        files.extend(fs::read_dir(store.join(dir)).unwrap().map(|entry| entry.unwrap().path()));
+        files.extend(paths_in(&store.join(dir)));
     }
     files.sort();
     files

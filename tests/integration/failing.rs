@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use transect::{Build, Error, Store};
 
-use super::panels::{Place, batch, copy_dir, entries, named, sections, small_panel, write_parquet};
+use super::panels::{Place, batch, copy_dir, entries, named, paths_in, sections, small_panel, write_parquet};
 use super::trouble::source_name;
 
 const EIO: i32 = 5;
@@ -33,12 +33,17 @@ fn run_with(
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// The name of the first file of the source.
+fn first_of(place: &Place) -> String {
+    paths_in(&place.source())[0].file_name().unwrap().to_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_failure_of_the_machine_fails_the_run_and_leaves_no_stock_out() {
     let place = Place::new();
     small_panel(&place, 0);
     let source = source_name(&place);
-    let file = fs::read_dir(place.source()).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let file = first_of(&place);
     for (stage, errno) in [("open", EIO), ("read", EIO), ("open", EMFILE), ("open", ENOMEM), ("open", ESTALE)] {
         let build = format!("build {source} new.store -q -j2");
         let (code, stderr) = run_with(&place, &build, stage, errno, u32::MAX, &file);
@@ -65,8 +70,8 @@ fn what_is_over_in_a_moment_is_waited_for_and_what_is_of_the_file_is_told_of_it(
     let place = Place::new();
     small_panel(&place, 0);
     let source = source_name(&place);
-    let files: Vec<_> = fs::read_dir(place.source()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let file = files[0].to_str().unwrap();
+    let file = first_of(&place);
+    let file = file.as_str();
     let (code, stderr) = run_with(&place, &format!("build {source} a.store -q"), "open", EMFILE, 5, file);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let args = format!("build {source} b.store -q --allow skipped-files");
@@ -170,7 +175,7 @@ fn a_reading_that_a_signal_ends_goes_on() {
     let place = Place::new();
     small_panel(&place, 0);
     let source = source_name(&place);
-    let file = fs::read_dir(place.source()).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let file = first_of(&place);
     let (code, stderr) = run_with(&place, &format!("build {source} a.store -q"), "read", EINTR, 50, &file);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     // Each try is no signal any more.

@@ -16,7 +16,8 @@ use transect::storage::{Disk, Operation};
 use transect::{AddSource, Append, BuildReport, Error, Guard, Join, Store, Transpose, Update, Write, verify_source};
 
 use super::panels::{
-    Place, assert_no_leftovers, assert_whole, batch, read_parquet, sections, segment_path, small_panel, verify, workers,
+    Place, assert_no_leftovers, assert_whole, batch, paths_in, read_parquet, sections, segment_path, small_panel,
+    verify, workers,
 };
 
 /// Batches as a program hands them over, one after the other.
@@ -29,9 +30,8 @@ fn rows(batches: Vec<RecordBatch>) -> impl RecordBatchReader + Send {
 fn outputs(place: &Place) -> Vec<RecordBatch> {
     let out = place.path("out");
     Transpose::new(&Store::open(place.store()).unwrap(), &out).run().unwrap();
-    let mut paths: Vec<_> = std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths = paths_in(&out);
     paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
-    paths.sort();
     paths.iter().rev().map(|path| read_parquet(path)).collect()
 }
 
@@ -52,7 +52,7 @@ fn rows_of_several_dates_are_appended_as_a_file_of_each_date_is() {
         place.build();
     }
     let batches = outputs(&other);
-    let mut paths: Vec<_> = std::fs::read_dir(other.path("out")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths = paths_in(&other.path("out"));
     paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
     let expected = Append::new(files.store(), paths).run().unwrap();
     let no_code = batches[0].project(&[1, 2]).unwrap();

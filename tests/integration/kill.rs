@@ -6,7 +6,6 @@
 //! `TRANSECT_ROUNDS` and `TRANSECT_SEED` kill more often than the usual run; see `tools/torture`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -17,6 +16,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, StringArray, cast::AsArray};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use transect::storage::list;
 use transect::store::Collect;
 use transect::{Error, Store};
 
@@ -61,15 +61,15 @@ fn salt_of(store: &Path) -> Option<u32> {
 /// The value of each file in an output directory, which are whole files.
 fn salts_of(out: &Path) -> BTreeSet<u32> {
     let mut salts = BTreeSet::new();
-    for entry in fs::read_dir(out).into_iter().flatten() {
-        let entry = entry.unwrap();
-        if entry.file_name().to_string_lossy().starts_with('.') {
+    for name in list(out).into_iter().flatten() {
+        let name = name.unwrap();
+        if name.to_string_lossy().starts_with('.') {
             continue;
         }
-        let batch = read_parquet(&entry.path());
+        let batch = read_parquet(&out.join(&name));
         assert_eq!(batch.num_rows(), STOCKS);
         let salt: BTreeSet<u32> = values(batch.column_by_name("x").unwrap()).into_iter().collect();
-        assert_eq!(salt.len(), 1, "{:?} is a mixture of {salt:?}", entry.file_name());
+        assert_eq!(salt.len(), 1, "{name:?} is a mixture of {salt:?}");
         salts.extend(salt);
     }
     salts

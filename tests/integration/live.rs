@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::storage::Access;
 use transect::storage::Disk;
+use transect::storage::list;
 use transect::{Build, Error, Store, Transpose};
 
 use super::panels::{Contents, Place, batch, contents, segment_path, setting};
@@ -137,9 +138,9 @@ impl Victim {
 
 /// The files of an output directory that readers see.
 fn outputs(out: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(out).into_iter().flatten().map(|entry| entry.unwrap());
-    let named = entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.path()));
-    named.filter(|(name, _)| !name.starts_with('.')).map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+    let names = list(out).into_iter().flatten().map(|name| name.unwrap().into_string().unwrap());
+    let shown = names.filter(|name| !name.starts_with('.'));
+    shown.map(|name| (name.clone(), fs::read(out.join(name)).unwrap())).collect()
 }
 
 #[test]

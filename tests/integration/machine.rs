@@ -15,6 +15,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use transect::storage::{Disk, Operation};
 
+use super::panels::paths_in;
+
 /// What a disk writes at once: more may be torn, this is not.
 const SECTOR_LEN: u64 = 512;
 
@@ -141,8 +143,8 @@ impl Machine {
     }
 
     fn load(&mut self, dir: usize, path: &Path) {
-        for entry in fs::read_dir(path).unwrap() {
-            let (name, path) = entry.map(|entry| (entry.file_name(), entry.path())).unwrap();
+        for path in paths_in(path) {
+            let name = path.file_name().unwrap().to_owned();
             let node = self.nodes.len();
             if path.is_dir() {
                 self.nodes.push(Node::Dir { safe: BTreeMap::new(), pending: Vec::new() });

@@ -1,7 +1,5 @@
 //! The crate as others see it: one test binary, and a module for each hazard or subject, which it tells first.
 
-#![allow(clippy::disallowed_methods, reason = "here a panic is an end like any other")]
-
 mod advice;
 mod appends;
 mod changes;

@@ -17,6 +17,22 @@ use super::panels::{Place, assert_clean, cases, counts, date, entries, small_pan
 use super::scene::Random;
 use super::tasks::{coming_back, dying};
 
+/// The store of a small panel.
+fn built() -> Place {
+    let place = Place::in_memory();
+    live_through(&place, 0);
+    place
+}
+
+/// Builds a store of a small panel, or brings it up to date with other values on a later night.
+fn live_through(place: &Place, night: i64) {
+    small_panel(place, night);
+    match night {
+        0 => drop(place.build()),
+        _ => drop(Update::new(place.store()).allow(transect::Guard::ALL).run().unwrap()),
+    }
+}
+
 fn plan(place: &Place, out: &str, shape: &Shape, parts: usize) -> (PathBuf, u64) {
     let store = Store::open(place.store()).unwrap();
     let split = OutputSplit { staging: place.path(&format!("{out}.staging-{}", store.version())), parts };
@@ -79,13 +95,9 @@ fn tasks_write_the_files_that_a_transpose_writes_and_again_those_that_changed() 
     for shape in shapes() {
         for parts in [1, 3, 64] {
             let place = Place::in_memory();
-            for salt in [0, 1] {
-                small_panel(&place, salt);
-                match salt {
-                    0 => drop(place.build()),
-                    _ => drop(Update::new(place.store()).allow(transect::Guard::ALL).run().unwrap()),
-                }
-                let what = format!("{shape:?} {parts} {salt}");
+            for night in 0..2 {
+                live_through(&place, night);
+                let what = format!("{shape:?} {parts} {night}");
                 let (path, files) = plan(&place, "own", &shape, parts);
                 let own = tasks(&path).run(2).unwrap();
                 let report = local(&place, "local", &shape);
@@ -98,9 +110,7 @@ fn tasks_write_the_files_that_a_transpose_writes_and_again_those_that_changed() 
 
 #[test]
 fn a_plan_has_only_the_files_that_are_not_current() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     local(&place, "own", &Shape::default());
     fs::remove_file(place.path("own/20240102.parquet")).unwrap();
     let (path, files) = plan(&place, "own", &Shape::default(), 2);
@@ -114,9 +124,7 @@ fn a_plan_has_only_the_files_that_are_not_current() {
 
 #[test]
 fn dates_that_were_chosen_and_others_that_are_passed_over_are_part_of_the_plan() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     let store = Store::open(place.store()).unwrap();
     let dates = Some(vec![date(20240103), date(20300101)]);
     let selection = Selection { dates, ignore_unknown: true, ..Selection::default() };
@@ -137,9 +145,7 @@ fn dates_that_were_chosen_and_others_that_are_passed_over_are_part_of_the_plan()
 
 #[test]
 fn tasks_may_be_run_in_any_order_twice_at_once_and_after_the_commit() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     local(&place, "local", &Shape::default());
     let (path, _) = plan(&place, "own", &Shape::default(), 3);
     thread::scope(|scope| {
@@ -178,12 +184,8 @@ fn die_everywhere(path: &Path, run: impl Fn(&OutputTasks) -> Result<(), Error>) 
 fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
     for shape in [Shape::default(), Shape { by: Partition::Stock, ..Shape::default() }] {
         let place = Place::in_memory();
-        for salt in [0, 1] {
-            small_panel(&place, salt);
-            match salt {
-                0 => drop(place.build()),
-                _ => drop(Update::new(place.store()).allow(transect::Guard::ALL).run().unwrap()),
-            }
+        for night in 0..2 {
+            live_through(&place, night);
             let (path, _) = plan(&place, "own", &shape, 2);
             (0..2).for_each(|part| die_everywhere(&path, |tasks| tasks.write(part).map(drop)));
             die_everywhere(&path, |tasks| tasks.commit().map(drop));
@@ -195,9 +197,7 @@ fn a_task_that_dies_before_any_of_its_operations_is_run_again() {
 
 #[test]
 fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_nothing() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     local(&place, "local", &Shape::default());
     for at in 0.. {
         let out = format!("own-{at}");
@@ -217,9 +217,7 @@ fn a_worker_that_comes_back_after_others_did_its_task_and_committed_changes_noth
 
 #[test]
 fn a_commit_that_does_not_fit_what_is_there_is_refused_and_touches_nothing() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     let (path, _) = plan(&place, "own", &Shape::default(), 2);
     let why = tasks(&path).commit().unwrap_err();
     assert!(matches!(&why, Error::Io { .. }) && why.to_string().contains("files-0000"), "{why}");
@@ -246,9 +244,7 @@ fn a_commit_that_does_not_fit_what_is_there_is_refused_and_touches_nothing() {
 
 #[test]
 fn another_store_a_version_that_is_gone_and_a_plan_of_something_else_are_refused() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     let (path, _) = plan(&place, "own", &Shape::default(), 2);
     assert_eq!(PlanOf::at(&path).unwrap(), PlanOf::Output);
     let why = Tasks::open(&path).err().unwrap().to_string();
@@ -269,9 +265,7 @@ fn another_store_a_version_that_is_gone_and_a_plan_of_something_else_are_refused
 
 #[test]
 fn what_is_cut_off_or_changed_in_the_staging_directory_is_told() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     let (path, _) = plan(&place, "own", &Shape::default(), 2);
     write_all(&tasks(&path));
     let staging = place.path("own.staging-1");
@@ -310,31 +304,35 @@ fn what_is_cut_off_or_changed_in_the_staging_directory_is_told() {
 
 #[test]
 fn receipts_of_any_words_give_an_answer_or_an_error() {
-    let place = Place::in_memory();
-    small_panel(&place, 0);
-    place.build();
+    let place = built();
     let (path, _) = plan(&place, "own", &Shape::default(), 2);
     write_all(&tasks(&path));
     let receipt = place.path("own.staging-1/files-0001");
     let whole = fs::read(&receipt).unwrap();
+    local(&place, "local", &Shape::default());
+    let right = bytes(&place, "local");
     let mut random = Random::new(15);
     for _ in 0..200 {
-        let mut bytes = whole.clone();
+        let mut odd_one = whole.clone();
         for _ in 0..=random.below(2) {
-            let at = 64 + random.below((bytes.len() - 64) / 8) * 8;
-            let odd = [0, 1, u64::MAX, i64::MAX as u64, 1 << 32, bytes[at].into()][random.below(6)];
+            let at = 64 + random.below((odd_one.len() - 64) / 8) * 8;
+            let odd = [0, 1, u64::MAX, i64::MAX as u64, 1 << 32, odd_one[at].into()][random.below(6)];
             match random.below(3) {
-                0 => bytes[at] ^= 1 << random.below(8),
-                _ => bytes[at..at + 8].copy_from_slice(&odd.to_le_bytes()),
+                0 => odd_one[at] ^= 1 << random.below(8),
+                _ => odd_one[at..at + 8].copy_from_slice(&odd.to_le_bytes()),
             }
         }
-        bytes[48..56].fill(0);
-        let sum = transect::format::checksum(&bytes);
-        bytes[48..56].copy_from_slice(&sum.to_le_bytes());
-        fs::write(&receipt, bytes).unwrap();
+        odd_one[48..56].fill(0);
+        let sum = transect::format::checksum(&odd_one);
+        odd_one[48..56].copy_from_slice(&sum.to_le_bytes());
+        fs::write(&receipt, odd_one).unwrap();
         let _ = tasks(&path).commit();
         let _ = tasks(&path).write(1);
         let _ = tasks(&path).commit();
+        // Whatever was said of them, files are those that tasks wrote.
+        if place.path("own").exists() {
+            assert!(bytes(&place, "own").iter().all(|(name, bytes)| right.get(name) == Some(bytes)));
+        }
         let _ = fs::remove_dir_all(place.path("own"));
         fs::write(&receipt, &whole).unwrap();
         (0..2).for_each(|part| drop(tasks(&path).write(part)));

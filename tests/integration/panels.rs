@@ -20,6 +20,7 @@ use proptest::prelude::ProptestConfig;
 use tempfile::TempDir;
 use transect::format::{Header, parse_catalog_name};
 use transect::progress::Silent;
+use transect::storage::list;
 use transect::store::{DiffReport, VerifyReport};
 use transect::workers::Workers;
 use transect::{Build, BuildReport, Date, Store, TransposeReport, verify_output};
@@ -254,19 +255,24 @@ pub fn sections(store: &Store) -> Vec<(Date, Contents)> {
     dates.iter().map(|&date| (date, contents(&store.section(date).unwrap().batch().unwrap()))).collect()
 }
 
+/// What is in the directory `dir`, in order.
+pub fn paths_in(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = list(dir).unwrap().map(|name| dir.join(name.unwrap())).collect();
+    paths.sort_unstable();
+    paths
+}
+
 /// The one segment of a small store.
 pub fn segment_path(store: &Path) -> PathBuf {
-    let files = fs::read_dir(store.join("segment")).unwrap().map(|entry| entry.unwrap().path());
-    let mut found: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|ending| ending == "arrow")).collect();
+    let mut found = paths_in(&store.join("segment"));
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "arrow"));
     assert_eq!(found.len(), 1, "segments of {}: {found:?}", store.display());
     found.remove(0)
 }
 
 /// The versions that have a catalog in `store`, by the commits that wrote them, as names have them.
 pub fn commits(store: &Path) -> BTreeMap<String, u64> {
-    let files = fs::read_dir(store.join("catalog")).unwrap().map(|entry| entry.unwrap().path());
-    let names = files.filter_map(|path| {
+    let names = paths_in(&store.join("catalog")).into_iter().filter_map(|path| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         parse_catalog_name(&name)?;
         let version = fs::read(&path).unwrap()[offset_of!(Header, version)..][..8].try_into().unwrap();
@@ -295,12 +301,11 @@ pub fn entries(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                open.push(entry.path());
+        for path in paths_in(&dir) {
+            found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
+            if path.symlink_metadata().unwrap().is_dir() {
+                open.push(path);
             }
-            found.push(entry.path().strip_prefix(root).unwrap().to_string_lossy().into_owned());
         }
     }
     found.sort_unstable();
@@ -357,13 +362,12 @@ pub fn setting(name: &str, usual: u64) -> u64 {
 /// Copies a store.
 pub fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
+    for path in paths_in(from) {
+        let target = to.join(path.file_name().unwrap());
+        if path.symlink_metadata().unwrap().is_dir() {
+            copy_dir(&path, &target);
         } else {
-            fs::copy(entry.path(), &target).unwrap();
+            fs::copy(&path, &target).unwrap();
         }
     }
 }

@@ -23,8 +23,8 @@ use transect::{
 };
 
 use super::panels::{
-    Cell, Place, SMALL_DATES, assert_clean, batch, cell, contents, counts, date, entries, read_parquet, sections,
-    small_panel, small_store, workers, write_parquet,
+    Cell, Place, SMALL_DATES, assert_clean, batch, cell, contents, counts, date, entries, paths_in, read_parquet,
+    sections, small_panel, small_store, workers, write_parquet,
 };
 
 fn by(by: Partition) -> Shape {
@@ -133,8 +133,7 @@ fn bars(place: &Place) -> Store {
 
 /// A store of all rows of the files of `place`, whatever their names.
 fn store_of_rows(place: &Place) -> Store {
-    let batches: Vec<RecordBatch> =
-        fs::read_dir(place.source()).unwrap().map(|entry| read_parquet(&entry.unwrap().path())).collect();
+    let batches: Vec<RecordBatch> = paths_in(&place.source()).iter().map(|path| read_parquet(path)).collect();
     let schema = batches[0].schema();
     let reader = arrow_array::RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
     let options = SourceOptions { key: vec!["time".to_owned()], ..SourceOptions::default() };

@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::progress::Silent;
 use transect::{Build, Error, Store, verify_output};
 
-use super::panels::{Contents, Place, assert_no_leftovers, assert_whole, batch, contents, copy_dir, workers};
+use super::panels::{Contents, Place, assert_no_leftovers, assert_whole, batch, contents, copy_dir, paths_in, workers};
 
 const STEP: u64 = 64 << 10;
 const SIGABRT: i32 = 6;
@@ -92,8 +92,7 @@ impl Scene {
             Build::new(place.source(), &store).workers(1).run().unwrap();
             ends(&Store::open(store).unwrap())
         });
-        let files = fs::read_dir(place.source()).unwrap().map(|entry| entry.unwrap().path());
-        let files = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        let files = paths_in(&place.source()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
         let store = place.path("0.store");
         Scene { place, store, files, panels }
     }

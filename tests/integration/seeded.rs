@@ -12,7 +12,7 @@ use transect::source::InputFormat;
 use transect::{Shape, Store, Transpose};
 
 use super::operations::operations;
-use super::panels::{Place, named, small_panel};
+use super::panels::{Place, named, paths_in, small_panel};
 use super::scene::{Random, rounds as whole_rounds};
 use super::targets;
 
@@ -132,8 +132,8 @@ fn inputs_are_read_or_skipped_and_stop_no_other() {
     for format in [Format::Arrow, Format::Parquet] {
         let out = place.path(&format!("{format:?}"));
         Transpose::new(&store, &out).shape(Shape { format, ..Shape::default() }).run().unwrap();
-        let files = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
-        by_date.extend(files.filter(|path| !is_hidden(path)).map(|path| fs::read(path).unwrap()));
+        let files = paths_in(&out).into_iter().filter(|path| !is_hidden(path));
+        by_date.extend(files.map(|path| fs::read(path).unwrap()));
     }
     let by_stock = [fs::read(place.source().join("good.parquet")).unwrap()];
     let mut read = 0;

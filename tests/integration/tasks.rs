@@ -14,7 +14,7 @@ use transect::storage::Disk;
 use transect::{Build, BuildReport, Error, Guard, Store, TaskSplit, Tasks, Transpose};
 
 use super::model::{Files, files};
-use super::panels::{Place, assert_clean, assert_whole, batch, cases, entries, small_panel, write_parquet};
+use super::panels::{Place, assert_clean, assert_whole, batch, cases, entries, paths_in, small_panel, write_parquet};
 use super::scene::Random;
 
 /// A build of the files of `place`.
@@ -247,7 +247,7 @@ fn tasks_cut_the_segments_that_a_build_cuts() {
         place.add(&format!("{stock:03}"), &batch(&columns));
     }
     check(&place, &SourceOptions::default(), &[(3, 5)]);
-    assert_eq!(fs::read_dir(place.path("local.store/segment")).unwrap().count(), 3);
+    assert_eq!(paths_in(&place.path("local.store/segment")).len(), 3);
 }
 
 #[test]

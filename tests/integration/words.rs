@@ -4,10 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::panels::paths_in;
+
 /// The library's files, without those of the command line.
 fn library(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for path in paths_in(dir) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && !["cli", "tests"].contains(&name) {
             library(&path, files);
@@ -78,7 +79,7 @@ fn no_message_of_the_library_names_an_option_or_a_command() {
 fn prose_for_people_keeps_to_its_width() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["", "benches", "formats", "tests", "tools/fuzz"].map(|folder| root.join(folder));
-    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let files = folders.iter().flat_map(|folder| paths_in(folder));
     let files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect();
     assert!(files.contains(&root.join("README.md")) && files.len() > 5, "{files:?}");
     for path in files {

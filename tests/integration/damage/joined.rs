@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, Int64Array, StringArray};
 use transect::source::SourceOptions;
 use transect::{AddSource, Build, Guard, Join, Store};
 
-use super::super::panels::{Place, assert_whole, batch, setting, verify, write_parquet};
+use super::super::panels::{Place, assert_whole, batch, paths_in, setting, verify, write_parquet};
 use super::answers::Answers;
 use super::cases;
 
@@ -52,8 +52,8 @@ fn flipped_bits_of_a_keyed_store_of_two_sources_give_the_right_answer_or_an_erro
     let answers = Answers::of(&store);
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for dir in ["", "catalog", "segment"] {
-        let paths = fs::read_dir(place.store().join(dir)).unwrap().map(|entry| entry.unwrap().path());
-        files.extend(paths.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())));
+        let paths = paths_in(&place.store().join(dir));
+        files.extend(paths.iter().filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())));
     }
     files.sort();
     // CURRENT and LOCK; a catalog and the tables of each source; segments of keys and of each source, and their chunks.
