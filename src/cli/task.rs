@@ -181,7 +181,7 @@ fn plan_output(args: &OutputPlanArgs, quiet: bool) -> anyhow::Result<Exit> {
             "write",
             format!("{}, {files} of version {}", output::counted(parts, "part", "parts"), report.version),
         );
-        lines.add_some("current", report.unchanged, |count| format!("{count} files"));
+        lines.add_some("current", report.unchanged, |_| output::counted(report.unchanged, "file", "files"));
         output::print(&lines.to_string())?;
     }
     Ok(Exit::Done)
