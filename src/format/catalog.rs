@@ -238,16 +238,31 @@ impl Directory {
     }
 }
 
-/// Reads and checks the header, which is to begin with `magic`, and the directory. The cost does not depend on the file's
-/// size: tables are only located.
+/// How many bytes header and directory take of a file that begins with `bytes`; of one that is too short for a header,
+/// those of a header.
+pub fn start_len(bytes: &[u8]) -> usize {
+    let header = bytes.get(..HEADER_LEN).map(bytemuck::pod_read_unaligned::<Header>);
+    HEADER_LEN + header.map_or(0, |header| header.table_count as usize * REF_LEN)
+}
+
+/// Reads and checks the header, which is to begin with `magic`, and the directory, of a whole file. The cost does not
+/// depend on its size: tables are only located.
 ///
 /// # Errors
 /// When they are damaged, of another format version, or point outside the file.
 pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Directory, NotACatalog> {
+    parse_start(bytes, bytes.len() as u64, magic)
+}
+
+/// As [`parse_header`], of a file of `file_len` bytes of which `bytes` are the first [`start_len`] at least.
+///
+/// # Errors
+/// As [`parse_header`].
+pub fn parse_start(bytes: &[u8], file_len: u64, magic: [u8; 8]) -> Result<Directory, NotACatalog> {
     let damage = |damage| Err(NotACatalog::Damage(damage));
     let structure = |why: &str| Err(NotACatalog::Damage(Damage::Structure(why.to_owned())));
     let Some((start, rest)) = bytes.split_at_checked(HEADER_LEN) else {
-        return damage(Damage::Length { expected: HEADER_LEN as u64, got: bytes.len() as u64 });
+        return damage(Damage::Length { expected: HEADER_LEN as u64, got: file_len });
     };
     let header: Header = bytemuck::pod_read_unaligned(start);
     if header.magic != magic {
@@ -258,7 +273,7 @@ pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Directory, NotACatal
     }
     let directory_len = header.table_count as usize * REF_LEN;
     let Some(directory) = rest.get(..directory_len) else {
-        return damage(Damage::Length { expected: (HEADER_LEN + directory_len) as u64, got: bytes.len() as u64 });
+        return damage(Damage::Length { expected: (HEADER_LEN + directory_len) as u64, got: file_len });
     };
     if header.checksum != header_checksum(&header, directory) {
         return damage(Damage::Checksum { what: "the header".to_owned() });
@@ -266,8 +281,8 @@ pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Directory, NotACatal
     if header.header_len != HEADER_LEN as u32 {
         return structure("its header has another length");
     }
-    if header.file_len != bytes.len() as u64 {
-        return damage(Damage::Length { expected: header.file_len, got: bytes.len() as u64 });
+    if header.file_len != file_len {
+        return damage(Damage::Length { expected: header.file_len, got: file_len });
     }
     let listed: Vec<TableRef> = directory.chunks_exact(REF_LEN).map(bytemuck::pod_read_unaligned).collect();
     let absent = TableRef { checksum: checksum(&[]), ..TableRef::zeroed() };
@@ -287,15 +302,22 @@ pub fn parse_header(bytes: &[u8], magic: [u8; 8]) -> Result<Directory, NotACatal
     Ok(found)
 }
 
-/// The records of one table, in place.
+/// The records of one table of a whole file, in place.
 ///
 /// # Errors
 /// When the bytes are no whole number of records.
 pub fn table<'a, T: Pod>(bytes: &'a [u8], directory: &Directory, table: Table) -> Result<&'a [T], Damage> {
-    let wrong = || Damage::Structure(format!("table {table:?} is not a list of its records"));
-    let place = directory.place(table);
-    let start = usize::try_from(place.offset).map_err(|_| wrong())?;
-    let len = usize::try_from(place.byte_len).map_err(|_| wrong())?;
-    let bytes = start.checked_add(len).and_then(|end| bytes.get(start..end)).ok_or_else(wrong)?;
-    bytemuck::try_cast_slice(bytes).map_err(|_| wrong())
+    let TableRef { offset, byte_len, .. } = directory.place(table);
+    let end = offset.checked_add(byte_len).filter(|&end| end <= bytes.len() as u64);
+    let end = end.ok_or_else(|| Damage::Structure(format!("table {table:?} lies outside the file")))?;
+    records(&bytes[offset as usize..end as usize], table)
+}
+
+/// The records that the bytes of a table are, in place.
+///
+/// # Errors
+/// When they are no whole number of records.
+pub fn records<T: Pod>(bytes: &[u8], table: Table) -> Result<&[T], Damage> {
+    bytemuck::try_cast_slice(bytes)
+        .map_err(|_| Damage::Structure(format!("table {table:?} is not a list of its records")))
 }

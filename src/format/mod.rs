@@ -18,7 +18,7 @@ mod record;
 
 pub use catalog::{
     CatalogBytes, Directory, FOR_NOBODY, FOR_READERS, Header, NotACatalog, TABLE_COUNT, Table, TableRef, parse_header,
-    table,
+    parse_start, records, start_len, table,
 };
 pub(crate) use checksum::RunningChecksum;
 pub use checksum::{ChunkIdentity, checksum};

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_buffer::Buffer;
@@ -17,6 +18,9 @@ use crate::storage::{Access, load, read_at};
 
 /// `ARROW1` and the footer's length, the last ten bytes of an Arrow IPC file.
 const TRAILER_LEN: usize = 10;
+
+/// What is hashed at a time.
+const BLOCK_LEN: u64 = 1 << 20;
 
 /// Where a segment's bytes are had from.
 #[derive(Debug)]
@@ -134,17 +138,32 @@ impl Segment {
     /// # Errors
     /// When the bodies overlap or lie outside the file.
     pub(crate) fn frame_checksum(&self, bodies: &[(u64, u64)]) -> Result<u64> {
+        let outside = || Error::structure(&self.path, "a section lies outside it");
         let mut hasher = XxHash3_64::new();
         let mut at = 0;
         for &(offset, len) in bodies {
-            let gap = offset.checked_sub(at).ok_or_else(|| Error::structure(&self.path, "its sections overlap"))?;
-            hasher.write(&self.slice(at, gap)?);
-            at = offset.checked_add(len).ok_or_else(|| Error::structure(&self.path, "a section lies outside it"))?;
+            if offset < at {
+                return Err(Error::structure(&self.path, "its sections overlap"));
+            }
+            self.hash(&mut hasher, at..offset)?;
+            at = offset.checked_add(len).ok_or_else(outside)?;
         }
-        let rest = self.byte_len().checked_sub(at);
-        let rest = rest.ok_or_else(|| Error::structure(&self.path, "a section lies outside it"))?;
-        hasher.write(&self.slice(at, rest)?);
+        if at > self.byte_len {
+            return Err(outside());
+        }
+        self.hash(&mut hasher, at..self.byte_len)?;
         Ok(hasher.finish())
+    }
+
+    /// Hashes these bytes. Of a file that is not mapped little is held at a time: its dictionaries may be large.
+    fn hash(&self, hasher: &mut XxHash3_64, range: Range<u64>) -> Result<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let len = BLOCK_LEN.min(range.end - at);
+            hasher.write(&self.slice(at, len)?);
+            at += len;
+        }
+        Ok(())
     }
 }
 

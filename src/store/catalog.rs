@@ -1,7 +1,9 @@
 //! A file of tables, opened: the catalog of a version, the tables of one of its sources, or a change file. Its header is checked at once,
 //! each table at its first use.
 
+use std::fs::File;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -12,21 +14,31 @@ use bytemuck::Pod;
 use crate::error::{Damage, Error, Result};
 use crate::format::{
     Directory, FORMAT_VERSION, Header, MAGIC, NotACatalog, StrRef, TABLE_COUNT, Table, TableRef, checksum,
-    parse_header, table,
+    parse_header, parse_start, records, start_len,
 };
 use crate::storage;
 use crate::storage::FileLock;
-use crate::storage::{Access, load};
+use crate::storage::{Access, load, read_at};
 
 /// The bytes of one file, trusted table by table.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    bytes: Buffer,
+    bytes: Bytes,
     directory: Directory,
     path: PathBuf,
-    verified: [OnceLock<()>; TABLE_COUNT],
+    /// Those that were used, whose checksums were compared.
+    tables: [OnceLock<Buffer>; TABLE_COUNT],
     /// Keeps garbage collection away; the others are kept by their catalog's.
-    _lock: Option<FileLock>,
+    lock: Option<FileLock>,
+}
+
+/// Where the bytes of a file of tables are.
+#[derive(Debug)]
+enum Bytes {
+    /// Here: the file is mapped, or not yet written.
+    Here(Buffer),
+    /// On the disk: [`Access::Read`]. A copy is made of the tables that are used, once of each.
+    OnDisk,
 }
 
 impl Catalog {
@@ -42,8 +54,8 @@ impl Catalog {
         if lock.file().metadata().map_err(Error::io("read", path))?.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }
-        let bytes = load(lock.file(), path, access)?;
-        Catalog::of_bytes(bytes, path, MAGIC, Some(lock))
+        let catalog = Catalog::of_file(lock.file(), path, MAGIC, access)?;
+        Ok(Catalog { lock: Some(lock), ..catalog })
     }
 
     /// Opens the file at `path` that begins with `magic`, of which the catalog says that its header has this checksum.
@@ -51,11 +63,7 @@ impl Catalog {
     /// # Errors
     /// When it is missing, damaged or another.
     pub(super) fn open_named(path: &Path, magic: [u8; 8], header_checksum: u64, access: Access) -> Result<Catalog> {
-        let file = storage::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
-            _ => Error::io("open", path)(error),
-        })?;
-        let tables = Catalog::of_bytes(load(&file, path, access)?, path, magic, None)?;
+        let tables = Catalog::of_file(&open_named(path)?, path, magic, access)?;
         if tables.header().checksum != header_checksum {
             return Err(tables.structure("it is not the one that the catalog names"));
         }
@@ -67,18 +75,25 @@ impl Catalog {
     /// # Errors
     /// When they are none.
     pub(super) fn of_memory(bytes: &[u8], path: &Path) -> Result<Catalog> {
-        Catalog::of_bytes(Buffer::from(bytes), path, MAGIC, None)
+        let directory = parse_header(bytes, MAGIC).map_err(refused(path))?;
+        Ok(Catalog::of_parts(Bytes::Here(Buffer::from(bytes)), directory, path))
     }
 
-    fn of_bytes(bytes: Buffer, path: &Path, magic: [u8; 8], lock: Option<FileLock>) -> Result<Catalog> {
-        let directory = parse_header(&bytes, magic).map_err(|why| match why {
-            NotACatalog::Version(found) => {
-                Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION }
-            }
-            NotACatalog::Table(kind) => Error::UnknownTable { path: path.to_owned(), kind },
-            NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
-        })?;
-        Ok(Catalog { bytes, directory, path: path.to_owned(), verified: Default::default(), _lock: lock })
+    fn of_file(file: &File, path: &Path, magic: [u8; 8], access: Access) -> Result<Catalog> {
+        if access == Access::Map {
+            let bytes = load(file, path, access)?;
+            let directory = parse_header(&bytes, magic).map_err(refused(path))?;
+            return Ok(Catalog::of_parts(Bytes::Here(bytes), directory, path));
+        }
+        let len = file.metadata().map_err(Error::io("read", path))?.len();
+        let first = |count: usize| read_at(file, path, 0, len.min(count as u64) as usize);
+        let start = first(start_len(&first(start_len(&[]))?))?;
+        let directory = parse_start(&start, len, magic).map_err(refused(path))?;
+        Ok(Catalog::of_parts(Bytes::OnDisk, directory, path))
+    }
+
+    fn of_parts(bytes: Bytes, directory: Directory, path: &Path) -> Catalog {
+        Catalog { bytes, directory, path: path.to_owned(), tables: Default::default(), lock: None }
     }
 
     pub(super) fn header(&self) -> &Header {
@@ -98,29 +113,69 @@ impl Catalog {
     /// The records of a table. Its checksum is compared at the first use.
     ///
     /// # Errors
-    /// When the table is damaged.
+    /// When the table is damaged, or cannot be read.
     pub(super) fn table<T: Pod>(&self, which: Table) -> Result<&[T]> {
-        let records = table(&self.bytes, &self.directory, which).map_err(|damage| self.damaged(damage))?;
-        if self.verified[which as usize].get().is_none() {
-            if checksum(bytemuck::cast_slice(records)) != self.place(which).checksum {
-                return Err(self.damaged(Damage::Checksum { what: format!("table {which:?}") }));
-            }
-            self.verified[which as usize].get_or_init(|| ());
-        }
-        Ok(records)
+        records(self.table_bytes(which)?, which).map_err(|damage| self.damaged(damage))
     }
 
-    /// What is wrong with its tables, each by itself.
-    pub(super) fn damaged_tables(&self) -> Vec<Error> {
-        let damages = Table::ALL.into_iter().map(|which| self.table::<u8>(which).map(drop));
-        let mut damages: Vec<Error> = damages.filter_map(Result::err).collect();
+    fn table_bytes(&self, which: Table) -> Result<&Buffer> {
+        let known = &self.tables[which as usize];
+        if let Some(bytes) = known.get() {
+            return Ok(bytes);
+        }
+        let bytes = self.checked(&self.place(which), || format!("table {which:?}"))?;
+        Ok(known.get_or_init(|| bytes))
+    }
+
+    /// The bytes of a table, whose checksum is compared.
+    fn checked(&self, table: &TableRef, what: impl Fn() -> String) -> Result<Buffer> {
+        let bytes = self.bytes(table.offset..table.offset + table.byte_len)?;
+        if checksum(&bytes) == table.checksum {
+            Ok(bytes)
+        } else {
+            Err(self.damaged(Damage::Checksum { what: what() }))
+        }
+    }
+
+    /// Bytes of the file, which has that many.
+    fn bytes(&self, range: Range<u64>) -> Result<Buffer> {
+        let len = (range.end - range.start) as usize;
+        let read = |file| read_at(file, &self.path, range.start, len);
+        match (&self.bytes, &self.lock) {
+            (Bytes::Here(bytes), _) => Ok(bytes.slice_with_length(range.start as usize, len)),
+            (Bytes::OnDisk, Some(lock)) => read(lock.file()),
+            // Not kept open: a store may have hundreds of sources.
+            (Bytes::OnDisk, None) => read(&open_named(&self.path)?),
+        }
+    }
+
+    /// What is wrong with its tables, each by itself, and with the bytes between them, which are written as zeros.
+    pub(super) fn damages(&self) -> Vec<Error> {
+        let mut damages: Vec<Error> =
+            Table::ALL.into_iter().filter_map(|which| self.table_bytes(which).err()).collect();
         // Of a table that is not known here, its checksum is.
         for table in self.directory.listed.iter().filter(|table| table.kind as usize >= TABLE_COUNT) {
-            if checksum(&self.bytes[table.offset as usize..][..table.byte_len as usize]) != table.checksum {
-                damages.push(self.damaged(Damage::Checksum { what: format!("the table of kind {}", table.kind) }));
-            }
+            damages.extend(self.checked(table, || format!("the table of kind {}", table.kind)).err());
         }
+        damages.extend(self.padding().err());
         damages
+    }
+
+    /// Looks whether the bytes that belong neither to the header nor to a table are zeros.
+    fn padding(&self) -> Result<()> {
+        let mut covered: Vec<(u64, u64)> =
+            self.directory.listed.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
+        covered.push((0, self.directory.end()));
+        covered.push((self.byte_len(), self.byte_len()));
+        covered.sort_unstable();
+        let mut at = 0;
+        for (start, end) in covered {
+            if start > at && self.bytes(at..start)?.iter().any(|&byte| byte != 0) {
+                return Err(self.structure("the bytes between its tables are not zero"));
+            }
+            at = at.max(end);
+        }
+        Ok(())
     }
 
     /// One record of a table.
@@ -148,12 +203,11 @@ impl Catalog {
     /// # Errors
     /// When the range lies outside the table, or the table is damaged.
     pub(super) fn buffer(&self, which: Table, offset: u64, len: u64) -> Result<Buffer> {
-        let table: &[u8] = self.table(which)?;
+        let table = self.table_bytes(which)?;
         if offset.checked_add(len).is_none_or(|end| end > table.len() as u64) {
             return Err(self.structure(format!("bytes {offset} to {offset}+{len} lie outside table {which:?}")));
         }
-        let start = self.place(which).offset + offset;
-        Ok(self.bytes.slice_with_length(start as usize, len as usize))
+        Ok(table.slice_with_length(offset as usize, len as usize))
     }
 
     /// A piece of the string table.
@@ -169,26 +223,27 @@ impl Catalog {
             .ok_or_else(|| self.structure(format!("no text at {start} in the string table")))
     }
 
-    /// Whether all bytes that belong neither to the header nor to a table are zero, as they were written.
-    pub(super) fn padding_is_zero(&self) -> bool {
-        let mut covered: Vec<(u64, u64)> =
-            self.directory.listed.iter().map(|table| (table.offset, table.offset + table.byte_len)).collect();
-        covered.push((0, self.directory.end()));
-        covered.push((self.byte_len(), self.byte_len()));
-        covered.sort_unstable();
-        let mut at = 0;
-        covered.into_iter().all(|(start, end)| {
-            let gap = at..start.max(at);
-            at = at.max(end);
-            self.bytes[gap.start as usize..gap.end as usize].iter().all(|&byte| byte == 0)
-        })
-    }
-
     pub(super) fn damaged(&self, damage: Damage) -> Error {
         Error::Corrupt { path: self.path.clone(), damage }
     }
 
     pub(super) fn structure(&self, why: impl Into<String>) -> Error {
         Error::structure(&self.path, why)
+    }
+}
+
+fn open_named(path: &Path) -> Result<File> {
+    storage::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::structure(path, "the catalog names it, and it is not there"),
+        _ => Error::io("open", path)(error),
+    })
+}
+
+/// What is wrong with the file at `path`.
+fn refused(path: &Path) -> impl FnOnce(NotACatalog) -> Error {
+    |why| match why {
+        NotACatalog::Version(found) => Error::WrongVersion { path: path.to_owned(), found, supported: FORMAT_VERSION },
+        NotACatalog::Table(kind) => Error::UnknownTable { path: path.to_owned(), kind },
+        NotACatalog::Damage(damage) => Error::Corrupt { path: path.to_owned(), damage },
     }
 }

@@ -1,4 +1,5 @@
-//! What is held of a store whose files are not mapped: a piece of a section a worker, while its rows are used.
+//! What is held of a store whose files are not mapped: its texts, and a piece of a section a worker, while its rows are
+//! used.
 
 use super::view::Store;
 use crate::error::{Error, Result};
@@ -7,28 +8,34 @@ use crate::storage::Access;
 use crate::workers::Workers;
 
 impl Store {
-    /// Fewer workers than these, where files are read and not mapped, and half of their memory does not hold a piece of each:
-    /// these of the panel's columns, or all.
+    /// Where files are read and not mapped, the workers that read them: within what the store's texts leave of the memory
+    /// of `workers`, and as many as half of that holds a piece for, of the panel's `columns`, or all. `None` where they
+    /// are mapped.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it does not hold one, or the store is damaged.
-    pub(crate) fn fewer_workers(&self, workers: &Workers, columns: Option<&[usize]>) -> Result<Option<Workers>> {
+    /// [`Error::Refused`] when less than `least` is left, or half of it does not hold a piece; or the store is damaged.
+    pub(crate) fn readers(&self, workers: &Workers, columns: Option<&[usize]>, least: u64) -> Result<Option<Workers>> {
         if self.access() == Access::Map {
             return Ok(None);
         }
-        let (largest, memory) = (self.largest_piece(columns)?, workers.memory());
-        if largest > memory / 2 {
+        let (texts, largest, memory) = (self.version.texts_len(), self.largest_piece(columns)?, workers.memory());
+        let left = memory.saturating_sub(texts);
+        let needed = least.max(2 * largest);
+        if left < needed {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             let what = format!(
-                "files that are not mapped are read by pieces of sections, of which the largest takes {} MiB, more than \
-                 half of the memory, which is {} MiB",
-                mib(largest),
-                mib(memory)
+                "files that are not mapped are read: the store's texts take {} MiB of the memory, which is {} MiB; \
+                 {} MiB are to be left, for pieces of sections of which the largest takes {} MiB",
+                mib(texts),
+                mib(memory),
+                mib(needed),
+                mib(largest)
             );
-            let enough = Setting::Memory(mib(2 * largest) << 20);
+            let enough = Setting::Memory(mib(texts + needed) << 20);
             return Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]));
         }
-        workers.fewer(2 * largest)
+        let at_once = usize::try_from(left / (2 * largest).max(1)).unwrap_or(usize::MAX);
+        Ok(Some(Workers::new(Some(workers.count().min(at_once)))?.within(left)))
     }
 
     /// Bytes of the largest piece of a section.

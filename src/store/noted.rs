@@ -168,10 +168,7 @@ impl Store {
     }
 
     fn verify_change_file(&self, entry: &VersionEntry, place: ChangesPlace, file: &Catalog) -> Vec<Error> {
-        let mut damages = file.damaged_tables();
-        if !file.padding_is_zero() {
-            damages.push(file.structure("the bytes between its tables are not zero"));
-        }
+        let mut damages = file.damages();
         if damages.is_empty() {
             damages.extend(self.contradiction(entry, place, file).err());
         }

@@ -250,6 +250,12 @@ impl Version {
         self.catalog.table(Table::StockRanks)
     }
 
+    /// What the texts of all dictionaries take.
+    pub(super) fn texts_len(&self) -> u64 {
+        let tables = [Table::DictionaryOffsets, Table::DictionaryBytes];
+        tables.map(|table| self.catalog.place(table).byte_len).iter().sum()
+    }
+
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.
     pub(super) fn dictionary(&self, column: usize) -> Result<Option<&ArrayRef>> {
         let panel = self.panel()?;

@@ -79,8 +79,8 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
     let plan = Plan::new(store, &ledger.shape.passing_over(true), universe.as_ref())?;
     let fewer = workers.fewer(WORKER_LEN)?;
     let workers = fewer.as_ref().unwrap_or(workers);
-    let fewer = store.fewer_workers(workers, Some(&plan.columns))?;
-    let workers = fewer.as_ref().unwrap_or(workers);
+    let readers = store.readers(workers, Some(&plan.columns), 0)?;
+    let workers = readers.as_ref().unwrap_or(workers);
     let all = units(&plan)?;
     let mut differences = Vec::new();
     let (mut listed, mut there): (Vec<&LedgerFile>, Vec<&Unit>) = (Vec::new(), Vec::new());

@@ -217,7 +217,7 @@ impl<'a> Transpose<'a> {
         let workers = Workers::new(self.workers)?.within(self.memory.unwrap_or(DEFAULT_MEMORY));
         let workers = workers.fewer(self.worker_len())?.unwrap_or(workers);
         let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
-        let workers = self.store.fewer_workers(&workers, Some(&plan.columns))?.unwrap_or(workers);
+        let workers = self.store.readers(&workers, Some(&plan.columns), 0)?.unwrap_or(workers);
         self.shape = self.shape.passing_over(false);
         let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;
         let units = units(&plan)?;

@@ -29,6 +29,12 @@ fn dates(rows: usize) -> Vec<String> {
     (0..rows).map(|row| format!("{}{:02}{:02}", 2000 + row / 336, 1 + row / 28 % 12, 1 + row % 28)).collect()
 }
 
+/// The bytes of memory that a refusal names.
+fn advised(refusal: &str) -> u64 {
+    let mib = refusal.split("; memory of ").nth(1).and_then(|end| end.split(" MiB allows it").next());
+    mib.and_then(|mib| mib.parse::<u64>().ok()).unwrap_or_else(|| panic!("{refusal}")) << 20
+}
+
 #[test]
 fn columns_that_are_too_many_at_once_are_read_one_at_a_time() {
     let place = Place::new();
@@ -52,11 +58,10 @@ fn a_column_that_is_too_large_alone_is_refused_with_the_memory_that_holds_it() {
     let reason = refused.skipped[0].reason.to_string();
     let expected = "decoded, it would take 20 MiB, more than a quarter of the memory, which is 64 MiB; memory of ";
     assert!(reason.starts_with(expected), "{reason}");
-    let advised = reason.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
     let place = Place::new();
     write_parquet(&place.source().join("A.parquet"), &repetitive(("date", dates(5000)), 1, 5000));
-    let memory = advised.parse::<u64>().unwrap() << 20;
-    assert!(Build::new(place.source(), place.store()).memory(memory).workers(1).run().unwrap().skipped.is_empty());
+    let enough = advised(&reason);
+    assert!(Build::new(place.source(), place.store()).memory(enough).workers(1).run().unwrap().skipped.is_empty());
 }
 
 #[test]
@@ -74,8 +79,7 @@ fn the_memory_that_is_advised_for_dates_and_keys_holds_the_columns_that_are_read
     let build = |memory| Build::new(place.source(), place.store()).options(options()).memory(memory).workers(1).run();
     let refused = build(MEMORY).unwrap_err().to_string();
     assert!(refused.contains("decoded, it would take 17 MiB, more than a quarter of the memory"), "{refused}");
-    let advised = refused.split("; memory of ").nth(1).unwrap().split(" MiB allows it").next().unwrap();
-    assert_eq!(build(advised.parse::<u64>().unwrap() << 20).unwrap().rows, ROWS as u64, "at {advised} MiB");
+    assert_eq!(build(advised(&refused)).unwrap().rows, ROWS as u64, "{refused}");
 }
 
 #[test]
@@ -121,9 +125,8 @@ fn an_appended_file_is_refused_with_the_memory_that_holds_it() {
     assert_eq!((report.added, report.skipped.len()), (2, 1));
     let reason = report.skipped[0].reason.to_string();
     assert!(reason.contains("more than a quarter of the memory, which is 64 MiB; memory of "), "{reason}");
-    let advised = reason.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
-    let report = append(advised.parse::<u64>().unwrap() << 20);
-    assert_eq!((report.added, report.skipped.len()), (3000, 0), "at {advised} MiB");
+    let report = append(advised(&reason));
+    assert_eq!((report.added, report.skipped.len()), (3000, 0), "{reason}");
 }
 
 #[test]
@@ -165,8 +168,7 @@ fn texts_that_differ_in_all_appended_files_are_counted_together() {
     let told = "the distinct texts of many columns, beside 23 MiB that the store has, take more than a quarter of the memory \
                 (16 MiB); memory of ";
     assert!(why.starts_with(told), "{why}");
-    let advised = why.split("; memory of ").nth(1).unwrap().strip_suffix(" MiB allows it").unwrap();
-    assert_eq!(append(advised.parse::<u64>().unwrap() << 20).unwrap().added, 1);
+    assert_eq!(append(advised(&why)).unwrap().added, 1);
 }
 
 #[test]
@@ -203,6 +205,29 @@ fn as_many_columns_of_texts_are_told_as_must_be_left_out() {
     assert_eq!((report.rows, report.columns), (6000, 3 + 12 - excluded.len() as u64));
 }
 
+#[test]
+fn texts_that_are_read_count_as_memory() {
+    // 40 MiB of texts in 10,240 rows.
+    let place = Place::in_memory();
+    let texts: Vec<String> = (0..10_240).map(|n| format!("{n:04096}")).collect();
+    for (code, texts) in texts.chunks(1024).enumerate() {
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        place.add(&format!("A{code}"), &batch(&[("date", Arc::new(StringArray::from(dates(1024)))), ("t", texts)]));
+    }
+    Build::new(place.source(), place.store()).memory(1 << 30).workers(1).run().unwrap();
+    let transpose = |access, memory| {
+        let store = Store::open_with(place.store(), access).unwrap();
+        Transpose::new(&store, place.path(&format!("{access:?}"))).memory(memory).workers(2).run()
+    };
+    let refused = transpose(Access::Read, 32 << 20).unwrap_err().to_string();
+    assert!(refused.contains("the store's texts take 41 MiB of the memory, which is 32 MiB"), "{refused}");
+    let enough = advised(&refused);
+    assert!((40 << 20..48 << 20).contains(&enough), "{refused}");
+    assert_eq!(transpose(Access::Read, enough).unwrap().rows, 10_240);
+    // The kernel's pages are no memory of ours.
+    assert_eq!(transpose(Access::Map, 32 << 20).unwrap().rows, 10_240);
+}
+
 /// A store with one piece of 66 columns of eight bytes in 65,536 rows: 34 MiB with its key.
 fn one_large_piece() -> Place {
     const ROWS: i64 = 1 << 16;
@@ -224,10 +249,10 @@ fn one_large_piece() -> Place {
 fn a_piece_that_is_read_must_fit_half_of_the_memory_and_else_is_refused_with_the_memory_that_holds_it() {
     let place = one_large_piece();
     let store = Store::open_with(place.store(), Access::Read).unwrap();
-    let expected = |memory| {
+    let expected = |left| {
         format!(
-            "files that are not mapped are read by pieces of sections, of which the largest takes 34 MiB, more than half \
-             of the memory, which is 64 MiB; memory of {memory} MiB allows it"
+            "files that are not mapped are read: the store's texts take 1 MiB of the memory, which is 64 MiB; {left} MiB \
+             are to be left, for pieces of sections of which the largest takes 34 MiB; memory of 68 MiB allows it"
         )
     };
     let transpose = |columns: Option<Vec<String>>, memory| {

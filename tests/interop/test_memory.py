@@ -104,6 +104,24 @@ def test_texts_that_are_too_many_are_refused_within_the_memory_that_is_given_and
     assert peak <= int(advised) * MIB + KEPT, f"{peak / MIB:.0f} MiB of {advised}"
 
 
+def test_of_a_store_that_is_read_the_texts_are_held_once(tmp_path):
+    source, store = tmp_path / "source", tmp_path / "store"
+    distinct_texts(source, 10, 300_000)
+    transect.build(source, store, "--key", "k", "--memory", "1GiB")
+    # 60 MB, and their places.
+    texts = 82 * MIB
+    for look in ["info", "log", "coverage", "verify", "show"]:
+        args = ["--stock", "S0", "--columns", "t3", "--format", "csv"] if look == "show" else []
+        peak = peak_anon(look, store, "--io", "read", *args)
+        assert peak <= texts + 64 * MIB, f"{look}: {peak / MIB:.0f} MiB"
+    verify = ["verify", store, "--io", "read", "--source", source]
+    refused = transect.run(*verify, "--memory", "64MiB", expect=transect.FAILED).stderr
+    assert "the store's texts take 81 MiB of the memory, which is 64 MiB; 64 MiB are to be left" in refused, refused
+    advised = refused.split("; --memory ")[1].split("MiB")[0]
+    peak = peak_anon(*verify, "--memory", f"{advised}MiB")
+    assert peak <= int(advised) * MIB + 64 * MIB, f"{peak / MIB:.0f} MiB of {advised}"
+
+
 def test_wide_pieces_are_put_together_within_the_memory(tmp_path):
     rows, columns = 100_000, 120
     source = tmp_path / "source"

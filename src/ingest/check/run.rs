@@ -48,12 +48,12 @@ const FIXED_MEMORY: u64 = 16 << 20;
 /// When the source cannot be surveyed, the store cannot be read, the memory is too little, or the observer cancels; what
 /// differs is in the report.
 pub fn verify_source(store: &Store, source: &Path, workers: &Workers, observer: &dyn Observer) -> Result<SourceReport> {
-    let memory = workers.memory();
-    if memory < LEAST_MEMORY {
-        return Err(too_little(memory));
+    if workers.memory() < LEAST_MEMORY {
+        return Err(too_little(workers.memory()));
     }
-    let fewer = store.fewer_workers(workers, None)?;
-    let workers = fewer.as_ref().unwrap_or(workers);
+    let readers = store.readers(workers, None, LEAST_MEMORY)?;
+    let workers = readers.as_ref().unwrap_or(workers);
+    let memory = workers.memory();
     // Of the rest, a third is decoded, a third is the same put in order, and a third is left to decoding.
     let share = (memory - FIXED_MEMORY) / 3 / workers.count() as u64;
     let whole_len = memory / 8 / workers.count() as u64;

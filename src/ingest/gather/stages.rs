@@ -117,13 +117,13 @@ impl<'a> Stages<'a> {
         Ok(Stages { workers, observer })
     }
 
-    /// The same stages, with as many workers as the memory lets read `before`.
+    /// The same stages, with the workers and the memory that are left where `before` is read and not mapped.
     ///
     /// # Errors
     /// When it does not let one, or there is no store.
     pub(in crate::ingest) fn reading(self, before: Result<&Store>) -> Result<Stages<'a>> {
-        let fewer = before?.fewer_workers(&self.workers, None)?;
-        Ok(Stages { workers: fewer.unwrap_or(self.workers), ..self })
+        let readers = before?.readers(&self.workers, None, LEAST_MEMORY)?;
+        Ok(Stages { workers: readers.unwrap_or(self.workers), ..self })
     }
 
     /// Bytes that what one worker reads or puts together at once may take.
