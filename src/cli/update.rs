@@ -131,6 +131,8 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         (false, false) => ", nothing changed",
         (false, true) => " stays; this would have changed:",
     };
+    // What is said of the store's state beneath such a line is said of the version that stays.
+    let stays = if state.ends_with(':') { " (as it stays)" } else { "" };
     lines.add("store", format!("{store}, version {}{state}", report.version));
     if let Some(version) = report.restored {
         let stand = "which stand until a file changes, or `transect update --reread` reads all again";
@@ -152,7 +154,8 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         let range = if first == last { first.to_string() } else { format!("{first} to {last}") };
         lines.add("dates", format!("{} dirty, {range}", output::count(report.dirty_dates)));
     }
-    lines.add("rows", format!("{} on {}", output::count(report.rows), output::counted(report.dates, "date", "dates")));
+    let dates = output::counted(report.dates, "date", "dates");
+    lines.add("rows", format!("{} on {dates}{stays}", output::count(report.rows)));
     if report.restored.is_none() {
         lines.add("files", read(report));
     }
@@ -198,16 +201,16 @@ fn lines(store: &str, report: &UpdateReport, speaker: &Speaker) -> Lines {
         lines.add("near", format!("{}{}: {}", near.word, of(&near.source), near.what));
     }
     if let Some(newest) = &report.newest {
-        add_newest(newest, &mut lines);
+        add_newest(newest, stays, &mut lines);
     }
     lines
 }
 
 /// Who has the newest date, and who lacks it.
-fn add_newest(newest: &Newest, lines: &mut Lines) {
+fn add_newest(newest: &Newest, stays: &str, lines: &mut Lines) {
     let have = |number, date| format!("{} {date}", output::counted(number, "stock has", "stocks have"));
     let before = newest.date_before.map(|date| format!(", {}", have(newest.stocks_before, date)));
-    lines.add("newest", have(newest.stocks, newest.date) + &before.unwrap_or_default());
+    lines.add("newest", have(newest.stocks, newest.date) + &before.unwrap_or_default() + stays);
     for of in newest.sources.iter().filter(|of| of.stocks < of.stocks_before || of.last != Some(newest.date)) {
         // Night after night, until it has the newest date again.
         let before = match (newest.date_before, of.last) {
