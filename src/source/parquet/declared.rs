@@ -1,7 +1,7 @@
 //! The columns that a Parquet footer declares, read from its own bytes: the `parquet` crate's reader of schemas follows
 //! columns within columns by recursion, and gives a whole file up for one column that it does not know.
 
-use super::thrift::Thrift;
+use super::thrift::{BINARY, BYTE, FALSE, I32, STRUCT, TRUE, Thrift};
 use crate::reason::Reason;
 
 /// A column of a file.
@@ -151,15 +151,15 @@ impl Element {
         let mut last = 0;
         while let Some(field) = thrift.field(&mut last)? {
             match field {
-                (1, 5) => kind = Some(thrift.integer()?),
-                (2, 5) => length = i32::try_from(thrift.integer()?).ok()?,
-                (3, 5) => repetition = thrift.integer().filter(|kind| (0..=2).contains(kind))?,
-                (4, 8) => name = Some(String::from_utf8(thrift.binary()?.to_vec()).ok()?),
-                (5, 5) => children = u64::try_from(thrift.integer()?).ok()?,
-                (6, 5) => converted = Some(thrift.integer()?),
-                (7, 5) => scale = thrift.integer()?,
-                (8, 5) => precision = thrift.integer()?,
-                (10, 12) => logical = Some(logical_mark(thrift)?),
+                (1, I32) => kind = Some(thrift.integer()?),
+                (2, I32) => length = i32::try_from(thrift.integer()?).ok()?,
+                (3, I32) => repetition = thrift.integer().filter(|kind| (0..=2).contains(kind))?,
+                (4, BINARY) => name = Some(String::from_utf8(thrift.binary()?.to_vec()).ok()?),
+                (5, I32) => children = u64::try_from(thrift.integer()?).ok()?,
+                (6, I32) => converted = Some(thrift.integer()?),
+                (7, I32) => scale = thrift.integer()?,
+                (8, I32) => precision = thrift.integer()?,
+                (10, STRUCT) => logical = Some(logical_mark(thrift)?),
                 (1..=8 | 10, _) => return None,
                 (_, kind) => thrift.skip(kind, 0)?,
             }
@@ -196,16 +196,16 @@ impl Element {
     }
 }
 
-/// The member of the union LogicalType that is set.
+/// The member of the union LogicalType that is set: one, and a struct.
 fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
-    let mut mark = Mark::Other;
+    let mut mark = None;
     let mut last = 0;
     while let Some((id, kind)) = thrift.field(&mut last)? {
-        if kind != 12 {
+        if kind != STRUCT || mark.is_some() {
             return None;
         }
         let facts = Facts::read(thrift)?;
-        mark = match id {
+        mark = Some(match id {
             1 => Mark::Text,
             2 => Mark::Map,
             3 => Mark::List,
@@ -214,7 +214,7 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
             6 => Mark::Date,
             7 => facts.flags[0].and(facts.unit).map(|unit| Mark::Time { unit })?,
             8 => Mark::Timestamp { unit: facts.unit?, is_utc: facts.flags[0]? },
-            10 => Mark::Integer { bits: facts.numbers[0]?, is_signed: facts.flags[1]? },
+            10 => Mark::Integer { bits: facts.bits?, is_signed: facts.flags[1]? },
             11 => Mark::Unknown,
             12 => Mark::Json,
             13 => Mark::Bson,
@@ -223,9 +223,9 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
             17 => Mark::Geometry,
             18 => Mark::Geography,
             _ => Mark::Other,
-        };
+        });
     }
-    Some(mark)
+    Some(mark.unwrap_or(Mark::Other))
 }
 
 /// What a member of LogicalType says, by the number of the field, from 1. "required": each must be there in members that
@@ -233,6 +233,7 @@ fn logical_mark(thrift: &mut Thrift) -> Option<Mark> {
 #[derive(Default)]
 struct Facts {
     numbers: [Option<i64>; 2],
+    bits: Option<i64>,
     flags: [Option<bool>; 2],
     unit: Option<Unit>,
 }
@@ -244,26 +245,34 @@ impl Facts {
         while let Some((id, kind)) = thrift.field(&mut last)? {
             let place = usize::try_from(id).ok().and_then(|id| id.checked_sub(1)).filter(|place| *place < 2);
             match (place, kind) {
-                (Some(place), 1 | 2) => facts.flags[place] = Some(kind == 1),
-                (Some(place), 3) => facts.numbers[place] = Some(i64::from(thrift.byte()? as i8)),
-                (Some(place), 5) => facts.numbers[place] = Some(thrift.integer()?),
-                (Some(1), 12) => {
-                    let mut last = 0;
-                    while let Some((id, kind)) = thrift.field(&mut last)? {
-                        facts.unit = match id {
-                            1 => Some(Unit::Millis),
-                            2 => Some(Unit::Micros),
-                            3 => Some(Unit::Nanos),
-                            _ => None,
-                        };
-                        thrift.skip(kind, 0)?;
-                    }
-                }
+                (Some(place), TRUE | FALSE) => facts.flags[place] = Some(kind == TRUE),
+                (Some(0), BYTE) => facts.bits = Some(i64::from(thrift.byte()? as i8)),
+                (Some(place), I32) => facts.numbers[place] = Some(thrift.integer()?),
+                (Some(1), STRUCT) => facts.unit = Some(time_unit(thrift)?),
                 (_, kind) => thrift.skip(kind, 0)?,
             }
         }
         Some(facts)
     }
+}
+
+/// The member of the union TimeUnit that is set: one, and a struct.
+fn time_unit(thrift: &mut Thrift) -> Option<Unit> {
+    let mut unit = None;
+    let mut last = 0;
+    while let Some((id, kind)) = thrift.field(&mut last)? {
+        if kind != STRUCT || unit.is_some() {
+            return None;
+        }
+        unit = Some(match id {
+            1 => Unit::Millis,
+            2 => Unit::Micros,
+            3 => Unit::Nanos,
+            _ => return None,
+        });
+        thrift.skip(kind, 0)?;
+    }
+    unit
 }
 
 /// What a ConvertedType means. Its instants are in UTC, by the specification's table of converted types.
@@ -286,5 +295,37 @@ fn converted_mark(converted: i64, precision: i64, scale: i64) -> Mark {
         20 => Mark::Bson,
         21 => Mark::Interval,
         _ => Mark::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(bytes: &[u8]) -> Option<Mark> {
+        logical_mark(&mut Thrift { bytes })
+    }
+
+    #[test]
+    fn a_union_has_one_member_of_the_type_that_it_should_be() {
+        const END: u8 = 0;
+        // Field 8, TIMESTAMP: isAdjustedToUTC is true, and the unit, a union, has field 2, MICROS, an empty struct.
+        let micros = Mark::Timestamp { unit: Unit::Micros, is_utc: true };
+        assert_eq!(mark(&[0x8c, 0x11, 0x1c, 0x2c, END, END, END, END]), Some(micros));
+        // MICROS is an empty text; is not there; is field 4; MILLIS beside MICROS.
+        assert_eq!(mark(&[0x8c, 0x11, 0x1c, 0x28, 0, END, END, END]), None);
+        assert_eq!(mark(&[0x8c, 0x11, 0x1c, END, END, END]), None);
+        assert_eq!(mark(&[0x8c, 0x11, 0x1c, 0x4c, END, END, END, END]), None);
+        assert_eq!(mark(&[0x8c, 0x11, 0x1c, 0x1c, END, 0x1c, END, END, END, END]), None);
+        // STRING alone, STRING beside ENUM, and STRING as a text.
+        assert_eq!(mark(&[0x1c, END, END]), Some(Mark::Text));
+        assert_eq!(mark(&[0x1c, END, 0x3c, END, END]), None);
+        assert_eq!(mark(&[0x18, 0, END]), None);
+        // INTEGER of 16 bits, which are a byte and not an i32; the scale of a decimal is an i32 and not a byte.
+        let short = Mark::Integer { bits: 16, is_signed: true };
+        assert_eq!(mark(&[0xac, 0x13, 16, 0x11, END, END]), Some(short));
+        assert_eq!(mark(&[0xac, 0x15, 32, 0x11, END, END]), None);
+        assert_eq!(mark(&[0x5c, 0x15, 4, 0x15, 18, END, END]), Some(Mark::Decimal { precision: 9, scale: 2 }));
+        assert_eq!(mark(&[0x5c, 0x13, 2, 0x15, 18, END, END]), None);
     }
 }

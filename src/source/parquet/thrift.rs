@@ -6,7 +6,7 @@ const DEEPEST: u8 = 64;
 
 pub(in crate::source) const TRUE: u8 = 1;
 pub(in crate::source) const FALSE: u8 = 2;
-const BYTE: u8 = 3;
+pub(in crate::source) const BYTE: u8 = 3;
 pub(in crate::source) const I16: u8 = 4;
 pub(in crate::source) const I32: u8 = 5;
 pub(in crate::source) const I64: u8 = 6;
