@@ -335,7 +335,14 @@ impl<'a> DateReader<'a> {
         let by_format = || format.and_then(|format| custom(format, clocks, text));
         match self.reads_usual_first() {
             true => self.usual(text).or_else(by_format),
-            false => by_format().or_else(|| self.usual(text)),
+            // A format with a blank also reads a text without one, which is then spelt in the usual way.
+            false => match by_format() {
+                Some((moment, Seen::Mixed)) => {
+                    let usual = self.usual(text).filter(|(usual, _)| *usual == moment);
+                    usual.or(Some((moment, Seen::Mixed)))
+                }
+                found => found.or_else(|| self.usual(text)),
+            },
         }
     }
 

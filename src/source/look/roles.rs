@@ -45,7 +45,8 @@ pub(in crate::source) fn check_names(
     let chosen = options.columns.iter().flatten().map(|name| (Setting::Columns(Vec::new()), name));
     let excluded = options.exclude.iter().map(|name| (Setting::Exclude(Vec::new()), name));
     let cast = options.casts.iter().map(|cast| (Setting::Cast(Vec::new()), &cast.column));
-    for (setting, name) in chosen.chain(excluded).chain(cast).filter(|(_, name)| unknown(name)) {
+    let renamed = options.renames.iter().map(|rename| (Setting::Rename(Vec::new()), &rename.from));
+    for (setting, name) in chosen.chain(excluded).chain(cast).chain(renamed).filter(|(_, name)| unknown(name)) {
         // It may stand in a file that cannot be read tonight: an option that helped must not fail the others then.
         if some_are_unread && !matches!(setting, Setting::Columns(_)) {
             notes.push(format!("{setting} names {name:?}, which no file has that can be read"));

@@ -44,6 +44,7 @@ fn unknown_names_are_refused_with_the_nearest_column() {
         |options: &mut SourceOptions| options.columns = Some(vec!["Y".into()]),
         |options: &mut SourceOptions| options.exclude = vec!["Y".into()],
         |options: &mut SourceOptions| options.casts = vec!["Y=int64".parse().unwrap()],
+        |options: &mut SourceOptions| options.renames = vec!["Y=z".parse().unwrap()],
     ] {
         let mut source = Source::new();
         source.add("a", &[("date", day()), ("x", ints(&[1])), ("y", ints(&[3]))]);

@@ -174,6 +174,25 @@ fn two_spellings_in_one_file_are_mixed_and_an_empty_file_is_not() {
 }
 
 #[test]
+fn a_format_that_a_usual_date_needs_not_leaves_it_its_spelling() {
+    let blanks = |options: &mut SourceOptions| options.date_format = Some("%Y%m%d ".into());
+    for (spelt, form) in [
+        (["20240102", "20240103"], Some("Utf8 YYYYMMDD")),
+        (["20240102 ", "20240103 "], Some("Utf8 %Y%m%d ")),
+        (["20240102", "20240103 "], None),
+        (["20240102", " 20240103"], None),
+    ] {
+        let mut source = source_of(texts(&spelt));
+        source.options(blanks);
+        let survey = source.survey();
+        let (reader, _) = read_all(&survey, 0).unwrap();
+        let file = &reader.files()[0];
+        assert_eq!(days(&reader).join(" "), "20240102 20240103", "{spelt:?}");
+        assert_eq!(file.date_form.as_ref().map(ToString::to_string).as_deref(), form, "{spelt:?}");
+    }
+}
+
+#[test]
 fn bad_dates_refuse_with_row_and_value_or_are_dropped_and_counted() {
     let null: ArrayRef = Arc::new(StringArray::from(vec![Some("20240103"), None, Some("20240230"), Some("20240102")]));
     let mut source = source_of(null);
