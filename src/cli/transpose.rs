@@ -47,7 +47,10 @@ pub(super) fn open(command: &'static str, args: &TransposeArgs, quiet: bool) -> 
     if args.format != Format::Parquet && args.compression.is_some_and(|codec| codec != Compression::None) {
         return Err(super::usage(command, "--compression is for Parquet; other files are not compressed"));
     }
-    Ok(args.at.open(&args.store, quiet)?)
+    let store = args.at.open(&args.store, quiet)?;
+    // Before a column's name is looked for, for which texts are read.
+    store.check_texts(args.memory, 0)?;
+    Ok(store)
 }
 
 /// The transpose that was asked for.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::ingest::LEAST_MEMORY;
 use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
 use crate::workers::Workers;
@@ -41,6 +42,10 @@ pub fn run(args: &VerifyArgs, quiet: bool) -> anyhow::Result<Exit> {
         return Err(super::usage("verify", why));
     }
     let store = args.at.open(&args.store, quiet)?;
+    if args.source.is_some() {
+        // Else what checksums need would be named first, and is too little for this.
+        store.check_texts(args.memory, LEAST_MEMORY)?;
+    }
     let mut verified = {
         let watch = Watch::new(quiet)?;
         let workers = Workers::new(args.running.workers())?.within(args.memory);

@@ -18,27 +18,48 @@ impl Store {
         if self.access() == Access::Map {
             return Ok(None);
         }
-        let (texts, largest, memory) = (self.version.texts_len(), self.largest_piece(columns)?, workers.memory());
-        let left = memory.saturating_sub(texts);
-        let needed = least.max(2 * largest);
-        if left < needed {
-            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            let what = format!(
-                "files that are not mapped are read: the store's texts take {} MiB of the memory, which is {} MiB; \
-                 {} MiB are to be left, for pieces of sections of which the largest takes {} MiB",
-                mib(texts),
-                mib(memory),
-                mib(needed),
-                mib(largest)
-            );
-            let enough = Setting::Memory(mib(texts + needed) << 20);
-            return Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]));
-        }
-        let at_once = usize::try_from(left / (2 * largest).max(1)).unwrap_or(usize::MAX);
+        let memory = workers.memory();
+        // Before any of the texts is read.
+        self.check_texts(memory, least)?;
+        let largest = self.largest_piece(columns)?;
+        self.check_room(memory, largest, least)?;
+        let left = memory - self.version.texts_len();
+        let at_once = usize::try_from(left / largest.saturating_mul(2).max(1)).unwrap_or(usize::MAX);
         Ok(Some(Workers::new(Some(workers.count().min(at_once)))?.within(left)))
     }
 
-    /// Bytes of the largest piece of a section.
+    /// Where files are read and not mapped, whether its texts alone fit so much memory, of which `least` is to be left. None
+    /// of them is read for that.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when they do not; or the store is damaged.
+    pub(crate) fn check_texts(&self, memory: u64, least: u64) -> Result<()> {
+        if self.access() == Access::Map || self.version.texts_len().saturating_add(least) <= memory {
+            return Ok(());
+        }
+        self.check_room(memory, self.version.largest_piece()?, least)
+    }
+
+    fn check_room(&self, memory: u64, largest: u64, least: u64) -> Result<()> {
+        let (texts, needed) = (self.version.texts_len(), least.max(largest.saturating_mul(2)));
+        let enough = texts.saturating_add(needed);
+        if enough <= memory {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let what = format!(
+            "files that are not mapped are read: the store's texts take {} MiB of the memory, which is {} MiB; {} MiB are \
+             to be left, for pieces of sections of which the largest takes {} MiB",
+            mib(texts),
+            mib(memory),
+            mib(needed),
+            mib(largest)
+        );
+        let enough = Setting::Memory(enough.checked_next_multiple_of(1 << 20).unwrap_or(u64::MAX));
+        Err(Error::refused_unless(what, [Remedy::set(enough, "allows it")]))
+    }
+
+    /// Bytes of the largest piece of a section, of the panel's `columns`, or of all.
     fn largest_piece(&self, columns: Option<&[usize]>) -> Result<u64> {
         let mut largest = 0;
         for index in 0..self.dates()?.len() {

@@ -120,6 +120,7 @@ impl Store {
         workers: &Workers,
         observer: &dyn Observer,
     ) -> Result<()> {
+        self.check_texts(workers.memory(), 0)?;
         report.versions.push(self.version());
         report.bytes += self.version.catalog.byte_len();
         for damage in self.verify_tables() {

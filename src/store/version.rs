@@ -16,8 +16,8 @@ use super::part::PRESENT_NAME;
 use super::{dictionary, logical};
 use crate::error::{Error, Result, Wanted};
 use crate::format::{
-    CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, SOURCE_MAGIC, SegmentColumnRecord,
-    SourceRecord, Stored, Table, TypeRecord, catalog_name, tables_name,
+    CATALOG_DIR, ColumnRecord, HistoryRecord, NONE, PRESENT, PartRecord, PieceRecord, SOURCE_MAGIC,
+    SegmentColumnRecord, SourceRecord, Stored, Table, TypeRecord, catalog_name, tables_name,
 };
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema, can_be_key};
@@ -254,6 +254,17 @@ impl Version {
     pub(super) fn texts_len(&self) -> u64 {
         let tables = [Table::DictionaryOffsets, Table::DictionaryBytes];
         tables.map(|table| self.catalog.place(table).byte_len).iter().sum()
+    }
+
+    /// Bytes of a piece of a section, the largest or more: the largest that the key and each source have.
+    pub(super) fn largest_piece(&self) -> Result<u64> {
+        let keys = self.catalog.table::<PieceRecord>(Table::Pieces)?.iter().map(|piece| piece.keys.body_len).max();
+        let mut largest = keys.unwrap_or(0);
+        for place in 0..self.sources()?.len() {
+            let len = |part: &PartRecord| part.values.body_len.saturating_add(part.present.body_len);
+            largest = largest.saturating_add(self.all_parts(place)?.iter().map(len).max().unwrap_or(0));
+        }
+        Ok(largest)
     }
 
     /// The values of column `column`'s dictionary; column 0 is the code, column 1 the date.

@@ -74,6 +74,7 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
         let what = format!("{} was written from another store than {}", out.display(), store.path().display());
         return Err(Error::refused(what, "transpose again, or name that store").about(out));
     }
+    store.check_texts(workers.memory(), 0)?;
     let universe = ledger.shape.universe.as_ref().and_then(|universe| universe.strip_prefix(COLUMN));
     let universe = universe.map(|name| Universe::Column(name.to_owned()));
     let plan = Plan::new(store, &ledger.shape.passing_over(true), universe.as_ref())?;

@@ -31,7 +31,7 @@ def large(tmp_path_factory):
     return home
 
 
-def peak_anon(*args):
+def peak_anon(*args, expect=0):
     """The most anonymous memory that was seen of a run, in bytes."""
     process = subprocess.Popen([str(transect.BIN), *map(str, args)], stdout=subprocess.DEVNULL)
     status, peak = Path(f"/proc/{process.pid}/status"), 0
@@ -39,7 +39,7 @@ def peak_anon(*args):
         anon = [line for line in status.read_text().splitlines() if line.startswith("RssAnon:")]
         peak = max([peak, *(int(line.split()[1]) * 1024 for line in anon)])
         time.sleep(0.001)
-    assert process.returncode == 0, args
+    assert process.returncode == expect, args
     assert peak > MIB, "nothing was measured"
     return peak
 
@@ -114,6 +114,9 @@ def test_of_a_store_that_is_read_the_texts_are_held_once(tmp_path):
         args = ["--stock", "S0", "--columns", "t3", "--format", "csv"] if look == "show" else []
         peak = peak_anon(look, store, "--io", "read", *args)
         assert peak <= texts + 64 * MIB, f"{look}: {peak / MIB:.0f} MiB"
+    for few in [["verify", store], ["transpose", store, tmp_path / "out"], ["update", store]]:
+        peak = peak_anon(*few, "--io", "read", "--memory", "64MiB", expect=transect.FAILED)
+        assert peak <= 64 * MIB, f"{few[0]} looks at lengths first: {peak / MIB:.0f} MiB"
     verify = ["verify", store, "--io", "read", "--source", source]
     refused = transect.run(*verify, "--memory", "64MiB", expect=transect.FAILED).stderr
     assert "the store's texts take 81 MiB of the memory, which is 64 MiB; 64 MiB are to be left" in refused, refused

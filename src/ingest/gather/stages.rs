@@ -19,7 +19,7 @@ use crate::store::{Site, Store};
 use crate::workers::{self, Workers, available};
 
 /// The least memory a run can work with.
-pub(in crate::ingest) const LEAST_MEMORY: u64 = 64 << 20;
+pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
 
 /// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
 const BANDS: usize = 8;
