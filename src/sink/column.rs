@@ -60,6 +60,14 @@ impl OutputColumn {
         }
     }
 
+    /// The arrays that it is made of.
+    pub(super) fn arrays(&self) -> Vec<&ArrayRef> {
+        match self {
+            OutputColumn::Constant(array) | OutputColumn::Stored { array, .. } => vec![array],
+            OutputColumn::Joined(parts) => parts.iter().flat_map(|(part, _)| part.arrays()).collect(),
+        }
+    }
+
     /// These of its rows.
     pub(crate) fn slice(&self, start: usize, len: usize) -> OutputColumn {
         match self {

@@ -8,7 +8,7 @@ use super::arrow::{self, ArrowFile};
 use super::chunk::Scratch;
 use super::csv::CsvEncoder;
 use super::parquet::{ParquetEncoder, ParquetFile, Put};
-use super::slices::in_slices;
+use super::slices::{in_groups, in_slices};
 use super::{Compression, Format, OutputColumn};
 use crate::error::Result;
 
@@ -110,7 +110,9 @@ impl FileEncoder<'_> {
     /// When the format cannot hold a value, or `put` fails.
     pub(crate) fn write(&mut self, columns: &[OutputColumn], row_count: usize, put: &mut Put<'_>) -> Result<()> {
         match self {
-            FileEncoder::Parquet(file) => file.write(columns, row_count, put),
+            FileEncoder::Parquet(file) => {
+                in_groups(columns, row_count, &mut |columns, row_count| file.write(columns, row_count, put))
+            }
             FileEncoder::Csv { csv, is_first } => in_slices(columns, row_count, &mut |columns, row_count| {
                 let bytes = csv.encode(columns, row_count, std::mem::take(is_first))?;
                 put(&bytes)

@@ -30,4 +30,4 @@ pub(crate) use file::{NewFile, OldFile, Written, temporary_name};
 pub(crate) use name::{Carried, Named};
 pub(crate) use note::read_note;
 pub(crate) use parquet::{Put, in_parquet};
-pub(crate) use slices::in_slices;
+pub(crate) use slices::{in_slices, longest, rows_of_slice};

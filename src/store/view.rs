@@ -436,6 +436,11 @@ impl Store {
         self.version.ranks()
     }
 
+    /// Bytes that the distinct texts of all columns take.
+    pub(crate) fn texts_len(&self) -> u64 {
+        self.version.texts_len()
+    }
+
     /// Bytes that the distinct texts of each column take, by its name.
     pub(crate) fn texts_lens(&self) -> Result<HashMap<&str, usize>> {
         let mut lens = HashMap::new();

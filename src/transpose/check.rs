@@ -22,12 +22,12 @@ use super::ledger::{Ledger, LedgerFile};
 use super::plan::Plan;
 use super::rows::{Rows, for_each_file};
 use super::shape::{COLUMN, ROWS};
-use super::unit::{Unit, units};
+use super::unit::{Of, Unit, units};
 use super::work::place_of;
 use crate::error::{Error, Result, Wanted};
 use crate::progress::Observer;
 use crate::remedy::Remedy;
-use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet, in_slices};
+use crate::sink::{Encoder, Format, OldFile, OutputColumn, Scratch, in_parquet, in_slices, longest, rows_of_slice};
 use crate::storage::{Dir, Disk};
 use crate::store::{Store, Universe, first_difference};
 use crate::workers::Workers;
@@ -36,6 +36,9 @@ use crate::workers::Workers;
 const NOT_WRITTEN: &str = "it is not the file that was written; transpose again, comparing contents";
 
 const NO_ROWS: &str = "the store has no rows for it";
+
+/// Rows that are decoded at a time, if they are short.
+const BATCH_ROWS: usize = 1024;
 
 /// Bytes that a worker takes at most, about: rows of the store, and of a file with the pages that they are read from.
 const WORKER_LEN: u64 = 64 << 20;
@@ -95,6 +98,8 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
         }
     }
     let encoder = Encoder::new(plan.schema.clone(), ledger.shape.format, ledger.shape.compression)?;
+    let longest_text = |&column: &usize| Ok(store.dictionary(column + 2)?.map_or(0, longest));
+    let longest_texts = plan.columns.iter().map(longest_text).collect::<Result<Vec<u64>>>()?;
     observer.begin("verify output", "files", there.len() as u64);
     let found = for_each_file(&plan, &there, workers, observer, Scratch::default, |scratch, at, rows| {
         let path = &there[at].path;
@@ -102,7 +107,7 @@ pub fn verify_output(store: &Store, out: &Path, workers: &Workers, observer: &dy
             // Nobody remembers which rows belonged.
             _ if ledger.shape.universe.as_deref() == Some(ROWS) => compare_checksum(&dir, path, listed[at]),
             Format::Csv => compare_text(&dir, path, listed[at], rows, &encoder, scratch),
-            format => compare(&dir, path, listed[at], rows, format),
+            format => compare(&dir, path, listed[at], rows, (format, texts_len(&plan, there[at], &longest_texts))),
         };
         match difference {
             Ok(()) => Ok(None),
@@ -158,16 +163,32 @@ fn open(out: &Dir, path: &str, file: &LedgerFile) -> Result<(File, bool), Failed
     Ok((found, is_written))
 }
 
-fn compare(out: &Dir, path: &str, file: &LedgerFile, rows: &Rows<'_>, format: Format) -> Result<(), Failed> {
+/// Bytes that the texts of a row of this file take at most; `longest` has those of each of the plan's columns.
+fn texts_len(plan: &Plan, unit: &Unit, longest: &[u64]) -> u64 {
+    let of_column = |(&column, &len): (&usize, &u64)| match &unit.of {
+        Of::Matrix(index) if *index != column => 0,
+        Of::Matrix(_) => len.saturating_mul(plan.answer.matrix_stocks().map_or(1, |stocks| stocks.len() as u64)),
+        _ => len,
+    };
+    plan.columns.iter().zip(longest).map(of_column).sum()
+}
+
+fn compare(
+    out: &Dir,
+    path: &str,
+    file: &LedgerFile,
+    rows: &Rows<'_>,
+    (format, texts_len): (Format, u64),
+) -> Result<(), Failed> {
     let found = match open(out, path, file)? {
         (found, true) => found,
         (_, false) => return Err(NOT_WRITTEN.to_owned().into()),
     };
     // A slice of the rows is held at a time, of the store and of the file.
-    let mut in_file = RowsOfFile::new(found, format);
+    let schema = rows.schema()?;
+    let mut in_file = RowsOfFile::new(found, format, rows_of_slice(&schema, texts_len));
     let (mut expected_rows, mut found_rows) = (0, 0);
     let mut difference = None;
-    let schema = rows.schema()?;
     let mut compare = |columns: &[OutputColumn], row_count: usize| {
         if difference.is_some() {
             return Ok(());
@@ -254,9 +275,13 @@ struct RowsOfFile {
 }
 
 impl RowsOfFile {
-    fn new(file: File, format: Format) -> Result<RowsOfFile, ArrowError> {
+    /// At most so many rows of a Parquet file are decoded at a time. Those of an Arrow file are as it has them: slices.
+    fn new(file: File, format: Format, most: usize) -> Result<RowsOfFile, ArrowError> {
         let reader: Box<dyn RecordBatchReader> = match format {
-            Format::Parquet => Box::new(ParquetRecordBatchReaderBuilder::try_new(Shared(Arc::new(file)))?.build()?),
+            Format::Parquet => {
+                let builder = ParquetRecordBatchReaderBuilder::try_new(Shared(Arc::new(file)))?;
+                Box::new(builder.with_batch_size(most.min(BATCH_ROWS)).build()?)
+            }
             Format::Arrow | Format::Csv => Box::new(FileReader::try_new(file, None)?),
         };
         let rest = RecordBatch::new_empty(reader.schema());

@@ -300,7 +300,7 @@ impl<'a> Transpose<'a> {
     /// columns, and where rows are put together those that wait for others of their group.
     fn worker_len(&self) -> u64 {
         match (self.shape.by, self.shape.format) {
-            (Partition::Date, Format::Parquet) => 8 << 20,
+            (Partition::Date, Format::Parquet) if self.store.texts_len() <= 8 << 20 => 8 << 20,
             _ => 32 << 20,
         }
     }

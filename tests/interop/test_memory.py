@@ -160,3 +160,23 @@ def test_wide_pieces_are_compared_within_the_memory(tmp_path):
     peak = peak_anon("update", store, "-q", "-j", 2, "--memory", "64MiB", "--allow", "pruned-rows")
     assert peak <= 64 * MIB, f"{peak / MIB:.0f} MiB"
     transect.verify(store, "--source", source)
+
+
+def test_outputs_with_long_texts_are_written_and_compared_within_the_memory(tmp_path):
+    source, store = tmp_path / "source", tmp_path / "store"
+    source.mkdir()
+    # 80 MB of distinct texts, and one of 256 KiB that each row has: 390 MB in a section.
+    for code in range(30):
+        days = [f"2024{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]
+        own = [f"{code:03} {day} ".ljust(8000, "x") for day in days]
+        dictionary = pa.DictionaryArray.from_arrays(pa.array([0] * len(days), pa.int32()), ["z" * 2**18])
+        pq.write_table(pa.table({"date": days, "own": own, "same": dictionary}), source / f"S{code:03}.parquet")
+    transect.build(source, store, "--memory", "1GiB")
+    for by in ["date", "month", "all", "stock"]:
+        transposed = ["transpose", store, tmp_path / by, "--by", by, "--memory", "64MiB", "-j", "2", "-q"]
+        compared = ["verify", store, "--output", tmp_path / by, "--memory", "64MiB", "-j", "2", "-q"]
+        for run in [transposed, compared]:
+            peak = peak_anon(*run)
+            assert peak <= 128 * MIB, f"{run[0]} by {by}: {peak / MIB:.0f} MiB"
+    table = pq.read_table(tmp_path / "all" / "all.parquet")
+    assert (table.num_rows, len(set(table["own"].to_pylist()))) == (30 * 336, 30 * 336)
