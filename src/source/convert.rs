@@ -14,6 +14,7 @@ use arrow_ord::ord::make_comparator;
 use arrow_schema::{DataType, SortOptions, TimeUnit};
 use chrono::TimeZone;
 
+use super::from_text::is_misread;
 use super::types::{is_text, logical, per_tick};
 use crate::panel::show;
 
@@ -156,6 +157,11 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
         (from, to) if from.is_decimal() && to.is_integer() => first_changed(array, out),
         (from, Boolean) if from.is_numeric() => first_changed(array, out),
         (Date64, Date32 | Timestamp(TimeUnit::Second, _)) => first_changed(array, out),
+        (from, to @ (Time32(_) | Time64(_) | Timestamp(..) | Date64)) if is_text(from) => {
+            let texts = lenient(array, &Utf8)?;
+            let texts = texts.as_string::<i32>();
+            found(&|row| is_misread(texts.value(row).trim(), to))
+        }
         (from, Date32) if is_text(from) => {
             let times = lenient(array, &Date64)?;
             let times = times.as_primitive::<Date64Type>();
@@ -229,7 +235,8 @@ pub(super) fn surely_exact(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn no_exact_value(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
+/// That a value has none in type `to`.
+pub(super) fn no_exact_value(array: &ArrayRef, row: usize, before: usize, to: &DataType) -> String {
     format!("row {}: {} ({}) has no exact value in {to}", before + row + 1, shown_value(array, row), array.data_type())
 }
 

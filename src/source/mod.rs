@@ -14,6 +14,7 @@ mod csv;
 mod date;
 mod folder;
 mod frame;
+mod from_text;
 mod input;
 mod look;
 mod losses;

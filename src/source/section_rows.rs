@@ -15,8 +15,9 @@ use arrow_select::take::take;
 
 use super::allowance::Meter;
 use super::content::guarded;
-use super::convert::{convert, widen};
+use super::convert::widen;
 use super::date::column::{DateReader, DateRules};
+use super::from_text::exactly;
 use super::input::schema::{FileSchema, KeyColumn, Value};
 use super::losses::Losses;
 use super::options::SourceOptions;
@@ -187,7 +188,7 @@ impl<'p> SectionRows<'p> {
         let is_of_text = self.schema.columns.iter().any(|column| column.fields.is_some());
         let widened = match lack_unit && array.logical_null_count() < array.len() {
             true => Err("a bare number does not say what it counts".to_owned()),
-            false if is_of_text && !is_text(panels) => convert(array, panels),
+            false if is_of_text && !is_text(panels) => exactly(array, panels, before),
             false => widen(array, panels, before),
         };
         widened.map_err(|why| {
