@@ -19,6 +19,8 @@ use crate::source::weight::written_out;
 
 /// Rows of a batch at most; ordinary files fit in one.
 const BATCH_ROWS: usize = 65_536;
+/// Rows that there is room for at first: of a file of very many columns, room for a thousand in each would be gigabytes.
+const FEW: usize = 16;
 /// Bytes of texts in a batch, about, at most.
 const BATCH_LEN: u64 = 64 << 20;
 
@@ -144,10 +146,10 @@ impl Builder {
     fn new(column: &FileColumn) -> Result<Builder, Reason> {
         Ok(match &column.raw {
             Ok(DataType::Null) => Builder::Nothing(NullBuilder::new()),
-            Ok(DataType::Boolean) => Builder::Boolean(BooleanBuilder::new()),
-            Ok(DataType::Int64) => Builder::Integer(Int64Builder::new()),
-            Ok(DataType::Float64) => Builder::Double(Float64Builder::new()),
-            Ok(DataType::Utf8) => Builder::Text(StringBuilder::new()),
+            Ok(DataType::Boolean) => Builder::Boolean(BooleanBuilder::with_capacity(FEW)),
+            Ok(DataType::Int64) => Builder::Integer(Int64Builder::with_capacity(FEW)),
+            Ok(DataType::Float64) => Builder::Double(Float64Builder::with_capacity(FEW)),
+            Ok(DataType::Utf8) => Builder::Text(StringBuilder::with_capacity(FEW, FEW)),
             _ => return Err(Reason::damaged(format_args!("its column {:?} is of another type", column.name))),
         })
     }

@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 
 use super::candidate::Candidate;
 use crate::hint::counted;
+use crate::panel::Column;
 use crate::remedy::taking_for_null;
 use crate::source::agreement::prior::Prior;
 use crate::source::input::fields::{Fields, Guess};
@@ -37,15 +38,20 @@ pub(super) fn join_fields(
     prior: Option<&Prior>,
     interner: &Interner,
 ) -> Vec<(String, String)> {
-    let before = |name: &str| {
-        let name = interner.options.name_of(name);
-        let known = prior.and_then(|prior| prior.columns.iter().find(|column| column.name == name));
-        known.filter(|column| column.data_type != DataType::Null)
-    };
+    let known = prior.map_or(&[][..], |prior| prior.columns).iter();
+    let known: HashMap<&str, &Column> = known
+        .filter(|column| column.data_type != DataType::Null)
+        .map(|column| (column.name.as_str(), column))
+        .collect();
+    let before = |name: &str| known.get(interner.options.name_of(name).as_str()).copied();
     let mut joined: HashMap<String, Joined> = HashMap::new();
     // Who is left out has no say; and where a user has decided, each file is for itself, too.
     let usable = candidates.iter().enumerate().filter(|(_, candidate)| candidate.refusal().is_none());
     for (n, candidate) in usable {
+        let mut odd: HashMap<usize, &Odd> = HashMap::new();
+        candidate.footer.odd.iter().for_each(|first| {
+            odd.entry(first.leaf).or_insert(first);
+        });
         let open =
             candidate.footer.schema.columns.iter().filter(|column| interner.options.cast(&column.name).is_none());
         for column in open {
@@ -60,7 +66,7 @@ pub(super) fn join_fields(
             match fields.guess {
                 Guess::Nothing => {}
                 Guess::Text => {
-                    let odd = candidate.footer.odd.iter().find(|odd| odd.leaf == column.leaf);
+                    let odd = odd.get(&column.leaf);
                     let is_mixed = odd.is_some_and(|odd| odd.has_values);
                     if all.text.is_none() || (is_mixed && !all.is_mixed) {
                         all.text = Some((n, odd.map(|Odd { row, text, .. }| (*row, text.clone()))));
