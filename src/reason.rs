@@ -119,6 +119,11 @@ impl Reason {
         Reason { column: Some(name.to_owned()), ..self }
     }
 
+    /// This reason, told together with those of other columns.
+    pub(crate) fn of_any_column(self) -> Reason {
+        Reason { column: None, ..self }
+    }
+
     /// This reason after these words, which say where in the file it lies.
     pub(crate) fn within(self, place: fmt::Arguments) -> Reason {
         Reason { what: format!("{place}{}", self.what), ..self }

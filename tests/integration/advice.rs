@@ -6,15 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::types::Int64Type;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationSecondArray, Float64Array, Int64Array,
-    LargeStringArray, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
-    UInt64Array,
+    LargeStringArray, ListArray, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt64Array,
 };
 use arrow_schema::{Field, Schema};
 use transect::format::FileStatus;
 use transect::remedy::{Remedy, Setting};
-use transect::skipped::Skipped;
+use transect::skipped::{Skipped, grouped};
 use transect::source::SourceOptions;
 use transect::{AddSource, Build, Error, Guard, Store};
 
@@ -578,4 +579,31 @@ fn what_only_later_files_need_is_told_to_all_where_it_reads_them_all() {
         let expected = if is_one { BTreeSet::from([50]) } else { BTreeSet::from([20, 30]) };
         assert_eq!((skipped.len(), read), (50, expected), "{n}: {}", skipped[0].reason);
     }
+}
+
+#[test]
+fn columns_that_no_panel_holds_one_a_file_are_left_out_by_one_list_and_hide_no_other_way() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: String, rows: Vec<(String, ArrayRef)>| {
+        write_parquet(&place.path().join(name), &RecordBatch::try_from_iter(rows).unwrap());
+    };
+    let day = || ("date".to_owned(), texts(&["20240102"]));
+    let value = || ("x".to_owned(), Arc::new(Int64Array::from(vec![1])) as ArrayRef);
+    for n in 0..20 {
+        let list = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1), Some(2)])]);
+        write(format!("A{n:02}.parquet"), vec![day(), value(), (format!("l{n}"), Arc::new(list))]);
+    }
+    for n in 0..25 {
+        write(format!("B{n:02}.parquet"), vec![("date".to_owned(), texts(&["2024-01-02 09:30:00"])), value()]);
+    }
+    write("C.parquet".to_owned(), vec![day(), value()]);
+    let plain = Told { options: SourceOptions::default(), memory: 256 << 20 };
+    let skipped = build(place.path(), &plain).skipped;
+    let groups = grouped(&skipped);
+    assert_eq!((skipped.len(), groups.len()), (45, 2), "{groups:?}");
+    let mut told = plain;
+    for group in &groups {
+        told = with(&told, settings_of(&group.remedies[0]));
+    }
+    assert_eq!(build(place.path(), &told).read.len(), 46, "{groups:?}");
 }

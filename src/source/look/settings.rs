@@ -1,7 +1,12 @@
 //! Settings of ways out, by themselves: what can be tried, what goes together, and what they do.
 
-use crate::reason::Reason;
-use crate::remedy::{Remedy, Setting};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting, excluding};
+use crate::skipped::Skipped;
+
+/// Columns of which each file has its own, such as one that is called after its stock, are told together where they are
+/// more than these.
+const FEW: usize = 3;
 
 /// Whether nothing is left to the reader of `settings`, but on whose clocks times are.
 pub(super) fn can_be_tried(settings: &[Setting]) -> bool {
@@ -69,6 +74,31 @@ pub(super) fn with_more_of_rows<'o>(own: &Remedy, other: &'o Remedy) -> Option<&
     let has_own = own.iter().all(|setting| other.contains(setting));
     let mut more = other.iter().filter(|setting| !own.contains(setting)).peekable();
     (has_own && more.peek().is_some() && more.all(is_of_rows)).then_some(other)
+}
+
+/// `skipped`, where many columns that no panel holds are left out by one list of them: each alone would leave out the files
+/// of the others, and be tried and told by itself.
+pub(super) fn leaving_out_together(skipped: &[Skipped]) -> Vec<Skipped> {
+    fn column(reason: &Reason) -> Option<&str> {
+        match (reason.kind(), reason.remedies()) {
+            (Kind::ColumnType, [Remedy::Set { settings, .. }]) => match &settings[..] {
+                [Setting::Exclude(names)] if names.len() == 1 => Some(&names[0]),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    let mut names: Vec<&str> = skipped.iter().filter_map(|skipped| column(&skipped.reason)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let together = |skipped: &Skipped| match column(&skipped.reason) {
+        Some(_) if names.len() > FEW => {
+            let reason = skipped.reason.clone().of_any_column().alone().or(excluding(&names));
+            Skipped { reason, ..skipped.clone() }
+        }
+        _ => skipped.clone(),
+    };
+    skipped.iter().map(together).collect()
 }
 
 pub(super) fn date_columns(settings: &[Setting]) -> &[String] {

@@ -10,8 +10,8 @@ use arrow_schema::DataType;
 
 use super::formats::agree_on_formats;
 use super::settings::{
-    can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, of_date_columns, ways_of,
-    with_more_of_rows,
+    can_be_tried, date_columns, effect_of, goes_with, is_of_other_dates, joined, leaving_out_together, of_date_columns,
+    ways_of, with_more_of_rows,
 };
 use crate::error::{Error, Result};
 use crate::hint::listed;
@@ -121,10 +121,10 @@ impl<'w> Ways<'w> {
     /// # Errors
     /// When the observer cancels, or the machine fails while a file is read.
     pub(super) fn that_work(mut self) -> Result<Vec<Skipped>> {
-        let survey = self.survey;
-        let with_ways =
-            |Skipped { path, reason, .. }: &Skipped| Ok(Skipped::new(path, self.reason_with_ways(path, reason)?));
-        let mut skipped: Vec<Skipped> = survey.skipped.iter().map(with_ways).collect::<Result<_>>()?;
+        let mut skipped = leaving_out_together(&self.survey.skipped);
+        for Skipped { path, reason, .. } in &mut skipped {
+            *reason = self.reason_with_ways(path, reason)?;
+        }
         agree_on_formats(&mut skipped);
         self.agree_on_date_columns(&mut skipped)?;
         self.agree_on_rows(&mut skipped)?;
