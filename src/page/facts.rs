@@ -77,7 +77,7 @@ struct Column<'a> {
 /// `coverage` of `store` as JSON that may stand in a script element: nothing in it begins a tag.
 ///
 /// # Errors
-/// When it cannot be written as JSON.
+/// When it cannot be written as JSON, or the store's versions cannot be listed.
 pub(super) fn json(store: &Store, coverage: &Coverage) -> Result<String> {
     let dates = &coverage.dates;
     let by_date = |of: fn(&crate::coverage::DateCoverage) -> u32| dates.iter().map(of).collect();
@@ -100,7 +100,7 @@ pub(super) fn json(store: &Store, coverage: &Coverage) -> Result<String> {
         stocks: stocks(coverage),
         heat: heat(coverage),
         columns: coverage.columns.iter().map(column).collect(),
-        versions: versions(&coverage.versions),
+        versions: versions(&coverage.versions, store.kept_versions()?.last().copied()),
         sources: coverage.sources.iter().map(source).collect(),
     };
     let text = serde_json::to_string(&facts)
@@ -174,20 +174,20 @@ fn short(value: f64) -> f64 {
 }
 
 /// All of them; what they changed, of the newest whose dates together are not too many.
-fn versions(all: &[VersionCoverage]) -> Vec<Value> {
+fn versions(all: &[VersionCoverage], live: Option<u64>) -> Vec<Value> {
     let mut room = MOST_CHANGED_DATES;
     let newest_first = all.iter().rev().map(|told| {
         let dates = told.dirty.as_ref().map_or(0, Vec::len);
         let left = room.checked_sub(dates);
         room = left.unwrap_or(0);
-        version(told, left.is_some())
+        version(told, left.is_some(), live)
     });
     let mut versions: Vec<Value> = newest_first.collect();
     versions.reverse();
     versions
 }
 
-fn version(version: &VersionCoverage, has_room: bool) -> Value {
+fn version(version: &VersionCoverage, has_room: bool, live: Option<u64>) -> Value {
     let VersionCoverage { entry, kept, dirty, change, untold } = version;
     let (dirty, change) = if has_room { (dirty.as_ref(), change.as_ref()) } else { (None, None) };
     let untold = if has_room { json!(untold) } else { json!("large") };
@@ -206,6 +206,11 @@ fn version(version: &VersionCoverage, has_room: bool) -> Value {
     });
     // The dates of a change that is told are those.
     let dirty = dirty.filter(|_| change.is_none());
+    let state = match kept {
+        _ if live == Some(entry.version) => "live",
+        true => "kept",
+        false => "gone",
+    };
     json!({
         "version": entry.version,
         "made": made(entry.created_ns),
@@ -216,7 +221,7 @@ fn version(version: &VersionCoverage, has_room: bool) -> Value {
         "removed": entry.removed,
         "filled": entry.filled,
         "dirty_dates": entry.dirty_dates,
-        "kept": kept,
+        "state": state,
         "dirty": dirty.map(|dates| dates.iter().map(|date| json!(date.days())).collect::<Value>()),
         "change": change,
         "untold": untold,

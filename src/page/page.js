@@ -87,8 +87,14 @@
   };
 
   // --- charts ------------------------------------------------------------------------------------------------------
-  // Steps of an axis of years or counts.
+  // Steps of an axis of years or counts, and of one of dates, none of which is less than a day.
   const WHOLE = [...Array(16).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
+  const MONTHS = [1, 2, 3, 6].map((months) => months * 30 * DAY).concat([1, 2, 5, 10, 25, 50, 100].map((years) => years * 365 * DAY));
+  const DAYS = [1, 2, 5, 7, 10, 15].map((days) => days * DAY).concat(MONTHS);
+  const STAMPS = [[365 * DAY, "{YYYY}"], [28 * DAY, "{MMM}"], [DAY, "{D} {MMM}"]]
+    .map(([step, text]) => [step, text, text === "{YYYY}" ? null : "\n{YYYY}", null, null, null, null, null, 1]);
+  // The axis of x goes from the first of `ends` to the last, or to what of it was chosen by dragging.
+  const within = (x, ends) => (_, min, max) => min <= x[0] && max >= x.at(-1) ? ends : [Math.max(min, ends[0]), Math.min(max, ends[1])];
   const charts = {};
   const chart = (id, title, unit, x, series, more = {}) => {
     const place = $(id);
@@ -99,27 +105,30 @@
     charts[id] = new uPlot({
       title: "", width: Math.max(300, place.clientWidth), height: more.height ?? 220,
       tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC"),
-      scales: { x: { time: !isYears } },
+      scales: { x: { time: !isYears, range: within(x, more.ends ?? [x[0] - DAY / 2, x.at(-1) + DAY / 2]) } },
       cursor: { drag: { x: true, y: false } },
       axes: [
-        { ...axis, ...(isYears ? { incrs: WHOLE, values: (_, years) => years.map(String) } : {}) },
+        { ...axis, ...(isYears ? { incrs: WHOLE, values: (_, years) => years.map(String) } :
+          { incrs: more.months ? MONTHS : DAYS, values: STAMPS }) },
         { ...axis, ...(unit === "value" ? {} : { incrs: WHOLE }), size: 76, label: unit, labelSize: 20, values: (_, ticks) => ticks.map((tick) => Math.abs(tick) >= 1e7 ||
           (tick !== 0 && Math.abs(tick) < 1e-4) ? tick.toExponential(1) : tick.toLocaleString("en-US", { maximumFractionDigits: 6 })) },
       ],
-      series: [{ label: isYears ? "year" : "date", value: (_, at) => at === null ? "" : isYears ? String(at) : day(Math.round(at / DAY)) },
+      series: [isYears ? { label: "year", value: (_, at) => at === null ? "" : String(Math.round(at)) } :
+        { label: more.months ? "month" : "date", value: (_, at) => at === null ? "" : day(Math.round(at / DAY)).slice(0, more.months ? 7 : 10) },
         ...series],
       bands: more.bands ?? [],
     }, [x, ...series.map((one) => one.data)], place);
     place.prepend(make("h3", title));
   };
   const line = (label, data, colour, more = {}) =>
-    ({ label, data, stroke: colour, width: 1.5, points: { show: false }, value: (_, at) => at === null ? "" : count(at), ...more });
+    ({ label, data, stroke: colour, width: 1.5, points: { show: data.length === 1 }, value: (_, at) => at === null ? "" : count(at), ...more });
   const dots = (label, data, colour) =>
     ({ label, data, stroke: colour, fill: colour, paths: () => null, points: { show: true, size: 7, stroke: colour, fill: colour },
       value: (_, at) => at === null || at === undefined ? "" : count(at) });
 
   const seconds = facts.dates.map((days) => days * DAY);
   const drawOverTime = () => {
+    if (seconds.length === 0) return;
     const unusual = new Set(facts.unusual);
     chart("stock-count", "Stocks a date", "stocks", seconds, [
       line("with a row", facts.stocks_on, css("--blue")),
@@ -132,19 +141,26 @@
       if (at > 0) months[facts.month_of[at]][0] += facts.first_on[at];
       if (at < facts.dates.length - 1) months[facts.month_of[at]][1] -= facts.last_on[at];
     });
-    const x = facts.months.map(middle);
-    const bars = uPlot.paths.bars({ size: [0.8, 40] });
-    chart("stock-moves", "First rows (up) and last rows (down) of stocks, a month", "stocks", x, [
-      line("first rows", months.map((one) => one[0] || null), css("--blue"), { paths: bars, fill: css("--blue") }),
-      line("last rows", months.map((one) => one[1] || null), css("--orange"),
-        { paths: bars, fill: css("--orange"), value: (_, at) => at === null ? "" : count(-at) }),
-    ], { height: 160 });
+    drawMoves(months);
     table($("unusual"), `Dates on which unusually many stocks are absent: ${count(facts.unusual.length)}`,
       ["date", "#stocks", "#absent", "#share"], facts.unusual.slice(-200).reverse().map((at) => [day(facts.dates[at]),
         count(facts.stocks_on[at]), count(facts.absent[at]), percent(facts.absent[at], facts.absent[at] + facts.stocks_on[at])]));
   };
-  // The middle of a month, in seconds; Date.UTC takes the years 0 to 99 for 1900 to 1999.
-  const middle = (name) => new Date(0).setUTCFullYear(Math.floor(name / 100), name % 100 - 1, 15) / 1000;
+  const drawMoves = (months) => {
+    if (months.every(([first, last]) => first === 0 && last === 0)) {
+      $("stock-moves").replaceChildren(make("p", "No stock came after the first date, and none went before the last one."));
+      return;
+    }
+    const bars = { paths: uPlot.paths.bars({ size: [0.8, 40] }), points: { show: false } };
+    const ends = [dayOf(facts.months[0], 1), dayOf(facts.months.at(-1) + 1, 0)];
+    chart("stock-moves", "First rows (up) and last rows (down) of stocks, a month", "stocks", facts.months.map((name) => dayOf(name, 15)), [
+      line("first rows", months.map((one) => one[0] || null), css("--blue"), { ...bars, fill: css("--blue") }),
+      line("last rows", months.map((one) => one[1] || null), css("--orange"),
+        { ...bars, fill: css("--orange"), value: (_, at) => at === null ? "" : count(-at) }),
+    ], { height: 160, ends, months: true });
+  };
+  // A day of a month, in seconds; Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  const dayOf = (name, date) => new Date(0).setUTCFullYear(Math.floor(name / 100), name % 100 - 1, date) / 1000;
 
   // --- heat maps ---------------------------------------------------------------------------------------------------
   // Draws rows x months. `share(row, month)` is from 0 to 1, or -1 for nothing; where there are more rows than lines of
@@ -202,12 +218,15 @@
     }
     draw.fillStyle = css("--soft");
     draw.textAlign = "left";
+    // Months where there is room for all of them, else years.
+    const year = (at) => Math.floor(facts.months[at] / 100);
+    const eachMonth = inner / months >= 64;
     let free = 0;
     facts.months.forEach((name, at) => {
       const x = gutter + at * inner / months;
-      if ((at === 0 || Math.floor(name / 100) !== Math.floor(facts.months[at - 1] / 100)) && x >= free && x < width - 30) {
+      if ((at === 0 || eachMonth || year(at) !== year(at - 1)) && x >= free && x < width - 30) {
         draw.fillRect(x, height, 1, 5);
-        draw.fillText(String(Math.floor(name / 100)), x + 3, height + 12);
+        draw.fillText(eachMonth ? month(name) : String(year(at)), x + 3, height + 12);
         free = x + 40;
       }
     });
@@ -328,15 +347,19 @@
       return;
     }
     // A year is [year, rows, nulls, nans, infinities, zeros, values, least, greatest, seven quantiles].
-    const years = column.years, x = years.map((year) => year[0]);
-    const at = (quantile) => years.map((year) => year[9 + quantile]);
+    const { years } = column;
+    // A year alone has some width, so that its bands are seen.
+    const points = years.length === 1 ? [years[0], years[0]] : years;
+    const x = years.length === 1 ? [years[0][0] - 0.4, years[0][0] + 0.4] : years.map((year) => year[0]);
+    const ends = years.length === 1 ? [years[0][0] - 0.5, years[0][0] + 0.5] : [x[0], x.at(-1)];
+    const at = (quantile) => points.map((year) => year[9 + quantile]);
     const edge = (quantile) => ({ label: QUANTILES[quantile], data: at(quantile), stroke: `rgba(${css("--band")}, 0.5)`, width: 1,
-      points: { show: years.length < 3, size: 5 }, value: (_, value) => number(value) });
+      points: { show: years.length === 2, size: 5 }, value: (_, value) => number(value) });
     const band = (high, low, alpha) => ({ series: [high, low], fill: `rgba(${css("--band")}, ${alpha})` });
     chart("distribution", `${column.name}: quantiles by year`, "value", x,
       [6, 5, 4, 3, 2, 1, 0].map((quantile) => quantile === 3 ?
-        { ...edge(3), stroke: css("--text"), width: 2.5, points: { show: true, size: 5 } } : edge(quantile)),
-      { years: true, height: 300, bands: [band(1, 7, 0.15), band(2, 6, 0.2), band(3, 5, 0.3)] });
+        { ...edge(3), stroke: css("--text"), width: 2.5, points: { show: years.length > 1, size: 5 } } : edge(quantile)),
+      { years: true, ends, height: 300, bands: [band(1, 7, 0.15), band(2, 6, 0.2), band(3, 5, 0.3)] });
     table($("number-table"), "", ["year", "#rows", "#nulls", "#NaNs", "#infinities", "#zeros", "#least", "#1 %", "#median", "#99 %",
       "#greatest"], [...years].reverse().map((year) => [String(year[0]), count(year[1]), percent(year[2], year[1]),
       percent(year[3], year[1]), count(year[4]), percent(year[5], year[6]), ...[7, 9, 12, 15, 8].map((place) => number(year[place]))]));
@@ -356,7 +379,8 @@
     table($("version-table"), "", ["#version", "made", "command", "#rows", "#added", "#restated", "#removed", "#filled", "#dirty dates",
       "state"],
       newest.map((one) => [String(one.version), one.made, one.command, count(one.rows), count(one.added), count(one.restated),
-        count(one.removed), count(one.filled), count(one.dirty_dates), one.kept ? "kept" : "gone"]), (at) => { version = newest[at]; drawVersion(); });
+        count(one.removed), count(one.filled), count(one.dirty_dates), one.state]),
+      (at) => { version = newest[at]; drawVersion(); });
     version = newest.find((one) => one.change) ?? newest[0] ?? null;
     const line = $("version-table").querySelectorAll("tbody tr")[newest.indexOf(version)];
     line?.classList.add("chosen");
