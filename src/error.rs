@@ -122,6 +122,8 @@ pub enum Error {
         /// The system's word.
         #[source]
         source: io::Error,
+        /// What lies beside it, of a like name.
+        near: Option<Box<Path>>,
     },
     /// A library could not do what was asked of it: encode or decode, start threads, draw random numbers.
     Failed {
@@ -326,6 +328,7 @@ impl Error {
             Error::Locked { .. } => {
                 vec![Remedy::Do("try again later".to_owned()), Remedy::set(Setting::Wait, "waits for it")]
             }
+            Error::Io { near: Some(near), .. } => only(format!("did you mean {}?", near.display())),
             Error::Io { action, source, .. } => {
                 against(action, source).map_or_else(Vec::new, |text| only(text.to_owned()))
             }
@@ -379,7 +382,17 @@ impl Error {
 
     /// An [`Error::Io`] for `action` on `path`; made for `map_err`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-        move |source| Error::Io { action, path: path.to_owned(), source }
+        move |source| Error::Io { action, path: path.to_owned(), source, near: None }
+    }
+
+    /// The same, of a path that is not there, with `beside` as what may be meant.
+    pub(crate) fn or_near(mut self, beside: impl FnOnce() -> Option<PathBuf>) -> Error {
+        if let Error::Io { source, near, .. } = &mut self
+            && source.kind() == io::ErrorKind::NotFound
+        {
+            *near = beside().map(PathBuf::into_boxed_path);
+        }
+        self
     }
 
     /// An [`Error::Failed`] for `action`; made for `map_err`.

@@ -119,7 +119,7 @@ pub enum Setting {
     /// Other names for columns, as `OLD=NEW`.
     Rename(Vec<String>),
     /// Words that stand for a null.
-    Null(Vec<String>),
+    Null,
     /// What the names of a source's columns begin with.
     Prefix(String),
     /// Whether one bad input stops the run.
@@ -212,10 +212,9 @@ pub(crate) fn excluding(names: &[&str]) -> Remedy {
     }
 }
 
-/// How a word of a file of text becomes a null; without a word, whoever follows it knows which.
-pub(crate) fn taking_for_null(word: Option<&str>) -> Remedy {
-    let it = if word.is_some() { "it" } else { "that word" };
-    Remedy::set(Setting::Null(word.into_iter().map(str::to_owned).collect()), format!("takes {it} for a null"))
+/// How a word of a file of text becomes a null; whoever follows it knows which.
+pub(crate) fn taking_for_null() -> Remedy {
+    Remedy::set(Setting::Null, "takes that word for a null")
 }
 
 /// `remedies` in `words`, as the end of a sentence, after a semicolon. Nothing without remedies.
@@ -304,7 +303,7 @@ impl Setting {
             Setting::Exclude(_) => "exclude",
             Setting::Cast(_) => "cast",
             Setting::Rename(_) => "rename",
-            Setting::Null(_) => "null",
+            Setting::Null => "null",
             Setting::Prefix(_) => "prefix",
             Setting::Strict => "strict",
             Setting::Memory(_) => "memory",
@@ -346,7 +345,6 @@ impl fmt::Display for Setting {
             | Setting::Columns(values)
             | Setting::Exclude(values)
             | Setting::Rename(values)
-            | Setting::Null(values)
                 if !values.is_empty() =>
             {
                 write!(f, "{name} {}", values.join(", "))

@@ -115,7 +115,7 @@ impl Words for InPython {
             Operation::SetSource { store, settings } => {
                 let more = |setting: &Setting| match setting {
                     Setting::Source(name) => Some(format!("{name:?}")),
-                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) | Setting::Null(_) => {
+                    Setting::Exclude(_) | Setting::Cast(_) | Setting::Rename(_) | Setting::Null => {
                         argument(setting, Call::Other)
                             .split_once('=')
                             .map(|(name, value)| format!("add={{{name:?}: {value}}}"))
@@ -176,12 +176,8 @@ fn argument(setting: &Setting, call: Call) -> String {
                 names.iter().map(|name| format!("{:?}: NAME", name.trim_end_matches("=NAME"))).collect();
             format!("{name}={{{}}}", names.join(", "))
         }
-        Setting::Null(words) if words.is_empty() => format!("{name}=[WORD]"),
-        Setting::DateColumn(names)
-        | Setting::Key(names)
-        | Setting::Columns(names)
-        | Setting::Exclude(names)
-        | Setting::Null(names) => {
+        Setting::Null => format!("{name}=[WORD]"),
+        Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
             format!("{name}={names:?}")
         }
         Setting::Cast(casts) => {

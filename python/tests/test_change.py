@@ -196,7 +196,7 @@ def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source,
     assert [entry.command for entry in transect.open(store).log()] == ["build", "update", "restore 1"]
     assert not transect.update(store).published
     assert transect.update(store, reread=True, dry_run=True).restated == 1
-    with pytest.raises(transect.NotFound, match="version 9 of .* not found; versions 1, 2 and 3 are kept"):
+    with pytest.raises(transect.NotFound, match="version 9 of .* not found; versions 3, 2 and 1 are kept"):
         transect.restore(store, 9)
     with pytest.raises(transect.Guarded, match="1 of 9 rows would be restated or removed; at most 0 may be"):
         transect.restore(store, 2, max_restated=0)

@@ -195,8 +195,7 @@ fn spelt(setting: &Setting) -> Option<String> {
         Setting::DateColumn(names) | Setting::Key(names) | Setting::Columns(names) | Setting::Exclude(names) => {
             if names.iter().all(|name| is_clear(name)) { with(&list::written(names)) } else { None }
         }
-        Setting::Null(words) if words.is_empty() => with("WORD"),
-        Setting::Null(words) => with(&list::written(words)),
+        Setting::Null => with("WORD"),
         Setting::CodeColumn | Setting::DateName => with("NAME"),
         Setting::Folder => with("DIR"),
         Setting::Zone | Setting::NaiveZone => with("ZONE"),
@@ -249,8 +248,7 @@ fn assigned(setting: &Setting) -> Option<String> {
             Some(format!("{name}+={}", list::written(names)))
         }
         Setting::Folder => Some(format!("{name}=DIR")),
-        Setting::Null(words) if words.is_empty() => Some(format!("{name}+=WORD")),
-        Setting::Null(words) => Some(format!("{name}+={}", list::written(words))),
+        Setting::Null => Some(format!("{name}+=WORD")),
         Setting::Zone | Setting::NaiveZone => Some(format!("{name}=ZONE")),
         Setting::DropTime => Some(format!("{name}=true")),
         Setting::Roll => Some(format!("{name}=HH:MM")),

@@ -138,7 +138,10 @@ fn exit(error: Option<&Error>, command: &str) -> Exit {
         // What the command line alone shows to be wrong, and names that nothing has.
         Some(
             Error::Invalid { .. }
-            | Error::NotFound { wanted: Wanted::Column | Wanted::Stock | Wanted::Date | Wanted::Source, .. },
+            | Error::NotFound {
+                wanted: Wanted::Column | Wanted::Stock | Wanted::Date | Wanted::Source | Wanted::Version,
+                ..
+            },
         ) => Exit::Usage,
         _ => Exit::Failed,
     }

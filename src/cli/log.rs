@@ -60,9 +60,8 @@ pub fn run(args: &LogArgs, quiet: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// For a person on a terminal; elsewhere with plain numbers, and times in UTC.
+/// For a person, as `info` shows times and counts.
 fn table(versions: &[Entry], live: u64) -> Table {
-    let is_terminal = io::stdout().is_terminal();
     let (left, right) = (Align::Left, Align::Right);
     let mut table = Table::new(&[
         ("version", right),
@@ -77,7 +76,6 @@ fn table(versions: &[Entry], live: u64) -> Table {
         ("state", left),
     ]);
     for Entry { entry, kept, .. } in versions {
-        let number = |number: u64| if is_terminal { output::count(number) } else { number.to_string() };
         let state = match kept {
             _ if entry.version == live => "live",
             true => "kept",
@@ -85,18 +83,18 @@ fn table(versions: &[Entry], live: u64) -> Table {
         };
         table.push([
             entry.version.to_string(),
-            if is_terminal { output::instant(entry.created_ns) } else { output::instant_utc(entry.created_ns) },
+            output::instant(entry.created_ns),
             entry.command.clone(),
-            number(entry.rows),
-            number(entry.added),
-            number(entry.restated),
-            number(entry.removed),
-            number(entry.filled),
-            number(entry.dirty_dates),
+            output::count(entry.rows),
+            output::count(entry.added),
+            output::count(entry.restated),
+            output::count(entry.removed),
+            output::count(entry.filled),
+            output::count(entry.dirty_dates),
             state.to_owned(),
         ]);
     }
-    if is_terminal {
+    if io::stdout().is_terminal() {
         table.fit(output::terminal_width(io::stdout()), 2);
     }
     table

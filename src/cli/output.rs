@@ -253,11 +253,6 @@ pub fn instant(ns: i64) -> String {
     next_second(ns).with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
-/// `2024-01-02T07:04:05Z`, rounded as [`instant`].
-pub fn instant_utc(ns: i64) -> String {
-    next_second(ns).format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 fn next_second(ns: i64) -> DateTime<Utc> {
     const SECOND: i64 = 1_000_000_000;
     let seconds = ns.div_euclid(SECOND) + i64::from(ns.rem_euclid(SECOND) > 0);
@@ -301,9 +296,10 @@ mod tests {
 
     #[test]
     fn instants_are_rounded_up_so_that_they_can_be_given_to_as_of() {
-        assert_eq!(instant_utc(1_704_207_845_000_000_000), "2024-01-02T15:04:05Z");
-        assert_eq!(instant_utc(1_704_207_845_000_000_001), "2024-01-02T15:04:06Z");
-        assert_eq!(instant_utc(-1), "1970-01-01T00:00:00Z");
+        let shown = |ns| next_second(ns).to_rfc3339();
+        assert_eq!(shown(1_704_207_845_000_000_000), "2024-01-02T15:04:05+00:00");
+        assert_eq!(shown(1_704_207_845_000_000_001), "2024-01-02T15:04:06+00:00");
+        assert_eq!(shown(-1), "1970-01-01T00:00:00+00:00");
     }
 
     #[test]

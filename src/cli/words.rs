@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::hint::nearest;
 use crate::{Assignment, Date, Guard, list};
 use anyhow::{anyhow, bail};
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
@@ -130,11 +131,18 @@ impl std::str::FromStr for Assigned {
         let dots = text.match_indices('.').map(|(at, _)| at);
         match dots.into_iter().find(|&at| at > 0 && is_option(&text[at + 1..])) {
             Some(at) => Ok(Assigned { source: text[..at].to_owned(), assignment: text[at + 1..].parse()? }),
-            None => Err(format!(
-                "{text:?} is not NAME.OPTION=VALUE, such as prices.exclude+=volume; the options are {}",
-                Assignment::NAMES.join(", ")
-            )),
+            None => Err(format!("{text:?} is not NAME.OPTION=VALUE, such as prices.exclude+=volume; {}", meant(text))),
         }
+    }
+}
+
+/// The option that may be meant by what stands before the `=`, or all of them.
+fn meant(text: &str) -> String {
+    let name = text.split_once('=').map(|(left, _)| left.trim_end_matches(['+', '-']));
+    let name = name.map_or("", |left| left.rsplit_once('.').map_or(left, |(_, name)| name));
+    match nearest(name, Assignment::NAMES.iter().copied()).first() {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("the options are {}", Assignment::NAMES.join(", ")),
     }
 }
 
@@ -185,6 +193,12 @@ mod tests {
             assert!(source(bad).unwrap_err().contains("is not NAME.OPTION=VALUE"), "{bad}");
         }
         assert!(source("prices.epoch+=s").unwrap_err().contains("no list"));
+        for (slip, meant) in
+            [("a.b.pth=x", "path"), ("prices.exclud+=x", "exclude"), ("prices.date-colum=x", "date-column")]
+        {
+            assert!(source(slip).unwrap_err().ends_with(&format!("; did you mean {meant}?")), "{slip}");
+        }
+        assert!(source("prices.key=x").unwrap_err().contains("; the options are path, "));
     }
 
     #[test]

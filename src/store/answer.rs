@@ -18,6 +18,7 @@ use super::universe::Members;
 use super::version::Version;
 use super::view::Store;
 use crate::error::{Error, Result, Wanted};
+use crate::hint::nearest;
 use crate::key::Date;
 use crate::panel::restore;
 
@@ -330,8 +331,11 @@ impl Stocks {
         let known: HashSet<&str> = store.version.codes()?.iter().flatten().collect();
         let unknown: Vec<&str> = codes.iter().map(String::as_str).filter(|code| !known.contains(code)).collect();
         if let ([_, _, ..], false) = (unknown.as_slice(), ignore_unknown) {
-            let names: Vec<String> = unknown.iter().map(|code| format!("{code:?}")).collect();
-            return Err(unknown_names(Wanted::Stock, "stocks", &names, store));
+            let spell = |code: &&str| match nearest(code, known.iter().copied())[..] {
+                [] => format!("{code:?}"),
+                ref near => format!("{code:?} ({}?)", near.join(" or ")),
+            };
+            return Err(unknown_names(Wanted::Stock, "stocks", &unknown, spell, store));
         }
         let ranks = store.ranks()?;
         let unknown = || store.version.catalog.structure("its stock order names unknown stocks");

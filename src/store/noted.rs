@@ -109,7 +109,7 @@ impl Store {
         let history = self.history()?;
         let Ok(at) = history.binary_search_by_key(&version, |entry| entry.version) else {
             let what = format!("version {version} of {}", self.path().display());
-            let known: Vec<u64> = history.iter().map(|entry| entry.version).collect();
+            let known: Vec<u64> = history.iter().rev().map(|entry| entry.version).collect();
             return Err(Error::not_found(Wanted::Version, what, format!("there were {}", listed(&known))));
         };
         let older = at.checked_sub(1).map(|at| history[at].version);

@@ -105,9 +105,16 @@ pub enum ValueTypes {
 /// Names that are told where a store lacks several of what was asked for.
 const TOLD: usize = 20;
 
-/// That a store lacks several of what was asked for, the `names` of `things`.
-pub(super) fn unknown_names(wanted: Wanted, things: &str, names: &[String], store: &Store) -> Error {
-    let told = names[..names.len().min(TOLD)].join(", ");
+/// That a store lacks several of what was asked for, the `names` of `things`; `spell` adds to one what it may be a slip
+/// of.
+pub(super) fn unknown_names<T>(
+    wanted: Wanted,
+    things: &str,
+    names: &[T],
+    spell: impl Fn(&T) -> String,
+    store: &Store,
+) -> Error {
+    let told = names.iter().take(TOLD).map(spell).collect::<Vec<_>>().join(", ");
     let more = match names.len().saturating_sub(TOLD) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -145,8 +152,7 @@ impl Selection {
             // Which are near says more of one.
             &[only] => store.place_of(only).map(drop)?,
             several => {
-                let names: Vec<String> = several.iter().map(Date::to_string).collect();
-                return Err(unknown_names(Wanted::Date, "dates", &names, store));
+                return Err(unknown_names(Wanted::Date, "dates", several, Date::to_string, store));
             }
         }
         let selected = |date: Date| {

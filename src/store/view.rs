@@ -98,8 +98,8 @@ impl Store {
     pub fn other_version(&self, version: u64) -> Result<Store> {
         let root = self.path();
         let entries = self.kept_entries()?;
-        let kept: Vec<u64> = entries.iter().map(|entry| entry.version).collect();
         let missing = || {
+            let kept: Vec<u64> = entries.iter().rev().map(|entry| entry.version).collect();
             let hint = match kept[..] {
                 [only] => format!("only version {only} is kept"),
                 ref kept => format!("versions {} are kept", listed(kept)),

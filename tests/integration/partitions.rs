@@ -457,6 +457,10 @@ fn unknown_names_are_all_told_or_passed_over() {
     };
     let why = refusal(Transpose::new(&store, &out).shape(some(false)).run());
     assert!(why.starts_with("stocks \"A\", \"B\" in "), "{why}");
+    let stocks = ["brk.b", "A", "BRK"].map(str::to_owned).to_vec();
+    let slips = Shape { stocks: Some(stocks), ..by(Partition::Stock) };
+    let why = refusal(Transpose::new(&store, &out).shape(slips).run());
+    assert!(why.starts_with("stocks \"A\", \"BRK\" (BRK.B?), \"brk.b\" (BRK.B?) in "), "{why}");
     assert!(why.ends_with("not found; ignore unknown passes over them"), "{why}");
     assert_eq!(counts(&run(&store, &out, some(true))), (1, 0, 0));
     assert_clean(&store, &out);

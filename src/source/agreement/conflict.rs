@@ -198,7 +198,7 @@ pub(in crate::source) fn tell(file: usize, conflicts: &[Conflict], of_fields: bo
     }
     if of_fields && apart.iter().any(|conflict| is_text(&conflict.own) && !conflict.advice.can_exclude) {
         let rewrite = "write the file anew with the types of the others";
-        return Some(reason.or(taking_for_null(None)).or(Remedy::Do(rewrite.to_owned())));
+        return Some(reason.or(taking_for_null()).or(Remedy::Do(rewrite.to_owned())));
     }
     if conflicts.len() > NAMED || apart.iter().any(|conflict| !conflict.advice.can_exclude) {
         let rewrite = "write the file anew with the types of the others, since no setting reads it beside them";

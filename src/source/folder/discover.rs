@@ -10,6 +10,7 @@ use super::beside::{Beside, odd_codes};
 use super::meeting::{Fitting, Meeting, of_several_stocks};
 use crate::error::{Error, Result};
 pub(in crate::source) use crate::hint::counted;
+use crate::hint::nearest;
 use crate::reason::{Kind, Reason};
 use crate::remedy::{Remedy, Setting};
 use crate::skipped::Skipped;
@@ -39,12 +40,22 @@ pub(in crate::source) struct Found {
     pub(in crate::source) meeting: Option<Meeting>,
 }
 
+/// The directory that lies beside `root`, where nothing is, and has the likeliest name.
+fn near(root: &Path) -> Option<PathBuf> {
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = storage::list(parent).ok()?.filter_map(|name| name.ok()?.into_string().ok());
+    let directories: Vec<String> = names.filter(|name| parent.join(name).is_dir()).collect();
+    let near = nearest(root.file_name()?.to_str()?, directories.iter().map(String::as_str));
+    near.first().map(|name| root.with_file_name(name))
+}
+
 /// The files below `root` that match the pattern of `options`.
 ///
 /// # Errors
 /// [`Error::Io`] when a directory cannot be read, [`Error::Refused`] when `root` is a file or nothing matches.
 pub(in crate::source) fn discover(root: &Path, options: &SourceOptions) -> Result<Found> {
-    if fs::metadata(root).map_err(Error::io("read", root))?.is_file() {
+    let looked = fs::metadata(root).map_err(Error::io("read", root));
+    if looked.map_err(|error| error.or_near(|| near(root)))?.is_file() {
         let way_out =
             format!("give the directory that holds one {} file per {}", options.input.noun(), options.files_by);
         return Err(Error::refused(format!("{} is a file", root.display()), &way_out).about(root));

@@ -7,7 +7,6 @@ use arrow_schema::DataType;
 use super::candidate::Candidate;
 use crate::hint::counted;
 use crate::panel::Column;
-use crate::remedy::taking_for_null;
 use crate::source::agreement::prior::Prior;
 use crate::source::input::fields::{Fields, Guess};
 use crate::source::input::interner::Interner;
@@ -123,8 +122,8 @@ fn told(
             Some((file, odd)) => {
                 let path = shown(candidates[*file].path.as_os_str());
                 let has = odd.as_ref().map_or("text".to_owned(), |(row, text)| format!("{text:?} in row {row}"));
-                let word = odd.as_ref().map(|(_, text)| text.as_str()).filter(|text| MISSING.contains(text));
-                let way_out = word.map_or_else(String::new, |word| format!("; {}", taking_for_null(Some(word))));
+                let is_missing = odd.as_ref().is_some_and(|(_, text)| MISSING.contains(&text.as_str()));
+                let way_out = if is_missing { "; the setting null takes this word for a null" } else { "" };
                 let others = match with_values {
                     0 => String::new(),
                     count => format!(", and {} none", counted(*count, "file has", "files have")),

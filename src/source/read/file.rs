@@ -321,7 +321,7 @@ impl FileReader {
     fn turn(&self, target: &Target, value: &Value, decoded: Option<SeriesColumn>) -> Result<SeriesColumn, Reason> {
         let schema = &self.layout.schema;
         let convert = |array: &ArrayRef| {
-            let way_out = || (target.is_decided && schema.is_of_fields()).then(|| taking_for_null(None));
+            let way_out = || (target.is_decided && schema.is_of_fields()).then(taking_for_null);
             target.convert(&value.own_name, array).map_err(|reason| reason.or(way_out()))
         };
         Ok(match decoded {

@@ -63,8 +63,7 @@ fn a_column_has_the_type_that_holds_the_fields_of_all_files() {
 fn one_odd_field_makes_a_column_text_and_is_named() {
     let source = source(&[("A", "date,close\n20240102,1.5\n20240103,-\n"), ("B", "date,close\n20240102,2.5\n")]);
     let survey = source.survey();
-    let note =
-        "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; null - takes it for a null";
+    let note = "the column \"close\" is text, since A.csv has \"-\" in row 2, and 1 file has none; the setting null takes this word for a null";
     assert_eq!(survey.notes, [note]);
     assert_eq!(*column(&survey, 1, "close"), *texts(&["2.5"]));
 }
@@ -73,7 +72,8 @@ fn one_odd_field_makes_a_column_text_and_is_named() {
 fn a_word_before_the_numbers_of_every_file_is_named_and_may_be_a_null() {
     let rows = |word: &str| format!("date,ma5,name\n20240102,{word},x\n20240103,1.5,{word}\n");
     let mut source = source(&[("A", "date,ma5,name\n20240102,NA,y\n"), ("B", &rows("NA")), ("C", &rows(" NA"))]);
-    let note = "the column \"ma5\" is text, since B.csv has \"NA\" in row 1; null NA takes it for a null";
+    let note =
+        "the column \"ma5\" is text, since B.csv has \"NA\" in row 1; the setting null takes this word for a null";
     assert_eq!(source.survey().notes, [note]);
     source.options(|options| options.nulls = vec!["NA".to_owned()]);
     let survey = source.survey();
