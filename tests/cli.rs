@@ -1655,6 +1655,9 @@ fn completions_and_man_pages_come_from_the_binary() {
         "names of files only where one is taken"
     );
     assert!(zsh.contains("(parquet arrow csv)"), "{zsh}");
+    assert_eq!(zsh.matches(":LIST|@FILE:{compset -P @ && _files}'").count(), 5, "lists in files");
+    let fish = place.run("generate completions fish").done().stdout;
+    assert_eq!(fish.matches(" -r -f -a '(string match -q \"@*\" -- (commandline -ct); and ").count(), 5, "{fish}");
 
     place.run("generate man pages").done();
     let page = |name: &str| fs::read_to_string(place.path("pages").join(name)).unwrap();

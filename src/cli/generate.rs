@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::{Command, ValueHint};
+use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
@@ -18,7 +19,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
         Generate::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut hinted(command), "transect", &mut script);
-            output::print(&String::from_utf8_lossy(&script))?;
+            output::print(&with_lists(*shell, &String::from_utf8_lossy(&script)))?;
         }
         Generate::Man { dir } => {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -27,6 +28,49 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// In place of what clap offers in bash: options where a word begins as one, as the other shells have it, and else
+/// names of files, which is what bash does by default.
+const BASH: &str = r#"
+_transect_offered() {
+    local word kept=()
+    if [[ "$2" == @* ]]; then
+        local IFS=$'\n'
+        for word in $(compgen -f -- "${2#@}"); do
+            if [[ -d "$word" ]]; then word+=/; fi
+            kept+=("@$(printf %q "$word")")
+        done
+        # What bash before 4 does not know.
+        [[ "${#kept[@]}" -eq 1 && "${kept[0]}" == */ ]] && compopt -o nospace 2>/dev/null
+    else
+        _transect "$@"
+        for word in "${COMPREPLY[@]}"; do
+            [[ "$word" == -* && "$2" != -* ]] || kept+=("$word")
+        done
+    fi
+    COMPREPLY=("${kept[@]}")
+}
+"#;
+
+/// What fish offers for a list: the names of files behind its `@`.
+const FISH: &str = "-a '(string match -q \"@*\" -- (commandline -ct); and \
+                    __fish_complete_path (commandline -ct | string sub -s 2) | string replace -r \"^\" @)'";
+
+/// `script` of `shell`, by which the names of files with lists are completed, too.
+fn with_lists(shell: Shell, script: &str) -> String {
+    let in_fish = |line: &str| match line {
+        line if line.contains("@FILE") => format!("{line} {FISH}\n"),
+        line => format!("{line}\n"),
+    };
+    match shell {
+        Shell::Bash => {
+            format!("{}{BASH}", script.replace("complete -F _transect ", "complete -F _transect_offered "))
+        }
+        Shell::Zsh => script.replace(":LIST|@FILE:'", ":LIST|@FILE:{compset -P @ && _files}'"),
+        Shell::Fish => script.lines().map(in_fish).collect(),
+        _ => script.to_owned(),
+    }
 }
 
 /// `command`, its options with names of files to choose from only where they take one.
