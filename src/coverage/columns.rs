@@ -39,7 +39,7 @@ pub(super) fn columns(store: &Store, seen: Vec<Seen>, years: Years) -> Result<Ve
         }
     }
     for (column, moments) in columns.iter_mut().zip(moments) {
-        (column.jump_count, column.jumps) = (moments.jump_count, moments.jumps);
+        (column.jump_count, column.jumps) = moments.finish();
     }
     Ok(columns)
 }

@@ -205,7 +205,9 @@ pub enum JumpKind {
 
 /// A date on which a column's numbers are not as they were on the date before: a broken feed, or a broken unit.
 ///
-/// Dates with fewer than 20 rows, or for scale and zeros 20 values, are passed over, on both sides.
+/// On both sides are dates with 20 rows at least, and for scale and zeros 20 values; others are passed over. Dates with
+/// 5 to 19 are compared with each other, and a jump between those must also be three times as far as 95 % of the
+/// column's moves between them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Jump {

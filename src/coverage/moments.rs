@@ -4,8 +4,17 @@ use super::facts::{Jump, JumpKind};
 use super::tally::Counts;
 use crate::key::Date;
 
-/// Fewer rows or values than these say nothing about a date.
-const JUDGED: u64 = 20;
+/// Dates with so many rows and values are judged by themselves: chance moves them little.
+const MANY: u64 = 20;
+
+/// Fewer say nothing about a date. From these to [`MANY`], a jump must also be [`FAR`] beyond what is usual of the column.
+const FEW: u64 = 5;
+
+/// How many times as far as all moves of the column but the largest: a twentieth of them, and four at least, which is
+/// what two bad dates make.
+const FAR: f64 = 3.0;
+const LARGEST: usize = 20;
+const LEAST_LARGEST: usize = 4;
 
 /// How far the median of the absolute values may move: ten times, or a tenth.
 const FACTOR: f64 = 10.0;
@@ -28,6 +37,9 @@ struct Moment {
 /// The first and the last of some moments.
 type Ends = Option<(Moment, Moment)>;
 
+/// From one date to the next.
+type Move = (Moment, Moment);
+
 /// A column on neighbouring dates, and where it jumps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Moments {
@@ -35,41 +47,100 @@ pub(super) struct Moments {
     ends: Ends,
     /// Among those that can be judged by their values, too.
     value_ends: Ends,
-    /// How many jumps there are, and the newest of them.
-    pub(super) jump_count: u64,
-    pub(super) jumps: Vec<Jump>,
+    /// How many jumps there are between these, and the newest of them.
+    jump_count: u64,
+    jumps: Vec<Jump>,
+    /// The dates that have few rows.
+    few: Vec<Moment>,
 }
+
+/// From where on a move is a jump.
+#[derive(Debug, Clone, Copy)]
+struct Least {
+    missing: f64,
+    zeros: f64,
+    factor: f64,
+}
+
+const LEAST: Least = Least { missing: SHARE, zeros: SHARE, factor: FACTOR };
 
 impl Moments {
     /// Goes on to `date`, which is later than all before.
     pub(super) fn push(&mut self, date: Date, counts: &Counts, median: Option<f64>) {
-        if counts.rows < JUDGED {
+        if counts.rows < FEW {
             return;
         }
+        let is_few = counts.rows < MANY;
         let share = |part: u64, of: u64| part as f64 / of as f64;
         let missing = share(counts.rows - counts.values, counts.rows);
-        let values = (counts.values >= JUDGED).then(|| (share(counts.zeros, counts.values), median));
+        let has_values = counts.values >= if is_few { FEW } else { MANY };
+        let values = has_values.then(|| (share(counts.zeros, counts.values), median));
         let next = Moment { date, missing, values };
-        let ends = Some((next, next));
-        self.join(Moments { ends, value_ends: values.and(ends), ..Moments::default() });
+        if is_few {
+            self.few.push(next);
+        } else {
+            let ends = Some((next, next));
+            self.join(Moments { ends, value_ends: values.and(ends), ..Moments::default() });
+        }
     }
 
     /// Goes on to the dates of `later`, all of which are later.
     pub(super) fn join(&mut self, later: Moments) {
-        let missing = between(self.ends, later.ends).and_then(missing);
-        let moved = between(self.value_ends, later.value_ends).and_then(moved);
+        let missing = between(self.ends, later.ends).and_then(|step| missing(step, LEAST));
+        let moved = between(self.value_ends, later.value_ends).and_then(|step| moved(step, LEAST));
         let new = missing.into_iter().chain(moved);
         self.jump_count += later.jump_count + new.clone().count() as u64;
         self.jumps.extend(new.chain(later.jumps));
-        self.jumps.sort_by_key(|jump| jump.date);
-        self.jumps.drain(..self.jumps.len().saturating_sub(KEPT_JUMPS));
+        self.keep_newest();
         self.ends = joined(self.ends, later.ends);
         self.value_ends = joined(self.value_ends, later.value_ends);
+        self.few.extend(later.few);
+    }
+
+    /// How many jumps there are, and the newest of them; of all dates of the panel.
+    pub(super) fn finish(mut self) -> (u64, Vec<Jump>) {
+        let few = among_few(&self.few);
+        self.jump_count += few.len() as u64;
+        self.jumps.extend(few);
+        self.keep_newest();
+        (self.jump_count, self.jumps)
+    }
+
+    fn keep_newest(&mut self) {
+        self.jumps.sort_by_key(|jump| jump.date);
+        self.jumps.drain(..self.jumps.len().saturating_sub(KEPT_JUMPS));
     }
 }
 
+/// The jumps between neighbours of `dates`, which have few rows.
+fn among_few(dates: &[Moment]) -> Vec<Jump> {
+    let with_values: Vec<Moment> = dates.iter().copied().filter(|date| date.values.is_some()).collect();
+    let (all, valued) = (neighbours(dates), neighbours(&with_values));
+    let far = |moves: Vec<f64>| FAR * usual(moves);
+    let zeros = |&(before, after): &Move| Some((after.values?.0 - before.values?.0).abs());
+    let scale = |&(before, after): &Move| Some((after.values?.1? / before.values?.1?).ln().abs());
+    let least = Least {
+        missing: SHARE.max(far(all.iter().map(|(before, after)| (after.missing - before.missing).abs()).collect())),
+        zeros: SHARE.max(far(valued.iter().filter_map(zeros).collect())),
+        factor: FACTOR.max(far(valued.iter().filter_map(scale).collect()).exp()),
+    };
+    let missing = all.into_iter().filter_map(|step| missing(step, least));
+    missing.chain(valued.into_iter().filter_map(|step| moved(step, least))).collect()
+}
+
+fn neighbours(dates: &[Moment]) -> Vec<Move> {
+    dates.windows(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+/// The largest of `moves` that is usual; without bound where there are too few to tell.
+fn usual(mut moves: Vec<f64>) -> f64 {
+    let unusual = LEAST_LARGEST.max(moves.len() / LARGEST);
+    moves.sort_unstable_by(f64::total_cmp);
+    moves.iter().rev().nth(unusual).copied().unwrap_or(f64::INFINITY)
+}
+
 /// The last moment of `before` and the first of `after`.
-fn between(before: Ends, after: Ends) -> Ends {
+fn between(before: Ends, after: Ends) -> Option<Move> {
     Some((before?.1, after?.0))
 }
 
@@ -80,18 +151,18 @@ fn joined(before: Ends, after: Ends) -> Ends {
     }
 }
 
-fn missing((before, after): (Moment, Moment)) -> Option<Jump> {
+fn missing((before, after): Move, least: Least) -> Option<Jump> {
     let jump = Jump { date: after.date, kind: JumpKind::Missing, before: before.missing, after: after.missing };
-    ((jump.after - jump.before).abs() > SHARE).then_some(jump)
+    ((jump.after - jump.before).abs() > least.missing).then_some(jump)
 }
 
-fn moved((before, after): (Moment, Moment)) -> Option<Jump> {
+fn moved((before, after): Move, least: Least) -> Option<Jump> {
     let jump = |kind, before, after_value| Jump { date: after.date, kind, before, after: after_value };
     let ((zeros, median), (zeros_after, median_after)) = (before.values?, after.values?);
-    if (zeros_after - zeros).abs() > SHARE {
+    if (zeros_after - zeros).abs() > least.zeros {
         return Some(jump(JumpKind::Zeros, zeros, zeros_after));
     }
     let (median, median_after) = (median?, median_after?);
-    let has_moved = median_after >= FACTOR * median || median >= FACTOR * median_after;
+    let has_moved = median_after >= least.factor * median || median >= least.factor * median_after;
     has_moved.then(|| jump(JumpKind::Scale, median, median_after))
 }

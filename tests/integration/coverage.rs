@@ -335,6 +335,55 @@ fn faults_of_a_feed_are_told() {
     assert_eq!((coverage.columns[0].jump_count, coverage.columns[1].jump_count), (6, 0));
 }
 
+/// Of so many stocks, 60 dates: a feed whose unit changes, one that lacks values, one of zeros, one with a bad date, and
+/// one that moves by itself, between a hundredth and a hundred.
+fn few(stocks: u32) -> Vec<(String, Vec<(i32, JumpKind)>)> {
+    let place = Place::new();
+    let day = |n: i32| Date::from_days(19_700 + n).unwrap();
+    for stock in 0..stocks {
+        let price = |n: i32| f64::from(stock + 1) * 100.0 * (1.0 + f64::from(n % 7) / 100.0);
+        // The same for all stocks, so that their median moves, too.
+        let wild = |n: i32| 10_f64.powf(f64::from(n * 37 % 11) * 0.4 - 2.0);
+        let column =
+            |value: &dyn Fn(i32) -> Option<f64>| -> ArrayRef { Arc::new((0..60).map(value).collect::<Float64Array>()) };
+        let columns: [(&str, ArrayRef); 6] = [
+            ("date", Arc::new(StringArray::from_iter_values((0..60).map(|n| day(n).to_string())))),
+            ("unit", column(&|n| Some(price(n) * if n < 30 { 1.0 } else { 100_000.0 }))),
+            ("lacking", column(&|n| (n < 40).then(|| price(n)))),
+            ("zero", column(&|n| Some(if n < 45 { price(n) } else { 0.0 }))),
+            ("bad", column(&|n| Some(price(n) * if n == 20 { 0.01 } else { 1.0 }))),
+            ("wild", column(&|n| Some(wild(n)))),
+        ];
+        place.add(&format!("F{stock:02}"), &batch(&columns));
+    }
+    place.build();
+    let coverage = Coverage::of(&Store::open(place.store()).unwrap(), &workers(2), &Silent).unwrap();
+    let jumps = |column: &ColumnCoverage| {
+        assert_eq!(column.jump_count, column.jumps.len() as u64);
+        column.jumps.iter().map(|jump| (jump.date.days() - 19_700, jump.kind)).collect()
+    };
+    coverage.columns.iter().map(|column| (column.name.clone(), jumps(column))).collect()
+}
+
+#[test]
+fn faults_of_a_feed_of_few_stocks_are_told_beyond_what_is_usual_of_it() {
+    use JumpKind::*;
+    let told = [
+        ("unit", vec![(30, Scale)]),
+        ("lacking", vec![(40, Missing)]),
+        ("zero", vec![(45, Zeros)]),
+        ("bad", vec![(20, Scale), (21, Scale)]),
+        ("wild", vec![]),
+    ];
+    let told = told.map(|(name, jumps)| (name.to_owned(), jumps));
+    for stocks in [5, 12, 19] {
+        assert_eq!(few(stocks), told, "{stocks} stocks");
+    }
+    assert!(few(4).iter().all(|(_, jumps)| jumps.is_empty()), "too few to say anything");
+    // Of many stocks, what is usual is no excuse.
+    assert!(few(20).iter().all(|(_, jumps)| !jumps.is_empty()));
+}
+
 #[test]
 fn coverage_stops_when_it_is_told_to_and_names_damage() {
     struct Stop;

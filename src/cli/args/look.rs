@@ -307,8 +307,9 @@ pub struct VerifyArgs {
 /// least, than the median of the 21 dates around it.
 ///
 /// A column jumps on a date when the median of its absolute values is ten times that of the date before or a tenth, or
-/// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Quantiles
-/// are within 0.8 %. Dates with fewer than 20 rows or values are not judged.
+/// when the share of zeros, or of rows without a number, differs by more than half: so looks a broken feed. Dates with
+/// fewer than 20 rows are compared with each other, and must move three times as far as the column usually does; those
+/// with fewer than 5 are not judged. Quantiles are within 0.8 %.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
