@@ -152,7 +152,7 @@ def test_a_night_without_the_date_that_is_expected_is_stopped(source, tmp_path):
 
 
 def test_codes_that_are_expected_are_those_of_all_sources_and_no_rows(tmp_path):
-    """A panel of bars of two sources, each of which brings some stocks tonight."""
+    """A panel of bars of two sources, each of which brings some of the stocks."""
     frame = pl.DataFrame({"code": ["A", "B", "C", "D"]}).join(pl.DataFrame({"time": ["09:31", "09:32"]}), how="cross")
 
     def night(source, codes, dates, bars=("09:31", "09:32")):
@@ -163,7 +163,7 @@ def test_codes_that_are_expected_are_those_of_all_sources_and_no_rows(tmp_path):
             days.with_columns(pl.lit(1.0).alias(source)).write_parquet(tmp_path / source / f"{code}.parquet")
 
     store = tmp_path / "s"
-    night("prices", "ABCD", ["20240102"])
+    night("prices", "AB", ["20240102"])
     night("flows", "CD", ["20240102"])
     transect.build(tmp_path / "prices", store, key=["time"])
     transect.add_source(store, tmp_path / "flows")
@@ -181,6 +181,20 @@ def test_codes_that_are_expected_are_those_of_all_sources_and_no_rows(tmp_path):
     assert (report.published, report.newest.stocks, report.newest.stocks_before) == (True, 4, 4)
     # It is there now, whatever the next night brings.
     assert transect.update(store, expect=20240103, min_codes=4).guards == []
+
+
+def test_a_source_of_frames_is_not_asked_for_the_date_that_is_expected(source, tmp_path):
+    """Its rows are computed from those that the update brings, and appended after it."""
+    folder, store = tmp_path / "features", tmp_path / "s"
+    shutil.copytree(source, folder)
+    transect.build(folder, store)
+    close = transect.open(store).scan(columns=["close"]).to_polars()
+    transect.add_source(store, close.rename({"close": "mom"}), name="mom")
+    last = close["trade_date"].max()
+    frame = close.filter(pl.col("trade_date") == last).with_columns(trade_date=pl.lit("20240105"))
+    transect.append(store, frame, source="features")
+    report = transect.update(store, expect="2024-01-05")
+    assert report.guards == [] and [of.stocks for of in report.newest.sources] == [len(frame), 0]
 
 
 def test_a_version_is_restored_and_stands_until_its_files_are_read_again(source, tmp_path):

@@ -179,7 +179,8 @@ def update(
     `prune`.
     `reread` reads every file, also one that did not change, as after a `restore`.
     `expect` is a date that the store is to have then, or `"today"`, of at least `min_codes` stocks, as 4000, or as a share
-    of those that have the date before; else the night is stopped (`allow=["expected-date"]`).
+    of those that have the date before; else the night is stopped (`allow=["expected-date"]`). Of several sources each is
+    asked that has most of its stocks on every date, and was not behind the others before.
     `max_restated` is how many rows may differ from before, as 100 or `"5%"`. The store keeps the newest `keep` versions,
     and those that were replaced no longer ago than `keep_for` (a timedelta, or `"30d"`), from now on.
     A dry run tells what would change, and changes nothing. Raises Guarded where the night looks broken; then nothing is

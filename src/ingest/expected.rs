@@ -1,12 +1,15 @@
 //! The date that an update is to bring, and how many stocks are to have it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::cast::AsArray;
 
 use super::guard::{EXAMPLES, Guard, Guards};
+use super::join::Join;
 use super::limit::Limit;
 use super::revise::revision::{Aligned, Revision};
+use super::settings::Settings;
 use crate::compare::Origin;
 use crate::error::Result;
 use crate::key::Date;
@@ -20,6 +23,19 @@ pub(super) struct Expected {
     pub(super) least: Limit,
 }
 
+/// What an update brings.
+pub(super) struct Brought<'a> {
+    /// The sources that it looks at, by place.
+    pub(super) updated: &'a [usize],
+    /// Which codes those of them that change then have on the date.
+    pub(super) codes: HashMap<usize, Codes>,
+    /// Whether none sees what another brings.
+    pub(super) is_dry: bool,
+}
+
+/// Dates that say which stocks a source has.
+const RECENT: usize = 20;
+
 /// Codes.
 pub(super) type Codes = BTreeSet<String>;
 
@@ -32,15 +48,11 @@ pub(super) fn codes_on(store: &Store, date: Date) -> Result<Codes> {
 }
 
 impl Revision<'_> {
-    /// The codes that the source brings on `date` once the revision, which makes `snapshot`, is published; none where it
-    /// brings no row that others lack.
+    /// The codes that the source has on `date` once the revision, which makes `snapshot`, is published.
     ///
     /// # Errors
     /// When the version before is damaged.
     pub(super) fn codes_on(&self, date: Date, snapshot: &Snapshot) -> Result<Codes> {
-        if self.outer.is_some() {
-            return Ok(Codes::new());
-        }
         if self.dates.binary_search(&date).is_err() {
             return codes_on(self.before, date);
         }
@@ -66,28 +78,58 @@ fn have(stocks: u64) -> String {
     if stocks == 1 { "1 stock has".to_owned() } else { format!("{stocks} stocks have") }
 }
 
-/// Notes where the date is not there, or too few stocks have it. `changed` are the codes that sources which changed, by
-/// place, have on it; the others of `live` have what they had.
+/// Notes where the date is not there, or too few stocks have it: of all sources of `live` together, or of one that is
+/// updated and was up to date.
 ///
 /// # Errors
 /// When the store is damaged.
 pub(super) fn guard_expected(
-    Expected { date, least }: Expected,
+    expected: Expected,
     live: &Store,
-    changed: HashMap<usize, Codes>,
+    Brought { updated, mut codes, is_dry }: Brought<'_>,
     guards: &mut Guards,
 ) -> Result<()> {
-    let mut codes = Codes::new();
-    for place in (0..live.source_names()?.len()).filter(|place| !changed.contains_key(place)) {
-        codes.extend(codes_on(&live.of_source(place), date)?);
+    let names = live.source_names()?;
+    for place in 0..names.len() {
+        if let Entry::Vacant(unchanged) = codes.entry(place) {
+            unchanged.insert(codes_on(&live.of_source(place), expected.date)?);
+        }
     }
-    changed.into_values().for_each(|own| codes.extend(own));
+    let together: Codes = codes.values().flatten().cloned().collect();
     let dates = live.dates()?;
-    let day_before = dates[..dates.partition_point(|&known| known < date)].last();
-    let before = day_before.map_or(Ok(Codes::new()), |&day| codes_on(live, day))?;
+    let day_before = dates[..dates.partition_point(|&known| known < expected.date)].last().copied();
+    let before = day_before.map_or(Ok(Codes::new()), |day| codes_on(live, day))?;
+    if let Some((count, what, examples)) = lack(expected, &together, (day_before, &before)) {
+        guards.meet(Guard::ExpectedDate, (count, before.len() as u64), what, examples);
+        return Ok(());
+    }
+    // So many stocks are asked of the panel; of a source, what is usual of it.
+    let least = match expected.least {
+        Limit::Count(_) => Limit::Percent(0.0),
+        share => share,
+    };
+    let Some(day) = day_before.filter(|_| names.len() > 1) else { return Ok(()) };
+    for &place in updated {
+        let Some(before) = of_every_date(live, place, day, is_dry)? else { continue };
+        if let Some((count, what, examples)) =
+            lack(Expected { least, ..expected }, &codes[&place], (day_before, &before))
+        {
+            let numbers = (count, before.len() as u64);
+            guards.meet_of(names[place], Guard::ExpectedDate, numbers, what, examples);
+        }
+    }
+    Ok(())
+}
+
+/// How many of `codes` have the date, and in words that this is too few beside those that have the date before.
+fn lack(
+    Expected { date, least }: Expected,
+    codes: &Codes,
+    (day_before, before): (Option<Date>, &Codes),
+) -> Option<(u64, String, Vec<String>)> {
     let (count, all) = (codes.len() as u64, before.len() as u64);
     if count > 0 && least.is_reached(count, all) {
-        return Ok(());
+        return None;
     }
     let what = match (count, day_before) {
         (0, Some(day)) => format!("{date} is not there; {} {day}", have(all)),
@@ -97,7 +139,24 @@ pub(super) fn guard_expected(
         }
         (_, None) => format!("{} {date}; at least {least} should have it", have(count)),
     };
-    let examples = if count == 0 { Vec::new() } else { before.difference(&codes).take(EXAMPLES).cloned().collect() };
-    guards.meet(Guard::ExpectedDate, (count, all), what, examples);
-    Ok(())
+    let examples = if count == 0 { Vec::new() } else { before.difference(codes).take(EXAMPLES).cloned().collect() };
+    Some((count, what, examples))
+}
+
+/// The codes of a source on `day`, where its files bring most of its stocks on every date, and it was not behind: not
+/// one of the days on which companies report, nor one that always comes a day later, nor one that has stayed away.
+fn of_every_date(live: &Store, place: usize, day: Date, is_dry: bool) -> Result<Option<Codes>> {
+    let own = live.of_source(place);
+    let (dates, settings) = (own.dates()?, Settings::of(&own)?);
+    // Which keys the others bring, of which one that joins left has rows, a dry run does not know.
+    let is_known = settings.source.is_some() && !(is_dry && settings.join == Join::Left);
+    if dates.last() != live.dates()?.last() || !is_known {
+        return Ok(None);
+    }
+    let before = codes_on(&own, day)?;
+    let mut recent = Codes::new();
+    for &date in dates.iter().rev().skip_while(|&&date| date > day).take(RECENT) {
+        recent.extend(codes_on(&own, date)?);
+    }
+    Ok((!before.is_empty() && before.len() * 2 >= recent.len()).then_some(before))
 }

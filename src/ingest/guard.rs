@@ -141,6 +141,21 @@ impl Guards {
         self.met.push(GuardMet { guard, source: None, allowed, count, of, what, examples });
     }
 
+    /// The same, of one of several sources.
+    pub(super) fn meet_of(
+        &mut self,
+        source: &str,
+        guard: Guard,
+        numbers: (u64, u64),
+        what: String,
+        examples: Vec<String>,
+    ) {
+        self.meet(guard, numbers, what, examples);
+        if let Some(met) = self.met.last_mut() {
+            met.source = Some(source.to_owned());
+        }
+    }
+
     /// Notes that `guard` is met where `count` of `all` are many, and that it nearly is where they are more than half as
     /// many.
     pub(super) fn weigh(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::expected::{Codes, Expected, guard_expected};
+use super::expected::{Brought, Codes, Expected, guard_expected};
 use super::gather::stages::Stages;
 use super::guard::{Guard, Guards};
 use super::limit::Limit;
@@ -103,15 +103,20 @@ impl<'w> Steps<'w> {
         self.pending = step.snapshot.or(self.pending.take());
     }
 
-    /// Looks whether the date that is expected would be there, where sources that changed, by place, have these codes on
-    /// it.
+    /// Looks whether the date that is expected would be there, also of each source of those at `updated`, where sources
+    /// that changed, by place, have these codes on it.
     ///
     /// # Errors
     /// When the store is damaged.
-    pub(super) fn expect(&mut self, expected: Expected, codes: HashMap<usize, Codes>, allowed: &[Guard]) -> Result<()> {
+    pub(super) fn expect(
+        &mut self,
+        expected: Expected,
+        (updated, codes): (&[usize], HashMap<usize, Codes>),
+        allowed: &[Guard],
+    ) -> Result<()> {
         let mut guards = Guards::new(allowed);
         if let Some(live) = self.writer.readers_version() {
-            guard_expected(expected, live, codes, &mut guards)?;
+            guard_expected(expected, live, Brought { updated, codes, is_dry: self.dry_run }, &mut guards)?;
         }
         if let Some(report) = &mut self.report {
             report.meet(guards);

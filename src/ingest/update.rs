@@ -100,7 +100,9 @@ impl<'a> Update<'a> {
     }
 
     /// Publishes only where the panel then has rows on `date`, and of at least so many stocks, or such a share of those
-    /// that have the date before: else [`Guard::ExpectedDate`](crate::Guard::ExpectedDate) is met.
+    /// that have the date before: else [`Guard::ExpectedDate`](crate::Guard::ExpectedDate) is met. Of several sources each is
+    /// asked that is updated, has most of its stocks on every date, and was not behind the others before; a number of
+    /// stocks is asked of all together.
     pub fn expect(mut self, date: Date, least: Limit) -> Self {
         self.expected = Some(Expected { date, least });
         self
@@ -122,7 +124,7 @@ impl<'a> Update<'a> {
         let places = self.places(writer.live()?)?;
         let mut steps = Steps::new(writer, self.writing.dry_run, self.command())?.limited(self.writing.max_restated);
         let mut brought: HashMap<usize, Codes> = HashMap::new();
-        for place in places {
+        for &place in &places {
             steps.before(stages)?;
             let whole = steps.writer().live()?;
             let names = whole.source_names()?;
@@ -137,7 +139,7 @@ impl<'a> Update<'a> {
         }
         settle(&mut steps, stages, &self.writing, guarded)?;
         if let Some(expected) = self.expected {
-            steps.expect(expected, brought, &self.writing.allowed)?;
+            steps.expect(expected, (&places, brought), &self.writing.allowed)?;
         }
         steps.finish(stages)
     }

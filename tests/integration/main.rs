@@ -14,6 +14,7 @@ mod damage;
 mod dates;
 mod diff;
 mod doors;
+mod expected;
 #[cfg(all(feature = "cli", feature = "failpoints"))]
 mod failing;
 mod faults;

@@ -135,13 +135,15 @@ pub struct UpdateArgs {
     /// Publish nothing unless the store then has this date: a date, or today
     ///
     /// So a night is stopped whose files are not there yet, with exit code 4 (--allow expected-date). `today` is that of
-    /// this machine's clocks. A stock has the date where any source brings its row; what a source lacks that others have
-    /// is told under `behind`. See --min-codes.
+    /// this machine's clocks. Of several sources also each is asked that is updated, has most of its stocks on every date,
+    /// and was not behind the others before; one that was is told under `behind`, and stops nothing. See --min-codes.
     #[arg(long, value_name = "DATE|today", value_parser = expected, help_heading = STOPS)]
     pub expect: Option<Date>,
 
     /// Of how many stocks the date that is expected has to have rows: a number, or a share of those that have the date
     /// before
+    ///
+    /// A number is of all sources together, a share of these and of each one that is asked (see --expect).
     #[arg(long, value_name = "N|P%", default_value = "90%", requires = "expect", help_heading = STOPS)]
     pub min_codes: Limit,
 
