@@ -58,6 +58,18 @@ pub(crate) struct Rule {
     pub(crate) appended_stands_since: u64,
     /// What becomes of a row that was not read.
     pub(crate) unread: Unread,
+    /// Which of the rows that were read are laid beside the others: whoever aligns them leaves out the rest.
+    pub(crate) wanted: Wanted,
+}
+
+/// Which rows of files that were read again are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    All,
+    /// Those that the section before lacks: what it has of the stock stands.
+    Absent,
+    /// Those of them whose key or date nobody knew when the files were read.
+    New,
 }
 
 /// What becomes of a row of the section before that was not read again.
@@ -72,6 +84,11 @@ pub(crate) enum Unread {
 }
 
 impl Rule {
+    /// That all rows that were read take the place of those before, of which `unread` ones do so.
+    pub(crate) fn anew(unread: Unread) -> Rule {
+        Rule { appended_stands_since: u64::MAX, unread, wanted: Wanted::All }
+    }
+
     /// Whether what the section before says of a stock is left as it is: of a row that was `read` or not, and, if it
     /// is there, the version that appended it, or 0; else the one that took it away.
     fn stands(self, is_read: bool, is_before: bool, appended: u64) -> bool {
@@ -303,7 +320,7 @@ mod tests {
             let stock_of = |place: u32| 99 - place / keys;
             let before: Vec<u32> = before.into_iter().collect();
             let stocks: Vec<u32> = before.iter().map(|&place| stock_of(place)).collect();
-            let rule = |stock: u32| Rule { appended_stands_since: since[stock as usize], unread };
+            let rule = |stock: u32| Rule { appended_stands_since: since[stock as usize], ..Rule::anew(unread) };
             let reread: BTreeSet<u32> = reread.iter().map(|place| place / keys).collect();
             let read: Vec<u32> =
                 (0..100).filter(|place| reread.contains(&(place / keys)) && present[*place as usize]).collect();

@@ -6,7 +6,7 @@ mod order;
 mod rows;
 mod values;
 
-pub(crate) use align::{Alignment, Marks, Pair, Reread, Rule, Unread};
+pub(crate) use align::{Alignment, Marks, Pair, Reread, Rule, Unread, Wanted};
 pub(crate) use groups::groups;
 pub(crate) use order::KeyOrder;
 pub(crate) use rows::{ColumnRows, Origin, Run, within};

@@ -212,7 +212,7 @@ impl<'a> AddSource<'a> {
         let spilled = spill.map()?;
         let gathering = Gathering { blocks: &gathered.blocks, spill: &spilled, stocks, codes };
         let dates: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
-        let rule = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let rule = Rule::anew(Unread::Goes);
         let reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
         let (outer, scratch) = (outer_sources(whole, place, self.join)?, stages.scratch(writer));

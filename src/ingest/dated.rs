@@ -77,7 +77,7 @@ impl DatedChange<'_> {
 
         // Of these dates all stocks are read again.
         let unread = if self.others == Others::Stay { Unread::Stays } else { Unread::Goes };
-        let rule = Rule { appended_stands_since: u64::MAX, unread };
+        let rule = Rule::anew(unread);
         let mut reread: HashMap<&str, Rule> = inputs.iter().flatten().map(|code| (*code, rule)).collect();
         let mut dates: Vec<Date> = sections.dates.clone();
         if self.others != Others::Stay {

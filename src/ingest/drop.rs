@@ -113,7 +113,7 @@ impl<'a> ChangeSource<'a> {
         let Assembly { mut snapshot, columns, .. } = assemble(panel, &[], &[], writer.ids(), whole.kept(), target)?;
         let spill = stages.spill(writer, 0)?.map()?;
         let gathering = Gathering { blocks: &[], spill: &spill, stocks: Vec::new(), codes: Vec::new() };
-        let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let goes = Rule::anew(Unread::Goes);
         let reread: HashMap<&str, Rule> = whole.stocks()?.into_iter().map(|code| (code, goes)).collect();
         let (appended, given) = (&Appended::default(), Given::ByStock);
         let scratch = stages.scratch(writer);

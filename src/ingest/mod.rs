@@ -33,6 +33,7 @@ mod settings;
 mod source_update;
 mod sparse;
 mod spelling;
+mod standing;
 mod steps;
 mod stored_values;
 mod task;

@@ -191,12 +191,17 @@ pub(super) fn guard_pruned(changes: &Changes, all: u64, guards: &mut Guards) {
     guards.weigh(Guard::PrunedRows, (count, all, FEW), || format!("{count} of {all} rows would be removed"), examples);
 }
 
-/// Notes rows that are to go from dates on which rows were appended: who appended them may have meant these, too.
+/// Notes rows that are to go from dates on which rows were appended: who appended them may have meant these, too. Those
+/// that were appended stay, but where their key goes from all sources, or a restore gives back what was before them.
 pub(super) fn guard_appended(changes: &Changes, all: u64, guards: &mut Guards) {
     let count = changes.lost.count;
     if count > 0 {
         let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
-        let what = format!("{rows} would be removed from dates on which rows were appended since");
+        let those = match changes.lost_appended {
+            0 => String::new(),
+            appended => format!(", {appended} of them appended"),
+        };
+        let what = format!("{rows} would be removed from dates on which rows were appended since{those}");
         let examples = changes.lost.examples.iter().take(EXAMPLES).cloned().collect();
         guards.meet(Guard::AppendedRows, (count, all), what, examples);
     }

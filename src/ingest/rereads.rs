@@ -26,16 +26,16 @@ pub(super) fn rules(
         let is_known = known.get(&entry.path).is_some_and(|known| known.content_hash == entry.content_hash);
         let unchanged_since = appended.unchanged_since(&entry.path, entry.content_hash).or(is_known.then_some(1));
         let since = unchanged_since.unwrap_or(u64::MAX);
-        let rule = Rule { appended_stands_since: since, unread: Unread::StaysIfAppended };
+        let rule = Rule { appended_stands_since: since, ..Rule::anew(Unread::StaysIfAppended) };
         for unit in units_of(entry).filter(|unit| units_read.contains(unit.as_str())) {
             let rule = rules.entry(unit).or_insert(rule);
             rule.appended_stands_since = rule.appended_stands_since.max(since);
         }
     }
-    // A file without rows leaves none behind; those of its unit were appended.
+    // A file without rows leaves none behind. What was appended stays: no file has it that could take its place.
     for entry in pruned.iter().filter(|entry| entry.status == FileStatus::Read) {
         // Where other files of the unit are left, they were read again.
-        let goes = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let goes = Rule::anew(Unread::StaysIfAppended);
         for unit in units_of(entry).filter(|unit| !left_out.contains(unit)) {
             rules.entry(unit).or_insert(goes).appended_stands_since = u64::MAX;
         }
@@ -104,7 +104,7 @@ impl<'a> Rereads<'a> {
             }
         }
         // On these dates all stocks were read.
-        let any = Rule { appended_stands_since: u64::MAX, unread: Unread::Goes };
+        let any = Rule::anew(Unread::Goes);
         let stocks = before.stocks()?.into_iter().chain(codes.iter().copied().flatten());
         Ok(Rereads { stocks: stocks.map(|code| (code, any)).collect(), dates: Some(of_dates) })
     }

@@ -10,6 +10,7 @@ use super::appended::Appended;
 use super::build_report::known_file;
 use super::gather::stages::Stages;
 use super::guard::Guards;
+use super::join::Join;
 use super::night::{guard_appended, guard_nulls, guard_pruned};
 use super::revise::changes::{Changes, DirtyDate, Found};
 use super::seal::assemble::number_stocks;
@@ -303,7 +304,8 @@ fn known(
     version: u64,
 ) -> (Settings, Vec<FileEntry>) {
     let left_out = now.left_out.restored(&then.left_out, version);
-    let mut settings = Settings { options: then.options, appended: then.appended, join: then.join, left_out, ..now };
+    let Settings { options, appended, join, restored: restored_then, .. } = then;
+    let mut settings = Settings { options, appended, join, left_out, restored: BTreeSet::new(), ..now };
     let mut known: BTreeMap<String, FileEntry> = files.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
     for entry in files_then.iter().filter(|entry| entry.status == FileStatus::Read) {
         match known.get(&entry.path).map(|now| (now.status, now.reason.clone())) {
@@ -321,12 +323,20 @@ fn known(
     let hashes_then: HashMap<&str, u128> =
         files_then.iter().map(|entry| (entry.path.as_str(), entry.content_hash)).collect();
     for entry in known.values() {
+        let Some(file) = known_file(entry) else { continue };
         // One that was not known then has changed since, too.
-        if let Some(file) = known_file(entry)
-            && hashes_then.get(entry.path.as_str()) != Some(&file.content_hash)
-        {
+        let has_changed = hashes_then.get(entry.path.as_str()) != Some(&file.content_hash);
+        if has_changed {
             settings.appended.note_restored(&entry.path, file, version);
         }
+        if has_changed || restored_then.contains(&entry.path) {
+            settings.restored.insert(entry.path.clone());
+        }
+    }
+    if settings.join == Join::Left {
+        // Of what these files hold, the keys that the panel lacks now are left out, whatever it had when they were read.
+        let units = settings.restored.iter().flat_map(|path| settings.options.units_of(path.as_ref()));
+        settings.left_out = std::mem::take(&mut settings.left_out).and(units, version);
     }
     (settings, known.into_values().collect())
 }

@@ -43,6 +43,10 @@ pub(super) struct Settings {
     /// Files that could not be used although the store has rows of them, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) skipped: BTreeMap<String, Reason>,
+    /// Files whose rows are those of an older version that was restored, not what the files hold: they stand while the
+    /// files are as they were.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) restored: BTreeSet<String>,
     /// How many skipped files are usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_skipped: Option<Limit>,
@@ -74,6 +78,7 @@ impl Settings {
             appended: Appended::default(),
             missing: BTreeSet::new(),
             skipped: BTreeMap::new(),
+            restored: BTreeSet::new(),
             max_skipped: None,
             rolled: None,
             join: Join::Outer,

@@ -17,15 +17,16 @@ use super::join::{Join, LeftOut};
 use super::joining::{check_before_reading, check_new_columns};
 use super::left::outer_sources;
 use super::night::{Night, guard_appended, guard_codes_read, guard_columns, guard_nulls, guard_pruned};
-use super::rereads::{Rereads, given_up, rules, touches, units_under, was_read};
+use super::rereads::{self, Rereads, given_up, touches, units_under, was_read};
 use super::reshape::{Reshaped, decided, without_columns};
 use super::revise::changes::{Changes, Lost};
-use super::revise::revision::{Given, Revised, Revision};
+use super::revise::revision::{Beside, Given, KnownThen, Revised, Revision};
 use super::rolled::{Rolled, days_of};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
 use super::settings::{Settings, store_settings};
 use super::sparse::{guard_sparse, lone_note};
+use super::standing;
 use super::steps::Step;
 use super::stored_values::{exact_in_store, has_value_in_store};
 use super::update_report::UpdateReport;
@@ -114,6 +115,10 @@ struct Units<'r> {
     left_out: BTreeSet<String>,
     /// Files that are gone with their rows.
     pruned: Vec<&'r FileEntry>,
+    /// Those of which rows stand that an older version had.
+    standing: BTreeSet<String>,
+    /// Where some do and others were left out, the version beside whose rows they were laid.
+    beside: Option<Beside>,
 }
 
 impl Units<'_> {
@@ -190,7 +195,7 @@ impl<'u> SourceUpdate<'u> {
         if let Some(path) = self.stuck(&reread, &scan) {
             return Ok(Ended::WithoutMap(path));
         }
-        let units = self.units(&reread, &scan);
+        let units = self.units(&reread, &scan, &gained)?;
         let stay = report.pruned_files.extract_if(.., |path| !units.is_whole(path, &self.now.options));
         report.missing_files.extend(stay);
         report.missing_files.sort_unstable();
@@ -248,9 +253,7 @@ impl<'u> SourceUpdate<'u> {
         // Rows that wait for a trading date may have one by now, and those that were left out the key of another source.
         let waits = |path: &str| then.rolled.as_ref().is_some_and(|rolled| rolled.waiting.contains_key(path));
         let gains = |path: &str| options.units_of(path.as_ref()).iter().any(|unit| gained.contains(unit));
-        // A file that could not be used was not read since, whatever it was like then.
-        let was_left = |path: &str| then.skipped.contains_key(path) || then.missing.contains(path);
-        let again = |path: &str| waits(path) || gains(path) || was_left(path) || self.is_touched(path);
+        let again = |path: &str| waits(path) || gains(path) || self.was_left(path) || self.is_touched(path);
         let known = Known { files: &self.known, goes: &goes, again: &again, trust: self.trust() };
         scan(&self.folder, options, &known, &self.stages.workers, self.stages.observer)
             .map_err(|error| without_folder(error, &self.folder, &self.whole, self.place))
@@ -347,26 +350,54 @@ impl<'u> SourceUpdate<'u> {
     }
 
     /// What becomes of units, now that files were read again.
-    fn units<'r>(&'r self, reread: &'r Reread, scan: &Scan) -> Units<'r> {
+    fn units<'r>(&'r self, reread: &'r Reread, scan: &Scan, gained: &BTreeSet<String>) -> Result<Units<'r>> {
         let (then, options) = (&self.then.options, &self.now.options);
         let entries = &reread.entries;
         let skipped = with_status(entries, FileStatus::Skipped);
         let left_out: BTreeSet<String> = skipped.flat_map(|entry| options.units_of(entry.path.as_ref())).collect();
         let inputs = &reread.survey.inputs;
         let read: HashSet<&str> = reread.gathered.read.iter().map(|read| inputs[read.input].unit.as_str()).collect();
-        let mut units = Units { rules: HashMap::new(), read, left_out, pruned: Vec::new() };
+        let (rules, pruned) = (HashMap::new(), Vec::new());
+        let mut units = Units { rules, read, left_out, pruned, standing: BTreeSet::new(), beside: None };
         let is_pruned = |entry: &&FileEntry| scan.pruned.binary_search(&entry.path).is_ok();
         let is_whole = |entry: &&FileEntry| units.is_whole(&entry.path, options);
         units.pruned = self.files.iter().filter(is_pruned).filter(is_whole).collect();
         let (known, appended) = (&self.known, &self.then.appended);
-        units.rules = rules(entries, &units.pruned, known, appended, options, (&units.read, &units.left_out));
+        units.rules = rereads::rules(entries, &units.pruned, known, appended, options, (&units.read, &units.left_out));
         let settled = entries.iter().filter(was_read).chain(units.pruned.iter().copied());
         let settled: HashSet<&str> = settled.map(|entry| entry.path.as_str()).collect();
         let gave = with_status(&self.files, FileStatus::Read).filter(|entry| settled.contains(entry.path.as_str()));
         for code in given_up(gave, [then, options]).filter(|code| !units.left_out.contains(code)) {
-            units.rules.entry(code).or_insert(Rule { appended_stands_since: u64::MAX, unread: Unread::Goes });
+            units.rules.entry(code).or_insert(Rule::anew(Unread::Goes));
         }
-        units
+        units.standing = self.standing(entries, &units.pruned);
+        if !units.standing.is_empty() {
+            let left_out = &self.then.left_out;
+            units.beside = match left_out.is_empty() {
+                true => None,
+                false => standing::beside(self.writer.live()?, self.place, left_out)?,
+            };
+            let laid = (left_out, units.beside.as_ref());
+            standing::let_stand(&mut units.rules, &units.standing, gained, laid, options)?;
+        }
+        Ok(units)
+    }
+
+    /// The units of which rows stand that an older version had.
+    fn standing(&self, entries: &[FileEntry], pruned: &[&FileEntry]) -> BTreeSet<String> {
+        let is_as_it_was = |entry: &FileEntry| {
+            let known = self.known.get(&entry.path).map(|known| known.content_hash);
+            known == Some(entry.content_hash) && !self.was_left(&entry.path) && !self.is_touched(&entry.path)
+        };
+        match self.trust() {
+            Trust::Nothing => BTreeSet::new(),
+            _ => standing::units(entries, pruned, &self.then.restored, is_as_it_was, &self.now.options),
+        }
+    }
+
+    /// Whether the file at `path` could not be used: then it was not read since, whatever it was like then.
+    fn was_left(&self, path: &str) -> bool {
+        self.then.skipped.contains_key(path) || self.then.missing.contains(path)
     }
 
     /// Compares what was read with what the store has, and writes what differs unless a guard is met.
@@ -400,7 +431,10 @@ impl<'u> SourceUpdate<'u> {
         let (appended, given) = (&self.then.appended, Given::ByStock);
         let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let sealer = Sealer { gathering, columns };
-        let revision = Revision::new(sealer, revised, &snapshot, key, &stock_rules, dates)?.by_date(date_rules);
+        let days = self.then.rolled.as_ref().map(|rolled| &rolled.days[..]);
+        let known_then = KnownThen { days, beside: units.beside.as_ref() };
+        let revision = Revision::new(sealer, revised, &snapshot, key, &stock_rules, dates)?;
+        let revision = revision.by_date(date_rules).beside(known_then);
         let mut changes = revision.compare(self.stages)?;
         changes.stocks.add_all(&self.reshaped.stocks);
         if let Some(Expected { date, .. }) = self.how.expected {
@@ -503,11 +537,21 @@ impl<'u> SourceUpdate<'u> {
             appended: appended_now(&self.then.appended, changes, settled),
             missing: report.missing_files.iter().cloned().collect(),
             skipped: skipped.map(|skipped| (skipped.path.clone(), skipped.reason.clone())).collect(),
+            restored: self.restored_now(reread, units),
             max_skipped: self.now.max_skipped,
             rolled,
             join: self.now.join,
             left_out,
         }
+    }
+
+    /// The files whose rows are still those of an older version.
+    fn restored_now(&self, reread: &Reread, units: &Units) -> BTreeSet<String> {
+        let is_whole = |entry: &&FileEntry| self.now.options.units_of(entry.path.as_ref()).is_subset(&units.standing);
+        let settled = reread.entries.iter().filter(was_read).filter(|entry| !is_whole(entry));
+        let mut restored = self.then.restored.clone();
+        settled.chain(units.pruned.iter().copied()).for_each(|entry| _ = restored.remove(&entry.path));
+        restored
     }
 
     /// Whether the version with these settings and files would say anything that the one before does not.

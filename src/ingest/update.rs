@@ -93,7 +93,7 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// Whether the rows of files that have disappeared go. They stay by default.
+    /// Whether the rows of files that have disappeared go, but for those that were appended. They stay by default.
     pub fn prune(mut self, prune: bool) -> Self {
         self.prune = prune;
         self

@@ -202,6 +202,34 @@ fn a_row_that_append_brought_stays_until_its_stocks_file_changes_and_has_it() {
 }
 
 #[test]
+fn what_append_brought_stays_when_the_rows_of_its_stocks_file_go() {
+    let place = two_by_two();
+    append_date(&place, "20240103", &["A"], &[1.5]);
+    append_date(&place, "20240104", &["A"], &[1.0]);
+    fs::remove_file(place.source().join("A.parquet")).unwrap();
+    let report = Update::new(place.store()).prune(true).run().unwrap();
+    assert_eq!((report.removed, report.restated, report.kept, report.published), (1, 0, 2, true), "{report:?}");
+    assert_eq!(sizes(&place, "20240103"), pairs(&[("A", 1.5), ("B", 12.0)]));
+    assert_eq!(sizes(&place, "20240104"), pairs(&[("A", 1.0)]));
+    assert!(!Update::new(place.store()).prune(true).run().unwrap().published);
+    // Rows of a file that go from a date on which others were appended are guarded, and these stay.
+    append_date(&place, "20240102", &["A"], &[7.0]);
+    stock(&place, "C", &[("20240105", 3.0)], "");
+    fs::remove_file(place.source().join("B.parquet")).unwrap();
+    let update = || Update::new(place.store()).prune(true);
+    let report = update().run().unwrap();
+    let words: Vec<(Guard, &str)> = report.guards.iter().map(|met| (met.guard, met.what.as_str())).collect();
+    let what = "2 rows would be removed from dates on which rows were appended since";
+    assert_eq!(words, [(Guard::AppendedRows, what)]);
+    assert_eq!(report.guards[0].examples, ["20240102 B", "20240103 B"]);
+    let report = update().allow([Guard::AppendedRows]).run().unwrap();
+    assert_eq!((report.removed, report.published), (2, true));
+    for (date, size) in [("20240102", 7.0), ("20240103", 1.5), ("20240104", 1.0)] {
+        assert_eq!(sizes(&place, date), pairs(&[("A", size)]));
+    }
+}
+
+#[test]
 fn a_value_that_append_restated_stays_while_the_file_is_only_touched_and_goes_when_it_changes() {
     let place = two_by_two();
     append_date(&place, "20240103", &["A"], &[1.5]);

@@ -43,6 +43,7 @@ mod power;
 mod readers;
 mod real;
 mod reruns;
+mod restored;
 #[cfg(feature = "cli")]
 mod rolls;
 mod room;

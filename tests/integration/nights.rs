@@ -128,7 +128,8 @@ impl Model {
         for &code in &gone {
             let is_empty = self.known[&code].rows.is_empty();
             if prune && !is_empty {
-                next.rows.retain(|key, _| key.1 != code);
+                next.rows.retain(|key, row| key.1 != code || row.appended > 0);
+                kept += next.rows.keys().filter(|key| key.1 == code).count() as u64;
             }
             if prune || is_empty {
                 next.known.remove(&code);

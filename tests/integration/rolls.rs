@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use transect::progress::Silent;
 use transect::source::{OptionChanges, SourceOptions};
-use transect::{Assignment, Build, Date, Guard, Store, Update, verify_source};
+use transect::{Assignment, Build, Date, Guard, Restore, Store, Update, verify_source};
 
 use super::panels::{Place, batch, cases, verify, workers, write_parquet};
 
@@ -277,4 +277,26 @@ fn a_panel_that_does_not_keep_the_dates_of_its_files_cannot_roll() {
     let told = "roll 20:30: the files' dates would be lost, as trading dates take their place; build another store, with \
                 the date column in its key";
     assert_eq!(why, told);
+}
+
+#[test]
+fn a_file_that_is_read_again_for_rows_that_waited_leaves_restored_ones_as_they_are() {
+    let place = Place::in_memory();
+    place.add("A", &columns(&[(0, 0, 1), (0, 2, 2)]));
+    place.add("B", &columns(&[(0, 0, 3)]));
+    Build::new(place.source(), place.store()).options(options(None)).workers(1).run().unwrap();
+    let update = || Update::new(place.store()).workers(1).run().unwrap();
+    place.add("A", &columns(&[(0, 0, 100), (0, 1, 4), (0, 2, 2)]));
+    assert_eq!((update().restated, update().waiting_rows), (1, 1));
+    Restore::new(place.store(), 1).workers(1).allow(Guard::ALL).run().unwrap();
+    place.add("B", &columns(&[(0, 0, 3), (1, 0, 5)]));
+    let report = update();
+    assert_eq!((report.added, report.restated, report.waiting_rows), (2, 0, 0), "{report:?}");
+    let of_a: Vec<i64> = held(&Store::open(place.store()).unwrap())
+        .into_values()
+        .flatten()
+        .filter(|row| row.0 == "A")
+        .map(|row| row.3)
+        .collect();
+    assert_eq!(of_a, [1, 2]);
 }

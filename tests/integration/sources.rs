@@ -439,10 +439,9 @@ proptest! {
         world.assert_holds(&world.live(), "read again");
         world.restore(with_appended, whole, "restored with what was appended");
         Update::new(world.place.store()).reread(true).prune(true).allow(ALL).workers(1).run().unwrap();
-        // What was appended stands, but where the file changed since and has the row itself, or is gone.
-        let is_gone = bytes.is_some() && !path.exists();
+        // What was appended stands, but where the file changed since and has the row itself.
         let stands = |key: &Key| match (to, key.1) {
-            (0, 0) => is_marked && !(is_gone || is_other && files[0].contains_key(key)),
+            (0, 0) => is_marked && !(is_other && files[0].contains_key(key)),
             _ => true,
         };
         world.models = files.clone();

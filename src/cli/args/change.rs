@@ -128,7 +128,8 @@ pub struct UpdateArgs {
 
     /// Remove the rows of files that have disappeared
     ///
-    /// Without this they stay, and the files are named.
+    /// Without this they stay, and the files are named. Rows that were appended stay in any case, until somebody appends
+    /// others: `transect append --replace`.
     #[arg(long)]
     pub prune: bool,
 

@@ -40,6 +40,8 @@ pub(in crate::ingest) struct Changes {
     pub(in crate::ingest) stayed: Found,
     /// Rows that are gone from dates that had appended rows.
     pub(in crate::ingest) lost: Found,
+    /// How many of these were appended themselves.
+    pub(in crate::ingest) lost_appended: u64,
     /// Rows that were read and left out, since no source has their key that joins outer.
     pub(in crate::ingest) left_out: u64,
     /// The stocks and the dates with rows that are left out, or gone for the same reason.

@@ -54,6 +54,7 @@ impl Revision<'_> {
             all.appended.extend(part.appended);
             all.stayed.extend(part.stayed);
             all.lost.extend(part.lost);
+            all.lost_appended += part.lost_appended;
             all.left_out += part.left_out;
             all.left_stocks.add_all(&part.left_stocks);
             all.left_dates.extend(part.left_dates);
@@ -109,6 +110,7 @@ impl Revision<'_> {
         changes.stayed.extend(self.found(date, before, &alignment.stayed)?);
         if !marks.is_empty() {
             changes.lost.extend(self.found(date, before, &alignment.removed)?);
+            changes.lost_appended += alignment.removed.iter().filter(|&&row| marks.of_row(row) > 0).count() as u64;
         }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         changes.rows_before += stocks.len() as u64;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::cast::AsArray;
-use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_buffer::BooleanBuffer;
 
 use super::changes::Changes;
 use super::revision::{Revision, Unit};
-use crate::compare::{Alignment, KeyOrder, Origin, Run};
+use crate::compare::Alignment;
 use crate::error::Result;
 use crate::ingest::join::units_of;
 use crate::ingest::seal::before::Before;
@@ -31,31 +31,12 @@ impl Revision<'_> {
         let Some(outer) = &self.outer else { return Ok(alignment) };
         let section = self.whole_section(date)?;
         let whole = self.whole_keys(section.as_ref(), unit)?;
-        let numbers = whole.as_ref().map_or(&[][..], Before::stock_numbers);
-        let mut brought = BooleanBuffer::new_unset(numbers.len());
+        let mut brought = BooleanBuffer::new_unset(whole.as_ref().map_or(0, |whole| whole.stock_numbers().len()));
         for &place in outer {
             brought = &brought | &self.rows_of(place, section.as_ref(), unit)?;
         }
-        let all = whole.as_ref().map(|_| Run { origin: Origin::Before, rows: 0..numbers.len() });
-        let keys = self.keys(all.as_slice(), whole.as_ref())?;
-        let order = KeyOrder::new(&keys, &self.keys(&alignment.runs, before)?)?;
-        let rank = |stock: u32| self.ranks().get(stock as usize).copied();
-        let mut may_be = BooleanBufferBuilder::new(alignment.row_count());
-        let mut row = 0;
-        for (n, stock) in self.stocks_of(&alignment.runs, before).into_iter().enumerate() {
-            // A damaged section may name any stock; what it has is not taken away for that.
-            let Some(own) = rank(stock) else {
-                may_be.append(true);
-                continue;
-            };
-            let place = |row: usize| numbers.get(row).map(|&other| rank(other).cmp(&Some(own)));
-            while place(row).is_some_and(|place| place.then_with(|| order.compare(row, n)).is_lt()) {
-                row += 1;
-            }
-            let is_there = place(row).is_some_and(|place| place.then_with(|| order.compare(row, n)).is_eq());
-            may_be.append(is_there && brought.value(row));
-        }
-        Ok(alignment.only(&may_be.finish()))
+        let may_be = self.among((&alignment.runs, before), whole.as_ref(), &brought)?;
+        Ok(alignment.only(&may_be))
     }
 
     /// Those of `units` of which rows are left out, by the names of `options`.

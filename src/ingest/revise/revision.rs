@@ -36,6 +36,8 @@ pub(in crate::ingest) struct Revision<'a> {
     reread: Vec<Reread>,
     /// Where files are by date, the rule of each date, which is that of all stocks then.
     date_rules: Option<BTreeMap<Date, Rule>>,
+    /// What was known when the files of rows that stand were read.
+    pub(super) then: KnownThen<'a>,
     /// Place of each stock in code order, by stock number.
     ranks: Vec<u32>,
     /// The dates on which a row was read again or may be gone, ascending.
@@ -66,6 +68,21 @@ pub(in crate::ingest) struct Revised<'a> {
     pub(in crate::ingest) outer: Option<Vec<usize>>,
     /// What sections before may take of the memory.
     pub(in crate::ingest) scratch: Scratch<'a>,
+}
+
+/// What was known when the files of rows that stand were read.
+#[derive(Default)]
+pub(in crate::ingest) struct KnownThen<'a> {
+    /// The trading dates, where rows are of such.
+    pub(in crate::ingest) days: Option<&'a [i32]>,
+    /// The version beside whose rows they were laid, where some were left out.
+    pub(in crate::ingest) beside: Option<&'a Beside>,
+}
+
+/// A version, and the places of its sources that join outer.
+pub(in crate::ingest) struct Beside {
+    pub(in crate::ingest) store: Store,
+    pub(in crate::ingest) outer: Vec<usize>,
 }
 
 /// Whose rows were read again.
@@ -115,6 +132,7 @@ impl<'a> Revision<'a> {
             outer,
             reread,
             date_rules: None,
+            then: KnownThen::default(),
             ranks,
             dates,
             appended,
@@ -128,6 +146,11 @@ impl<'a> Revision<'a> {
     /// The same, where files are by date and each of these has a rule for all its stocks.
     pub(in crate::ingest) fn by_date(self, date_rules: Option<BTreeMap<Date, Rule>>) -> Revision<'a> {
         Revision { date_rules, ..self }
+    }
+
+    /// The same, where rows stand of which this was known then.
+    pub(in crate::ingest) fn beside(self, then: KnownThen<'a>) -> Revision<'a> {
+        Revision { then, ..self }
     }
 
     /// The place of a date that is compared, where files are by date.
@@ -208,11 +231,16 @@ impl<'a> Revision<'a> {
     /// The keys of the part of `section`, which is seen whole, that belongs to `unit`.
     pub(super) fn whole_keys(&self, section: Option<&Section>, unit: &Unit) -> Result<Option<Before>> {
         let part = section.filter(|_| !unit.pieces.is_empty()).map(|section| section.part(unit.pieces.clone()));
+        part.map(|part| self.keys_of(part, &self.key_places)).transpose()
+    }
+
+    /// The keys of `part`, whose further key columns stand at these places.
+    pub(super) fn keys_of(&self, part: Section, key_places: &[usize]) -> Result<Before> {
         let mut places = vec![None; self.sealer.columns.len() - 2];
-        for (&column, &place) in self.key.iter().zip(&self.key_places) {
+        for (&column, &place) in self.key.iter().zip(key_places) {
             places[column] = Some(place);
         }
-        part.map(|part| Before::new(part, &self.sealer.columns, places, &self.scratch.room())).transpose()
+        Before::new(part, &self.sealer.columns, places, &self.scratch.room())
     }
 
     /// How a unit of `date` follows from what it was, which is `before`. The walk must not have passed the date.
@@ -226,7 +254,18 @@ impl<'a> Revision<'a> {
         (before, marks): (Option<&Before>, &Marks),
         walk: &mut Walk,
     ) -> Result<Alignment> {
-        let runs = self.within(walk.runs(date), &unit.ranks);
+        let first = self.reread.partition_point(|reread| reread.rank < unit.ranks.start);
+        let end = self.reread.partition_point(|reread| reread.rank < unit.ranks.end);
+        let reread = &self.reread[first..end];
+        let of_date: Vec<Reread>;
+        let reread = match self.date_rules.as_ref().and_then(|rules| rules.get(&date)) {
+            Some(&rule) => {
+                of_date = reread.iter().map(|reread| Reread { rule, ..*reread }).collect();
+                &of_date
+            }
+            None => reread,
+        };
+        let runs = self.wanted(date, (unit, reread), before, self.within(walk.runs(date), &unit.ranks))?;
         if before.is_none() && marks.is_none() {
             return self.joined(date, unit, None, Alignment::of_new(runs));
         }
@@ -241,17 +280,6 @@ impl<'a> Revision<'a> {
         }
         let stocks = before.map_or(&[][..], Before::stock_numbers);
         let compare = |row, n| order.compare(row, n);
-        let first = self.reread.partition_point(|reread| reread.rank < unit.ranks.start);
-        let end = self.reread.partition_point(|reread| reread.rank < unit.ranks.end);
-        let reread = &self.reread[first..end];
-        let of_date: Vec<Reread>;
-        let reread = match self.date_rules.as_ref().and_then(|rules| rules.get(&date)) {
-            Some(&rule) => {
-                of_date = reread.iter().map(|reread| Reread { rule, ..*reread }).collect();
-                &of_date
-            }
-            None => reread,
-        };
         self.joined(date, unit, before, Alignment::new(reread, stocks, marks, &rows, &self.ranks, compare))
     }
 
