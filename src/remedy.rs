@@ -134,6 +134,8 @@ pub enum Setting {
     Name(String),
     /// Whether names that are not there are passed over.
     IgnoreUnknown,
+    /// Of which value of these key columns a matrix is.
+    At(Vec<String>),
     /// Whether outputs leave the date column out.
     NoDate,
     /// Whether files are compared by their bytes.
@@ -266,6 +268,7 @@ impl Setting {
                 | Setting::Wait
                 | Setting::Name(_)
                 | Setting::IgnoreUnknown
+                | Setting::At(_)
                 | Setting::NoDate
                 | Setting::CheckContent
                 | Setting::Universe
@@ -311,6 +314,7 @@ impl Setting {
             Setting::Wait => "wait",
             Setting::Name(_) => "name",
             Setting::IgnoreUnknown => "ignore-unknown",
+            Setting::At(_) => "at",
             Setting::NoDate => "no-date",
             Setting::CheckContent => "check-content",
             Setting::Universe => "universe",
@@ -340,7 +344,8 @@ impl fmt::Display for Setting {
             {
                 write!(f, "{name} {value}")
             }
-            Setting::DateColumn(values)
+            Setting::At(values)
+            | Setting::DateColumn(values)
             | Setting::Key(values)
             | Setting::Columns(values)
             | Setting::Exclude(values)

@@ -1,5 +1,6 @@
 //! What changes a store, or is written from one. Options come as JSON, in the library's own words.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -83,6 +84,11 @@ impl Options {
     fn texts(&self, name: &str) -> Vec<String> {
         let values = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
         values.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    fn texts_by_name(&self, name: &str) -> BTreeMap<String, String> {
+        let values = self.0.get(name).and_then(Value::as_object).into_iter().flatten();
+        values.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
     }
 
     /// What `parse` makes of a text.
@@ -461,6 +467,7 @@ pub fn transposing<'s>(
         columns: matrix.or_else(|| given("columns")),
         exclude: options.texts("exclude"),
         date: options.0.get("date").and_then(Value::as_bool),
+        at: options.texts_by_name("at"),
         stocks: given("stocks"),
         ignore_unknown: options.flag("ignore_unknown"),
         ..Shape::default()

@@ -189,6 +189,10 @@ fn argument(setting: &Setting, call: Call) -> String {
                 names.iter().filter_map(|name| name.split_once('=')).map(|(a, b)| format!("{a:?}: {b:?}")).collect();
             format!("rename={{{}}}", names.join(", "))
         }
+        Setting::At(names) => {
+            let values: Vec<String> = names.iter().map(|name| format!("{name:?}: VALUE")).collect();
+            format!("at={{{}}}", values.join(", "))
+        }
         Setting::Memory(bytes) => format!("memory=\"{}MiB\"", bytes.div_ceil(1 << 20)),
         Setting::Wait => "wait=\"10m\"".to_owned(),
         Setting::NoDate => "date=False".to_owned(),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from . import _dates, _transect
 from ._progress import watcher
 from ._reports import BuildReport, CollectReport, SynthReport, TransposeReport, UpdateReport, finish, parsed
-from ._store import Path, Progress, Store, Universe, number_of, open
+from ._store import Path, Progress, Store, Universe, key_value, number_of, open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -426,6 +426,7 @@ def transpose(
     *,
     by: str | None = None,
     matrix: Sequence[str] | None = None,
+    at: Mapping[str, object] | None = None,
     name: str | None = None,
     columns: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
@@ -450,7 +451,8 @@ def transpose(
     transpose`.
 
     `by` is "date", "month", "year", "all" or "stock": what each file is of; `matrix=["close"]` writes a file a column
-    instead, with a row a date and a column a stock. `columns`, `exclude`, `start`, `end`, `dates`, `last`, `stocks` and
+    instead, with a row a date and a column a stock; of a panel with further key columns for one value of each, as
+    `at={"time": "14:55:00"}`. `columns`, `exclude`, `start`, `end`, `dates`, `last`, `stocks` and
     `universe` (a column that is true, or a frame of dates and codes) choose; `ignore_unknown` passes over dates and
     stocks that the store lacks; `date=False` leaves the date column out; `name` lays files out otherwise, as
     `trade_date={date}/data.parquet` or `year={year}/{date:%Y-%m-%d}.parquet`; `format` is "parquet", "arrow" or "csv",
@@ -475,7 +477,8 @@ def transpose_options(given: dict[str, Any]) -> str:
     dates = given.get("dates")
     spelt = {name: _spelt(given.get(name)) for name in ("start", "end")}
     spelt_dates = None if dates is None else [_spelt(one) for one in dates]
-    return options_of(given | spelt | {"dates": spelt_dates})
+    at = {name: key_value(name, value) for name, value in (given.get("at") or {}).items()}
+    return options_of(given | spelt | {"dates": spelt_dates, "at": at or None})
 
 
 def report(

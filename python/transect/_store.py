@@ -199,7 +199,7 @@ class Store:
         columns, stocks = _named("columns", "names", columns), _named("stocks", "codes", stocks)
         days = None if dates is None else _dates.days(dates)
         first, last = _dates.maybe_day(start), _dates.maybe_day(end)
-        values = [(name, _spelt(name, value)) for name, value in (at or {}).items()]
+        values = [(name, key_value(name, value)) for name, value in (at or {}).items()]
         members = None if universe is None else self._members(universe)
         return self._raw.answer(columns, first, last, days, stocks, codes, values, members)
 
@@ -537,7 +537,7 @@ def number_of(path: str, version: SupportsIndex) -> int:
     raise error
 
 
-def _spelt(name: str, value: object) -> str:
+def key_value(name: str, value: object) -> str:
     """A value of a key column, as text."""
     if value is None or value != value:
         raise ValueError(f"at[{name!r}] is {value!r}; give a value that rows have in {name!r}")

@@ -205,6 +205,10 @@ fn spelt(setting: &Setting) -> Option<String> {
             let casts: Vec<String> = casts.iter().map(|cast| with_value(setting, &cast.to_string())).collect();
             Some(casts.join(" "))
         }
+        Setting::At(names) => {
+            let values: Vec<String> = names.iter().map(|name| with_value(setting, &format!("{name}=VALUE"))).collect();
+            Some(values.join(" "))
+        }
         Setting::Memory(bytes) => with(&memory(*bytes)),
         Setting::Wait => with(PATIENCE),
         Setting::Live(version) => with(&version.to_string()),

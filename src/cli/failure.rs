@@ -139,7 +139,7 @@ fn exit(error: Option<&Error>, command: &str) -> Exit {
         Some(
             Error::Invalid { .. }
             | Error::NotFound {
-                wanted: Wanted::Column | Wanted::Stock | Wanted::Date | Wanted::Source | Wanted::Version,
+                wanted: Wanted::Column | Wanted::Stock | Wanted::Date | Wanted::Source | Wanted::Value | Wanted::Version,
                 ..
             },
         ) => Exit::Usage,

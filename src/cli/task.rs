@@ -168,7 +168,7 @@ fn plan_output(args: &OutputPlanArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
         let split = OutputSplit { staging: args.staging.clone(), parts: usize::from(args.parts) };
-        transpose::configured(typed, &store, &watch)?.plan_tasks(&split)?
+        transpose::configured("task transpose", typed, &store, &watch)?.plan_tasks(&split)?
     };
     if typed.running.json {
         let json = OutputPlanJson { store: output::path(&typed.store), out: output::path(&typed.out), report: &report };

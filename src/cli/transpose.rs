@@ -1,5 +1,8 @@
 //! `transect transpose`
 
+use std::collections::BTreeMap;
+
+use crate::panel::PanelSchema;
 use crate::sink::{Compression, Format, Partition};
 use crate::{Selection, Shape, Store, Transpose, TransposeReport};
 use anyhow::bail;
@@ -24,7 +27,7 @@ pub fn run(args: TransposeArgs, quiet: bool) -> anyhow::Result<Exit> {
     let store = open("transpose", &args, quiet)?;
     let report = {
         let watch = Watch::new(quiet)?;
-        configured(&args, &store, &watch)?.run()?
+        configured("transpose", &args, &store, &watch)?.run()?
     };
     let out = output::path(&args.out);
     if args.running.json {
@@ -55,11 +58,12 @@ pub(super) fn open(command: &'static str, args: &TransposeArgs, quiet: bool) -> 
 
 /// The transpose that was asked for.
 pub(super) fn configured<'a>(
+    command: &'static str,
     args: &TransposeArgs,
     store: &'a Store,
     watch: &'a Watch,
 ) -> anyhow::Result<Transpose<'a>> {
-    let shape = shape(args, store)?;
+    let shape = Shape { at: key_values(command, &args.key_values, store.schema()?)?, ..shape(args, store)? };
     let universe = args.universe.as_deref().map(|text| universe(text, store, args.memory)).transpose()?;
     let dates = args.dates.as_ref().map(|dates| dates.read("--dates", "date")).transpose()?;
     let ignore_unknown = args.ignore_unknown;
@@ -101,6 +105,32 @@ fn shape(args: &TransposeArgs, store: &Store) -> anyhow::Result<Shape> {
         ignore_unknown: args.ignore_unknown,
         ..Shape::default()
     })
+}
+
+/// The values of key columns, by their names, which need not be written where there is one.
+fn key_values(
+    command: &'static str,
+    typed: &[String],
+    panel: &PanelSchema,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let keys: Vec<&str> = panel.key_names().collect();
+    let mut values = BTreeMap::new();
+    for text in typed {
+        let wrong = |what: String| super::usage(command, format_args!("--at {text}: {what}"));
+        let named = text.split_once('=').filter(|(name, _)| keys.contains(name));
+        let (name, value) = match (named, &keys[..]) {
+            (Some(named), _) => named,
+            (None, [only]) => (*only, text.as_str()),
+            (None, []) => {
+                return Err(wrong("the panel has one row a stock and date, and no further key column".to_owned()));
+            }
+            (None, _) => return Err(wrong(format!("write COL=VALUE; the key columns are {}", keys.join(", ")))),
+        };
+        if values.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(wrong(format!("a matrix is of one value of {name}")));
+        }
+    }
+    Ok(values)
 }
 
 /// A range that holds no date of the store is a slip of the pen, and writing nothing would hide it.

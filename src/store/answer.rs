@@ -50,6 +50,14 @@ pub(super) struct Stocks {
 }
 
 impl Store {
+    /// The value of the key column `name` that is written `text`, as rows show it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a name that is none of a key column, [`Error::Refused`] for a text that is no value of it.
+    pub(crate) fn key_value(&self, name: &str, text: &str) -> Result<String> {
+        Ok(At::find(self, name, text)?.shown())
+    }
+
     /// Finds what `request` asks for. Costs a look at each date and stock that it names; no row is read.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ impl At {
         Ok(At { column, name: name.to_owned(), text: text.to_owned(), value })
     }
 
+    /// The value as rows show it.
+    pub(super) fn shown(&self) -> String {
+        show(&self.value, 0)
+    }
+
     /// What is said where no row has the value, with those that the rows of `section` have.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{restore, show};
 use crate::progress::Observer;
+use crate::remedy::{Remedy, Setting};
 use crate::storage::Memory;
 use crate::workers::Workers;
 
@@ -248,11 +249,10 @@ impl Answer {
             return Err(Error::refused(what, "ask for a column of numbers"));
         };
         let panel = self.store.schema()?;
-        if let Some(&key) = panel.key.iter().find(|&&key| self.at.iter().all(|at| at.column != key)) {
-            let name = &panel.columns[key].name;
-            let what =
-                format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
-            return Err(Error::refused(what, format!("say which {name:?} it is to be of")));
+        let missing = panel.key.iter().filter(|&&key| self.at.iter().all(|at| at.column != key));
+        let missing: Vec<&str> = missing.map(|&key| panel.columns[key].name.as_str()).collect();
+        if !missing.is_empty() {
+            return Err(one_value(&missing));
         }
         if values.len() != self.matrix_len(fill)? {
             let (has, takes) = (values.len(), self.matrix_len(fill)?);
@@ -304,12 +304,21 @@ impl Answer {
         Ok(Cells { rows, valid })
     }
 
-    /// Refuses values of key columns that no row of the dates has, whatever its stock.
-    fn check_values(&self) -> Result<()> {
+    /// Refuses values of key columns that no row of the dates has, whatever its stock. Mostly the last date has some.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for such a value, with those of the last date.
+    pub(crate) fn check_values(&self) -> Result<()> {
         let Some(&last) = self.places.last() else { return Ok(()) };
         for at in self.at.iter() {
-            let has = |&place: &usize| Ok(at.rows(&self.store.section_at(place)?)?.count_set_bits() > 0);
-            if !self.places.iter().map(has).collect::<Result<Vec<_>>>()?.contains(&true) {
+            let mut is_there = false;
+            for &place in self.places.iter().rev() {
+                is_there = at.rows(&self.store.section_at(place)?)?.count_set_bits() > 0;
+                if is_there {
+                    break;
+                }
+            }
+            if !is_there {
                 return Err(at.nowhere(&self.store.section_at(last)?)?);
             }
         }
@@ -337,6 +346,15 @@ impl Answer {
         let dates = self.places.len();
         Error::refused(format!("{dates} dates of {stocks} stocks are too much for memory"), "ask for fewer dates")
     }
+}
+
+/// Refuses a matrix of a panel that has a row for each value of these key columns.
+pub(crate) fn one_value(keys: &[&str]) -> Error {
+    let keys: Vec<String> = keys.iter().map(|&name| name.to_owned()).collect();
+    let named: Vec<String> = keys.iter().map(|name| format!("{name:?}")).collect();
+    let named = named.join(" and ");
+    let what = format!("a matrix has one value for each date and stock, and this panel has one for each {named}");
+    Error::refused_unless(what, [Remedy::set(Setting::At(keys), format!("says which {named} it is to be of"))])
 }
 
 /// The column of a matrix, and what becomes of it.

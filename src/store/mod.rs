@@ -74,6 +74,7 @@ pub(crate) use chunks::ChunkFile;
 pub(crate) use compare::{differing_rows, first_difference};
 pub(crate) use gather::{Gathered, Survey};
 pub(crate) use keep::{Keep, KeepChange};
+pub(crate) use matrix::one_value;
 pub(crate) use part::present_column;
 pub(crate) use piece::{Piece, RawColumn};
 pub(crate) use publish::{Ids, Opening, StoreWriter};

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::panel::{DateForm, PanelSchema};
 use crate::remedy::{Remedy, Setting, excluding};
 use crate::sink::{Carried, Format, Partition};
-use crate::store::{Answer, Request, Store, Universe};
+use crate::store::{Answer, Request, Store, Universe, one_value};
 
 /// A shape, resolved against one store.
 pub(super) struct Plan {
@@ -73,6 +73,7 @@ impl Plan {
             stocks: shape.stocks.clone(),
             ignore_unknown: shape.ignore_unknown,
             universe: universe.cloned(),
+            at: shape.at.clone().into_iter().collect(),
             ..Request::default()
         };
         let answer = store.answer(&request)?;
@@ -111,6 +112,14 @@ impl Plan {
             names: Names::of(name, shape.by, panel),
             spelt: OnceLock::new(),
         })
+    }
+
+    /// Refuses values of key columns that no row of the dates has.
+    ///
+    /// # Errors
+    /// When there is one, or the store is damaged.
+    pub(super) fn check_values(&self) -> Result<()> {
+        self.answer.check_values()
     }
 
     /// Columns of each file.
@@ -205,9 +214,15 @@ fn refuse_matrix(shape: &Shape, panel: &PanelSchema) -> Result<()> {
         let what = format!("{key:?} tells the rows or the columns of a matrix apart, and has no values for one");
         return Err(Error::refused(what, "name other columns"));
     }
-    let Some(name) = panel.key_names().next().filter(|_| shape.by == Partition::Matrix) else { return Ok(()) };
-    let what = format!("a matrix has one value for each date and stock, and this panel has one for each {name:?}");
-    Err(Error::refused(what, "write files of another kind"))
+    if shape.by != Partition::Matrix && !shape.at.is_empty() {
+        let why = format!("chooses rows of a matrix, and {} have all of theirs", shape.by.nouns()[1]);
+        return Err(Error::invalid(Setting::At(Vec::new()), why, Vec::new()));
+    }
+    let missing: Vec<&str> = panel.key_names().filter(|name| !shape.at.contains_key(*name)).collect();
+    match missing.is_empty() || shape.by != Partition::Matrix {
+        true => Ok(()),
+        false => Err(one_value(&missing)),
+    }
 }
 
 /// Where the path alone has the codes, most readers see for themselves what they are, and 000001 becomes the number 1.

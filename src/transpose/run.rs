@@ -213,10 +213,14 @@ impl<'a> Transpose<'a> {
             Universe::Column(name) => format!("{COLUMN}{name}"),
             Universe::Rows(_) => ROWS.to_owned(),
         });
+        for (name, text) in &mut self.shape.at {
+            *text = self.store.key_value(name, text)?;
+        }
         self.shape = self.shape.clone().canonical(self.store.schema()?);
         let workers = Workers::new(self.workers)?.within(self.memory.unwrap_or(DEFAULT_MEMORY));
         let workers = workers.fewer(self.worker_len())?.unwrap_or(workers);
         let plan = Plan::new(self.store, &self.shape, self.universe.as_ref())?;
+        plan.check_values()?;
         let workers = self.store.readers(&workers, Some(&plan.columns), 0)?.unwrap_or(workers);
         self.shape = self.shape.passing_over(false);
         let encoder = Encoder::new(plan.schema.clone(), self.shape.format, self.shape.compression)?;

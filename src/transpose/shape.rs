@@ -1,5 +1,7 @@
 //! What the files of an output directory are like.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::panel::PanelSchema;
@@ -35,6 +37,9 @@ pub struct Shape {
     /// Whether stocks that the store lacks are passed over. Says nothing of the files, and is not remembered.
     #[serde(skip)]
     pub ignore_unknown: bool,
+    /// Where the panel has further key columns, the value of each that the rows of a matrix have.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub at: BTreeMap<String, String>,
     /// What the universe is that rows belong to, in words; what [`Transpose::universe`](crate::Transpose::universe) says
     /// stands here.
     pub universe: Option<String>,
@@ -77,6 +82,7 @@ impl Shape {
             ("columns", (&self.columns, &self.exclude) != (&other.columns, &other.exclude)),
             ("date column", self.date != other.date),
             ("stocks", self.stocks != other.stocks),
+            ("key values", self.at != other.at),
             ("universe", self.universe != other.universe),
             ("dates", self.dates != other.dates),
         ];

@@ -11,12 +11,13 @@ use arrow_schema::{DataType, TimeUnit};
 use proptest::prelude::*;
 use transect::progress::Silent;
 use transect::remedy::{CastTo, Remedy, Setting};
+use transect::sink::Partition;
 use transect::skipped::Skipped;
 use transect::source::{Duplicates, SourceOptions};
 use transect::workers::Workers;
-use transect::{Append, Build, Date, Store, Transpose, Update, verify_output, verify_source};
+use transect::{Append, Build, Date, Shape, Store, Transpose, Update, verify_output, verify_source};
 
-use super::panels::{Cell, Place, cases, cell, verify, workers, write_parquet};
+use super::panels::{Cell, Place, cases, cell, read_parquet, verify, workers, write_parquet};
 
 const CODES: [&str; 4] = ["A", "B", "a b", "平安"];
 const TEXTS: [&str; 5] = ["", "10:00", "9:30", "z", "é"];
@@ -248,9 +249,29 @@ fn one_value_of_each_key_column_makes_a_matrix_and_chooses_rows() {
 
         let whole = store.answer(&Request::of(["value"])).unwrap();
         let refused = whole.matrix(&Fill::of::<Float64Type>(-1.0), &workers(1), &Silent).unwrap_err().to_string();
-        let expected = "a matrix has one value for each date and stock, and this panel has one for each \"k\"; say which \
-                        \"k\" it is to be of";
+        let expected = "a matrix has one value for each date and stock, and this panel has one for each \"k\"; at k says \
+                        which \"k\" it is to be of";
         assert_eq!(refused, expected);
+        // The same as a file, of that value alone.
+        let shape = |at: &str| Shape {
+            by: Partition::Matrix,
+            columns: Some(vec!["value".to_owned()]),
+            at: [("k".to_owned(), at.to_owned())].into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+            ..Shape::default()
+        };
+        let out = place.path(&format!("{kind}.out"));
+        let transpose = |shape: Shape| Transpose::new(&store, &out).shape(shape).workers(1).run();
+        assert_eq!(transpose(shape("")).unwrap_err().to_string(), expected);
+        assert_eq!(transpose(shape(text)).unwrap().written, 1);
+        let found = read_parquet(&out.join("value.parquet"));
+        let cells = |stock: usize| -> Vec<Cell> { (0..2).map(|row| cell(found.column(1 + stock), row)).collect() };
+        let bits = |value: f64| Cell::Bits(value.to_bits().into());
+        assert_eq!((cells(0), cells(1)), (vec![bits(2.0), Cell::Null], vec![bits(3.0), bits(5.0)]));
+        assert_eq!(transpose(shape(text)).unwrap().unchanged, 1);
+        assert_eq!(verify_output(&store, &out, &workers(1), &Silent).unwrap().differences, Vec::<String>::new());
+        let by_date = Shape { by: Partition::Date, columns: None, ..shape(text) };
+        let why = transpose(by_date).unwrap_err().to_string();
+        assert_eq!(why, "at chooses rows of a matrix, and dates have all of theirs");
         let unknown = store.answer(&of("value", "1")).unwrap_err().to_string();
         assert_eq!(unknown, "key column \"value\" not found; the key columns are k");
     }

@@ -49,10 +49,17 @@ pub struct TransposeArgs {
     /// Write these columns as matrices: a file each, with a row a date and a column a stock
     ///
     /// close.parquet has the date column, then a column for each stock, in the type of close; null is where there is no
-    /// row, or a null.
+    /// row, or a null. Where a stock has several rows a date, --at says which one.
     #[arg(long, value_name = "COL,COL", conflicts_with_all = ["by", "columns", "exclude", "no_date", "keep_date"])]
     #[arg(help_heading = FILES)]
     pub matrix: Option<Vec<Names>>,
+
+    /// Of which value of the panel's further key columns the matrices are, as 14:55:00
+    ///
+    /// A panel of several rows a stock and date needs one for each of its key columns: where there are several,
+    /// COL=VALUE, once for each. Values are written as `transect show` prints them.
+    #[arg(long = "at", value_name = "[COL=]VALUE", requires = "matrix", help_heading = FILES)]
+    pub key_values: Vec<String>,
 
     /// Where each file lies below OUT, with words in braces [default: {date}.parquet or what else tells files apart]
     ///
