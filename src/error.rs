@@ -280,10 +280,12 @@ impl Error {
         }
     }
 
-    /// Whether it says that the machine is short of something, and so nothing of what was to be read.
+    /// Whether it says something of the machine, which is short of something or does not let this process in, and so
+    /// nothing of what was to be read.
     pub(crate) fn is_of_machine(&self) -> bool {
-        let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
-        matches!(self, Error::Io { source, .. } if Errno::from_io_error(source).is_some_and(|errno| short.contains(&errno)))
+        let ours =
+            [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM, Errno::STALE, Errno::TIMEDOUT];
+        matches!(self, Error::Io { source, .. } if Errno::from_io_error(source).is_some_and(|errno| ours.contains(&errno)))
     }
 
     /// The same, with ways out that are for the source `name`.

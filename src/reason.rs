@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::remedy::{Remedy, Setting, sentence};
 
+/// Bytes of a reason, of the column that it is about, and of a way out, at most.
+const LONGEST: usize = 2000;
+
 /// Why an input is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -99,9 +102,10 @@ impl Kind {
 impl Reason {
     /// A reason of this kind; `what` is wrong, in words that follow the file's name.
     pub fn new(kind: Kind, what: impl AsRef<str>) -> Reason {
-        // What a decoder says may have several lines.
+        // What a decoder says may have several lines, and a name a million letters.
         let lines = what.as_ref().split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
-        Reason { kind, what: lines.collect::<Vec<_>>().join("; "), column: None, remedies: Vec::new() }
+        let what = shortened(&lines.collect::<Vec<_>>().join("; "), LONGEST);
+        Reason { kind, what, column: None, remedies: Vec::new() }
     }
 
     /// A file whose bytes contradict themselves, by what follows `is damaged: `.
@@ -116,7 +120,7 @@ impl Reason {
 
     /// This reason about the column `name`.
     pub(crate) fn of_column(self, name: &str) -> Reason {
-        Reason { column: Some(name.to_owned()), ..self }
+        Reason { column: Some(shortened(name, LONGEST)), ..self }
     }
 
     /// This reason, told together with those of other columns.
@@ -148,7 +152,11 @@ impl Reason {
 
     /// This reason with another way out.
     pub(crate) fn or(mut self, remedy: impl Into<Option<Remedy>>) -> Reason {
-        self.remedies.extend(remedy.into());
+        let shorter = || Remedy::Do("write the file with shorter names".to_owned());
+        self.remedies.extend(remedy.into().map(|remedy| match remedy.to_string().len() {
+            0..=LONGEST => remedy,
+            _ => shorter(),
+        }));
         self
     }
 
@@ -238,9 +246,29 @@ impl fmt::Display for Reason {
     }
 }
 
+/// `text`, of which no more than so many bytes are shown.
+fn shortened(text: &str, most: usize) -> String {
+    match text.len() <= most {
+        true => text.to_owned(),
+        false => {
+            let end = (0..=most).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            format!("{}...", &text[..end])
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_a_million_letters_is_cut_wherever_it_stands() {
+        let name = "x".repeat(1 << 20);
+        let reason = Reason::new(Kind::ColumnType, format!("its column {name:?} is a list"));
+        let reason = reason.of_column(&name).or(Remedy::set(Setting::Exclude(vec![name]), "leaves it out"));
+        assert!(reason.stored().len() < 3 * LONGEST, "{}", reason.stored().len());
+        assert!(reason.to_string().ends_with("x...; write the file with shorter names"));
+    }
 
     #[test]
     fn a_reason_is_one_line() {

@@ -24,6 +24,9 @@ pub struct Workers {
 /// Anonymous memory a run may use, unless told otherwise: 512 MiB.
 pub(crate) const DEFAULT_MEMORY: u64 = 512 << 20;
 
+/// The least memory that a run which makes or compares rows can work with.
+pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
+
 impl Workers {
     /// `count` workers; `None` means one per core. One worker starts no thread: the calling thread does the work.
     ///

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::ingest::LEAST_MEMORY;
 use crate::remedy::{Setting, Words};
 use crate::store::VerifyReport;
-use crate::workers::Workers;
+use crate::workers::{LEAST_MEMORY, Workers};
 use crate::{Error, Kept, OutputReport, SourceReport, Store, verify_output, verify_source};
 use serde::Serialize;
 

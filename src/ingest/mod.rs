@@ -52,7 +52,6 @@ pub use build_report::BuildReport;
 pub use check::report::{Differs, Kept, KeptRows, SourceDifference, SourceReport};
 pub use check::run::verify_source;
 pub use drop::ChangeSource;
-pub(crate) use gather::stages::LEAST_MEMORY;
 pub use guard::{Guard, GuardMet, NearLimit};
 pub use join::Join;
 pub use limit::Limit;

@@ -144,7 +144,9 @@ impl Chunk<'_> {
         let codes = coded.keys().values();
         let (nulls, null_count) = (coded.nulls(), coded.null_count());
         let valid = |row: &usize| nulls.is_none_or(|nulls| nulls.is_valid(*row));
-        let codes = (0..self.row_count).filter(valid).map(|row| codes[row] as u64);
+        // Another program may have written over a map since codes were checked: its checksum, compared after use, tells.
+        let last = texts.len().saturating_sub(1) as u64;
+        let codes = (0..self.row_count).filter(valid).map(|row| (codes[row] as u64).min(last));
         let start = self.put_levels(nulls);
         let Scratch { page, dictionary, distinct, .. } = &mut *self.scratch;
         if !all_different {

@@ -14,7 +14,6 @@ use arrow_ord::ord::make_comparator;
 use arrow_schema::{DataType, SortOptions, TimeUnit};
 use chrono::TimeZone;
 
-use super::from_text::is_misread;
 use super::types::{is_text, logical, per_tick};
 use crate::panel::show;
 
@@ -198,6 +197,20 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
         (_, Float64) => first_infinite(array, out.as_primitive::<Float64Type>(), f64::is_infinite),
         _ => None,
     }
+}
+
+/// Whether Arrow takes `text` for another value of this type than it says: digits alone for a count of a time's units,
+/// and a second 60 for the first of the next minute.
+fn is_misread(text: &str, to: &DataType) -> bool {
+    match to {
+        DataType::Time32(_) | DataType::Time64(_) => !text.contains(':') || has_second_60(text),
+        DataType::Timestamp(..) | DataType::Date64 => has_second_60(text),
+        _ => false,
+    }
+}
+
+fn has_second_60(text: &str) -> bool {
+    text.split(':').nth(2).is_some_and(|second| second.starts_with("60"))
 }
 
 /// The first row that does not come back from `out` as it is in `array`.

@@ -1,5 +1,4 @@
-//! Texts as values of other types: where Arrow's reading of one is not what it says, and where the value is less than
-//! that.
+//! Texts as values of other types that say all that the texts do.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -9,20 +8,6 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::convert::{convert, no_exact_value};
 use crate::panel::show;
-
-/// Whether Arrow takes `text` for another value of this type than it says: digits alone for a count of a time's units,
-/// and a second 60 for the first of the next minute.
-pub(super) fn is_misread(text: &str, to: &DataType) -> bool {
-    match to {
-        DataType::Time32(_) | DataType::Time64(_) => !text.contains(':') || has_second_60(text),
-        DataType::Timestamp(..) | DataType::Date64 => has_second_60(text),
-        _ => false,
-    }
-}
-
-fn has_second_60(text: &str) -> bool {
-    text.split(':').nth(2).is_some_and(|second| second.starts_with("60"))
-}
 
 /// `texts` as `to`, where each value is all that its text says; `before` rows of the file come before them. A fraction is
 /// the nearest double, as everywhere in csv.

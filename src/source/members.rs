@@ -40,6 +40,8 @@ fn read(path: &Path, panel: &PanelSchema, memory: u64) -> Result<RecordBatch, Re
     let allowance = Allowance::new(memory, 1);
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    // Whether it is such a file is known before all of it is read: it may be endless zeros.
+    survey_by_hand(path, &content, &Interner::new(&SourceOptions::by_date(), &allowance))?;
     content.hash()?;
     let mut date_columns = vec![panel.date_name.clone()];
     date_columns.extend(USUAL_DATES.map(str::to_owned).into_iter().filter(|name| *name != panel.date_name));

@@ -64,6 +64,8 @@ fn section_at<'p>(
 ) -> Result<SectionRows<'p>, Reason> {
     let (_, stamp) = content::open(path)?;
     let content = Content::load(path, stamp, allowance.free().min(WHOLE))?;
+    // Whether it is such a file is known before all of it is read: it may be endless zeros.
+    survey_by_hand(path, &content, &Interner::new(options, allowance))?;
     // What is read piece by piece is compared with this afterwards.
     content.hash()?;
     let meter = Meter::new(allowance);

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use arrow_buffer::Buffer;
 use bytemuck::Pod;
@@ -28,8 +29,8 @@ pub(crate) struct Catalog {
     path: PathBuf,
     /// Those that were used, whose checksums were compared.
     tables: [OnceLock<Buffer>; TABLE_COUNT],
-    /// Keeps garbage collection away; the others are kept by their catalog's.
-    lock: Option<FileLock>,
+    /// Keeps garbage collection away; the others are kept by their catalog's. And when the file was last written to.
+    lock: Option<(FileLock, SystemTime)>,
 }
 
 /// Where the bytes of a file of tables are.
@@ -51,11 +52,13 @@ impl Catalog {
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
         let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
         // It may have done so, and removed the segments, between opening and locking.
-        if lock.file().metadata().map_err(Error::io("read", path))?.nlink() == 0 {
+        let metadata = lock.file().metadata().map_err(Error::io("read", path))?;
+        if metadata.nlink() == 0 {
             return Err(Error::io("open", path)(ErrorKind::NotFound.into()));
         }
+        let written = metadata.modified().map_err(Error::io("read", path))?;
         let catalog = Catalog::of_file(lock.file(), path, MAGIC, access)?;
-        Ok(Catalog { lock: Some(lock), ..catalog })
+        Ok(Catalog { lock: Some((lock, written)), ..catalog })
     }
 
     /// Opens the file at `path` that begins with `magic`, of which the catalog says that its header has this checksum.
@@ -94,6 +97,20 @@ impl Catalog {
 
     fn of_parts(bytes: Bytes, directory: Directory, path: &Path) -> Catalog {
         Catalog { bytes, directory, path: path.to_owned(), tables: Default::default(), lock: None }
+    }
+
+    /// Whether nobody wrote over the file while it was mapped: what was read of it since its checksums were compared may be
+    /// anything else.
+    ///
+    /// # Errors
+    /// When somebody did.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        let (Bytes::Here(_), Some((lock, written))) = (&self.bytes, &self.lock) else { return Ok(()) };
+        let now = lock.file().metadata().and_then(|metadata| metadata.modified());
+        match now.map_err(Error::io("read", &self.path))? == *written {
+            true => Ok(()),
+            false => Err(self.structure("it was written to while it was used")),
+        }
     }
 
     pub(super) fn header(&self) -> &Header {
@@ -143,7 +160,7 @@ impl Catalog {
         let read = |file| read_at(file, &self.path, range.start, len);
         match (&self.bytes, &self.lock) {
             (Bytes::Here(bytes), _) => Ok(bytes.slice_with_length(range.start as usize, len)),
-            (Bytes::OnDisk, Some(lock)) => read(lock.file()),
+            (Bytes::OnDisk, Some((lock, _))) => read(lock.file()),
             // Not kept open: a store may have hundreds of sources.
             (Bytes::OnDisk, None) => read(&open_named(&self.path)?),
         }

@@ -436,6 +436,14 @@ impl Store {
         self.version.ranks()
     }
 
+    /// Whether nobody wrote over the texts and codes while they were mapped.
+    ///
+    /// # Errors
+    /// When somebody did.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        self.version.catalog.check_unchanged()
+    }
+
     /// Bytes that the distinct texts of all columns take.
     pub(crate) fn texts_len(&self) -> u64 {
         self.version.texts_len()

@@ -54,8 +54,8 @@ pub(super) type Take<'t> = dyn FnMut(&[OutputColumn], usize) -> Result<()> + 't;
 
 impl Rows<'_> {
     /// Gives the rows to `take`, a group at a time; how many there are. The bytes of a section that went into a group were
-    /// compared with their checksums after `take` used them: what another program overwrites while it is mapped is found,
-    /// too. Nothing may get its final name before this returns.
+    /// compared with their checksums after `take` used them, and the catalog was not written to: what another program
+    /// overwrites while it is mapped is found, too. Nothing may get its final name before this returns.
     ///
     /// # Errors
     /// When the store is damaged, or `take` fails.
@@ -95,7 +95,9 @@ impl Rows<'_> {
                 }
             }
         }
-        groups.finish()
+        let total = groups.finish()?;
+        self.plan.answer.store().check_unchanged()?;
+        Ok(total)
     }
 
     /// The schema of the file.

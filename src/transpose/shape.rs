@@ -38,7 +38,6 @@ pub struct Shape {
     #[serde(skip)]
     pub ignore_unknown: bool,
     /// Where the panel has further key columns, the value of each that the rows of a matrix have.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub at: BTreeMap<String, String>,
     /// What the universe is that rows belong to, in words; what [`Transpose::universe`](crate::Transpose::universe) says
     /// stands here.

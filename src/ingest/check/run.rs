@@ -20,7 +20,7 @@ use crate::compare::KeyOrder;
 use crate::error::{Error, Result};
 use crate::format::FileStatus;
 use crate::ingest::build_report::known_file;
-use crate::ingest::gather::stages::{LEAST_MEMORY, too_little};
+use crate::ingest::gather::stages::too_little;
 use crate::ingest::rolled::days_of;
 use crate::ingest::settings::Settings;
 use crate::ingest::stored_values::{exact_in_store, has_value_in_store};
@@ -33,7 +33,7 @@ use crate::source::{
     BadFile, FilesBy, Known, KnownFile, Prior, SeriesReader, Survey, Surveyor, Trust, check_machine, scan,
 };
 use crate::store::{FileEntry, Section, Store, differing_rows};
-use crate::workers::Workers;
+use crate::workers::{LEAST_MEMORY, Workers};
 
 /// What a run takes whatever its memory: the program, the list of files, the catalog.
 const FIXED_MEMORY: u64 = 16 << 20;

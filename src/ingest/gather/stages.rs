@@ -16,10 +16,7 @@ use crate::shuffle::{Gathering, Spill, Walk};
 use crate::source::{BadFile, Survey, Surveyor};
 use crate::storage::Syncs;
 use crate::store::{Site, Store};
-use crate::workers::{self, Workers, available};
-
-/// The least memory a run can work with.
-pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
+use crate::workers::{self, LEAST_MEMORY, Workers, available};
 
 /// Into how many bands of dates a large spill is divided: about as many as a store of gigabytes has segments.
 const BANDS: usize = 8;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::ingest::first::DEFAULT_KEEP;
-use crate::ingest::gather::stages::LEAST_MEMORY;
 use crate::ingest::guard::Guard;
 use crate::ingest::limit::Limit;
 use crate::key::Date;
@@ -15,6 +14,7 @@ use crate::source::{Agreed, FilesBy, SourceOptions};
 use crate::staging::{Kind, MOST, PlanOf, Planned, TASKS, Whose, hex, read_plan, unhex};
 use crate::storage::Dir;
 use crate::store::{Ids, Keep, KeepChange};
+use crate::workers::LEAST_MEMORY;
 
 /// What a plan says.
 #[derive(Debug, Serialize, Deserialize)]

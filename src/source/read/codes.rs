@@ -161,10 +161,19 @@ fn check_codes(
         None => Ok(()),
         Some(row) => {
             let (row_number, value) = (before + row + 1, shown_value(codes, row));
-            let what =
-                format!("row {row_number} of {name:?}: the code is {value} there, but {expected:?} by the file's name");
-            let rename = Remedy::Do("rename the file after its code, or write the code anew".to_owned());
-            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(rename))
+            let is_other = |&other: &usize| shown_value(codes, other) != value;
+            let (beside, way_out) = match (0..codes.len()).find(is_other) {
+                // No name would do.
+                Some(other) => (
+                    format!(" and {} in row {}", shown_value(codes, other), before + other + 1),
+                    "write one file for each code, or for each date",
+                ),
+                None => (String::new(), "rename the file after its code, or write the code anew"),
+            };
+            let what = format!(
+                "row {row_number} of {name:?}: the code is {value} there{beside}, but {expected:?} by the file's name"
+            );
+            Err(Reason::new(Kind::OtherCode, what).of_column(name).or(Remedy::Do(way_out.to_owned())))
         }
     }
 }

@@ -175,3 +175,22 @@ fn schemas_that_differ_in_the_writers_notes_alone_are_kept_once() {
     let same = |n: usize| Arc::ptr_eq(&survey.inputs[0].files[0].layout, &survey.inputs[n].files[0].layout);
     assert_eq!([1, 2, 3].map(same), [true, true, false]);
 }
+
+#[test]
+fn a_file_with_rows_of_several_codes_is_not_told_to_take_the_name_of_one() {
+    let source = Source::new();
+    source.add(
+        "all",
+        &[("ts_code", texts(&["A", "B"])), ("date", texts(&["20240102", "20240102"])), ("x", ints(&[1, 2]))],
+    );
+    assert_mentions(
+        &source.reason(),
+        &["the code is \"A\" there and \"B\" in row 2, but \"all\"", "one file for each code"],
+    );
+    let source = Source::new();
+    source.add(
+        "all",
+        &[("ts_code", texts(&["A", "A"])), ("date", texts(&["20240102", "20240103"])), ("x", ints(&[1, 2]))],
+    );
+    assert_mentions(&source.reason(), &["the code is \"A\" there, but \"all\"", "rename the file after its code"]);
+}
