@@ -51,7 +51,7 @@ impl NewRows<'_> {
                 let what = format!("{} has a source {name:?} already, of a folder", whole.path().display());
                 return Err(Error::refused(what, "give the new one another name"));
             }
-            let frame = FrameSchema::joining(&schema, &settings.options, known)?;
+            let frame = FrameSchema::joining(&schema, &settings.options, (known, whole.schema()?))?;
             (settings, frame)
         };
         let mut panel = frame.typed(known.clone());

@@ -132,7 +132,7 @@ impl<'a> Append<'a> {
             None => self.sections_of_files(stages, &options, (&panel, whole, place), &spill, &mut report)?,
             Some(rows) => {
                 let schema = rows.schema();
-                let frame = FrameSchema::joining(&schema, &options, &panel)?;
+                let frame = FrameSchema::joining(&schema, &options, (&panel, whole.schema()?))?;
                 panel = frame.typed(panel);
                 let parted = Parted::read(stages, writer, rows, &frame)?;
                 parted.sections(stages, frame.options(), (&panel, Some(before)), &spill)?
@@ -166,8 +166,9 @@ impl<'a> Append<'a> {
         spill: &Spill,
         report: &mut UpdateReport,
     ) -> Result<Sections> {
+        let all = whole.schema()?;
         let read = |path: &PathBuf, allowance: &Arc<Allowance>| {
-            let section = read_section(path, options, panel, allowance);
+            let section = read_section(path, options, (panel, all), allowance);
             if section.is_err() {
                 check_machine(path)?;
             }

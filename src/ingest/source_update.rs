@@ -566,6 +566,7 @@ impl<'u> SourceUpdate<'u> {
             |rolled: &Option<Rolled>| rolled.as_ref().map(|rolled| rolled.waiting.clone()).unwrap_or_default();
         let same_settings = self.same_settings()
             && settings.appended.marks_as(&self.then.appended)
+            && settings.restored == self.then.restored
             && waiting(&settings.rolled) == waiting(&self.then.rolled);
         // What was allowed is remembered, so that it stops no other night.
         let laid_anew = self.how.pass.is_changed && !gained.is_empty();

@@ -13,7 +13,7 @@ use super::look::settle::{free_date_name, usual_codes};
 use super::losses::Losses;
 use super::options::{BadDates, SourceOptions};
 use super::read::codes::no_codes;
-use super::section_file::{roles, section_options};
+use super::section_file::{of_two_meanings, roles, section_options};
 use crate::error::{Error, Result};
 use crate::key::Date;
 use crate::panel::{Column, DateForm, PanelSchema};
@@ -69,8 +69,12 @@ impl FrameSchema {
     }
 
     /// As [`new`](Self::new) for a frame whose rows join `panel`: its columns are named as those of the source's
-    /// inputs, or as the panel's.
-    pub(crate) fn joining(schema: &Schema, options: &SourceOptions, panel: &PanelSchema) -> Result<FrameSchema> {
+    /// inputs, or as the panel's. `whole` has the columns of other sources, too.
+    pub(crate) fn joining(
+        schema: &Schema,
+        options: &SourceOptions,
+        (panel, whole): (&PanelSchema, &PanelSchema),
+    ) -> Result<FrameSchema> {
         let names: HashSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let has = |name: &str| names.contains(name);
         let mut options = if has(&panel.date_name) { section_options(options, panel) } else { options.clone() };
@@ -83,7 +87,15 @@ impl FrameSchema {
         if panel.columns.iter().all(|column| has(&column.name)) {
             (options.prefix, options.renames) = (String::new(), Vec::new());
         }
-        Ok(FrameSchema { joins: true, ..FrameSchema::new(schema, &options)? })
+        let frame = FrameSchema { joins: true, ..FrameSchema::new(schema, &options)? };
+        let is_key =
+            |name: &str| frame.date.name == name || frame.schema.code.as_ref().is_some_and(|code| code.name == name);
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let names: Vec<&str> = names.filter(|name| !is_key(name)).collect();
+        match of_two_meanings(&names, &options, (panel, whole)) {
+            Some(reason) => Err(Error::refused_unless(reason.what(), reason.remedies().to_vec())),
+            None => Ok(frame),
+        }
     }
 
     /// As [`new`](Self::new) for a frame of a new source beside those that `panel` is of: what `options` leave open is

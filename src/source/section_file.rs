@@ -16,24 +16,24 @@ use super::options::{BadDates, Cast, SourceOptions};
 use super::section_rows::{AS_THE_STORE, Columns, SectionRows, no_rows, values};
 use super::types::shown_type;
 use crate::panel::PanelSchema;
-use crate::reason::Reason;
-use crate::remedy::{Remedy, Setting};
+use crate::reason::{Kind, Reason};
+use crate::remedy::{Remedy, Setting, excluding};
 
 /// Reads the Parquet, Arrow or csv file at `path` as a section of `panel`, which was made with `options`. The date comes
 /// from the date column or from the file's name (`20240102.parquet`, `trade_date=20240102/data.parquet`); where both
-/// say it, they must agree. The file must have every column of the panel and no other. Holds its columns in memory, and
-/// the file, as far as `allowance` lets it.
+/// say it, they must agree. The file must have every column of the panel and no other. `whole` has the columns of other
+/// sources, too. Holds its columns in memory, and the file, as far as `allowance` lets it.
 ///
 /// # Errors
 /// The reason why the file cannot be used.
 pub(crate) fn read_section<'p>(
     path: &Path,
     options: &SourceOptions,
-    panel: &'p PanelSchema,
+    (panel, whole): (&'p PanelSchema, &PanelSchema),
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
     let mut options = section_options(options, panel);
-    section_at(path, &mut options, panel, allowance).map_err(|reason| of_store(reason, &options, panel))
+    section_at(path, &mut options, (panel, whole), allowance).map_err(|reason| of_store(reason, &options, panel))
 }
 
 /// `reason` with those of its ways out that keep to a store which is there: its columns stay, and have their types.
@@ -59,7 +59,7 @@ fn of_store(reason: Reason, options: &SourceOptions, panel: &PanelSchema) -> Rea
 fn section_at<'p>(
     path: &Path,
     options: &mut SourceOptions,
-    panel: &'p PanelSchema,
+    (panel, whole): (&'p PanelSchema, &PanelSchema),
     allowance: &Arc<Allowance>,
 ) -> Result<SectionRows<'p>, Reason> {
     let (_, stamp) = content::open(path)?;
@@ -76,6 +76,16 @@ fn section_at<'p>(
         (options.prefix, options.renames) = (String::new(), Vec::new());
         schema = survey_by_hand(path, &content, &Interner::new(options, allowance))?.schema;
     }
+    let is_key = |name: &str| {
+        let key = [schema.date.as_ref().ok(), schema.code.as_ref()];
+        key.into_iter().flatten().any(|column| column.name == name)
+    };
+    let names = schema.columns.iter().map(|column| column.name.as_str());
+    let names: Vec<&str> = names.filter(|name| !is_key(name)).collect();
+    if let Some(reason) = of_two_meanings(&names, options, (panel, whole)) {
+        (options.prefix, options.renames) = (String::new(), Vec::new());
+        return Err(reason);
+    }
     let schema = in_types_of(panel, schema, options);
     if row_count == 0 {
         return Err(no_rows());
@@ -87,6 +97,32 @@ fn section_at<'p>(
     let mut section = guarded(|| SectionRows::new(path, schema, columns, options, panel, meter))?;
     section.losses.count_attrs(usize::from(has_attrs));
     Ok(section)
+}
+
+/// Why columns of these `names`, beside date and code, cannot be taken by the names that files of the source give them: one that is called as
+/// another source's is in the store would be taken for one of this source, which is there by its own name, too.
+pub(super) fn of_two_meanings(
+    names: &[&str],
+    options: &SourceOptions,
+    (panel, whole): (&PanelSchema, &PanelSchema),
+) -> Option<Reason> {
+    let of_another = |name: &str| whole.index_of(name).is_some() && panel.index_of(name).is_none();
+    let is_both = |name: &&str| {
+        let ours = options.name_of(name);
+        ours != **name && panel.index_of(&ours).is_some() && names.contains(&ours.as_str())
+    };
+    let name = names.iter().copied().find(|name| of_another(name) && options.wants(name) && is_both(name))?;
+    let ours = options.name_of(name);
+    let what = format!(
+        "has the columns {name:?} and {ours:?}, and the first, which is a column of another source, would be taken for \
+         the second"
+    );
+    let reason = Reason::new(Kind::OtherColumns, what);
+    let others: Vec<&str> = names.iter().copied().filter(|name| panel.index_of(name).is_none()).collect();
+    Some(match panel.columns.iter().all(|column| names.contains(&column.name.as_str())) {
+        true => reason.or(excluding(&others)),
+        false => reason.or(Remedy::Do("write it with the columns of the source alone".to_owned())),
+    })
 }
 
 /// `reason`, with a figure of memory that is enough for putting the rows in order, too, once they are decoded: for

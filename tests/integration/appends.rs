@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
 use proptest::prelude::*;
 use transect::remedy::{Remedy, Setting};
 use transect::sink::Format;
@@ -424,6 +424,22 @@ fn a_source_of_renamed_columns_takes_them_by_the_names_of_files_and_of_outputs()
     assert!(told.what().starts_with("has the column \"size\", which is one of the source"), "{told}");
     assert_eq!(append("20240107", &whole, names).added, 1);
     assert_eq!(["v_size", "momentum"].map(|name| value("20240107", name)), [8.0, 9.0]);
+    // Without its own columns, those of the other would be taken for them.
+    let both = [("size", 7.0), ("mom", 6.0), ("v_size", 8.0), ("momentum", 9.0)];
+    let own = ["v_size", "momentum"].map(str::to_owned);
+    let told = append("20240108", &both, &own).skipped.remove(0).reason;
+    let what = "has the columns \"size\" and \"v_size\", and the first, which is a column of another source, would be taken \
+                for the second";
+    assert_eq!(told.what(), what);
+    let [Remedy::Set { settings, .. }] = told.remedies() else { panic!("{told}") };
+    let [Setting::Exclude(names)] = &settings[..] else { panic!("{told}") };
+    assert_eq!(names[..], ["size", "mom"]);
+    let rows = of("20240108", &both[..3]);
+    let rows = RecordBatchIterator::new([Ok(rows.clone())], rows.schema());
+    let frame = Append::of_rows(place.store(), rows).source_name("v").exclude(["v_size"]).workers(1).run();
+    assert!(frame.unwrap_err().to_string().starts_with(what));
+    assert_eq!(append("20240108", &both, names).added, 1);
+    assert_eq!(["v_size", "momentum"].map(|name| value("20240108", name)), [8.0, 9.0]);
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub struct AddArgs {
     pub name: Option<String>,
 
     /// What the names of the columns begin with; {source} stands for the source's name
+    ///
+    /// A column that --rename gives another name has that one as it is.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub prefix: String,
 

@@ -16,7 +16,7 @@ use crate::source::content::Content;
 use crate::source::input::formats::survey_file;
 use crate::source::input::interner::Interner;
 use crate::source::options::SourceOptions;
-use crate::source::path::code_template::code_of;
+use crate::source::path::code_template::{CodeTemplate, code_of};
 use crate::source::path::files_by::{DATE, FilesBy};
 use crate::source::path::input_format::InputFormat;
 use crate::source::path::naming::{NULL_PARTITION, is_date, is_part, is_time, names_in, shown};
@@ -175,10 +175,9 @@ fn advice(root: &Path, files: &[PathBuf], options: &SourceOptions) -> Remedy {
         .into_iter()
         .filter(|(_, codes)| are_most(codes.len()) && !codes.iter().all(|code| is_time(code) || is_part(code)));
     let told = stocks.map(|(pattern, codes)| {
-        let count = codes.iter().collect::<HashSet<_>>().len();
         let options = SourceOptions { pattern, ..SourceOptions::default() };
         let settings = settings(&options, files);
-        (count, settings, codes.len())
+        (stock_count(&settings, files), settings, codes.len())
     });
     let Some((count, settings, read)) = told.rev().max_by_key(|(count, settings, _)| (*count, settings.len() == 1))
     else {
@@ -204,6 +203,21 @@ fn by_date_settings(pattern: &Pattern, options: &SourceOptions) -> Vec<Setting> 
 fn codes(pattern: &Pattern, files: &[PathBuf]) -> Vec<String> {
     let code = |file: &PathBuf| code_of(None, &pattern.values_of(file)?).ok();
     files.iter().filter_map(code).collect()
+}
+
+/// How many stocks there are among `files` by these settings.
+fn stock_count(settings: &[Setting], files: &[PathBuf]) -> usize {
+    let pattern = settings.iter().find_map(|setting| match setting {
+        Setting::Pattern(text) => text.parse::<Pattern>().ok(),
+        _ => None,
+    });
+    let template = settings.iter().find_map(|setting| match setting {
+        Setting::CodeTemplate(text) => text.parse::<CodeTemplate>().ok(),
+        _ => None,
+    });
+    let values = |file: &PathBuf| pattern.as_ref()?.values_of(file);
+    let code = |file: &PathBuf| code_of(template.as_ref(), &values(file)?).ok();
+    files.iter().filter_map(code).collect::<HashSet<_>>().len()
 }
 
 /// The pattern of `options`, with what tells stocks of one name apart.
