@@ -106,7 +106,8 @@ pub use error::{Damage, Error, Result};
 pub use ingest::{
     AddSource, Append, Assignment, Build, BuildReport, ChangeSource, Differs, FilledColumn, Guard, GuardMet, Join,
     Kept, KeptRows, Limit, NearLimit, RestatedColumn, RestatedStock, Restore, RowChange, SourceDifference,
-    SourceReport, TaskPlanReport, TaskSplit, Tasks, Update, UpdateReport, Write, verify_source,
+    SourceReport, TaskPlanReport, TaskSplit, Tasks, Update, UpdatePlanReport, UpdateReport, UpdateTasks, Write,
+    verify_source,
 };
 pub use key::{Date, StockId};
 pub use page::{Page, PageReport};

@@ -224,12 +224,14 @@ fn the_help_lists_commands_and_exit_codes() {
         ("transpose", "0 1 2 5 6 130"),
         ("gc", "0 1 2 5 6 130"),
         ("task plan", "0 1 2 6 130"),
+        ("task update", "0 1 2 5 6 130"),
+        ("task compare", "0 1 2 6 130"),
         ("task gather", "0 1 2 6 130"),
         ("task assemble", "0 1 2 4 6 130"),
         ("task seal", "0 1 2 6 130"),
         ("task transpose", "0 1 2 6 130"),
         ("task write", "0 1 2 6 130"),
-        ("task commit", "0 1 2 3 5 6 130"),
+        ("task commit", "0 1 2 3 4 5 6 130"),
         ("task run", "0 1 2 3 4 5 6 130"),
         ("verify", "0 1 2 3 6 130"),
         ("show", "0 1 2 6 130"),
@@ -1718,6 +1720,15 @@ fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
     };
     assert!(run("staging").contains("version 1"));
     assert!(run("staging").contains("version 1 was committed before"));
+    let nothing = place.run("task update own --staging night").done().stdout;
+    assert!(nothing.contains("version 1, nothing to do") && !place.path("night/plan.json").exists(), "{nothing}");
+    fs::copy(place.path("panel/000001.SZ.parquet"), place.path("panel/999999.SZ.parquet")).unwrap();
+    let plan = place.run("task update own --staging night --parts 2 --bands 3").done().stdout;
+    assert!(plan.contains("2 parts, 1 file of") && plan.contains("3 bands, with version 1"), "{plan}");
+    assert!(run("night").contains("version 2\n") && run("night").contains("version 2, nothing changed"));
+    place.run("update store -q").done();
+    fs::remove_file(place.path("panel/999999.SZ.parquet")).unwrap();
+    place.run("update own --prune -q --allow pruned-rows,missing-files").done();
     let plan = place.run("task transpose own own_out --staging staging_out --parts 3").done().stdout;
     assert!(plan.contains("plan   staging_out/plan.json") && plan.contains("3 parts"), "{plan}");
     let written = run("staging_out");

@@ -250,7 +250,11 @@ pub fn building<'a>(source: PathBuf, store: PathBuf, options: &Options) -> PyRes
 
 #[pyfunction]
 pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
-    let options = Options::parse(options)?;
+    let update = updating(store, &Options::parse(options)?)?;
+    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
+}
+
+pub fn updating<'a>(store: PathBuf, options: &Options) -> PyResult<Update<'a>> {
     let mut update = Update::new(store)
         .options(options.changes()?)
         .prune(options.flag("prune"))
@@ -269,7 +273,7 @@ pub fn update(py: Python<'_>, store: PathBuf, options: &str, progress: Option<Py
     if let Some(most) = options.read::<Limit>("max_skipped")? {
         update = update.max_skipped(most);
     }
-    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).run())?))
+    Ok(update)
 }
 
 #[pyfunction]

@@ -52,13 +52,17 @@ fn _transect(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(change::synth, module)?)?;
     module.add_function(wrap_pyfunction!(change::instant, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::plan_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::plan_update, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::plan_transpose, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::count_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::gather, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::assemble, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::assemble_update, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::compare, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::seal, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::write_part, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::commit, module)?)?;
+    module.add_function(wrap_pyfunction!(tasks::commit_update, module)?)?;
     module.add_function(wrap_pyfunction!(tasks::commit_output, module)?)?;
     module.add_function(wrap_pyfunction!(watch::look, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;

@@ -1,11 +1,11 @@
-//! A build, or a transpose, cut into tasks.
+//! A build, an update, or a transpose, cut into tasks.
 
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use transect::{OutputSplit, OutputTasks, PlanOf, TaskSplit, Tasks};
+use transect::{OutputSplit, OutputTasks, PlanOf, TaskSplit, Tasks, UpdateTasks};
 
-use super::change::{Options, building, told, transposing};
+use super::change::{Options, building, told, transposing, updating};
 use super::fault::raised;
 use super::store::Store;
 use super::watch::watched;
@@ -26,6 +26,20 @@ pub fn plan_tasks(
 }
 
 #[pyfunction]
+pub fn plan_update(
+    py: Python<'_>,
+    store: PathBuf,
+    staging: PathBuf,
+    counts: (usize, usize),
+    options: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let update = updating(store, &Options::parse(options)?)?;
+    let split = TaskSplit { staging, parts: counts.0, bands: counts.1 };
+    Ok(told(watched(py, progress.as_ref(), |observer| update.observer(observer).plan_tasks(&split))?))
+}
+
+#[pyfunction]
 pub fn plan_transpose(
     py: Python<'_>,
     store: &Store,
@@ -41,19 +55,23 @@ pub fn plan_transpose(
     Ok(told(watched(py, progress.as_ref(), |observer| run.observer(observer).plan_tasks(&split))?))
 }
 
-/// How many parts there are, and how many bands; of an output none.
+/// What a plan is of, how many parts there are, and how many bands; of an output none.
 #[pyfunction]
-pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(usize, Option<usize>)> {
+pub fn count_tasks(py: Python<'_>, plan: PathBuf) -> PyResult<(&'static str, usize, usize)> {
     let counts = || match PlanOf::at(&plan)? {
-        PlanOf::Output => Ok((OutputTasks::open(&plan)?.parts(), None)),
-        _ => Tasks::open(&plan).map(|tasks| (tasks.parts(), Some(tasks.bands()))),
+        PlanOf::Output => Ok(("output", OutputTasks::open(&plan)?.parts(), 0)),
+        PlanOf::Update => UpdateTasks::open(&plan).map(|tasks| ("update", tasks.parts(), tasks.bands())),
+        _ => Tasks::open(&plan).map(|tasks| ("store", tasks.parts(), tasks.bands())),
     };
     counts().map_err(|error| raised(py, &error))
 }
 
 #[pyfunction]
 pub fn gather(py: Python<'_>, plan: PathBuf, part: usize) -> PyResult<String> {
-    Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).gather(part))?))
+    Ok(told(watched(py, None, |observer| match PlanOf::at(&plan)? {
+        PlanOf::Update => UpdateTasks::open(plan)?.observer(observer).gather(part),
+        _ => Tasks::open(plan)?.observer(observer).gather(part),
+    })?))
 }
 
 #[pyfunction]
@@ -62,8 +80,21 @@ pub fn assemble(py: Python<'_>, plan: PathBuf) -> PyResult<String> {
 }
 
 #[pyfunction]
+pub fn assemble_update(py: Python<'_>, plan: PathBuf) -> PyResult<String> {
+    Ok(told(watched(py, None, |observer| UpdateTasks::open(plan)?.observer(observer).assemble())?))
+}
+
+#[pyfunction]
+pub fn compare(py: Python<'_>, plan: PathBuf, band: usize) -> PyResult<String> {
+    Ok(told(watched(py, None, |observer| UpdateTasks::open(plan)?.observer(observer).compare(band))?))
+}
+
+#[pyfunction]
 pub fn seal(py: Python<'_>, plan: PathBuf, band: usize) -> PyResult<String> {
-    Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).seal(band))?))
+    Ok(told(watched(py, None, |observer| match PlanOf::at(&plan)? {
+        PlanOf::Update => UpdateTasks::open(plan)?.observer(observer).seal(band),
+        _ => Tasks::open(plan)?.observer(observer).seal(band),
+    })?))
 }
 
 #[pyfunction]
@@ -75,6 +106,12 @@ pub fn write_part(py: Python<'_>, plan: PathBuf, part: usize) -> PyResult<String
 pub fn commit(py: Python<'_>, plan: PathBuf, options: &str) -> PyResult<String> {
     let patience = Options::parse(options)?.wait()?;
     Ok(told(watched(py, None, |observer| Tasks::open(plan)?.observer(observer).wait(patience).commit())?))
+}
+
+#[pyfunction]
+pub fn commit_update(py: Python<'_>, plan: PathBuf, options: &str) -> PyResult<String> {
+    let patience = Options::parse(options)?.wait()?;
+    Ok(told(watched(py, None, |observer| UpdateTasks::open(plan)?.observer(observer).wait(patience).commit())?))
 }
 
 #[pyfunction]

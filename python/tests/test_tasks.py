@@ -1,4 +1,4 @@
-"""Builds and transposes by tasks, of pools of processes and of a Dask cluster of which workers are killed."""
+"""Builds, updates and transposes by tasks, of pools of processes and of a Dask cluster of which workers are killed."""
 
 import concurrent.futures
 import multiprocessing
@@ -44,6 +44,32 @@ def test_a_pool_of_processes_makes_the_store_that_a_build_makes(tmp_path):
     assert transect.tasks.run(plan).published is False and transect.tasks.run(files).unchanged == 60
 
 
+def change(source):
+    """Makes files of a source others than they were, and one more."""
+    first, second, *_ = sorted(source.iterdir())
+    (source / "999999.SZ.parquet").write_bytes(second.read_bytes())
+    first.write_bytes(second.read_bytes())
+
+
+def test_a_pool_of_processes_updates_a_store_as_an_update_does(tmp_path):
+    source, store = synthetic(tmp_path), tmp_path / "own.store"
+    transect.build(source, store)
+    assert transect.tasks.plan_update(store, staging=tmp_path / "none") is None
+    change(source)
+    with pytest.raises(transect.Refused, match="expect nothing else"):
+        transect.tasks.plan_update(store, staging=tmp_path / "none", dry_run=True)
+    plan = transect.tasks.plan_update(store, staging=tmp_path / "staging", parts=2, bands=3, max_restated=0)
+    with pytest.raises(transect.Guarded, match="restated"):
+        transect.tasks.run(plan)
+    plan = transect.tasks.plan_update(transect.open(store), staging=tmp_path / "more", parts=2, bands=3)
+    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        report = transect.tasks.run(plan, map=pool.map)
+    local = transect.update(tmp_path / "local.store")
+    assert (report.version, report.added, report.restated) == (2, local.added, local.restated) and local.restated > 0
+    assert_same(tmp_path, store)
+    assert transect.tasks.run(plan).published is False
+
+
 def test_an_error_has_the_words_of_the_task_and_a_guard_stops_before_anything_is_sealed(tmp_path):
     source, store = synthetic(tmp_path), tmp_path / "own.store"
     with pytest.raises(transect.Refused, match="512"):
@@ -87,6 +113,13 @@ def test_dask_makes_the_store_that_a_build_makes_though_workers_are_killed(tmp_p
     assert killed == [("write", 6, "tasks")] and report.written == 60
     assert transect.transpose(store, out, **chosen).unchanged == 60
     assert transect.dask.transpose(client, store, out, staging=tmp_path / "all", force=True).written == 60
+    assert_same(tmp_path, store)
+    assert transect.dask.update(client, store) is None
+    change(source)
+    killed[:] = []
+    report = transect.dask.update(client, store, parts=2, bands=4, progress=kill_one)
+    assert killed == [("gather", 2, "tasks"), ("compare", 4, "tasks"), ("seal", 4, "tasks")]
+    assert (report.version, report.restated) == (2, transect.update(tmp_path / "local.store").restated)
     assert_same(tmp_path, store)
 
 

@@ -1,7 +1,8 @@
-"""Builds and transposes by the workers of a Dask cluster: on this machine, or by dask-jobqueue of Slurm, PBS and LSF.
+"""Builds, updates and transposes by the workers of a Dask cluster: on this machine, or by dask-jobqueue of Slurm, PBS and LSF.
 
     client = distributed.Client(cluster)
     transect.dask.build(client, "/shared/features", "/shared/panel.store", parts=64, bands=64, memory="1GiB")
+    transect.dask.update(client, "/shared/panel.store", parts=64, bands=64)
     transect.dask.transpose(client, "/shared/panel.store", "/shared/by_date", parts=64)
 
 Source, store and staging directory lie where all workers reach them by the same path. A worker runs as many tasks at
@@ -17,10 +18,10 @@ from typing import Any
 
 from . import tasks
 from ._progress import watcher
-from ._reports import BuildReport, TransposeReport
+from ._reports import BuildReport, TransposeReport, UpdateReport
 from ._store import Path, Progress, open
 
-__all__ = ["build", "run", "transpose"]
+__all__ = ["build", "run", "transpose", "update"]
 
 
 def build(
@@ -49,6 +50,37 @@ def build(
     report = run(client, plan, retries=retries, wait=wait, progress=progress)
     assert isinstance(report, BuildReport)
     return report
+
+
+def update(
+    client: Any,
+    store: Path,
+    *,
+    staging: Path | None = None,
+    parts: int = 64,
+    bands: int = 64,
+    retries: int = 3,
+    wait: str | None = None,
+    progress: Progress = None,
+    **options: Any,
+) -> UpdateReport | None:
+    """Makes the version that `transect.update` makes, by tasks on the workers of `client`; None where all is as it was.
+    Options are those of `transect.tasks.plan_update`; `staging` is `STORE.staging-V` after the version V where it is not
+    given. Else as `build`.
+    """
+    given = None if staging is None else os.path.abspath(staging)
+    planning = functools.partial(_plan_update, os.path.abspath(store), given, (parts, bands), options)
+    plan = client.submit(planning, pure=False).result()
+    if plan is None:
+        return None
+    report = run(client, plan, retries=retries, wait=wait, progress=progress)
+    assert isinstance(report, UpdateReport)
+    return report
+
+
+def _plan_update(store: str, staging: str | None, counts: tuple[int, int], options: dict[str, Any]) -> str | None:
+    place = staging or f"{store}.staging-{open(store).version}"
+    return tasks.plan_update(store, staging=place, parts=counts[0], bands=counts[1], **options)
 
 
 def transpose(
@@ -83,7 +115,7 @@ def _plan_transpose(store: str, out: str, staging: str | None, parts: int, optio
 
 def run(
     client: Any, plan: Path, *, retries: int = 3, wait: str | None = None, progress: Progress = None
-) -> BuildReport | TransposeReport:
+) -> BuildReport | UpdateReport | TransposeReport:
     """Runs the tasks of a plan on the workers of `client`, but those that were done before; see `build`."""
     from distributed import as_completed
 

@@ -1,5 +1,5 @@
-"""A build, or a transpose, cut into tasks, which any scheduler may run: on other machines, again after they failed, and
-twice at once.
+"""A build, an update, or a transpose, cut into tasks, which any scheduler may run: on other machines, again after they
+failed, and twice at once.
 
     plan = transect.tasks.plan("features", "panel.store", staging="panel.staging", parts=64, bands=64)
     transect.tasks.run(plan, map=pool.map)
@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import _transect
-from ._change import options_of, transpose_options
+from ._change import options_of, path_of, transpose_options
 from ._errors import Corrupt, FormatVersion, NotFound, Refused, TransectError
 from ._progress import watcher
-from ._reports import BuildReport, TransposeReport, finish, parsed
+from ._reports import BuildReport, TransposeReport, UpdateReport, finish, parsed
 from ._store import Path, Progress, Store, open
 
-__all__ = ["do", "plan", "plan_transpose", "run"]
+__all__ = ["do", "plan", "plan_transpose", "plan_update", "run"]
 
 # What is as it is, however often it is tried.
 _LASTING = (Corrupt, FormatVersion, NotFound, Refused)
@@ -48,6 +48,28 @@ def plan(
     return str(parsed(report)["plan"])
 
 
+def plan_update(
+    store: Path | Store,
+    *,
+    staging: Path,
+    parts: int = 64,
+    bands: int = 64,
+    progress: Progress = None,
+    **options: Any,
+) -> str | None:
+    """Looks which files of a source are not as they were, and cuts the work into `parts` that are read and `bands` of dates
+    that are compared and written. The path of the plan, in `staging`, a directory for this plan alone on the store's file
+    system; None where all is as it was.
+
+    `options` are those of `transect.update` but those that change how files are read, `expect` and `dry_run`; of several
+    sources `sources` names one, and `memory` is what each task may take.
+    """
+    with watcher(progress) as watch:
+        report = _transect.plan_update(path_of(store), staging, (parts, bands), options_of(options), watch)
+    planned = parsed(report)["plan"]
+    return None if planned is None else str(planned)
+
+
 def plan_transpose(
     store: Path | Store, out: Path, *, staging: Path, parts: int = 64, progress: Progress = None, **options: Any
 ) -> str:
@@ -68,7 +90,7 @@ def plan_transpose(
 
 def run(
     plan: Path, map: Callable[..., Iterable[Any]] = map, *, wait: str | None = None
-) -> BuildReport | TransposeReport:
+) -> BuildReport | UpdateReport | TransposeReport:
     """Runs all tasks of a plan by `map`, which calls a function with each of some arguments, here or elsewhere, and
     returns the results in any order. What was done before is not done again. `wait` says how long to wait for another
     writer (`"10m"`). Raises what a task raised, and Guarded where the store would look broken.
@@ -83,11 +105,17 @@ def run(
             told.append(result)
         return told
 
-    [(parts, bands)] = each("count", [None])
-    if bands is None:
+    [(of, parts, bands)] = each("count", [None])
+    if of == "output":
         each("write", range(parts))
         return TransposeReport(parsed(*each("commit output", [options_of({"wait": wait})])))
     each("gather", range(parts))
+    if of == "update":
+        each("assemble update", [None])
+        each("compare", range(bands))
+        each("seal", range(bands))
+        told = parsed(*each("commit update", [options_of({"wait": wait})]))
+        return finish(UpdateReport(told), "tasks.plan_update")
     # What was left out is told once, by the commit.
     if assembled := parsed(*each("assemble", [None])):
         finish(BuildReport(assembled | {"skipped": []}), "tasks.plan")
@@ -107,10 +135,16 @@ def do(task: tuple[str, str, Any]) -> Any:
                 return _transect.gather(plan, argument)
             case "assemble":
                 return _transect.assemble(plan)
+            case "assemble update":
+                return _transect.assemble_update(plan)
+            case "compare":
+                return _transect.compare(plan, argument)
             case "seal":
                 return _transect.seal(plan, argument)
             case "write":
                 return _transect.write_part(plan, argument)
+            case "commit update":
+                return _transect.commit_update(plan, argument)
             case "commit output":
                 return _transect.commit_output(plan, argument)
             case _:

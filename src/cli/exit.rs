@@ -36,14 +36,14 @@ impl Exit {
     /// Whether the sub-command of this name can end so; one of `source` is named with it.
     fn is_of(self, command: &str) -> bool {
         let skips = ["build", "update", "append", "verify", "source add", "source set", "task commit", "task run"];
-        let stops = ["build", "update", "append", "restore", "source add", "source set", "task assemble", "task run"];
-        let writes = ["transpose", "gc", "source rename", "source drop", "task commit"];
+        let changes = ["build", "update", "append", "restore", "source add", "source set", "task commit", "task run"];
+        let writes = ["transpose", "gc", "source rename", "source drop", "task update"];
         match self {
             Exit::Done | Exit::Failed | Exit::Usage => true,
             Exit::Interrupted => command != "generate",
             Exit::Skipped => skips.contains(&command),
-            Exit::Stopped => stops.contains(&command),
-            Exit::Busy => (stops.contains(&command) && command != "task assemble") || writes.contains(&command),
+            Exit::Stopped => changes.contains(&command) || command == "task assemble",
+            Exit::Busy => changes.contains(&command) || writes.contains(&command),
             Exit::Damaged => !["synth", "generate"].contains(&command),
         }
     }

@@ -77,8 +77,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Gc(args) => ("gc", args.store.clone(), args.json),
         Command::Task(args) => match &args.what {
             TaskCommand::Plan(args) => ("task plan", args.build.store.clone(), args.build.running.json),
+            TaskCommand::Update(args) => ("task update", args.update.store.clone(), args.update.running.json),
             TaskCommand::Gather(args) => ("task gather", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Assemble(args) => ("task assemble", args.planned.plan.clone(), args.planned.json),
+            TaskCommand::Compare(args) => ("task compare", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Seal(args) => ("task seal", args.planned.plan.clone(), args.planned.json),
             TaskCommand::Transpose(args) => {
                 ("task transpose", args.transpose.store.clone(), args.transpose.running.json)

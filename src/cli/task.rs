@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::advice::Speaker;
-use super::args::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskCommand};
+use super::args::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskCommand, UpdatePlanArgs};
 use super::bar::Watch;
 use super::build;
 use super::exit::Exit;
@@ -16,9 +16,10 @@ use super::output::{self, Lines};
 use super::skips;
 use super::stop::Stop;
 use super::transpose;
+use super::update;
 use crate::{
     BuildReport, OutputPlanReport, OutputSplit, OutputTasks, PlanOf, TaskPlanReport, TaskReport, TaskSplit, Tasks,
-    TransposeReport,
+    TransposeReport, UpdatePlanReport, UpdateReport, UpdateTasks,
 };
 
 /// How to go on where a guard stopped it.
@@ -27,16 +28,33 @@ const AGAIN: &str = "plan again";
 pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
     match command {
         TaskCommand::Plan(args) => plan(*args, quiet),
-        TaskCommand::Gather(args) => one("task gather", &args.planned, ("part", args.part), quiet, |plan, watch| {
-            Tasks::open(plan)?.observer(watch).gather(args.part)
+        TaskCommand::Update(args) => plan_update(&args, quiet),
+        TaskCommand::Gather(args) => {
+            one("task gather", &args.planned, ("part", args.part), quiet, |plan, watch| match PlanOf::at(plan)? {
+                PlanOf::Update => UpdateTasks::open(plan)?.observer(watch).gather(args.part),
+                _ => Tasks::open(plan)?.observer(watch).gather(args.part),
+            })
+        }
+        TaskCommand::Compare(args) => one("task compare", &args.planned, ("band", args.band), quiet, |plan, watch| {
+            UpdateTasks::open(plan)?.observer(watch).compare(args.band)
         }),
-        TaskCommand::Seal(args) => one("task seal", &args.planned, ("band", args.band), quiet, |plan, watch| {
-            Tasks::open(plan)?.observer(watch).seal(args.band)
-        }),
+        TaskCommand::Seal(args) => {
+            one("task seal", &args.planned, ("band", args.band), quiet, |plan, watch| match PlanOf::at(plan)? {
+                PlanOf::Update => UpdateTasks::open(plan)?.observer(watch).seal(args.band),
+                _ => Tasks::open(plan)?.observer(watch).seal(args.band),
+            })
+        }
         TaskCommand::Write(args) => one("task write", &args.planned, ("part", args.part), quiet, |plan, watch| {
             OutputTasks::open(plan)?.observer(watch).write(args.part)
         }),
         TaskCommand::Transpose(args) => plan_output(&args, quiet),
+        TaskCommand::Assemble(args) if is_of(&args.planned, PlanOf::Update)? => {
+            let report = {
+                let watch = Watch::new(quiet)?;
+                UpdateTasks::open(&args.planned.plan)?.observer(&watch).assemble()?
+            };
+            tell_assembled(&args.planned, &report, quiet)
+        }
         TaskCommand::Assemble(args) => {
             let report = {
                 let watch = Watch::new(quiet)?;
@@ -44,12 +62,19 @@ pub fn run(command: TaskCommand, quiet: bool) -> anyhow::Result<Exit> {
             };
             tell_whole("task assemble", &args.planned, report.as_ref(), quiet)
         }
-        TaskCommand::Commit(args) if is_output(&args.planned)? => {
+        TaskCommand::Commit(args) if is_of(&args.planned, PlanOf::Output)? => {
             let report = {
                 let watch = Watch::new(quiet)?;
                 OutputTasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience()).commit()?
             };
             tell_output("task commit", &args.planned, &report, quiet)
+        }
+        TaskCommand::Commit(args) if is_of(&args.planned, PlanOf::Update)? => {
+            let report = {
+                let watch = Watch::new(quiet)?;
+                UpdateTasks::open(&args.planned.plan)?.observer(&watch).wait(args.waiting.patience()).commit()?
+            };
+            tell_update("task commit", &args.planned, &report, quiet)
         }
         TaskCommand::Commit(args) => {
             let report = {
@@ -135,7 +160,14 @@ fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
     let (plan, patience) = (&args.planned.plan, args.waiting.patience());
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.parallel.map_or_else(cores, usize::from);
-    if is_output(&args.planned)? {
+    if is_of(&args.planned, PlanOf::Update)? {
+        let report = {
+            let watch = Watch::new(quiet)?;
+            UpdateTasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
+        };
+        return tell_update("task run", &args.planned, &report, quiet);
+    }
+    if is_of(&args.planned, PlanOf::Output)? {
         let report = {
             let watch = Watch::new(quiet)?;
             OutputTasks::open(plan)?.observer(&watch).wait(patience).run(jobs)?
@@ -149,9 +181,72 @@ fn run_all(args: &RunArgs, quiet: bool) -> anyhow::Result<Exit> {
     tell_whole("task run", &args.planned, Some(&report), quiet)
 }
 
-/// Whether a plan is of an output, and not of a store.
-fn is_output(planned: &Planned) -> anyhow::Result<bool> {
-    Ok(PlanOf::at(&planned.plan)? == PlanOf::Output)
+/// Whether a plan is for this.
+fn is_of(planned: &Planned, what: PlanOf) -> anyhow::Result<bool> {
+    Ok(PlanOf::at(&planned.plan)? == what)
+}
+
+#[derive(Serialize)]
+struct UpdatePlanJson<'a> {
+    store: String,
+    #[serde(flatten)]
+    report: &'a UpdatePlanReport,
+}
+
+fn plan_update(args: &UpdatePlanArgs, quiet: bool) -> anyhow::Result<Exit> {
+    let typed = &args.update;
+    let report = {
+        let watch = Watch::new(quiet)?;
+        let split =
+            TaskSplit { staging: args.staging.clone(), parts: usize::from(args.parts), bands: usize::from(args.bands) };
+        update::configured(typed, &watch, quiet).plan_tasks(&split)?
+    };
+    let store = output::path(&typed.store);
+    let speaker = Speaker::new("task update", &typed.store);
+    skips::say_skipped(&report.skipped, report.files + report.skipped.len() as u64, &speaker, "--json lists all");
+    if typed.running.json {
+        let json = UpdatePlanJson { store, report: &report };
+        skips::print_json_of("task update", Exit::Done, &json, &speaker, &["skipped"])?;
+    } else if !quiet {
+        let mut lines = Lines::default();
+        match &report.plan {
+            Some(plan) => {
+                lines.add("plan", output::quoted(plan));
+                let (parts, files) = (report.parts, output::counted(report.files, "file", "files"));
+                let bytes = output::bytes(report.source_bytes);
+                lines.add("gather", format!("{}, {files} of {bytes}", output::counted(parts, "part", "parts")));
+                let bands = output::counted(report.bands, "band", "bands");
+                lines.add("compare", format!("{bands}, with version {}", report.version));
+            }
+            None => lines.add("store", format!("{store}, version {}, nothing to do", report.version)),
+        }
+        report.notes.iter().for_each(|note| lines.add("note", note));
+        output::print(&lines.to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells that the parts of an update are assembled.
+fn tell_assembled(planned: &Planned, report: &TaskReport, quiet: bool) -> anyhow::Result<Exit> {
+    if planned.json {
+        #[derive(Serialize)]
+        struct Json<'a> {
+            plan: String,
+            #[serde(flatten)]
+            report: &'a TaskReport,
+        }
+        output::print_json("task assemble", Exit::Done, &Json { plan: output::path(&planned.plan), report })?;
+    } else if !quiet {
+        let done = if report.was_done { ", done before" } else { "" };
+        output::print(&format!("{} rows{done}\n", output::count(report.rows)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells of the store, once a source of it is up to date.
+fn tell_update(command: &'static str, planned: &Planned, report: &UpdateReport, quiet: bool) -> anyhow::Result<Exit> {
+    let tasks = UpdateTasks::open(&planned.plan)?;
+    update::tell(command, tasks.store(), report, planned.json, quiet)
 }
 
 #[derive(Serialize)]

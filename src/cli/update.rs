@@ -13,7 +13,7 @@ use super::advice::Speaker;
 use super::args::UpdateArgs;
 use super::bar::Watch;
 use super::build::empty_files;
-use super::exit::Exit;
+use super::exit::{Exit, is_task};
 use super::failure::Failure;
 use super::output::{self, Lines};
 use super::skips;
@@ -35,40 +35,45 @@ struct Json<'a> {
 pub fn run(args: &UpdateArgs, quiet: bool) -> anyhow::Result<Exit> {
     let report = {
         let watch = Watch::new(quiet)?;
-        let mut update = Update::new(&args.store)
-            .check_content(args.check_content)
-            .reread(args.reread)
-            .prune(args.prune)
-            .options(changes(args))
-            .dry_run(args.limits.dry_run)
-            .wait(args.waiting.patience())
-            .access(args.io.of(&args.store, quiet))
-            .allow(args.allowed.allow.iter().copied())
-            .memory(args.memory)
-            .observer(&watch);
-        update = update.sources(Names::all(&args.sources));
-        if let Some(most) = args.limits.max_restated() {
-            update = update.max_restated(most);
-        }
-        if let Some(date) = args.expect {
-            update = update.expect(date, args.min_codes);
-        }
-        if let Some(most) = args.max_skipped {
-            update = update.max_skipped(most);
-        }
-        if let Some(versions) = args.limits.keeping.keep {
-            update = update.keep(versions);
-        }
-        if let Some(age) = args.limits.keeping.keep_for {
-            update = update.keep_for(age);
-        }
-        if let Some(count) = args.running.workers() {
-            update = update.workers(count);
-        }
-        update.run()?
+        configured(args, &watch, quiet).run()?
     };
 
     tell("update", &args.store, &report, args.running.json, quiet)
+}
+
+/// The update that was asked for.
+pub fn configured<'a>(args: &UpdateArgs, watch: &'a Watch, quiet: bool) -> Update<'a> {
+    let mut update = Update::new(&args.store)
+        .check_content(args.check_content)
+        .reread(args.reread)
+        .prune(args.prune)
+        .options(changes(args))
+        .dry_run(args.limits.dry_run)
+        .wait(args.waiting.patience())
+        .access(args.io.of(&args.store, quiet))
+        .allow(args.allowed.allow.iter().copied())
+        .memory(args.memory)
+        .observer(watch);
+    update = update.sources(Names::all(&args.sources));
+    if let Some(most) = args.limits.max_restated() {
+        update = update.max_restated(most);
+    }
+    if let Some(date) = args.expect {
+        update = update.expect(date, args.min_codes);
+    }
+    if let Some(most) = args.max_skipped {
+        update = update.max_skipped(most);
+    }
+    if let Some(versions) = args.limits.keeping.keep {
+        update = update.keep(versions);
+    }
+    if let Some(age) = args.limits.keeping.keep_for {
+        update = update.keep_for(age);
+    }
+    match args.running.workers() {
+        Some(count) => update.workers(count),
+        None => update,
+    }
 }
 
 fn changes(args: &UpdateArgs) -> OptionChanges {
@@ -99,7 +104,11 @@ pub fn tell(
 ) -> anyhow::Result<Exit> {
     // A source that was added is there, and cannot be added again with other options.
     let is_added = command == "source add" && report.published;
-    let speaker = if is_added { Speaker::afterwards(store) } else { Speaker::new(command, store) };
+    // And tasks have no options of their own.
+    let speaker = match is_added || is_task(command) {
+        true => Speaker::afterwards(store),
+        false => Speaker::new(command, store),
+    };
     let store = output::path(store);
     skips::say_skipped(&report.skipped, report.file_count(), &speaker, "--json lists all");
     let stop = Stop::new(&report.guards, report.refused.as_deref());
@@ -118,7 +127,7 @@ pub fn tell(
         output::print(&lines.to_string()).with_context(|| output::untold(&store, Some(report.version)))?;
     }
     if let Some(stop) = stop {
-        stop.say("run it again");
+        stop.say(if is_task(command) { "plan again" } else { "run it again" });
     }
     Ok(exit)
 }

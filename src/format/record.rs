@@ -310,6 +310,16 @@ pub struct RowCounts {
     pub removed: u64,
 }
 
+impl RowCounts {
+    /// Adds others.
+    pub(crate) fn add(&mut self, more: &RowCounts) {
+        self.added += more.added;
+        self.restated += more.restated;
+        self.filled += more.filled;
+        self.removed += more.removed;
+    }
+}
+
 /// What a version changed on one date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

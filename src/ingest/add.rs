@@ -11,7 +11,7 @@ use super::appended::Appended;
 use super::build_report::{guard_skipped, nothing_to_store, source_entries};
 use super::gather::intake::{codes_of, panel_of};
 use super::gather::parted::Rows;
-use super::gather::stages::Stages;
+use super::gather::stages::{Stages, Which};
 use super::guard::Guards;
 use super::join::{Join, LeftOut};
 use super::joining::{check_before_reading, check_columns, options_of};
@@ -237,7 +237,7 @@ impl<'a> AddSource<'a> {
         let (max_skipped, join) = (self.writing.max_skipped, self.join);
         let settings = Settings { max_skipped, join, left_out, rolled, ..Settings::new(directory, options) };
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-        revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+        revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 }

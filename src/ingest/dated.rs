@@ -7,7 +7,7 @@ use std::path::Path;
 use super::appended::Appended;
 use super::build_report::known_file;
 use super::gather::sections::Sections;
-use super::gather::stages::Stages;
+use super::gather::stages::{Stages, Which};
 use super::guard::{Guard, Guards};
 use super::left::outer_sources;
 use super::limit::Limit;
@@ -125,7 +125,7 @@ impl DatedChange<'_> {
         let left_out = self.settings.left_out.clone().and(left_out, writer.version());
         let settings = Settings { appended, left_out, ..self.settings }.encode()?;
         let contents = SourceContents { settings, files, ..SourceContents::default() };
-        revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+        revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::appended::Appended;
-use super::gather::stages::Stages;
+use super::gather::stages::{Stages, Which};
 use super::guard::Guards;
 use super::left::{check_outer, settle};
 use super::revise::revision::{Given, Revised, Revision};
@@ -131,7 +131,7 @@ impl<'a> ChangeSource<'a> {
             return Ok(Step { report, snapshot: None });
         }
         snapshot.settings = store_settings("source drop")?;
-        revision.write(stages, writer, &changes, (&mut snapshot, SourceContents::default()))?;
+        revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, SourceContents::default()))?;
         let id = snapshot.sources.remove(place).id;
         snapshot.columns.retain(|column| column.source != id);
         Ok(Step { report, snapshot: Some(snapshot) })

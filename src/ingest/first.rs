@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::build_report::BuildReport;
-use super::gather::stages::{PlannedBatch, SegmentPlace, Stages};
+use super::gather::stages::{PlannedBatch, SegmentPlace, Stages, Which};
 use super::seal::sealer::Sealer;
 use crate::compare::within;
 use crate::error::Result;
@@ -41,7 +41,7 @@ pub(super) fn seal_all(
     };
     let batches: Vec<PlannedBatch<Range<usize>>> = pieces.into_iter().map(batch).collect();
     let all: Vec<usize> = (0..sealer.columns.len()).collect();
-    let mut to = SegmentPlace { site: writer, source: Some(source), next: 0, syncs };
+    let mut to = SegmentPlace { site: writer, source: Some(source), next: 0, syncs, which: Which::All };
     let sealed = stages.seal(&mut to, &sealer.columns, &sealer.gathering, &batches, true, |walk, batch, room| {
         let runs = within(&walk.runs(batch.date), batch.of.clone());
         sealer.batch(batch.date, &runs, None, &all, room)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::gather::stages::Stages;
+use super::gather::stages::{Stages, Which};
 use super::guard::Guards;
 use super::join::Join;
 use super::night::{guard_appended, guard_pruned};
@@ -144,6 +144,6 @@ fn take_away(
     settings.appended.follow(changes.appended.iter().cloned());
     snapshot.settings = store_settings("update")?;
     let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-    revision.write(stages, writer, &changes, (&mut snapshot, contents))?;
+    revision.write(stages, (writer, Which::All), &changes, (&mut snapshot, contents))?;
     Ok(Step { report, snapshot: Some(snapshot) })
 }

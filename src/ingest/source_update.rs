@@ -24,6 +24,7 @@ use super::revise::revision::{Beside, Given, KnownThen, Revised, Revision};
 use super::rolled::{Rolled, days_of};
 use super::seal::assemble::{Assembly, Target, assemble};
 use super::seal::sealer::Sealer;
+use super::seams::Seams;
 use super::settings::{Settings, store_settings};
 use super::sparse::{guard_sparse, lone_note};
 use super::standing;
@@ -55,6 +56,7 @@ pub(super) struct How<'u> {
     pub(super) prune: bool,
     pub(super) expected: Option<Expected>,
     pub(super) pass: Pass,
+    pub(super) seams: &'u dyn Seams,
 }
 
 /// What differs from one attempt at a source to the next.
@@ -70,6 +72,7 @@ pub(super) struct Pass {
 
 /// How an attempt ended.
 pub(super) enum Ended {
+    /// With this, which has no version where the run ends before it.
     With(Box<Step>),
     /// Other trading dates are known now: all files are to be read again.
     WithOtherDays,
@@ -102,7 +105,7 @@ pub(super) struct SourceUpdate<'u> {
 /// What the files that were read again hold.
 struct Reread {
     survey: Survey,
-    spilled: SpillMap,
+    spill: SpillMap,
     gathered: Gathered,
     entries: Vec<FileEntry>,
 }
@@ -187,11 +190,16 @@ impl<'u> SourceUpdate<'u> {
             report.meet(guards);
             return Ok(Ended::With(Box::new(Step { report, snapshot: None })));
         }
-        let reread = self.read(&mut scan)?;
-        let trading = reread.survey.trading().zip(self.then.rolled.as_ref());
+        let (survey, found) = self.read(&mut scan)?;
+        let trading = survey.trading().zip(self.then.rolled.as_ref());
         if trading.is_some_and(|(trading, then)| trading.differs(&then.days)) && self.trust() != Trust::Nothing {
             return Ok(Ended::WithOtherDays);
         }
+        let Some((spill, gathered)) = found else {
+            return Ok(Ended::With(Box::new(Step { report, snapshot: None })));
+        };
+        let entries = source_entries(&survey, &gathered);
+        let reread = Reread { survey, spill, gathered, entries };
         if let Some(path) = self.stuck(&reread, &scan) {
             return Ok(Ended::WithoutMap(path));
         }
@@ -255,7 +263,9 @@ impl<'u> SourceUpdate<'u> {
         let gains = |path: &str| options.units_of(path.as_ref()).iter().any(|unit| gained.contains(unit));
         let again = |path: &str| waits(path) || gains(path) || self.was_left(path) || self.is_touched(path);
         let known = Known { files: &self.known, goes: &goes, again: &again, trust: self.trust() };
-        scan(&self.folder, options, &known, &self.stages.workers, self.stages.observer)
+        self.how
+            .seams
+            .scan(&|| scan(&self.folder, options, &known, &self.stages.workers, self.stages.observer))
             .map_err(|error| without_folder(error, &self.folder, &self.whole, self.place))
     }
 
@@ -284,7 +294,7 @@ impl<'u> SourceUpdate<'u> {
     }
 
     /// Reads the files that are not as they were.
-    fn read(&self, scan: &mut Scan) -> Result<Reread> {
+    fn read(&self, scan: &mut Scan) -> Result<(Survey, Option<(SpillMap, Gathered)>)> {
         let (whole, before, stages) = (&self.whole, &self.before, self.stages);
         let (then, options) = (&self.then.options, &self.now.options);
         let panel = before.schema()?;
@@ -314,17 +324,17 @@ impl<'u> SourceUpdate<'u> {
         };
         let (count, name) = (panel.columns.len(), whole.source_names()?[self.place]);
         let surveyor = Surveyor::again(&self.folder, scan, &prior, options, &stages.workers, stages.observer);
-        let survey = surveyor.survey()?;
-        check_before_reading(whole, &survey, count, name)?;
-        let (survey, spill, gathered) = stages
-            .read(surveyor, survey, self.writer, Some(before))
+        let check = |survey: &Survey| check_before_reading(whole, survey, count, name);
+        let (survey, found) = self
+            .how
+            .seams
+            .read(surveyor, &check, stages, self.writer, before)
             .map_err(|error| self.with_columns_kept(error, name))?;
         check_new_columns(whole, &survey.columns[count..], (name, survey.options()))?;
         if survey.columns.is_empty() && !panel_then.columns.is_empty() {
             return Err(without_columns(name));
         }
-        let entries = source_entries(&survey, &gathered);
-        Ok(Reread { survey, spilled: spill.map()?, gathered, entries })
+        Ok((survey, found))
     }
 
     /// `error` with ways out that an update of the source `name` has: it leaves out no column that the store has.
@@ -408,7 +418,7 @@ impl<'u> SourceUpdate<'u> {
         (mut report, night, mut guards): (UpdateReport, Night, Guards),
         brought: &mut HashMap<usize, Codes>,
     ) -> Result<Step> {
-        let Reread { survey, spilled, gathered, entries } = reread;
+        let Reread { survey, spill, gathered, entries } = reread;
         let (whole, before, options, place) = (&self.whole, &self.before, &self.now.options, self.place);
         let panel = panel_of(survey);
         check_dates(before, &panel.date_form)?;
@@ -419,7 +429,7 @@ impl<'u> SourceUpdate<'u> {
         let target = Target { before: Some(whole), place, name: "" };
         let Assembly { mut snapshot, columns, stocks, codes } =
             assemble(panel, &inputs, &gathered.blocks, self.writer.ids(), self.keep(), target)?;
-        let gathering = Gathering { blocks: &gathered.blocks, spill: spilled, stocks, codes };
+        let gathering = Gathering { blocks: &gathered.blocks, spill, stocks, codes };
         let dates_read: Vec<Date> = sections(gathering.days()).into_iter().map(|(date, _)| date).collect();
         let Rereads { stocks: stock_rules, dates: date_rules } =
             Rereads::new(&units.rules, (&inputs, &dates_read), before, options)?;
@@ -427,7 +437,8 @@ impl<'u> SourceUpdate<'u> {
             Some(rules) => rules.keys().copied().collect(),
             None => [before.dates()?, &dates_read].concat(),
         };
-        let (outer, scratch) = (outer_sources(whole, place, self.now.join)?, self.stages.scratch(self.writer));
+        let (site, which) = self.how.seams.seal(self.writer);
+        let (outer, scratch) = (outer_sources(whole, place, self.now.join)?, self.stages.scratch(site));
         let (appended, given) = (&self.then.appended, Given::ByStock);
         let revised = Revised { whole, before, place, appended, given, outer, scratch };
         let sealer = Sealer { gathering, columns };
@@ -435,7 +446,9 @@ impl<'u> SourceUpdate<'u> {
         let known_then = KnownThen { days, beside: units.beside.as_ref() };
         let revision = Revision::new(sealer, revised, &snapshot, key, &stock_rules, dates)?;
         let revision = revision.by_date(date_rules).beside(known_then);
-        let mut changes = revision.compare(self.stages)?;
+        let Some(mut changes) = self.how.seams.compare(&revision, self.stages)? else {
+            return Ok(Step { report, snapshot: None });
+        };
         changes.stocks.add_all(&self.reshaped.stocks);
         if let Some(Expected { date, .. }) = self.how.expected {
             brought.insert(place, revision.codes_on(date, &snapshot)?);
@@ -461,7 +474,7 @@ impl<'u> SourceUpdate<'u> {
         }
         snapshot.settings = store_settings(self.how.command)?;
         let contents = SourceContents { settings: settings.encode()?, files, ..SourceContents::default() };
-        revision.write(self.stages, self.writer, &changes, (&mut snapshot, contents))?;
+        revision.write(self.stages, (site, which), &changes, (&mut snapshot, contents))?;
         Ok(Step { report, snapshot: Some(snapshot) })
     }
 

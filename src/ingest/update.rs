@@ -10,6 +10,7 @@ use super::join::{Join, LeftOut};
 use super::left::{check_outer, guarded, settle};
 use super::limit::Limit;
 use super::reshape::decided;
+use super::seams::{Here, Seams};
 use super::settings::Settings;
 use super::source_update::{Ended, How, Pass, SourceUpdate};
 use super::steps::{Step, Steps};
@@ -35,14 +36,14 @@ use crate::store::{Store, StoreWriter};
 /// # Ok::<(), transect::Error>(())
 /// ```
 pub struct Update<'a> {
-    writing: Writing<'a>,
-    assignments: Vec<(String, Assignment)>,
-    sources: Vec<String>,
-    check_content: bool,
-    reread: bool,
-    prune: bool,
-    changes: OptionChanges,
-    expected: Option<Expected>,
+    pub(super) writing: Writing<'a>,
+    pub(super) assignments: Vec<(String, Assignment)>,
+    pub(super) sources: Vec<String>,
+    pub(super) check_content: bool,
+    pub(super) reread: bool,
+    pub(super) prune: bool,
+    pub(super) changes: OptionChanges,
+    pub(super) expected: Option<Expected>,
 }
 
 impl<'a> Update<'a> {
@@ -117,10 +118,10 @@ impl<'a> Update<'a> {
     /// When there is no store, or it cannot be read or written, or the observer cancels; then the version that was live
     /// before stays live.
     pub fn run(self) -> Result<UpdateReport> {
-        self.writing.change(|stages, writer| self.write(stages, writer))
+        self.writing.change(|stages, writer| self.write(stages, writer, &Here))
     }
 
-    fn write(&self, stages: &Stages, writer: &mut StoreWriter) -> Result<UpdateReport> {
+    pub(super) fn write(&self, stages: &Stages, writer: &mut StoreWriter, seams: &dyn Seams) -> Result<UpdateReport> {
         let places = self.places(writer.live()?)?;
         let mut steps = Steps::new(writer, self.writing.dry_run, self.command())?.limited(self.writing.max_restated);
         let mut brought: HashMap<usize, Codes> = HashMap::new();
@@ -131,7 +132,7 @@ impl<'a> Update<'a> {
             // A way out is for one of several sources, or an option of one that is set.
             let name = (names.len() > 1 || !self.assignments.is_empty()).then(|| names[place].to_owned());
             let how = Pass { rereads: self.reread, keeps_map: false, is_changed: steps.is_changed() };
-            let step = self.update(stages, steps.writer(), (place, how), &mut brought);
+            let step = self.update((stages, seams), steps.writer(), (place, how), &mut brought);
             steps.take(match &name {
                 Some(name) => step.map_err(|error| error.of_source(name))?.of_source(name),
                 None => step?,
@@ -145,7 +146,7 @@ impl<'a> Update<'a> {
     }
 
     /// The places of the sources to update.
-    fn places(&self, whole: &Store) -> Result<Vec<usize>> {
+    pub(super) fn places(&self, whole: &Store) -> Result<Vec<usize>> {
         let wanted: Vec<&String> = self.sources.iter().chain(self.assignments.iter().map(|(name, _)| name)).collect();
         let mut places: Vec<usize> = Vec::new();
         for name in &wanted {
@@ -195,7 +196,7 @@ impl<'a> Update<'a> {
     /// Updates the source at `place` without the code map that is there now: it cannot be followed for the file at `path`.
     fn keep_map(
         &self,
-        stages: &Stages,
+        (stages, seams): (&Stages, &dyn Seams),
         writer: &StoreWriter,
         (place, pass): (usize, Pass),
         path: &str,
@@ -208,7 +209,8 @@ impl<'a> Update<'a> {
         if is_set || self.changes.code_map.is_some() {
             return Err(Error::refused(what, "write the file anew, ignore it, or prune it"));
         }
-        let mut step = self.update(stages, writer, (place, Pass { keeps_map: true, ..pass }), brought)?;
+        let pass = Pass { keeps_map: true, ..pass };
+        let mut step = self.update((stages, seams), writer, (place, pass), brought)?;
         step.report.notes.push(what);
         Ok(step)
     }
@@ -222,9 +224,9 @@ impl<'a> Update<'a> {
     }
 
     /// Updates the source at `place`. Notes which codes it then has on a date that is expected, unless it stays as it is.
-    fn update(
+    pub(super) fn update(
         &self,
-        stages: &Stages,
+        (stages, seams): (&Stages, &dyn Seams),
         writer: &StoreWriter,
         (place, pass): (usize, Pass),
         brought: &mut HashMap<usize, Codes>,
@@ -246,11 +248,14 @@ impl<'a> Update<'a> {
             prune: self.prune,
             expected: self.expected,
             pass,
+            seams,
         };
         match SourceUpdate::new(stages, writer, how, (place, folder), (then, now))?.run(brought)? {
             Ended::With(step) => Ok(*step),
-            Ended::WithOtherDays => self.update(stages, writer, (place, Pass { rereads: true, ..pass }), brought),
-            Ended::WithoutMap(path) => self.keep_map(stages, writer, (place, pass), &path, brought),
+            Ended::WithOtherDays => {
+                self.update((stages, seams), writer, (place, Pass { rereads: true, ..pass }), brought)
+            }
+            Ended::WithoutMap(path) => self.keep_map((stages, seams), writer, (place, pass), &path, brought),
         }
     }
 

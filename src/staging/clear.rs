@@ -76,8 +76,9 @@ fn remove(dir: &Dir, files: &[(String, Found)], dry_run: bool, report: &mut Coll
 /// Whether `name` is one that tasks give.
 fn is_ours(name: &str) -> bool {
     let is_numbered = |rest: &str| rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    let numbered =
-        ["part-", "band-", "segment-", "files-", "file-"].into_iter().filter_map(|prefix| name.strip_prefix(prefix));
+    let numbered = ["part-", "changes-", "band-", "segment-", "files-", "file-"]
+        .into_iter()
+        .filter_map(|prefix| name.strip_prefix(prefix));
     [PLAN, ASSEMBLY].contains(&name)
         || name.starts_with(ATTEMPT_PREFIX)
         || name.strip_prefix(TEMP_PREFIX) == Some(PLAN)

@@ -19,6 +19,11 @@ pub(crate) fn part_name(part: usize) -> String {
     format!("part-{part:04}")
 }
 
+/// The receipt of what differs on a band.
+pub(crate) fn changes_name(band: usize) -> String {
+    format!("changes-{band:04}")
+}
+
 /// What a part has of a band.
 pub(crate) fn rows_name(part: usize, band: usize) -> String {
     format!("part-{part:04}.band-{band:04}")

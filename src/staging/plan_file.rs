@@ -32,6 +32,8 @@ const BEGIN_LEN: usize = BEGIN.len() + 16 + 2;
 pub enum PlanOf {
     /// To make a store: see [`Tasks`](crate::Tasks).
     Store,
+    /// To bring a source of a store up to date: see [`UpdateTasks`](crate::UpdateTasks).
+    Update,
     /// To write the files of an output: see [`OutputTasks`](crate::OutputTasks).
     Output,
 }
@@ -49,6 +51,7 @@ impl PlanOf {
     fn what(self) -> &'static str {
         match self {
             PlanOf::Store => "a store",
+            PlanOf::Update => "an update",
             PlanOf::Output => "the files of an output",
         }
     }
@@ -56,8 +59,6 @@ impl PlanOf {
 
 /// What a plan says, and that it does not contradict itself.
 pub(crate) trait Planned: Serialize + DeserializeOwned {
-    const OF: PlanOf;
-
     fn is_whole(&self) -> bool;
 }
 
@@ -104,16 +105,16 @@ pub(crate) fn check_count(count: usize) -> Result<()> {
     Err(Error::refused_unless(format!("{count} parts or bands of tasks"), [way_out]))
 }
 
-/// The plan `name` in the staging directory, and its checksum.
+/// The plan `name` in the staging directory, for what is `wanted`, and its checksum.
 ///
 /// # Errors
 /// When it is none, is for something else, another version of the program made it, or the system refuses.
-pub(crate) fn read_plan<P: Planned>(staging: &Dir, name: &str) -> Result<(P, u64)> {
+pub(crate) fn read_plan<P: Planned>(staging: &Dir, name: &str, wanted: PlanOf) -> Result<(P, u64)> {
     let path = staging.path().join(name);
     let text = read_text(staging, name)?;
     let Head { of, .. } = head(&text, &path)?;
-    if of != P::OF {
-        let what = format!("{} plans {}, and not {}", path.display(), of.what(), P::OF.what());
+    if of != wanted {
+        let what = format!("{} plans {}, and not {}", path.display(), of.what(), wanted.what());
         return Err(Error::refused(what, "run the tasks that it has").about(&path));
     }
     let plan: P = serde_json::from_str(&text).map_err(|error| wrong(&path, &error.to_string()))?;

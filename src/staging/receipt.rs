@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Assembly = 2,
     Band = 3,
     Files = 4,
+    Changes = 5,
 }
 
 /// Whose receipt it is: a kind of task, the checksum of the plan, and the task's number.
@@ -40,6 +41,7 @@ impl Whose {
             Kind::Assembly => "assemble".to_owned(),
             Kind::Band => format!("seal {}", self.number),
             Kind::Files => format!("write {}", self.number),
+            Kind::Changes => format!("compare {}", self.number),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Writing to a store: one writer at a time, and the commit that makes a version live.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -169,6 +170,29 @@ impl StoreWriter {
         let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
         let version = next_version(root, before.version().max(lock::note(root).last))?;
         let (commit, before) = (disk.draw()?, Some(before));
+        Ok(StoreWriter { dir, access, version, commit, store_id, before, live: None, lock: None, is_new: false })
+    }
+
+    /// One that makes a part of the version with these numbers, going on from the version that the commit `before` wrote,
+    /// whether that is live still or not. It publishes nothing, and keeps nobody away.
+    ///
+    /// # Errors
+    /// When that version is gone.
+    pub(crate) fn of_task(
+        root: &Path,
+        (disk, access): (&Disk, Access),
+        (version, commit): (u64, u64),
+        before: u64,
+    ) -> Result<StoreWriter> {
+        let before = Store::open_catalog(root, before, access).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+                let what = format!("{} has the version no longer from which it was planned", root.display());
+                Error::refused(what, "plan again")
+            }
+            other => other,
+        })?;
+        let (dir, store_id) = (Dir::open(disk, root)?, before.id().to_le_bytes());
+        let before = Some(before);
         Ok(StoreWriter { dir, access, version, commit, store_id, before, live: None, lock: None, is_new: false })
     }
 

@@ -73,8 +73,6 @@ pub(super) struct OutputPlan {
 }
 
 impl Planned for OutputPlan {
-    const OF: PlanOf = PlanOf::Output;
-
     fn is_whole(&self) -> bool {
         let ends = &self.part_ends;
         self.parts == ends.len()

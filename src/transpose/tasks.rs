@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::progress::{Observer, Quiet, Silent};
 use crate::sink::{NewFile, Scratch, Written};
 use crate::staging::{
-    Attempt, Receipt, TaskReport, Whose, check_number, damaged, encode as encode_receipt, file_name, read_plan,
+    Attempt, PlanOf, Receipt, TaskReport, Whose, check_number, damaged, encode as encode_receipt, file_name, read_plan,
     staging_of, written_name,
 };
 use crate::storage::{Dir, Disk};
@@ -62,7 +62,7 @@ impl<'a> OutputTasks<'a> {
     /// As there.
     pub fn open_on(path: impl AsRef<Path>, disk: Disk) -> Result<OutputTasks<'a>> {
         let (staging, name) = staging_of(&disk, path.as_ref())?;
-        let (plan, checksum) = read_plan(&staging, name)?;
+        let (plan, checksum) = read_plan(&staging, name, PlanOf::Output)?;
         Ok(OutputTasks { staging, plan, checksum, observer: &Silent, patience: Duration::ZERO, disk })
     }
 

@@ -58,6 +58,7 @@ mod tasks;
 #[cfg(feature = "cli")]
 mod trouble;
 mod units;
+mod update_tasks;
 mod updates;
 mod versions;
 mod wide;

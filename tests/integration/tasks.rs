@@ -44,7 +44,7 @@ fn seal_all(tasks: &Tasks) {
 }
 
 /// The bytes of the file `name` of a store, without the times at which it was made, and what depends on those.
-fn timeless(root: &Path, name: &str) -> Vec<u8> {
+pub fn timeless(root: &Path, name: &str) -> Vec<u8> {
     let mut bytes = fs::read(root.join(name)).unwrap();
     if !name.starts_with("catalog/") {
         return bytes;
@@ -58,13 +58,13 @@ fn timeless(root: &Path, name: &str) -> Vec<u8> {
         let (start, len) = (number(&bytes, at + 8), number(&bytes, at + 16));
         // By kind of table, the length of its records, and which of their bytes say when, or vouch for those that do.
         let (record, when) = match bytes[at] {
-            12 => (40, 24..32),
-            13 => (104, 16..24),
+            12 => (40, [24, 24]),
+            13 => (104, [16, 96]),
             _ => continue,
         };
         bytes[at + 24..at + 32].fill(0);
         for first in (start..start + len).step_by(record) {
-            bytes[first + when.start..first + when.end].fill(0);
+            when.iter().for_each(|at| bytes[first + at..first + at + 8].fill(0));
         }
     }
     bytes
@@ -120,16 +120,16 @@ fn check(place: &Place, options: &SourceOptions, splits: &[(usize, usize)]) {
 
 const SPLITS: [(usize, usize); 4] = [(1, 1), (7, 3), (64, 64), (3, 8)];
 
-fn texts(values: impl IntoIterator<Item = String>) -> ArrayRef {
+pub fn texts(values: impl IntoIterator<Item = String>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-fn days(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
+pub fn days(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
     range.map(|day| transect::Date::from_days(19_700 + day as i32).unwrap().to_string())
 }
 
 /// Twenty stocks with texts of their own and in common, of which some have no row, or a column less.
-fn texts_panel(place: &Place) {
+pub fn texts_panel(place: &Place) {
     for stock in 0..20 {
         let range = if stock % 7 == 3 { 0..0 } else { stock..30 - stock / 2 };
         let count = range.len();
@@ -150,7 +150,7 @@ fn texts_panel(place: &Place) {
 }
 
 /// Rows by minute, so many of them that a date is cut into pieces.
-fn bars(place: &Place) -> SourceOptions {
+pub fn bars(place: &Place) -> SourceOptions {
     for (code, count) in [("A", 20_000), ("B", 40_000), ("C", 150_000), ("D", 10), ("E", 65_000)] {
         let rows = || (0..count).flat_map(|n| [Some((0, n)), (n % 100 == 0).then_some((1, n))]).flatten();
         let columns = [
@@ -165,7 +165,7 @@ fn bars(place: &Place) -> SourceOptions {
 
 /// Spoils files of `place`: one is empty, one is cut off, one has damaged pages behind a whole footer, and one a column of
 /// another type.
-fn spoil(place: &Place) {
+pub fn spoil(place: &Place) {
     let path = |code: &str| place.source().join(format!("{code}.parquet"));
     fs::write(path("001"), b"").unwrap();
     let whole = fs::read(path("002")).unwrap();

@@ -25,7 +25,7 @@ pub use look::{
 };
 pub use reading::Reading;
 pub use sources::{AddArgs, Changing, ListArgs, SetArgs, SourceArgs, SourceCommand};
-pub use task::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand};
+pub use task::{OutputPlanArgs, PlanArgs, Planned, RunArgs, TaskArgs, TaskCommand, UpdatePlanArgs};
 
 /// Turns a panel of files by stock, or by date, the other way round, through a store that is updated every night
 ///

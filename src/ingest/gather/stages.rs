@@ -52,6 +52,35 @@ pub(in crate::ingest) struct SegmentPlace<'a> {
     /// The ordinal of the next segment.
     pub(in crate::ingest) next: u32,
     pub(in crate::ingest) syncs: &'a Syncs,
+    pub(in crate::ingest) which: Which<'a>,
+}
+
+/// Which segments are sealed here.
+#[derive(Clone, Copy)]
+pub(in crate::ingest) enum Which<'a> {
+    All,
+    /// Those of which this says so. No other run goes on from here.
+    Some(&'a dyn Choose),
+    /// None: they were sealed elsewhere, and this brings each.
+    Brought(&'a dyn Bring),
+}
+
+/// Who has some of a version's segments sealed.
+pub(in crate::ingest) trait Choose: Sync {
+    /// Which of those are sealed here that begin and end on these dates.
+    fn of(&self, dates: &[(Date, Date)]) -> Range<usize>;
+
+    /// Takes those that were sealed.
+    fn take(&self, sealed: Vec<SealedSegment>);
+}
+
+/// Who has segments that were sealed elsewhere.
+pub(in crate::ingest) trait Bring: Sync {
+    /// A segment with these columns, whose batches have so many rows.
+    ///
+    /// # Errors
+    /// When it is not there, or not what it must be.
+    fn bring(&self, id: SegmentId, columns: &Arc<[SegmentColumn]>, row_counts: &[u32]) -> Result<SealedSegment>;
 }
 
 /// What one worker may hold, and where it puts what is more.
@@ -60,6 +89,14 @@ pub(in crate::ingest) struct Scratch<'w> {
     site: &'w dyn Site,
     /// Bytes.
     pub(in crate::ingest) share: usize,
+}
+
+impl SegmentPlace<'_> {
+    /// What the next segment is.
+    fn id(&self) -> SegmentId {
+        let SegmentPlace { site, source, next: ordinal, .. } = *self;
+        SegmentId { store_id: site.store_id(), commit: site.commit(), ordinal, source }
+    }
 }
 
 impl Scratch<'_> {
@@ -229,9 +266,24 @@ impl<'a> Stages<'a> {
         }
         let row_counts: Vec<u32> = batches.iter().map(|batch| batch.row_count).collect();
         let segments = plan::segments(&row_counts, plan::bits_per_row(columns));
-        let sealed = self.seal_segments(to, columns, gathering, (batches, &segments), releases, make)?;
+        let first = to.next;
         to.next += segments.len() as u32;
-        Ok(sealed)
+        let of = |n: usize| SegmentPlace { next: first + n as u32, ..*to };
+        match to.which {
+            Which::All => self.seal_segments(&of(0), columns, gathering, (batches, &segments), releases, make),
+            Which::Some(some) => {
+                let ends = |segment: &Range<usize>| (batches[segment.start].date, batches[segment.end - 1].date);
+                let own = some.of(&segments.iter().map(ends).collect::<Vec<_>>());
+                let place = of(own.start);
+                some.take(self.seal_segments(&place, columns, gathering, (batches, &segments[own]), false, make)?);
+                Ok(Vec::new())
+            }
+            Which::Brought(bring) => {
+                let segment =
+                    |(n, rows): (usize, &Range<usize>)| bring.bring(of(n).id(), columns, &row_counts[rows.clone()]);
+                segments.iter().enumerate().map(segment).collect()
+            }
+        }
     }
 
     /// As [`seal`](Stages::seal), of batches that were cut into these segments.
@@ -249,10 +301,9 @@ impl<'a> Stages<'a> {
     ) -> Result<Vec<SealedSegment>> {
         self.observer.begin("seal", "sections", segments.iter().map(|segment| segment.len() as u64).sum());
         let open: Mutex<BTreeSet<usize>> = Mutex::new((0..segments.len()).collect());
-        let (site, source, first) = (to.site, to.source, to.next);
+        let site = to.site;
         let seal = |number: usize| {
-            let ordinal = first + number as u32;
-            let id = SegmentId { store_id: site.store_id(), commit: site.commit(), ordinal, source };
+            let id = SegmentId { ordinal: to.next + number as u32, ..to.id() };
             let mut segment = SegmentWriter::create(site.segment_dir()?, id, columns.clone())?;
             let own = &batches[segments[number].clone()];
             let mut walk = gathering.walk(own[0].date);

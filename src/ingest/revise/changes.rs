@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::revision::Unit;
 use crate::format::RowCounts;
@@ -15,7 +16,7 @@ use crate::store::DateChange;
 pub(in crate::ingest) const EXAMPLES: usize = 10;
 
 /// What differs from the version before.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::ingest) struct Changes {
     /// The dates whose sections differ, ascending.
     pub(in crate::ingest) dirty: Vec<DirtyDate>,
@@ -25,6 +26,7 @@ pub(in crate::ingest) struct Changes {
     /// For each panel column, how many first values the source has in rows of others that it had not.
     pub(in crate::ingest) filled: Vec<u64>,
     /// For each stock by number that has some, its rows that differ.
+    #[serde(skip)]
     pub(in crate::ingest) rows_of: Vec<(u32, RowCounts)>,
     /// For each panel column, what was lost of it.
     pub(in crate::ingest) lost_values: Vec<Lost>,
@@ -52,7 +54,7 @@ pub(in crate::ingest) struct Changes {
 }
 
 /// What was lost of a column.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::ingest) struct Lost {
     /// Values that turned null.
     pub(in crate::ingest) turned_null: u64,
@@ -61,7 +63,7 @@ pub(in crate::ingest) struct Lost {
 }
 
 /// A set of numbers that are small: one bit each.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(in crate::ingest) struct Numbers(Vec<u64>);
 
 impl Numbers {
@@ -108,7 +110,7 @@ impl Lost {
 }
 
 /// Some rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::ingest) struct Found {
     pub(in crate::ingest) count: u64,
     /// Date and code of the first.
@@ -116,7 +118,7 @@ pub(in crate::ingest) struct Found {
 }
 
 /// A date whose section differs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ingest) struct DirtyDate {
     pub(in crate::ingest) date: Date,
     /// What it consists of.
@@ -143,7 +145,7 @@ impl DirtyDate {
 }
 
 /// A unit of a date on which something differs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ingest) struct NewUnit {
     pub(in crate::ingest) unit: Unit,
     /// What the source has of it now; `None` where that stays as it is.
@@ -151,15 +153,16 @@ pub(in crate::ingest) struct NewUnit {
 }
 
 /// What a source has of a unit that differs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::ingest) struct UnitNow {
-    pub(in crate::ingest) row_count: usize,
+    /// The pieces that its rows make where there is no other source.
+    pub(super) cuts: Vec<Range<usize>>,
     /// What the unit consists of where rows of one of several sources came or went.
     pub(super) moved: Option<Vec<PieceNow>>,
 }
 
 /// A piece of a unit in which rows of one of several sources came or went.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct PieceNow {
     /// Its rows among the unit's; none where all are gone.
     pub(in crate::ingest) rows: Range<usize>,
@@ -170,7 +173,7 @@ pub(super) struct PieceNow {
 }
 
 /// One change, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RowChange {
     /// The date.
@@ -179,10 +182,11 @@ pub struct RowChange {
     #[serde(rename = "stock")]
     pub code: String,
     /// The values of the further key columns.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<String>,
     /// `added`, `restated`, `filled` or `removed`.
-    pub change: &'static str,
+    #[serde(deserialize_with = "word_of")]
+    pub change: Word,
     /// For a restated or filled value, its column.
     pub column: Option<String>,
     /// The value before.
@@ -191,6 +195,15 @@ pub struct RowChange {
     /// The value now.
     #[serde(rename = "new")]
     pub now: Option<String>,
+}
+
+/// A word for what became of a row.
+type Word = &'static str;
+
+fn word_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let known = ["added", "restated", "filled", "removed"].into_iter().find(|known| *known == word);
+    known.ok_or_else(|| D::Error::custom(format!("{word} becomes of no row")))
 }
 
 impl Changes {
@@ -202,6 +215,48 @@ impl Changes {
             lost_values: vec![Lost::default(); columns],
             ..Changes::default()
         }
+    }
+
+    /// Adds those of later dates. Rows by stock are left to whoever counts them for all.
+    pub(in crate::ingest) fn extend(&mut self, more: Changes) {
+        self.lost_values.iter_mut().zip(&more.lost_values).for_each(|(all, more)| all.extend(more));
+        self.rows_before += more.rows_before;
+        self.stocks.add_all(&more.stocks);
+        self.dirty.extend(more.dirty);
+        self.columns.iter_mut().zip(more.columns).for_each(|(sum, count)| *sum += count);
+        self.filled.iter_mut().zip(more.filled).for_each(|(sum, count)| *sum += count);
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+        self.appended.extend(more.appended);
+        self.stayed.extend(more.stayed);
+        self.lost.extend(more.lost);
+        self.lost_appended += more.lost_appended;
+        self.left_out += more.left_out;
+        self.left_stocks.add_all(&more.left_stocks);
+        self.left_dates.extend(more.left_dates);
+        self.parted += more.parted;
+    }
+}
+
+impl UnitNow {
+    /// Whether it can be what one of so many sources has.
+    pub(in crate::ingest) fn is_whole(&self, source_count: usize) -> bool {
+        let follow = |rows: &[Range<usize>]| {
+            let mut end = 0;
+            rows.iter().all(|rows| {
+                let follows = rows.start == end && rows.end >= end && rows.end <= u32::MAX as usize;
+                end = rows.end;
+                follows
+            })
+        };
+        let moved = self.moved.as_deref().unwrap_or_default();
+        let rows: Vec<Range<usize>> = moved.iter().map(|piece| piece.rows.clone()).collect();
+        let counts = |piece: &PieceNow| {
+            let others = piece.others.iter().flatten();
+            let all = others.map(|&(place, count)| (place < source_count).then_some(count));
+            all.chain([Some(piece.own)]).all(|count| count.is_some_and(|count| count <= piece.rows.len()))
+        };
+        follow(&self.cuts) && follow(&rows) && moved.iter().all(counts)
     }
 }
 

@@ -35,32 +35,23 @@ impl Revision<'_> {
     /// # Errors
     /// When the version before is damaged, or the observer cancels.
     pub(in crate::ingest) fn compare(&self, stages: &Stages) -> Result<Changes> {
+        self.compare_some(&self.dates, stages)
+    }
+
+    /// As [`compare`](Revision::compare), of some of the dates alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub(in crate::ingest) fn compare_some(&self, dates: &[Date], stages: &Stages) -> Result<Changes> {
         let observer = stages.observer;
-        observer.begin("compare", "dates", self.dates.len() as u64);
-        let tasks: Vec<&[Date]> = self.dates.chunks(DATES_AT_ONCE).collect();
+        observer.begin("compare", "dates", dates.len() as u64);
+        let tasks: Vec<&[Date]> = dates.chunks(DATES_AT_ONCE).collect();
         let tallies = Tallies::new(self.ranks().len());
         let compared = |task: usize| tallies.count(|counts| self.compare_dates(tasks[task], counts, observer));
         let parts = stages.workers.try_map(tasks.len(), compared)?;
         observer.end();
         let mut all = Changes::none(self.sealer.columns.len() - 2);
-        for part in parts {
-            all.lost_values.iter_mut().zip(&part.lost_values).for_each(|(all, part)| all.extend(part));
-            all.rows_before += part.rows_before;
-            all.stocks.add_all(&part.stocks);
-            all.dirty.extend(part.dirty);
-            all.columns.iter_mut().zip(part.columns).for_each(|(sum, count)| *sum += count);
-            all.filled.iter_mut().zip(part.filled).for_each(|(sum, count)| *sum += count);
-            all.examples.extend(part.examples);
-            all.appended.extend(part.appended);
-            all.stayed.extend(part.stayed);
-            all.lost.extend(part.lost);
-            all.lost_appended += part.lost_appended;
-            all.left_out += part.left_out;
-            all.left_stocks.add_all(&part.left_stocks);
-            all.left_dates.extend(part.left_dates);
-            all.parted += part.parted;
-        }
-        all.examples.truncate(EXAMPLES);
+        parts.into_iter().for_each(|part| all.extend(part));
         all.rows_of = tallies.sums();
         Ok(all)
     }
@@ -150,7 +141,11 @@ impl Revision<'_> {
         if is_dirty && changes.examples.len() < EXAMPLES {
             changes.examples.extend(self.examples(date, before, &differing, (&added, &removed))?);
         }
-        Ok(is_dirty.then_some(UnitNow { row_count: alignment.row_count(), moved }))
+        let cuts = |_| match self.source_count {
+            1 => self.cut(alignment, before),
+            _ => Vec::new(),
+        };
+        Ok(is_dirty.then_some(()).map(cuts).map(|cuts| UnitNow { cuts, moved }))
     }
 
     /// Compares rows that the source had with those that take their place, and adds what differs; the first such values.

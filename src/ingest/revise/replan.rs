@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use super::changes::{Changes, DirtyDate, NewUnit, PieceNow, UnitNow};
 use super::merge::merged;
-use super::revision::{Aligned, Revision, Unit};
+use super::revision::{Revision, Unit};
 use crate::error::Result;
 use crate::format::{BatchRecord, NONE, PartRecord, PieceRecord};
 use crate::ingest::gather::plan;
 use crate::ingest::gather::stages::PlannedBatch;
 use crate::key::Date;
-use crate::shuffle::{PIECE_ROWS, Walk};
 use crate::store::{SnapshotPiece, SnapshotSegment};
 
 /// What is written, and what the version to be consists of.
@@ -97,7 +96,6 @@ impl Revision<'_> {
             let segment = first.get(part.values.segment as usize);
             segment.is_some_and(|segment| segment.columns.iter().any(|(column, ..)| *column == 0))
         };
-        let mut walk = self.sealer.gathering.walk(changes.dirty.first().map_or(Date::EPOCH, |dirty| dirty.date));
         for dirty in &changes.dirty {
             let days = dirty.date.days();
             let of_date = |first: usize, len: usize| first..first + len;
@@ -114,20 +112,13 @@ impl Revision<'_> {
                 next: pieces.iter().map(|piece| piece.record.number + 1).max().unwrap_or(0),
                 place: 0,
             };
-            self.plan_date(dirty, &mut before, version, &mut walk, &mut plan)?;
+            self.plan_date(dirty, &mut before, version, &mut plan);
         }
         self.plan_merge(&mut plan)?;
         Ok(plan)
     }
 
-    fn plan_date(
-        &self,
-        dirty: &DirtyDate,
-        before: &mut DateBefore,
-        version: u64,
-        walk: &mut Walk,
-        plan: &mut Plan,
-    ) -> Result<()> {
+    fn plan_date(&self, dirty: &DirtyDate, before: &mut DateBefore, version: u64, plan: &mut Plan) {
         for NewUnit { unit, now } in &dirty.units {
             match now {
                 None => {
@@ -138,7 +129,7 @@ impl Revision<'_> {
                     }
                 }
                 Some(now) if self.source_count == 1 => {
-                    self.plan_alone(unit, now.row_count, before, version, walk, plan)?
+                    self.plan_alone(unit, &now.cuts, before, version, plan);
                 }
                 Some(UnitNow { moved: None, .. }) => {
                     let mut start = 0;
@@ -156,28 +147,12 @@ impl Revision<'_> {
                 Some(UnitNow { moved: Some(moved), .. }) => self.plan_moved(unit, moved, before, plan, version),
             }
         }
-        Ok(())
     }
 
     /// Plans a unit of the only source: its pieces are cut anew.
-    fn plan_alone(
-        &self,
-        unit: &Unit,
-        row_count: usize,
-        before: &mut DateBefore,
-        version: u64,
-        walk: &mut Walk,
-        plan: &mut Plan,
-    ) -> Result<()> {
-        let cuts = match row_count {
-            few if few <= PIECE_ROWS => std::iter::once(0..few).filter(|rows| !rows.is_empty()).collect(),
-            _ => {
-                let Aligned { before: part, alignment } = self.aligned(before.date, unit, walk)?;
-                self.cut(&alignment, part.as_ref())
-            }
-        };
+    fn plan_alone(&self, unit: &Unit, cuts: &[Range<usize>], before: &mut DateBefore, version: u64, plan: &mut Plan) {
         let numbers: Vec<u32> = before.pieces[unit.pieces.clone()].iter().map(|piece| piece.record.number).collect();
-        for (n, rows) in cuts.into_iter().enumerate() {
+        for (n, rows) in cuts.iter().cloned().enumerate() {
             let number = numbers.get(n).copied().unwrap_or_else(|| before.fresh());
             let row_count = rows.len();
             let what = What::Rows { unit: unit.clone(), rows };
@@ -185,7 +160,6 @@ impl Revision<'_> {
             let record = PieceRecord { keys: BatchRecord::NONE, number, row_count: row_count as u32 };
             before.push(record, version, plan);
         }
-        Ok(())
     }
 
     /// Plans a unit in which rows of one of several sources came or went.

@@ -14,28 +14,28 @@ use super::revision::{Aligned, Revision, Unit};
 use crate::compare::{Origin, Run, within};
 use crate::error::Result;
 use crate::format::{BatchRecord, ChunkLayout};
-use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace, Stages};
+use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace, Stages, Which};
 use crate::ingest::seal::before::Before;
 use crate::segment::{BatchBody, Room, SealedSegment, SegmentColumn, filled_chunk};
 use crate::shuffle::Walk;
-use crate::store::{Section, Snapshot, SnapshotTables, SourceContents, StoreWriter, present_column};
+use crate::store::{Section, Site, Snapshot, SnapshotTables, SourceContents, present_column};
 
 impl Revision<'_> {
     /// Gives `snapshot`, which has all but sections and history, what the next version has of them, and writes what that
-    /// lacks. `contents` is what the source remembers, yet without segments and parts.
+    /// lacks at `site`. `contents` is what the source remembers, yet without segments and parts.
     ///
     /// # Errors
     /// When a file cannot be written, the version before is damaged, or the observer cancels.
     pub(in crate::ingest) fn write(
         &self,
         stages: &Stages,
-        writer: &StoreWriter,
+        (site, which): (&dyn Site, Which),
         changes: &Changes,
         (snapshot, contents): (&mut Snapshot, SourceContents),
     ) -> Result<()> {
-        let plan = self.plan(changes, writer.version())?;
+        let plan = self.plan(changes, snapshot.version)?;
         stages.synced(|syncs| {
-            let to = SegmentPlace { site: writer, source: None, next: 0, syncs };
+            let to = SegmentPlace { site, source: None, next: 0, syncs, which };
             self.seal(stages, to, plan, changes, (snapshot, contents))
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
+use serde::{Deserialize, Serialize};
 
 use crate::compare::{Alignment, KeyOrder, Marks, Origin, Reread, Rule, Run, groups, within};
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(in crate::ingest) struct Revision<'a> {
     /// The source's place.
     pub(in crate::ingest) place: usize,
     /// How many sources there are.
-    pub(super) source_count: usize,
+    pub(in crate::ingest) source_count: usize,
     /// Where the source joins left, the places of those that join outer: rows whose key none of them has are left out.
     pub(in crate::ingest) outer: Option<Vec<usize>>,
     /// The stocks that were read again or are to go, by code.
@@ -405,7 +406,7 @@ pub(in crate::ingest) struct Aligned {
 }
 
 /// What of a date is compared, and written, at once: pieces that share no stock with others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ingest) struct Unit {
     /// The pieces of the whole section before.
     pub(in crate::ingest) pieces: Range<usize>,

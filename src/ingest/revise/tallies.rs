@@ -34,12 +34,7 @@ impl Tallies {
         let parts = self.free.into_inner().unwrap_or_else(PoisonError::into_inner);
         let sum = |stock: usize| {
             let mut sum = RowCounts::default();
-            for RowCounts { added, restated, filled, removed } in parts.iter().map(|part| part[stock]) {
-                sum.added += added;
-                sum.restated += restated;
-                sum.filled += filled;
-                sum.removed += removed;
-            }
+            parts.iter().for_each(|part| sum.add(&part[stock]));
             (stock as u32, sum)
         };
         (0..self.stock_count).map(sum).filter(|(_, rows)| *rows != RowCounts::default()).collect()

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ingest::build_report::BuildReport;
 use crate::ingest::gather::intake::{Gathered, codes_of, panel_of};
 use crate::ingest::gather::plan::{bits_per_row, segments, too_long};
-use crate::ingest::gather::stages::{Stages, raise_figures};
+use crate::ingest::gather::stages::raise_figures;
 use crate::ingest::gather::texts::Texts;
 use crate::ingest::making::Making;
 use crate::ingest::seal::assemble::{Assembly, Target, assemble};
@@ -44,7 +44,9 @@ impl Tasks<'_> {
             raise_figures(&mut bad, text_len);
         }
         let unread: Vec<usize> = bad.iter().map(|(input, _)| *input).collect();
-        let survey = self.without(planned, bad, &stages)?;
+        let root = planned.root.clone();
+        let surveyor = || Surveyor::new(&root, &plan.options, &stages.workers, stages.observer);
+        let survey = without(planned, bad, surveyor)?;
 
         let sections = shuffle::sections(parts.iter().flat_map(Part::days));
         let is_long = |(_, rows): &&(Date, u32)| *rows as usize > PIECE_ROWS;
@@ -70,28 +72,6 @@ impl Tasks<'_> {
         Ok(Some(making.stopped(made.snapshot, &cuts.sections, 0)))
     }
 
-    /// What was planned, without `bad` inputs; the reasons have ways out that were tried.
-    fn without(&self, planned: Survey, bad: Vec<(usize, BadFile)>, stages: &Stages) -> Result<Survey> {
-        if bad.is_empty() && planned.skipped.is_empty() {
-            return Ok(planned);
-        }
-        let root = planned.root.clone();
-        let surveyor = Surveyor::new(&root, &self.plan.options, &stages.workers, stages.observer)?;
-        let example = bad.first().map(|(input, bad)| planned.inputs[*input].files[bad.file].path.display().to_string());
-        surveyor.after(&planned, bad)?.ok_or_else(|| {
-            let (what, way_out) = match example {
-                Some(path) => (
-                    format!(
-                        "{path} cannot be used, and without it the others make another panel, or they have changed"
-                    ),
-                    "plan again, and leave out such files",
-                ),
-                None => (format!("the files in {} are others than were planned", root.display()), "plan again"),
-            };
-            Error::refused(what, way_out).about(&root)
-        })
-    }
-
     /// Where the rows of these sections are cut, of which long ones are cut as given.
     fn cut(
         &self,
@@ -109,11 +89,37 @@ impl Tasks<'_> {
     }
 }
 
+/// What was planned, without `bad` inputs; the reasons have ways out that were tried.
+///
+/// # Errors
+/// Where the others are not read as was planned, and those of the surveyor.
+pub(super) fn without<'s>(
+    planned: Survey,
+    bad: Vec<(usize, BadFile)>,
+    surveyor: impl FnOnce() -> Result<Surveyor<'s>>,
+) -> Result<Survey> {
+    if bad.is_empty() && planned.skipped.is_empty() {
+        return Ok(planned);
+    }
+    let root = planned.root.clone();
+    let example = bad.first().map(|(input, bad)| planned.inputs[*input].files[bad.file].path.display().to_string());
+    surveyor()?.after(&planned, bad)?.ok_or_else(|| {
+        let (what, way_out) = match example {
+            Some(path) => (
+                format!("{path} cannot be used, and without it the others make another panel, or they have changed"),
+                "plan again, and leave out such files",
+            ),
+            None => (format!("the files in {} are others than were planned", root.display()), "plan again"),
+        };
+        Error::refused(what, way_out).about(&root)
+    })
+}
+
 /// Bytes of the texts of all parts.
 ///
 /// # Errors
 /// When they take too much of the memory.
-fn text_len(parts: &[Part], survey: &Survey, memory: u64) -> Result<usize> {
+pub(super) fn text_len(parts: &[Part], survey: &Survey, memory: u64) -> Result<usize> {
     let texts = Texts::new(&survey.columns, memory, Some(survey));
     for blocks in parts.iter().flat_map(Part::groups) {
         texts.count(blocks);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use super::scanned::Scanned;
+use crate::error::{Error, Result};
 use crate::ingest::first::DEFAULT_KEEP;
 use crate::ingest::guard::Guard;
 use crate::ingest::limit::Limit;
@@ -45,9 +46,28 @@ pub(super) struct Plan {
     /// As they were given.
     pub(super) options: SourceOptions,
     pub(super) agreed: Agreed,
+    /// What an update goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
     /// The checksum of its text.
     #[serde(skip)]
     checksum: u64,
+}
+
+/// What an update goes on from, and what it is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Change {
+    /// The commit of the version that it goes on from.
+    pub(super) before: String,
+    /// The version that it makes.
+    pub(super) version: u64,
+    /// Whether all files of the source are read again.
+    pub(super) rereads: bool,
+    pub(super) prune: bool,
+    /// Whether the bytes of the store are read, and not mapped.
+    pub(super) reads: bool,
+    pub(super) max_restated: Option<Limit>,
+    pub(super) scan: Scanned,
 }
 
 /// What is decided on, beside what the files say.
@@ -60,6 +80,7 @@ pub(super) struct Decided {
     pub(super) max_skipped: Option<Limit>,
     pub(super) allowed: Vec<Guard>,
     pub(super) options: SourceOptions,
+    pub(super) change: Option<Change>,
 }
 
 impl Plan {
@@ -68,7 +89,7 @@ impl Plan {
         Plan {
             transect: env!("CARGO_PKG_VERSION").to_owned(),
             tasks: TASKS,
-            of: PlanOf::Store,
+            of: if decided.change.is_some() { PlanOf::Update } else { PlanOf::Store },
             parts: parts.len(),
             bands: starts.len() + 1,
             store: decided.store,
@@ -84,16 +105,17 @@ impl Plan {
             allowed: decided.allowed.iter().map(Guard::to_string).collect(),
             options: decided.options,
             agreed,
+            change: decided.change,
             checksum: 0,
         }
     }
 
-    /// The plan `name` in the staging directory.
+    /// The plan `name` in the staging directory, which is to be of this.
     ///
     /// # Errors
     /// When it is none, another version of the program made it, or the system refuses.
-    pub(super) fn read(staging: &Dir, name: &str) -> Result<Plan> {
-        let (plan, checksum) = read_plan::<Plan>(staging, name)?;
+    pub(super) fn read(staging: &Dir, name: &str, of: PlanOf) -> Result<Plan> {
+        let (plan, checksum) = read_plan::<Plan>(staging, name, of)?;
         Ok(Plan { checksum, ..plan })
     }
 
@@ -101,7 +123,8 @@ impl Plan {
     pub(super) fn ids(&self) -> Ids {
         let store_id = unhex(&self.store_id).unwrap_or_default();
         let commit = u64::from_be_bytes(unhex(&self.commit).unwrap_or_default());
-        Ids { store_id, version: 1, commit, next_column: 2, next_source: 0 }
+        let version = self.change.as_ref().map_or(1, |change| change.version);
+        Ids { store_id, version, commit, next_column: 2, next_source: 0 }
     }
 
     pub(super) fn part_count(&self) -> usize {
@@ -145,7 +168,20 @@ impl Plan {
 
     /// Which versions the store keeps.
     pub(super) fn keep(&self) -> Keep {
-        KeepChange { versions: self.keep, age: self.keep_for }.of(DEFAULT_KEEP)
+        self.keep_change().of(DEFAULT_KEEP)
+    }
+
+    /// What is said of the versions that the store keeps.
+    pub(super) fn keep_change(&self) -> KeepChange {
+        KeepChange { versions: self.keep, age: self.keep_for }
+    }
+
+    /// What an update goes on from.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn change(&self) -> Result<&Change> {
+        self.change.as_ref().ok_or_else(|| Error::refused("it plans no update", "plan again"))
     }
 
     /// The guards that stop nothing.
@@ -155,8 +191,6 @@ impl Plan {
 }
 
 impl Planned for Plan {
-    const OF: PlanOf = PlanOf::Store;
-
     fn is_whole(&self) -> bool {
         let ends = &self.part_ends;
         self.agreed.is_whole()
@@ -169,6 +203,8 @@ impl Planned for Plan {
             && self.starts.is_sorted()
             && unhex::<16>(&self.store_id).is_some()
             && unhex::<8>(&self.commit).is_some()
+            && (self.of == PlanOf::Update) == self.change.is_some()
+            && self.change.as_ref().is_none_or(|change| unhex::<8>(&change.before).is_some())
             && self.allowed.iter().all(|word| word.parse::<Guard>().is_ok())
     }
 }

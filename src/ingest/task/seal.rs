@@ -14,7 +14,7 @@ use crate::compare::within;
 use crate::error::Result;
 use crate::format::{ChunkRecord, SEGMENT_DIR, Stored, checksum, segment_name};
 use crate::ingest::gather::intake::{Gathered, codes_of};
-use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace};
+use crate::ingest::gather::stages::{PlannedBatch, SegmentPlace, Which};
 use crate::ingest::seal::sealer::Sealer;
 use crate::segment::{SealedBatch, SealedSegment, SegmentColumn, SegmentId};
 use crate::shuffle::{Block, Gathering, SpillMap};
@@ -70,7 +70,7 @@ impl Tasks<'_> {
         let site = AttemptSite { attempt: &attempt, ids: plan.ids() };
         let all: Vec<usize> = (0..sealer.columns.len()).collect();
         let sealed = Syncs::run(0, |syncs| {
-            let to = SegmentPlace { site: &site, source: id.source, next: first as u32, syncs };
+            let to = SegmentPlace { site: &site, source: id.source, next: first as u32, syncs, which: Which::All };
             let cut = (&batches[..], &segments[..]);
             stages.seal_segments(&to, &sealer.columns, &sealer.gathering, cut, false, |walk, batch, room| {
                 let runs = within(&walk.runs(batch.date), batch.of.clone());
@@ -112,24 +112,28 @@ impl Tasks<'_> {
     /// Whether these segments are there, or in the store already.
     fn has_segments(&self, sealed: &[SealedSegment]) -> Result<bool> {
         for segment in sealed {
-            let found = self.staging.look(&sealed_name(segment.id.ordinal))?;
-            let published = || {
-                let path = std::path::Path::new(&self.plan.store).join(SEGMENT_DIR);
-                std::fs::metadata(path.join(segment_name(segment.id.commit, segment.id.ordinal)))
-            };
-            let byte_len = found.map(|found| found.byte_len).or_else(|| Some(published().ok()?.len()));
-            if byte_len != Some(segment.file_len) {
+            if !self.has_segment(segment.id.ordinal, segment.file_len)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
+    /// Whether a segment of this length is there, or in the store already.
+    pub(super) fn has_segment(&self, ordinal: u32, file_len: u64) -> Result<bool> {
+        let found = self.staging.look(&sealed_name(ordinal))?;
+        let published = || {
+            let path = self.store().join(SEGMENT_DIR);
+            std::fs::metadata(path.join(segment_name(self.plan.ids().commit, ordinal)))
+        };
+        Ok(found.map(|found| found.byte_len).or_else(|| Some(published().ok()?.len())) == Some(file_len))
+    }
+
     /// What all parts have of these bands, mapped, and the days of their blocks.
     ///
     /// # Errors
     /// When it is not what their receipts say.
-    fn rows_of(&self, parts: &[Part], bands: Range<usize>) -> Result<SpillMap> {
+    pub(super) fn rows_of(&self, parts: &[Part], bands: Range<usize>) -> Result<SpillMap> {
         let mut files = Vec::with_capacity(parts.len() * (self.plan.band_count() + 1));
         for (number, part) in parts.iter().enumerate() {
             for (band, expected) in part.bands.iter().enumerate() {

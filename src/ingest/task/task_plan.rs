@@ -1,5 +1,6 @@
 //! Plans a build as tasks: lists the files, agrees on what they are, and cuts the work.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -69,11 +70,7 @@ impl Build<'_> {
             let what = format!("no file in {} can be used", source.display());
             return Err(Error::Inputs { what, skipped: survey.skipped, path: Some(source.into()) });
         }
-        let lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
-        let mut parts = tasks(&lens, split.parts);
-        // A scheduler starts as many tasks as it was told; those that are too many have nothing to do.
-        parts.resize(split.parts, lens.len()..lens.len());
-        let starts = starts(&survey, split.bands);
+        let (parts, starts) = cut(&survey, split);
         writing.disk.create_dir(&split.staging)?;
         let staging = Dir::open(&writing.disk, &split.staging)?;
         check_places(&staging, &writing.store)?;
@@ -87,6 +84,7 @@ impl Build<'_> {
             max_skipped: writing.max_skipped,
             allowed: writing.allowed,
             options,
+            change: None,
         };
         let plan = Plan::new(decided, Agreed::of(&survey)?, &parts, starts);
         put_plan(&staging, &plan)?;
@@ -115,6 +113,15 @@ fn check_places(staging: &Dir, store: &Path) -> Result<()> {
         return Err(Error::refused(what, "name a directory that does not exist yet"));
     }
     check_device(staging, store, "segments")
+}
+
+/// How the work is cut: the inputs of each part, and the first dates of bands but the first.
+pub(super) fn cut(survey: &Survey, split: &TaskSplit) -> (Vec<Range<usize>>, Vec<Date>) {
+    let lens: Vec<u64> = survey.inputs.iter().map(|input| input.decoded_len).collect();
+    let mut parts = tasks(&lens, split.parts);
+    // A scheduler starts as many tasks as it was told; those that are too many have nothing to do.
+    parts.resize(split.parts, lens.len()..lens.len());
+    (parts, starts(survey, split.bands))
 }
 
 /// The first dates of so many bands but the first: they divide evenly the dates of files that name theirs, else those

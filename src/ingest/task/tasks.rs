@@ -10,7 +10,7 @@ use crate::ingest::build_report::BuildReport;
 use crate::ingest::gather::stages::Stages;
 use crate::progress::{Observer, Quiet, Silent};
 use crate::source::Survey;
-use crate::staging::staging_of;
+use crate::staging::{PlanOf, staging_of};
 use crate::storage::{Dir, Disk};
 use crate::workers::Workers;
 
@@ -40,8 +40,12 @@ impl<'a> Tasks<'a> {
     /// # Errors
     /// As there.
     pub fn open_on(path: impl AsRef<Path>, disk: Disk) -> Result<Tasks<'a>> {
+        Tasks::open_of(path, disk, PlanOf::Store)
+    }
+
+    pub(super) fn open_of(path: impl AsRef<Path>, disk: Disk, of: PlanOf) -> Result<Tasks<'a>> {
         let (staging, name) = staging_of(&disk, path.as_ref())?;
-        let plan = Arc::new(Plan::read(&staging, name)?);
+        let plan = Arc::new(Plan::read(&staging, name, of)?);
         Ok(Tasks { staging, plan, observer: &Silent, patience: Duration::ZERO, disk })
     }
 
@@ -91,7 +95,7 @@ impl<'a> Tasks<'a> {
     }
 
     /// Runs a task for each number below `count`.
-    fn each(
+    pub(super) fn each(
         &self,
         workers: &Workers,
         (stage, unit): (&'static str, &'static str),
