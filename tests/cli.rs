@@ -1739,6 +1739,57 @@ fn a_script_runs_the_tasks_of_a_plan_by_xargs() {
     }
 }
 
+/// Beside a `sbatch` that runs at once what it is given, an array's tasks from the last to the first.
+#[test]
+fn a_script_submits_the_tasks_of_a_plan_to_slurm() {
+    let place = Place::with_store();
+    fs::create_dir(place.path("bin")).unwrap();
+    let sbatch = "#!/bin/sh
+set -e
+echo \"$@\" >> \"$SUBMITTED\"
+last=0 array=
+for word; do
+    case $word in --array=0-*) array=1 last=${word#--array=0-} ;; esac
+    wrapped=$word
+done
+for task in $(seq \"$last\" -1 0); do
+    if [ $array ]; then export SLURM_ARRAY_TASK_ID=$task; else unset SLURM_ARRAY_TASK_ID; fi
+    sh -c \"$wrapped\" >&2
+done
+wc -l < \"$SUBMITTED\"
+";
+    fs::write(place.path("bin/sbatch"), sbatch).unwrap();
+    Command::new("chmod").args(["+x", "bin/sbatch"]).current_dir(place.path("")).ok().unwrap();
+    let beside = Path::new(TRANSECT).parent().unwrap().display().to_string();
+    let submit = |staging: &str| {
+        let _ = fs::remove_file(place.path("submitted"));
+        let mut script = std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/slurm"));
+        script.args([&format!("{staging}/plan.json"), "--mem=2G", "--time=10"]).current_dir(place.path(""));
+        let path = format!("{}:{beside}:{}", place.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let output = script.env("PATH", path).env("SUBMITTED", place.path("submitted")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        fs::read_to_string(place.path("submitted")).unwrap()
+    };
+    place.run("task plan panel own --staging staging --parts 5 --bands 3 -q").done();
+    let submitted = submit("staging");
+    let lines: Vec<&str> = submitted.lines().collect();
+    assert_eq!(lines.len(), 4, "{submitted}");
+    assert!(lines[0].contains("--array=0-4") && lines[0].contains("--mem=2G --time=10"), "{submitted}");
+    assert!(lines[2].contains("--dependency=afterok:2") && lines[2].contains("--array=0-2"), "{submitted}");
+    assert!(!lines[3].contains("--array") && lines[3].contains("task commit"), "{submitted}");
+    place.run("transpose own own_out -q").done();
+    place.run("transpose store out -q").done();
+    let file = "20260630.parquet";
+    assert!(fs::read(place.path("out").join(file)).unwrap() == fs::read(place.path("own_out").join(file)).unwrap());
+    fs::copy(place.path("panel/000001.SZ.parquet"), place.path("panel/999999.SZ.parquet")).unwrap();
+    place.run("task update own --staging night --parts 2 --bands 3 -q").done();
+    assert!(submit("night").lines().nth(2).unwrap().contains("task compare"));
+    assert_eq!(place.run("info own --json").done().json()["version"], 2);
+    place.run("task transpose own more --staging files --parts 3 -q").done();
+    assert_eq!(submit("files").lines().count(), 2);
+    assert!(place.path("more").join(file).exists());
+}
+
 #[test]
 fn exit_codes_of_tasks_say_whether_another_try_may_help() {
     let place = Place::with_panel();

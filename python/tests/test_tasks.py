@@ -4,6 +4,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -120,6 +121,27 @@ def test_dask_makes_the_store_that_a_build_makes_though_workers_are_killed(tmp_p
     report = transect.dask.update(client, store, parts=2, bands=4, progress=kill_one)
     assert killed == [("gather", 2, "tasks"), ("compare", 4, "tasks"), ("seal", 4, "tasks")]
     assert (report.version, report.restated) == (2, transect.update(tmp_path / "local.store").restated)
+    assert_same(tmp_path, store)
+
+
+def test_dask_gives_up_what_is_cancelled_and_goes_on_from_there(tmp_path, client):
+    source, store = synthetic(tmp_path), tmp_path / "own.store"
+    plan = transect.tasks.plan(source, store, staging=tmp_path / "staging", parts=400, bands=2)
+
+    class Enough(Exception):
+        pass
+
+    def stop(stage, done, total, unit):
+        raise Enough
+
+    with pytest.raises(Enough):
+        transect.dask.run(client, plan, progress=stop)
+    # What runs comes to its end, and harms nobody; what waited is not begun.
+    while any(client.processing().values()):
+        time.sleep(0.01)
+    done = len(list((tmp_path / "staging").glob("part-????")))
+    assert 0 < done < 400 and not store.exists()
+    assert transect.dask.run(client, plan).published
     assert_same(tmp_path, store)
 
 

@@ -87,6 +87,22 @@ impl Disk {
         self.hook.as_ref().map_or(Ok(()), |hook| hook(operation))
     }
 
+    /// As [`create_dir`](Disk::create_dir), and syncs the names of what it makes; that of `path` in any case, since whoever
+    /// made it may have died before that.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn create_dir_to_stay(&self, path: &Path) -> Result<()> {
+        let parent = |dir: &Path| match dir.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Some(PathBuf::from(".")),
+            parent => parent.map(Path::to_owned),
+        };
+        let missing_parents = path.ancestors().skip(1).take_while(|dir| !dir.exists());
+        let to_sync: Vec<PathBuf> = std::iter::once(path).chain(missing_parents).filter_map(parent).collect();
+        self.create_dir(path)?;
+        to_sync.iter().try_for_each(|dir| self.sync_dir(dir))
+    }
+
     /// Makes `path` and its missing parents.
     pub(crate) fn create_dir(&self, path: &Path) -> Result<()> {
         self.before(Operation::CreateDir(path))

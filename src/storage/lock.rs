@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ use crate::progress::Observer;
 /// How long to wait until a lock is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What the system says where a file system has no locks: some network ones, or as they are mounted.
+const NO_LOCKS: [Errno; 4] = [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
+
 /// A lock that is held.
 #[derive(Debug)]
 pub(crate) struct FileLock {
@@ -26,31 +30,53 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock of `file` for one alone; gives the file back if anybody else has it.
+    /// Takes the lock of `file`, which is at `path`, for one alone; gives the file back if anybody else has it.
     ///
     /// # Errors
-    /// When the file system has no locks.
-    pub(crate) fn exclusive(file: File) -> io::Result<Result<FileLock, File>> {
-        match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+    /// When the system refuses; and when the file system has no locks, so that two writers would not know of each other.
+    pub(crate) fn exclusive(file: File, path: &Path) -> Result<Result<FileLock, File>> {
+        match lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Ok(FileLock { file, process: std::process::id() })),
             Err(Errno::WOULDBLOCK) => Ok(Err(file)),
-            Err(errno) => Err(errno.into()),
+            Err(errno) if NO_LOCKS.contains(&errno) => {
+                let why = io::Error::from(errno);
+                let what = format!(
+                    "the file system of {} has no locks ({why}), and two who write there would not know of each other",
+                    path.display()
+                );
+                let way_out = "mount it with flock (a Lustre option; NFS from version 4 on has it), or write elsewhere";
+                Err(Error::refused(what, way_out).about(path))
+            }
+            Err(errno) => Err(Error::io("lock", path)(errno.into())),
         }
     }
 
-    /// Takes the lock of `file` together with others, and waits for one who has it alone.
+    /// Takes the lock of `file`, which is at `path`, together with others, and waits for one who has it alone. Where the
+    /// file system has no locks, nothing is held: no writer here waits for it, and one elsewhere that keeps versions for
+    /// some time leaves a reader that long.
     ///
     /// # Errors
-    /// When the file system has no locks.
-    pub(crate) fn shared(file: File) -> io::Result<FileLock> {
-        retry_on_intr(|| flock(&file, FlockOperation::LockShared))?;
-        Ok(FileLock { file, process: std::process::id() })
+    /// When the system refuses.
+    pub(crate) fn shared(file: File, path: &Path) -> Result<FileLock> {
+        match lock(&file, FlockOperation::LockShared) {
+            Err(errno) if !NO_LOCKS.contains(&errno) => Err(Error::io("lock", path)(errno.into())),
+            _ => Ok(FileLock { file, process: std::process::id() }),
+        }
     }
 
     /// The locked file.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
+}
+
+/// Locks a file. For tests of the binary: where `TRANSECT_NO_LOCKS` is the number of an error, that is the answer.
+fn lock(file: &File, operation: FlockOperation) -> rustix::io::Result<()> {
+    #[cfg(feature = "failpoints")]
+    if let Some(number) = std::env::var("TRANSECT_NO_LOCKS").ok().and_then(|number| number.parse().ok()) {
+        return Err(Errno::from_raw_os_error(number));
+    }
+    retry_on_intr(|| flock(file, operation))
 }
 
 impl Drop for FileLock {
@@ -98,14 +124,14 @@ mod tests {
     }
 
     fn is_free(dir: &tempfile::TempDir) -> bool {
-        FileLock::exclusive(open(dir)).unwrap().is_ok()
+        FileLock::exclusive(open(dir), dir).unwrap().is_ok()
     }
 
     /// What a child holds that is forked while the lock is held: the same open file.
     #[test]
     fn a_child_that_was_forked_meanwhile_neither_keeps_nor_frees_the_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let lock = FileLock::exclusive(open(&dir)).unwrap().unwrap();
+        let lock = FileLock::exclusive(open(&dir), &dir).unwrap().unwrap();
         let fork = |arg| {
             let held = Stdio::from(lock.file().try_clone().unwrap());
             Command::new("sleep").arg(arg).stdin(held).spawn().unwrap()

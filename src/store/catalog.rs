@@ -50,7 +50,7 @@ impl Catalog {
     pub(super) fn open(path: &Path, access: Access) -> Result<Catalog> {
         let file = storage::open_below(path).map_err(Error::io("open", path))?;
         // A writer holds its lock for as long as it takes to see that no reader has one, and to remove the catalog.
-        let lock = FileLock::shared(file).map_err(Error::io("lock", path))?;
+        let lock = FileLock::shared(file, path)?;
         // It may have done so, and removed the segments, between opening and locking.
         let metadata = lock.file().metadata().map_err(Error::io("read", path))?;
         if metadata.nlink() == 0 {

@@ -257,7 +257,7 @@ impl Plan {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
             opened => opened.map_err(Error::io("open", &path))?,
         };
-        match FileLock::exclusive(file) {
+        match FileLock::exclusive(file, &path) {
             Ok(Ok(lock)) => self.catalogs.push((catalog_name(commit), lock)),
             _ => return Ok(false),
         }

@@ -65,7 +65,7 @@ impl Lock {
 
 /// Takes the lock of `file`, the LOCK of the store at `root`.
 fn take(file: File, root: &Path) -> Result<FileLock> {
-    let taken = FileLock::exclusive(file).map_err(Error::io("lock", &root.join(LOCK_NAME)))?;
+    let taken = FileLock::exclusive(file, &root.join(LOCK_NAME))?;
     taken.map_err(|file| Error::Locked { holder: holder(&file), path: root.to_owned() })
 }
 

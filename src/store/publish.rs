@@ -1,7 +1,7 @@
 //! Writing to a store: one writer at a time, and the commit that makes a version live.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
@@ -123,7 +123,7 @@ impl StoreWriter {
             refuse_existing()?;
         }
         let is_new = !root.exists();
-        make_root(root, disk)?;
+        disk.create_dir_to_stay(root)?;
         let dir = Dir::open(disk, root)?;
         let lock = Lock::take(&dir)?;
         // Names that must survive whatever follows: LOCK, by which an unfinished store is known as one; and CURRENT,
@@ -280,6 +280,14 @@ impl StoreWriter {
         self.live.as_ref().or(self.before.as_ref())
     }
 
+    /// Has the names of its directories survive a power failure, for who moves into them what is nowhere else.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn sync_names(&self) -> Result<()> {
+        self.dir.sync()
+    }
+
     /// Where segments go.
     ///
     /// # Errors
@@ -400,19 +408,6 @@ impl StoreWriter {
         self.dir.remove(LOCK_NAME)?;
         self.dir.disk().remove_empty_dir(self.root()).map(drop)
     }
-}
-
-/// Makes the directory `root` and its missing parents, and syncs their names; that of `root` in any case, since whoever
-/// made it may have died before that.
-fn make_root(root: &Path, disk: &Disk) -> Result<()> {
-    let parent = |dir: &Path| match dir.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Some(PathBuf::from(".")),
-        parent => parent.map(Path::to_owned),
-    };
-    let missing_parents = root.ancestors().skip(1).take_while(|dir| !dir.exists());
-    let to_sync: Vec<PathBuf> = std::iter::once(root).chain(missing_parents).filter_map(parent).collect();
-    disk.create_dir(root)?;
-    to_sync.iter().try_for_each(|dir| disk.sync_dir(dir))
 }
 
 fn new_store_id(disk: &Disk) -> Result<[u8; 16]> {

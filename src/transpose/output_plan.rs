@@ -148,7 +148,7 @@ impl Transpose<'_> {
         let passes_over = (shape.ignore_unknown, selection.ignore_unknown);
         let prepared = self.prepare()?;
         let out = self.output(&prepared)?;
-        self.disk.create_dir(&split.staging)?;
+        self.disk.create_dir_to_stay(&split.staging)?;
         let staging = Dir::open(&self.disk, &split.staging)?;
         check_new(&staging)?;
         check_device(&staging, &self.out, "files")?;

@@ -377,7 +377,7 @@ impl<'a> Transpose<'a> {
     /// is locked, so that no file of ours is in a reader's way.
     fn lock(&self) -> Result<FileLock> {
         let directory = File::open(&self.out).map_err(Error::io("open", &self.out))?;
-        let lock = FileLock::exclusive(directory).map_err(Error::io("lock", &self.out))?;
+        let lock = FileLock::exclusive(directory, &self.out)?;
         lock.map_err(|_| Error::Locked { path: self.out.clone(), holder: None })
     }
 

@@ -155,6 +155,43 @@ fn an_update_may_be_killed_anywhere() {
     kill_everywhere(&one_and_two(), "update store --keep 1", old_or_new(Some(1), 2));
 }
 
+/// Each task of a plan is a process of its own, of which the last commits.
+#[test]
+fn tasks_may_be_killed_anywhere() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = Place::in_memory();
+    write_panel(&place, 1);
+    run(&place, "task plan source store --staging staging --parts 2 --bands 2");
+    let tasks = |kinds: &[(&'static str, usize)]| -> Vec<String> {
+        let all = kinds.iter().flat_map(|(kind, count)| (0..*count).map(move |number| format!("{kind} PLAN {number}")));
+        all.collect()
+    };
+    let build = tasks(&[("gather", 2), ("assemble", 1), ("seal", 2), ("commit", 1)]);
+    build.iter().for_each(|task| kill_task(&place, task, old_or_new(None, 1)));
+    std::fs::remove_dir_all(place.path("staging")).unwrap();
+    write_panel(&place, 2);
+    run(&place, "task update store --staging staging --parts 2 --bands 2 --allow turned-null");
+    let update = tasks(&[("gather", 2), ("assemble", 1), ("compare", 2), ("seal", 2), ("commit", 1)]);
+    update.iter().for_each(|task| kill_task(&place, task, old_or_new(Some(1), 2)));
+    let whole = transect(&place, "verify store").status().unwrap();
+    assert!(whole.success());
+}
+
+/// Kills a task before each of its operations, one after the other over what the one before left, and runs it then.
+fn kill_task(place: &Place, task: &str, check: impl Fn(&Place, bool)) {
+    let is_one = task.starts_with("assemble") || task.starts_with("commit");
+    let task = if is_one { task.rsplit_once(' ').unwrap().0 } else { task };
+    let line = format!("task {}", task.replace("PLAN", "staging/plan.json"));
+    for at in 0.. {
+        let was_killed = is_killed(transect(place, &line).env("TRANSECT_KILL_AT", at.to_string()).status().unwrap());
+        check(place, !was_killed && line.contains("commit"));
+        if !was_killed {
+            return;
+        }
+        assert!(at < 200, "{line}: it does not end");
+    }
+}
+
 #[test]
 fn a_restore_may_be_killed_anywhere() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -239,4 +276,50 @@ fn commands_may_be_killed_at_any_moment() {
     assert_no_leftovers(&store);
     assert_no_leftovers(&out);
     assert_eq!(Collect::new(&store).dry_run(true).run().unwrap().files, 0);
+}
+
+/// A file system without locks: writers refuse, and say why; readers read.
+#[test]
+fn where_there_are_no_locks_nobody_writes_and_everybody_reads() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = one_and_two();
+    run(&place, "transpose store out");
+    run(&place, "task update store --staging staging --parts 1 --bands 1");
+    let plan = "staging/plan.json";
+    ["gather PLAN 0", "assemble PLAN", "compare PLAN 0", "seal PLAN 0"]
+        .into_iter()
+        .for_each(|task| run(&place, &format!("task {}", task.replace("PLAN", plan))));
+    let before = super::panels::entries(&place.path("store"));
+    // ENOLCK and EOPNOTSUPP, which Linux calls ENOTSUP, too.
+    for number in [37, 95] {
+        let without = |line: &str| {
+            let mut command = transect(&place, line);
+            command.env("TRANSECT_NO_LOCKS", number.to_string()).stderr(Stdio::piped()).output().unwrap()
+        };
+        let commit = format!("task commit {plan}");
+        let writes = [
+            "update store",
+            "gc store",
+            "build source other",
+            "transpose store out",
+            "append store x.parquet",
+            &commit,
+        ];
+        for line in writes {
+            let output = without(line);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            // To run a task again would not help.
+            let code = if line.starts_with("task") { 2 } else { 1 };
+            assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+            assert!(said.contains(" has no locks (") && said.contains("mount it with flock"), "{line}: {said}");
+        }
+        for line in ["info store", "show store", "diff store", "verify store", "coverage store"] {
+            let output = without(line);
+            assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    assert_eq!(super::panels::entries(&place.path("store")), before);
+    assert_eq!(salt_of(&place.path("store")), Some(1));
+    run(&place, &format!("task commit {plan}"));
+    assert_eq!(salt_of(&place.path("store")), Some(2));
 }

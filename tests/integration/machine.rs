@@ -108,6 +108,8 @@ pub struct Machine {
     nodes: Vec<Node>,
     /// The files, by their first names, which they are written by.
     open: HashMap<PathBuf, usize>,
+    /// Directories to which files were moved that may have their old names in others until these are synced.
+    moved: Vec<(usize, usize, OsString)>,
 }
 
 #[derive(Debug, Clone)]
@@ -137,7 +139,7 @@ impl Machine {
     /// A machine that has been idle: all that stands below `base` is safe.
     pub fn of(base: &Path) -> Machine {
         let root = Node::Dir { safe: BTreeMap::new(), pending: Vec::new() };
-        let mut machine = Machine { base: base.to_owned(), nodes: vec![root], open: HashMap::new() };
+        let mut machine = Machine { base: base.to_owned(), nodes: vec![root], open: HashMap::new(), moved: Vec::new() };
         machine.load(0, base);
         machine
     }
@@ -183,15 +185,22 @@ impl Machine {
             }
             Step::FailedSync(_) | Step::Failed => {}
             Step::Rename(from, to) => {
-                assert_eq!(from.parent(), to.parent(), "only names of one directory change at once");
-                let (dir, from) = self.place(from);
+                let ((dir, from), (other, to)) = (self.place(from), self.place(to));
                 let node = self.names(dir)[&from];
-                self.change(dir, Change::Move(from, to.file_name().unwrap().to_owned(), node));
+                if dir == other {
+                    return self.change(dir, Change::Move(from, to, node));
+                }
+                // It has one name or the other, or both; no file system that has a journal loses both.
+                self.change(other, Change::Add(to, node));
+                self.moved.push((other, dir, from));
             }
             Step::SyncDir(path) => {
                 let dir = self.dir(path);
                 let names = self.names(dir);
                 self.nodes[dir] = Node::Dir { safe: names, pending: Vec::new() };
+                for (_, other, name) in self.moved.extract_if(.., |(to, ..)| *to == dir).collect::<Vec<_>>() {
+                    self.change(other, Change::Remove(name));
+                }
             }
             Step::Remove(path) => {
                 let (dir, name) = self.place(path);

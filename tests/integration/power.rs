@@ -29,7 +29,8 @@ enum Disturbance {
 
 impl Scene {
     fn assert_survives(&self, tree: &Tree, allowed: &[Option<&Panel>], when: &str) {
-        let world = self.empty("after");
+        // In the same place: a plan of tasks names the store.
+        let world = self.empty("now");
         tree.write(&world);
         self.assert_goes_on(&world, allowed, || format!("{when}, where the disk holds\n{tree}"));
     }
@@ -170,6 +171,16 @@ fn a_transpose_into_directories_after_a_power_failure_makes_the_output_whole() {
 #[test]
 fn a_first_build_is_never_half() {
     Scene::first_build().is_never_half();
+}
+
+#[test]
+fn a_build_by_tasks_is_never_half() {
+    Scene::first_build_by_tasks().is_never_half();
+}
+
+#[test]
+fn an_update_by_tasks_is_never_half() {
+    Scene::update_by_tasks().is_never_half();
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::storage::Disk;
 use transect::store::Collect;
-use transect::{AddSource, Append, Build, ChangeSource, Date, Error, Guard, Restore, Store, Update};
+use transect::{
+    AddSource, Append, Build, ChangeSource, Date, Error, Guard, Restore, Store, TaskSplit, Tasks, Update, UpdateTasks,
+};
 
 use super::machine::{Machine, Recorder};
 use super::panels::{
@@ -62,6 +64,45 @@ fn build_by_two(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
 
 pub fn update(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
     Update::new(store).workers(1).disk(disk).run().map(drop)
+}
+
+/// A build by tasks that are all run here, with what an earlier run left.
+fn build_by_tasks(place: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    by_tasks(
+        store,
+        |split| Build::new(place.source(), store).disk(disk.clone()).plan_tasks(&split).map(|report| Some(report.plan)),
+        |plan| Tasks::open_on(plan, disk.clone())?.run(1).map(drop),
+    )
+}
+
+/// Likewise an update.
+fn update_by_tasks(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
+    by_tasks(
+        store,
+        |split| Update::new(store).disk(disk.clone()).plan_tasks(&split).map(|report| report.plan),
+        |plan| UpdateTasks::open_on(plan, disk.clone())?.run(1).map(drop),
+    )
+}
+
+fn by_tasks(
+    store: &Path,
+    plan: impl Fn(TaskSplit) -> Result<Option<String>, Error>,
+    run: impl Fn(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let staging = store.with_file_name("staging");
+    let path = staging.join("plan.json");
+    let begin = || plan(TaskSplit { staging: staging.clone(), parts: 2, bands: 2 });
+    if !path.exists() && begin()?.is_none() {
+        return Ok(());
+    }
+    match run(&path) {
+        // The power failed meanwhile: rows were lost, which are not synced.
+        Err(Error::Corrupt { .. }) => {
+            fs::remove_dir_all(&staging).unwrap();
+            begin()?.map_or(Ok(()), |plan| run(Path::new(&plan)))
+        }
+        done => done,
+    }
 }
 
 fn update_setting(_: &Place, store: &Path, disk: Disk) -> Result<(), Error> {
@@ -144,6 +185,11 @@ impl Scene {
         Scene::new("first build", |place, _| small_panel(place, 0), build)
     }
 
+    /// The same by tasks.
+    pub fn first_build_by_tasks() -> Scene {
+        Scene::new("first build by tasks", |place, _| small_panel(place, 0), build_by_tasks)
+    }
+
     /// A build over two versions.
     pub fn forced_build() -> Scene {
         Scene::new("forced build", one_changed_date, build)
@@ -157,6 +203,11 @@ impl Scene {
     /// An update that changes one date of three and drops the oldest version.
     pub fn update() -> Scene {
         Scene::new("update", one_changed_date, update)
+    }
+
+    /// The same by tasks.
+    pub fn update_by_tasks() -> Scene {
+        Scene::new("update by tasks", one_changed_date, update_by_tasks)
     }
 
     /// A new date and one in place of another.

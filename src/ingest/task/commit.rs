@@ -86,6 +86,7 @@ impl Tasks<'_> {
 
     /// Moves the segments into the store, but those that an earlier attempt moved.
     fn move_segments(&self, writer: &StoreWriter, cuts: &Cuts, sealed: &[SealedSegment]) -> Result<()> {
+        writer.sync_names()?;
         let to = writer.segment_dir()?;
         for (segment, cut) in sealed.iter().zip(&cuts.segments) {
             let (own, name) = (sealed_name(segment.id.ordinal), segment_name(segment.id.commit, segment.id.ordinal));

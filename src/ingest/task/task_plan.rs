@@ -71,7 +71,7 @@ impl Build<'_> {
             return Err(Error::Inputs { what, skipped: survey.skipped, path: Some(source.into()) });
         }
         let (parts, starts) = cut(&survey, split);
-        writing.disk.create_dir(&split.staging)?;
+        writing.disk.create_dir_to_stay(&split.staging)?;
         let staging = Dir::open(&writing.disk, &split.staging)?;
         check_places(&staging, &writing.store)?;
         let store = std::path::absolute(&writing.store).map_err(Error::io("find", &writing.store))?;

@@ -119,7 +119,7 @@ impl Update<'_> {
         let stages = stages.reading(Ok(live))?;
         let place = self.one_source(live)?;
         self.check_tasks(live, place)?;
-        self.writing.disk.create_dir(&split.staging)?;
+        self.writing.disk.create_dir_to_stay(&split.staging)?;
         let staging = Dir::open(&self.writing.disk, &split.staging)?;
         check_new(&staging)?;
         check_device(&staging, &self.writing.store, "segments")?;
