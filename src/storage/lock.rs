@@ -124,14 +124,14 @@ mod tests {
     }
 
     fn is_free(dir: &tempfile::TempDir) -> bool {
-        FileLock::exclusive(open(dir), dir).unwrap().is_ok()
+        FileLock::exclusive(open(dir), dir.path()).unwrap().is_ok()
     }
 
     /// What a child holds that is forked while the lock is held: the same open file.
     #[test]
     fn a_child_that_was_forked_meanwhile_neither_keeps_nor_frees_the_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let lock = FileLock::exclusive(open(&dir), &dir).unwrap().unwrap();
+        let lock = FileLock::exclusive(open(&dir), dir.path()).unwrap().unwrap();
         let fork = |arg| {
             let held = Stdio::from(lock.file().try_clone().unwrap());
             Command::new("sleep").arg(arg).stdin(held).spawn().unwrap()
