@@ -263,10 +263,8 @@ impl<'u> SourceUpdate<'u> {
         let gains = |path: &str| options.units_of(path.as_ref()).iter().any(|unit| gained.contains(unit));
         let again = |path: &str| waits(path) || gains(path) || self.was_left(path) || self.is_touched(path);
         let known = Known { files: &self.known, goes: &goes, again: &again, trust: self.trust() };
-        self.how
-            .seams
-            .scan(&|| scan(&self.folder, options, &known, &self.stages.workers, self.stages.observer))
-            .map_err(|error| without_folder(error, &self.folder, &self.whole, self.place))
+        let look = || scan(&self.folder, options, &known, &self.stages.workers, self.stages.observer);
+        self.how.seams.scan(&look).map_err(|error| without_folder(error, &self.folder, &self.whole, self.place))
     }
 
     /// The report, as far as `scan` tells.
@@ -325,11 +323,8 @@ impl<'u> SourceUpdate<'u> {
         let (count, name) = (panel.columns.len(), whole.source_names()?[self.place]);
         let surveyor = Surveyor::again(&self.folder, scan, &prior, options, &stages.workers, stages.observer);
         let check = |survey: &Survey| check_before_reading(whole, survey, count, name);
-        let (survey, found) = self
-            .how
-            .seams
-            .read(surveyor, &check, stages, self.writer, before)
-            .map_err(|error| self.with_columns_kept(error, name))?;
+        let read = self.how.seams.read(surveyor, &check, stages, self.writer, before);
+        let (survey, found) = read.map_err(|error| self.with_columns_kept(error, name))?;
         check_new_columns(whole, &survey.columns[count..], (name, survey.options()))?;
         if survey.columns.is_empty() && !panel_then.columns.is_empty() {
             return Err(without_columns(name));

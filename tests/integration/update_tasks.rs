@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use transect::source::{OptionChanges, SourceOptions};
 use transect::storage::Disk;
 use transect::{
-    AddSource, Append, Build, Error, Guard, Join, Limit, PlanOf, Store, TaskSplit, Tasks, Update, UpdateReport,
-    UpdateTasks,
+    AddSource, Append, Build, Error, Guard, Join, Limit, PlanOf, Restore, Store, TaskSplit, Tasks, Update,
+    UpdateReport, UpdateTasks,
 };
 
 use super::model::{Files, files};
@@ -159,6 +159,12 @@ fn tasks_bring_a_store_where_an_update_does() {
     assert!(report.published && report.pruned_files.len() == 1);
     world.configure = |update| update.reread(true);
     world.night(&[(3, 2)]);
+    // What was restored stands where its files are as they were.
+    world.configure = |update| update;
+    let oldest = Store::open(world.local()).unwrap().kept_versions().unwrap()[0];
+    Restore::new(world.local(), oldest).allow(Guard::ALL).run().unwrap();
+    world.rewrite("new", &[("date", texts(days(3..44))), ("n", numbers(3..44))]);
+    world.night(&SPLITS);
 }
 
 #[test]
