@@ -143,9 +143,8 @@ fn argument(setting: &Setting, call: Call) -> String {
         }
         (Call::Write, Setting::Force) => return "mode=\"overwrite\"".to_owned(),
         // What is appended has the names and types of the store.
-        (Call::Append, Setting::CodeColumn | Setting::DateColumn(_)) => {
-            return "the store's name for it".to_owned();
-        }
+        (Call::Append, Setting::CodeColumn) => return "the store's name for it".to_owned(),
+        (Call::Append, Setting::DateColumn(_)) => return "renaming it to \"date\"".to_owned(),
         (Call::Append, Setting::Cast(casts)) => {
             let casts: Vec<String> = casts.iter().map(|cast| format!("{:?} as {}", cast.column, cast.to)).collect();
             return format!("giving {}", casts.join(", "));

@@ -440,7 +440,7 @@ def test_ways_out_of_an_append_are_what_its_frame_can_be_given(own):
     with pytest.raises(transect.Refused) as caught:
         transect.append(own, pa.table({"who": day["ts_code"], "trade_date": day["trade_date"], "close": [1.0, 2.0]}))
     assert "=" not in str(caught.value) and 'in a column "ts_code"' in str(caught.value)
-    why = "has no date column .*; the store's name for it says which one holds them$"
+    why = "has no date column .*; renaming it to .date. says which one holds them$"
     with pytest.raises(transect.Refused, match=why):
         transect.append(own, pa.table({"ts_code": day["ts_code"], "when": day["trade_date"], "close": [1.0, 2.0]}))
 
