@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use transect::storage::Access;
@@ -19,7 +19,7 @@ use transect::storage::Disk;
 use transect::storage::list;
 use transect::{Build, Error, Store, Transpose};
 
-use super::panels::{Contents, Place, batch, contents, segment_path, setting};
+use super::panels::{Contents, Place, batch, contents, paths_in, segment_path, setting};
 use super::scene::Random;
 
 const SIGBUS: i32 = if cfg!(target_os = "linux") { 7 } else { 10 };
@@ -234,6 +234,36 @@ fn a_transpose_under_which_a_segment_changes_gives_no_wrong_file_its_name() {
 }
 
 /// The command may end by SIGBUS, or say what is wrong; it never prints or names wrong rows.
+#[test]
+fn a_transpose_under_which_the_catalog_changes_gives_no_wrong_file_its_name() {
+    let place = Place::in_memory();
+    let days: ArrayRef = Arc::new(StringArray::from(vec!["20240102", "20240103"]));
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["alpha", "beta"]));
+    place.add("A", &batch(&[("trade_date", days), ("t", texts)]));
+    Build::new(place.source(), place.store()).workers(1).run().unwrap();
+    let transpose = |store: &Store, out: &str| Transpose::new(store, place.path(out)).workers(1).run();
+    let [mapped, read] = [Access::Map, Access::Read].map(|access| {
+        let store = Store::open_with(place.store(), access).unwrap();
+        // The texts are compared with their checksum now, and used later.
+        store.schema().unwrap();
+        store
+    });
+    // The tables of sources have their number at the end of the name.
+    let is_catalog = |path: &PathBuf| !path.file_name().unwrap().to_string_lossy().contains('-');
+    let catalog = paths_in(&place.store().join("catalog")).into_iter().find(is_catalog).unwrap();
+    let bytes = fs::read(&catalog).unwrap();
+    let at = bytes.windows(5).position(|window| window == b"alpha").unwrap();
+    let file = OpenOptions::new().write(true).open(&catalog).unwrap();
+    file.write_all_at(b"gamma", at as u64).unwrap();
+    // Clocks of file systems are coarse, and this is all done within a tick.
+    file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+    let why = transpose(&mapped, "mapped").unwrap_err().to_string();
+    assert!(why.contains("it was written to while it was used"), "{why}");
+    assert_eq!(outputs(&place.path("mapped")), BTreeMap::new());
+    // What was copied stays as it was.
+    assert_eq!(transpose(&read, "read").unwrap().rows, 2);
+}
+
 #[test]
 fn a_command_that_maps_a_segment_which_is_altered_ends_with_right_rows_or_none() {
     let victim = Victim::new();
