@@ -43,7 +43,7 @@ pub(super) fn put(catalog: &mut CatalogBytes, dictionaries: &[ArrayRef]) {
     catalog.put_all(Table::DictionaryBytes, &all_bytes);
 }
 
-/// The values of dictionary `index`, whose bytes lie in place.
+/// The values of dictionary `index`, in place.
 ///
 /// # Errors
 /// When the catalog is damaged.
@@ -51,14 +51,17 @@ pub(super) fn get(catalog: &Catalog, index: u32) -> Result<ArrayRef> {
     let record: DictionaryRecord = catalog.record(Table::Dictionaries, index as usize)?;
     let damaged = |why: &dyn std::fmt::Display| catalog.structure(format!("dictionary {index}: {why}"));
     let offsets: &[i32] = catalog.records(Table::DictionaryOffsets, record.offsets_start, record.count as usize + 1)?;
-    // A copy: what stays within the bytes now does so whatever another program writes over the file.
-    let offsets = offsets.to_vec();
     let in_order = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
     let ends = (offsets[0], i64::from(offsets[offsets.len() - 1]));
     if !in_order || ends != (0, record.byte_len as i64) {
         return Err(damaged(&"its offsets are out of order"));
     }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    let offset_bytes = catalog.buffer(
+        Table::DictionaryOffsets,
+        record.offsets_start * size_of::<i32>() as u64,
+        size_of_val(offsets) as u64,
+    )?;
+    let offsets = OffsetBuffer::new(ScalarBuffer::new(offset_bytes, 0, offsets.len()));
     let bytes = catalog.buffer(Table::DictionaryBytes, record.bytes_start, record.byte_len)?;
     match record.kind {
         TEXT => StringArray::try_new(offsets, bytes, None).map(|text| Arc::new(text) as ArrayRef),
