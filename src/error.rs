@@ -285,7 +285,11 @@ impl Error {
     pub(crate) fn is_of_machine(&self) -> bool {
         let ours =
             [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::ACCESS, Errno::PERM, Errno::STALE, Errno::TIMEDOUT];
-        matches!(self, Error::Io { source, .. } if Errno::from_io_error(source).is_some_and(|errno| ours.contains(&errno)))
+        let is_ours = |source: &io::Error| {
+            source.kind() == io::ErrorKind::OutOfMemory
+                || Errno::from_io_error(source).is_some_and(|errno| ours.contains(&errno))
+        };
+        matches!(self, Error::Io { source, .. } if is_ours(source))
     }
 
     /// The same, with ways out that are for the source `name`.

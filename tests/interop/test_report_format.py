@@ -144,7 +144,7 @@ def test_reports_are_what_the_document_says(home):
     assert report["newest"]["stale"] == 2 and report["stocks"] == [{"stock": "A", "restated": 2}]
     assert [near["word"] for near in report["near"]] == ["max-restated"]
     told("diff", store)
-    told("diff", store, 9, expect=1)
+    told("diff", store, 9, expect=2)
     told("diff", store, "--stock", "nobody", expect=2)
     tonight = {"ts_code": ["A", "C"], "date": ["20240104"] * 2, "close": [9.0, 1.0], "name": ["b", "b"], "added": [7, None]}
     pq.write_table(pa.table(tonight), home / "20240104.parquet")
