@@ -164,7 +164,10 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
         (from, Date32) if is_text(from) => {
             let times = lenient(array, &Date64)?;
             let times = times.as_primitive::<Date64Type>();
-            found(&|row| times.is_valid(row) && times.value(row).rem_euclid(86_400_000) != 0)
+            let texts = lenient(array, &Utf8)?;
+            let texts = texts.as_string::<i32>();
+            let has_time = |row| times.is_valid(row) && times.value(row).rem_euclid(86_400_000) != 0;
+            found(&|row| has_time(row) || is_misread(texts.value(row).trim(), &Date32))
         }
         (Timestamp(..), Date32 | Date64) => {
             // By the clock of its zone.
@@ -199,18 +202,25 @@ fn first_lost(array: &ArrayRef, out: &ArrayRef) -> Option<usize> {
     }
 }
 
-/// Whether Arrow takes `text` for another value of this type than it says: digits alone for a count of a time's units,
-/// and a second 60 for the first of the next minute.
+/// Whether Arrow takes `text` for another value of this type than it says: digits alone for a count of a time's units, a
+/// second 60 for the first of the next minute, and a day elsewhere for that of UTC.
 fn is_misread(text: &str, to: &DataType) -> bool {
     match to {
         DataType::Time32(_) | DataType::Time64(_) => !text.contains(':') || has_second_60(text),
-        DataType::Timestamp(..) | DataType::Date64 => has_second_60(text),
+        DataType::Timestamp(..) => has_second_60(text),
+        DataType::Date32 | DataType::Date64 => has_second_60(text) || is_elsewhere(text),
         _ => false,
     }
 }
 
 fn has_second_60(text: &str) -> bool {
     text.split(':').nth(2).is_some_and(|second| second.starts_with("60"))
+}
+
+/// Whether a date has an offset behind it that is not UTC's.
+fn is_elsewhere(text: &str) -> bool {
+    let offset = text.get(10..).and_then(|tail| tail.find(['+', '-']).map(|at| &tail[at..]));
+    offset.is_some_and(|offset| offset.bytes().any(|byte| (b'1'..=b'9').contains(&byte)))
 }
 
 /// The first row that does not come back from `out` as it is in `array`.

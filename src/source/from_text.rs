@@ -1,13 +1,12 @@
 //! Texts as values of other types that say all that the texts do.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
+use arrow_array::types::{Date64Type, Float64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::convert::{convert, no_exact_value};
-use crate::panel::show;
 
 /// `texts` as `to`, where each value is all that its text says; `before` rows of the file come before them. A fraction is
 /// the nearest double, as everywhere in csv.
@@ -29,17 +28,23 @@ pub(super) fn exactly(texts: &ArrayRef, to: &DataType, before: usize) -> Result<
 fn says_more(text: &str, value: &ArrayRef, row: usize) -> bool {
     match value.data_type() {
         DataType::Time32(unit) | DataType::Time64(unit) => is_finer(text, *unit),
-        DataType::Date64 => is_finer(text, TimeUnit::Millisecond),
+        DataType::Date64 => value.as_primitive::<Date64Type>().value(row).rem_euclid(86_400_000) != 0,
         DataType::Timestamp(unit, zone) => is_finer(text, *unit) || (zone.is_none() && has_offset(text)),
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => decimals(text) > i64::from(*scale),
         DataType::Float64 => match text.parse::<i128>() {
             Ok(whole) => value.as_primitive::<Float64Type>().value(row) as i128 != whole,
             Err(_) => false,
         },
-        // What the value is written as says the same.
+        // The value says the same in as many digits.
         DataType::Float32 | DataType::Float16 => {
-            let [said, is] = [text, &show(value, row)].map(|text| text.parse::<f64>().ok());
-            said != is && !said.is_some_and(f64::is_nan)
+            let is = cast(&value.slice(row, 1), &DataType::Float64).map(|is| is.as_primitive::<Float64Type>().value(0));
+            match (text.parse::<f64>(), is) {
+                (Ok(said), Ok(is)) if said.is_finite() => {
+                    let digits = significant(text).max(1);
+                    format!("{is:.*e}", digits - 1).parse() != Ok(said)
+                }
+                (said, is) => said.is_err() || is.is_err(),
+            }
         }
         _ => false,
     }
@@ -58,10 +63,16 @@ fn is_finer(text: &str, unit: TimeUnit) -> bool {
     fraction.skip(digits).any(|digit| digit != b'0')
 }
 
-/// Whether a time is followed by how far its clock is from UTC.
+/// Whether a time is followed by how far its clock is from UTC, or by the name of its zone.
 fn has_offset(text: &str) -> bool {
     let after_date = text.get(10..).unwrap_or_default();
-    after_date.contains(['+', '-', 'Z', 'z'])
+    after_date.contains(['+', '-']) || after_date.chars().skip(1).any(char::is_alphabetic)
+}
+
+/// How many digits a number is written with, leading zeros aside.
+fn significant(text: &str) -> usize {
+    let digits = text.split(['e', 'E']).next().unwrap_or_default();
+    digits.chars().filter(char::is_ascii_digit).skip_while(|&digit| digit == '0').count()
 }
 
 /// How many digits behind the point a number needs.
@@ -83,6 +94,7 @@ mod tests {
     use arrow_array::StringArray;
 
     use super::*;
+    use crate::panel::show;
     use crate::source::types::parse_type;
 
     fn read(text: &str, to: &str) -> Option<String> {
@@ -109,6 +121,12 @@ mod tests {
             ("16777216", "float32", Some("16777216.0")),
             ("0.1", "float32", Some("0.1")),
             ("0.12345678901", "float32", None),
+            ("0.10000000149011612", "float32", Some("0.1")),
+            ("0.100000001", "float32", Some("0.1")),
+            ("123456.781250", "float32", Some("123456.78")),
+            ("1e-3", "float32", Some("0.001")),
+            ("-0.0", "float32", Some("-0.0")),
+            ("inf", "float32", Some("inf")),
             ("nan", "float32", Some("NaN")),
             ("-inf", "float64", Some("-inf")),
             ("12", "int8", Some("12")),
@@ -122,6 +140,13 @@ mod tests {
             ("2024-01-05T23:59:60", "timestamp[us]", None),
             ("2024-01-05", "timestamp[us]", Some("2024-01-05T00:00:00")),
             ("2024-01-05T09:30:00+08:00", "timestamp[us, UTC]", Some("2024-01-05T01:30:00Z")),
+            ("2024-01-05 09:30:00 Asia/Shanghai", "timestamp[us]", None),
+            ("2024-01-05T00:00:00+08:00", "date64", None),
+            ("2024-01-04T16:00:00-08:00", "date32", None),
+            ("2024-01-05T23:59:60", "date32", None),
+            ("2024-01-05 09:30:00", "date64", None),
+            ("2024-01-05", "date32", Some("2024-01-05")),
+            ("2024-01-05T00:00:00Z", "date32", Some("2024-01-05")),
             ("09:30:00", "time32[ms]", Some("09:30:00")),
             ("09:30", "time32[s]", Some("09:30:00")),
             ("09:30:00.5", "time32[s]", None),
